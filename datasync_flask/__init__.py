@@ -1,0 +1,62 @@
+"""DataSync for Salesforce: connect Salesforce as a data source, and keep it connected."""
+
+from __future__ import annotations
+
+from flask import Flask
+from jinja2 import StrictUndefined
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from datasync_flask.config import Settings, load_settings
+from datasync_flask.resources import resource_dir
+
+# A form is a few kilobytes; nothing here takes uploads.
+MAX_BODY_BYTES = 256 * 1024
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Return the web app. Raises SettingsError when a DATASYNC_* variable cannot be used."""
+    settings = settings or load_settings()
+    app = Flask(
+        __name__,
+        template_folder=str(resource_dir("templates")),
+        static_folder=str(resource_dir("static")),
+        instance_path=str(settings.instance_dir.resolve()),
+    )
+    is_https = settings.effective_public_url.startswith("https://")
+    app.config.update(
+        SETTINGS=settings,
+        SECRET_KEY=settings.secret_key,
+        SQLALCHEMY_DATABASE_URI=settings.effective_database_url,
+        SQLALCHEMY_ENGINE_OPTIONS={"pool_pre_ping": True},
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
+        # Cookies know no ports: a name of our own keeps other programs on this computer out.
+        SESSION_COOKIE_NAME="datasync_session",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=is_https,
+        # A poll must not prolong anything.
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PREFERRED_URL_SCHEME="https" if is_https else "http",
+        # The token lives as long as the session: a form may stay open over lunch.
+        WTF_CSRF_TIME_LIMIT=None,
+        # Referrer-Policy: no-referrer leaves nothing to compare; the token alone decides.
+        WTF_CSRF_SSL_STRICT=False,
+        RATELIMIT_STORAGE_URI=settings.effective_queue_url
+        if settings.effective_queue_url.startswith("redis")
+        else "memory://",
+        RATELIMIT_HEADERS_ENABLED=False,
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
+    )
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=count, x_proto=count, x_host=count
+        )
+
+    from datasync_flask import wiring
+
+    wiring.wire(app, settings)
+    return app

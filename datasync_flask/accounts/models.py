@@ -1,0 +1,101 @@
+"""Accounts and their sign-in sessions, which live on the server so that they can be ended there."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import secrets
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from datasync_flask.clock import UtcDateTime, utcnow
+from datasync_flask.extensions import Model
+
+
+class Role(enum.StrEnum):
+    """What a person may do; each role may also do what the ones before it may."""
+
+    VIEWER = "viewer"
+    EDITOR = "editor"
+    ADMIN = "admin"
+
+    @property
+    def rank(self) -> int:
+        """Position in the order of roles, higher may do more."""
+        return list(Role).index(self)
+
+
+class User(Model):
+    """A person who may sign in."""
+
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(255))
+    role: Mapped[Role] = mapped_column(String(16), default=Role.VIEWER)
+    # The choice "Take me to Salesforce when it is ready" on the waiting page.
+    continue_automatically: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    last_sign_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+
+    sessions: Mapped[list[UserSession]] = relationship(back_populates="user", cascade="all, delete-orphan")
+
+    def has_role(self, role: Role) -> bool:
+        """True when this person may do what `role` may."""
+        return Role(self.role).rank >= role.rank
+
+
+def hash_token(token: str) -> str:
+    """Return what is stored of a random token, so that the database alone opens nothing."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class UserSession(Model):
+    """One sign-in on one browser. Deleting the row ends it."""
+
+    __tablename__ = "user_sessions"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    user: Mapped[User] = relationship(back_populates="sessions")
+
+    @staticmethod
+    def new_token() -> str:
+        """Return a token for the browser's cookie."""
+        return secrets.token_urlsafe(32)
+
+
+class SignedIn:
+    """The person of this request together with the session the browser holds (what Flask-Login calls a user)."""
+
+    is_active = True
+    is_authenticated = True
+    is_anonymous = False
+
+    def __init__(self, user: User, token: str) -> None:
+        self.user = user
+        self.token = token
+
+    def get_id(self) -> str:
+        """Return what Flask-Login keeps in the browser's signed cookie."""
+        return self.token
+
+    @property
+    def id(self) -> int:
+        """The account's id."""
+        return self.user.id
+
+    @property
+    def email(self) -> str:
+        """The account's e-mail address."""
+        return self.user.email
+
+    def has_role(self, role: Role) -> bool:
+        """True when this person may do what `role` may."""
+        return self.user.has_role(role)

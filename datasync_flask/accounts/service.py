@@ -1,0 +1,145 @@
+"""What can be done with accounts: made, signed in and out, given a new password."""
+
+from __future__ import annotations
+
+import hmac
+import unicodedata
+from datetime import timedelta
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from email_validator import EmailNotValidError, validate_email
+from flask import Flask, current_app, url_for
+from sqlalchemy import delete, func, select
+
+from datasync_flask.accounts.models import Role, SignedIn, User, UserSession, hash_token
+from datasync_flask.clock import utcnow
+from datasync_flask.extensions import db
+
+SESSION_LIFETIME = timedelta(days=14)
+MIN_PASSWORD_LENGTH = 10
+MAX_PASSWORD_LENGTH = 200
+
+_hasher = PasswordHasher()
+# Verified against when the account is unknown, so that the answer takes as long as for a wrong password.
+_NOBODYS_HASH = _hasher.hash("nobody has this password")
+
+
+class AccountError(ValueError):
+    """An account cannot be made or changed; `field` says which input is wrong, the text what to do."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def normalise_email(text: str) -> str:
+    """Return `text` as an address in lower case; raise AccountError when it isn't one."""
+    try:
+        # Special-use domains such as acme.internal are fine: the tool is hosted inside companies and sends no mail.
+        found = validate_email(text.strip(), check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        raise AccountError("email", "Enter an email address, like ada@example.com.") from None
+    return found.normalized.lower()
+
+
+def check_password(text: str) -> str:
+    """Return `text` in Unicode NFC; raise AccountError when it is too short or too long."""
+    password = unicodedata.normalize("NFC", text)
+    if len(password) < MIN_PASSWORD_LENGTH:
+        raise AccountError("password", f"Choose a password of at least {MIN_PASSWORD_LENGTH} characters.")
+    if len(password) > MAX_PASSWORD_LENGTH:
+        raise AccountError("password", f"Choose a password of at most {MAX_PASSWORD_LENGTH} characters.")
+    return password
+
+
+def any_account() -> bool:
+    """True once somebody can sign in."""
+    return db.session.scalar(select(User.id).limit(1)) is not None
+
+
+def create_user(email: str, password: str, role: Role) -> User:
+    """Add an account and commit it. Raises AccountError for a bad or taken address or a bad password."""
+    address, secret = normalise_email(email), check_password(password)
+    if db.session.scalar(select(User.id).where(User.email == address)) is not None:
+        raise AccountError("email", f"There is already an account for {address}.")
+    user = User(email=address, password_hash=_hasher.hash(secret), role=role)
+    db.session.add(user)
+    db.session.commit()
+    return user
+
+
+def set_password(user: User, password: str) -> None:
+    """Change the password and end all of the person's sessions. Raises AccountError."""
+    user.password_hash = _hasher.hash(check_password(password))
+    db.session.execute(delete(UserSession).where(UserSession.user_id == user.id))
+    db.session.commit()
+
+
+def authenticate(email: str, password: str) -> User | None:
+    """Return the account that email and password open, or None; both cases take the same time."""
+    user = db.session.scalar(select(User).where(User.email == email.strip().lower()))
+    password = unicodedata.normalize("NFC", password)[:MAX_PASSWORD_LENGTH]
+    try:
+        _hasher.verify(user.password_hash if user else _NOBODYS_HASH, password)
+    except (VerificationError, InvalidHashError):
+        return None
+    if user and _hasher.check_needs_rehash(user.password_hash):
+        user.password_hash = _hasher.hash(password)
+    return user
+
+
+def open_session(user: User) -> SignedIn:
+    """Start a new server-side session for `user` and commit it; sessions that ended are cleared away."""
+    token, now = UserSession.new_token(), utcnow()
+    db.session.execute(delete(UserSession).where(UserSession.expires_at < now))
+    db.session.add(UserSession(token_hash=hash_token(token), user_id=user.id, expires_at=now + SESSION_LIFETIME))
+    user.last_sign_in_at = now
+    db.session.commit()
+    return SignedIn(user, token)
+
+
+def close_session(token: str) -> None:
+    """End the session that `token` belongs to."""
+    db.session.execute(delete(UserSession).where(UserSession.token_hash == hash_token(token)))
+    db.session.commit()
+
+
+def load_signed_in(token: str) -> SignedIn | None:
+    """Return who holds `token`, or None when the session was ended or is too old."""
+    found = db.session.execute(
+        select(User)
+        .join(UserSession)
+        .where(UserSession.token_hash == hash_token(token), UserSession.expires_at > utcnow())
+    ).scalar_one_or_none()
+    return SignedIn(found, token) if found else None
+
+
+def _setup_token() -> str:
+    key = current_app.config["SECRET_KEY"].encode()
+    return hmac.new(key, b"first administrator", "sha256").hexdigest()[:32]
+
+
+def setup_token_matches(token: str) -> bool:
+    """True for the token of the one-time set-up link, compared in constant time."""
+    return hmac.compare_digest(token.encode(), _setup_token().encode())
+
+
+def first_administrator(app: Flask) -> str | None:
+    """Make the administrator of DATASYNC_ADMIN_*, when there is no account yet.
+
+    Returns the set-up link when somebody still has to use it. Raises AccountError for a bad address or password.
+    """
+    if any_account():
+        return None
+    settings = app.config["SETTINGS"]
+    if settings.admin_email and settings.admin_password:
+        create_user(settings.admin_email, settings.admin_password, Role.ADMIN)
+        return None
+    with app.test_request_context(base_url=settings.effective_public_url):
+        return url_for("accounts.setup", token=_setup_token(), _external=True)
+
+
+def count_users() -> int:
+    """Return how many accounts there are."""
+    return db.session.scalar(select(func.count()).select_from(User)) or 0

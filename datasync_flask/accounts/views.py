@@ -1,0 +1,95 @@
+"""Signing in and out, and the page for the first administrator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_user, logout_user
+
+from datasync_flask.accounts import service
+from datasync_flask.accounts.forms import SetupForm, SignInForm
+from datasync_flask.accounts.models import Role, User
+from datasync_flask.extensions import limiter
+from datasync_flask.security.access import public, safe_next
+
+bp = Blueprint("accounts", __name__)
+
+# Only failed sign-ins count: a team behind one address must not lock itself out by working.
+FAILURES_PER_ADDRESS = "60 per 5 minutes"
+FAILURES_PER_ACCOUNT = "10 per 5 minutes"
+
+
+def _failed(response: Any) -> bool:
+    return bool(response.status_code == 422)
+
+
+def _account_key() -> str:
+    return "account:" + request.form.get("email", "")[:254].strip().lower()
+
+
+def _start_session(user: User) -> None:
+    # A session that existed before sign-in must not be one after it (session fixation).
+    session.clear()
+    session.permanent = True
+    login_user(service.open_session(user))
+
+
+@bp.get("/login")
+@public
+def login() -> ResponseReturnValue:
+    """The sign-in page."""
+    if current_user.is_authenticated:
+        return redirect(safe_next(request.args.get("next")))
+    return render_template("accounts/login.html", form=SignInForm(), next=request.args.get("next", ""))
+
+
+@bp.post("/login")
+@public
+@limiter.limit(FAILURES_PER_ADDRESS, deduct_when=_failed)
+@limiter.limit(FAILURES_PER_ACCOUNT, key_func=_account_key, deduct_when=_failed)
+def login_post() -> ResponseReturnValue:
+    """Sign in; a refusal never says which of the two was wrong."""
+    form = SignInForm()
+    if form.validate_on_submit():
+        user = service.authenticate(form.email.data or "", form.password.data or "")
+        if user is not None:
+            _start_session(user)
+            return redirect(safe_next(request.form.get("next")), 303)
+        form.password.errors = ["The email address or the password is wrong."]
+    return render_template("accounts/login.html", form=form, next=request.form.get("next", "")), 422
+
+
+@bp.post("/logout")
+@public
+def logout() -> ResponseReturnValue:
+    """End the session here and on the server."""
+    if current_user.is_authenticated:
+        service.close_session(current_user.token)
+    logout_user()
+    session.clear()
+    flash("You are signed out.")
+    return redirect(url_for("accounts.login"), 303)
+
+
+@bp.route("/setup", methods=["GET", "POST"])
+@public
+@limiter.limit(FAILURES_PER_ADDRESS, methods=["POST"])
+def setup() -> ResponseReturnValue:
+    """The first administrator; the link to this page is printed at start and ends with the first account."""
+    if service.any_account():
+        flash("DataSync is set up already. Sign in with your account.")
+        return redirect(url_for("accounts.login"), 303)
+    if not service.setup_token_matches(request.args.get("token", "")):
+        return render_template("accounts/setup_refused.html"), 403
+    form = SetupForm()
+    if form.validate_on_submit():
+        try:
+            user = service.create_user(form.email.data or "", form.password.data or "", Role.ADMIN)
+        except service.AccountError as error:
+            form[error.field].errors = [str(error)]
+        else:
+            _start_session(user)
+            return redirect(url_for("connections.index"), 303)
+    return render_template("accounts/setup.html", form=form), 422 if form.errors else 200

@@ -1,0 +1,43 @@
+"""The ``datasync`` command. Exit status: 0 done, 1 it failed, 2 wrong use."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from datasync_flask.cli import accounts, connections, keys, serve
+from datasync_flask.config import SettingsError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="datasync-flask")
+def cli() -> None:
+    """DataSync for Salesforce: connect Salesforce as a data source, and keep it connected."""
+
+
+for command in (
+    serve.run,
+    serve.web,
+    serve.worker,
+    serve.demo,
+    serve.practice_org,
+    serve.db,
+    accounts.user,
+    connections.connection,
+    keys.keys,
+):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Entry point of the ``datasync`` command."""
+    try:
+        cli()
+    except SettingsError as error:
+        click.echo(f"DataSync can't start with these settings:\n{error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""Commands about connections; they say the same as the pages."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+from sqlalchemy import or_, select
+from sqlalchemy.orm import selectinload
+
+from datasync_flask.config import load_settings
+from datasync_flask.connections.models import Connection, SalesforceConnection, State, description_key
+from datasync_flask.connections.problem_texts import text_for
+
+
+def _app() -> Any:
+    from datasync_flask import create_app
+
+    return create_app(load_settings())
+
+
+def _find(name: str) -> SalesforceConnection:
+    from datasync_flask.extensions import db
+
+    found = db.session.scalar(
+        select(SalesforceConnection)
+        .where(or_(Connection.id == name, Connection.description_key == description_key(name)))
+        .options(selectinload(SalesforceConnection.grant))
+    )
+    if found is None:
+        raise click.ClickException(f"There is no connection with the description or id {name!r}.")
+    return found
+
+
+def facts(connection: SalesforceConnection) -> dict[str, Any]:
+    """Return what the pages show of a connection; never a secret."""
+    problem, grant = connection.current_problem, connection.grant
+    found: dict[str, Any] = {
+        "id": connection.id,
+        "description": connection.description,
+        "kind": connection.kind,
+        "state": str(connection.state),
+        "reason": connection.reason,
+        "message": text_for(problem).meaning if problem else "",
+        "next_steps": list(text_for(problem).steps) if problem else [],
+        "since": connection.state_since.isoformat(),
+        "login_host": connection.login_origin,
+        "authentication": str(connection.auth_method),
+        "client_id": connection.client_id,
+        "tracking_type": str(connection.tracking_type),
+        "last_look_at": connection.last_look_at.isoformat() if connection.last_look_at else None,
+        "next_look_at": connection.next_look_at.isoformat() if connection.next_look_at else None,
+    }
+    if grant is not None and grant.checked_at is not None:
+        found |= {
+            "user": grant.username,
+            "org": grant.org_name,
+            "org_id": grant.org_id,
+            "sandbox": grant.is_sandbox,
+            "instance": grant.host,
+            "api_version": grant.api_version,
+            "scopes": grant.scopes.split(),
+            "api_calls_left": grant.api_calls_left,
+            "api_calls_max": grant.api_calls_max,
+            "checked_at": grant.checked_at.isoformat(),
+        }
+    return found
+
+
+def _print(connection: SalesforceConnection, as_json: bool) -> None:
+    shown = facts(connection)
+    if as_json:
+        click.echo(json.dumps(shown, indent=2))
+        return
+    for name, value in shown.items():
+        if name == "next_steps":
+            for number, step in enumerate(value, start=1):
+                click.echo(f"{f'step {number}':16} {step}")
+        elif value not in ("", None):
+            click.echo(f"{name.replace('_', ' '):16} {' '.join(value) if isinstance(value, list) else value}")
+
+
+@click.group()
+def connection() -> None:
+    """Connections to Salesforce."""
+
+
+@connection.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_connections(as_json: bool) -> None:
+    """List all connections with their state."""
+    from datasync_flask.extensions import db
+
+    with _app().app_context():
+        rows = db.session.scalars(
+            select(SalesforceConnection)
+            .options(selectinload(SalesforceConnection.grant))
+            .order_by(Connection.description_key)
+        ).all()
+        shown = [facts(row) for row in rows]
+    if as_json:
+        click.echo(json.dumps(shown, indent=2))
+        return
+    for row in shown:
+        click.echo(f"{row['id']}  {row['state']:24} {row['reason']:18} {row['description']}")
+
+
+@connection.command("show")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(name: str, as_json: bool) -> None:
+    """Show the connection with the description or id NAME."""
+    with _app().app_context():
+        _print(_find(name), as_json)
+
+
+@connection.command("check")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(name: str, as_json: bool) -> None:
+    """Test the connection NAME with real API calls now; exit status 1 when it doesn't work."""
+    from datasync_flask.connections.checks import check_now
+    from datasync_flask.security.crypto import SecretUnreadable
+
+    with _app().app_context():
+        found = _find(name)
+        try:
+            checked = check_now(found.id) or found
+        except SecretUnreadable as error:
+            raise click.ClickException(str(error)) from None
+        _print(checked, as_json)
+        works = checked.state == State.CONNECTED and (checked.grant is None or checked.grant.failed_checks == 0)
+    raise SystemExit(0 if works else 1)

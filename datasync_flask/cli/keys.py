@@ -1,0 +1,32 @@
+"""Commands about the keys that secrets are encrypted with."""
+
+from __future__ import annotations
+
+import click
+from cryptography.fernet import Fernet
+
+from datasync_flask.config import load_settings
+
+
+@click.group()
+def keys() -> None:
+    """Keys for secrets at rest."""
+
+
+@keys.command("generate")
+def generate() -> None:
+    """Print a new key, for DATASYNC_ENCRYPTION_KEYS."""
+    click.echo(Fernet.generate_key().decode())
+
+
+@keys.command("rotate")
+def rotate() -> None:
+    """Encrypt all stored secrets anew with the first key; may be interrupted and run again, also while the app runs."""
+    from datasync_flask import create_app
+    from datasync_flask.connections.key_rotation import rotate_all
+
+    with create_app(load_settings()).app_context():
+        done, unreadable = rotate_all()
+    click.echo(f"{done} secrets are encrypted with the first key now.")
+    if unreadable:
+        raise click.ClickException(f"{unreadable} secrets can't be read with any of the keys; they were left as they are.")

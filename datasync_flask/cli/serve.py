@@ -1,0 +1,202 @@
+"""Commands that serve: run, web, worker, demo, practice-org; and the database's schema."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import click
+
+from datasync_flask.cli.supervisor import Child, Supervisor, stop_with_parent
+from datasync_flask.config import LOOPBACK_HOSTS, UNSAFE_PORTS, Settings, load_settings
+
+DEMO_EMAIL = "demo@example.com"
+DEMO_PASSWORD = "practice makes perfect"  # noqa: S105 (printed at start, opens practice data only)
+DEMO_PROPAGATION_SECONDS = 20
+
+
+class Port(click.IntRange):
+    """A port that a browser will open."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 65535)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Refuse ports that browsers refuse."""
+        port: int = super().convert(value, param, ctx)
+        if port in UNSAFE_PORTS:
+            self.fail(f"{port} is a port that browsers refuse to open; choose another, for instance 5000.", param, ctx)
+        return port
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise click.ClickException(
+                f"Port {port} on {host} can't be used ({error.strerror}). Choose another: PORT=8000 with make, "
+                "--port 8000 with datasync."
+            ) from None
+
+
+def _prepare(settings: Settings) -> str | None:
+    """Bring the database up to date; return the set-up link when there is no account yet."""
+    from datasync_flask import create_app
+    from datasync_flask.accounts.service import AccountError, first_administrator
+    from datasync_flask.database import upgrade_database
+
+    app = create_app(settings)
+    upgrade_database(app)
+    with app.app_context():
+        try:
+            return first_administrator(app)
+        except AccountError as error:
+            raise click.ClickException(f"DATASYNC_ADMIN_{error.field.upper()}: {error}") from None
+
+
+def _say_start(settings: Settings, setup_link: str | None) -> None:
+    click.echo(f"\n  DataSync is at {settings.effective_public_url}\n")
+    if setup_link:
+        click.echo(f"  There is no account yet. Make the first one here (the link works once):\n  {setup_link}\n")
+    if settings.callback_needs_https:
+        click.echo("  Salesforce accepts this address only with https: see 'A real org' in the README.\n")
+
+
+@click.command()
+@click.option("--port", type=Port(), help="Port the web pages are served on (default: DATASYNC_PORT, else 5000).")
+def run(port: int | None) -> None:
+    """Run web and worker together, with everything they need."""
+    if port is not None:
+        os.environ["DATASYNC_PORT"] = str(port)
+    settings = load_settings()
+    _refuse_taken_port(settings.host, settings.port)
+    _say_start(settings, _prepare(settings))
+    Supervisor([Child("web", ["web"]), Child("worker", ["worker"])]).run()
+
+
+def _checked_app() -> Any:
+    from datasync_flask import create_app
+    from datasync_flask.database import is_up_to_date
+
+    settings = load_settings()
+    app = create_app(settings)
+    if not is_up_to_date(app):
+        raise click.ClickException("The database isn't at this version's schema. Run: datasync db upgrade")
+    return app
+
+
+@click.command()
+@click.option("--port", type=Port(), help="Port to listen on (default: DATASYNC_PORT, else 5000).")
+@click.option("--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="Web processes.")
+def web(port: int | None, processes: int) -> None:
+    """Serve the web pages (gunicorn)."""
+    from datasync_flask.cli.web_server import WebServer
+
+    if port is not None:
+        os.environ["DATASYNC_PORT"] = str(port)
+    app = _checked_app()
+    settings: Settings = app.config["SETTINGS"]
+    _refuse_taken_port(settings.host, settings.port)
+    stop_with_parent()
+    WebServer(app, settings, processes).run()
+
+
+@click.command()
+def worker() -> None:
+    """Do the background work: watch, exchange, refresh, check."""
+    from datasync_flask.worker import run_worker
+
+    app = _checked_app()
+    stop_with_parent()
+    run_worker(app)
+
+
+@click.command()
+@click.option("--port", type=Port(), default=5000, show_default=True, help="Port of the web pages.")
+@click.option("--practice-port", type=Port(), help="Port of the practice org (default: the next one).")
+@click.option(
+    "--propagation",
+    type=click.FloatRange(0, 3600),
+    default=DEMO_PROPAGATION_SECONDS,
+    show_default=True,
+    help="Seconds until the practice org knows a new app.",
+)
+def demo(port: int, practice_port: int | None, propagation: float) -> None:
+    """Run everything beside a practice Salesforce org, with an account that is ready."""
+    practice_port = practice_port or port + 1
+    practice_origin = f"http://127.0.0.1:{practice_port}"
+    folder = Path(os.environ.get("DATASYNC_INSTANCE_DIR", "instance")) / "demo"
+    os.environ.update(
+        {
+            "DATASYNC_PORT": str(port),
+            "DATASYNC_PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "DATASYNC_HOST": "127.0.0.1",
+            "DATASYNC_INSTANCE_DIR": str(folder),
+            "DATASYNC_DATABASE_URL": "",
+            "DATASYNC_QUEUE_URL": "",
+            "DATASYNC_ADMIN_EMAIL": DEMO_EMAIL,
+            "DATASYNC_ADMIN_PASSWORD": DEMO_PASSWORD,
+            "DATASYNC_SALESFORCE_HOSTS": practice_origin,
+        }
+    )
+    os.environ.setdefault("DATASYNC_PROBE_INTERVAL", "3")
+    settings = load_settings()
+    _refuse_taken_port(settings.host, settings.port)
+    _refuse_taken_port("127.0.0.1", practice_port)
+    _prepare(settings)
+    click.echo(
+        f"""
+  DataSync is at       {settings.effective_public_url}
+    Email              {DEMO_EMAIL}
+    Password           {DEMO_PASSWORD}
+
+  The practice org is at {practice_origin}/lightning/setup/home
+    Make an app there as the guide in DataSync describes. It is known after {propagation:g} seconds.
+    As Login host choose My Domain and enter {practice_origin}
+"""
+    )
+    practice = ["practice-org", "--port", str(practice_port), "--propagation", str(propagation)]
+    practice += ["--state", str(folder / "practice_org.json")]
+    Supervisor([Child("practice org", practice), Child("web", ["web"]), Child("worker", ["worker"])]).run()
+
+
+@click.command("practice-org")
+@click.option("--port", type=Port(), default=5001, show_default=True, help="Port to listen on, on loopback only.")
+@click.option("--host", default="127.0.0.1", hidden=True)
+@click.option(
+    "--propagation",
+    type=click.FloatRange(0, 3600),
+    default=DEMO_PROPAGATION_SECONDS,
+    show_default=True,
+    help="Seconds until a new or changed app is known.",
+)
+@click.option("--tls", is_flag=True, help="Serve https with a certificate made at start; its path is printed.")
+@click.option("--state", type=click.Path(dir_okay=False, path_type=Path), help="File to keep apps and tokens in.")
+def practice_org(port: int, host: str, propagation: float, tls: bool, state: Path | None) -> None:
+    """Run a stand-in Salesforce org to practise with."""
+    from datasync_flask.practice_org.server import serve
+
+    if host not in LOOPBACK_HOSTS:
+        raise click.UsageError("The practice org listens on this computer only.")
+    stop_with_parent()
+    serve(host, port, propagation=propagation, tls=tls, state=state)
+
+
+@click.group()
+def db() -> None:
+    """The database's schema."""
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the database to this version's schema."""
+    from datasync_flask import create_app
+    from datasync_flask.database import upgrade_database
+
+    upgrade_database(create_app(load_settings()))
+    click.echo("The database is up to date.")

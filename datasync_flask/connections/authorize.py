@@ -1,0 +1,288 @@
+"""Allow access: from the redirect to Salesforce until the code that came back is exchanged.
+
+Authlib's Flask integration builds the request; what it would keep in the browser's session (state, PKCE verifier) is
+kept in the database, encrypted, because the worker has to be able to try an exchange again.
+"""
+
+from __future__ import annotations
+
+import hmac
+from datetime import datetime, timedelta
+from typing import Any
+
+from authlib.integrations.flask_client import FlaskIntegration, FlaskOAuth2App
+from flask import current_app
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select, update
+
+from datasync_flask.accounts.models import SignedIn, hash_token
+from datasync_flask.clock import utcnow
+from datasync_flask.connections import grants, lifecycle, store
+from datasync_flask.connections.lifecycle import Event
+from datasync_flask.connections.models import AuthorizationAttempt, SalesforceConnection, State
+from datasync_flask.extensions import db, oauth
+from datasync_flask.salesforce import oauth as salesforce_oauth
+from datasync_flask.salesforce import probe, scopes
+from datasync_flask.salesforce.errors import Problem, SalesforceError, classify_oauth_error
+from datasync_flask.salesforce.oauth import SalesforceOAuth2Client
+
+# How long a person may take on Salesforce's pages (RFC 9700 section 2.1.2: state is short-lived).
+STATE_LIFETIME = timedelta(minutes=10)
+# Salesforce out of reach: a code is not worth trying much longer, unlike while the app is still unknown.
+UNREACHABLE_RETRY_SECONDS = 120.0
+
+
+class SalesforceApp(FlaskOAuth2App):
+    """Authlib's Flask client, speaking through our bounded HTTP client."""
+
+    client_cls = SalesforceOAuth2Client
+
+
+def register_provider() -> None:
+    """Register the provider ``salesforce`` with Authlib; each connection makes its own client from it."""
+    oauth.register(
+        "salesforce",
+        client_cls=SalesforceApp,
+        client_kwargs={"code_challenge_method": "S256", "token_endpoint_auth_method": "client_secret_post"},
+    )
+
+
+class AttemptKeeper(FlaskIntegration):  # type: ignore[misc]
+    """Keeps Authlib's state data as an AuthorizationAttempt instead of in the browser."""
+
+    def __init__(self, name: str, connection: SalesforceConnection, person: SignedIn) -> None:
+        super().__init__(name)
+        self._connection, self._person = connection, person
+
+    def set_state_data(self, session: Any, state: str, data: dict[str, Any]) -> None:
+        """Store state (hashed) and PKCE verifier (encrypted), bound to the person, the session and the connection."""
+        connection, now = self._connection, utcnow()
+        for earlier in list(connection.attempts):
+            connection.attempts.remove(earlier)
+        connection.attempts.append(
+            AuthorizationAttempt(
+                state_hash=hash_token(state),
+                user_id=self._person.id,
+                session_hash=hash_token(self._person.token),
+                watch=connection.watch,
+                redirect_uri=data["redirect_uri"],
+                code_verifier_sealed=store.secret_box().seal(data["code_verifier"]),
+                started_at=now,
+                expires_at=now + STATE_LIFETIME,
+                was_connected=connection.state == State.CONNECTED,
+            )
+        )
+
+
+def _provider_client(connection: SalesforceConnection, person: SignedIn) -> SalesforceApp:
+    registered = oauth.create_client("salesforce")
+    app = store.app_credentials(connection)
+    return SalesforceApp(
+        AttemptKeeper("salesforce", connection, person),
+        "salesforce",
+        client_id=app.client_id,
+        client_secret=app.client_secret,
+        authorize_url=app.authorize_url,
+        access_token_url=app.token_url,
+        client_kwargs={
+            **registered.client_kwargs,
+            "scope": scopes.BY_KEY[connection.permission_level].scope,
+            "trusted": app.trusted,
+        },
+    )
+
+
+def begin(connection: SalesforceConnection, person: SignedIn) -> ResponseReturnValue:
+    """Return the redirect to Salesforce's authorize page; the caller commits before sending it."""
+    now = utcnow()
+    response = _provider_client(connection, person).authorize_redirect(connection.callback_url)
+    lifecycle.apply(connection, Event.AUTHORIZE_STARTED, now, by=person.id, due_at=now + STATE_LIFETIME)
+    response.status_code = 303
+    return response  # type: ignore[no-any-return]
+
+
+class CallbackRefused(Exception):
+    """What came back doesn't belong to an open attempt of this person; the text says so in plain words."""
+
+    def __init__(self, message: str, connection_id: str = "") -> None:
+        super().__init__(message)
+        self.connection_id = connection_id
+
+
+def receive(state: str, code: str, error: str, description: str, person: SignedIn) -> str:
+    """Take in what Salesforce sent back to the Callback URL and return the connection's id.
+
+    The code is stored, encrypted, and exchanged by the worker. Raises CallbackRefused for an unknown, used, expired or
+    other people's state, and for a connection whose Client ID changed since (RFC 9700 sections 2.1 and 4.7).
+    """
+    now = utcnow()
+    attempt = db.session.get(AuthorizationAttempt, hash_token(state), populate_existing=True) if state else None
+    if attempt is None:
+        raise CallbackRefused(
+            "This answer from Salesforce doesn't belong to anything that is open here. It was used already, or a newer "
+            "attempt replaced it."
+        )
+    connection_id = attempt.connection_id
+    is_theirs = attempt.user_id == person.id and hmac.compare_digest(attempt.session_hash, hash_token(person.token))
+    if not is_theirs:
+        raise CallbackRefused("Somebody else, or another browser, started this. Start it again from here.")
+    if attempt.used_at is not None:
+        raise CallbackRefused("This answer from Salesforce was used already.", connection_id)
+    if attempt.expires_at < now:
+        raise CallbackRefused(
+            "More than 10 minutes passed since you left for Salesforce, so this answer isn't taken any more.",
+            connection_id,
+        )
+    if not _use_up(attempt.state_hash, now):
+        raise CallbackRefused("This answer from Salesforce was used already.", connection_id)
+
+    def take_in() -> None:
+        connection = store.load(connection_id)
+        current = db.session.get(AuthorizationAttempt, hash_token(state), populate_existing=True)
+        if connection is None or current is None or connection.watch != current.watch:
+            raise CallbackRefused(
+                "The connection's settings changed while you were in Salesforce, so this answer isn't taken.",
+                connection_id,
+            )
+        if connection.state != State.AUTHORIZING:
+            raise CallbackRefused("The connection isn't waiting for an answer from Salesforce.", connection_id)
+        if code and not error:
+            current.code_sealed = store.secret_box().seal(code)
+            lifecycle.apply(connection, Event.CODE_RECEIVED, now, by=person.id, due_at=now)
+            return
+        problem = classify_oauth_error(error, description) if error else Problem.UNEXPECTED
+        detail = ": ".join(part for part in (error, description) if part) or "neither a code nor an error came back"
+        fail(connection, current, problem, detail)
+
+    store.in_transaction(take_in)
+    return connection_id
+
+
+def _use_up(state_hash: str, now: datetime) -> bool:
+    statement = (
+        update(AuthorizationAttempt)
+        .where(AuthorizationAttempt.state_hash == state_hash, AuthorizationAttempt.used_at.is_(None))
+        .values(used_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    return store.in_transaction(lambda: bool(db.session.execute(statement).rowcount))  # type: ignore[attr-defined]
+
+
+def pending_code(connection: SalesforceConnection) -> AuthorizationAttempt | None:
+    """Return the attempt whose code waits to be exchanged, if there is one."""
+    return next((attempt for attempt in connection.attempts if attempt.code_sealed), None)
+
+
+def fail(connection: SalesforceConnection, attempt: AuthorizationAttempt, problem: Problem, detail: str) -> None:
+    """End an attempt; a connection that worked before goes on working with the permission it has."""
+    now = utcnow()
+    connection.attempts.remove(attempt)
+    connection.next_look_at = None
+    if attempt.was_connected and connection.grant is not None:
+        event, due_at = Event.AUTHORIZE_FAILED_STILL_CONNECTED, now + timedelta(hours=1)
+    else:
+        event, due_at = Event.AUTHORIZE_FAILED, None
+    lifecycle.apply(connection, event, now, problem=problem, detail=detail, due_at=due_at)
+
+
+def exchange(connection: SalesforceConnection, attempt: AuthorizationAttempt) -> None:
+    """Exchange the code once; try again later while Salesforce doesn't know the app yet. The worker holds the claim."""
+    connection_id, state_hash = connection.id, attempt.state_hash
+    app, box = store.app_credentials(connection), store.secret_box()
+    code, verifier = box.open(attempt.code_sealed), box.open(attempt.code_verifier_sealed)
+    redirect_uri = attempt.redirect_uri
+    db.session.commit()
+    outcome: salesforce_oauth.TokenAnswer | SalesforceError
+    try:
+        outcome = salesforce_oauth.exchange_code(app, code, verifier, redirect_uri)
+    except SalesforceError as error:
+        outcome = error
+
+    def record() -> None:
+        current = store.load(connection_id)
+        open_attempt = db.session.scalar(
+            select(AuthorizationAttempt).where(AuthorizationAttempt.state_hash == state_hash)
+        )
+        if current is None or open_attempt is None or open_attempt.watch != current.watch:
+            return
+        if isinstance(outcome, SalesforceError):
+            _put_off_or_fail(current, open_attempt, outcome)
+            return
+        now = utcnow()
+        grants.keep(current, outcome, now)
+        current.attempts.remove(open_attempt)
+        current.next_look_at = None
+        lifecycle.apply(current, Event.GRANTED, now, due_at=now)
+
+    store.in_transaction(record)
+
+
+def _put_off_or_fail(connection: SalesforceConnection, attempt: AuthorizationAttempt, error: SalesforceError) -> None:
+    settings, now = current_app.config["SETTINGS"], utcnow()
+    waited = (now - (attempt.used_at or now)).total_seconds()
+    patience = settings.exchange_retry_for
+    if not error.problem.may_be_propagation:
+        patience = min(patience, UNREACHABLE_RETRY_SECONDS) if error.problem.is_transient else 0.0
+    pause = max(settings.probe_interval, waited / 20)
+    if waited + pause > patience:
+        fail(connection, attempt, error.problem, error.detail)
+        return
+    event = Event.EXCHANGE_DEFERRED if error.problem.may_be_propagation else Event.EXCHANGE_RETRIED
+    connection.last_look_at, connection.next_look_at = now, now + timedelta(seconds=pause)
+    if event is Event.EXCHANGE_DEFERRED and connection.state != State.WAITING:
+        connection.watch_started_at = now
+    due_at = connection.next_look_at
+    lifecycle.apply(connection, event, now, problem=error.problem, detail=error.detail, due_at=due_at)
+
+
+def exchange_headless(connection: SalesforceConnection) -> None:
+    """Try the client-credentials exchange once: for a connection without a person this is the probe."""
+    from datasync_flask.connections import watch
+
+    connection_id, watch_number = connection.id, connection.watch
+    app = store.app_credentials(connection)
+    db.session.commit()
+    outcome: salesforce_oauth.TokenAnswer | SalesforceError
+    try:
+        outcome = salesforce_oauth.exchange_client_credentials(app)
+    except SalesforceError as error:
+        outcome = error
+
+    def record() -> None:
+        current = store.load(connection_id)
+        if current is None or current.watch != watch_number or current.state != State.WAITING:
+            return
+        if isinstance(outcome, SalesforceError):
+            watch.take_in(current, probe.Observation(outcome.problem, outcome.detail, 1))
+            return
+        now = utcnow()
+        current.last_look_at, current.next_look_at = now, None
+        grants.keep(current, outcome, now)
+        lifecycle.apply(current, Event.GRANTED, now, due_at=now)
+
+    store.in_transaction(record)
+
+
+def give_up_waiting_for_person(connection: SalesforceConnection) -> None:
+    """Nobody came back from Salesforce: look what its page says, so that the reason can be told."""
+    connection_id, watch_number = connection.id, connection.watch
+    app = store.app_credentials(connection)
+    scope = scopes.BY_KEY[connection.permission_level].scope
+    callback_url = connection.callback_url
+    db.session.commit()
+    seen = probe.look(app, callback_url, scope)
+
+    def record() -> None:
+        current = store.load(connection_id)
+        if current is None or current.watch != watch_number or current.state != State.AUTHORIZING:
+            return
+        for attempt in list(current.attempts):
+            if attempt.used_at is not None or attempt.expires_at > utcnow():
+                continue
+            # What the network did to our look says nothing about what the person saw.
+            if seen.problem is None or seen.problem.is_transient or seen.problem is Problem.UNEXPECTED:
+                fail(current, attempt, Problem.NEVER_CAME_BACK, "")
+            else:
+                fail(current, attempt, seen.problem, seen.detail)
+
+    store.in_transaction(record)

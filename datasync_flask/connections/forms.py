@@ -1,0 +1,204 @@
+"""The Salesforce form: every fault at its field, nothing typed is lost, a secret never travels back in the clear."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+from flask import current_app
+from flask_wtf import FlaskForm
+from wtforms import HiddenField, PasswordField, RadioField, SelectField, StringField
+from wtforms.validators import InputRequired, Length, ValidationError
+
+from datasync_flask.connections import service, store
+from datasync_flask.connections.models import (
+    AuthMethod,
+    LoginHost,
+    SalesforceConnection,
+    TrackingType,
+)
+from datasync_flask.connections.service import SalesforceSettings
+from datasync_flask.salesforce import scopes
+from datasync_flask.salesforce.hosts import AddressRefused, is_my_domain, understand_login_address
+from datasync_flask.security.crypto import SecretUnreadable
+
+TRACKING_TYPES = {
+    TrackingType.NONE: ("None", "Loads everything each time."),
+    TrackingType.DATE: ("Date", "Loads what changed since the last run. Objects without a date are loaded whole."),
+    TrackingType.DATE_DELETES: ("Date and deletes", "The same, and removes what was deleted in Salesforce."),
+}
+LOGIN_HOSTS = {
+    LoginHost.PRODUCTION: ("Production", "login.salesforce.com"),
+    LoginHost.SANDBOX: ("Sandbox", "test.salesforce.com"),
+    LoginHost.CUSTOM: ("My Domain", "the org's own address"),
+}
+AUTH_METHODS = {
+    AuthMethod.AUTHORIZATION_CODE: ("A person allows access", "Once, on Salesforce's Allow Access page."),
+    AuthMethod.CLIENT_CREDENTIALS: ("Headless", "No person: the app works in the name of a run-as user."),
+}
+# How long a secret that was typed into a form with a mistake elsewhere is kept for the next try.
+KEPT_SECRET_SECONDS = 3600
+
+
+def strip(value: str | None) -> str | None:
+    """Return text without surrounding white space and without characters that can't be seen."""
+    if value is None:
+        return None
+    return "".join(character for character in value if unicodedata.category(character) not in {"Cc", "Cf"}).strip()
+
+
+def one_line(value: str | None) -> str | None:
+    """Return text as one line with single spaces, in Unicode NFC."""
+    return " ".join(unicodedata.normalize("NFC", value).split()) if value is not None else None
+
+
+class SalesforceForm(FlaskForm):
+    """Settings of a Salesforce connection. Everything but the description may still be missing: then it is a draft."""
+
+    description = StringField(
+        "Description",
+        [
+            InputRequired("Give the connection a description, for instance the org's name."),
+            Length(max=120, message="Use at most 120 characters."),
+        ],
+        filters=[one_line, strip],
+        description="Its name in the list.",
+        render_kw={"autocomplete": "off", "maxlength": 120},
+    )
+    login_host = SelectField(
+        "Login host",
+        choices=[(key.value, f"{title} ({hint})") for key, (title, hint) in LOGIN_HOSTS.items()],
+        default=LoginHost.PRODUCTION.value,
+    )
+    login_url = StringField(
+        "Login address",
+        filters=[strip],
+        description="Paste any address you see while you are in Salesforce, like acme.my.salesforce.com.",
+        render_kw={"autocomplete": "off", "spellcheck": "false", "inputmode": "url", "maxlength": 2000},
+    )
+    auth_method = RadioField(
+        "Authentication",
+        choices=[(key.value, title) for key, (title, _) in AUTH_METHODS.items()],
+        default=AuthMethod.AUTHORIZATION_CODE.value,
+    )
+    client_id = StringField(
+        "Client ID",
+        filters=[strip],
+        description="Salesforce calls it Consumer Key. It may still be missing: save now and come back.",
+        render_kw={"autocomplete": "off", "spellcheck": "false", "maxlength": 512},
+    )
+    client_secret = PasswordField(
+        "Client Secret",
+        filters=[strip],
+        render_kw={"autocomplete": "off", "maxlength": 512},
+    )
+    permission_level = SelectField(
+        "Permission level",
+        choices=[(level.key, level.title) for level in scopes.PERMISSION_LEVELS],
+        default=scopes.DEFAULT,
+        description="What DataSync asks for. Salesforce has no read-only scope: what the user may not do, DataSync "
+        "can't do either, so a user who may only read is the safest choice.",
+    )
+    tracking_type = SelectField(
+        "Tracking type",
+        choices=[(key.value, title) for key, (title, _) in TRACKING_TYPES.items()],
+        default=TrackingType.DATE.value,
+    )
+    kept_secret = HiddenField()
+    # When the settings were last changed, as this page saw them.
+    edited = HiddenField()
+
+    def __init__(self, connection: SalesforceConnection | None = None, **kwargs: Any) -> None:
+        super().__init__(obj=connection, **kwargs)
+        self.connection = connection
+        self.login_origin = ""
+        self.login_note = ""
+        self._found_secret = ""
+        if connection is not None and not self.is_submitted():
+            self.edited.data = connection.updated_at.isoformat()
+
+    @property
+    def has_kept_secret(self) -> bool:
+        """True when a secret typed before is kept for this form."""
+        return bool(self.kept_secret.data)
+
+    def validate_description(self, field: Any) -> None:
+        """Refuse a description that another connection has."""
+        if service.is_description_taken(field.data, self.connection.id if self.connection else ""):
+            raise ValidationError("Another connection has this description already. Choose another one.")
+
+    def validate_login_url(self, field: Any) -> None:
+        """Understand the pasted address; refuse one that isn't Salesforce's, with the reason."""
+        if self.login_host.data != LoginHost.CUSTOM:
+            return
+        trusted = current_app.config["SETTINGS"].salesforce_hosts
+        try:
+            address = understand_login_address(field.data or "", trusted)
+        except AddressRefused as refusal:
+            raise ValidationError(str(refusal)) from None
+        self.login_origin, self.login_note = address.origin, address.note
+
+    def validate_auth_method(self, field: Any) -> None:
+        """Headless authentication exists at the org's own address only."""
+        if field.data != AuthMethod.CLIENT_CREDENTIALS:
+            return
+        trusted = current_app.config["SETTINGS"].salesforce_hosts
+        needs_my_domain = self.login_host.data != LoginHost.CUSTOM
+        if not needs_my_domain:
+            try:
+                origin = understand_login_address(self.login_url.data or "", trusted).origin
+            except AddressRefused:
+                return
+            needs_my_domain = not is_my_domain(origin, trusted)
+        if needs_my_domain:
+            raise ValidationError(
+                "Headless authentication works only at the org's own address: choose My Domain as the login host and "
+                "enter an address like acme.my.salesforce.com."
+            )
+
+    def validate_client_id(self, field: Any) -> None:
+        """Refuse what cannot be a Consumer Key, such as a whole line of text."""
+        text = field.data or ""
+        if len(text) > 512:
+            raise ValidationError("This is too long for a Client ID. Copy only the Consumer Key.")
+        if text and not re.fullmatch(r"[\x21-\x7e]+", text):
+            raise ValidationError("A Client ID has only letters, digits and signs, no spaces. Copy it again.")
+
+    def validate_client_secret(self, field: Any) -> None:
+        """Take the typed secret, or the one kept from the try before; refuse what cannot be one."""
+        text = field.data or ""
+        if not text and self.kept_secret.data:
+            try:
+                text = store.secret_box().open(self.kept_secret.data, max_age=KEPT_SECRET_SECONDS)
+            except SecretUnreadable:
+                self.kept_secret.data = ""
+                raise ValidationError("Enter the Client Secret again: it was kept for an hour only.") from None
+        if len(text) > 512 or (text and not re.fullmatch(r"[\x21-\x7e]+", text)):
+            self.kept_secret.data = ""
+            raise ValidationError("This can't be a Client Secret. Copy only the Consumer Secret.")
+        self._found_secret = text
+
+    def keep_secret(self) -> None:
+        """Put a typed secret, encrypted, into the page that goes back because of a mistake elsewhere."""
+        if self._found_secret:
+            self.kept_secret.data = store.secret_box().seal(self._found_secret)
+
+    def settings(self) -> SalesforceSettings:
+        """Return what the validated form holds."""
+        return SalesforceSettings(
+            description=self.description.data or "",
+            tracking_type=TrackingType(self.tracking_type.data),
+            login_host=LoginHost(self.login_host.data),
+            login_url=self._login_url(),
+            auth_method=AuthMethod(self.auth_method.data),
+            client_id=self.client_id.data or "",
+            client_secret=self._found_secret,
+            permission_level=self.permission_level.data,
+        )
+
+    def _login_url(self) -> str:
+        if self.login_host.data == LoginHost.CUSTOM:
+            return self.login_origin
+        # Not in use, but still there when somebody switches back.
+        return self.connection.login_url if self.connection else ""

@@ -1,0 +1,129 @@
+"""The life of a connection: one table says which event leads from which state to which.
+
+Views, worker and command line only send events; nothing else writes ``Connection.state``.
+"""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from typing import Any
+
+from datasync_flask.connections.models import Connection, ConnectionEvent, State
+from datasync_flask.salesforce.errors import Problem, tidy
+
+
+class Event(enum.StrEnum):
+    """What can happen to a connection."""
+
+    SAVED_INCOMPLETE = "saved_incomplete"
+    WATCH_STARTED = "watch_started"
+    LOOKED = "looked"
+    APP_KNOWN = "app_known"
+    WATCH_FAILED = "watch_failed"
+    AUTHORIZE_STARTED = "authorize_started"
+    CODE_RECEIVED = "code_received"
+    EXCHANGE_DEFERRED = "exchange_deferred"
+    EXCHANGE_RETRIED = "exchange_retried"
+    AUTHORIZE_FAILED = "authorize_failed"
+    AUTHORIZE_FAILED_STILL_CONNECTED = "authorize_failed_still_connected"
+    GRANTED = "granted"
+    CHECKED = "checked"
+    CHECK_FAILED = "check_failed"
+    ACCESS_LOST = "access_lost"
+    DISCONNECTED = "disconnected"
+
+
+class TransitionRefused(Exception):
+    """The event cannot happen in the state the connection is in (any more)."""
+
+
+_ANY = tuple(State)
+
+TRANSITIONS: dict[Event, tuple[tuple[State, ...], State | None]] = {
+    # event: (states it may happen in, the state it leads to; None: stays)
+    Event.SAVED_INCOMPLETE: (_ANY, State.DRAFT),
+    Event.WATCH_STARTED: (_ANY, State.WAITING),
+    Event.LOOKED: ((State.WAITING,), None),
+    Event.APP_KNOWN: ((State.WAITING,), State.READY),
+    Event.WATCH_FAILED: ((State.WAITING,), State.NEEDS_ATTENTION),
+    Event.AUTHORIZE_STARTED: (
+        (State.READY, State.AUTHORIZING, State.CONNECTED, State.NEEDS_ATTENTION),
+        State.AUTHORIZING,
+    ),
+    Event.CODE_RECEIVED: ((State.AUTHORIZING,), None),
+    Event.EXCHANGE_DEFERRED: ((State.AUTHORIZING, State.WAITING), State.WAITING),
+    Event.EXCHANGE_RETRIED: ((State.AUTHORIZING, State.WAITING), None),
+    Event.AUTHORIZE_FAILED: ((State.AUTHORIZING, State.WAITING), State.NEEDS_ATTENTION),
+    Event.AUTHORIZE_FAILED_STILL_CONNECTED: ((State.AUTHORIZING, State.WAITING), State.CONNECTED),
+    Event.GRANTED: ((State.AUTHORIZING, State.WAITING), State.AUTHORIZING),
+    Event.CHECKED: ((State.AUTHORIZING, State.CONNECTED, State.NEEDS_ATTENTION), State.CONNECTED),
+    Event.CHECK_FAILED: ((State.AUTHORIZING, State.CONNECTED, State.NEEDS_ATTENTION), None),
+    Event.ACCESS_LOST: ((State.AUTHORIZING, State.CONNECTED, State.NEEDS_ATTENTION), State.NEEDS_ATTENTION),
+    Event.DISCONNECTED: (_ANY, State.READY),
+}
+
+# Happen all the time; the history keeps them only when they say something new.
+_QUIET = frozenset({Event.LOOKED, Event.EXCHANGE_DEFERRED, Event.EXCHANGE_RETRIED, Event.CHECKED, Event.CHECK_FAILED})
+
+
+def can_happen(state: State | str, event: Event) -> bool:
+    """True when `event` is possible in `state`."""
+    return State(state) in TRANSITIONS[event][0]
+
+
+def apply(
+    connection: Connection,
+    event: Event,
+    now: datetime,
+    *,
+    problem: Problem | None = None,
+    detail: str = "",
+    due_at: datetime | None = None,
+    by: int | None = None,
+    facts: dict[str, Any] | None = None,
+) -> None:
+    """Let `event` happen to `connection` and write it to its history.
+
+    `due_at` says when the worker has to act next (None: never); `by` is the user who did it; `facts` are shown in the
+    history and must hold no secret. Raises TransitionRefused when the event is impossible in the present state.
+    """
+    before = State(connection.state)
+    if not can_happen(before, event):
+        raise TransitionRefused(f"{event} cannot happen in {before}")
+    after = TRANSITIONS[event][1] or before
+    says_something_new = after is not before or connection.problem != (problem or "")
+    connection.state = after
+    if after is not before:
+        connection.state_since = now
+    connection.problem = problem.value if problem else ""
+    connection.problem_detail = tidy(detail)
+    connection.due_at = due_at
+    if event not in _QUIET or says_something_new:
+        connection.history.add(
+            ConnectionEvent(
+                at=now,
+                user_id=by,
+                event=event,
+                from_state=before,
+                to_state=after,
+                problem=problem.value if problem else "",
+                detail=facts or {},
+            )
+        )
+
+
+def note(
+    connection: Connection, event: str, now: datetime, *, by: int | None, facts: dict[str, Any] | None = None
+) -> None:
+    """Write to the history something that leaves the state as it is, such as a changed description."""
+    connection.history.add(
+        ConnectionEvent(
+            at=now,
+            user_id=by,
+            event=event,
+            from_state=connection.state,
+            to_state=connection.state,
+            detail=facts or {},
+        )
+    )

@@ -1,0 +1,267 @@
+"""What is stored of connections, their tokens, attempts to authorize, and their history."""
+
+from __future__ import annotations
+
+import enum
+import secrets
+import unicodedata
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, WriteOnlyMapped, mapped_column, relationship
+
+from datasync_flask.clock import UtcDateTime, utcnow
+from datasync_flask.extensions import Model
+from datasync_flask.salesforce import hosts, scopes
+from datasync_flask.salesforce.errors import Problem
+
+
+class State(enum.StrEnum):
+    """Where a connection is in its life."""
+
+    DRAFT = "draft"
+    WAITING = "waiting_for_propagation"
+    READY = "ready_to_authorize"
+    AUTHORIZING = "authorizing"
+    CONNECTED = "connected"
+    NEEDS_ATTENTION = "needs_attention"
+
+    @property
+    def is_moving(self) -> bool:
+        """True when the state changes by itself, so that an open page should watch it."""
+        return self in {State.WAITING, State.AUTHORIZING}
+
+
+class TrackingType(enum.StrEnum):
+    """How changes are found when extracting."""
+
+    NONE = "none"
+    DATE = "date"
+    DATE_DELETES = "date_deletes"
+
+
+class LoginHost(enum.StrEnum):
+    """Where the people of an org log in."""
+
+    PRODUCTION = "production"
+    SANDBOX = "sandbox"
+    CUSTOM = "custom"
+
+
+class AuthMethod(enum.StrEnum):
+    """How a token is got: with a person who allows access, or without."""
+
+    AUTHORIZATION_CODE = "authorization_code"
+    CLIENT_CREDENTIALS = "client_credentials"
+
+
+def new_public_id() -> str:
+    """Return an id for addresses that cannot be guessed in sequence."""
+    return secrets.token_hex(8)
+
+
+def description_key(description: str) -> str:
+    """Return what two descriptions are compared by: neither case nor kind of space nor Unicode form matters."""
+    return " ".join(unicodedata.normalize("NFKC", description).casefold().split())
+
+
+class Connection(Model):
+    """A named way to reach one system."""
+
+    __tablename__ = "connections"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True, default=new_public_id)
+    kind: Mapped[str] = mapped_column(String(32))
+    description: Mapped[str] = mapped_column(String(120))
+    description_key: Mapped[str] = mapped_column(String(400), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+
+    state: Mapped[State] = mapped_column(String(32), default=State.DRAFT)
+    state_since: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    problem: Mapped[str] = mapped_column(String(32), default="")
+    problem_detail: Mapped[str] = mapped_column(String(300), default="")
+    # When the worker has to do something for this connection; None while it rests. Claimed by a conditional update.
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None, index=True)
+    # Counts every change of the row: open pages compare it, and two writers can't overwrite each other.
+    row_version: Mapped[int] = mapped_column(default=1)
+
+    # Write-only: a history grows for years and is read in pages, never whole.
+    history: WriteOnlyMapped[ConnectionEvent] = relationship(
+        back_populates="connection", cascade="all, delete-orphan", passive_deletes=True
+    )
+
+    __mapper_args__ = {
+        "polymorphic_on": "kind",
+        "polymorphic_identity": "connection",
+        "version_id_col": row_version,
+    }
+
+    def rename(self, description: str) -> None:
+        """Set the description and what it is compared by."""
+        self.description = description
+        self.description_key = description_key(description)
+
+
+class SalesforceConnection(Connection):
+    """A Salesforce org as a source."""
+
+    __tablename__ = "salesforce_connections"
+    __mapper_args__ = {"polymorphic_identity": "salesforce"}
+
+    id: Mapped[str] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"), primary_key=True)
+    tracking_type: Mapped[TrackingType] = mapped_column(String(16), default=TrackingType.DATE)
+    login_host: Mapped[LoginHost] = mapped_column(String(16), default=LoginHost.PRODUCTION)
+    login_url: Mapped[str] = mapped_column(String(300), default="")
+    auth_method: Mapped[AuthMethod] = mapped_column(String(32), default=AuthMethod.AUTHORIZATION_CODE)
+    client_id: Mapped[str] = mapped_column(String(512), default="")
+    client_secret_sealed: Mapped[str] = mapped_column(Text, default="")
+    permission_level: Mapped[str] = mapped_column(String(32), default=scopes.DEFAULT)
+    # The Callback URL that the app in Salesforce has to hold, as it was when the watch started.
+    callback_url: Mapped[str] = mapped_column(String(300), default="")
+
+    # One watch: from a change of the credentials until Salesforce knows the app.
+    watch: Mapped[int] = mapped_column(default=0)
+    watch_started_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    looks: Mapped[int] = mapped_column(default=0)
+    probe_requests: Mapped[int] = mapped_column(default=0)
+    last_look_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    next_look_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    # How many looks in a row saw the same problem; some problems are believed only after several.
+    agreeing_looks: Mapped[int] = mapped_column(default=0)
+
+    grant: Mapped[SalesforceGrant | None] = relationship(
+        back_populates="connection", cascade="all, delete-orphan", uselist=False
+    )
+    attempts: Mapped[list[AuthorizationAttempt]] = relationship(
+        back_populates="connection", cascade="all, delete-orphan"
+    )
+
+    @property
+    def login_origin(self) -> str:
+        """Where the authorize and token endpoints are."""
+        return {
+            LoginHost.PRODUCTION: hosts.PRODUCTION,
+            LoginHost.SANDBOX: hosts.SANDBOX,
+            LoginHost.CUSTOM: self.login_url,
+        }[LoginHost(self.login_host)]
+
+    @property
+    def is_headless(self) -> bool:
+        """True when no person has to allow access."""
+        return self.auth_method == AuthMethod.CLIENT_CREDENTIALS
+
+    @property
+    def is_complete(self) -> bool:
+        """True when everything that Salesforce asks for is there."""
+        return bool(self.client_id and self.client_secret_sealed and self.login_origin)
+
+    @property
+    def current_problem(self) -> Problem | None:
+        """What is wrong, or was seen at the last look."""
+        return Problem(self.problem) if self.problem else None
+
+    @property
+    def reason(self) -> str:
+        """The stable code of :attr:`current_problem`, or ''."""
+        return self.current_problem.reason.value if self.current_problem else ""
+
+
+class SalesforceGrant(Model):
+    """The tokens that Salesforce gave for a connection, and what they turned out to open."""
+
+    __tablename__ = "salesforce_grants"
+
+    connection_id: Mapped[str] = mapped_column(
+        ForeignKey("salesforce_connections.id", ondelete="CASCADE"), primary_key=True
+    )
+    # Counts the grants; an answer that belongs to an older one is thrown away.
+    generation: Mapped[int] = mapped_column(default=1)
+    access_token_sealed: Mapped[str] = mapped_column(Text)
+    refresh_token_sealed: Mapped[str] = mapped_column(Text, default="")
+    instance_url: Mapped[str] = mapped_column(String(300))
+    identity_url: Mapped[str] = mapped_column(String(300), default="")
+    scopes: Mapped[str] = mapped_column(String(1000), default="")
+    granted_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    refreshed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    # Who refreshes at present, and until when that is believed: one refresh at a time, on all machines.
+    refresh_claim: Mapped[str] = mapped_column(String(32), default="")
+    refresh_claimed_until: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+
+    checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    failed_checks: Mapped[int] = mapped_column(default=0)
+    api_version: Mapped[str] = mapped_column(String(8), default="")
+    user_id: Mapped[str] = mapped_column(String(18), default="")
+    username: Mapped[str] = mapped_column(String(255), default="")
+    display_name: Mapped[str] = mapped_column(String(255), default="")
+    org_id: Mapped[str] = mapped_column(String(18), default="")
+    org_name: Mapped[str] = mapped_column(String(255), default="")
+    is_sandbox: Mapped[bool] = mapped_column(default=False)
+    org_type: Mapped[str] = mapped_column(String(255), default="")
+    instance_name: Mapped[str] = mapped_column(String(255), default="")
+    api_calls_max: Mapped[int | None] = mapped_column(default=None)
+    api_calls_left: Mapped[int | None] = mapped_column(default=None)
+
+    connection: Mapped[SalesforceConnection] = relationship(back_populates="grant")
+
+    @property
+    def host(self) -> str:
+        """The instance's host, as people know it from the address bar."""
+        return self.instance_url.split("://")[-1]
+
+
+class AuthorizationAttempt(Model):
+    """One way to Salesforce's Allow Access page and back. The row is there before anybody leaves for Salesforce."""
+
+    __tablename__ = "authorization_attempts"
+
+    state_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    connection_id: Mapped[str] = mapped_column(ForeignKey("salesforce_connections.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    session_hash: Mapped[str] = mapped_column(String(64))
+    watch: Mapped[int]
+    redirect_uri: Mapped[str] = mapped_column(String(300))
+    code_verifier_sealed: Mapped[str] = mapped_column(Text)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    # The authorization code, from the callback until the exchange is settled.
+    code_sealed: Mapped[str] = mapped_column(Text, default="")
+    # Whether the connection worked when this attempt began: a refusal then leaves it working.
+    was_connected: Mapped[bool] = mapped_column(default=False)
+
+    connection: Mapped[SalesforceConnection] = relationship(back_populates="attempts")
+
+
+class Revocation(Model):
+    """A token that is no longer wanted and has to be revoked at Salesforce; outlives its connection."""
+
+    __tablename__ = "revocations"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    origin: Mapped[str] = mapped_column(String(300))
+    token_sealed: Mapped[str] = mapped_column(Text)
+    tries: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, index=True)
+
+
+class ConnectionEvent(Model):
+    """One line of a connection's history. Never holds a secret."""
+
+    __tablename__ = "connection_events"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[str] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    # Who did it; None is the worker or Salesforce.
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), default=None)
+    event: Mapped[str] = mapped_column(String(40))
+    from_state: Mapped[str] = mapped_column(String(32), default="")
+    to_state: Mapped[str] = mapped_column(String(32), default="")
+    problem: Mapped[str] = mapped_column(String(32), default="")
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+    connection: Mapped[Connection] = relationship(back_populates="history")
+
+    __table_args__ = (Index("ix_connection_events_connection_id_id", "connection_id", "id"),)

@@ -1,0 +1,59 @@
+"""The status fragment: what the page includes and the poll returns are made by the same function."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from typing import Any
+
+from flask import current_app
+from flask_login import current_user
+
+from datasync_flask.accounts.models import Role
+from datasync_flask.connections import authorize, service
+from datasync_flask.connections.models import SalesforceConnection, State
+from datasync_flask.connections.problem_texts import text_for
+
+# How often an open page asks while a connection moves.
+POLL_SECONDS = 1
+USUAL_WAIT_SECONDS = 600
+
+_VERSION = importlib.metadata.version("datasync-flask")
+
+
+def tag(connection: SalesforceConnection) -> str:
+    """Return what changes whenever the fragment would look different to this person."""
+    return status_tag(connection.row_version, connection.callback_url)
+
+
+def status_tag(row_version: int, callback_url: str) -> str:
+    """Return the tag from the two values that a poll reads, so that an unchanged one needs no more of the row."""
+    can_edit = "e" if current_user.has_role(Role.EDITOR) else "v"
+    automatic = "a" if current_user.user.continue_automatically else "m"
+    moved = "" if callback_url == current_app.config["SETTINGS"].callback_url else "c"
+    return f"{_VERSION}-{row_version}-{can_edit}{automatic}{moved}"
+
+
+def context(connection: SalesforceConnection) -> dict[str, Any]:
+    """Return everything the fragment's template shows."""
+    settings = current_app.config["SETTINGS"]
+    state = State(connection.state)
+    problem = connection.current_problem
+    grant = connection.grant
+    return {
+        "connection": connection,
+        "state": state,
+        "grant": grant,
+        "reason": connection.reason,
+        "problem_text": text_for(problem) if problem else None,
+        "poll_seconds": POLL_SECONDS,
+        "ptag": tag(connection),
+        "usual_wait_seconds": USUAL_WAIT_SECONDS,
+        "deadline_minutes": round(settings.probe_deadline / 60),
+        "has_pending_code": authorize.pending_code(connection) is not None,
+        "is_checking": grant is not None and grant.checked_at is None,
+        "callback_url": settings.callback_url,
+        "callback_has_moved": service.callback_has_moved(connection),
+        "watches_first": service.has_to_watch_first(connection),
+        "can_edit": current_user.has_role(Role.EDITOR),
+        "continue_automatically": current_user.user.continue_automatically,
+    }

@@ -1,0 +1,95 @@
+"""The worker's one step: do what is due for one connection, whatever state it is in."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from flask import current_app
+from sqlalchemy import or_, select
+
+from datasync_flask.clock import utcnow
+from datasync_flask.connections import authorize, checks, lifecycle, store, watch
+from datasync_flask.connections.lifecycle import Event
+from datasync_flask.connections.models import Connection, SalesforceConnection, State
+from datasync_flask.extensions import db
+from datasync_flask.salesforce.errors import Problem
+from datasync_flask.security.crypto import SecretUnreadable
+
+# A worker that is killed is waited for no longer than this; a step that takes longer may be done twice, which each
+# step bears: what it records counts only while nothing else was recorded since.
+LEASE = timedelta(seconds=30)
+
+
+def work_on(connection_id: str) -> datetime | None:
+    """Do the step that is due for a connection, if this worker gets the claim; return when the next one is due."""
+    if not store.claim(connection_id, utcnow(), LEASE):
+        return None
+    try:
+        _step(connection_id)
+        # What a step leaves due at once (the check after an exchange) is done under the same claim.
+        connection = store.load(connection_id)
+        if connection is not None and connection.due_at is not None and connection.due_at <= utcnow():
+            _step(connection_id)
+    except SecretUnreadable:
+        store.in_transaction(lambda: _secrets_are_lost(connection_id))
+    connection = store.load(connection_id)
+    due_at = connection.due_at if connection is not None else None
+    db.session.commit()
+    return due_at
+
+
+def _step(connection_id: str) -> None:
+    connection = store.load(connection_id)
+    if connection is None:
+        return
+    state, pending = State(connection.state), authorize.pending_code(connection)
+    is_unchecked = connection.grant is not None and connection.grant.checked_at is None
+    if state.is_moving and pending is not None:
+        authorize.exchange(connection, pending)
+    elif state is State.WAITING and connection.is_headless:
+        authorize.exchange_headless(connection)
+    elif state is State.WAITING:
+        watch.look(connection)
+    elif state is State.AUTHORIZING and not is_unchecked:
+        authorize.give_up_waiting_for_person(connection)
+    elif connection.grant is not None:
+        checks.check(connection)
+
+
+def _secrets_are_lost(connection_id: str) -> None:
+    connection = store.load(connection_id)
+    if connection is None:
+        return
+    event = {State.WAITING: Event.WATCH_FAILED}.get(State(connection.state), Event.ACCESS_LOST)
+    if lifecycle.can_happen(connection.state, event):
+        lifecycle.apply(connection, event, utcnow(), problem=Problem.SECRETS_UNREADABLE)
+
+
+def due_connections(until: datetime) -> list[tuple[str, datetime]]:
+    """Return (id, due at) of all connections for which something is due until then."""
+    rows = db.session.execute(
+        select(Connection.id, Connection.due_at).where(Connection.due_at <= until).order_by(Connection.due_at)
+    ).all()
+    db.session.commit()
+    return [(connection_id, due_at) for connection_id, due_at in rows if due_at is not None]
+
+
+def watch_moved_callbacks() -> None:
+    """After the app's public address changed: watch again for every app that has to learn the new Callback URL.
+
+    A connection that works goes on working; its page says what has to be updated before the next Allow Access.
+    """
+    callback_url = current_app.config["SETTINGS"].callback_url
+
+    def restart() -> None:
+        moved = db.session.scalars(
+            select(SalesforceConnection).where(
+                SalesforceConnection.callback_url != callback_url,
+                or_(*(SalesforceConnection.state == state for state in (State.WAITING, State.READY, State.AUTHORIZING))),
+            )
+        ).all()
+        for connection in moved:
+            if not connection.is_headless:
+                watch.start(connection, utcnow())
+
+    store.in_transaction(restart)

@@ -1,0 +1,99 @@
+"""Reading and writing connections: loaders that everything uses, claims, and transactions that meet others."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from flask import current_app
+from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import selectinload
+from sqlalchemy.orm.exc import StaleDataError
+
+from datasync_flask.connections.models import Connection, SalesforceConnection
+from datasync_flask.extensions import db
+from datasync_flask.salesforce.oauth import AppCredentials
+from datasync_flask.security.crypto import SecretBox
+
+T = TypeVar("T")
+
+_TRIES = 6
+# The queue may hand out a task a little early; doing it then is better than not at all.
+EARLY = timedelta(seconds=0.6)
+
+
+def in_transaction(work: Callable[[], T]) -> T:
+    """Run `work` and commit; run it again when another process changed the same rows meanwhile.
+
+    `work` must load what it changes, so that a second run sees the other's change.
+    """
+    for attempt in range(1, _TRIES + 1):
+        try:
+            result = work()
+            db.session.commit()
+            return result
+        except (StaleDataError, OperationalError) as error:
+            db.session.rollback()
+            if attempt == _TRIES or not _is_collision(error):
+                raise
+            time.sleep(random.uniform(0.01, 0.05) * attempt)
+        except BaseException:
+            db.session.rollback()
+            raise
+    raise AssertionError("unreachable")
+
+
+def _is_collision(error: Exception) -> bool:
+    if isinstance(error, StaleDataError):
+        return True
+    words = str(error).lower()
+    return "locked" in words or "deadlock" in words or "serialize" in words
+
+
+def claim(connection_id: str, now: datetime, lease: timedelta) -> bool:
+    """Take over the work that is due for a connection; False when another worker has it or nothing is due.
+
+    A worker that dies keeps the claim for `lease` only.
+    """
+    statement = (
+        update(Connection)
+        .where(Connection.id == connection_id, Connection.due_at <= now + EARLY)
+        .values(due_at=now + lease)
+        .execution_options(synchronize_session=False)
+    )
+
+    def take() -> bool:
+        # The mapper's row count is that of the one table updated.
+        return bool(db.session.execute(statement).rowcount)  # type: ignore[attr-defined]
+
+    return in_transaction(take)
+
+
+def load(connection_id: str) -> SalesforceConnection | None:
+    """Return the connection as it is in the database now, or None when it is gone."""
+    return db.session.scalar(
+        select(SalesforceConnection)
+        .where(SalesforceConnection.id == connection_id)
+        .options(selectinload(SalesforceConnection.grant))
+        .execution_options(populate_existing=True)
+    )
+
+
+def secret_box() -> SecretBox:
+    """Return the box that secrets of this app are sealed with."""
+    box: SecretBox = current_app.extensions["secret_box"]
+    return box
+
+
+def app_credentials(connection: SalesforceConnection) -> AppCredentials:
+    """Return the connection's app, secret included. Raises SecretUnreadable when the key is lost."""
+    return AppCredentials(
+        origin=connection.login_origin,
+        client_id=connection.client_id,
+        client_secret=secret_box().open(connection.client_secret_sealed),
+        trusted=current_app.config["SETTINGS"].salesforce_hosts,
+    )

@@ -1,0 +1,294 @@
+"""The pages of connections: list, pick a kind, form and guide, one connection, and what can be done with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from datasync_flask.accounts.models import Role
+from datasync_flask.connections import authorize, loader, service, status
+from datasync_flask.connections.forms import TRACKING_TYPES, SalesforceForm
+from datasync_flask.connections.models import LoginHost, SalesforceConnection, State
+from datasync_flask.extensions import db
+from datasync_flask.salesforce import scopes
+from datasync_flask.security.access import needs_role, wants_fragment
+from datasync_flask.security.crypto import SecretUnreadable
+from datasync_flask.worker import queue
+
+bp = Blueprint("connections", __name__)
+
+
+@bp.get("/")
+def start() -> ResponseReturnValue:
+    """The start page is the list."""
+    return redirect(url_for("connections.index"))
+
+
+@bp.get("/connections")
+def index() -> ResponseReturnValue:
+    """The Connections page."""
+    number = request.args.get("page", 1, type=int)
+    search = request.args.get("q", "")[:200]
+    page = loader.page_of_connections(number, search)
+    return render_template(
+        "connections/index.html", page=page, search=search, tracking_types=TRACKING_TYPES, can_edit=_can_edit()
+    )
+
+
+@bp.get("/connections/new")
+@needs_role(Role.EDITOR)
+def new() -> ResponseReturnValue:
+    """Pick the kind of system to connect."""
+    return render_template("connections/new.html")
+
+
+@bp.route("/connections/new/salesforce", methods=["GET", "POST"])
+@needs_role(Role.EDITOR)
+def new_salesforce() -> ResponseReturnValue:
+    """Form and guide for a new Salesforce connection."""
+    form = SalesforceForm()
+    if form.validate_on_submit():
+        try:
+            connection = service.save(None, form.settings(), by=current_user.id)
+        except service.DescriptionTaken:
+            form.validate()
+        else:
+            return _after_save(connection, form, authenticate=request.form.get("then") == "authenticate")
+    form.keep_secret()
+    return _form_page(form, None)
+
+
+@bp.get("/connections/<connection_id>")
+def show(connection_id: str) -> ResponseReturnValue:
+    """One connection."""
+    connection = loader.readable(connection_id)
+    return render_template(
+        "connections/show.html",
+        history=loader.history(connection),
+        saved_by=loader.saved_by(connection),
+        level=scopes.BY_KEY[connection.permission_level],
+        tracking_types=TRACKING_TYPES,
+        **status.context(connection),
+    )
+
+
+@bp.route("/connections/<connection_id>/edit", methods=["GET", "POST"])
+@needs_role(Role.EDITOR)
+def edit(connection_id: str) -> ResponseReturnValue:
+    """Form and guide for a connection that exists."""
+    connection = loader.editable(connection_id)
+    form = SalesforceForm(connection)
+    if form.is_submitted():
+        return _save_existing(connection, form, authenticate=False)
+    return _form_page(form, connection)
+
+
+@bp.post("/connections/<connection_id>/authenticate")
+@needs_role(Role.EDITOR)
+def authenticate(connection_id: str) -> ResponseReturnValue:
+    """Save what was posted, then go to Salesforce, or to the connection while it waits."""
+    connection = loader.editable(connection_id)
+    if "description" in request.form or "client_id" in request.form:
+        return _save_existing(connection, SalesforceForm(connection), authenticate=True)
+    return _authenticate(connection)
+
+
+@bp.post("/connections/<connection_id>/watch")
+@needs_role(Role.EDITOR)
+def watch_again(connection_id: str) -> ResponseReturnValue:
+    """Go on waiting for Salesforce."""
+    connection = loader.editable(connection_id)
+    if not connection.is_complete:
+        return redirect(url_for("connections.edit", connection_id=connection_id), 303)
+    service.watch_again(connection, by=current_user.id)
+    queue().wake(connection_id)
+    return _to(connection)
+
+
+@bp.post("/connections/<connection_id>/check")
+@needs_role(Role.EDITOR)
+def check(connection_id: str) -> ResponseReturnValue:
+    """Have the worker test the connection with real API calls."""
+    connection = loader.editable(connection_id)
+    service.order_check(connection, by=current_user.id)
+    queue().wake(connection_id)
+    flash("Asked Salesforce. The result appears here in a few seconds.")
+    return _to(connection)
+
+
+@bp.post("/connections/<connection_id>/disconnect")
+@needs_role(Role.EDITOR)
+def disconnect(connection_id: str) -> ResponseReturnValue:
+    """Erase the tokens here and revoke them at Salesforce; settings stay."""
+    connection = loader.editable(connection_id)
+    if service.disconnect(connection, by=current_user.id):
+        queue().revoke_soon()
+        flash("Disconnected. The tokens are erased here, and Salesforce is being told to revoke them.")
+    else:
+        flash("Disconnected. There were no tokens to erase.")
+    return _to(connection)
+
+
+@bp.get("/connections/<connection_id>/delete")
+@needs_role(Role.EDITOR)
+def confirm_delete(connection_id: str) -> ResponseReturnValue:
+    """Ask before deleting."""
+    return render_template("connections/delete.html", connection=loader.editable(connection_id))
+
+
+@bp.post("/connections/<connection_id>/delete")
+@needs_role(Role.EDITOR)
+def delete(connection_id: str) -> ResponseReturnValue:
+    """Delete the connection and revoke its tokens at Salesforce."""
+    connection = loader.editable(connection_id)
+    description, had_tokens = connection.description, connection.grant is not None
+    service.delete(connection, by=current_user.id)
+    if had_tokens:
+        queue().revoke_soon()
+        flash(f"Deleted {description}. Its tokens are erased here, and Salesforce is being told to revoke them.")
+    else:
+        flash(f"Deleted {description}.")
+    return redirect(url_for("connections.index"), 303)
+
+
+@bp.post("/connections/<connection_id>/duplicate")
+@needs_role(Role.EDITOR)
+def duplicate(connection_id: str) -> ResponseReturnValue:
+    """Copy the settings, never the secret or tokens, and open the copy's form."""
+    copy = service.duplicate(loader.editable(connection_id), by=current_user.id)
+    flash("Copied the settings. The Client Secret is never copied: enter it again.")
+    return redirect(url_for("connections.edit", connection_id=copy.id), 303)
+
+
+@bp.post("/connections/continue-automatically")
+def continue_automatically() -> ResponseReturnValue:
+    """Remember whether this person wants to be taken to Salesforce when it is ready."""
+    current_user.user.continue_automatically = "continue_automatically" in request.form
+    db.session.commit()
+    if wants_fragment():
+        return "", 204
+    return redirect(url_for("connections.index"), 303)
+
+
+def _can_edit() -> bool:
+    return bool(current_user.has_role(Role.EDITOR))
+
+
+def _to(connection: SalesforceConnection) -> ResponseReturnValue:
+    return leave_for(url_for("connections.show", connection_id=connection.id))
+
+
+def leave_for(url: str) -> ResponseReturnValue:
+    """Send the browser to `url`: by redirect, or by htmx, whose way CSP form-action doesn't stop at a company's own
+    sign-in page that Salesforce may redirect to.
+    """
+    if wants_fragment():
+        return "", 204, {"HX-Redirect": url}
+    return redirect(url, 303)
+
+
+def _save_existing(
+    connection: SalesforceConnection, form: SalesforceForm, *, authenticate: bool
+) -> ResponseReturnValue:
+    is_valid = form.validate()
+    if is_valid and form.edited.data and form.edited.data != connection.updated_at.isoformat():
+        form.form_errors = [
+            "Somebody changed this connection since you opened this page. Below is what you typed; what is saved now "
+            "is shown beside it. Press the button again to replace it."
+        ]
+        form.edited.data = connection.updated_at.isoformat()
+        form.keep_secret()
+        return _form_page(form, connection, saved_now=_saved_now(connection))
+    if is_valid:
+        try:
+            connection = service.save(connection, form.settings(), by=current_user.id)
+        except service.DescriptionTaken:
+            connection = loader.editable(connection.id)
+            form.validate()
+        else:
+            return _after_save(connection, form, authenticate=authenticate)
+    form.keep_secret()
+    return _form_page(form, connection)
+
+
+def _saved_now(connection: SalesforceConnection) -> dict[str, str]:
+    return {
+        "Description": connection.description,
+        "Login host": connection.login_origin,
+        "Client ID": connection.client_id or "missing",
+        "Permission level": scopes.BY_KEY[connection.permission_level].title,
+        "Tracking type": TRACKING_TYPES[connection.tracking_type][0],
+    }
+
+
+def _after_save(connection: SalesforceConnection, form: SalesforceForm, *, authenticate: bool) -> ResponseReturnValue:
+    if form.login_note:
+        flash(form.login_note)
+    if authenticate:
+        return _authenticate(connection)
+    if connection.state == State.WAITING:
+        queue().wake(connection.id)
+    else:
+        flash("Saved.")
+    return _to(connection)
+
+
+def _authenticate(connection: SalesforceConnection) -> ResponseReturnValue:
+    """Send the person to Salesforce, or begin to watch when Salesforce can't take them yet."""
+    if not connection.is_complete:
+        form = SalesforceForm(connection, formdata=None)
+        form.edited.data = connection.updated_at.isoformat()
+        if not connection.client_id:
+            form.client_id.errors = ["Enter the Client ID: it is needed to authenticate. Everything else is saved."]
+        if not connection.client_secret_sealed:
+            form.client_secret.errors = [
+                "Enter the Client Secret: it is needed to authenticate. Everything else is saved."
+            ]
+        return _form_page(form, connection)
+    if connection.state == State.WAITING:
+        queue().wake(connection.id)
+        return _to(connection)
+    if service.has_to_watch_first(connection):
+        service.watch_again(connection, by=current_user.id)
+        queue().wake(connection.id)
+        return _to(connection)
+    try:
+        response: Any = authorize.begin(connection, current_user)
+    except SecretUnreadable:
+        db.session.rollback()
+        form = SalesforceForm(connection, formdata=None)
+        form.edited.data = connection.updated_at.isoformat()
+        form.client_secret.errors = ["The stored secret can't be read with the present key. Enter it again."]
+        return _form_page(form, connection)
+    db.session.commit()
+    queue().wake(connection.id, connection.due_at)
+    return leave_for(response.location)
+
+
+def _form_page(
+    form: SalesforceForm, connection: SalesforceConnection | None, *, saved_now: dict[str, str] | None = None
+) -> ResponseReturnValue:
+    settings = current_app.config["SETTINGS"]
+    faults = form.errors or form.form_errors or any(field.errors for field in form)
+    page = render_template(
+        "connections/salesforce_form.html",
+        form=form,
+        connection=connection,
+        saved_now=saved_now,
+        callback_url=settings.callback_url,
+        callback_needs_https=settings.callback_needs_https,
+        levels=scopes.PERMISSION_LEVELS,
+        setup_origin=_setup_origin(connection),
+    )
+    if not faults:
+        return page
+    headers = {"HX-Retarget": "#main", "HX-Reselect": "#main", "HX-Reswap": "outerHTML"} if wants_fragment() else {}
+    return page, 422, headers
+
+
+def _setup_origin(connection: SalesforceConnection | None) -> str:
+    """Return where the org's Setup is, when the login host tells."""
+    return connection.login_url if connection is not None and connection.login_host == LoginHost.CUSTOM else ""

@@ -1,0 +1,110 @@
+"""Watching for propagation: when the next look is due, and what a look means for the connection."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from flask import current_app
+
+from datasync_flask.clock import utcnow
+from datasync_flask.connections import lifecycle, store
+from datasync_flask.connections.lifecycle import Event
+from datasync_flask.connections.models import SalesforceConnection, State
+from datasync_flask.salesforce import probe, scopes
+from datasync_flask.salesforce.errors import Problem
+
+# In 30 minutes; a longer deadline allows proportionally more.
+MAX_REQUESTS = 300
+MAX_REQUESTS_WITHIN = 1800.0
+# A look that finds both endpoints friendly asks each of them twice.
+MOST_REQUESTS_PER_LOOK = 2 * (1 + probe.MAX_HOPS)
+MAX_INTERVAL = 30.0
+# A refusal that isn't known to come from propagation is believed after this many looks in a row.
+LOOKS_TO_BELIEVE = 3
+
+
+def interval_after(
+    elapsed: float, *, first: float, deadline: float, looks: int = 0, requests: int = 0
+) -> float:
+    """Return the seconds until the next look, `elapsed` seconds after the watch began.
+
+    First every `first` seconds, then slower (a thirtieth of the time already waited, at most MAX_INTERVAL), and slower
+    still when the requests already made would not last until `deadline`.
+    """
+    interval = max(first, min(elapsed / 30, MAX_INTERVAL))
+    budget = MAX_REQUESTS * max(1.0, deadline / MAX_REQUESTS_WITHIN)
+    if looks and requests > budget / 2:
+        left = max(budget - requests - MOST_REQUESTS_PER_LOOK, 1.0)
+        interval = max(interval, (deadline - elapsed) * (requests / looks) / left)
+    return interval
+
+
+def start(connection: SalesforceConnection, now: datetime, *, by: int | None = None) -> None:
+    """Begin to watch: the worker's first look is due at once."""
+    connection.watch += 1
+    connection.watch_started_at = now
+    connection.looks = connection.probe_requests = connection.agreeing_looks = 0
+    connection.last_look_at = None
+    connection.next_look_at = now
+    connection.callback_url = current_app.config["SETTINGS"].callback_url
+    for attempt in list(connection.attempts):
+        connection.attempts.remove(attempt)
+    lifecycle.apply(connection, Event.WATCH_STARTED, now, by=by, due_at=now)
+
+
+def look(connection: SalesforceConnection) -> None:
+    """Probe once and let the connection know what was seen. Called by the worker, which holds the claim."""
+    watch_number, connection_id = connection.watch, connection.id
+    app = store.app_credentials(connection)
+    scope = scopes.BY_KEY[connection.permission_level].scope
+    observation = probe.look(app, connection.callback_url, scope)
+
+    def record() -> None:
+        current = store.load(connection_id)
+        # Settings that changed during the look make what it saw worthless.
+        if current is not None and current.watch == watch_number and current.state == State.WAITING:
+            take_in(current, observation)
+
+    store.in_transaction(record)
+
+
+def take_in(connection: SalesforceConnection, observation: probe.Observation) -> None:
+    """Turn what a look saw into the connection's next event."""
+    now = utcnow()
+    problem = observation.problem
+    agrees = problem is not None and connection.problem == problem
+    connection.agreeing_looks = connection.agreeing_looks + 1 if agrees else 1
+    connection.looks += 1
+    connection.probe_requests += observation.requests
+    connection.last_look_at = now
+    connection.next_look_at = None
+    if problem is None:
+        lifecycle.apply(connection, Event.APP_KNOWN, now, detail=observation.detail)
+        return
+    due_at = next_look(connection, now)
+    is_believed = (
+        not (problem.may_be_propagation or problem.is_transient or problem is Problem.UNEXPECTED)
+        and connection.agreeing_looks >= LOOKS_TO_BELIEVE
+    )
+    if due_at is None or is_believed:
+        lifecycle.apply(connection, Event.WATCH_FAILED, now, problem=problem, detail=observation.detail)
+        return
+    connection.next_look_at = due_at
+    lifecycle.apply(connection, Event.LOOKED, now, problem=problem, detail=observation.detail, due_at=due_at)
+
+
+def next_look(connection: SalesforceConnection, now: datetime) -> datetime | None:
+    """Return when to look again, or None when the whole time of watching is over."""
+    settings = current_app.config["SETTINGS"]
+    elapsed = (now - (connection.watch_started_at or now)).total_seconds()
+    if elapsed >= settings.probe_deadline:
+        return None
+    seconds = interval_after(
+        elapsed,
+        first=settings.probe_interval,
+        deadline=settings.probe_deadline,
+        looks=connection.looks,
+        requests=connection.probe_requests,
+    )
+    # The last look falls on the deadline itself, so that nothing is given up unseen.
+    return now + timedelta(seconds=min(seconds, max(settings.probe_deadline - elapsed, 0.1)))

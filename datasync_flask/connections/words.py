@@ -1,0 +1,73 @@
+"""Short texts that templates ask for: history lines, problem titles, what the last look saw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datasync_flask.connections.models import ConnectionEvent
+from datasync_flask.connections.problem_texts import text_for
+from datasync_flask.salesforce.errors import Problem
+
+_EVENTS = {
+    "created": "Created",
+    "changed": "Changed",
+    "check_asked": "Asked for a check",
+    "saved_incomplete": "Saved as a draft; values are missing",
+    "watch_started": "Began to watch until Salesforce knows the app",
+    "looked": "Looked",
+    "app_known": "Salesforce knows the app",
+    "watch_failed": "Stopped watching",
+    "authorize_started": "Left for Salesforce to allow access",
+    "code_received": "Came back from Salesforce with permission",
+    "exchange_deferred": "Salesforce's token service doesn't know the app yet; trying again",
+    "exchange_retried": "Fetching the permission failed; trying again",
+    "authorize_failed": "Access was not given",
+    "authorize_failed_still_connected": "Access was not renewed; the earlier permission still works",
+    "granted": "Salesforce gave access",
+    "checked": "Connected and tested",
+    "check_failed": "A check failed; trying again",
+    "access_lost": "Access doesn't work any more",
+    "disconnected": "Disconnected; tokens erased",
+}
+_FIELDS = {
+    "description": "description",
+    "tracking_type": "tracking type",
+    "login_host": "login host",
+    "login_url": "login address",
+    "auth_method": "authentication",
+    "client_id": "Client ID",
+    "client_secret": "Client Secret",
+    "permission_level": "permission level",
+}
+
+
+def event_words(event: ConnectionEvent) -> str:
+    """Return one line of history."""
+    words = _EVENTS.get(event.event, event.event)
+    if event.event == "changed":
+        return f"{words}: {'; '.join(_change(name, value) for name, value in event.detail.items())}"
+    if event.problem:
+        return f"{words}: {text_for(Problem(event.problem)).title}"
+    return words
+
+
+def _change(name: str, value: Any) -> str:
+    label = _FIELDS.get(name, name)
+    if isinstance(value, list) and len(value) == 2:
+        old, new = (str(part) or "nothing" for part in value)
+        return f"{label} from {old} to {new}"
+    return label
+
+
+def problem_title(problem: Problem) -> str:
+    """Return the few words that fit a list."""
+    return text_for(problem).title
+
+
+def waiting_words(problem: Problem) -> str:
+    """Return what the last look saw, while it may still be propagation."""
+    if problem is Problem.CLIENT_UNKNOWN:
+        return "Salesforce doesn't know this Client ID yet."
+    if problem is Problem.CALLBACK_MISMATCH:
+        return "Salesforce knows the app, but not yet this Callback URL."
+    return f"{text_for(problem).title}."

@@ -1,0 +1,150 @@
+"""The practice org's REST API: versions, who am I, query of org and user, limits."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import Blueprint, Response, abort, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from datasync_flask.practice_org.faults import count_and_fault, the_org
+from datasync_flask.practice_org.org import ORG_ID, USER_ID, USERNAME, Token
+
+bp = Blueprint("api", __name__)
+
+VERSIONS = [("Summer '25", "64.0"), ("Winter '26", "65.0"), ("Spring '26", "66.0"), ("Summer '26", "67.0")]
+
+
+def _refuse(status: int, code: str, message: str) -> ResponseReturnValue:
+    response = jsonify([{"message": message, "errorCode": code}])
+    response.status_code = status
+    return response
+
+
+def _bearer() -> Token | None:
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    return the_org().live_access(value) if scheme == "Bearer" else None
+
+
+def _require_api() -> None:
+    """Stop unless the request holds a token that opens the API."""
+    settings = the_org().settings
+    token = _bearer()
+    if token is None:
+        abort(_made(_refuse(401, "INVALID_SESSION_ID", "Session expired or invalid")))
+    if not {"api", "full"} & set(token.scopes):
+        abort(_made(_refuse(401, "INVALID_SESSION_ID", "This session is not valid for use with the REST API")))
+    if settings.api_disabled == "org":
+        abort(_made(_refuse(403, "API_DISABLED_FOR_ORG", "The REST API is not enabled for this Organization.")))
+    if settings.api_disabled == "user":
+        abort(_made(_refuse(403, "API_CURRENTLY_DISABLED", "API is disabled for this User")))
+    org = the_org()
+    with org.lock:
+        if org.requests_today >= settings.daily_requests:
+            abort(_made(_refuse(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")))
+        org.requests_today += 1
+
+
+def _made(answer: ResponseReturnValue) -> Response:
+    from flask import make_response
+
+    return make_response(answer)
+
+
+@bp.after_request
+def _limit_info(response: Response) -> Response:
+    org = the_org()
+    response.headers["Sforce-Limit-Info"] = f"api-usage={org.requests_today}/{org.settings.daily_requests}"
+    return response
+
+
+@bp.get("/services/data/")
+def versions() -> ResponseReturnValue:
+    """The list of API versions, which needs no token."""
+    count_and_fault("api")
+    return jsonify(
+        [{"label": label, "url": f"/services/data/v{number}", "version": number} for label, number in VERSIONS]
+    )
+
+
+@bp.get("/services/data/v<version>/")
+def resources(version: str) -> ResponseReturnValue:
+    """The map of resources."""
+    count_and_fault("api")
+    _require_api()
+    base = f"/services/data/v{version}"
+    return jsonify({name: f"{base}/{name}" for name in ("sobjects", "query", "queryAll", "limits", "jobs")})
+
+
+@bp.get("/services/data/v<version>/query")
+def query(version: str) -> ResponseReturnValue:
+    """SOQL on the two objects that a connection asks about."""
+    count_and_fault("api")
+    count_and_fault("query")
+    _require_api()
+    found = re.match(r"\s*SELECT\s+(?P<fields>[\w\s,]+?)\s+FROM\s+(?P<name>\w+)", request.args.get("q", ""), re.I)
+    if found is None:
+        return _refuse(400, "MALFORMED_QUERY", "unexpected token")
+    settings = the_org().settings
+    records: dict[str, dict[str, Any]] = {
+        "organization": {
+            "Id": ORG_ID,
+            "Name": settings.org_name,
+            "IsSandbox": settings.is_sandbox,
+            "OrganizationType": "Developer Edition",
+            "InstanceName": "PRAC1",
+        },
+        "user": {"Id": USER_ID, "Username": USERNAME, "Name": "Ada Practice"},
+    }
+    name = found["name"]
+    record = records.get(name.lower())
+    if record is None:
+        return _refuse(400, "INVALID_TYPE", f"sObject type '{name}' is not supported.")
+    wanted = [part.strip() for part in found["fields"].split(",")]
+    row = {"attributes": {"type": name, "url": f"/services/data/v{version}/sobjects/{name}/{record['Id']}"}}
+    return jsonify({"totalSize": 1, "done": True, "records": [row | {field: record.get(field) for field in wanted}]})
+
+
+@bp.get("/services/data/v<version>/limits")
+def limits(version: str) -> ResponseReturnValue:
+    """The org's limits, which the user may not be allowed to see."""
+    count_and_fault("api")
+    _require_api()
+    org = the_org()
+    if org.settings.limits_forbidden:
+        return _refuse(403, "FORBIDDEN", "You don't have permission to view limits.")
+    most = org.settings.daily_requests
+    return jsonify({"DailyApiRequests": {"Max": most, "Remaining": max(most - org.requests_today, 0)}})
+
+
+@bp.get("/services/oauth2/userinfo")
+def userinfo() -> ResponseReturnValue:
+    """The UserInfo endpoint; it needs a scope for identity."""
+    count_and_fault("userinfo")
+    token = _bearer()
+    if token is None or not {"id", "openid", "full"} & set(token.scopes):
+        return Response("Bad_OAuth_Token", 403, content_type="text/html;charset=UTF-8")
+    return jsonify(
+        {
+            "sub": f"{request.host_url}id/{ORG_ID}/{USER_ID}",
+            "user_id": USER_ID,
+            "organization_id": ORG_ID,
+            "preferred_username": USERNAME,
+            "name": "Ada Practice",
+            "email": USERNAME,
+            "active": True,
+            "user_type": "STANDARD",
+        }
+    )
+
+
+@bp.get(f"/id/{ORG_ID}/{USER_ID}")
+def identity() -> ResponseReturnValue:
+    """The identity URL."""
+    count_and_fault("identity")
+    if _bearer() is None:
+        return Response("Bad_OAuth_Token", 403)
+    return jsonify(
+        {"user_id": USER_ID, "organization_id": ORG_ID, "username": USERNAME, "display_name": "Ada Practice"}
+    )

@@ -1,0 +1,49 @@
+"""Making the faults the org was told to make."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import NoReturn
+
+from flask import Response, abort, current_app, request
+
+from datasync_flask.practice_org.org import Fault, Org
+
+
+def the_org() -> Org:
+    """Return the org of the current app."""
+    org: Org = current_app.config["ORG"]
+    return org
+
+
+def count_and_fault(at: str, client_id: str = "") -> Fault | None:
+    """Count a request to an endpoint and make the fault that is due there, if it replaces the whole answer."""
+    org = the_org()
+    with org.lock:
+        org.requests[at] += 1
+    fault = org.take_fault(at, client_id)
+    if fault is None:
+        return None
+    if fault.kind == "hang":
+        time.sleep(min(fault.seconds, 60))
+        return None
+    if fault.kind == "reset":
+        _reset()
+    if fault.kind == "endless":
+        abort(Response(_endless(), content_type="application/json"))
+    if fault.kind == "answer":
+        abort(Response(fault.body, fault.status, fault.headers))
+    return fault
+
+
+def _reset() -> NoReturn:
+    """Hang up without an answer."""
+    connection = request.environ["werkzeug.socket"]
+    connection.close()
+    raise ConnectionResetError
+
+
+def _endless() -> Iterator[bytes]:
+    for _ in range(64):
+        yield b" " * 65536

@@ -1,0 +1,67 @@
+"""The practice org as a program: one process, threads, on loopback, http or https."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import trustme
+from flask import Flask
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from datasync_flask.practice_org import api_views, control_views, oauth_views, setup_views
+from datasync_flask.practice_org.org import Org
+
+
+class QuietHandler(WSGIRequestHandler):
+    """Doesn't print a line for each request: they hold codes and secrets."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+    def log_error(self, format: str, *args: Any) -> None:
+        """Say nothing: a client that hangs up is often what a fault was for."""
+
+
+def create_practice_org(org: Org) -> Flask:
+    """Return the practice org's web app."""
+    app = Flask(__name__, template_folder="templates", static_folder=None)
+    # Not the app's cookie name: cookies know no ports.
+    app.config.update(SECRET_KEY="practice org", SESSION_COOKIE_NAME="practice_session", ORG=org)
+    for blueprint in (oauth_views.bp, api_views.bp, setup_views.bp, control_views.bp):
+        app.register_blueprint(blueprint)
+    return app
+
+
+def serve(host: str, port: int, *, propagation: float, tls: bool = False, state: Path | None = None) -> None:
+    """Serve until interrupted; with `tls`, print where the certificate to trust lies."""
+    scheme, context = "http", None
+    with contextlib.ExitStack() as stack:
+        if tls:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="practice-org-")))
+            scheme, context = "https", _certificate(host, folder)
+        server = make_server(
+            host,
+            port,
+            create_practice_org(Org(propagation, state)),
+            threaded=True,
+            request_handler=QuietHandler,
+            ssl_context=context,
+        )
+        if not state:
+            print(f"The practice org is at {scheme}://{host}:{port}/lightning/setup/home", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()
+
+
+def _certificate(host: str, folder: Path) -> Any:
+    import ssl
+
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(host, "localhost", "127.0.0.1").configure_cert(context)
+    print(f"Trust this certificate authority: SSL_CERT_FILE={folder / 'ca.pem'}", flush=True)
+    return context

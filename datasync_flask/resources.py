@@ -1,0 +1,16 @@
+"""Where templates, static files and migrations lie: in the wheel inside the package, in a checkout beside it."""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def resource_dir(name: str) -> Path:
+    """Return the folder `name` (``templates``, ``static`` or ``migrations``).
+
+    Raises FileNotFoundError when the installation is incomplete.
+    """
+    for folder in (_PACKAGE / name, _PACKAGE.parent / name):
+        if folder.is_dir():
+            return folder
+    raise FileNotFoundError(f"the folder {name!r} is missing from this installation of datasync_flask")

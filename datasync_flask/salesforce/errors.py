@@ -1,0 +1,233 @@
+"""What can go wrong with Salesforce, as one type, and how its answers map to it.
+
+Sources: Salesforce help "OAuth 2.0 Authorization Errors" and "Connected App and OAuth error codes", REST API Developer
+Guide "Status Codes and Error Responses". Descriptions vary from release to release, so words are looked for in them.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+
+class Reason(enum.StrEnum):
+    """The stable codes that pages, commands and scripts show."""
+
+    CLIENT_UNKNOWN = "client_unknown"
+    CALLBACK_MISMATCH = "callback_mismatch"
+    SECRET_REFUSED = "secret_refused"
+    BLOCKED = "blocked"
+    DENIED = "denied"
+    CODE_EXPIRED = "code_expired"
+    SCOPE_REFUSED = "scope_refused"
+    NO_REFRESH_TOKEN = "no_refresh_token"
+    REVOKED = "revoked"
+    API_DISABLED = "api_disabled"
+    IP_RESTRICTED = "ip_restricted"
+    UNREACHABLE = "unreachable"
+    TIMED_OUT = "timed_out"
+    UNEXPECTED = "unexpected"
+
+
+class Problem(enum.StrEnum):
+    """One distinguishable thing that can be wrong; each has its own sentence, several may share a reason code."""
+
+    CLIENT_UNKNOWN = "client_unknown"
+    CALLBACK_MISMATCH = "callback_mismatch"
+    SECRET_REFUSED = "secret_refused"
+    APP_BLOCKED = "app_blocked"
+    APP_NOT_INSTALLED = "app_not_installed"
+    USER_NOT_APPROVED = "user_not_approved"
+    USER_INACTIVE = "user_inactive"
+    FLOW_NOT_ENABLED = "flow_not_enabled"
+    NO_RUN_AS_USER = "no_run_as_user"
+    MY_DOMAIN_NEEDED = "my_domain_needed"
+    DENIED = "denied"
+    CODE_EXPIRED = "code_expired"
+    VERIFIER_REFUSED = "verifier_refused"
+    PKCE_MISSING = "pkce_missing"
+    SCOPE_REFUSED = "scope_refused"
+    API_SCOPE_MISSING = "api_scope_missing"
+    NO_REFRESH_TOKEN = "no_refresh_token"
+    REVOKED = "revoked"
+    API_DISABLED_FOR_ORG = "api_disabled_for_org"
+    API_DISABLED_FOR_USER = "api_disabled_for_user"
+    IP_RESTRICTED = "ip_restricted"
+    TOKEN_REQUEST_BUSY = "token_request_busy"
+    LOGIN_RATE_EXCEEDED = "login_rate_exceeded"
+    REQUEST_LIMIT_EXCEEDED = "request_limit_exceeded"
+    HOST_NOT_FOUND = "host_not_found"
+    CONNECTION_FAILED = "connection_failed"
+    SERVER_ERROR = "server_error"
+    NOT_SALESFORCE = "not_salesforce"
+    NO_ANSWER_IN_TIME = "no_answer_in_time"
+    NEVER_CAME_BACK = "never_came_back"
+    UNTRUSTED_INSTANCE = "untrusted_instance"
+    SECRETS_UNREADABLE = "secrets_unreadable"
+    UNEXPECTED = "unexpected"
+
+    @property
+    def reason(self) -> Reason:
+        """The stable code this problem is reported under."""
+        return _REASONS.get(self, Reason.UNEXPECTED)
+
+    @property
+    def is_transient(self) -> bool:
+        """True when trying the same request again later may well succeed."""
+        return self in _TRANSIENT
+
+    @property
+    def may_be_propagation(self) -> bool:
+        """True when Salesforce answers this for a *right* app too, in the minutes after it was made or changed."""
+        return self in {Problem.CLIENT_UNKNOWN, Problem.CALLBACK_MISMATCH}
+
+
+_REASONS = {
+    Problem.CLIENT_UNKNOWN: Reason.CLIENT_UNKNOWN,
+    Problem.CALLBACK_MISMATCH: Reason.CALLBACK_MISMATCH,
+    Problem.SECRET_REFUSED: Reason.SECRET_REFUSED,
+    Problem.APP_BLOCKED: Reason.BLOCKED,
+    Problem.APP_NOT_INSTALLED: Reason.BLOCKED,
+    Problem.USER_NOT_APPROVED: Reason.BLOCKED,
+    Problem.USER_INACTIVE: Reason.BLOCKED,
+    Problem.FLOW_NOT_ENABLED: Reason.BLOCKED,
+    Problem.NO_RUN_AS_USER: Reason.BLOCKED,
+    Problem.DENIED: Reason.DENIED,
+    Problem.CODE_EXPIRED: Reason.CODE_EXPIRED,
+    Problem.SCOPE_REFUSED: Reason.SCOPE_REFUSED,
+    Problem.API_SCOPE_MISSING: Reason.SCOPE_REFUSED,
+    Problem.NO_REFRESH_TOKEN: Reason.NO_REFRESH_TOKEN,
+    Problem.REVOKED: Reason.REVOKED,
+    Problem.API_DISABLED_FOR_ORG: Reason.API_DISABLED,
+    Problem.API_DISABLED_FOR_USER: Reason.API_DISABLED,
+    Problem.IP_RESTRICTED: Reason.IP_RESTRICTED,
+    Problem.HOST_NOT_FOUND: Reason.UNREACHABLE,
+    Problem.CONNECTION_FAILED: Reason.UNREACHABLE,
+    Problem.SERVER_ERROR: Reason.UNREACHABLE,
+    Problem.NOT_SALESFORCE: Reason.UNREACHABLE,
+    Problem.NO_ANSWER_IN_TIME: Reason.TIMED_OUT,
+    Problem.NEVER_CAME_BACK: Reason.TIMED_OUT,
+}
+
+_TRANSIENT = frozenset(
+    {
+        Problem.TOKEN_REQUEST_BUSY,
+        Problem.LOGIN_RATE_EXCEEDED,
+        Problem.REQUEST_LIMIT_EXCEEDED,
+        Problem.HOST_NOT_FOUND,
+        Problem.CONNECTION_FAILED,
+        Problem.SERVER_ERROR,
+        Problem.NOT_SALESFORCE,
+        Problem.NO_ANSWER_IN_TIME,
+    }
+)
+
+_MAX_DETAIL = 300
+
+
+class SalesforceError(Exception):
+    """Salesforce refused or didn't answer; `detail` is its own text, shortened and without control characters."""
+
+    def __init__(self, problem: Problem, detail: str = "") -> None:
+        self.problem = problem
+        self.detail = tidy(detail)
+        super().__init__(f"{problem}: {self.detail}" if self.detail else str(problem))
+
+
+def tidy(text: str) -> str:
+    """Return remote text made fit for a page and a log line: one line, printable, at most 300 characters."""
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    flat = " ".join(printable.split())
+    return flat if len(flat) <= _MAX_DETAIL else flat[: _MAX_DETAIL - 1] + "…"
+
+
+# (words in the description, problem), looked at in order before the error code itself.
+_BY_DESCRIPTION = (
+    ("client identifier invalid", Problem.CLIENT_UNKNOWN),
+    ("redirect_uri must match", Problem.CALLBACK_MISMATCH),
+    ("must be installed into org", Problem.APP_NOT_INSTALLED),
+    ("blocked by admin", Problem.APP_BLOCKED),
+    ("not admin approved", Problem.USER_NOT_APPROVED),
+    ("hasn't approved this consumer", Problem.USER_NOT_APPROVED),
+    ("no client credentials user", Problem.NO_RUN_AS_USER),
+    ("not supported on this domain", Problem.MY_DOMAIN_NEEDED),
+    ("already being processed", Problem.TOKEN_REQUEST_BUSY),
+    ("code challenge", Problem.PKCE_MISSING),
+    ("code verifier", Problem.VERIFIER_REFUSED),
+    ("code_verifier", Problem.VERIFIER_REFUSED),
+    ("authorization code", Problem.CODE_EXPIRED),
+    ("access/refresh token", Problem.REVOKED),
+    ("refresh token", Problem.REVOKED),
+    ("token validity expired", Problem.REVOKED),
+    ("ip restricted", Problem.IP_RESTRICTED),
+    ("invalid login hours", Problem.IP_RESTRICTED),
+    ("login rate exceeded", Problem.LOGIN_RATE_EXCEEDED),
+    ("invalid client credentials", Problem.SECRET_REFUSED),
+    ("end-user denied", Problem.DENIED),
+    ("inactive user", Problem.USER_INACTIVE),
+)
+
+_BY_CODE = {
+    "invalid_client_id": Problem.CLIENT_UNKNOWN,
+    "redirect_uri_mismatch": Problem.CALLBACK_MISMATCH,
+    "redirect_uri_missing": Problem.CALLBACK_MISMATCH,
+    "invalid_client": Problem.SECRET_REFUSED,
+    "invalid_client_credentials": Problem.SECRET_REFUSED,
+    "oauth_app_blocked": Problem.APP_BLOCKED,
+    "oauth_app_access_denied": Problem.USER_NOT_APPROVED,
+    "invalid_app_access": Problem.USER_NOT_APPROVED,
+    "inactive_user": Problem.USER_INACTIVE,
+    "inactive_org": Problem.USER_INACTIVE,
+    "unsupported_grant_type": Problem.FLOW_NOT_ENABLED,
+    "access_denied": Problem.DENIED,
+    "access-denied": Problem.DENIED,
+    "invalid_scope": Problem.SCOPE_REFUSED,
+    "rate_limit_exceeded": Problem.LOGIN_RATE_EXCEEDED,
+    "server_error": Problem.SERVER_ERROR,
+    "temporarily_unavailable": Problem.SERVER_ERROR,
+}
+
+
+def classify_oauth_error(error: str, description: str) -> Problem:
+    """Return the problem behind an OAuth error answer (RFC 6749 sections 4.1.2.1 and 5.2, in Salesforce's wording)."""
+    words = description.lower()
+    for needle, problem in _BY_DESCRIPTION:
+        if needle in words:
+            return problem
+    return _BY_CODE.get(error.strip().lower(), Problem.UNEXPECTED)
+
+
+def oauth_error_of(body: Any) -> tuple[str, str] | None:
+    """Return (error, description) of a token endpoint's answer, or None when it holds no error."""
+    if isinstance(body, dict) and isinstance(body.get("error"), str):
+        description = body.get("error_description")
+        return body["error"], description if isinstance(description, str) else ""
+    return None
+
+
+def classify_api_error(status: int, body: Any, text: str) -> SalesforceError:
+    """Return the error for a REST answer that isn't a success (an array of objects with errorCode and message)."""
+    code, message = "", ""
+    first = body[0] if isinstance(body, list) and body else body
+    if isinstance(first, dict):
+        code, message = str(first.get("errorCode") or first.get("error") or ""), str(first.get("message") or "")
+    detail = f"{code}: {message}" if code and message else code or message or text
+    return SalesforceError(_api_problem(status, code, message.lower(), text), detail)
+
+
+def _api_problem(status: int, code: str, message: str, text: str) -> Problem:
+    if status == 401 and ("not valid for use with the rest api" in message or "not attached to agent" in message):
+        return Problem.API_SCOPE_MISSING
+    if status == 401 or (status == 403 and ("Bad_OAuth_Token" in text or "Inactive_User" in text)):
+        return Problem.REVOKED
+    if code == "API_DISABLED_FOR_ORG":
+        return Problem.API_DISABLED_FOR_ORG
+    if code == "API_CURRENTLY_DISABLED":
+        return Problem.API_DISABLED_FOR_ORG if "organization" in message else Problem.API_DISABLED_FOR_USER
+    if code == "REQUEST_LIMIT_EXCEEDED":
+        return Problem.REQUEST_LIMIT_EXCEEDED
+    if "ip restricted" in message or "ip address" in message or code == "INVALID_LOGIN_IP":
+        return Problem.IP_RESTRICTED
+    if status >= 500:
+        return Problem.SERVER_ERROR
+    return Problem.UNEXPECTED

@@ -1,0 +1,169 @@
+"""The token endpoint: code, client-credentials and refresh-token grants, and revocation.
+
+Sources: RFC 6749 sections 4.1.3, 4.4.2, 5 and 6; RFC 7636; RFC 7009; Salesforce help "OAuth 2.0 Web Server Flow",
+"OAuth 2.0 Client Credentials Flow", "OAuth 2.0 Refresh Token Flow", "Revoke OAuth Tokens".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs
+
+import httpx2
+from authlib.integrations.httpx_client import OAuth2Client
+
+from datasync_flask.salesforce.errors import Problem, SalesforceError, classify_oauth_error, oauth_error_of
+from datasync_flask.salesforce.hosts import is_trusted_origin, origin_of
+from datasync_flask.salesforce.transport import BoundedClient, json_of, text_of
+
+AUTHORIZE_PATH = "/services/oauth2/authorize"
+TOKEN_PATH = "/services/oauth2/token"
+REVOKE_PATH = "/services/oauth2/revoke"
+
+_IDENTITY = re.compile(r"/id/(00D[0-9A-Za-z]{12,15})/(005[0-9A-Za-z]{12,15})/?$")
+
+
+@dataclass(frozen=True)
+class AppCredentials:
+    """An app in Salesforce as one connection knows it; `origin` is where its people log in."""
+
+    origin: str
+    client_id: str
+    client_secret: str
+    trusted: Collection[str] = ()
+
+    @property
+    def authorize_url(self) -> str:
+        """Address of the authorize endpoint."""
+        return self.origin + AUTHORIZE_PATH
+
+    @property
+    def token_url(self) -> str:
+        """Address of the token endpoint."""
+        return self.origin + TOKEN_PATH
+
+
+@dataclass(frozen=True)
+class TokenAnswer:
+    """A successful token answer. There is no expiry in it: Salesforce doesn't tell."""
+
+    access_token: str
+    refresh_token: str
+    instance_url: str
+    identity_url: str
+    scopes: tuple[str, ...]
+    issued_at: datetime | None
+
+    @property
+    def org_id(self) -> str:
+        """The org's 15- or 18-character id, read from the identity URL ('' when it holds none)."""
+        found = _IDENTITY.search(self.identity_url)
+        return found.group(1) if found else ""
+
+    @property
+    def user_id(self) -> str:
+        """The user's 15- or 18-character id, read from the identity URL ('' when it holds none)."""
+        found = _IDENTITY.search(self.identity_url)
+        return found.group(2) if found else ""
+
+
+class SalesforceOAuth2Client(OAuth2Client, BoundedClient):
+    """Authlib's OAuth 2 client over :class:`BoundedClient`, with Salesforce's way of saying no."""
+
+    SESSION_REQUEST_PARAMS = [*OAuth2Client.SESSION_REQUEST_PARAMS, "trusted"]
+
+    def parse_response_token(self, resp: httpx2.Response) -> dict[str, Any]:
+        """Return the token dict. Raises SalesforceError for refusals and for anything that isn't a token answer."""
+        body = json_of(resp)
+        refusal = oauth_error_of(body)
+        if refusal is not None:
+            raise SalesforceError(classify_oauth_error(*refusal), ": ".join(part for part in refusal if part))
+        if resp.status_code == 429:
+            raise SalesforceError(Problem.LOGIN_RATE_EXCEEDED, "HTTP 429")
+        if resp.status_code >= 500:
+            raise SalesforceError(Problem.SERVER_ERROR, f"HTTP {resp.status_code}")
+        if resp.status_code != 200 or not isinstance(body, dict) or not isinstance(body.get("access_token"), str):
+            kind = resp.headers.get("content-type", "no content type")
+            raise SalesforceError(Problem.NOT_SALESFORCE, f"HTTP {resp.status_code}, {kind}")
+        self.token = body
+        return body
+
+
+def _client(app: AppCredentials) -> SalesforceOAuth2Client:
+    return SalesforceOAuth2Client(
+        client_id=app.client_id,
+        client_secret=app.client_secret,
+        token_endpoint_auth_method="client_secret_post",
+        trusted=app.trusted,
+    )
+
+
+def exchange_code(app: AppCredentials, code: str, code_verifier: str, redirect_uri: str) -> TokenAnswer:
+    """Exchange an authorization code (RFC 6749 section 4.1.3 with RFC 7636). Raises SalesforceError."""
+    with _client(app) as client:
+        answer = client.fetch_token(
+            app.token_url,
+            grant_type="authorization_code",
+            code=code,
+            code_verifier=code_verifier,
+            redirect_uri=redirect_uri,
+        )
+    return read_token_answer(answer, app.trusted)
+
+
+def exchange_client_credentials(app: AppCredentials) -> TokenAnswer:
+    """Get a token without a person (RFC 6749 section 4.4). Raises SalesforceError."""
+    with _client(app) as client:
+        answer = client.fetch_token(app.token_url, grant_type="client_credentials")
+    return read_token_answer(answer, app.trusted)
+
+
+def refresh(app: AppCredentials, refresh_token: str) -> TokenAnswer:
+    """Get a new access token; with rotation on, the answer holds a new refresh token too and the old one is dead.
+
+    `scope` is never sent: Salesforce refuses a refresh that names it. Raises SalesforceError.
+    """
+    with _client(app) as client:
+        answer = client.refresh_token(app.token_url, refresh_token=refresh_token)
+    return read_token_answer(answer, app.trusted)
+
+
+def revoke(app: AppCredentials, token: str) -> None:
+    """Revoke a token (RFC 7009); one that is dead already counts as revoked. Raises SalesforceError otherwise."""
+    with BoundedClient(app.trusted) as client:
+        response = client.post(app.origin + REVOKE_PATH, data={"token": token})
+    if response.status_code == 200:
+        return
+    body = json_of(response)
+    error = str(body.get("error", "")) if isinstance(body, dict) else parse_qs(text_of(response)).get("error", [""])[0]
+    if error != "invalid_token":
+        raise SalesforceError(Problem.UNEXPECTED, f"HTTP {response.status_code} {error}")
+
+
+def read_token_answer(answer: dict[str, Any], trusted: Collection[str]) -> TokenAnswer:
+    """Return a token answer's parts. Raises SalesforceError when its instance isn't Salesforce's own."""
+    instance_url = str(answer.get("instance_url") or "")
+    if not is_trusted_origin(instance_url, trusted):
+        raise SalesforceError(Problem.UNTRUSTED_INSTANCE, instance_url or "no instance_url")
+    identity_url = str(answer.get("id") or "")
+    return TokenAnswer(
+        access_token=str(answer["access_token"]),
+        refresh_token=str(answer.get("refresh_token") or ""),
+        instance_url=origin_of(instance_url),
+        identity_url=identity_url if is_trusted_origin(identity_url, trusted) else "",
+        scopes=tuple(str(answer.get("scope") or "").split()),
+        issued_at=_issued_at(answer.get("issued_at")),
+    )
+
+
+def _issued_at(value: Any) -> datetime | None:
+    """Read Salesforce's string of epoch milliseconds; the documentation says seconds, so accept both."""
+    try:
+        number = float(value)
+        return datetime.fromtimestamp(number / 1000 if number > 1e11 else number, UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None

@@ -1,0 +1,171 @@
+"""The REST API with one access token: whose it is, which org it opens, and that calls really work.
+
+Sources: REST API Developer Guide "Versions", "Query", "Limits", "Limit Info Header"; Salesforce help "Identity URLs" and
+"UserInfo Endpoint".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+
+from datasync_flask.salesforce.errors import Problem, SalesforceError, classify_api_error
+from datasync_flask.salesforce.hosts import is_trusted_origin, looks_like_sandbox
+from datasync_flask.salesforce.oauth import TokenAnswer
+from datasync_flask.salesforce.transport import BoundedClient, json_of, text_of
+
+# The newest version this program was written against; an org that is older is spoken to in its own newest.
+PINNED_VERSION = 66.0
+
+_LIMIT_INFO = re.compile(r"api-usage=(\d+)/(\d+)")
+_RECORD_ID = re.compile(r"[0-9A-Za-z]{15,18}")
+
+
+@dataclass
+class AccessReport:
+    """What an access token turned out to open. Unknown texts are empty, unknown numbers None."""
+
+    instance_url: str
+    api_version: str = ""
+    user_id: str = ""
+    username: str = ""
+    display_name: str = ""
+    org_id: str = ""
+    org_name: str = ""
+    is_sandbox: bool = False
+    org_type: str = ""
+    instance_name: str = ""
+    api_calls_max: int | None = None
+    api_calls_left: int | None = None
+
+
+class _Api:
+    """GET requests with the bearer token, to the instance only."""
+
+    def __init__(self, client: BoundedClient, token: TokenAnswer, trusted: Collection[str]) -> None:
+        self._client, self._token, self._trusted = client, token, trusted
+        self.limit_info: tuple[int, int] | None = None
+
+    def get(self, url: str, **params: str) -> Any:
+        """Return the JSON of a GET. Raises SalesforceError for every other answer."""
+        full = url if url.startswith("http") else self._token.instance_url + url
+        if not is_trusted_origin(full, self._trusted):
+            raise SalesforceError(Problem.UNTRUSTED_INSTANCE, urlsplit(full).hostname or "")
+        response = self._client.get(
+            full,
+            params=params or None,
+            headers={"Authorization": f"Bearer {self._token.access_token}", "Accept": "application/json"},
+        )
+        usage = _LIMIT_INFO.search(response.headers.get("sforce-limit-info", ""))
+        if usage:
+            self.limit_info = (int(usage.group(1)), int(usage.group(2)))
+        return _success(response)
+
+    def query(self, version: str, soql: str) -> dict[str, Any]:
+        """Return the first record of a SOQL query ({} when there is none). Raises SalesforceError."""
+        answer = self.get(f"/services/data/v{version}/query", q=soql)
+        records = answer.get("records") if isinstance(answer, dict) else None
+        return records[0] if isinstance(records, list) and records and isinstance(records[0], dict) else {}
+
+
+def _success(response: httpx2.Response) -> Any:
+    body = json_of(response)
+    if response.status_code != 200:
+        raise classify_api_error(response.status_code, body, text_of(response)[:500])
+    if body is None:
+        kind = response.headers.get("content-type", "no content type")
+        raise SalesforceError(Problem.NOT_SALESFORCE, f"HTTP 200, {kind}")
+    return body
+
+
+def check_access(token: TokenAnswer, trusted: Collection[str] = ()) -> AccessReport:
+    """Make the first real API calls with `token` and report whose it is and what it opens.
+
+    Raises SalesforceError when calls don't work; what the org merely refuses to tell stays unknown.
+    """
+    report = AccessReport(instance_url=token.instance_url, org_id=token.org_id, user_id=token.user_id)
+    report.is_sandbox = looks_like_sandbox(token.instance_url)
+    with BoundedClient(trusted) as client:
+        api = _Api(client, token, trusted)
+        report.api_version = _choose_version(api)
+        _read_organization(api, report)
+        _read_user(api, token, report)
+        _read_limits(api, report)
+    return report
+
+
+def _choose_version(api: _Api) -> str:
+    versions = api.get("/services/data/")
+    numbers = []
+    for entry in versions if isinstance(versions, list) else []:
+        try:
+            numbers.append(float(entry["version"]))
+        except (KeyError, TypeError, ValueError):
+            continue
+    if not numbers:
+        raise SalesforceError(Problem.NOT_SALESFORCE, "no list of API versions")
+    return f"{min(PINNED_VERSION, max(numbers)):.1f}"
+
+
+def _read_organization(api: _Api, report: AccessReport) -> None:
+    soql = "SELECT Id, Name, IsSandbox, OrganizationType, InstanceName FROM Organization"
+    try:
+        record = api.query(report.api_version, soql)
+    except SalesforceError as error:
+        if error.problem is not Problem.UNEXPECTED:
+            raise
+        # A user may be kept from the Organization object; the resource list still proves that calls work.
+        api.get(f"/services/data/v{report.api_version}/")
+        return
+    report.org_id = _text(record, "Id") or report.org_id
+    report.org_name = _text(record, "Name")
+    report.org_type = _text(record, "OrganizationType")
+    report.instance_name = _text(record, "InstanceName")
+    if isinstance(record.get("IsSandbox"), bool):
+        report.is_sandbox = record["IsSandbox"]
+
+
+def _read_user(api: _Api, token: TokenAnswer, report: AccessReport) -> None:
+    """Ask the UserInfo endpoint, then the identity URL, then the User object, until one tells the user's name."""
+    for source in ("/services/oauth2/userinfo", token.identity_url):
+        if not source:
+            continue
+        try:
+            found = api.get(source)
+        except SalesforceError:
+            continue
+        if isinstance(found, dict) and (_text(found, "preferred_username") or _text(found, "username")):
+            report.username = _text(found, "preferred_username") or _text(found, "username")
+            report.display_name = _text(found, "name") or _text(found, "display_name")
+            report.user_id = _text(found, "user_id") or report.user_id
+            report.org_id = report.org_id or _text(found, "organization_id")
+            return
+    if not _RECORD_ID.fullmatch(report.user_id):
+        return
+    try:
+        record = api.query(report.api_version, f"SELECT Id, Username, Name FROM User WHERE Id = '{report.user_id}'")
+    except SalesforceError:
+        return
+    report.username, report.display_name = _text(record, "Username"), _text(record, "Name")
+
+
+def _read_limits(api: _Api, report: AccessReport) -> None:
+    """Read the day's API calls; without "View Setup and Configuration" the org refuses, and the header must do."""
+    try:
+        limits = api.get(f"/services/data/v{report.api_version}/limits")
+        daily = limits["DailyApiRequests"]
+        report.api_calls_max, report.api_calls_left = int(daily["Max"]), int(daily["Remaining"])
+    except (SalesforceError, KeyError, TypeError, ValueError):
+        if api.limit_info is not None:
+            used, most = api.limit_info
+            report.api_calls_max, report.api_calls_left = most, max(most - used, 0)
+
+
+def _text(record: dict[str, Any], key: str) -> str:
+    value = record.get(key)
+    return value[:255] if isinstance(value, str) else ""

@@ -1,0 +1,1 @@
+"""Secrets at rest, response headers, closed-by-default routes."""

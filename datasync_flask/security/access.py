@@ -1,0 +1,68 @@
+"""Closed by default: a view is reachable without sign-in only when marked public, and may ask for a role."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from flask import Flask, abort, current_app, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from datasync_flask.accounts.models import Role
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def public(view: View) -> View:
+    """Mark `view` as reachable without sign-in."""
+    view.is_public = True  # type: ignore[attr-defined]
+    return view
+
+
+def needs_role(role: Role) -> Callable[[View], View]:
+    """Mark a view as open to people with `role` or a higher one only; everyone signed in may use the others."""
+
+    def mark(view: View) -> View:
+        view.needs_role = role  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def wants_fragment() -> bool:
+    """True when htmx asks for a piece of a page rather than a person for a page."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def safe_next(target: str | None) -> str:
+    """Return `target` when it is a path on this site, else the start page: no open redirect (RFC 9700 section 4.11)."""
+    if not target or not target.startswith("/") or target.startswith(("//", "/\\")) or "\\" in target:
+        return url_for("connections.index")
+    parts = urlsplit(target)
+    if parts.scheme or parts.netloc or any(ord(character) < 32 for character in target):
+        return url_for("connections.index")
+    return target
+
+
+def _guard() -> ResponseReturnValue | None:
+    if request.endpoint is None or request.endpoint == "static":
+        return None
+    view = current_app.view_functions[request.endpoint]
+    if getattr(view, "is_public", False):
+        return None
+    if not current_user.is_authenticated:
+        is_fragment = wants_fragment() or getattr(view, "is_fragment", False)
+        if is_fragment or request.method not in {"GET", "HEAD"}:
+            abort(401)
+        return redirect(url_for("accounts.login", next=request.full_path.rstrip("?")))
+    role: Role | None = getattr(view, "needs_role", None)
+    if role is not None and not current_user.has_role(role):
+        abort(403)
+    return None
+
+
+def init_access(app: Flask) -> None:
+    """Put the guard before every view of `app`."""
+    app.before_request(_guard)

@@ -1,0 +1,163 @@
+"""Ties extensions, blueprints, error pages and template helpers to an app."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from flask_wtf.csrf import CSRFError, generate_csrf
+from markupsafe import Markup
+from sqlalchemy import text
+from werkzeug.exceptions import HTTPException
+
+from datasync_flask.accounts import service as accounts
+from datasync_flask.accounts import views as account_views
+from datasync_flask.config import LOOPBACK_HOSTS, Settings
+from datasync_flask.connections import authorize, callback_views, status_views, views, words
+from datasync_flask.extensions import csrf, db, limiter, login_manager, migrate, oauth
+from datasync_flask.logs import init_logs
+from datasync_flask.resources import resource_dir
+from datasync_flask.security.access import init_access, public, wants_fragment
+from datasync_flask.security.crypto import SecretBox
+from datasync_flask.security.headers import init_headers
+from datasync_flask.worker import Queue
+
+log = logging.getLogger(__name__)
+
+
+def wire(app: Flask, settings: Settings) -> None:
+    """Make `app` whole."""
+    init_logs(app, settings)
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(resource_dir("migrations")))
+    csrf.init_app(app)
+    limiter.init_app(app)
+    login_manager.init_app(app)
+    login_manager.session_protection = None
+    login_manager.user_loader(accounts.load_signed_in)
+    oauth.init_app(app)
+    authorize.register_provider()
+    app.extensions["secret_box"] = SecretBox(settings.encryption_keys)
+    app.extensions["queue"] = Queue(app)
+    app.before_request(_to_the_public_address)
+    init_access(app)
+    init_headers(app)
+    for blueprint in (account_views.bp, views.bp, status_views.bp, callback_views.bp):
+        app.register_blueprint(blueprint)
+    app.add_url_rule("/healthz", "healthz", public(_healthz))
+    app.add_url_rule("/readyz", "readyz", public(_readyz))
+    app.register_error_handler(CSRFError, _csrf_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unexpected_error)
+    app.jinja_env.globals.update(
+        asset=_asset,
+        csrf_token=generate_csrf,
+        event_words=words.event_words,
+        problem_title=words.problem_title,
+        waiting_words=words.waiting_words,
+    )
+    app.jinja_env.filters["time_tag"] = _time_tag
+
+
+def _to_the_public_address() -> ResponseReturnValue | None:
+    """Send people who typed localhost instead of 127.0.0.1 (or the other way round) to the address cookies live at."""
+    settings: Settings = _settings()
+    wanted, given = urlsplit(settings.effective_public_url), urlsplit(request.host_url)
+    if request.method != "GET" or request.endpoint in {"healthz", "readyz", "static"} or wants_fragment():
+        return None
+    both_local = {wanted.hostname or "", given.hostname or ""} <= LOOPBACK_HOSTS
+    if both_local and wanted.hostname != given.hostname and wanted.port == given.port:
+        return redirect(settings.effective_public_url + request.full_path.rstrip("?"), 302)
+    return None
+
+
+def _settings() -> Settings:
+    from flask import current_app
+
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings
+
+
+def _healthz() -> ResponseReturnValue:
+    """Alive."""
+    return "ok\n", 200, {"Content-Type": "text/plain; charset=utf-8"}
+
+
+def _readyz() -> ResponseReturnValue:
+    """Ready: the database answers."""
+    try:
+        db.session.execute(text("SELECT 1"))
+    except Exception as error:  # whatever the driver raises, the answer is the same
+        log.warning("not ready: the database doesn't answer (%s)", type(error).__name__)
+        return "database: no answer\n", 503, {"Content-Type": "text/plain; charset=utf-8"}
+    return "database: ok\n", 200, {"Content-Type": "text/plain; charset=utf-8"}
+
+
+@cache
+def _fingerprint(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def _asset(name: str) -> str:
+    """Return the address of a static file, with its content's fingerprint so that browsers may keep it."""
+    return url_for("static", filename=name, v=_fingerprint(resource_dir("static") / name))
+
+
+def _time_tag(moment: datetime | None, style: str = "ago") -> Markup:
+    """Return a <time> element; a small script shows it in the reader's zone, or as "2 minutes ago"."""
+    if moment is None:
+        return Markup("never")
+    exact = moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return Markup('<time datetime="{}" data-style="{}" title="{}">{}</time>').format(
+        moment.isoformat(), style, exact, exact
+    )
+
+
+_WORDS = {
+    400: ("This request can't be understood", "Go back and try again."),
+    403: ("You may not do this", "Your role doesn't allow it. An administrator of DataSync can give you another one."),
+    404: ("There is nothing here", "The address is misspelt, or what was here has been deleted."),
+    405: ("This address works differently", "Go back and use the buttons on the page."),
+    413: ("That is too much text", "Go back and paste less."),
+    429: ("Too many failed tries", "Wait five minutes, then try again. Nobody is locked out for longer."),
+}
+_FAULT = ("Something went wrong here", "It isn't your fault, and nothing you saved is lost. Try again in a moment.")
+
+
+def _error_page(status: int, title: str, advice: str) -> ResponseReturnValue:
+    if wants_fragment() or request.endpoint == "status.show":
+        return render_template("errors/_fragment.html", status=status, title=title, advice=advice), status
+    return render_template("errors/error.html", status=status, title=title, advice=advice), status
+
+
+def _http_error(error: HTTPException) -> ResponseReturnValue:
+    status = error.code or 500
+    if status < 400:
+        return error.get_response()  # type: ignore[return-value]
+    if status == 401:
+        return _error_page(401, "You are signed out", "Sign in again; what was saved is still there.")
+    return _error_page(status, *_WORDS.get(status, _FAULT))
+
+
+def _csrf_error(error: CSRFError) -> ResponseReturnValue:
+    if not current_user.is_authenticated and request.endpoint not in {"accounts.login_post", "accounts.setup"}:
+        return _error_page(401, "You are signed out", "Sign in again, go back to the page and press the button again.")
+    return _error_page(
+        400, "This page was open for too long", "Go back, load the page again, and press the button once more."
+    )
+
+
+def _unexpected_error(error: Exception) -> ResponseReturnValue:
+    log.error("unexpected error on %s", request.path, exc_info=error)
+    db.session.rollback()
+    return _error_page(500, *_FAULT)
+
+

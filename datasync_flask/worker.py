@@ -1,0 +1,123 @@
+"""The background work: Huey tasks, thin, that call the parts; and the queue they come through."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from flask import Flask, current_app
+from huey import Huey, crontab
+from huey.serializer import SignedSerializer
+from huey.storage import PostgresStorage, RedisStorage, SqliteStorage
+
+from datasync_flask.clock import utcnow
+from datasync_flask.config import Settings
+
+log = logging.getLogger(__name__)
+
+# Huey moves scheduled tasks to the queue once a second: half of that early is, on average, in time.
+SCHEDULER_LAG = timedelta(seconds=0.5)
+# Steps due later than this are left to the sweep of the minute they fall into.
+AHEAD = timedelta(minutes=2)
+
+
+class Queue:
+    """The app's Huey with its tasks."""
+
+    def __init__(self, app: Flask) -> None:
+        self.huey = _make_huey(app.config["SETTINGS"])
+        self._app = app
+        self._work_on = self.huey.task(name="work_on")(self._run_work_on)
+        self._revoke = self.huey.task(name="revoke")(self._run_revoke)
+        self.huey.periodic_task(crontab(minute="*"), name="sweep")(lambda: self._run_sweep())
+        self.huey.on_startup(name="sweep_at_start")(self._run_sweep_at_start)
+
+    def wake(self, connection_id: str, at: datetime | None = None) -> None:
+        """Have the worker do what is due for a connection, now or at a time.
+
+        Never raises for a queue that is away: the row in the database says what is due, and the sweep finds it.
+        """
+        if at is None or at <= utcnow():
+            self._put(lambda: self._work_on(connection_id))
+        else:
+            self._put(lambda: self._work_on.schedule(args=(connection_id,), eta=at - SCHEDULER_LAG))
+
+    def revoke_soon(self) -> None:
+        """Have the worker revoke what was given back."""
+        self._put(self._revoke)
+
+    def _put(self, put: Callable[[], Any]) -> None:
+        try:
+            put()
+        except Exception as error:  # the storage drivers' errors have no common base
+            log.warning("the queue is away, the next sweep takes over: %s", type(error).__name__)
+
+    def _run_work_on(self, connection_id: str) -> None:
+        # Imported here, as everywhere in this file: the web process queues tasks and never runs them.
+        from datasync_flask.connections.steps import work_on
+
+        with self._app.app_context():
+            next_at = work_on(connection_id)
+        if next_at is not None and next_at <= utcnow() + AHEAD:
+            self.wake(connection_id, next_at)
+
+    def _run_revoke(self) -> None:
+        from datasync_flask.connections.grants import revoke_due
+
+        with self._app.app_context():
+            revoke_due()
+
+    def _run_sweep_at_start(self) -> None:
+        """Take up everything that a worker killed before may have left."""
+        self._run_sweep(AHEAD)
+
+    def _run_sweep(self, ahead: timedelta = timedelta(0)) -> None:
+        from datasync_flask.connections.grants import revoke_due
+        from datasync_flask.connections.steps import due_connections, watch_moved_callbacks
+
+        with self._app.app_context():
+            watch_moved_callbacks()
+            for connection_id, due_at in due_connections(utcnow() + ahead):
+                self.wake(connection_id, due_at)
+            revoke_due()
+
+
+def _make_huey(settings: Settings) -> Huey:
+    """Return Huey on the storage that DATASYNC_QUEUE_URL names."""
+    url = settings.effective_queue_url
+    parts = urlsplit(url)
+    options: dict[str, Any]
+    if parts.scheme == "sqlite":
+        options = {"storage_class": SqliteStorage, "filename": unquote(url.removeprefix("sqlite:///")), "timeout": 15}
+    elif parts.scheme == "postgresql":
+        options = {"storage_class": PostgresStorage, "dsn": url}
+    else:
+        options = {"storage_class": RedisStorage, "url": url}
+    # Signed: what somebody else put into the storage is never unpickled.
+    serializer = SignedSerializer(secret=settings.secret_key, salt="datasync queue")
+    return Huey("datasync", results=False, serializer=serializer, **options)
+
+
+def queue() -> Queue:
+    """Return the queue of the current app."""
+    found: Queue = current_app.extensions["queue"]
+    return found
+
+
+def run_worker(app: Flask) -> None:
+    """Run the consumer until SIGINT or SIGTERM, which let a running step come to its end."""
+    settings: Settings = app.config["SETTINGS"]
+    huey = app.extensions["queue"].huey
+    consumer = huey.create_consumer(
+        workers=settings.worker_threads,
+        # An idle storage that can't block is asked three times a second: the wait for a look stays short.
+        initial_delay=0.05,
+        max_delay=0.3,
+        backoff=1.3,
+        scheduler_interval=1,
+        graceful_signal="TERM",
+    )
+    consumer.run()
