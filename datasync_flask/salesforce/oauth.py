@@ -18,7 +18,7 @@ from authlib.integrations.httpx_client import OAuth2Client
 
 from datasync_flask.salesforce.errors import Problem, SalesforceError, classify_oauth_error, oauth_error_of
 from datasync_flask.salesforce.hosts import is_trusted_origin, origin_of
-from datasync_flask.salesforce.transport import BoundedClient, json_of, text_of
+from datasync_flask.salesforce.transport import TIMEOUT, USER_AGENT, BoundedClient, json_of, text_of
 
 AUTHORIZE_PATH = "/services/oauth2/authorize"
 TOKEN_PATH = "/services/oauth2/token"
@@ -74,7 +74,11 @@ class TokenAnswer:
 class SalesforceOAuth2Client(OAuth2Client, BoundedClient):
     """Authlib's OAuth 2 client over :class:`BoundedClient`, with Salesforce's way of saying no."""
 
-    SESSION_REQUEST_PARAMS = [*OAuth2Client.SESSION_REQUEST_PARAMS, "trusted"]
+    def __init__(self, *args: Any, trusted: Collection[str] = (), **kwargs: Any) -> None:
+        # Authlib calls httpx2's own initialiser, past BoundedClient's.
+        self._trusted = trusted
+        super().__init__(*args, timeout=TIMEOUT, **kwargs)
+        self.headers["User-Agent"] = USER_AGENT
 
     def parse_response_token(self, resp: httpx2.Response) -> dict[str, Any]:
         """Return the token dict. Raises SalesforceError for refusals and for anything that isn't a token answer."""

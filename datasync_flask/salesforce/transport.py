@@ -17,6 +17,7 @@ CONNECT_SECONDS = 4.0
 READ_SECONDS = 8.0
 TOTAL_SECONDS = 12.0
 MAX_BYTES = 2_000_000
+TIMEOUT = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
 USER_AGENT = "datasync_flask"
 
 # httpx2 sets these again for the decoded body.
@@ -26,12 +27,9 @@ _BODY_HEADERS = {"content-encoding", "content-length", "transfer-encoding"}
 class BoundedClient(httpx2.Client):
     """A client for a few trusted origins whose answers are cut off after TOTAL_SECONDS and MAX_BYTES."""
 
-    def __init__(self, trusted: Collection[str] = (), **kwargs: Any) -> None:
+    def __init__(self, trusted: Collection[str] = ()) -> None:
         self._trusted = trusted
-        kwargs.setdefault("timeout", httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS))
-        kwargs["follow_redirects"] = False
-        super().__init__(**kwargs)
-        self.headers["User-Agent"] = USER_AGENT
+        super().__init__(timeout=TIMEOUT, headers={"User-Agent": USER_AGENT})
 
     def send(self, request: httpx2.Request, **kwargs: Any) -> httpx2.Response:
         """Send to a trusted origin only. Raises SalesforceError for everything that keeps the answer from coming."""
