@@ -9,6 +9,7 @@ from typing import Any
 from flask import current_app
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, PasswordField, RadioField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, ValidationError
 
 from datasync_flask.connections import service, store
@@ -68,7 +69,7 @@ class SalesforceForm(FlaskForm):
     )
     login_host = SelectField(
         "Login host",
-        choices=[(key.value, f"{title} ({hint})") for key, (title, hint) in LOGIN_HOSTS.items()],
+        choices=[SelectChoice(key.value, f"{title} ({hint})") for key, (title, hint) in LOGIN_HOSTS.items()],
         default=LoginHost.PRODUCTION.value,
     )
     login_url = StringField(
@@ -79,7 +80,7 @@ class SalesforceForm(FlaskForm):
     )
     auth_method = RadioField(
         "Authentication",
-        choices=[(key.value, title) for key, (title, _) in AUTH_METHODS.items()],
+        choices=[SelectChoice(key.value, title) for key, (title, _) in AUTH_METHODS.items()],
         default=AuthMethod.AUTHORIZATION_CODE.value,
     )
     client_id = StringField(
@@ -95,14 +96,14 @@ class SalesforceForm(FlaskForm):
     )
     permission_level = SelectField(
         "Permission level",
-        choices=[(level.key, level.title) for level in scopes.PERMISSION_LEVELS],
+        choices=[SelectChoice(level.key, level.title) for level in scopes.PERMISSION_LEVELS],
         default=scopes.DEFAULT,
         description="What DataSync asks for. Salesforce has no read-only scope: what the user may not do, DataSync "
         "can't do either, so a user who may only read is the safest choice.",
     )
     tracking_type = SelectField(
         "Tracking type",
-        choices=[(key.value, title) for key, (title, _) in TRACKING_TYPES.items()],
+        choices=[SelectChoice(key.value, title) for key, (title, _) in TRACKING_TYPES.items()],
         default=TrackingType.DATE.value,
     )
     kept_secret = HiddenField()

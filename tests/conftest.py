@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from cryptography.fernet import Fernet
+from flask import Flask
+from sqlalchemy import text
+
+from datasync_flask import create_app
+from datasync_flask.accounts.models import Role
+from datasync_flask.accounts.service import create_user
+from datasync_flask.config import Settings
+from datasync_flask.database import upgrade_database
+from datasync_flask.extensions import db
+from tests.support.visitor import Visitor
+from tests.support.connection import ConnectionWalk
+from tests.support.practice import PracticeOrg, running_practice_org
+from tests.support.servers import postgresql_server, redis_server
+
+EMAIL, PASSWORD = "ada@example.com", "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees the settings of the machine, nor the files of another test."""
+    for name in [name for name in os.environ if name.startswith("DATASYNC_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def postgresql_address() -> Iterator[str]:
+    with postgresql_server() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    with redis_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def new_postgresql_database(postgresql_address: str) -> Iterator[Callable[[], str]]:
+    """Make databases that live as long as this test run."""
+    made: list[str] = []
+    admin = psycopg.connect(f"postgresql://{postgresql_address}/postgres", autocommit=True)
+
+    def make() -> str:
+        name = f"datasync_{uuid.uuid4().hex[:12]}"
+        admin.execute(f'CREATE DATABASE "{name}"')
+        made.append(name)
+        return f"{postgresql_address}/{name}"
+
+    yield make
+    for name in made:
+        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    admin.close()
+
+
+@pytest.fixture
+def practice() -> Iterator[PracticeOrg]:
+    with running_practice_org() as org:
+        yield org
+
+
+@pytest.fixture(scope="session")
+def encryption_key() -> str:
+    return Fernet.generate_key().decode()
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory, encryption_key: str) -> Path:
+    """A database with the schema in it: copying it is faster than migrating each time."""
+    folder = tmp_path_factory.mktemp("template")
+    settings = Settings(instance_dir=folder, secret_key="x" * 32, encryption_keys=(encryption_key,))
+    app = create_app(settings)
+    upgrade_database(app)
+    with app.app_context():
+        # The copy must be whole without the write-ahead log beside it.
+        db.session.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+        db.session.commit()
+        db.engine.dispose()
+    return folder / "datasync.sqlite"
+
+
+@pytest.fixture(scope="session")
+def _postgresql_url(new_postgresql_database: Callable[[], str], encryption_key: str, tmp_path_factory: Any) -> str:
+    url = f"postgresql+psycopg://{new_postgresql_database()}"
+    settings = Settings(
+        instance_dir=tmp_path_factory.mktemp("pg"), database_url=url, secret_key="x" * 32, encryption_keys=(encryption_key,)
+    )
+    app = create_app(settings)
+    upgrade_database(app)
+    with app.app_context():
+        db.engine.dispose()
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database with the schema, of each kind."""
+    if request.param == "sqlite":
+        path = tmp_path / "datasync.sqlite"
+        path.write_bytes(request.getfixturevalue("_sqlite_template").read_bytes())
+        return f"sqlite:///{path}"
+    url: str = request.getfixturevalue("_postgresql_url")
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        tables = connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+        ).fetchall()
+        names = ", ".join(f'"{name}"' for (name,) in tables)
+        connection.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+    return url
+
+
+@pytest.fixture
+def settings(database_url: str, practice: PracticeOrg, tmp_path: Path, encryption_key: str) -> Settings:
+    return Settings(
+        instance_dir=tmp_path,
+        database_url=database_url,
+        secret_key="x" * 32,
+        encryption_keys=(encryption_key,),
+        salesforce_hosts=(practice.origin,),
+    )
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    app = create_app(settings)
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+    app.extensions["queue"].huey.storage.close()
+
+
+@pytest.fixture
+def people(app: Flask) -> dict[str, int]:
+    """One account of each role; the password is the same."""
+    with app.app_context():
+        return {
+            role.value: create_user(EMAIL if role is Role.ADMIN else f"{role}@example.com", PASSWORD, role).id
+            for role in Role
+        }
+
+
+@pytest.fixture
+def sign_in(app: Flask, people: dict[str, int]) -> Callable[..., Visitor]:
+    def sign_in(role: str = "admin") -> Visitor:
+        visitor = Visitor(app)
+        visitor.get("/login")
+        email = EMAIL if role == "admin" else f"{role}@example.com"
+        assert visitor.post("/login", {"email": email, "password": PASSWORD}).status_code == 303
+        visitor.page = None
+        return visitor
+
+    return sign_in
+
+
+@pytest.fixture
+def visitor(sign_in: Callable[..., Visitor]) -> Visitor:
+    """A signed-in administrator's browser."""
+    return sign_in()
+
+
+@pytest.fixture
+def walk(app: Flask, visitor: Visitor, practice: PracticeOrg) -> ConnectionWalk:
+    return ConnectionWalk(app, visitor, practice)
+
+
+@pytest.fixture
+def noon() -> datetime:
+    return datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

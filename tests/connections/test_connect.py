@@ -1,0 +1,107 @@
+"""From an empty form to a connection that works, and what each page says on the way."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import time_machine
+
+from tests.support.connection import ConnectionWalk
+
+
+def test_the_whole_way(walk: ConnectionWalk, noon: datetime) -> None:
+    with time_machine.travel(noon) as clock:
+        walk.make_app(propagation_seconds=100)
+        walk.save()
+        assert walk.state == "waiting_for_propagation"
+        assert "The first look is under way" in walk.visitor.text
+
+        walk.work()
+        status = walk.show()
+        assert status.get("data-reason") == "client_unknown"
+        assert "waiting for propagation" in status.text_content().lower()
+        assert "Salesforce doesn't know this Client ID yet." in walk.visitor.text
+        assert "2 to 10 minutes" in walk.visitor.text
+        assert "You can close this page" in walk.visitor.text
+        looks = [element.get("datetime") for element in status.xpath(".//p[@class='soft']//time")]
+        assert looks[0].startswith("2026-11-24T12:00:00")
+        assert looks[1].startswith("2026-11-24T12:00:05")
+
+        clock.shift(timedelta(seconds=101))
+        walk.work()
+        assert walk.state == "ready_to_authorize"
+
+        walk.allow()
+        assert walk.state == "authorizing"
+        walk.work()
+
+        status = walk.show()
+        assert status.get("data-state") == "connected"
+        for words in ("ada@practice.example", "Practice Org", "Production", "PRAC1", "66.0", "api refresh_token"):
+            assert words in walk.visitor.text
+        assert "of 15,000" in walk.visitor.text
+
+
+def test_limits_that_the_user_may_not_see_come_from_the_header(walk: ConnectionWalk) -> None:
+    walk.practice.change_org(limits_forbidden=True)
+    walk.to_connected()
+    assert "of 15,000" in walk.visitor.text
+
+
+def test_a_draft_is_saved_without_client_id(walk: ConnectionWalk) -> None:
+    walk.save(client_id="", client_secret="")
+    assert walk.state == "draft"
+    assert "the Client ID and the Client Secret" in walk.visitor.text
+    assert walk.practice.requests() == {}
+
+
+def test_authenticate_on_a_draft_says_what_is_missing_and_keeps_the_rest(walk: ConnectionWalk) -> None:
+    walk.save(client_id="", client_secret="")
+    walk.visitor.get(f"/connections/{walk.id}/edit")
+    response = walk.visitor.submit("connection-form", f"/connections/{walk.id}/authenticate", description="Renamed")
+    assert response.status_code == 422
+    assert "Enter the Client ID" in walk.visitor.error_at("client_id")
+    assert "Enter the Client Secret" in walk.visitor.error_at("client_secret")
+    assert walk.visitor.form_values("connection-form")["description"] == "Renamed"
+    walk.show()
+    assert "Renamed" in walk.visitor.text
+
+
+def test_authenticate_while_waiting_leads_to_the_connection(walk: ConnectionWalk) -> None:
+    walk.make_app(propagation_seconds=100)
+    walk.save()
+    response = walk.visitor.post(f"/connections/{walk.id}/authenticate")
+    assert response.status_code == 303
+    assert response.headers["Location"] == f"/connections/{walk.id}"
+
+
+def test_new_connection_can_authenticate_at_once_when_salesforce_knows_the_app(walk: ConnectionWalk) -> None:
+    walk.make_app()
+    response = walk.visitor.post("/connections/new/salesforce", walk.fields(then="authenticate"))
+    walk.id = response.headers["Location"].rsplit("/", 1)[-1]
+    assert walk.state == "waiting_for_propagation"
+    walk.work()
+    assert walk.state == "ready_to_authorize"
+
+
+def test_htmx_is_sent_to_salesforce_past_form_action(walk: ConnectionWalk) -> None:
+    walk.to_ready()
+    response = walk.visitor.post(f"/connections/{walk.id}/authenticate", headers={"HX-Request": "true"})
+    assert response.status_code == 204
+    assert response.headers["HX-Redirect"].startswith(f"{walk.practice.origin}/services/oauth2/authorize?")
+
+
+def test_authorize_request_has_pkce_state_and_exact_callback(walk: ConnectionWalk) -> None:
+    from urllib.parse import parse_qs, urlsplit
+
+    walk.to_ready()
+    query = parse_qs(urlsplit(walk.leave_for_salesforce()).query)
+    assert query["code_challenge_method"] == ["S256"]
+    assert len(query["code_challenge"][0]) == 43
+    assert len(query["state"][0]) >= 30
+    assert query["redirect_uri"] == ["http://127.0.0.1:5000/oauth/salesforce/callback"]
+    assert query["scope"] == ["api refresh_token"]
+    assert query["response_type"] == ["code"]
+    second = parse_qs(urlsplit(walk.leave_for_salesforce()).query)
+    assert second["state"] != query["state"]
+    assert second["code_challenge"] != query["code_challenge"]
