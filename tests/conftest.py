@@ -9,12 +9,14 @@ from typing import Any
 
 import psycopg
 import pytest
+from argon2 import PasswordHasher
 from cryptography.fernet import Fernet
 from flask import Flask
 from sqlalchemy import text
 
 from datasync_flask import create_app
 from datasync_flask.accounts.models import Role
+from datasync_flask.accounts import service as account_service
 from datasync_flask.accounts.service import create_user
 from datasync_flask.config import Settings
 from datasync_flask.database import upgrade_database
@@ -33,6 +35,14 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in [name for name in os.environ if name.startswith("DATASYNC_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cheap_passwords() -> Iterator[None]:
+    """Argon2 as strong as in production would be most of the suite's time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(account_service, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import NoReturn
-
-from flask import Response, abort, current_app, request
+from flask import Response, abort, current_app
 
 from datasync_flask.practice_org.org import Fault, Org
 
@@ -29,7 +27,7 @@ def count_and_fault(at: str, client_id: str = "") -> Fault | None:
         time.sleep(min(fault.seconds, 60))
         return None
     if fault.kind == "reset":
-        _reset()
+        abort(Response(_hang_up()))
     if fault.kind == "endless":
         abort(Response(_endless(), content_type="application/json"))
     if fault.kind == "answer":
@@ -37,11 +35,10 @@ def count_and_fault(at: str, client_id: str = "") -> Fault | None:
     return fault
 
 
-def _reset() -> NoReturn:
-    """Hang up without an answer."""
-    connection = request.environ["werkzeug.socket"]
-    connection.close()
+def _hang_up() -> Iterator[bytes]:
+    """Close the connection before the first byte: the server sends headers with the first part of the body only."""
     raise ConnectionResetError
+    yield b""
 
 
 def _endless() -> Iterator[bytes]:

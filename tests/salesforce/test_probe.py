@@ -1,0 +1,145 @@
+"""What a look sees, in every way Salesforce is known to answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from datasync_flask.salesforce.errors import Problem
+from datasync_flask.salesforce.oauth import AppCredentials
+from datasync_flask.salesforce.probe import MAX_HOPS, Observation, look
+from tests.support.practice import PracticeOrg
+
+CALLBACK = "http://127.0.0.1:5000/oauth/salesforce/callback"
+
+
+def observe(practice: PracticeOrg, app: dict[str, Any], **changes: str) -> Observation:
+    values = {"client_id": app["client_id"], "client_secret": app["client_secret"], **changes}
+    credentials = AppCredentials(practice.origin, values["client_id"], values["client_secret"], (practice.origin,))
+    return look(credentials, changes.get("callback", CALLBACK), "api refresh_token")
+
+
+def test_a_known_app_is_asked_twice_and_both_have_to_agree(practice: PracticeOrg) -> None:
+    app = practice.register(CALLBACK)
+    observation = observe(practice, app)
+    assert observation.is_ready
+    assert practice.requests() == {"token": 2, "authorize": 2}
+
+
+def test_an_unknown_app_costs_one_request(practice: PracticeOrg) -> None:
+    app = practice.register(CALLBACK, propagation_seconds=600)
+    assert observe(practice, app) == Observation(Problem.CLIENT_UNKNOWN, "invalid_client_id: client identifier invalid", 1)
+
+
+def test_servers_that_disagree_are_not_ready(practice: PracticeOrg) -> None:
+    app = practice.register(CALLBACK)
+    # The first look is answered properly (both endpoints), the second by a server that doesn't know the app yet.
+    practice.fault("authorize", kind="answer", status=302, headers={"Location": "/?ec=302"}, times=1)
+    practice.fault("token", status=400, body='{"error":"invalid_grant","error_description":"expired authorization code"}', times=1)
+    practice.refuse("token", "invalid_client_id", "client identifier invalid")
+    assert observe(practice, app).problem is Problem.CLIENT_UNKNOWN
+    assert observe(practice, app).is_ready
+
+
+@pytest.mark.parametrize("style", ["redirect", "page"])
+def test_token_endpoint_knows_but_authorize_does_not(practice: PracticeOrg, style: str) -> None:
+    practice.change_org(error_style=style)
+    app = practice.register(CALLBACK, propagation_seconds=600, token_propagation_seconds=0)
+    assert observe(practice, app).problem is Problem.CLIENT_UNKNOWN
+
+
+@pytest.mark.parametrize("style", ["redirect", "page"])
+def test_callback_mismatch_is_seen_on_salesforces_own_page(practice: PracticeOrg, style: str) -> None:
+    practice.change_org(error_style=style)
+    app = practice.register("https://elsewhere.example/callback")
+    assert observe(practice, app).problem is Problem.CALLBACK_MISMATCH
+
+
+def test_a_wrong_secret(practice: PracticeOrg) -> None:
+    app = practice.register(CALLBACK)
+    assert observe(practice, app, client_secret="wrong").problem is Problem.SECRET_REFUSED
+
+
+@pytest.mark.parametrize("status", [400, 401])
+@pytest.mark.parametrize("error", ["invalid_client", "invalid_client_credentials"])
+def test_a_wrong_secret_in_other_words(practice: PracticeOrg, status: int, error: str) -> None:
+    app = practice.register(CALLBACK)
+    practice.refuse("token", error, "invalid client credentials", status=status)
+    assert observe(practice, app).problem is Problem.SECRET_REFUSED
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html>error=invalid_client_id&amp;error_description=client%20identifier%20invalid</html>",
+        "error=invalid_client_id&error_description=client+identifier+invalid",
+        "<p>client identifier&#32;invalid</p>",
+        '{"error":"invalid_client_id","error_description":"client identifier invalid"}',
+    ],
+)
+@pytest.mark.parametrize("status", [200, 400])
+def test_unknown_client_on_error_pages_of_any_form(practice: PracticeOrg, body: str, status: int) -> None:
+    app = practice.register(CALLBACK)
+    practice.fault("authorize", status=status, body=body, headers={"Content-Type": "text/html"})
+    assert observe(practice, app).problem is Problem.CLIENT_UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ("OAUTH_APP_BLOCKED : this app is blocked by admin", Problem.APP_BLOCKED),
+        ("app must be installed into org", Problem.APP_NOT_INSTALLED),
+        ("OAUTH_APPROVAL_ERROR_GENERIC : An unexpected error has occured", Problem.UNEXPECTED),
+    ],
+)
+def test_other_error_pages(practice: PracticeOrg, words: str, problem: Problem) -> None:
+    app = practice.register(CALLBACK)
+    practice.fault("authorize", status=200, body=f"<html>{words}</html>", headers={"Content-Type": "text/html"})
+    assert observe(practice, app).problem is problem
+
+
+@pytest.mark.parametrize(
+    ("description", "is_ready"),
+    [("expired authorization code", True), ("invalid authorization code", True), ("invalid code verifier", True), ("", True)],
+)
+def test_invalid_grant_means_that_the_client_is_known(practice: PracticeOrg, description: str, is_ready: bool) -> None:
+    app = practice.register(CALLBACK)
+    practice.refuse("token", "invalid_grant", description, times=2)
+    assert observe(practice, app).is_ready is is_ready
+
+
+@pytest.mark.parametrize(
+    ("fault", "problem"),
+    [
+        ({"status": 503, "body": "<html>down</html>", "headers": {"Content-Type": "text/html"}}, Problem.SERVER_ERROR),
+        ({"status": 200, "body": "<html>company proxy</html>"}, Problem.NOT_SALESFORCE),
+        ({"status": 200, "body": '{"error": 7'}, Problem.NOT_SALESFORCE),
+        ({"status": 200, "body": ""}, Problem.NOT_SALESFORCE),
+        ({"status": 429, "body": ""}, Problem.LOGIN_RATE_EXCEEDED),
+        ({"status": 302, "headers": {"Location": "https://evil.example/"}}, Problem.NOT_SALESFORCE),
+        ({"kind": "reset"}, Problem.CONNECTION_FAILED),
+    ],
+)
+def test_a_broken_token_endpoint_is_never_ready(practice: PracticeOrg, fault: dict[str, Any], problem: Problem) -> None:
+    app = practice.register(CALLBACK)
+    practice.fault("token", times=None, **fault)
+    assert observe(practice, app).problem is problem
+
+
+def test_a_sign_in_elsewhere_counts_as_known_and_gets_no_request(practice: PracticeOrg) -> None:
+    app = practice.register(CALLBACK)
+    practice.fault("authorize", status=302, headers={"Location": "https://acme.okta.example/sso"}, times=2)
+    assert observe(practice, app).is_ready
+
+
+def test_redirects_in_a_circle_come_to_an_end(practice: PracticeOrg) -> None:
+    app = practice.register(CALLBACK)
+    practice.fault("authorize", status=302, headers={"Location": "/services/oauth2/authorize"}, times=None)
+    observe(practice, app)
+    assert practice.requests()["authorize"] <= 2 * MAX_HOPS
+
+
+def test_a_redirect_to_the_callback_with_an_error_is_read(practice: PracticeOrg) -> None:
+    app = practice.register(CALLBACK, scopes=["id"])
+    assert observe(practice, app).problem is Problem.SCOPE_REFUSED
