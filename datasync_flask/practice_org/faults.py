@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
-from flask import Response, abort, current_app
+from flask import Response, abort, current_app, request
 
 from datasync_flask.practice_org.org import Fault, Org
 
@@ -27,18 +28,14 @@ def count_and_fault(at: str, client_id: str = "") -> Fault | None:
         time.sleep(min(fault.seconds, 60))
         return None
     if fault.kind == "reset":
-        abort(Response(_hang_up()))
+        # Hang up: what the server writes after this reaches nobody.
+        request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+        abort(Response(""))
     if fault.kind == "endless":
         abort(Response(_endless(), content_type="application/json"))
     if fault.kind == "answer":
         abort(Response(fault.body, fault.status, fault.headers))
     return fault
-
-
-def _hang_up() -> Iterator[bytes]:
-    """Close the connection before the first byte: the server sends headers with the first part of the body only."""
-    raise ConnectionResetError
-    yield b""
 
 
 def _endless() -> Iterator[bytes]:
