@@ -38,7 +38,9 @@ def parse_origin(text: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("it must begin with http:// or https:// and name a host, like https://datasync.example.com")
     if parts.username is not None or parts.path not in {"", "/"} or parts.query or parts.fragment:
-        raise ValueError("it must be only scheme, host and port, with nothing behind, like https://datasync.example.com")
+        raise ValueError(
+            "it must be only scheme, host and port, with nothing behind, like https://datasync.example.com"
+        )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     default = {"http": 80, "https": 443}[parts.scheme]
     return f"{parts.scheme}://{host}" + (f":{port}" if port and port != default else "")

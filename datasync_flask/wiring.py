@@ -159,5 +159,3 @@ def _unexpected_error(error: Exception) -> ResponseReturnValue:
     log.error("unexpected error on %s", request.path, exc_info=error)
     db.session.rollback()
     return _error_page(500, *_FAULT)
-
-

@@ -3,28 +3,29 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+import time_machine
 from argon2 import PasswordHasher
 from cryptography.fernet import Fernet
 from flask import Flask
 from sqlalchemy import text
 
 from datasync_flask import create_app
-from datasync_flask.accounts.models import Role
 from datasync_flask.accounts import service as account_service
+from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.service import create_user
 from datasync_flask.config import Settings
 from datasync_flask.database import upgrade_database
 from datasync_flask.extensions import db
-from tests.support.visitor import Visitor
+from tests.support.clock import NOON
 from tests.support.connection import ConnectionWalk
 from tests.support.practice import PracticeOrg, running_practice_org
 from tests.support.servers import postgresql_server, redis_server
+from tests.support.visitor import Visitor
 
 EMAIL, PASSWORD = "ada@example.com", "correct horse battery"
 
@@ -105,7 +106,10 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory, encryption_key: s
 def _postgresql_url(new_postgresql_database: Callable[[], str], encryption_key: str, tmp_path_factory: Any) -> str:
     url = f"postgresql+psycopg://{new_postgresql_database()}"
     settings = Settings(
-        instance_dir=tmp_path_factory.mktemp("pg"), database_url=url, secret_key="x" * 32, encryption_keys=(encryption_key,)
+        instance_dir=tmp_path_factory.mktemp("pg"),
+        database_url=url,
+        secret_key="x" * 32,
+        encryption_keys=(encryption_key,),
     )
     app = create_app(settings)
     upgrade_database(app)
@@ -187,5 +191,7 @@ def walk(app: Flask, visitor: Visitor, practice: PracticeOrg) -> ConnectionWalk:
 
 
 @pytest.fixture
-def noon() -> datetime:
-    return datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+def clock() -> Iterator[time_machine.Traveller]:
+    """Time that moves only when told. Has to be a test's first fixture: cookies must not come from the future."""
+    with time_machine.travel(NOON, tick=False) as traveller:
+        yield traveller

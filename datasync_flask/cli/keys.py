@@ -29,4 +29,6 @@ def rotate() -> None:
         done, unreadable = rotate_all()
     click.echo(f"{done} secrets are encrypted with the first key now.")
     if unreadable:
-        raise click.ClickException(f"{unreadable} secrets can't be read with any of the keys; they were left as they are.")
+        raise click.ClickException(
+            f"{unreadable} secrets can't be read with any of the keys; they were left as they are."
+        )

@@ -55,7 +55,9 @@ class Supervisor:
 
     def _start(self, child: Child) -> None:
         environment = os.environ | self.environment | {PARENT_VARIABLE: str(os.getpid())}
-        child.process = subprocess.Popen([sys.executable, "-m", "datasync_flask.cli", *child.arguments], env=environment)
+        child.process = subprocess.Popen(
+            [sys.executable, "-m", "datasync_flask.cli", *child.arguments], env=environment
+        )
         child.started = time.monotonic()
 
     def _look_after(self, child: Child) -> None:

@@ -92,9 +92,7 @@ def _record_failure(connection: SalesforceConnection, grant: SalesforceGrant, er
     now = utcnow()
     grant.failed_checks += 1
     is_first = connection.state == State.AUTHORIZING
-    tries, pause = (
-        (FIRST_CHECK_TRIES, FIRST_CHECK_PAUSE) if is_first else (LATER_CHECK_TRIES, LATER_CHECK_PAUSE)
-    )
+    tries, pause = (FIRST_CHECK_TRIES, FIRST_CHECK_PAUSE) if is_first else (LATER_CHECK_TRIES, LATER_CHECK_PAUSE)
     is_lost_already = connection.state == State.NEEDS_ATTENTION
     if error.problem.is_transient and grant.failed_checks < tries and not is_lost_already:
         lifecycle.apply(

@@ -85,7 +85,9 @@ def watch_moved_callbacks() -> None:
         moved = db.session.scalars(
             select(SalesforceConnection).where(
                 SalesforceConnection.callback_url != callback_url,
-                or_(*(SalesforceConnection.state == state for state in (State.WAITING, State.READY, State.AUTHORIZING))),
+                or_(
+                    *(SalesforceConnection.state == state for state in (State.WAITING, State.READY, State.AUTHORIZING))
+                ),
             )
         ).all()
         for connection in moved:

@@ -23,9 +23,7 @@ MAX_INTERVAL = 30.0
 LOOKS_TO_BELIEVE = 3
 
 
-def interval_after(
-    elapsed: float, *, first: float, deadline: float, looks: int = 0, requests: int = 0
-) -> float:
+def interval_after(elapsed: float, *, first: float, deadline: float, looks: int = 0, requests: int = 0) -> float:
     """Return the seconds until the next look, `elapsed` seconds after the watch began.
 
     First every `first` seconds, then slower (a thirtieth of the time already waited, at most MAX_INTERVAL), and slower

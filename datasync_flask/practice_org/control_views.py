@@ -86,7 +86,9 @@ def expire_tokens() -> ResponseReturnValue:
 @bp.get("/tokens")
 def tokens() -> ResponseReturnValue:
     """The tokens, with whether they still work."""
-    return jsonify({value: dataclasses.asdict(token) | {"expires_at": None} for value, token in the_org().tokens.items()})
+    return jsonify(
+        {value: dataclasses.asdict(token) | {"expires_at": None} for value, token in the_org().tokens.items()}
+    )
 
 
 @bp.get("/requests")

@@ -119,7 +119,9 @@ def understand_login_address(text: str, trusted: Collection[str] = ()) -> LoginA
 
     for origin in trusted:
         same_place = urlsplit(origin).netloc == parts.netloc.lower()
-        if same_place and (not has_scheme or origin_of(origin) == origin_of(f"{parts.scheme}://{parts.netloc.lower()}")):
+        if same_place and (
+            not has_scheme or origin_of(origin) == origin_of(f"{parts.scheme}://{parts.netloc.lower()}")
+        ):
             return LoginAddress(origin, _note(pasted, origin))
 
     if not host.isascii():

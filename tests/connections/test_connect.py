@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import time_machine
 
 from tests.support.connection import ConnectionWalk
 
 
-def test_the_whole_way(walk: ConnectionWalk, noon: datetime) -> None:
-    with time_machine.travel(noon) as clock:
-        walk.make_app(propagation_seconds=100)
-        walk.save()
-        assert walk.state == "waiting_for_propagation"
-        assert "The first look is under way" in walk.visitor.text
+def test_the_whole_way(clock: time_machine.Traveller, walk: ConnectionWalk) -> None:
+    walk.make_app(propagation_seconds=100)
+    walk.save()
+    assert walk.state == "waiting_for_propagation"
+    assert "The first look is under way" in walk.visitor.text
 
-        walk.work()
-        status = walk.show()
-        assert status.get("data-reason") == "client_unknown"
-        assert "waiting for propagation" in status.text_content().lower()
-        assert "Salesforce doesn't know this Client ID yet." in walk.visitor.text
-        assert "2 to 10 minutes" in walk.visitor.text
-        assert "You can close this page" in walk.visitor.text
-        looks = [element.get("datetime") for element in status.xpath(".//p[@class='soft']//time")]
-        assert looks[0].startswith("2026-11-24T12:00:00")
-        assert looks[1].startswith("2026-11-24T12:00:05")
+    walk.work()
+    status = walk.show()
+    assert status.get("data-reason") == "client_unknown"
+    assert "waiting for propagation" in status.text_content().lower()
+    assert "Salesforce doesn't know this Client ID yet." in walk.visitor.text
+    assert "2 to 10 minutes" in walk.visitor.text
+    assert "You can close this page" in walk.visitor.text
+    looks = [element.get("datetime") for element in status.xpath(".//p[@class='soft']//time")]
+    assert looks[0].startswith("2026-11-24T12:00:00")
+    assert looks[1].startswith("2026-11-24T12:00:05")
 
-        clock.shift(timedelta(seconds=101))
-        walk.work()
-        assert walk.state == "ready_to_authorize"
+    clock.shift(timedelta(seconds=101))
+    walk.work()
+    assert walk.state == "ready_to_authorize"
 
-        walk.allow()
-        assert walk.state == "authorizing"
-        walk.work()
+    walk.allow()
+    assert walk.state == "authorizing"
+    walk.work()
 
-        status = walk.show()
-        assert status.get("data-state") == "connected"
-        for words in ("ada@practice.example", "Practice Org", "Production", "PRAC1", "66.0", "api refresh_token"):
-            assert words in walk.visitor.text
-        assert "of 15,000" in walk.visitor.text
+    status = walk.show()
+    assert status.get("data-state") == "connected"
+    for words in ("ada@practice.example", "Practice Org", "Production", "PRAC1", "66.0", "api refresh_token"):
+        assert words in walk.visitor.text
+    assert "of 15,000" in walk.visitor.text
 
 
 def test_limits_that_the_user_may_not_see_come_from_the_header(walk: ConnectionWalk) -> None:

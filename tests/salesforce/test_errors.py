@@ -66,8 +66,18 @@ def test_oauth_errors_are_told_apart(error: str, description: str, problem: Prob
             Problem.API_SCOPE_MISSING,
         ),
         (403, [{"errorCode": "API_DISABLED_FOR_ORG", "message": "x"}], "", Problem.API_DISABLED_FOR_ORG),
-        (403, [{"errorCode": "API_CURRENTLY_DISABLED", "message": "API is disabled for this User"}], "", Problem.API_DISABLED_FOR_USER),
-        (403, [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}], "", Problem.REQUEST_LIMIT_EXCEEDED),
+        (
+            403,
+            [{"errorCode": "API_CURRENTLY_DISABLED", "message": "API is disabled for this User"}],
+            "",
+            Problem.API_DISABLED_FOR_USER,
+        ),
+        (
+            403,
+            [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}],
+            "",
+            Problem.REQUEST_LIMIT_EXCEEDED,
+        ),
         (403, None, "Bad_OAuth_Token", Problem.REVOKED),
         (503, None, "<html>", Problem.SERVER_ERROR),
         (400, [], "", Problem.UNEXPECTED),
@@ -81,7 +91,9 @@ def test_api_errors_are_told_apart(status: int, body: Any, text: str, problem: P
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["error", "errorCode", "message", "x"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["error", "errorCode", "message", "x"]), inner)
+    ),
     max_leaves=8,
 )
 

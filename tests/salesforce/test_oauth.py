@@ -48,14 +48,34 @@ def test_a_made_up_code(credentials: AppCredentials) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    ["", "<html>", "[]", "7", '"text"', "null", '{"access_token": 7}', "{}", '{"access_token": "x"', "access_token=x&instance_url=y"],
+    [
+        "",
+        "<html>",
+        "[]",
+        "7",
+        '"text"',
+        "null",
+        '{"access_token": 7}',
+        "{}",
+        '{"access_token": "x"',
+        "access_token=x&instance_url=y",
+    ],
 )
 def test_a_success_that_is_none(credentials: AppCredentials, practice: PracticeOrg, body: str) -> None:
     practice.fault("token", status=200, body=body)
     assert refused(lambda: oauth.exchange_client_credentials(credentials)) is Problem.NOT_SALESFORCE
 
 
-@pytest.mark.parametrize(("status", "problem"), [(500, Problem.SERVER_ERROR), (503, Problem.SERVER_ERROR), (429, Problem.LOGIN_RATE_EXCEEDED), (302, Problem.NOT_SALESFORCE), (404, Problem.NOT_SALESFORCE)])
+@pytest.mark.parametrize(
+    ("status", "problem"),
+    [
+        (500, Problem.SERVER_ERROR),
+        (503, Problem.SERVER_ERROR),
+        (429, Problem.LOGIN_RATE_EXCEEDED),
+        (302, Problem.NOT_SALESFORCE),
+        (404, Problem.NOT_SALESFORCE),
+    ],
+)
 def test_other_statuses(credentials: AppCredentials, practice: PracticeOrg, status: int, problem: Problem) -> None:
     practice.fault("token", status=status, body="<html>", headers={"Location": "https://evil.example/"})
     assert refused(lambda: oauth.exchange_client_credentials(credentials)) is problem
@@ -63,7 +83,15 @@ def test_other_statuses(credentials: AppCredentials, practice: PracticeOrg, stat
 
 @pytest.mark.parametrize(
     "instance",
-    ["https://evil.io", "https://evilsalesforce.com", "http://acme.my.salesforce.com", "https://salesforce.com.evil.io", "", "javascript:x", "https://a@acme.my.salesforce.com"],
+    [
+        "https://evil.io",
+        "https://evilsalesforce.com",
+        "http://acme.my.salesforce.com",
+        "https://salesforce.com.evil.io",
+        "",
+        "javascript:x",
+        "https://a@acme.my.salesforce.com",
+    ],
 )
 def test_tokens_are_not_taken_for_other_hosts(instance: str) -> None:
     assert refused(lambda: read_token_answer(ANSWER | {"instance_url": instance}, ())) is Problem.UNTRUSTED_INSTANCE
@@ -76,7 +104,10 @@ def test_parts_of_a_token_answer() -> None:
     assert answer.issued_at == datetime(2024, 2, 16, 4, 45, 28, 442000, UTC)
 
 
-@pytest.mark.parametrize(("value", "year"), [("1708058728442", 2024), ("1708058728", 2024), (1708058728442, 2024), ("x", None), (None, None), ("1e99", None)])
+@pytest.mark.parametrize(
+    ("value", "year"),
+    [("1708058728442", 2024), ("1708058728", 2024), (1708058728442, 2024), ("x", None), (None, None), ("1e99", None)],
+)
 def test_issued_at_in_milliseconds_or_seconds(value: Any, year: int | None) -> None:
     issued_at = read_token_answer(ANSWER | {"issued_at": value}, ()).issued_at
     assert (issued_at.year if issued_at else None) == year
@@ -97,7 +128,12 @@ def test_revoking_that_fails(credentials: AppCredentials, practice: PracticeOrg)
     assert refused(lambda: oauth.revoke(credentials, "token")) is Problem.UNEXPECTED
 
 
-@given(st.dictionaries(st.sampled_from(["access_token", "instance_url", "id", "scope", "issued_at", "refresh_token"]), st.none() | st.integers() | st.text(max_size=30) | st.lists(st.text(max_size=5), max_size=2)))
+@given(
+    st.dictionaries(
+        st.sampled_from(["access_token", "instance_url", "id", "scope", "issued_at", "refresh_token"]),
+        st.none() | st.integers() | st.text(max_size=30) | st.lists(st.text(max_size=5), max_size=2),
+    )
+)
 def test_no_token_answer_is_too_odd(odd: dict[str, Any]) -> None:
     try:
         read_token_answer({"access_token": "x", **odd}, ())

@@ -29,14 +29,18 @@ def test_a_known_app_is_asked_twice_and_both_have_to_agree(practice: PracticeOrg
 
 def test_an_unknown_app_costs_one_request(practice: PracticeOrg) -> None:
     app = practice.register(CALLBACK, propagation_seconds=600)
-    assert observe(practice, app) == Observation(Problem.CLIENT_UNKNOWN, "invalid_client_id: client identifier invalid", 1)
+    assert observe(practice, app) == Observation(
+        Problem.CLIENT_UNKNOWN, "invalid_client_id: client identifier invalid", 1
+    )
 
 
 def test_servers_that_disagree_are_not_ready(practice: PracticeOrg) -> None:
     app = practice.register(CALLBACK)
     # The first look is answered properly (both endpoints), the second by a server that doesn't know the app yet.
     practice.fault("authorize", kind="answer", status=302, headers={"Location": "/?ec=302"}, times=1)
-    practice.fault("token", status=400, body='{"error":"invalid_grant","error_description":"expired authorization code"}', times=1)
+    practice.fault(
+        "token", status=400, body='{"error":"invalid_grant","error_description":"expired authorization code"}', times=1
+    )
     practice.refuse("token", "invalid_client_id", "client identifier invalid")
     assert observe(practice, app).problem is Problem.CLIENT_UNKNOWN
     assert observe(practice, app).is_ready
@@ -101,7 +105,12 @@ def test_other_error_pages(practice: PracticeOrg, words: str, problem: Problem) 
 
 @pytest.mark.parametrize(
     ("description", "is_ready"),
-    [("expired authorization code", True), ("invalid authorization code", True), ("invalid code verifier", True), ("", True)],
+    [
+        ("expired authorization code", True),
+        ("invalid authorization code", True),
+        ("invalid code verifier", True),
+        ("", True),
+    ],
 )
 def test_invalid_grant_means_that_the_client_is_known(practice: PracticeOrg, description: str, is_ready: bool) -> None:
     app = practice.register(CALLBACK)

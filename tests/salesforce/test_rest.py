@@ -76,7 +76,9 @@ def test_user_that_nobody_tells_stays_unknown(token: TokenAnswer, practice: Prac
     assert found.user_id.startswith("005")
 
 
-@pytest.mark.parametrize("body", ["{}", "[]", '{"DailyApiRequests": 7}', '{"DailyApiRequests": {"Max": "many"}}', "<html>"])
+@pytest.mark.parametrize(
+    "body", ["{}", "[]", '{"DailyApiRequests": 7}', '{"DailyApiRequests": {"Max": "many"}}', "<html>"]
+)
 def test_odd_limits_fall_back_to_the_header(token: TokenAnswer, practice: PracticeOrg, body: str) -> None:
     # versions, organization, then limits: the third call to the API.
     for _ in range(2):
@@ -98,7 +100,9 @@ def test_a_dead_token(token: TokenAnswer, practice: PracticeOrg) -> None:
         ({"daily_requests": 0}, Problem.REQUEST_LIMIT_EXCEEDED),
     ],
 )
-def test_an_org_that_refuses(token: TokenAnswer, practice: PracticeOrg, settings: dict[str, Any], problem: Problem) -> None:
+def test_an_org_that_refuses(
+    token: TokenAnswer, practice: PracticeOrg, settings: dict[str, Any], problem: Problem
+) -> None:
     practice.change_org(**settings)
     assert problem_of(token) is problem
 

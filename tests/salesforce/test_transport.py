@@ -67,7 +67,9 @@ def test_no_such_host() -> None:
     assert error.value.problem is Problem.HOST_NOT_FOUND
 
 
-@pytest.mark.parametrize("url", ["https://evil.example/", "http://acme.my.salesforce.com/", "https://x@acme.my.salesforce.com/"])
+@pytest.mark.parametrize(
+    "url", ["https://evil.example/", "http://acme.my.salesforce.com/", "https://x@acme.my.salesforce.com/"]
+)
 def test_nothing_is_sent_elsewhere(url: str) -> None:
     with BoundedClient() as client, pytest.raises(SalesforceError) as error:
         client.get(url)

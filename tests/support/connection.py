@@ -11,8 +11,8 @@ from datasync_flask.clock import utcnow
 from datasync_flask.connections import steps, store
 from datasync_flask.connections.models import SalesforceConnection
 from datasync_flask.extensions import db
-from tests.support.visitor import Visitor
 from tests.support.practice import PracticeOrg
+from tests.support.visitor import Visitor
 
 CALLBACK_URL = "http://127.0.0.1:5000/oauth/salesforce/callback"
 

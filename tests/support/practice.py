@@ -68,7 +68,9 @@ class PracticeOrg:
             if page.status_code != 200:
                 return ""
             params = {key: values[0] for key, values in parse_qs(urlsplit(authorize_url).query).items()}
-            form = {key: params.get(key, "") for key in ("client_id", "redirect_uri", "state", "code_challenge", "scope")}
+            form = {
+                key: params.get(key, "") for key in ("client_id", "redirect_uri", "state", "code_challenge", "scope")
+            }
             answer = browser.post("/services/oauth2/authorize/answer", data={**form, "choice": choice})
             return answer.headers["location"]
 

@@ -55,7 +55,10 @@ def postgresql_server() -> Iterator[str]:
             os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
         data, port = f"{folder}/data", free_port()
         subprocess.run(
-            [initdb, "-D", data, "-U", "postgres", "--auth=trust", "-E", "UTF8"], check=True, user=user, capture_output=True
+            [initdb, "-D", data, "-U", "postgres", "--auth=trust", "-E", "UTF8"],
+            check=True,
+            user=user,
+            capture_output=True,
         )
         server = subprocess.Popen(
             [initdb.with_name("postgres"), "-D", data, "-p", str(port), "-k", folder, "-h", "127.0.0.1"],

@@ -19,12 +19,16 @@ def check_page(text: str) -> None:
     ids = Counter(page.xpath("//@id"))
     assert [name for name, count in ids.items() if count > 1] == []
     for field in page.xpath("//input[not(@type='hidden')] | //select | //textarea"):
-        is_labelled = field.get("aria-label") or field.xpath("ancestor::label") or page.xpath(f"//label[@for='{field.get('id')}']")
+        is_labelled = (
+            field.get("aria-label")
+            or field.xpath("ancestor::label")
+            or page.xpath(f"//label[@for='{field.get('id')}']")
+        )
         assert is_labelled, html.tostring(field)
     for form in page.xpath("//form[translate(@method,'POST','post')='post']"):
         assert form.xpath(".//input[@name='csrf_token']"), html.tostring(form)
     assert not page.xpath("//*[@style] | //style | //script[not(@src)] | //*[@*[starts-with(name(), 'on')]]")
-    assert "None" not in [attribute for attribute in page.xpath("//@*")]
+    assert "None" not in page.xpath("//@*")
     for control in page.xpath("//*[@hx-get or @hx-post or @hx-patch]"):
         assert control.get("hx-nonce")
     if page.tag == "html":
@@ -45,7 +49,11 @@ class Visitor:
 
     def open(self, path: str, method: str = "GET", **kwargs: Any) -> TestResponse:
         self.response = self.client.open(path, method=method, base_url=self.address, **kwargs)
-        if self.response.mimetype == "text/html" and self.response.data and self.response.status_code not in {301, 302, 303}:
+        if (
+            self.response.mimetype == "text/html"
+            and self.response.data
+            and self.response.status_code not in {301, 302, 303}
+        ):
             check_page(self.response.text)
             self.page = html.fromstring(self.response.text)
         return self.response
@@ -88,7 +96,11 @@ class Visitor:
     @property
     def status(self) -> Any:
         """The status fragment of the last page."""
-        return self.page.get_element_by_id("connection-status") if self.page.get("id") != "connection-status" else self.page
+        return (
+            self.page.get_element_by_id("connection-status")
+            if self.page.get("id") != "connection-status"
+            else self.page
+        )
 
     def error_at(self, field: str) -> str:
         """Return the error that stands at a field ('' when there is none)."""
