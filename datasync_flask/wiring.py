@@ -7,7 +7,6 @@ import logging
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, redirect, render_template, request, url_for
@@ -141,7 +140,7 @@ def _error_page(status: int, title: str, advice: str) -> ResponseReturnValue:
 def _http_error(error: HTTPException) -> ResponseReturnValue:
     status = error.code or 500
     if status < 400:
-        return error.get_response()  # type: ignore[return-value]
+        return error.get_response()
     if status == 401:
         return _error_page(401, "You are signed out", "Sign in again; what was saved is still there.")
     return _error_page(status, *_WORDS.get(status, _FAULT))

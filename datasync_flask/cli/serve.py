@@ -13,7 +13,7 @@ from datasync_flask.cli.supervisor import Child, Supervisor, stop_with_parent
 from datasync_flask.config import LOOPBACK_HOSTS, UNSAFE_PORTS, Settings, load_settings
 
 DEMO_EMAIL = "demo@example.com"
-DEMO_PASSWORD = "practice makes perfect"  # noqa: S105 (printed at start, opens practice data only)
+DEMO_PASSWORD = "practice makes perfect"
 DEMO_PROPAGATION_SECONDS = 20
 
 

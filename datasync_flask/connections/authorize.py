@@ -35,7 +35,7 @@ UNREACHABLE_RETRY_SECONDS = 120.0
 class SalesforceApp(FlaskOAuth2App):
     """Authlib's Flask client, speaking through our bounded HTTP client."""
 
-    client_cls = SalesforceOAuth2Client
+    client_cls = SalesforceOAuth2Client  # type: ignore[assignment]  # of the requests family in the types
 
 
 def register_provider() -> None:
@@ -47,7 +47,7 @@ def register_provider() -> None:
     )
 
 
-class AttemptKeeper(FlaskIntegration):  # type: ignore[misc]
+class AttemptKeeper(FlaskIntegration):
     """Keeps Authlib's state data as an AuthorizationAttempt instead of in the browser."""
 
     def __init__(self, name: str, connection: SalesforceConnection, person: SignedIn) -> None:
@@ -98,7 +98,7 @@ def begin(connection: SalesforceConnection, person: SignedIn) -> ResponseReturnV
     response = _provider_client(connection, person).authorize_redirect(connection.callback_url)
     lifecycle.apply(connection, Event.AUTHORIZE_STARTED, now, by=person.id, due_at=now + STATE_LIFETIME)
     response.status_code = 303
-    return response  # type: ignore[no-any-return]
+    return response
 
 
 class CallbackRefused(Exception):

@@ -40,7 +40,7 @@ def in_transaction(work: Callable[[], T]) -> T:
             db.session.rollback()
             if attempt == _TRIES or not _is_collision(error):
                 raise
-            time.sleep(random.uniform(0.01, 0.05) * attempt)
+            time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311 (no secret depends on it)
         except BaseException:
             db.session.rollback()
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
+
 from flask import Response, abort, current_app, request
 
 from datasync_flask.practice_org.org import Fault, Org

@@ -20,7 +20,7 @@ from typing import Any
 ORG_ID = "00D5g000004PrctEAC"
 USER_ID = "0055g00000PrctUAAX"
 USERNAME = "ada@practice.example"
-PASSWORD = "practice"  # noqa: S105 (shown on the log-in page)
+PASSWORD = "practice"
 ALL_SCOPES = ("api", "refresh_token", "id", "full", "web", "openid", "chatter_api", "visualforce")
 
 

@@ -1,7 +1,7 @@
 """The REST API with one access token: whose it is, which org it opens, and that calls really work.
 
-Sources: REST API Developer Guide "Versions", "Query", "Limits", "Limit Info Header"; Salesforce help "Identity URLs" and
-"UserInfo Endpoint".
+Sources: REST API Developer Guide "Versions", "Query", "Limits", "Limit Info Header"; Salesforce help "Identity URLs"
+and "UserInfo Endpoint".
 """
 
 from __future__ import annotations
@@ -147,8 +147,10 @@ def _read_user(api: _Api, token: TokenAnswer, report: AccessReport) -> None:
             return
     if not _RECORD_ID.fullmatch(report.user_id):
         return
+    # The id was matched against letters and digits just above.
+    soql = f"SELECT Id, Username, Name FROM User WHERE Id = '{report.user_id}'"  # noqa: S608
     try:
-        record = api.query(report.api_version, f"SELECT Id, Username, Name FROM User WHERE Id = '{report.user_id}'")
+        record = api.query(report.api_version, soql)
     except SalesforceError:
         return
     report.username, report.display_name = _text(record, "Username"), _text(record, "Name")

@@ -33,7 +33,9 @@ def test_the_worker_tries_until_salesforce_knows_the_app(clock: time_machine.Tra
         ({"client_credentials": True}, "blocked", "Run As"),
     ],
 )
-def test_what_is_not_set_up_is_named(walk: ConnectionWalk, app_settings: dict[str, bool], reason: str, words: str) -> None:
+def test_what_is_not_set_up_is_named(
+    walk: ConnectionWalk, app_settings: dict[str, bool], reason: str, words: str
+) -> None:
     walk.make_app(**app_settings)
     walk.save(auth_method="client_credentials")
     for _ in range(3):

@@ -1,0 +1,70 @@
+# `make` alone is `make demo`; `make help` lists everything.
+PYTHON ?= python3
+PORT ?= 5000
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+
+.DEFAULT_GOAL := demo
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "DataSync needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV) || { tools/apt-install python3-venv && $(PYTHON) -m venv --clear $(VENV); }
+
+$(VENV)/.run: requirements/base.txt setup.cfg pyproject.toml | $(BIN)/python
+	$(PIP) install -r requirements/base.txt
+	$(PIP) install --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	$(PIP) install -r requirements/dev.txt
+	@touch $@
+
+.PHONY: run
+run: $(VENV)/.run ## Run web and worker; PORT=8000 for another port
+	@$(BIN)/datasync run --port $(PORT)
+
+.PHONY: demo
+demo: $(VENV)/.run ## The same beside a practice Salesforce org, with a ready account
+	@$(BIN)/datasync demo --port $(PORT)
+
+.PHONY: test-tools
+test-tools: ## Install what the tests need besides Python packages: Chromium, PostgreSQL, Redis
+	@tools/install-test-tools $(BIN)/python
+
+.PHONY: test
+test: $(VENV)/.dev test-tools ## Run all tests, the browser ones included
+	$(BIN)/python -m pytest -n $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() or 2))') --dist worksteal
+
+.PHONY: lint
+lint: $(VENV)/.dev ## ruff, mypy, djlint, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/djlint templates datasync_flask/practice_org/templates --lint --quiet
+	$(BIN)/lint-imports
+
+.PHONY: bench
+bench: $(VENV)/.dev test-tools ## Run the benchmarks and write benchmarks/REPORT.md
+	$(BIN)/python -m benchmarks
+
+.PHONY: screenshots
+screenshots: $(VENV)/.dev test-tools ## Make the pictures in docs/screenshots anew
+	$(BIN)/python -m tools.screenshots
+
+.PHONY: lock
+lock: $(VENV)/.dev ## Pin the newest versions that fit
+	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --no-header requirements/base.in -o requirements/base.txt
+	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --no-header requirements/dev.in -o requirements/dev.txt
+
+.PHONY: wheel
+wheel: $(VENV)/.dev ## Build the wheel into dist/
+	$(BIN)/python -m build --wheel
+
+.PHONY: clean
+clean: ## Remove what make made, but for instance/, which holds your data
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
