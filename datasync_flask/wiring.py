@@ -9,13 +9,14 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Flask, redirect, render_template, request, url_for
+from flask import Flask, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError, generate_csrf
 from markupsafe import Markup
 from sqlalchemy import text
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import BaseConverter
 
 from datasync_flask.accounts import service as accounts
 from datasync_flask.accounts import views as account_views
@@ -46,6 +47,8 @@ def wire(app: Flask, settings: Settings) -> None:
     authorize.register_provider()
     app.extensions["secret_box"] = SecretBox(settings.encryption_keys)
     app.extensions["queue"] = Queue(app)
+    app.url_map.converters["public_id"] = PublicIdConverter
+    app.before_request(_refuse_nul)
     app.before_request(_to_the_public_address)
     init_access(app)
     init_headers(app)
@@ -64,6 +67,18 @@ def wire(app: Flask, settings: Settings) -> None:
         waiting_words=words.waiting_words,
     )
     app.jinja_env.filters["time_tag"] = _time_tag
+
+
+class PublicIdConverter(BaseConverter):
+    """The ids in addresses: what can't be one isn't looked up."""
+
+    regex = "[0-9a-f]{16}"
+
+
+def _refuse_nul() -> None:
+    """Refuse addresses with the one character that PostgreSQL's texts cannot hold; forms strip it from their fields."""
+    if "\x00" in request.path or any("\x00" in value for value in request.args.values()):
+        abort(400)
 
 
 def _to_the_public_address() -> ResponseReturnValue | None:

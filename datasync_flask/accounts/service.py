@@ -78,7 +78,8 @@ def set_password(user: User, password: str) -> None:
 
 def authenticate(email: str, password: str) -> User | None:
     """Return the account that email and password open, or None; both cases take the same time."""
-    user = db.session.scalar(select(User).where(User.email == email.strip().lower()))
+    address = email.replace("\x00", "").strip().lower()
+    user = db.session.scalar(select(User).where(User.email == address))
     password = unicodedata.normalize("NFC", password)[:MAX_PASSWORD_LENGTH]
     try:
         _hasher.verify(user.password_hash if user else _NOBODYS_HASH, password)

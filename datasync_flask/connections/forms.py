@@ -10,7 +10,7 @@ from flask import current_app
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, PasswordField, RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, Length, ValidationError
 
 from datasync_flask.connections import service, store
 from datasync_flask.connections.models import (
@@ -60,7 +60,7 @@ class SalesforceForm(FlaskForm):
     description = StringField(
         "Description",
         [
-            InputRequired("Give the connection a description, for instance the org's name."),
+            DataRequired("Give the connection a description, for instance the org's name."),
             Length(max=120, message="Use at most 120 characters."),
         ],
         filters=[one_line, strip],

@@ -19,7 +19,7 @@ def fragment(view: View) -> View:
     return view
 
 
-@bp.get("/connections/<connection_id>/status")
+@bp.get("/connections/<public_id:connection_id>/status")
 @fragment
 def show(connection_id: str) -> Response:
     """The status fragment, or 304 before anything is rendered when nothing changed."""

@@ -61,7 +61,7 @@ def new_salesforce() -> ResponseReturnValue:
     return _form_page(form, None)
 
 
-@bp.get("/connections/<connection_id>")
+@bp.get("/connections/<public_id:connection_id>")
 def show(connection_id: str) -> ResponseReturnValue:
     """One connection."""
     connection = loader.readable(connection_id)
@@ -75,7 +75,7 @@ def show(connection_id: str) -> ResponseReturnValue:
     )
 
 
-@bp.route("/connections/<connection_id>/edit", methods=["GET", "POST"])
+@bp.route("/connections/<public_id:connection_id>/edit", methods=["GET", "POST"])
 @needs_role(Role.EDITOR)
 def edit(connection_id: str) -> ResponseReturnValue:
     """Form and guide for a connection that exists."""
@@ -86,7 +86,7 @@ def edit(connection_id: str) -> ResponseReturnValue:
     return _form_page(form, connection)
 
 
-@bp.post("/connections/<connection_id>/authenticate")
+@bp.post("/connections/<public_id:connection_id>/authenticate")
 @needs_role(Role.EDITOR)
 def authenticate(connection_id: str) -> ResponseReturnValue:
     """Save what was posted, then go to Salesforce, or to the connection while it waits."""
@@ -96,7 +96,7 @@ def authenticate(connection_id: str) -> ResponseReturnValue:
     return _authenticate(connection)
 
 
-@bp.post("/connections/<connection_id>/watch")
+@bp.post("/connections/<public_id:connection_id>/watch")
 @needs_role(Role.EDITOR)
 def watch_again(connection_id: str) -> ResponseReturnValue:
     """Go on waiting for Salesforce."""
@@ -108,7 +108,7 @@ def watch_again(connection_id: str) -> ResponseReturnValue:
     return _to(connection)
 
 
-@bp.post("/connections/<connection_id>/check")
+@bp.post("/connections/<public_id:connection_id>/check")
 @needs_role(Role.EDITOR)
 def check(connection_id: str) -> ResponseReturnValue:
     """Have the worker test the connection with real API calls."""
@@ -119,7 +119,7 @@ def check(connection_id: str) -> ResponseReturnValue:
     return _to(connection)
 
 
-@bp.post("/connections/<connection_id>/disconnect")
+@bp.post("/connections/<public_id:connection_id>/disconnect")
 @needs_role(Role.EDITOR)
 def disconnect(connection_id: str) -> ResponseReturnValue:
     """Erase the tokens here and revoke them at Salesforce; settings stay."""
@@ -132,14 +132,14 @@ def disconnect(connection_id: str) -> ResponseReturnValue:
     return _to(connection)
 
 
-@bp.get("/connections/<connection_id>/delete")
+@bp.get("/connections/<public_id:connection_id>/delete")
 @needs_role(Role.EDITOR)
 def confirm_delete(connection_id: str) -> ResponseReturnValue:
     """Ask before deleting."""
     return render_template("connections/delete.html", connection=loader.editable(connection_id))
 
 
-@bp.post("/connections/<connection_id>/delete")
+@bp.post("/connections/<public_id:connection_id>/delete")
 @needs_role(Role.EDITOR)
 def delete(connection_id: str) -> ResponseReturnValue:
     """Delete the connection and revoke its tokens at Salesforce."""
@@ -154,7 +154,7 @@ def delete(connection_id: str) -> ResponseReturnValue:
     return redirect(url_for("connections.index"), 303)
 
 
-@bp.post("/connections/<connection_id>/duplicate")
+@bp.post("/connections/<public_id:connection_id>/duplicate")
 @needs_role(Role.EDITOR)
 def duplicate(connection_id: str) -> ResponseReturnValue:
     """Copy the settings, never the secret or tokens, and open the copy's form."""

@@ -48,7 +48,7 @@ class Visitor:
         self.page: Any = None
 
     def open(self, path: str, method: str = "GET", **kwargs: Any) -> TestResponse:
-        self.response = self.client.open(path, method=method, base_url=self.address, **kwargs)
+        self.response = self.client.open(path, method=method, base_url=self.address, buffered=True, **kwargs)
         if (
             self.response.mimetype == "text/html"
             and self.response.data

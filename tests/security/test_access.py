@@ -1,0 +1,80 @@
+"""Every route, for everybody: signed out, viewer, editor, administrator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Flask
+
+from tests.support.connection import ConnectionWalk
+from tests.support.visitor import Visitor
+
+PUBLIC = {
+    "accounts.login", "accounts.login_post", "accounts.logout", "accounts.setup", "healthz", "readyz", "static",
+}  # fmt: skip
+READING = {
+    "connections.start",
+    "connections.index",
+    "connections.show",
+    "status.show",
+    "connections.continue_automatically",
+}
+EDITING = {
+    "connections.new", "connections.new_salesforce", "connections.edit", "connections.authenticate",
+    "connections.watch_again", "connections.check", "connections.disconnect", "connections.confirm_delete",
+    "connections.delete", "connections.duplicate", "callback.receive",
+}  # fmt: skip
+
+
+def test_every_route_is_classified(app: Flask) -> None:
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} == PUBLIC | READING | EDITING
+
+
+def statuses(app: Flask, visitor: Visitor, endpoints: set[str], connection_id: str) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {}
+    token = visitor.page.xpath("//input[@name='csrf_token']/@value")[0]
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint not in endpoints:
+            continue
+        path = rule.rule.replace("<public_id:connection_id>", connection_id)
+        for method in (rule.methods or set()) & {"GET", "POST", "PATCH", "DELETE"}:
+            data = {"csrf_token": token} if method != "GET" else None
+            found.setdefault(rule.endpoint, set()).add(visitor.open(path, method=method, data=data).status_code)
+    return found
+
+
+def test_signed_out_people_get_nowhere(walk: ConnectionWalk) -> None:
+    walk.save(client_id="")
+    stranger = Visitor(walk.app)
+    stranger.get("/login")
+    for endpoint, seen in statuses(walk.app, stranger, READING | EDITING, walk.id).items():
+        assert seen <= {302, 401}, endpoint
+
+
+def test_viewers_read_and_change_nothing(walk: ConnectionWalk, sign_in: Callable[..., Visitor]) -> None:
+    walk.save(client_id="")
+    viewer = sign_in("viewer")
+    viewer.get("/connections")
+    for endpoint, seen in statuses(walk.app, viewer, READING, walk.id).items():
+        assert seen <= {200, 302, 303}, endpoint
+    viewer.get("/connections")
+    for endpoint, seen in statuses(walk.app, viewer, EDITING, walk.id).items():
+        assert seen == {403}, endpoint
+    assert walk.state == "draft"
+
+
+def test_editors_and_administrators_are_let_in(walk: ConnectionWalk, sign_in: Callable[..., Visitor]) -> None:
+    for role in ("editor", "admin"):
+        walk.save(client_id="", description=role)
+        person = sign_in(role)
+        person.get("/connections")
+        for endpoint, seen in statuses(walk.app, person, READING | EDITING, walk.id).items():
+            assert not seen & {401, 403, 500}, endpoint
+
+
+def test_unknown_ids_are_not_found(visitor: Visitor) -> None:
+    for path in ("/connections/1", "/connections/1/edit", "/connections/..%2f", "/nothing"):
+        assert visitor.get(path).status_code == 404
+        assert "There is nothing here" in visitor.text
+    assert visitor.get("/connections/%00").status_code == 400
+    assert visitor.get("/connections?q=%00").status_code == 400
