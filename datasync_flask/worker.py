@@ -49,6 +49,10 @@ class Queue:
         """Have the worker revoke what was given back."""
         self._put(self._revoke)
 
+    def close(self) -> None:
+        """Close this thread's connection to the storage."""
+        self.huey.storage.close()
+
     def _put(self, put: Callable[[], Any]) -> None:
         try:
             put()
@@ -76,10 +80,9 @@ class Queue:
 
     def _run_sweep(self, ahead: timedelta = timedelta(0)) -> None:
         from datasync_flask.connections.grants import revoke_due
-        from datasync_flask.connections.steps import due_connections, watch_moved_callbacks
+        from datasync_flask.connections.steps import due_connections
 
         with self._app.app_context():
-            watch_moved_callbacks()
             for connection_id, due_at in due_connections(utcnow() + ahead):
                 self.wake(connection_id, due_at)
             revoke_due()

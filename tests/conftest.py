@@ -153,7 +153,7 @@ def app(settings: Settings) -> Iterator[Flask]:
     with app.app_context():
         db.session.remove()
         db.engine.dispose()
-    app.extensions["queue"].huey.storage.close()
+    app.extensions["queue"].close()
 
 
 @pytest.fixture

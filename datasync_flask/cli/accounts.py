@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import click
 from sqlalchemy import select
 
-from datasync_flask.config import load_settings
-
-
-def _app() -> Any:
-    from datasync_flask import create_app
-
-    return create_app(load_settings())
+from datasync_flask.cli.session import app_session
 
 
 @click.group()
@@ -31,7 +24,7 @@ def add(email: str, role: str, password: str) -> None:
     from datasync_flask.accounts.models import Role
     from datasync_flask.accounts.service import AccountError, create_user
 
-    with _app().app_context():
+    with app_session():
         try:
             created = create_user(email, password, Role(role))
         except AccountError as error:
@@ -46,7 +39,7 @@ def list_users(as_json: bool) -> None:
     from datasync_flask.accounts.models import User
     from datasync_flask.extensions import db
 
-    with _app().app_context():
+    with app_session():
         rows = [
             {
                 "email": found.email,
@@ -71,7 +64,7 @@ def password(email: str, password: str) -> None:
     from datasync_flask.accounts.service import AccountError, set_password
     from datasync_flask.extensions import db
 
-    with _app().app_context():
+    with app_session():
         found = db.session.scalar(select(User).where(User.email == email.strip().lower()))
         if found is None:
             raise click.ClickException(f"There is no account for {email}.")

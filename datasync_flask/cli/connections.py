@@ -9,15 +9,9 @@ import click
 from sqlalchemy import or_, select
 from sqlalchemy.orm import selectinload
 
-from datasync_flask.config import load_settings
+from datasync_flask.cli.session import app_session
 from datasync_flask.connections.models import Connection, SalesforceConnection, State, description_key
 from datasync_flask.connections.problem_texts import text_for
-
-
-def _app() -> Any:
-    from datasync_flask import create_app
-
-    return create_app(load_settings())
 
 
 def _find(name: str) -> SalesforceConnection:
@@ -92,7 +86,7 @@ def list_connections(as_json: bool) -> None:
     """List all connections with their state."""
     from datasync_flask.extensions import db
 
-    with _app().app_context():
+    with app_session():
         rows = db.session.scalars(
             select(SalesforceConnection)
             .options(selectinload(SalesforceConnection.grant))
@@ -111,7 +105,7 @@ def list_connections(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(name: str, as_json: bool) -> None:
     """Show the connection with the description or id NAME."""
-    with _app().app_context():
+    with app_session():
         _print(_find(name), as_json)
 
 
@@ -123,7 +117,7 @@ def check(name: str, as_json: bool) -> None:
     from datasync_flask.connections.checks import check_now
     from datasync_flask.security.crypto import SecretUnreadable
 
-    with _app().app_context():
+    with app_session():
         found = _find(name)
         try:
             checked = check_now(found.id) or found

@@ -5,8 +5,6 @@ from __future__ import annotations
 import click
 from cryptography.fernet import Fernet
 
-from datasync_flask.config import load_settings
-
 
 @click.group()
 def keys() -> None:
@@ -22,10 +20,10 @@ def generate() -> None:
 @keys.command("rotate")
 def rotate() -> None:
     """Encrypt all stored secrets anew with the first key; may be interrupted and run again, also while the app runs."""
-    from datasync_flask import create_app
+    from datasync_flask.cli.session import app_session
     from datasync_flask.connections.key_rotation import rotate_all
 
-    with create_app(load_settings()).app_context():
+    with app_session():
         done, unreadable = rotate_all()
     click.echo(f"{done} secrets are encrypted with the first key now.")
     if unreadable:

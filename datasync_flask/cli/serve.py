@@ -46,13 +46,12 @@ def _refuse_taken_port(host: str, port: int) -> None:
 
 def _prepare(settings: Settings) -> str | None:
     """Bring the database up to date; return the set-up link when there is no account yet."""
-    from datasync_flask import create_app
     from datasync_flask.accounts.service import AccountError, first_administrator
+    from datasync_flask.cli.session import app_session
     from datasync_flask.database import upgrade_database
 
-    app = create_app(settings)
-    upgrade_database(app)
-    with app.app_context():
+    with app_session(settings, needs_schema=False) as app:
+        upgrade_database(app)
         try:
             return first_administrator(app)
         except AccountError as error:
@@ -79,41 +78,38 @@ def run(port: int | None) -> None:
     Supervisor([Child("web", ["web"]), Child("worker", ["worker"])]).run()
 
 
-def _checked_app() -> Any:
-    from datasync_flask import create_app
-    from datasync_flask.database import is_up_to_date
-
-    settings = load_settings()
-    app = create_app(settings)
-    if not is_up_to_date(app):
-        raise click.ClickException("The database isn't at this version's schema. Run: datasync db upgrade")
-    return app
-
-
 @click.command()
 @click.option("--port", type=Port(), help="Port to listen on (default: DATASYNC_PORT, else 5000).")
 @click.option("--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="Web processes.")
 def web(port: int | None, processes: int) -> None:
     """Serve the web pages (gunicorn)."""
+    from datasync_flask import create_app
+    from datasync_flask.cli.session import app_session
     from datasync_flask.cli.web_server import WebServer
+    from datasync_flask.connections.steps import watch_moved_callbacks
 
     if port is not None:
         os.environ["DATASYNC_PORT"] = str(port)
-    app = _checked_app()
-    settings: Settings = app.config["SETTINGS"]
+    settings = load_settings()
+    with app_session(settings):
+        # Only the web process knows for sure under which address people see it.
+        watch_moved_callbacks()
     _refuse_taken_port(settings.host, settings.port)
     stop_with_parent()
-    WebServer(app, settings, processes).run()
+    WebServer(create_app(settings), settings, processes).run()
 
 
 @click.command()
 def worker() -> None:
     """Do the background work: watch, exchange, refresh, check."""
+    from datasync_flask import create_app
+    from datasync_flask.cli.session import app_session
     from datasync_flask.worker import run_worker
 
-    app = _checked_app()
-    stop_with_parent()
-    run_worker(app)
+    settings = load_settings()
+    with app_session(settings):
+        stop_with_parent()
+    run_worker(create_app(settings))
 
 
 @click.command()
@@ -195,8 +191,9 @@ def db() -> None:
 @db.command("upgrade")
 def db_upgrade() -> None:
     """Bring the database to this version's schema."""
-    from datasync_flask import create_app
+    from datasync_flask.cli.session import app_session
     from datasync_flask.database import upgrade_database
 
-    upgrade_database(create_app(load_settings()))
+    with app_session(needs_schema=False) as app:
+        upgrade_database(app)
     click.echo("The database is up to date.")
