@@ -18,7 +18,8 @@ from datasync_flask.config import Settings
 
 log = logging.getLogger(__name__)
 
-# Huey moves scheduled tasks to the queue once a second: half of that early is, on average, in time.
+# Huey moves scheduled tasks to the queue once a second: half of that early is, on average, in time. Short waits are
+# shortened by a tenth only.
 SCHEDULER_LAG = timedelta(seconds=0.5)
 # Steps due later than this are left to the sweep of the minute they fall into.
 AHEAD = timedelta(minutes=2)
@@ -40,10 +41,12 @@ class Queue:
 
         Never raises for a queue that is away: the row in the database says what is due, and the sweep finds it.
         """
-        if at is None or at <= utcnow():
+        now = utcnow()
+        if at is None or at <= now:
             self._put(lambda: self._work_on(connection_id))
         else:
-            self._put(lambda: self._work_on.schedule(args=(connection_id,), eta=at - SCHEDULER_LAG))
+            eta = at - min(SCHEDULER_LAG, (at - now) / 10)
+            self._put(lambda: self._work_on.schedule(args=(connection_id,), eta=eta))
 
     def revoke_soon(self) -> None:
         """Have the worker revoke what was given back."""

@@ -1,0 +1,69 @@
+"""axe-core finds nothing, on every page and state, in both themes, on a screen and on a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.support.practice import PracticeOrg
+from tests.support.program import Site
+
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@pytest.fixture(scope="module")
+def states(site: Site, practice: PracticeOrg) -> dict[str, str]:
+    """One connection in each state."""
+    made = {
+        "draft": site.save({"client_id": "", "client_secret": ""}, description="Draft"),
+        "waiting_for_propagation": site.save(
+            practice.register(site.callback_url, propagation_seconds=3600), description="Waiting"
+        ),
+    }
+    for name in ("ready_to_authorize", "authorizing", "connected", "needs_attention"):
+        made[name] = site.save(practice.register(site.callback_url), description=name)
+        site.wait_for_state(made[name], "ready_to_authorize")
+    site.leave(made["authorizing"])
+    site.allow(made["connected"])
+    site.http.get(practice.answer_as_person(site.leave(made["needs_attention"]), "deny"))
+    for name, connection_id in made.items():
+        site.wait_for_state(connection_id, name)
+    return made
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_violations(new_page: Callable[..., Page], states: dict[str, str], scheme: Any, width: int) -> None:
+    page = new_page(color_scheme=scheme, viewport={"width": width, "height": 800}, bypass_csp=True)
+    paths = ["/connections", "/connections?q=nothing", "/connections/new", "/connections/new/salesforce"]
+    paths += [f"/connections/{connection_id}" for connection_id in states.values()]
+    paths += [f"/connections/{states['connected']}/{page_}" for page_ in ("edit", "delete")]
+    found = []
+    for path in paths:
+        page.goto(path)
+        for details in page.locator("details:not(.menu)").all():
+            details.evaluate("element => element.open = true")
+        found += violations(page, path)
+    page.goto("/connections/new/salesforce")
+    page.get_by_role("button", name="Save", exact=True).click()
+    found += violations(page, "form with errors")
+    assert found == []
+
+
+def violations(page: Page, name: str) -> list[str]:
+    response = Axe().run(page, options={"runOnly": {"type": "tag", "values": TAGS}}).response
+    return [
+        f"{name}: {violation['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
+        for violation in response["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+def test_the_sign_in_page(new_page: Callable[..., Page]) -> None:
+    page = new_page(signed_in=False, bypass_csp=True)
+    page.goto("/login")
+    assert violations(page, "sign in") == []
