@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, flash, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_user, logout_user
+from flask_wtf.csrf import generate_csrf
 
 from datasync_flask.accounts import service
 from datasync_flask.accounts.forms import SetupForm, SignInForm
@@ -34,6 +35,9 @@ def _start_session(user: User) -> None:
     session.clear()
     session.permanent = True
     login_user(service.open_session(user))
+    # Made now: were it left to the first pages, two of them opened at once would each make one, and one be refused.
+    g.pop("csrf_token", None)
+    generate_csrf()
 
 
 @bp.get("/login")

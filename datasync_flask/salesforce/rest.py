@@ -21,6 +21,7 @@ from datasync_flask.salesforce.transport import BoundedClient, json_of, text_of
 
 # The newest version this program was written against; an org that is older is spoken to in its own newest.
 PINNED_VERSION = 66.0
+VERSIONS_PATH = "/services/data/"
 
 _LIMIT_INFO = re.compile(r"api-usage=(\d+)/(\d+)")
 _RECORD_ID = re.compile(r"[0-9A-Za-z]{15,18}")
@@ -50,6 +51,7 @@ class _Api:
     def __init__(self, client: BoundedClient, token: TokenAnswer, trusted: Collection[str]) -> None:
         self._client, self._token, self._trusted = client, token, trusted
         self.limit_info: tuple[int, int] | None = None
+        self.has_worked = False
 
     def get(self, url: str, **params: str) -> Any:
         """Return the JSON of a GET. Raises SalesforceError for every other answer."""
@@ -64,7 +66,9 @@ class _Api:
         usage = _LIMIT_INFO.search(response.headers.get("sforce-limit-info", ""))
         if usage:
             self.limit_info = (int(usage.group(1)), int(usage.group(2)))
-        return _success(response)
+        body = _success(response)
+        self.has_worked = self.has_worked or full != self._token.instance_url + VERSIONS_PATH
+        return body
 
     def query(self, version: str, soql: str) -> dict[str, Any]:
         """Return the first record of a SOQL query ({} when there is none). Raises SalesforceError."""
@@ -93,14 +97,23 @@ def check_access(token: TokenAnswer, trusted: Collection[str] = ()) -> AccessRep
     with BoundedClient(trusted) as client:
         api = _Api(client, token, trusted)
         report.api_version = _choose_version(api)
-        _read_organization(api, report)
+        refusal = _read_organization(api, report)
         _read_user(api, token, report)
         _read_limits(api, report)
+        if not api.has_worked and refusal is not None:
+            # Not one call was answered: the resource list, open to everybody who may call at all, has the last word.
+            api.get(f"{VERSIONS_PATH}v{report.api_version}/")
     return report
 
 
 def _choose_version(api: _Api) -> str:
-    versions = api.get("/services/data/")
+    """Return the newest version that both sides know; the list needs no token and proves nothing about it."""
+    try:
+        versions = api.get(VERSIONS_PATH)
+    except SalesforceError as error:
+        if error.problem is not Problem.UNEXPECTED:
+            raise
+        return f"{PINNED_VERSION:.1f}"
     numbers = []
     for entry in versions if isinstance(versions, list) else []:
         try:
@@ -112,22 +125,22 @@ def _choose_version(api: _Api) -> str:
     return f"{min(PINNED_VERSION, max(numbers)):.1f}"
 
 
-def _read_organization(api: _Api, report: AccessReport) -> None:
+def _read_organization(api: _Api, report: AccessReport) -> SalesforceError | None:
+    """Read the org's name and kind; return the refusal when the user may not see the Organization object."""
     soql = "SELECT Id, Name, IsSandbox, OrganizationType, InstanceName FROM Organization"
     try:
         record = api.query(report.api_version, soql)
     except SalesforceError as error:
         if error.problem is not Problem.UNEXPECTED:
             raise
-        # A user may be kept from the Organization object; the resource list still proves that calls work.
-        api.get(f"/services/data/v{report.api_version}/")
-        return
+        return error
     report.org_id = _text(record, "Id") or report.org_id
     report.org_name = _text(record, "Name")
     report.org_type = _text(record, "OrganizationType")
     report.instance_name = _text(record, "InstanceName")
     if isinstance(record.get("IsSandbox"), bool):
         report.is_sandbox = record["IsSandbox"]
+    return None
 
 
 def _read_user(api: _Api, token: TokenAnswer, report: AccessReport) -> None:

@@ -92,6 +92,19 @@ def test_the_session_changes_at_sign_in_and_ends_on_the_server_at_sign_out(app: 
     assert thief.get("/connections").status_code == 302
 
 
+def test_pages_opened_at_once_after_sign_in_share_a_csrf_token(app: Flask, people: dict[str, int]) -> None:
+    visitor = Visitor(app)
+    sign_in(visitor)
+    cookie = visitor.client.get_cookie("datasync_session", "127.0.0.1")
+    assert cookie is not None
+    visitor.get("/connections/new/salesforce")
+    assert "Set-Cookie" not in visitor.response.headers
+    token = visitor.csrf_token
+    visitor.client.set_cookie("datasync_session", cookie.value, domain="127.0.0.1")
+    data = {"csrf_token": token, "description": "From the other tab"}
+    assert visitor.open("/connections/new/salesforce", method="POST", data=data).status_code == 303
+
+
 def test_a_new_password_ends_all_sessions(app: Flask, people: dict[str, int]) -> None:
     visitor = Visitor(app)
     sign_in(visitor)

@@ -108,5 +108,15 @@ def test_an_org_that_refuses(
 
 
 def test_the_token_is_not_sent_after_a_redirect(token: TokenAnswer, practice: PracticeOrg) -> None:
-    practice.fault("api", status=302, headers={"Location": "https://evil.example/services/data/"})
+    for at in ("api", "userinfo", "identity"):
+        practice.fault(at, status=302, headers={"Location": "https://evil.example/services/data/"}, times=None)
     assert problem_of(token) is Problem.UNEXPECTED
+
+
+def test_a_refused_list_of_versions_is_not_the_end(token: TokenAnswer, practice: PracticeOrg) -> None:
+    practice.fault(
+        "api", status=404, body='[{"errorCode":"NOT_FOUND","message":"The requested resource does not exist"}]'
+    )
+    found = report(token)
+    assert found.api_version == "66.0"
+    assert found.org_name == "Practice Org"

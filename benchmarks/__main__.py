@@ -1,0 +1,44 @@
+"""Run all benchmarks and write the report."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks import propagation
+
+
+def machine() -> str:
+    """Return what the figures were measured on."""
+    model = "unknown processor"
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line]
+        model = names[0] if names else model
+    return f"{os.cpu_count()} cores ({model}), {platform.platform()}, Python {platform.python_version()}"
+
+
+def main() -> None:
+    """Measure and report."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("--watches", type=int, default=12, help="connections to watch (default 12)")
+    parser.add_argument("--report", type=Path, default=Path(__file__).with_name("REPORT.md"))
+    options = parser.parse_args()
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    parts = [
+        "# Benchmarks",
+        f"Made by `make bench` on {datetime.now(UTC):%Y-%m-%d}, commit {commit.stdout.strip() or 'unknown'}, "
+        f"on {machine()}.",
+        propagation.report(propagation.measure(options.watches)),
+    ]
+    text = "\n\n".join(parts) + "\n"
+    options.report.write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""From the moment Salesforce knows an app to the open page that says so, with the real programs.
+
+A practice org, `datasync run` and, for each connection, a poll once a second as an open page sends it. The moment of
+truth is chosen by the practice org; the moment of telling is when a poll first carries ``ready_to_authorize``.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+from tests.support.practice import running_practice_org
+from tests.support.program import Site, running_site
+
+INTERVAL = 5.0
+POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One connection's watch: seconds from known to shown, and seconds it waited in all."""
+
+    delay: float
+    waited: float
+
+
+def watch(site: Site, number: int, propagation: float) -> Watched:
+    """Save a connection whose app is known after `propagation` seconds, and poll until the page says so."""
+    app = site.practice.register(site.callback_url, propagation_seconds=propagation)
+    known_at = float(app["known_at"])
+    connection_id = site.save(app, description=f"Benchmark {number}")
+    # A client of its own with the same session: polls of many pages at once.
+    with httpx2.Client(base_url=site.address, cookies=site.http.cookies, timeout=20) as page:
+        tag = ""
+        while True:
+            answer = page.get(f"/connections/{connection_id}/status", headers={"HX-Request": "true", "HX-PTag": tag})
+            tag = answer.headers["HX-PTag"]
+            if answer.status_code == 200 and 'data-state="ready_to_authorize"' in answer.text:
+                now = time.time()
+                return Watched(now - known_at, now - known_at + propagation)
+            time.sleep(POLL_SECONDS)
+
+
+def measure(count: int, interval: float = INTERVAL, longest: float = 25.0) -> tuple[list[Watched], float]:
+    """Watch `count` connections at once; return them and the number of requests each cost on average."""
+    chance = random.Random(1)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_practice_org() as practice,
+        running_site(Path(folder), practice, PROBE_INTERVAL=str(interval), WORKER_THREADS="4") as site,
+    ):
+        site.sign_in()
+        with ThreadPoolExecutor(count) as pool:
+            waits = [chance.uniform(longest / 5, longest) for _ in range(count)]
+            found = list(pool.map(lambda pair: watch(site, *pair), enumerate(waits)))
+        return found, sum(practice.requests().values()) / count
+
+
+def report(measured: tuple[list[Watched], float], interval: float = INTERVAL) -> str:
+    """Return the measurement as Markdown."""
+    watched, requests = measured
+    delays = sorted(one.delay for one in watched)
+    p95 = delays[round(0.95 * (len(delays) - 1))]
+    figures = (delays[0], statistics.median(delays), p95, delays[-1], interval + 2)
+    return "\n".join(
+        [
+            "## Waiting for propagation",
+            "",
+            f"{len(delays)} connections at once, one worker process, first interval {interval:g} s, a poll every "
+            f"{POLL_SECONDS:g} s per page. Seconds from the moment Salesforce knows the app to the page that says so:",
+            "",
+            "| shortest | median | p95 | longest | bar: interval + 2 |",
+            "|---|---|---|---|---|",
+            f"| {' | '.join(f'{figure:.2f}' for figure in figures)} |",
+            "",
+            f"{requests:.1f} requests to Salesforce per connection, for waits of "
+            f"{min(one.waited for one in watched):.0f} to {max(one.waited for one in watched):.0f} s.",
+        ]
+    )

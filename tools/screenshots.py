@@ -1,0 +1,104 @@
+"""Make the pictures in docs/screenshots: every page and state, light and dark, and some on a phone."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.conftest import QUIET
+from tests.support.practice import PracticeOrg, running_practice_org
+from tests.support.program import Site, running_site
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "screenshots"
+WIDE, PHONE = {"width": 1200, "height": 800}, {"width": 360, "height": 740}
+
+
+def make_states(site: Site, practice: PracticeOrg) -> dict[str, str]:
+    """Return a connection in each state, with names that a team would give them."""
+    nobody = {"client_id": "", "client_secret": ""}
+    made = {
+        "draft": site.save(nobody, description="Field service"),
+        "waiting": site.save(
+            practice.register(site.callback_url, propagation_seconds=3600), description="Partner portal UAT"
+        ),
+    }
+    names = {"ready": "Marketing", "authorizing": "Support desk", "connected": "Sales EMEA", "attention": "Legacy org"}
+    for key, description in names.items():
+        made[key] = site.save(practice.register(site.callback_url), description=description)
+        site.wait_for_state(made[key], "ready_to_authorize")
+    site.leave(made["authorizing"])
+    site.allow(made["connected"])
+    site.http.get(practice.answer_as_person(site.leave(made["attention"]), "deny"))
+    site.wait_for_state(made["connected"], "connected")
+    site.wait_for_state(made["attention"], "needs_attention")
+    return made
+
+
+def pages(made: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield (name of the picture, path of the page)."""
+    yield from {
+        "connections": "/connections",
+        "new": "/connections/new",
+        "form": "/connections/new/salesforce",
+        "edit": f"/connections/{made['connected']}/edit",
+        "delete": f"/connections/{made['connected']}/delete",
+        "not-found": "/nothing",
+    }.items()
+    for state, connection_id in made.items():
+        yield state, f"/connections/{connection_id}"
+
+
+def photograph(
+    browser: Browser, site: Site, made: dict[str, str], scheme: str, size: dict[str, int], suffix: str
+) -> None:
+    """Take every picture in one theme and size."""
+    context = browser.new_context(base_url=site.address, color_scheme=scheme, viewport=size)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto("/login")
+    shoot(page, f"sign-in-{suffix}")
+    context.add_cookies(
+        [{"name": cookie.name, "value": cookie.value, "url": site.address} for cookie in site.http.cookies.jar]  # type: ignore[misc]
+    )
+    for name, path in pages(made):
+        page.goto(path)
+        shoot(page, f"{name}-{suffix}")
+    page.goto("/connections/new/salesforce")
+    page.get_by_label("Login host").select_option("custom")
+    page.get_by_label("Login address").fill("salesforce.com.evil.io")
+    page.get_by_role("button", name="Save", exact=True).click()
+    shoot(page, f"form-errors-{suffix}")
+    context.close()
+
+
+def shoot(page: Page, name: str) -> None:
+    """Take one picture of a whole page."""
+    page.screenshot(path=FOLDER / f"{name}.png", full_page=True, animations="disabled")
+
+
+def main() -> None:
+    """Make all pictures anew."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for old in FOLDER.glob("*.png"):
+        old.unlink()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_practice_org() as practice,
+        running_site(Path(folder), practice) as site,
+        sync_playwright() as playwright,
+    ):
+        site.sign_in()
+        made = make_states(site, practice)
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
+        for scheme in ("light", "dark"):
+            photograph(browser, site, made, scheme, WIDE, scheme)
+        photograph(browser, site, made, "light", PHONE, "phone")
+        browser.close()
+    print(f"{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER}")
+
+
+if __name__ == "__main__":
+    main()
