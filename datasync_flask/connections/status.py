@@ -11,7 +11,8 @@ from flask_login import current_user
 from datasync_flask.accounts.models import Role
 from datasync_flask.connections import authorize, service
 from datasync_flask.connections.models import SalesforceConnection, State
-from datasync_flask.connections.problem_texts import text_for
+from datasync_flask.connections.problem_texts import LOOK_FIRST, text_for
+from datasync_flask.salesforce.errors import Problem
 
 # How often an open page asks while a connection moves.
 POLL_SECONDS = 1
@@ -33,6 +34,13 @@ def status_tag(row_version: int, callback_url: str) -> str:
     return f"{_VERSION}-{row_version}-{can_edit}{automatic}{moved}"
 
 
+def _knows_app(state: State, problem: Problem | None) -> bool:
+    """True when Salesforce is past learning about the app, as far as was seen."""
+    if state is State.NEEDS_ATTENTION:
+        return problem is not None and problem not in LOOK_FIRST
+    return state in {State.READY, State.AUTHORIZING, State.CONNECTED}
+
+
 def context(connection: SalesforceConnection) -> dict[str, Any]:
     """Return everything the fragment's template shows."""
     settings = current_app.config["SETTINGS"]
@@ -43,6 +51,7 @@ def context(connection: SalesforceConnection) -> dict[str, Any]:
         "connection": connection,
         "state": state,
         "grant": grant,
+        "knows_app": _knows_app(state, problem),
         "reason": connection.reason,
         "problem_text": text_for(problem) if problem else None,
         "poll_seconds": POLL_SECONDS,
