@@ -38,6 +38,8 @@ def test_no_setting_is_documented_that_does_not_exist() -> None:
 
 def commands(group: click.Group, prefix: str) -> Iterator[str]:
     for name, command in group.commands.items():
+        if command.hidden:
+            continue
         if isinstance(command, click.Group):
             yield from commands(command, f"{prefix} {name}")
         else:

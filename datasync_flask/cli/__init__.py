@@ -20,6 +20,7 @@ for command in (
     serve.run,
     serve.web,
     serve.worker,
+    serve.prepare,
     serve.demo,
     serve.practice_org,
     serve.db,
@@ -36,6 +37,13 @@ def main() -> None:
         cli()
     except SettingsError as error:
         click.echo(f"DataSync can't start with these settings:\n{error}", err=True)
+        sys.exit(1)
+    except Exception as error:
+        # Told by name, so that commands which need no database don't load its driver.
+        if type(error).__name__ != "OperationalError":
+            raise
+        cause = str(getattr(error, "orig", error)).strip().splitlines() or ["no reason given"]
+        click.echo(f"The database or the queue can't be reached: {cause[0]}", err=True)
         sys.exit(1)
 
 

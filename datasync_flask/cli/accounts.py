@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 
 import click
-from sqlalchemy import select
-
-from datasync_flask.cli.session import app_session
 
 
 @click.group()
@@ -23,6 +20,7 @@ def add(email: str, role: str, password: str) -> None:
     """Add an account for EMAIL."""
     from datasync_flask.accounts.models import Role
     from datasync_flask.accounts.service import AccountError, create_user
+    from datasync_flask.cli.session import app_session
 
     with app_session():
         try:
@@ -36,7 +34,10 @@ def add(email: str, role: str, password: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_users(as_json: bool) -> None:
     """List all accounts."""
+    from sqlalchemy import select
+
     from datasync_flask.accounts.models import User
+    from datasync_flask.cli.session import app_session
     from datasync_flask.extensions import db
 
     with app_session():
@@ -60,8 +61,11 @@ def list_users(as_json: bool) -> None:
 @click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True, envvar="DATASYNC_NEW_PASSWORD")
 def password(email: str, password: str) -> None:
     """Give the account of EMAIL a new password; all its sessions end."""
+    from sqlalchemy import select
+
     from datasync_flask.accounts.models import User
     from datasync_flask.accounts.service import AccountError, set_password
+    from datasync_flask.cli.session import app_session
     from datasync_flask.extensions import db
 
     with app_session():

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from sqlalchemy import or_, select
-from sqlalchemy.orm import selectinload
 
-from datasync_flask.cli.session import app_session
-from datasync_flask.connections.models import Connection, SalesforceConnection, State, description_key
-from datasync_flask.connections.problem_texts import text_for
+if TYPE_CHECKING:
+    from datasync_flask.connections.models import SalesforceConnection
 
 
 def _find(name: str) -> SalesforceConnection:
+    from sqlalchemy import or_, select
+    from sqlalchemy.orm import selectinload
+
+    from datasync_flask.connections.models import Connection, SalesforceConnection, description_key
     from datasync_flask.extensions import db
 
     found = db.session.scalar(
@@ -29,6 +30,8 @@ def _find(name: str) -> SalesforceConnection:
 
 def facts(connection: SalesforceConnection) -> dict[str, Any]:
     """Return what the pages show of a connection; never a secret."""
+    from datasync_flask.connections.problem_texts import text_for
+
     problem, grant = connection.current_problem, connection.grant
     found: dict[str, Any] = {
         "id": connection.id,
@@ -84,6 +87,11 @@ def connection() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_connections(as_json: bool) -> None:
     """List all connections with their state."""
+    from sqlalchemy import select
+    from sqlalchemy.orm import selectinload
+
+    from datasync_flask.cli.session import app_session
+    from datasync_flask.connections.models import Connection, SalesforceConnection
     from datasync_flask.extensions import db
 
     with app_session():
@@ -105,6 +113,8 @@ def list_connections(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(name: str, as_json: bool) -> None:
     """Show the connection with the description or id NAME."""
+    from datasync_flask.cli.session import app_session
+
     with app_session():
         _print(_find(name), as_json)
 
@@ -114,7 +124,9 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(name: str, as_json: bool) -> None:
     """Test the connection NAME with real API calls now; exit status 1 when it doesn't work."""
+    from datasync_flask.cli.session import app_session
     from datasync_flask.connections.checks import check_now
+    from datasync_flask.connections.models import State
     from datasync_flask.security.crypto import SecretUnreadable
 
     with app_session():

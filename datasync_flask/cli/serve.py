@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -44,21 +46,34 @@ def _refuse_taken_port(host: str, port: int) -> None:
             ) from None
 
 
-def _prepare(settings: Settings) -> str | None:
-    """Bring the database up to date; return the set-up link when there is no account yet."""
+def _prepare() -> str:
+    """Bring the database up to date; return the set-up link ('' once there is an account).
+
+    In a process of its own: the one that only looks after others shall stay small for as long as it runs.
+    """
+    command = [sys.executable, "-m", "datasync_flask.cli", "prepare"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(done.returncode)
+    return done.stdout.strip()
+
+
+@click.command(hidden=True)
+def prepare() -> None:
+    """Bring the database up to date, make the first administrator, or print the link to do so."""
     from datasync_flask.accounts.service import AccountError, first_administrator
     from datasync_flask.cli.session import app_session
     from datasync_flask.database import upgrade_database
 
-    with app_session(settings, needs_schema=False) as app:
+    with app_session(needs_schema=False) as app:
         upgrade_database(app)
         try:
-            return first_administrator(app)
+            click.echo(first_administrator(app) or "")
         except AccountError as error:
             raise click.ClickException(f"DATASYNC_ADMIN_{error.field.upper()}: {error}") from None
 
 
-def _say_start(settings: Settings, setup_link: str | None) -> None:
+def _say_start(settings: Settings, setup_link: str) -> None:
     click.echo(f"\n  DataSync is at {settings.effective_public_url}\n")
     if setup_link:
         click.echo(f"  There is no account yet. Make the first one here (the link works once):\n  {setup_link}\n")
@@ -74,7 +89,7 @@ def run(port: int | None) -> None:
         os.environ["DATASYNC_PORT"] = str(port)
     settings = load_settings()
     _refuse_taken_port(settings.host, settings.port)
-    _say_start(settings, _prepare(settings))
+    _say_start(settings, _prepare())
     Supervisor([Child("web", ["web"]), Child("worker", ["worker"])]).run()
 
 
@@ -144,7 +159,7 @@ def demo(port: int, practice_port: int | None, propagation: float) -> None:
     settings = load_settings()
     _refuse_taken_port(settings.host, settings.port)
     _refuse_taken_port("127.0.0.1", practice_port)
-    _prepare(settings)
+    _prepare()
     click.echo(
         f"""
   DataSync is at       {settings.effective_public_url}

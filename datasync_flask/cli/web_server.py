@@ -28,8 +28,11 @@ class WebServer(BaseApplication):  # type: ignore[misc]
             "keepalive": 30,
             "proc_name": "datasync web",
             "loglevel": "warning",
+            # One socket in the home folder for all that run there: nobody asked for it, and two would meet.
+            "control_socket_disable": True,
         }
         for name, value in options.items():
+            # Older gunicorns have no control socket.
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
 

@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 
 from datasync_flask.accounts.models import SignedIn, hash_token
 from datasync_flask.clock import utcnow
-from datasync_flask.connections import grants, lifecycle, store
+from datasync_flask.connections import grants, lifecycle, store, watch
 from datasync_flask.connections.lifecycle import Event
 from datasync_flask.connections.models import AuthorizationAttempt, SalesforceConnection, State
 from datasync_flask.extensions import db, oauth
@@ -237,8 +237,6 @@ def _put_off_or_fail(connection: SalesforceConnection, attempt: AuthorizationAtt
 
 def exchange_headless(connection: SalesforceConnection) -> None:
     """Try the client-credentials exchange once: for a connection without a person this is the probe."""
-    from datasync_flask.connections import watch
-
     connection_id, watch_number = connection.id, connection.watch
     app = store.app_credentials(connection)
     db.session.commit()

@@ -168,6 +168,17 @@ def test_wrong_use_and_bad_settings(
     assert "Traceback" not in answer.stderr
 
 
+@pytest.mark.parametrize("name", ["DATABASE_URL", "QUEUE_URL"])
+def test_a_database_that_cannot_be_reached_is_said_without_its_password(tmp_path: Path, name: str) -> None:
+    scheme = "postgresql+psycopg" if name == "DATABASE_URL" else "postgresql"
+    address = f"{scheme}://me:geheim@127.0.0.1:{free_port()}/x"
+    answer = Program(tmp_path, "run").command("run", "--port", str(free_port()), **{f"DATASYNC_{name}": address})
+    assert answer.returncode == 1
+    assert "can't be reached" in answer.stderr
+    assert "geheim" not in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
 def test_the_demo_is_ready_at_once(tmp_path: Path) -> None:
     port, practice_port = free_port(), free_port()
     demo = Program(tmp_path, "demo", "--port", str(port), "--practice-port", str(practice_port))
