@@ -9,14 +9,19 @@ from wtforms.validators import InputRequired, Length
 from datasync_flask.accounts.service import MIN_PASSWORD_LENGTH
 
 
-class SignInForm(FlaskForm):
-    """Email and password."""
+class _EmailForm(FlaskForm):
+    """What both forms begin with."""
 
     email = EmailField(
         "Email",
         [InputRequired("Enter your email address."), Length(max=254, message="That is too long for an email address.")],
         render_kw={"autocomplete": "username", "autofocus": True},
     )
+
+
+class SignInForm(_EmailForm):
+    """Email and password."""
+
     password = PasswordField(
         "Password",
         [InputRequired("Enter your password.")],
@@ -25,14 +30,9 @@ class SignInForm(FlaskForm):
     submit = SubmitField("Sign in")
 
 
-class SetupForm(FlaskForm):
+class SetupForm(_EmailForm):
     """The first administrator's email and password."""
 
-    email = EmailField(
-        "Email",
-        [InputRequired("Enter your email address."), Length(max=254, message="That is too long for an email address.")],
-        render_kw={"autocomplete": "username", "autofocus": True},
-    )
     password = PasswordField(
         "Password",
         [InputRequired("Choose a password.")],

@@ -12,6 +12,7 @@ import time_machine
 from datasync_flask.accounts.models import Role
 from tests.support.clock import NOON
 from tests.support.connection import CALLBACK_URL, ConnectionWalk
+from tests.support.killed import Killed, die
 from tests.support.visitor import Visitor
 
 
@@ -337,12 +338,6 @@ def test_killed_between_callback_and_exchange(
 ) -> None:
     from datasync_flask.connections import authorize
 
-    class Killed(BaseException):
-        pass
-
-    def die(*_: object) -> None:
-        raise Killed
-
     walk.to_ready()
     walk.allow()
     with monkeypatch.context() as patch:
@@ -358,9 +353,6 @@ def test_killed_between_exchange_and_commit_says_what_to_do(
     clock: time_machine.Traveller, walk: ConnectionWalk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from datasync_flask.connections import authorize
-
-    class Killed(BaseException):
-        pass
 
     real = authorize.salesforce_oauth.exchange_code
 

@@ -17,6 +17,7 @@ from datasync_flask.extensions import db
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from tests.support.clock import NOON
 from tests.support.connection import ConnectionWalk
+from tests.support.killed import Killed, die
 
 
 def check(walk: ConnectionWalk) -> None:
@@ -103,12 +104,6 @@ def test_a_revoked_grant(walk: ConnectionWalk) -> None:
 def test_a_rotated_token_lost_between_answer_and_commit_ends_in_revoked_never_in_a_loop(
     clock: time_machine.Traveller, walk: ConnectionWalk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Killed(BaseException):
-        pass
-
-    def die(*_: object) -> bool:
-        raise Killed
-
     walk.to_connected(rotation=True)
     walk.practice.expire()
     walk.visitor.post(f"/connections/{walk.id}/check")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from datasync_flask.connections.watch import MAX_REQUESTS, MAX_REQUESTS_WITHIN, MOST_REQUESTS_PER_LOOK, interval_after
 from tests.support.clock import NOON
 from tests.support.connection import CALLBACK_URL, ConnectionWalk
+from tests.support.killed import Killed, die
 
 
 @given(
@@ -150,6 +151,22 @@ def test_an_unreachable_salesforce_is_told_at_once_and_waited_for(
     assert walk.state == "ready_to_authorize"
 
 
+def test_a_salesforce_that_takes_too_long(walk: ConnectionWalk, monkeypatch: pytest.MonkeyPatch) -> None:
+    from datasync_flask.salesforce import transport
+
+    monkeypatch.setattr(transport, "TIMEOUT", transport.httpx2.Timeout(0.3))
+    walk.make_app()
+    for at in ("token", "authorize"):
+        walk.practice.fault(at, kind="hang", seconds=1)
+    walk.save()
+    walk.work()
+    assert (walk.state, walk.reason) == ("waiting_for_propagation", "timed_out")
+    assert "took longer than DataSync waits" in walk.visitor.text
+    walk.make_due()
+    walk.work()
+    assert walk.state == "ready_to_authorize"
+
+
 def test_a_host_that_does_not_exist(walk: ConnectionWalk) -> None:
     walk.make_app()
     walk.save(login_url="no-such-org-at-all.my.salesforce.com")
@@ -213,12 +230,6 @@ def test_a_worker_that_died_is_taken_over_from(
     clock: time_machine.Traveller, walk: ConnectionWalk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from datasync_flask.connections import watch
-
-    class Killed(BaseException):
-        pass
-
-    def die(*_: object) -> None:
-        raise Killed
 
     walk.make_app()
     walk.save()
