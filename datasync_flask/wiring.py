@@ -21,11 +21,11 @@ from werkzeug.routing import BaseConverter
 from datasync_flask.accounts import service as accounts
 from datasync_flask.accounts import views as account_views
 from datasync_flask.config import LOOPBACK_HOSTS, Settings
-from datasync_flask.connections import authorize, callback_views, status_views, views, words
+from datasync_flask.connections import authorize, callback_views, quick_edit_views, status_views, views, words
 from datasync_flask.extensions import csrf, db, limiter, login_manager, migrate, oauth
 from datasync_flask.logs import init_logs
 from datasync_flask.resources import resource_dir
-from datasync_flask.security.access import init_access, public, wants_fragment
+from datasync_flask.security.access import answers_with_fragment, init_access, public, wants_fragment
 from datasync_flask.security.crypto import SecretBox
 from datasync_flask.security.headers import init_headers
 from datasync_flask.worker import Queue
@@ -52,7 +52,7 @@ def wire(app: Flask, settings: Settings) -> None:
     app.before_request(_to_the_public_address)
     init_access(app)
     init_headers(app)
-    for blueprint in (account_views.bp, views.bp, status_views.bp, callback_views.bp):
+    for blueprint in (account_views.bp, views.bp, status_views.bp, quick_edit_views.bp, callback_views.bp):
         app.register_blueprint(blueprint)
     app.add_url_rule("/healthz", "healthz", public(_healthz))
     app.add_url_rule("/readyz", "readyz", public(_readyz))
@@ -147,7 +147,7 @@ _FAULT = ("Something went wrong here", "It isn't your fault, and nothing you sav
 
 
 def _error_page(status: int, title: str, advice: str) -> ResponseReturnValue:
-    if wants_fragment() or request.endpoint == "status.show":
+    if wants_fragment() or answers_with_fragment():
         return render_template("errors/_fragment.html", status=status, title=title, advice=advice), status
     return render_template("errors/error.html", status=status, title=title, advice=advice), status
 

@@ -114,6 +114,8 @@
   function afterSwap() {
     tick();
     for (const element of document.querySelectorAll("[data-scripted], button[data-copy]")) element.hidden = false;
+    // What htmx wanted to focus may have been hidden until just now.
+    if (document.activeElement === document.body) document.querySelector("tr [autofocus]")?.focus();
     const section = document.getElementById("connection-status");
     const choice = document.getElementById("continue_automatically");
     if (choice) wantsToContinue = choice.checked;
@@ -132,6 +134,21 @@
     if (button) copy(button);
     for (const menu of document.querySelectorAll("details.menu[open]")) {
       if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+  // In the list: e renames the row that has the focus, Enter saves, Escape cancels.
+  document.addEventListener("keydown", (event) => {
+    const row = event.target.closest?.("tr");
+    if (!row || event.ctrlKey || event.metaKey || event.altKey) return;
+    const isTyping = event.target.matches("input, select, textarea");
+    if (event.key === "e" && !isTyping) {
+      row.querySelector("[data-quick-edit]")?.click();
+      event.preventDefault();
+    } else if (event.key === "Escape") {
+      row.querySelector("[data-cancel]")?.click();
+    } else if (event.key === "Enter" && event.target.matches("select")) {
+      event.target.form.requestSubmit();
+      event.preventDefault();
     }
   });
   document.addEventListener("keydown", (event) => {

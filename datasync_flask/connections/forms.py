@@ -54,8 +54,8 @@ def one_line(value: str | None) -> str | None:
     return " ".join(unicodedata.normalize("NFC", value).split()) if value is not None else None
 
 
-class SalesforceForm(FlaskForm):
-    """Settings of a Salesforce connection. Everything but the description may still be missing: then it is a draft."""
+class QuickEditForm(FlaskForm):
+    """What can be changed in the list as well as in the form."""
 
     description = StringField(
         "Description",
@@ -67,6 +67,29 @@ class SalesforceForm(FlaskForm):
         description="Its name in the list.",
         render_kw={"autocomplete": "off", "maxlength": 120},
     )
+    tracking_type = SelectField(
+        "Tracking type",
+        choices=[SelectChoice(key.value, title) for key, (title, _) in TRACKING_TYPES.items()],
+        default=TrackingType.DATE.value,
+    )
+
+    def __init__(self, connection: SalesforceConnection | None = None, **kwargs: Any) -> None:
+        super().__init__(obj=connection, **kwargs)
+        self.connection = connection
+
+    def validate_description(self, field: Any) -> None:
+        """Refuse a description that another connection has."""
+        if service.is_description_taken(field.data, self.connection.id if self.connection else ""):
+            raise ValidationError("Another connection has this description already. Choose another one.")
+
+    def changes(self, fields: list[str]) -> dict[str, str]:
+        """Return the values of the fields that were sent."""
+        return {name: str(self[name].data) for name in fields}
+
+
+class SalesforceForm(QuickEditForm):
+    """Settings of a Salesforce connection. Everything but the description may still be missing: then it is a draft."""
+
     login_host = SelectField(
         "Login host",
         choices=[SelectChoice(key.value, f"{title} ({hint})") for key, (title, hint) in LOGIN_HOSTS.items()],
@@ -101,18 +124,12 @@ class SalesforceForm(FlaskForm):
         description="What DataSync asks for. Salesforce has no read-only scope: what the user may not do, DataSync "
         "can't do either, so a user who may only read is the safest choice.",
     )
-    tracking_type = SelectField(
-        "Tracking type",
-        choices=[SelectChoice(key.value, title) for key, (title, _) in TRACKING_TYPES.items()],
-        default=TrackingType.DATE.value,
-    )
     kept_secret = HiddenField()
     # When the settings were last changed, as this page saw them.
     edited = HiddenField()
 
     def __init__(self, connection: SalesforceConnection | None = None, **kwargs: Any) -> None:
-        super().__init__(obj=connection, **kwargs)
-        self.connection = connection
+        super().__init__(connection, **kwargs)
         self.login_origin = ""
         self.login_note = ""
         self._found_secret = ""
@@ -123,11 +140,6 @@ class SalesforceForm(FlaskForm):
     def has_kept_secret(self) -> bool:
         """True when a secret typed before is kept for this form."""
         return bool(self.kept_secret.data)
-
-    def validate_description(self, field: Any) -> None:
-        """Refuse a description that another connection has."""
-        if service.is_description_taken(field.data, self.connection.id if self.connection else ""):
-            raise ValidationError("Another connection has this description already. Choose another one.")
 
     def validate_login_url(self, field: Any) -> None:
         """Understand the pasted address; refuse one that isn't Salesforce's, with the reason."""

@@ -106,6 +106,30 @@ def save(connection: SalesforceConnection | None, data: SalesforceSettings, *, b
     return connection
 
 
+def quick_edit(connection: SalesforceConnection, values: dict[str, str], *, by: int) -> SalesforceConnection:
+    """Change description or tracking type, nothing else; commits.
+
+    Raises DescriptionTaken when somebody took the description in the meantime.
+    """
+    now = utcnow()
+    changes = {name: [str(getattr(connection, name)), new] for name, new in values.items()}
+    changes = {name: pair for name, pair in changes.items() if pair[0] != pair[1]}
+    if not changes:
+        return connection
+    if "description" in changes:
+        connection.rename(changes["description"][1])
+    if "tracking_type" in changes:
+        connection.tracking_type = TrackingType(changes["tracking_type"][1])
+    connection.updated_at = now
+    lifecycle.note(connection, "changed", now, by=by, facts=changes)
+    try:
+        db.session.commit()
+    except IntegrityError:
+        db.session.rollback()
+        raise DescriptionTaken(values["description"]) from None
+    return connection
+
+
 def _changes(connection: SalesforceConnection, data: SalesforceSettings) -> dict[str, Any]:
     found = {}
     for name in _SETTINGS:

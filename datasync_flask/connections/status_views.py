@@ -8,15 +8,9 @@ from sqlalchemy import select
 from datasync_flask.connections import loader, status
 from datasync_flask.connections.models import SalesforceConnection
 from datasync_flask.extensions import db
-from datasync_flask.security.access import View
+from datasync_flask.security.access import fragment
 
 bp = Blueprint("status", __name__)
-
-
-def fragment(view: View) -> View:
-    """Mark a view as answering with a piece of a page: signed out it says 401 instead of showing a sign-in page."""
-    view.is_fragment = True  # type: ignore[attr-defined]
-    return view
 
 
 @bp.get("/connections/<public_id:connection_id>/status")

@@ -31,9 +31,21 @@ def needs_role(role: Role) -> Callable[[View], View]:
     return mark
 
 
+def fragment(view: View) -> View:
+    """Mark a view as answering with a piece of a page: signed out it says 401 instead of showing a sign-in page."""
+    view.is_fragment = True  # type: ignore[attr-defined]
+    return view
+
+
 def wants_fragment() -> bool:
     """True when htmx asks for a piece of a page rather than a person for a page."""
     return request.headers.get("HX-Request") == "true"
+
+
+def answers_with_fragment() -> bool:
+    """True when the view of this request is marked as a fragment."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return bool(getattr(view, "is_fragment", False))
 
 
 def safe_next(target: str | None) -> str:
@@ -53,8 +65,7 @@ def _guard() -> ResponseReturnValue | None:
     if getattr(view, "is_public", False):
         return None
     if not current_user.is_authenticated:
-        is_fragment = wants_fragment() or getattr(view, "is_fragment", False)
-        if is_fragment or request.method not in {"GET", "HEAD"}:
+        if wants_fragment() or answers_with_fragment() or request.method not in {"GET", "HEAD"}:
             abort(401)
         return redirect(url_for("accounts.login", next=request.full_path.rstrip("?")))
     role: Role | None = getattr(view, "needs_role", None)

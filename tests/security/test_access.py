@@ -13,6 +13,7 @@ PUBLIC = {
     "accounts.login", "accounts.login_post", "accounts.logout", "accounts.setup", "healthz", "readyz", "static",
 }  # fmt: skip
 READING = {
+    "quick_edit.row",
     "connections.start",
     "connections.index",
     "connections.show",
@@ -22,7 +23,7 @@ READING = {
 EDITING = {
     "connections.new", "connections.new_salesforce", "connections.edit", "connections.authenticate",
     "connections.watch_again", "connections.check", "connections.disconnect", "connections.confirm_delete",
-    "connections.delete", "connections.duplicate", "callback.receive",
+    "connections.delete", "connections.duplicate", "quick_edit.change", "callback.receive",
 }  # fmt: skip
 
 

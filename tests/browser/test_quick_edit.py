@@ -1,0 +1,74 @@
+"""Quick edits in Chromium, by mouse and by keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tests.support.program import Site
+
+NOBODY = {"client_id": "", "client_secret": ""}
+
+
+def test_by_mouse_with_undo(new_page: Callable[..., Page], site: Site) -> None:
+    site.save(NOBODY, description="Quick one")
+    page = new_page()
+    page.goto("/connections")
+    page.get_by_role("button", name="Rename Quick one").click()
+    field = page.get_by_label("Description of Quick one")
+    expect(field).to_be_focused()
+    field.fill("Quick two")
+    field.press("Enter")
+    expect(page.get_by_role("link", name="Quick two", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Rename Quick two")).to_be_focused()
+    page.get_by_role("button", name="Undo the change to Quick two").click()
+    expect(page.get_by_role("link", name="Quick one", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Change tracking type of Quick one").click()
+    choice = page.get_by_label("Tracking type of Quick one")
+    choice.select_option("none")
+    choice.press("Enter")
+    expect(page.get_by_text("Loads everything each time.")).to_be_visible()
+
+
+def test_ten_by_keyboard(new_page: Callable[..., Page], site: Site) -> None:
+    site.save(NOBODY, description="Keyboard")
+    page = new_page()
+    page.goto("/connections?q=keyboard")
+    page.get_by_role("link", name="Keyboard", exact=True).focus()
+    for number in range(10):
+        page.keyboard.press("e")
+        expect(page.locator("tr input[name=description]")).to_be_focused()
+        page.keyboard.press("Control+a")
+        page.keyboard.type(f"Keyboard {number}")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("link", name=f"Keyboard {number}", exact=True)).to_be_visible()
+        expect(page.get_by_role("button", name=f"Rename Keyboard {number}")).to_be_focused()
+    page.keyboard.press("e")
+    page.keyboard.type("never saved")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Keyboard 9", exact=True)).to_be_visible()
+
+
+def test_an_error_stands_in_the_cell(new_page: Callable[..., Page], site: Site) -> None:
+    site.save(NOBODY, description="Taken already")
+    site.save(NOBODY, description="Wants a name")
+    page = new_page()
+    page.goto("/connections")
+    page.get_by_role("button", name="Rename Wants a name").click()
+    field = page.get_by_label("Description of Wants a name")
+    field.fill("taken ALREADY")
+    field.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("Another connection has this description already")
+    expect(field).to_have_value("taken ALREADY")
+
+
+def test_without_javascript_the_pencil_leads_to_the_form(new_page: Callable[..., Page], site: Site) -> None:
+    site.save(NOBODY, description="No script here")
+    page = new_page(java_script_enabled=False)
+    page.goto("/connections")
+    expect(page.get_by_role("button", name="Rename No script here")).to_be_hidden()
+    page.get_by_role("link", name="Edit No script here").click()
+    page.get_by_label("Description").fill("Renamed by form")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("heading", name="Renamed by form")).to_be_visible()
