@@ -21,7 +21,16 @@ from werkzeug.routing import BaseConverter
 from datasync_flask.accounts import service as accounts
 from datasync_flask.accounts import views as account_views
 from datasync_flask.config import LOOPBACK_HOSTS, Settings
-from datasync_flask.connections import authorize, callback_views, quick_edit_views, status_views, views, words
+from datasync_flask.connections import (
+    authorize,
+    callback_views,
+    help_views,
+    quick_edit_views,
+    status,
+    status_views,
+    views,
+    words,
+)
 from datasync_flask.extensions import csrf, db, limiter, login_manager, migrate, oauth
 from datasync_flask.logs import init_logs
 from datasync_flask.resources import resource_dir
@@ -52,7 +61,15 @@ def wire(app: Flask, settings: Settings) -> None:
     app.before_request(_to_the_public_address)
     init_access(app)
     init_headers(app)
-    for blueprint in (account_views.bp, views.bp, status_views.bp, quick_edit_views.bp, callback_views.bp):
+    blueprints = (
+        account_views.bp,
+        views.bp,
+        status_views.bp,
+        quick_edit_views.bp,
+        callback_views.bp,
+        help_views.bp,
+    )
+    for blueprint in blueprints:
         app.register_blueprint(blueprint)
     app.add_url_rule("/healthz", "healthz", public(_healthz))
     app.add_url_rule("/readyz", "readyz", public(_readyz))
@@ -64,6 +81,8 @@ def wire(app: Flask, settings: Settings) -> None:
         csrf_token=generate_csrf,
         event_words=words.event_words,
         problem_title=words.problem_title,
+        state_words=words.state_words,
+        status_tag=status.tag,
         waiting_words=words.waiting_words,
     )
     app.jinja_env.filters["time_tag"] = _time_tag

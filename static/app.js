@@ -108,6 +108,14 @@
     form.requestSubmit();
   }
 
+  // A tab in the background tells by its title that something happened.
+  const plainTitle = document.title;
+  function showStateInTitle(section) {
+    if (!section) return;
+    const title = `${section.querySelector(".pill").textContent.trim()} · ${plainTitle}`;
+    if (document.title !== title) document.title = title;
+  }
+
   let lastState = document.getElementById("connection-status")?.dataset.state;
   let wantsToContinue = document.getElementById("continue_automatically")?.checked ?? false;
 
@@ -119,6 +127,7 @@
     const section = document.getElementById("connection-status");
     const choice = document.getElementById("continue_automatically");
     if (choice) wantsToContinue = choice.checked;
+    showStateInTitle(section);
     if (!section || section.dataset.state === lastState) return;
     const from = lastState;
     lastState = section.dataset.state;
@@ -138,6 +147,11 @@
   });
   // In the list: e renames the row that has the focus, Enter saves, Escape cancels.
   document.addEventListener("keydown", (event) => {
+    const search = document.getElementById("q");
+    if (event.key === "/" && search && !event.target.matches("input, select, textarea")) {
+      search.focus();
+      event.preventDefault();
+    }
     const row = event.target.closest?.("tr");
     if (!row || event.ctrlKey || event.metaKey || event.altKey) return;
     const isTyping = event.target.matches("input, select, textarea");

@@ -48,6 +48,7 @@ def pages(made: dict[str, str]) -> Iterator[tuple[str, str]]:
         "form": "/connections/new/salesforce",
         "edit": f"/connections/{made['connected']}/edit",
         "delete": f"/connections/{made['connected']}/delete",
+        "help-errors": "/help/errors",
         "not-found": "/nothing",
     }.items()
     for state, connection_id in made.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from datasync_flask.salesforce.errors import Problem
+from datasync_flask.salesforce.errors import Problem, Reason
 
 
 class Action(enum.StrEnum):
@@ -305,6 +305,23 @@ TEXTS: dict[Problem, ProblemText] = {
         Action.AUTHENTICATE,
     ),
 }
+
+
+# What somebody with Setup rights in Salesforce has to mend, who often is somebody else.
+FOR_ADMINISTRATORS = frozenset(
+    {Reason.BLOCKED, Reason.SCOPE_REFUSED, Reason.NO_REFRESH_TOKEN, Reason.API_DISABLED, Reason.IP_RESTRICTED}
+)
+
+
+def administrators_note(problem: Problem, *, description: str, login_host: str, client_id: str) -> str:
+    """Return a text ready to be sent to the Salesforce administrator, or '' when that wouldn't help."""
+    if problem.reason not in FOR_ADMINISTRATORS:
+        return ""
+    text = TEXTS[problem]
+    return (
+        f"Our data connection “{description}” to {login_host} needs a change in Salesforce. {text.meaning} "
+        f"{' '.join(text.steps)} The app’s Consumer Key ends in {client_id[-6:]}."
+    )
 
 
 def text_for(problem: Problem) -> ProblemText:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, Response, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
-from datasync_flask.connections import loader, service
+from datasync_flask.connections import loader, service, status
 from datasync_flask.connections.forms import TRACKING_TYPES, QuickEditForm
 from datasync_flask.connections.models import SalesforceConnection, TrackingType
 from datasync_flask.security.access import fragment, needs_role
@@ -27,7 +27,9 @@ def row(connection_id: str) -> ResponseReturnValue:
     editing = request.args.get("edit", "")
     if editing not in EDITABLE or not current_user.has_role(Role.EDITOR):
         editing = ""
-    return _row(connection, editing=editing)
+    if not editing and status.is_unchanged(status.tag(connection)):
+        return status.tagged(Response(status=304), status.tag(connection))
+    return status.tagged(make_response(_row(connection, editing=editing)), status.tag(connection))
 
 
 @bp.patch("/connections/<public_id:connection_id>")

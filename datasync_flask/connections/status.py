@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 from typing import Any
 
-from flask import current_app
+from flask import Response, current_app, request
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
 from datasync_flask.connections import authorize, service
 from datasync_flask.connections.models import SalesforceConnection, State
-from datasync_flask.connections.problem_texts import LOOK_FIRST, text_for
+from datasync_flask.connections.problem_texts import LOOK_FIRST, administrators_note, text_for
 from datasync_flask.salesforce.errors import Problem
 
 # How often an open page asks while a connection moves.
@@ -24,6 +24,18 @@ _VERSION = importlib.metadata.version("datasync-flask")
 def tag(connection: SalesforceConnection) -> str:
     """Return what changes whenever the fragment would look different to this person."""
     return status_tag(connection.row_version, connection.callback_url)
+
+
+def is_unchanged(current: str) -> bool:
+    """True when a poll carries the tag of what would be answered (htmx's HX-PTag, or If-None-Match)."""
+    return current in {request.headers.get("HX-PTag"), *request.if_none_match.as_set()}
+
+
+def tagged(response: Response, current: str) -> Response:
+    """Put the tag on an answer to a poll."""
+    response.headers["HX-PTag"] = current
+    response.set_etag(current)
+    return response
 
 
 def status_tag(row_version: int, callback_url: str) -> str:
@@ -41,6 +53,17 @@ def _knows_app(state: State, problem: Problem | None) -> bool:
     return state in {State.READY, State.AUTHORIZING, State.CONNECTED}
 
 
+def _administrators_note(connection: SalesforceConnection, problem: Problem | None) -> str:
+    if problem is None:
+        return ""
+    return administrators_note(
+        problem,
+        description=connection.description,
+        login_host=connection.login_origin.split("://")[-1],
+        client_id=connection.client_id,
+    )
+
+
 def context(connection: SalesforceConnection) -> dict[str, Any]:
     """Return everything the fragment's template shows."""
     settings = current_app.config["SETTINGS"]
@@ -54,6 +77,7 @@ def context(connection: SalesforceConnection) -> dict[str, Any]:
         "knows_app": _knows_app(state, problem),
         "reason": connection.reason,
         "problem_text": text_for(problem) if problem else None,
+        "administrators_note": _administrators_note(connection, problem),
         "poll_seconds": POLL_SECONDS,
         "ptag": tag(connection),
         "usual_wait_seconds": USUAL_WAIT_SECONDS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, abort, make_response, render_template, request
+from flask import Blueprint, Response, abort, make_response, render_template
 from sqlalchemy import select
 
 from datasync_flask.connections import loader, status
@@ -25,12 +25,8 @@ def show(connection_id: str) -> Response:
     if row is None:
         abort(404)
     tag = status.status_tag(*row)
-    if tag in {request.headers.get("HX-PTag"), *request.if_none_match.as_set()}:
-        response = Response(status=304)
-    else:
-        connection = loader.readable(connection_id)
-        response = make_response(render_template("connections/_status.html", **status.context(connection)))
-        tag = status.tag(connection)
-    response.headers["HX-PTag"] = tag
-    response.set_etag(tag)
-    return response
+    if status.is_unchanged(tag):
+        return status.tagged(Response(status=304), tag)
+    connection = loader.readable(connection_id)
+    page = render_template("connections/_status.html", **status.context(connection))
+    return status.tagged(make_response(page), status.tag(connection))

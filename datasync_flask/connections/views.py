@@ -12,6 +12,7 @@ from datasync_flask.accounts.models import Role
 from datasync_flask.connections import authorize, loader, service, status
 from datasync_flask.connections.forms import TRACKING_TYPES, SalesforceForm
 from datasync_flask.connections.models import LoginHost, SalesforceConnection, State
+from datasync_flask.connections.words import STATE_WORDS
 from datasync_flask.extensions import db
 from datasync_flask.salesforce import scopes
 from datasync_flask.security.access import needs_role, wants_fragment
@@ -30,11 +31,15 @@ def start() -> ResponseReturnValue:
 @bp.get("/connections")
 def index() -> ResponseReturnValue:
     """The Connections page."""
-    number = request.args.get("page", 1, type=int)
-    search = request.args.get("q", "")[:200]
-    page = loader.page_of_connections(number, search)
+    query = loader.ListQuery.from_address(request.args)
     return render_template(
-        "connections/index.html", page=page, search=search, tracking_types=TRACKING_TYPES, can_edit=_can_edit()
+        "connections/index.html",
+        page=loader.page_of_connections(query),
+        query=query,
+        states=STATE_WORDS,
+        counts=loader.count_by_state(),
+        tracking_types=TRACKING_TYPES,
+        can_edit=_can_edit(),
     )
 
 

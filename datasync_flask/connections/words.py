@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from datasync_flask.connections.models import ConnectionEvent
+from datasync_flask.connections.models import ConnectionEvent, State
 from datasync_flask.connections.problem_texts import text_for
 from datasync_flask.salesforce.errors import Problem
 
+STATE_WORDS = {
+    State.DRAFT: "Draft",
+    State.WAITING: "Waiting for propagation",
+    State.READY: "Ready to authenticate",
+    State.AUTHORIZING: "Authenticating",
+    State.CONNECTED: "Connected",
+    State.NEEDS_ATTENTION: "Needs attention",
+}
 _EVENTS = {
     "created": "Created",
     "changed": "Changed",
@@ -39,6 +47,11 @@ _FIELDS = {
     "client_secret": "Client Secret",
     "permission_level": "permission level",
 }
+
+
+def state_words(state: str) -> str:
+    """Return a state as people call it."""
+    return STATE_WORDS[State(state)]
 
 
 def event_words(event: ConnectionEvent) -> str:

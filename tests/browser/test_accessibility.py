@@ -39,7 +39,13 @@ def states(site: Site, practice: PracticeOrg) -> dict[str, str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_violations(new_page: Callable[..., Page], states: dict[str, str], scheme: Any, width: int) -> None:
     page = new_page(color_scheme=scheme, viewport={"width": width, "height": 800}, bypass_csp=True)
-    paths = ["/connections", "/connections?q=nothing", "/connections/new", "/connections/new/salesforce"]
+    paths = [
+        "/connections",
+        "/connections?q=nothing",
+        "/connections/new",
+        "/connections/new/salesforce",
+        "/help/errors",
+    ]
     paths += [f"/connections/{connection_id}" for connection_id in states.values()]
     paths += [f"/connections/{states['connected']}/{page_}" for page_ in ("edit", "delete")]
     found = []

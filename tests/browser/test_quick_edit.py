@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
+from tests.support.practice import PracticeOrg
 from tests.support.program import Site
 
 NOBODY = {"client_id": "", "client_secret": ""}
@@ -72,3 +73,32 @@ def test_without_javascript_the_pencil_leads_to_the_form(new_page: Callable[...,
     page.get_by_label("Description").fill("Renamed by form")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("heading", name="Renamed by form")).to_be_visible()
+
+
+def test_search_as_you_type_is_kept_in_the_address(new_page: Callable[..., Page], site: Site) -> None:
+    site.save(NOBODY, description="Needle")
+    site.save(NOBODY, description="Hay")
+    page = new_page()
+    page.goto("/connections")
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.type("needl")
+    expect(page.get_by_role("link", name="Hay", exact=True)).to_have_count(0)
+    expect(page.get_by_role("link", name="Needle", exact=True)).to_be_visible()
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    assert "q=needl" in page.url
+    page.reload()
+    expect(page.get_by_role("link", name="Hay", exact=True)).to_have_count(0)
+    page.get_by_role("button", name="Rename Needle").click()
+    expect(page.get_by_label("Description of Needle")).to_be_focused()
+
+
+def test_a_waiting_row_tells_by_itself_that_it_is_ready(
+    new_page: Callable[..., Page], site: Site, practice: PracticeOrg
+) -> None:
+    page = new_page()
+    site.save(practice.register(site.callback_url, propagation_seconds=4), description="Live row")
+    page.goto("/connections?q=live")
+    row = page.get_by_role("row", name="Live row")
+    expect(row).to_contain_text("Waiting for propagation")
+    expect(row.get_by_role("button", name="Authenticate Live row")).to_be_visible(timeout=20_000)

@@ -13,6 +13,7 @@ PUBLIC = {
     "accounts.login", "accounts.login_post", "accounts.logout", "accounts.setup", "healthz", "readyz", "static",
 }  # fmt: skip
 READING = {
+    "help.errors",
     "quick_edit.row",
     "connections.start",
     "connections.index",
