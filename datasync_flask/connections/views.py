@@ -96,7 +96,8 @@ def edit(connection_id: str) -> ResponseReturnValue:
 def authenticate(connection_id: str) -> ResponseReturnValue:
     """Save what was posted, then go to Salesforce, or to the connection while it waits."""
     connection = loader.editable(connection_id)
-    if "description" in request.form or "client_id" in request.form:
+    # The button on the connection's page sends no fields; what a form leaves out stays as it is.
+    if request.form.keys() - {"csrf_token"}:
         return _save_existing(connection, SalesforceForm(connection), authenticate=True)
     return _authenticate(connection)
 

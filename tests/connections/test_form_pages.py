@@ -229,6 +229,14 @@ def test_authenticate_and_save_from_the_form(walk: ConnectionWalk) -> None:
     assert "Renamed" in walk.visitor.text
 
 
+def test_authenticate_saves_the_fields_that_were_posted_and_leaves_the_others(walk: ConnectionWalk) -> None:
+    walk.to_ready()
+    response = walk.visitor.post(f"/connections/{walk.id}/authenticate", {"tracking_type": "none"})
+    assert response.headers["Location"].startswith(f"{walk.practice.origin}/services/oauth2/authorize?")
+    stored = walk.stored()
+    assert (stored.description, stored.client_id, stored.tracking_type) == ("Sales EMEA", walk.client_id, "none")
+
+
 def test_the_later_of_two_editors_is_told(walk: ConnectionWalk, sign_in: Any) -> None:
     walk.to_connected()
     other = sign_in("editor")
