@@ -86,6 +86,12 @@ def refreshed_token(connection_id: str, stale: HeldToken) -> HeldToken:
         if not _claim_refresh(connection_id, current.generation, me):
             time.sleep(BUSY_PAUSE)
             continue
+        # Read again under the claim: between the look above and the claim somebody else may have come and gone, and
+        # with rotation on, using the refresh token of before would revoke everything.
+        current = held_token(connection_id)
+        if current.token.access_token != stale.token.access_token:
+            _release_refresh(connection_id, me)
+            return current
         try:
             answer = _ask_for_new_token(connection_id, current)
         except SalesforceError as error:

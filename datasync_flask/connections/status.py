@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.metadata
+from datetime import timedelta
 from typing import Any
 
 from flask import Response, current_app, request
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
+from datasync_flask.clock import utcnow
 from datasync_flask.connections import authorize, service
 from datasync_flask.connections.models import SalesforceConnection, State
 from datasync_flask.connections.problem_texts import LOOK_FIRST, administrators_note, text_for
@@ -17,6 +19,8 @@ from datasync_flask.salesforce.errors import Problem
 # How often an open page asks while a connection moves.
 POLL_SECONDS = 1
 USUAL_WAIT_SECONDS = 600
+# Longer than the claim of the worker that makes the check.
+CHECK_IS_NEAR = timedelta(seconds=60)
 
 _VERSION = importlib.metadata.version("datasync-flask")
 
@@ -53,6 +57,13 @@ def _knows_app(state: State, problem: Problem | None) -> bool:
     return state in {State.READY, State.AUTHORIZING, State.CONNECTED}
 
 
+def _awaits_check(connection: SalesforceConnection) -> bool:
+    """True when somebody asked for a check that the worker hasn't come to, or is at."""
+    return (
+        connection.grant is not None and connection.due_at is not None and connection.due_at <= utcnow() + CHECK_IS_NEAR
+    )
+
+
 def _administrators_note(connection: SalesforceConnection, problem: Problem | None) -> str:
     if problem is None:
         return ""
@@ -78,6 +89,7 @@ def context(connection: SalesforceConnection) -> dict[str, Any]:
         "reason": connection.reason,
         "problem_text": text_for(problem) if problem else None,
         "administrators_note": _administrators_note(connection, problem),
+        "is_polled": state.is_moving or _awaits_check(connection),
         "poll_seconds": POLL_SECONDS,
         "ptag": tag(connection),
         "usual_wait_seconds": USUAL_WAIT_SECONDS,

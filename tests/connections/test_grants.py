@@ -62,6 +62,29 @@ def test_many_who_need_a_new_token_make_one_request(
     assert walk.practice.requests()["token"] == before + 1
 
 
+def test_a_refresh_that_comes_between_look_and_claim_is_not_repeated(
+    walk: ConnectionWalk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walk.to_connected(rotation=True)
+    walk.practice.expire()
+    before = walk.practice.requests()["token"]
+    with walk.app.app_context():
+        stale = grants.held_token(walk.id)
+        real = grants._claim_refresh
+
+        def let_somebody_else_go_first(*args: Any) -> bool:
+            monkeypatch.setattr(grants, "_claim_refresh", real)
+            grants.refreshed_token(walk.id, stale)
+            return real(*args)
+
+        monkeypatch.setattr(grants, "_claim_refresh", let_somebody_else_go_first)
+        fresh = grants.refreshed_token(walk.id, stale)
+    assert walk.practice.requests()["token"] == before + 1
+    assert not walk.practice.tokens()[fresh.token.access_token]["is_dead"]
+    check(walk)
+    assert walk.state == "connected"
+
+
 def test_already_being_processed_is_waited_for(walk: ConnectionWalk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grants, "BUSY_PAUSE", 0.01)
     walk.to_connected()

@@ -104,6 +104,18 @@ def test_resting_fragments_hold_no_trigger_and_moving_ones_do(walk: ConnectionWa
     assert triggers() == ("needs_attention", False)
 
 
+def test_the_result_of_a_check_appears_by_itself(walk: ConnectionWalk) -> None:
+    walk.to_connected()
+    assert walk.visitor.status.get("hx-trigger") is None
+    walk.visitor.post(f"/connections/{walk.id}/check")
+    walk.visitor.follow()
+    assert "The result appears here in a few seconds" in walk.visitor.text
+    assert walk.visitor.status.get("hx-trigger") is not None
+    walk.work()
+    poll(walk)
+    assert (walk.visitor.status.get("data-state"), walk.visitor.status.get("hx-trigger")) == ("connected", None)
+
+
 def test_signed_out_polls_get_401_and_no_sign_in_page(walk: ConnectionWalk) -> None:
     walk.save(client_id="")
     for headers in ({"HX-Request": "true"}, {}):
