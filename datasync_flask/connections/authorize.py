@@ -274,13 +274,19 @@ def give_up_waiting_for_person(connection: SalesforceConnection) -> None:
         current = store.load(connection_id)
         if current is None or current.watch != watch_number or current.state != State.AUTHORIZING:
             return
-        for attempt in list(current.attempts):
-            if attempt.used_at is not None or attempt.expires_at > utcnow():
-                continue
-            # What the network did to our look says nothing about what the person saw.
-            if seen.problem is None or seen.problem.is_transient or seen.problem is Problem.UNEXPECTED:
-                fail(current, attempt, Problem.NEVER_CAME_BACK, "")
-            else:
-                fail(current, attempt, seen.problem, seen.detail)
+        now = utcnow()
+        still_open = [attempt for attempt in current.attempts if attempt.expires_at > now]
+        if still_open:
+            current.due_at = still_open[0].expires_at
+            return
+        # What the network did to our look says nothing about what the person saw.
+        says_why = not (seen.problem is None or seen.problem.is_transient or seen.problem is Problem.UNEXPECTED)
+        problem = seen.problem if says_why and seen.problem else Problem.NEVER_CAME_BACK
+        detail = seen.detail if says_why else ""
+        if current.attempts:
+            fail(current, current.attempts[0], problem, detail)
+        else:
+            # Its person's account was deleted meanwhile.
+            lifecycle.apply(current, Event.AUTHORIZE_FAILED, now, problem=problem, detail=detail)
 
     store.in_transaction(record)

@@ -54,6 +54,10 @@ def _step(connection_id: str) -> None:
         authorize.give_up_waiting_for_person(connection)
     elif connection.grant is not None:
         checks.check(connection)
+    else:
+        # Nothing can be done in this state: rest, or the claim would come up again and again.
+        connection.due_at = None
+        db.session.commit()
 
 
 def _secrets_are_lost(connection_id: str) -> None:

@@ -234,6 +234,46 @@ def test_nobody_comes_back(clock: time_machine.Traveller, walk: ConnectionWalk) 
     failed(walk, "timed_out", "more than 10 minutes ago", "redirect_uri_mismatch")
 
 
+def test_killed_while_the_answer_was_taken_in(
+    clock: time_machine.Traveller, walk: ConnectionWalk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datasync_flask.connections import authorize
+
+    walk.to_ready()
+    location = walk.practice.answer_as_person(walk.leave_for_salesforce())
+    real = authorize._use_up
+
+    def use_up_and_die(*args: Any) -> None:
+        real(*args)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(authorize, "_use_up", use_up_and_die)
+        with pytest.raises(Killed):
+            walk.come_back(location)
+    assert walk.state == "authorizing"
+    clock.shift(601)
+    failed(walk, "timed_out")
+    assert walk.stored().due_at is None
+
+
+def test_the_account_of_who_left_is_deleted(clock: time_machine.Traveller, walk: ConnectionWalk, sign_in: Any) -> None:
+    from sqlalchemy import delete
+
+    from datasync_flask.accounts.models import User
+    from datasync_flask.extensions import db
+
+    walk.to_ready()
+    editor = sign_in("editor")
+    assert editor.post(f"/connections/{walk.id}/authenticate").status_code == 303
+    with walk.app.app_context():
+        db.session.execute(delete(User).where(User.email == "editor@example.com"))
+        db.session.commit()
+    clock.shift(601)
+    failed(walk, "timed_out")
+    assert walk.stored().due_at is None
+
+
 def test_nobody_comes_back_from_an_error_page_that_can_be_seen_from_here(
     clock: time_machine.Traveller, walk: ConnectionWalk
 ) -> None:
