@@ -102,8 +102,7 @@
 
   function goOnByItself() {
     const form = document.querySelector("form[data-continue]");
-    const section = document.getElementById("connection-status");
-    if (!form || isLeaving || !section || section.dataset.arrived !== "yes") return;
+    if (!form || isLeaving) return;
     isLeaving = true;
     form.requestSubmit();
   }
@@ -133,7 +132,6 @@
     lastState = section.dataset.state;
     announce(section.querySelector(".pill")?.textContent.trim() ?? "");
     if (from === "waiting_for_propagation" && lastState === "ready_to_authorize" && wantsToContinue) {
-      section.dataset.arrived = "yes";
       goOnByItself();
     }
   }

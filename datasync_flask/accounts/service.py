@@ -10,7 +10,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from email_validator import EmailNotValidError, validate_email
 from flask import Flask, current_app, url_for
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 
 from datasync_flask.accounts.models import Role, SignedIn, User, UserSession, hash_token
 from datasync_flask.clock import utcnow
@@ -139,8 +139,3 @@ def first_administrator(app: Flask) -> str | None:
         return None
     with app.test_request_context(base_url=settings.effective_public_url):
         return url_for("accounts.setup", token=_setup_token(), _external=True)
-
-
-def count_users() -> int:
-    """Return how many accounts there are."""
-    return db.session.scalar(select(func.count()).select_from(User)) or 0

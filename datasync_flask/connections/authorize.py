@@ -163,9 +163,8 @@ def _use_up(state_hash: str, now: datetime) -> bool:
         update(AuthorizationAttempt)
         .where(AuthorizationAttempt.state_hash == state_hash, AuthorizationAttempt.used_at.is_(None))
         .values(used_at=now)
-        .execution_options(synchronize_session=False)
     )
-    return store.in_transaction(lambda: bool(db.session.execute(statement).rowcount))  # type: ignore[attr-defined]
+    return store.count_updated(statement) == 1
 
 
 def pending_code(connection: SalesforceConnection) -> AuthorizationAttempt | None:

@@ -75,12 +75,11 @@ def _record_success(connection: SalesforceConnection, grant: SalesforceGrant, re
     grant.is_sandbox, grant.org_type = report.is_sandbox, report.org_type or grant.org_type
     grant.instance_name = report.instance_name or grant.instance_name
     grant.api_calls_max, grant.api_calls_left = report.api_calls_max, report.api_calls_left
+    if not lifecycle.can_happen(connection.state, Event.CHECKED):
+        return
     if not connection.is_headless and not grant.refresh_token_sealed:
         # It works now and will stop within hours: say so while somebody is looking.
-        if lifecycle.can_happen(connection.state, Event.ACCESS_LOST):
-            lifecycle.apply(connection, Event.ACCESS_LOST, now, problem=Problem.NO_REFRESH_TOKEN)
-        return
-    if not lifecycle.can_happen(connection.state, Event.CHECKED):
+        lifecycle.apply(connection, Event.ACCESS_LOST, now, problem=Problem.NO_REFRESH_TOKEN)
         return
     facts = {"user": grant.username, "org": grant.org_name or grant.org_id}
     lifecycle.apply(connection, Event.CHECKED, now, due_at=now + CHECK_EVERY, facts=facts)

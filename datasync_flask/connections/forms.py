@@ -35,8 +35,14 @@ LOGIN_HOSTS = {
     LoginHost.CUSTOM: ("My Domain", "the org's own address"),
 }
 AUTH_METHODS = {
-    AuthMethod.AUTHORIZATION_CODE: ("A person allows access", "Once, on Salesforce's Allow Access page."),
-    AuthMethod.CLIENT_CREDENTIALS: ("Headless", "No person: the app works in the name of a run-as user."),
+    AuthMethod.AUTHORIZATION_CODE: (
+        "A person allows access",
+        "Once, on Salesforce's Allow Access page. This is the usual way.",
+    ),
+    AuthMethod.CLIENT_CREDENTIALS: (
+        "Headless",
+        "No person: the app works in the name of a run-as user. Only with My Domain.",
+    ),
 }
 # How long a secret that was typed into a form with a mistake elsewhere is kept for the next try.
 KEPT_SECRET_SECONDS = 3600

@@ -132,9 +132,8 @@ def _claim_refresh(connection_id: str, generation: int, me: str) -> bool:
         update(SalesforceGrant)
         .where(SalesforceGrant.connection_id == connection_id, SalesforceGrant.generation == generation, free)
         .values(refresh_claim=me, refresh_claimed_until=now + REFRESH_LEASE)
-        .execution_options(synchronize_session=False)
     )
-    return store.in_transaction(lambda: bool(db.session.execute(statement).rowcount))  # type: ignore[attr-defined]
+    return store.count_updated(statement) == 1
 
 
 def _release_refresh(connection_id: str, me: str) -> None:
@@ -142,9 +141,8 @@ def _release_refresh(connection_id: str, me: str) -> None:
         update(SalesforceGrant)
         .where(SalesforceGrant.connection_id == connection_id, SalesforceGrant.refresh_claim == me)
         .values(refresh_claim="", refresh_claimed_until=None)
-        .execution_options(synchronize_session=False)
     )
-    store.in_transaction(lambda: db.session.execute(statement))
+    store.count_updated(statement)
 
 
 def _store_refreshed(connection_id: str, generation: int, me: str, answer: TokenAnswer) -> bool:
@@ -169,9 +167,8 @@ def _store_refreshed(connection_id: str, generation: int, me: str, answer: Token
             SalesforceGrant.refresh_claim == me,
         )
         .values(**values)
-        .execution_options(synchronize_session=False)
     )
-    return store.in_transaction(lambda: bool(db.session.execute(statement).rowcount))  # type: ignore[attr-defined]
+    return store.count_updated(statement) == 1
 
 
 def give_back(connection: SalesforceConnection) -> bool:
@@ -198,9 +195,8 @@ def _revoke(order_id: int, now: datetime) -> None:
         update(Revocation)
         .where(Revocation.id == order_id, Revocation.due_at <= now)
         .values(due_at=now + timedelta(minutes=5), tries=Revocation.tries + 1)
-        .execution_options(synchronize_session=False)
     )
-    if not store.in_transaction(lambda: db.session.execute(claimed).rowcount):  # type: ignore[attr-defined]
+    if not store.count_updated(claimed):
         return
     order = db.session.get(Revocation, order_id, populate_existing=True)
     if order is None:

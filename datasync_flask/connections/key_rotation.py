@@ -50,4 +50,4 @@ def _replace(
         .where(columns[key.key] == row_key, columns[sealed.key] == old)
         .values({sealed.key: new})
     )
-    return store.in_transaction(lambda: int(db.session.execute(statement).rowcount))  # type: ignore[attr-defined]
+    return store.count_updated(statement)

@@ -29,6 +29,18 @@ def readable(connection_id: str) -> SalesforceConnection:
     return connection
 
 
+def poll_values(connection_id: str) -> tuple[int, str]:
+    """Return (row version, Callback URL), all that an unchanged poll needs of a connection; 404 when there is none."""
+    row = db.session.execute(
+        select(SalesforceConnection.row_version, SalesforceConnection.callback_url).where(
+            SalesforceConnection.id == connection_id
+        )
+    ).one_or_none()
+    if row is None or not current_user.has_role(Role.VIEWER):
+        abort(404)
+    return row.row_version, row.callback_url
+
+
 def editable(connection_id: str) -> SalesforceConnection:
     """Return a connection that the person may change; 404 when there is none, 403 for people who only read."""
     connection = readable(connection_id)

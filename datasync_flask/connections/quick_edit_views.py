@@ -23,12 +23,13 @@ EDITABLE = ("description", "tracking_type")
 @fragment
 def row(connection_id: str) -> ResponseReturnValue:
     """One row of the list; with ``edit=FIELD`` that cell is an input."""
-    connection = loader.readable(connection_id)
     editing = request.args.get("edit", "")
     if editing not in EDITABLE or not current_user.has_role(Role.EDITOR):
         editing = ""
-    if not editing and status.is_unchanged(status.tag(connection)):
-        return status.tagged(Response(status=304), status.tag(connection))
+    tag = status.status_tag(*loader.poll_values(connection_id))
+    if not editing and status.is_unchanged(tag):
+        return status.tagged(Response(status=304), tag)
+    connection = loader.readable(connection_id)
     return status.tagged(make_response(_row(connection, editing=editing)), status.tag(connection))
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, abort, make_response, render_template
-from sqlalchemy import select
+from flask import Blueprint, Response, make_response, render_template
 
 from datasync_flask.connections import loader, status
-from datasync_flask.connections.models import SalesforceConnection
-from datasync_flask.extensions import db
 from datasync_flask.security.access import fragment
 
 bp = Blueprint("status", __name__)
@@ -17,14 +14,7 @@ bp = Blueprint("status", __name__)
 @fragment
 def show(connection_id: str) -> Response:
     """The status fragment, or 304 before anything is rendered when nothing changed."""
-    row = db.session.execute(
-        select(SalesforceConnection.row_version, SalesforceConnection.callback_url).where(
-            SalesforceConnection.id == connection_id
-        )
-    ).one_or_none()
-    if row is None:
-        abort(404)
-    tag = status.status_tag(*row)
+    tag = status.status_tag(*loader.poll_values(connection_id))
     if status.is_unchanged(tag):
         return status.tagged(Response(status=304), tag)
     connection = loader.readable(connection_id)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from flask import current_app
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from datasync_flask.clock import utcnow
 from datasync_flask.connections import authorize, checks, lifecycle, store, watch
 from datasync_flask.connections.lifecycle import Event
-from datasync_flask.connections.models import Connection, SalesforceConnection, State
+from datasync_flask.connections.models import AuthMethod, Connection, SalesforceConnection, State
 from datasync_flask.extensions import db
 from datasync_flask.salesforce.errors import Problem
 from datasync_flask.security.crypto import SecretUnreadable
@@ -89,13 +89,11 @@ def watch_moved_callbacks() -> None:
         moved = db.session.scalars(
             select(SalesforceConnection).where(
                 SalesforceConnection.callback_url != callback_url,
-                or_(
-                    *(SalesforceConnection.state == state for state in (State.WAITING, State.READY, State.AUTHORIZING))
-                ),
+                SalesforceConnection.state.in_((State.WAITING, State.READY, State.AUTHORIZING)),
+                SalesforceConnection.auth_method == AuthMethod.AUTHORIZATION_CODE,
             )
         ).all()
         for connection in moved:
-            if not connection.is_headless:
-                watch.start(connection, utcnow())
+            watch.start(connection, utcnow())
 
     store.in_transaction(restart)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from flask import current_app
-from sqlalchemy import select, update
+from sqlalchemy import Update, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import selectinload
 from sqlalchemy.orm.exc import StaleDataError
@@ -63,14 +63,18 @@ def claim(connection_id: str, now: datetime, lease: timedelta) -> bool:
         update(Connection)
         .where(Connection.id == connection_id, Connection.due_at <= now + EARLY)
         .values(due_at=now + lease)
-        .execution_options(synchronize_session=False)
     )
+    return count_updated(statement) == 1
 
-    def take() -> bool:
-        # The mapper's row count is that of the one table updated.
-        return bool(db.session.execute(statement).rowcount)  # type: ignore[attr-defined]
 
-    return in_transaction(take)
+def count_updated(statement: Update) -> int:
+    """Run a conditional update in a transaction of its own and return how many rows it changed.
+
+    Objects that are loaded already don't see the change.
+    """
+    quiet = statement.execution_options(synchronize_session=False)
+    # Only the result of an UPDATE has a row count, which the types don't know.
+    return in_transaction(lambda: int(db.session.execute(quiet).rowcount))  # type: ignore[attr-defined]
 
 
 def load(connection_id: str) -> SalesforceConnection | None:

@@ -10,7 +10,7 @@ from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
 from datasync_flask.connections import authorize, loader, service, status
-from datasync_flask.connections.forms import TRACKING_TYPES, SalesforceForm
+from datasync_flask.connections.forms import AUTH_METHODS, TRACKING_TYPES, SalesforceForm
 from datasync_flask.connections.models import LoginHost, SalesforceConnection, State
 from datasync_flask.connections.words import STATE_WORDS
 from datasync_flask.extensions import db
@@ -76,6 +76,7 @@ def show(connection_id: str) -> ResponseReturnValue:
         saved_by=loader.saved_by(connection),
         level=scopes.BY_KEY[connection.permission_level],
         tracking_types=TRACKING_TYPES,
+        auth_methods=AUTH_METHODS,
         **status.context(connection),
     )
 
@@ -287,6 +288,7 @@ def _form_page(
         callback_url=settings.callback_url,
         callback_needs_https=settings.callback_needs_https,
         levels=scopes.PERMISSION_LEVELS,
+        auth_methods=AUTH_METHODS,
         setup_origin=_setup_origin(connection),
     )
     if not faults:

@@ -21,7 +21,6 @@ ORG_ID = "00D5g000004PrctEAC"
 USER_ID = "0055g00000PrctUAAX"
 USERNAME = "ada@practice.example"
 PASSWORD = "practice"
-ALL_SCOPES = ("api", "refresh_token", "id", "full", "web", "openid", "chatter_api", "visualforce")
 
 
 @dataclass

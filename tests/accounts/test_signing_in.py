@@ -160,7 +160,7 @@ def test_the_first_administrator_can_come_from_settings(app: Flask, settings: Se
     with app.app_context():
         assert service.first_administrator(app) is None
         assert service.first_administrator(app) is None
-        assert service.count_users() == 1
+        assert db.session.query(User).count() == 1
     assert sign_in(Visitor(app)) == 303
 
 

@@ -1,0 +1,101 @@
+"""The Connections page: rows, search, filter, sorting, pages."""
+
+from __future__ import annotations
+
+from tests.support.connection import ConnectionWalk
+
+
+def test_the_list(walk: ConnectionWalk) -> None:
+    walk.to_connected()
+    walk.save(description="Draft one", client_id="")
+    walk.visitor.get("/connections")
+    pencil = walk.visitor.page.xpath("//a[@aria-label='Edit Sales EMEA']")
+    assert len(pencil) == 1
+    assert pencil[0].get("href").endswith("/edit")
+    assert "Connected" in walk.visitor.text
+    assert "Resume" in walk.visitor.text
+    walk.visitor.get("/connections?q=SALES")
+    assert "Draft one" not in walk.visitor.text
+    walk.visitor.get("/connections?q=%25_nothing")
+    assert "No connection matches" in walk.visitor.text
+
+
+def test_filter_and_sorting_are_kept_in_the_address(walk: ConnectionWalk) -> None:
+    for name in ("Beta", "alpha", "Gamma"):
+        walk.save(description=name, client_id="")
+    walk.make_app(propagation_seconds=600)
+    walk.save(description="Delta")
+
+    def names(path: str) -> list[str]:
+        walk.visitor.get(path)
+        return [name.text for name in walk.visitor.page.xpath("//a[@class='name']")]
+
+    assert names("/connections") == ["alpha", "Beta", "Delta", "Gamma"]
+    assert names("/connections?sort=-description") == ["Gamma", "Delta", "Beta", "alpha"]
+    assert names("/connections?state=draft&q=a&sort=-description") == ["Gamma", "Beta", "alpha"]
+    links = walk.visitor.page.xpath("//th/a/@href")
+    assert "/connections?q=a&state=draft" in links
+    assert walk.visitor.page.xpath("//th[@aria-sort='descending']/a")[0].text == "Description"
+    assert names("/connections?state=waiting_for_propagation") == ["Delta"]
+    assert names("/connections?state=odd&sort=password&page=-1") == ["alpha", "Beta", "Delta", "Gamma"]
+    assert names("/connections?state=connected") == []
+    assert "No connection matches with the status Connected" in walk.visitor.text
+
+
+def test_at_a_glance_what_needs_attention(walk: ConnectionWalk) -> None:
+    walk.to_ready()
+    walk.allow("deny")
+    walk.work()
+    walk.save(description="Ready")
+    walk.work()
+    walk.visitor.get("/connections")
+    glance = walk.visitor.page.xpath("//ul[@aria-label='At a glance']//a")
+    assert [" ".join(link.text_content().split()) for link in glance] == [
+        "1 needs attention",
+        "1 ready to authenticate",
+    ]
+    walk.visitor.get(glance[0].get("href"))
+    assert [name.text for name in walk.visitor.page.xpath("//a[@class='name']")] == ["Sales EMEA"]
+
+
+def test_a_moving_row_polls_and_a_resting_one_does_not(walk: ConnectionWalk) -> None:
+    walk.make_app(propagation_seconds=600)
+    walk.save()
+    walk.visitor.get(f"/connections/{walk.id}/row")
+    assert walk.visitor.page.get("hx-trigger") == "every 3s"
+    tag = walk.visitor.response.headers["HX-PTag"]
+    assert walk.visitor.get(f"/connections/{walk.id}/row", headers={"HX-PTag": tag}).status_code == 304
+    walk.visitor.get(f"/connections/{walk.id}/row?edit=description")
+    assert walk.visitor.page.get("hx-trigger") is None
+    walk.practice.change(walk.client_id, known_now=True)
+    walk.work()
+    assert walk.visitor.get(f"/connections/{walk.id}/row", headers={"HX-PTag": tag}).status_code == 200
+    assert walk.visitor.page.get("hx-trigger") is None
+
+
+def test_the_list_is_paged_with_the_same_number_of_queries(walk: ConnectionWalk) -> None:
+    from sqlalchemy import event
+
+    from datasync_flask.connections.models import SalesforceConnection
+    from datasync_flask.extensions import db
+
+    counts = []
+    with walk.app.app_context():
+        engine = db.engine
+    for total in (1, 120):
+        with walk.app.app_context():
+            for number in range(total):
+                connection = SalesforceConnection(state="draft", watch=0)
+                connection.rename(f"{total} {number:03}")
+                db.session.add(connection)
+            db.session.commit()
+        statements: list[str] = []
+        event.listen(engine, "before_cursor_execute", lambda *args, kept=statements: kept.append(args[2]))
+        walk.visitor.get("/connections")
+        counts.append(len(statements))
+    assert counts[0] == counts[1]
+    assert "Page 1 of 3" in walk.visitor.text
+    walk.visitor.get("/connections?page=3")
+    assert "Page 3 of 3" in walk.visitor.text
+    walk.visitor.get("/connections?page=99999999999999999999")
+    assert walk.visitor.response.status_code == 200
