@@ -56,6 +56,14 @@ bench: $(VENV)/.dev test-tools ## Run the benchmarks and write benchmarks/REPORT
 screenshots: $(VENV)/.dev test-tools ## Make the pictures in docs/screenshots anew
 	$(BIN)/python -m tools.screenshots
 
+.PHONY: guide-pictures
+guide-pictures: $(VENV)/.dev test-tools ## Make the guide's pictures in static/guide anew
+	$(BIN)/python -m tools.guide_pictures
+
+.PHONY: translations
+translations: $(VENV)/.dev ## Extract all texts, merge and compile the translations; lists what is missing
+	$(BIN)/python -m tools.translations
+
 .PHONY: lock
 lock: $(VENV)/.dev ## Pin the newest versions that fit
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --no-header requirements/base.in -o requirements/base.txt

@@ -1,4 +1,4 @@
-"""Where templates, static files and migrations lie: in the wheel inside the package, in a checkout beside it."""
+"""Where templates, static files, migrations and documentation lie: in the wheel inside the package, in a checkout beside it."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def resource_dir(name: str) -> Path:
-    """Return the folder `name` (``templates``, ``static`` or ``migrations``).
+    """Return the folder `name` (``templates``, ``static``, ``migrations`` or ``docs``).
 
     Raises FileNotFoundError when the installation is incomplete.
     """

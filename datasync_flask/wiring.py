@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import logging
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, redirect, render_template, request, url_for
+from flask import Flask, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
-from flask_wtf.csrf import CSRFError, generate_csrf
+from flask_babel import gettext
+from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 from sqlalchemy import text
-from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from datasync_flask.accounts import service as accounts
@@ -24,17 +24,21 @@ from datasync_flask.config import LOOPBACK_HOSTS, Settings
 from datasync_flask.connections import (
     authorize,
     callback_views,
-    help_views,
     quick_edit_views,
     status,
     status_views,
     views,
     words,
 )
+from datasync_flask.connections.kinds import KINDS
+from datasync_flask.error_pages import init_error_pages
 from datasync_flask.extensions import csrf, db, limiter, login_manager, migrate, oauth
+from datasync_flask.help import views as help_views
+from datasync_flask.help import component_views
+from datasync_flask.languages import init_languages
 from datasync_flask.logs import init_logs
 from datasync_flask.resources import resource_dir
-from datasync_flask.security.access import answers_with_fragment, init_access, public, wants_fragment
+from datasync_flask.security.access import init_access, public, wants_fragment
 from datasync_flask.security.crypto import SecretBox
 from datasync_flask.security.headers import init_headers
 from datasync_flask.worker import Queue
@@ -61,6 +65,7 @@ def wire(app: Flask, settings: Settings) -> None:
     app.before_request(_to_the_public_address)
     init_access(app)
     init_headers(app)
+    init_languages(app)
     blueprints = (
         account_views.bp,
         views.bp,
@@ -68,24 +73,26 @@ def wire(app: Flask, settings: Settings) -> None:
         quick_edit_views.bp,
         callback_views.bp,
         help_views.bp,
+        component_views.bp,
     )
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
     app.add_url_rule("/healthz", "healthz", public(_healthz))
     app.add_url_rule("/readyz", "readyz", public(_readyz))
-    app.register_error_handler(CSRFError, _csrf_error)
-    app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(Exception, _unexpected_error)
+    init_error_pages(app)
     app.jinja_env.globals.update(
         asset=_asset,
         csrf_token=generate_csrf,
         event_words=words.event_words,
+        kinds_by_key=KINDS,
         problem_title=words.problem_title,
+        glance_tag=status.glance_tag,
         state_words=words.state_words,
         status_tag=status.tag,
+        version=importlib.metadata.version("datasync-flask"),
         waiting_words=words.waiting_words,
     )
-    app.jinja_env.filters["time_tag"] = _time_tag
+    app.jinja_env.filters.update(time_tag=_time_tag, state_words=words.state_words, zipped=zip)
 
 
 class PublicIdConverter(BaseConverter):
@@ -147,48 +154,8 @@ def _asset(name: str) -> str:
 def _time_tag(moment: datetime | None, style: str = "ago") -> Markup:
     """Return a <time> element; a small script shows it in the reader's zone, or as "2 minutes ago"."""
     if moment is None:
-        return Markup("never")
+        return Markup(gettext("never"))  # noqa: S704 (a word of ours)
     exact = moment.strftime("%Y-%m-%d %H:%M:%S UTC")
     return Markup('<time datetime="{}" data-style="{}" title="{}">{}</time>').format(
         moment.isoformat(), style, exact, exact
     )
-
-
-_WORDS = {
-    400: ("This request can't be understood", "Go back and try again."),
-    403: ("You may not do this", "Your role doesn't allow it. An administrator of DataSync can give you another one."),
-    404: ("There is nothing here", "The address is misspelt, or what was here has been deleted."),
-    405: ("This address works differently", "Go back and use the buttons on the page."),
-    413: ("That is too much text", "Go back and paste less."),
-    429: ("Too many failed tries", "Wait five minutes, then try again. Nobody is locked out for longer."),
-}
-_FAULT = ("Something went wrong here", "It isn't your fault, and nothing you saved is lost. Try again in a moment.")
-
-
-def _error_page(status: int, title: str, advice: str) -> ResponseReturnValue:
-    if wants_fragment() or answers_with_fragment():
-        return render_template("errors/_fragment.html", status=status, title=title, advice=advice), status
-    return render_template("errors/error.html", status=status, title=title, advice=advice), status
-
-
-def _http_error(error: HTTPException) -> ResponseReturnValue:
-    status = error.code or 500
-    if status < 400:
-        return error.get_response()
-    if status == 401:
-        return _error_page(401, "You are signed out", "Sign in again; what was saved is still there.")
-    return _error_page(status, *_WORDS.get(status, _FAULT))
-
-
-def _csrf_error(error: CSRFError) -> ResponseReturnValue:
-    if not current_user.is_authenticated and request.endpoint not in {"accounts.login_post", "accounts.setup"}:
-        return _error_page(401, "You are signed out", "Sign in again, go back to the page and press the button again.")
-    return _error_page(
-        400, "This page was open for too long", "Go back, load the page again, and press the button once more."
-    )
-
-
-def _unexpected_error(error: Exception) -> ResponseReturnValue:
-    log.error("unexpected error on %s", request.path, exc_info=error)
-    db.session.rollback()
-    return _error_page(500, *_FAULT)

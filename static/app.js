@@ -2,12 +2,13 @@
 (() => {
   "use strict";
 
-  const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+  const words = document.body.dataset;
+  const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
   const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
   const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
   function ago(seconds) {
-    if (seconds > -5 && seconds < 5) return "just now";
+    if (seconds > -5 && seconds < 5) return words.justNow;
     const [unit, size] = units.find(([, size]) => Math.abs(seconds) >= size) ?? units[3];
     return relative.format(-Math.trunc(seconds / size), unit);
   }
@@ -25,12 +26,12 @@
       const moment = new Date(element.dateTime);
       const passed = (Date.now() - moment) / 1000;
       const style = element.dataset.style ?? "ago";
-      let words;
-      if (style === "clock") words = clock(passed);
-      else if (style === "in") words = passed < -0.5 ? `in ${Math.ceil(-passed)} s` : "now";
-      else if (style === "at") words = exact.format(moment);
-      else words = ago(passed);
-      if (element.textContent !== words) element.textContent = words;
+      let text;
+      if (style === "clock") text = clock(passed);
+      else if (style === "in") text = passed < -0.5 ? words.inSeconds.replace("{0}", Math.ceil(-passed)) : words.now;
+      else if (style === "at") text = exact.format(moment);
+      else text = ago(passed);
+      if (element.textContent !== text) element.textContent = text;
       const title = exact.format(moment);
       if (element.title !== title) element.title = title;
     }
@@ -53,11 +54,13 @@
       area.remove();
       button.focus();
     }
-    const words = button.firstChild;
-    const before = words.textContent;
-    words.textContent = "Copied";
-    announce("Copied");
-    setTimeout(() => { words.textContent = before; }, 2000);
+    const label = button.firstChild;
+    const before = label.textContent;
+    label.textContent = words.copied;
+    announce(words.copied);
+    setTimeout(() => { label.textContent = before; }, 2000);
+    const tick = button.closest("[data-step]")?.querySelector(".tick input");
+    if (tick && !tick.checked) tick.click();
   }
 
   function announce(text) {
@@ -111,8 +114,29 @@
   const plainTitle = document.title;
   function showStateInTitle(section) {
     if (!section) return;
-    const title = `${section.querySelector(".pill").textContent.trim()} · ${plainTitle}`;
+    const pill = section.querySelector(".pill");
+    const title = `${pill.textContent.trim()} · ${plainTitle}`;
     if (document.title !== title) document.title = title;
+    const icon = document.getElementById("icon");
+    const address = icon.dataset[pill.dataset.look] ?? icon.dataset.plain;
+    if (icon.getAttribute("href") !== address) icon.setAttribute("href", address);
+  }
+
+  // A notification of the browser, for those who asked for it and look elsewhere.
+  const notifies = () => "Notification" in window && Notification.permission === "granted";
+
+  function showNotifyChoice() {
+    const choice = document.getElementById("notify");
+    if (!choice || !("Notification" in window) || Notification.permission === "denied") return;
+    choice.hidden = false;
+    choice.querySelector("[data-notify]").hidden = notifies();
+    choice.querySelector("[data-notify-on]").hidden = !notifies();
+  }
+
+  function notify(text) {
+    if (!notifies() || !document.hidden) return;
+    const notification = new Notification(text, { body: plainTitle, tag: location.pathname, icon: document.getElementById("icon").href });
+    notification.addEventListener("click", () => { window.focus(); notification.close(); });
   }
 
   let lastState = document.getElementById("connection-status")?.dataset.state;
@@ -127,10 +151,13 @@
     const choice = document.getElementById("continue_automatically");
     if (choice) wantsToContinue = choice.checked;
     showStateInTitle(section);
+    showNotifyChoice();
     if (!section || section.dataset.state === lastState) return;
     const from = lastState;
     lastState = section.dataset.state;
-    announce(section.querySelector(".pill")?.textContent.trim() ?? "");
+    const news = section.querySelector(".pill")?.textContent.trim() ?? "";
+    announce(news);
+    notify(news);
     if (from === "waiting_for_propagation" && lastState === "ready_to_authorize" && wantsToContinue) {
       goOnByItself();
     }
@@ -143,36 +170,75 @@
       if (!menu.contains(event.target)) menu.open = false;
     }
   });
-  // In the list: e renames the row that has the focus, Enter saves, Escape cancels.
-  document.addEventListener("keydown", (event) => {
-    const search = document.getElementById("q");
-    if (event.key === "/" && search && !event.target.matches("input, select, textarea")) {
-      search.focus();
-      event.preventDefault();
-    }
-    const row = event.target.closest?.("tr");
-    if (!row || event.ctrlKey || event.metaKey || event.altKey) return;
-    const isTyping = event.target.matches("input, select, textarea");
-    if (event.key === "e" && !isTyping) {
-      row.querySelector("[data-quick-edit]")?.click();
-      event.preventDefault();
-    } else if (event.key === "Escape") {
-      row.querySelector("[data-cancel]")?.click();
-    } else if (event.key === "Enter" && event.target.matches("select")) {
-      event.target.form.requestSubmit();
-      event.preventDefault();
-    }
+  document.addEventListener("click", async (event) => {
+    if (!event.target.closest("[data-notify]")) return;
+    await Notification.requestPermission();
+    showNotifyChoice();
   });
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
-    for (const menu of document.querySelectorAll("details.menu[open]")) {
-      menu.open = false;
-      menu.querySelector("summary").focus();
+
+  // The guide's ticks stay with the connection they were made for, in this browser.
+  const guide = document.getElementById("guide");
+  const guideKey = (id) => `guide:${id}`;
+
+  function readTicks(id) {
+    try { return JSON.parse(localStorage.getItem(guideKey(id)) ?? "[]"); } catch { return []; }
+  }
+
+  function showGuide() {
+    if (!guide) return;
+    const done = new Set(readTicks(guide.dataset.guide));
+    for (const step of guide.querySelectorAll("[data-step]")) {
+      const box = step.querySelector(".tick input");
+      box.checked = done.has(step.dataset.step);
     }
+    markNextStep();
+  }
+
+  function markNextStep() {
+    guide.querySelector("[data-guide-restart]").hidden = !guide.querySelector(".tick input:checked");
+    for (const list of guide.querySelectorAll(".steps")) {
+      const steps = [...list.children].filter((step) => !step.hidden);
+      const now = steps.find((step) => !step.querySelector(".tick input").checked);
+      for (const step of list.children) step.classList.toggle("now", step === now);
+    }
+  }
+
+  function keepTicks() {
+    const done = [...guide.querySelectorAll("[data-step]")].filter((step) => step.querySelector(".tick input").checked);
+    try {
+      localStorage.setItem(guideKey(guide.dataset.guide), JSON.stringify(done.map((step) => step.dataset.step)));
+    } catch { /* private mode: the ticks last as long as the page */ }
+    markNextStep();
+  }
+
+  // What was ticked while the connection was new belongs to it once it is saved.
+  function handTicksOver(id) {
+    const ticks = readTicks("new");
+    if (!ticks.length) return;
+    localStorage.setItem(guideKey(id), JSON.stringify(ticks));
+    localStorage.removeItem(guideKey("new"));
+  }
+
+  guide?.addEventListener("change", (event) => {
+    if (!event.target.closest(".tick")) return;
+    keepTicks();
+    const picture = event.target.closest(".steps").querySelector(".now .picture");
+    if (picture) picture.open = true;
   });
+  guide?.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-guide-restart]")) return;
+    for (const box of guide.querySelectorAll(".tick input")) box.checked = false;
+    keepTicks();
+  });
+
+  // A poll that gets no answer says so; the next one that does takes it back.
+  const offline = document.getElementById("offline");
+  document.addEventListener("htmx:error", () => { offline.textContent = words.offline; offline.hidden = false; });
+  document.addEventListener("htmx:after:request", () => { offline.hidden = true; });
+
   document.addEventListener("change", (event) => {
     if (event.target.id === "continue_automatically") wantsToContinue = event.target.checked;
-    if (event.target.closest("#connection-form")) showWhatMatters();
+    if (event.target.closest("#connection-form")) { showWhatMatters(); if (guide) markNextStep(); }
   });
   document.addEventListener("input", (event) => {
     const form = event.target.closest("form[data-autosave]");
@@ -185,7 +251,7 @@
   // A tab that nobody sees asks less often; when it is looked at again, the next poll is at most a second away.
   let lastHiddenPoll = 0;
   document.addEventListener("htmx:before:request", (event) => {
-    const isPoll = event.target.id === "connection-status";
+    const isPoll = event.target.matches("#connection-status, #glance, tr");
     if (!isPoll || !document.hidden) return;
     if (Date.now() - lastHiddenPoll < 15000) event.preventDefault();
     else lastHiddenPoll = Date.now();
@@ -194,8 +260,12 @@
   const form = document.querySelector("form[data-autosave]");
   if (form) restoreDraft(form);
   // A connection's page is where a successful save leads.
-  else if (lastState) for (const key of Object.keys(sessionStorage)) if (key.startsWith("draft:")) sessionStorage.removeItem(key);
+  else if (lastState) {
+    for (const key of Object.keys(sessionStorage)) if (key.startsWith("draft:")) sessionStorage.removeItem(key);
+    handTicksOver(location.pathname.split("/").pop());
+  }
   showWhatMatters();
+  showGuide();
   afterSwap();
   document.querySelector("[data-focus]")?.focus();
   setInterval(tick, 1000);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, SubmitField
 from wtforms.validators import InputRequired, Length
@@ -13,8 +14,8 @@ class _EmailForm(FlaskForm):
     """What both forms begin with."""
 
     email = EmailField(
-        "Email",
-        [InputRequired("Enter your email address."), Length(max=254, message="That is too long for an email address.")],
+        _l("Email"),
+        [InputRequired(_l("Enter your email address.")), Length(max=254, message=_l("That is too long for an email address."))],
         render_kw={"autocomplete": "username", "autofocus": True},
     )
 
@@ -23,20 +24,22 @@ class SignInForm(_EmailForm):
     """Email and password."""
 
     password = PasswordField(
-        "Password",
-        [InputRequired("Enter your password.")],
+        _l("Password"),
+        [InputRequired(_l("Enter your password."))],
         render_kw={"autocomplete": "current-password"},
     )
-    submit = SubmitField("Sign in")
+    submit = SubmitField(_l("Sign in"))
 
 
 class SetupForm(_EmailForm):
     """The first administrator's email and password."""
 
     password = PasswordField(
-        "Password",
-        [InputRequired("Choose a password.")],
-        description=f"At least {MIN_PASSWORD_LENGTH} characters. A few words in a row are easy to remember.",
+        _l("Password"),
+        [InputRequired(_l("Choose a password."))],
+        description=_l(
+            "At least %(number)s characters. A few words in a row are easy to remember.", number=MIN_PASSWORD_LENGTH
+        ),
         render_kw={"autocomplete": "new-password"},
     )
-    submit = SubmitField("Create administrator")
+    submit = SubmitField(_l("Create administrator"))

@@ -38,6 +38,8 @@ class User(Model):
     role: Mapped[Role] = mapped_column(String(16), default=Role.VIEWER)
     # The choice "Take me to Salesforce when it is ready" on the waiting page.
     continue_automatically: Mapped[bool] = mapped_column(default=False)
+    # The language chosen in the footer; '' takes what the browser asks for.
+    language: Mapped[str] = mapped_column(String(8), default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     last_sign_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
 

@@ -10,6 +10,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from email_validator import EmailNotValidError, validate_email
 from flask import Flask, current_app, url_for
+from flask_babel import gettext
 from sqlalchemy import delete, select
 
 from datasync_flask.accounts.models import Role, SignedIn, User, UserSession, hash_token
@@ -39,7 +40,7 @@ def normalise_email(text: str) -> str:
         # Special-use domains such as acme.internal are fine: the tool is hosted inside companies and sends no mail.
         found = validate_email(text.strip(), check_deliverability=False, test_environment=True)
     except EmailNotValidError:
-        raise AccountError("email", "Enter an email address, like ada@example.com.") from None
+        raise AccountError("email", gettext("Enter an email address, like ada@example.com.")) from None
     return found.normalized.lower()
 
 
@@ -47,9 +48,13 @@ def check_password(text: str) -> str:
     """Return `text` in Unicode NFC; raise AccountError when it is too short or too long."""
     password = unicodedata.normalize("NFC", text)
     if len(password) < MIN_PASSWORD_LENGTH:
-        raise AccountError("password", f"Choose a password of at least {MIN_PASSWORD_LENGTH} characters.")
+        raise AccountError(
+            "password", gettext("Choose a password of at least %(number)s characters.", number=MIN_PASSWORD_LENGTH)
+        )
     if len(password) > MAX_PASSWORD_LENGTH:
-        raise AccountError("password", f"Choose a password of at most {MAX_PASSWORD_LENGTH} characters.")
+        raise AccountError(
+            "password", gettext("Choose a password of at most %(number)s characters.", number=MAX_PASSWORD_LENGTH)
+        )
     return password
 
 
@@ -62,7 +67,7 @@ def create_user(email: str, password: str, role: Role) -> User:
     """Add an account and commit it. Raises AccountError for a bad or taken address or a bad password."""
     address, secret = normalise_email(email), check_password(password)
     if db.session.scalar(select(User.id).where(User.email == address)) is not None:
-        raise AccountError("email", f"There is already an account for {address}.")
+        raise AccountError("email", gettext("There is already an account for %(address)s.", address=address))
     user = User(email=address, password_hash=_hasher.hash(secret), role=role)
     db.session.add(user)
     db.session.commit()

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, flash, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 from flask_login import current_user, login_user, logout_user
 from flask_wtf.csrf import generate_csrf
 
@@ -13,6 +14,7 @@ from datasync_flask.accounts import service
 from datasync_flask.accounts.forms import SetupForm, SignInForm
 from datasync_flask.accounts.models import Role, User
 from datasync_flask.extensions import limiter
+from datasync_flask.languages import LANGUAGES, keep_language
 from datasync_flask.security.access import public, safe_next
 
 bp = Blueprint("accounts", __name__)
@@ -61,7 +63,7 @@ def login_post() -> ResponseReturnValue:
         if user is not None:
             _start_session(user)
             return redirect(safe_next(request.form.get("next")), 303)
-        form.password.errors = ["The email address or the password is wrong."]
+        form.password.errors = [gettext("The email address or the password is wrong.")]
     return render_template("accounts/login.html", form=form, next=request.form.get("next", "")), 422
 
 
@@ -73,8 +75,18 @@ def logout() -> ResponseReturnValue:
         service.close_session(current_user.token)
     logout_user()
     session.clear()
-    flash("You are signed out.")
+    flash(gettext("You are signed out."))
     return redirect(url_for("accounts.login"), 303)
+
+
+@bp.post("/language")
+@public
+def choose_language() -> ResponseReturnValue:
+    """Remember the language chosen in the footer: for the account, and for this browser before sign-in."""
+    code = request.form.get("language", "")
+    if code in LANGUAGES:
+        keep_language(code)
+    return redirect(safe_next(request.form.get("next")), 303)
 
 
 @bp.route("/setup", methods=["GET", "POST"])
@@ -83,7 +95,7 @@ def logout() -> ResponseReturnValue:
 def setup() -> ResponseReturnValue:
     """The first administrator; the link to this page is printed at start and ends with the first account."""
     if service.any_account():
-        flash("DataSync is set up already. Sign in with your account.")
+        flash(gettext("DataSync is set up already. Sign in with your account."))
         return redirect(url_for("accounts.login"), 303)
     if not service.setup_token_matches(request.args.get("token", "")):
         return render_template("accounts/setup_refused.html"), 403

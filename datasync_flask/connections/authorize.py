@@ -13,6 +13,7 @@ from typing import Any
 from authlib.integrations.flask_client import FlaskIntegration, FlaskOAuth2App
 from flask import current_app
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 from sqlalchemy import select, update
 
 from datasync_flask.accounts.models import SignedIn, hash_token
@@ -119,33 +120,35 @@ def receive(state: str, code: str, error: str, description: str, person: SignedI
     attempt = db.session.get(AuthorizationAttempt, hash_token(state), populate_existing=True) if state else None
     if attempt is None:
         raise CallbackRefused(
-            "This answer from Salesforce doesn't belong to anything that is open here. It was used already, or a newer "
-            "attempt replaced it."
+            gettext(
+                "This answer from Salesforce doesn't belong to anything that is open here. It was used already, or a "
+                "newer attempt replaced it."
+            )
         )
     connection_id = attempt.connection_id
     is_theirs = attempt.user_id == person.id and hmac.compare_digest(attempt.session_hash, hash_token(person.token))
     if not is_theirs:
-        raise CallbackRefused("Somebody else, or another browser, started this. Start it again from here.")
+        raise CallbackRefused(gettext("Somebody else, or another browser, started this. Start it again from here."))
     if attempt.used_at is not None:
-        raise CallbackRefused("This answer from Salesforce was used already.", connection_id)
+        raise CallbackRefused(gettext("This answer from Salesforce was used already."), connection_id)
     if attempt.expires_at < now:
         raise CallbackRefused(
-            "More than 10 minutes passed since you left for Salesforce, so this answer isn't taken any more.",
+            gettext("More than 10 minutes passed since you left for Salesforce, so this answer isn't taken any more."),
             connection_id,
         )
     if not _use_up(attempt.state_hash, now):
-        raise CallbackRefused("This answer from Salesforce was used already.", connection_id)
+        raise CallbackRefused(gettext("This answer from Salesforce was used already."), connection_id)
 
     def take_in() -> None:
         connection = store.load(connection_id)
         current = db.session.get(AuthorizationAttempt, hash_token(state), populate_existing=True)
         if connection is None or current is None or connection.watch != current.watch:
             raise CallbackRefused(
-                "The connection's settings changed while you were in Salesforce, so this answer isn't taken.",
+                gettext("The connection's settings changed while you were in Salesforce, so this answer isn't taken."),
                 connection_id,
             )
         if connection.state != State.AUTHORIZING:
-            raise CallbackRefused("The connection isn't waiting for an answer from Salesforce.", connection_id)
+            raise CallbackRefused(gettext("The connection isn't waiting for an answer from Salesforce."), connection_id)
         if code and not error:
             current.code_sealed = store.secret_box().seal(code)
             lifecycle.apply(connection, Event.CODE_RECEIVED, now, by=person.id, due_at=now)

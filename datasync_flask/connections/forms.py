@@ -7,17 +7,21 @@ import unicodedata
 from typing import Any
 
 from flask import current_app
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, PasswordField, RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, Length, ValidationError
 
-from datasync_flask.connections import service, store
+from datasync_flask.connections import labels, service, store
 from datasync_flask.connections.models import (
     AuthMethod,
+    Connection,
     LoginHost,
     SalesforceConnection,
     TrackingType,
+    description_key,
 )
 from datasync_flask.connections.service import SalesforceSettings
 from datasync_flask.salesforce import scopes
@@ -25,23 +29,29 @@ from datasync_flask.salesforce.hosts import AddressRefused, is_my_domain, unders
 from datasync_flask.security.crypto import SecretUnreadable
 
 TRACKING_TYPES = {
-    TrackingType.NONE: ("None", "Loads everything each time."),
-    TrackingType.DATE: ("Date", "Loads what changed since the last run. Objects without a date are loaded whole."),
-    TrackingType.DATE_DELETES: ("Date and deletes", "The same, and removes what was deleted in Salesforce."),
+    TrackingType.NONE: (_l("None"), _l("Loads everything each time.")),
+    TrackingType.DATE: (
+        _l("Date"),
+        _l("Loads what changed since the last run. Objects without a date are loaded whole."),
+    ),
+    TrackingType.DATE_DELETES: (
+        _l("Date and deletes"),
+        _l("Loads what changed since the last run, and removes what was deleted in Salesforce."),
+    ),
 }
 LOGIN_HOSTS = {
-    LoginHost.PRODUCTION: ("Production", "login.salesforce.com"),
-    LoginHost.SANDBOX: ("Sandbox", "test.salesforce.com"),
-    LoginHost.CUSTOM: ("My Domain", "the org's own address"),
+    LoginHost.PRODUCTION: (_l("Production"), "login.salesforce.com"),
+    LoginHost.SANDBOX: (_l("Sandbox"), "test.salesforce.com"),
+    LoginHost.CUSTOM: (_l("My Domain"), _l("the org's own address")),
 }
 AUTH_METHODS = {
     AuthMethod.AUTHORIZATION_CODE: (
-        "A person allows access",
-        "Once, on Salesforce's Allow Access page. This is the usual way.",
+        _l("A person allows access"),
+        _l("Once, on Salesforce's Allow Access page. This is the usual way."),
     ),
     AuthMethod.CLIENT_CREDENTIALS: (
-        "Headless",
-        "No person: the app works in the name of a run-as user. Only with My Domain.",
+        _l("Headless"),
+        _l("No person: the app works in the name of a run-as user. Only with My Domain."),
     ),
 }
 # How long a secret that was typed into a form with a mistake elsewhere is kept for the next try.
@@ -64,17 +74,17 @@ class QuickEditForm(FlaskForm):
     """What can be changed in the list as well as in the form."""
 
     description = StringField(
-        "Description",
+        _l("Description"),
         [
-            DataRequired("Give the connection a description, for instance the org's name."),
-            Length(max=120, message="Use at most 120 characters."),
+            DataRequired(_l("Give the connection a description, for instance the org's name.")),
+            Length(max=120, message=_l("Use at most 120 characters.")),
         ],
         filters=[one_line, strip],
-        description="Its name in the list.",
+        description=_l("Its name in the list."),
         render_kw={"autocomplete": "off", "maxlength": 120},
     )
     tracking_type = SelectField(
-        "Tracking type",
+        _l("Tracking type"),
         choices=[SelectChoice(key.value, title) for key, (title, _) in TRACKING_TYPES.items()],
         default=TrackingType.DATE.value,
     )
@@ -86,49 +96,76 @@ class QuickEditForm(FlaskForm):
     def validate_description(self, field: Any) -> None:
         """Refuse a description that another connection has."""
         if service.is_description_taken(field.data, self.connection.id if self.connection else ""):
-            raise ValidationError("Another connection has this description already. Choose another one.")
+            raise ValidationError(gettext("Another connection has this description already. Choose another one."))
 
     def changes(self, fields: list[str]) -> dict[str, str]:
         """Return the values of the fields that were sent."""
         return {name: str(self[name].data) for name in fields}
 
 
+class DeleteForm(FlaskForm):
+    """Asks for the description, so that nobody deletes the connection beside the one they mean."""
+
+    description = StringField(
+        _l("To delete it, type its description"),
+        filters=[one_line, strip],
+        render_kw={"autocomplete": "off", "maxlength": 120},
+    )
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self.connection = connection
+
+    def validate_description(self, field: Any) -> None:
+        """Compare as the list compares: neither case nor kind of space matters."""
+        if description_key(field.data or "") != self.connection.description_key:
+            raise ValidationError(gettext("This isn't its description. Nothing was deleted."))
+
+
 class SalesforceForm(QuickEditForm):
     """Settings of a Salesforce connection. Everything but the description may still be missing: then it is a draft."""
 
     login_host = SelectField(
-        "Login host",
+        _l("Login host"),
         choices=[SelectChoice(key.value, f"{title} ({hint})") for key, (title, hint) in LOGIN_HOSTS.items()],
         default=LoginHost.PRODUCTION.value,
     )
     login_url = StringField(
-        "Login address",
+        _l("Login address"),
         filters=[strip],
-        description="Paste any address you see while you are in Salesforce, like acme.my.salesforce.com.",
+        description=_l("Paste any address you see while you are in Salesforce, like acme.my.salesforce.com."),
         render_kw={"autocomplete": "off", "spellcheck": "false", "inputmode": "url", "maxlength": 2000},
     )
     auth_method = RadioField(
-        "Authentication",
+        _l("Authentication"),
         choices=[SelectChoice(key.value, title) for key, (title, _) in AUTH_METHODS.items()],
         default=AuthMethod.AUTHORIZATION_CODE.value,
     )
     client_id = StringField(
-        "Client ID",
+        _l("Client ID"),
         filters=[strip],
-        description="Salesforce calls it Consumer Key. It may still be missing: save now and come back.",
+        description=_l("Salesforce calls it Consumer Key. It may still be missing: save now and come back."),
         render_kw={"autocomplete": "off", "spellcheck": "false", "maxlength": 512},
     )
     client_secret = PasswordField(
-        "Client Secret",
+        _l("Client Secret"),
         filters=[strip],
         render_kw={"autocomplete": "off", "maxlength": 512},
     )
     permission_level = SelectField(
-        "Permission level",
-        choices=[SelectChoice(level.key, level.title) for level in scopes.PERMISSION_LEVELS],
+        _l("Permission level"),
+        choices=[SelectChoice(level.key, _l(level.title)) for level in scopes.PERMISSION_LEVELS],
         default=scopes.DEFAULT,
-        description="What DataSync asks for. Salesforce has no read-only scope: what the user may not do, DataSync "
-        "can't do either, so a user who may only read is the safest choice.",
+        description=_l(
+            "What DataSync asks for. Salesforce has no read-only scope: what the user may not do, DataSync "
+            "can't do either, so a user who may only read is the safest choice."
+        ),
+    )
+    label_names = StringField(
+        _l("Labels"),
+        filters=[one_line, strip],
+        description=_l("Optional, separated by commas. The list can be filtered and grouped by them."),
+        render_kw={"autocomplete": "off", "maxlength": 500, "list": "known-labels"},
     )
     kept_secret = HiddenField()
     # When the settings were last changed, as this page saw them.
@@ -141,6 +178,7 @@ class SalesforceForm(QuickEditForm):
         self._found_secret = ""
         if connection is not None and not self.is_submitted():
             self.edited.data = connection.updated_at.isoformat()
+            self.label_names.data = labels.joined(connection.labels)
 
     @property
     def has_kept_secret(self) -> bool:
@@ -155,8 +193,14 @@ class SalesforceForm(QuickEditForm):
         try:
             address = understand_login_address(field.data or "", trusted)
         except AddressRefused as refusal:
-            raise ValidationError(str(refusal)) from None
-        self.login_origin, self.login_note = address.origin, address.note
+            raise ValidationError(gettext(refusal.message, **refusal.values)) from None
+        self.login_origin = address.origin
+        if address.differs:
+            self.login_note = gettext(
+                "You pasted %(pasted)s; the org's login address is %(origin)s.",
+                pasted=field.data,
+                origin=address.origin,
+            )
 
     def validate_auth_method(self, field: Any) -> None:
         """Headless authentication exists at the org's own address only."""
@@ -172,17 +216,29 @@ class SalesforceForm(QuickEditForm):
             needs_my_domain = not is_my_domain(origin, trusted)
         if needs_my_domain:
             raise ValidationError(
-                "Headless authentication works only at the org's own address: choose My Domain as the login host and "
-                "enter an address like acme.my.salesforce.com."
+                gettext(
+                    "Headless authentication works only at the org's own address: choose My Domain as the login host "
+                    "and enter an address like acme.my.salesforce.com."
+                )
+            )
+
+    def validate_label_names(self, field: Any) -> None:
+        """Refuse labels that wouldn't fit a row of the list."""
+        names = labels.parse(field.data or "")
+        if len(names) > labels.MAX_LABELS:
+            raise ValidationError(gettext("Use at most %(number)s labels.", number=labels.MAX_LABELS))
+        if any(len(name) > labels.MAX_LENGTH for name in names):
+            raise ValidationError(
+                gettext("A label may have at most %(number)s characters.", number=labels.MAX_LENGTH)
             )
 
     def validate_client_id(self, field: Any) -> None:
         """Refuse what cannot be a Consumer Key, such as a whole line of text."""
         text = field.data or ""
         if len(text) > 512:
-            raise ValidationError("This is too long for a Client ID. Copy only the Consumer Key.")
+            raise ValidationError(gettext("This is too long for a Client ID. Copy only the Consumer Key."))
         if text and not re.fullmatch(r"[\x21-\x7e]+", text):
-            raise ValidationError("A Client ID has only letters, digits and signs, no spaces. Copy it again.")
+            raise ValidationError(gettext("A Client ID has only letters, digits and signs, no spaces. Copy it again."))
 
     def validate_client_secret(self, field: Any) -> None:
         """Take the typed secret, or the one kept from the try before; refuse what cannot be one."""
@@ -192,10 +248,10 @@ class SalesforceForm(QuickEditForm):
                 text = store.secret_box().open(self.kept_secret.data, max_age=KEPT_SECRET_SECONDS)
             except SecretUnreadable:
                 self.kept_secret.data = ""
-                raise ValidationError("Enter the Client Secret again: it was kept for an hour only.") from None
+                raise ValidationError(gettext("Enter the Client Secret again: it was kept for an hour only.")) from None
         if len(text) > 512 or (text and not re.fullmatch(r"[\x21-\x7e]+", text)):
             self.kept_secret.data = ""
-            raise ValidationError("This can't be a Client Secret. Copy only the Consumer Secret.")
+            raise ValidationError(gettext("This can't be a Client Secret. Copy only the Consumer Secret."))
         self._found_secret = text
 
     def keep_secret(self) -> None:
@@ -214,7 +270,14 @@ class SalesforceForm(QuickEditForm):
             client_id=self.client_id.data or "",
             client_secret=self._found_secret,
             permission_level=self.permission_level.data,
+            labels=self._labels(),
         )
+
+    def _labels(self) -> list[str]:
+        # A form without the field, as scripts may send it, leaves the labels alone.
+        if self.label_names.raw_data:
+            return labels.parse(self.label_names.data or "")
+        return [label.name for label in self.connection.labels] if self.connection else []
 
     def _login_url(self) -> str:
         if self.login_host.data == LoginHost.CUSTOM:

@@ -8,7 +8,7 @@ import unicodedata
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, Column, ForeignKey, Index, String, Table, Text
 from sqlalchemy.orm import Mapped, WriteOnlyMapped, mapped_column, relationship
 
 from datasync_flask.clock import UtcDateTime, utcnow
@@ -66,6 +66,24 @@ def description_key(description: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", description).casefold().split())
 
 
+connection_labels = Table(
+    "connection_labels",
+    Model.metadata,
+    Column("connection_id", ForeignKey("connections.id", ondelete="CASCADE"), primary_key=True),
+    Column("label_id", ForeignKey("labels.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+
+
+class Label(Model):
+    """A word that a team puts on connections, to filter and group them by."""
+
+    __tablename__ = "labels"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40))
+    key: Mapped[str] = mapped_column(String(120), unique=True)
+
+
 class Connection(Model):
     """A named way to reach one system."""
 
@@ -78,7 +96,7 @@ class Connection(Model):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
 
-    state: Mapped[State] = mapped_column(String(32), default=State.DRAFT)
+    state: Mapped[State] = mapped_column(String(32), default=State.DRAFT, index=True)
     state_since: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     problem: Mapped[str] = mapped_column(String(32), default="")
     problem_detail: Mapped[str] = mapped_column(String(300), default="")
@@ -91,6 +109,7 @@ class Connection(Model):
     history: WriteOnlyMapped[ConnectionEvent] = relationship(
         back_populates="connection", cascade="all, delete-orphan", passive_deletes=True
     )
+    labels: Mapped[list[Label]] = relationship(secondary=connection_labels, order_by=Label.key)
 
     __mapper_args__ = {
         "polymorphic_on": "kind",
@@ -137,6 +156,18 @@ class SalesforceConnection(Connection):
     attempts: Mapped[list[AuthorizationAttempt]] = relationship(
         back_populates="connection", cascade="all, delete-orphan"
     )
+
+    @property
+    def address(self) -> str:
+        """Where the data is, in short."""
+        return self.grant.host if self.grant else self.login_origin.split("://")[-1]
+
+    @property
+    def last_activity(self) -> datetime:
+        """When something was last heard of the other side."""
+        if self.state == State.CONNECTED and self.grant is not None:
+            return self.grant.checked_at or self.state_since
+        return self.last_look_at or self.state_since
 
     @property
     def login_origin(self) -> str:

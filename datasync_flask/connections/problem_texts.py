@@ -5,7 +5,11 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from datasync_flask.salesforce.errors import Problem, Reason
+from flask_babel import gettext
+
+from datasync_flask.connections.problem_help import Mender, mender_of
+from datasync_flask.languages import translated
+from datasync_flask.salesforce.errors import Problem
 
 
 class Action(enum.StrEnum):
@@ -307,26 +311,27 @@ TEXTS: dict[Problem, ProblemText] = {
 }
 
 
-# What somebody with Setup rights in Salesforce has to mend, who often is somebody else.
-FOR_ADMINISTRATORS = frozenset(
-    {Reason.BLOCKED, Reason.SCOPE_REFUSED, Reason.NO_REFRESH_TOKEN, Reason.API_DISABLED, Reason.IP_RESTRICTED}
-)
-
-
 def administrators_note(problem: Problem, *, description: str, login_host: str, client_id: str) -> str:
     """Return a text ready to be sent to the Salesforce administrator, or '' when that wouldn't help."""
-    if problem.reason not in FOR_ADMINISTRATORS:
+    if mender_of(problem) is not Mender.SALESFORCE_ADMINISTRATOR:
         return ""
-    text = TEXTS[problem]
-    return (
-        f"Our data connection “{description}” to {login_host} needs a change in Salesforce. {text.meaning} "
-        f"{' '.join(text.steps)} The app’s Consumer Key ends in {client_id[-6:]}."
+    text = text_for(problem)
+    return gettext(
+        "Our data connection “%(description)s” to %(login_host)s needs a change in Salesforce. %(meaning)s %(steps)s "
+        "The app’s Consumer Key ends in %(key_end)s.",
+        description=description,
+        login_host=login_host,
+        meaning=text.meaning,
+        steps=" ".join(text.steps),
+        key_end=client_id[-6:],
     )
 
 
 def text_for(problem: Problem) -> ProblemText:
-    """Return the words for a problem."""
-    return TEXTS[problem]
+    """Return the words for a problem in the language of the page."""
+    text = TEXTS[problem]
+    steps = tuple(translated(step) for step in text.steps)
+    return ProblemText(translated(text.title), translated(text.meaning), steps, text.action)
 
 
 # Nothing can be expected from Salesforce's Allow Access page until these are out of the way: look again first.

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
@@ -46,7 +47,9 @@ def change(connection_id: str) -> ResponseReturnValue:
     seen = request.form.get("was")
     if form.validate() and seen is not None and seen not in before.values():
         now = "; ".join(_words(name, before[name]) for name in fields)
-        form[fields[0]].errors = [f"Somebody changed this to “{now}” meanwhile. Save again to replace it."]
+        form[fields[0]].errors = [
+            gettext("Somebody changed this to “%(now)s” meanwhile. Save again to replace it.", now=now)
+        ]
     if form.errors or any(field.errors for field in form):
         return _row(connection, editing=fields[0] if fields else "description", form=form), 422
     try:
@@ -60,7 +63,7 @@ def change(connection_id: str) -> ResponseReturnValue:
 
 
 def _words(field: str, value: str) -> str:
-    return TRACKING_TYPES[TrackingType(value)][0] if field == "tracking_type" else value
+    return str(TRACKING_TYPES[TrackingType(value)][0]) if field == "tracking_type" else value
 
 
 def _row(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections import grants, lifecycle, store, watch
+from datasync_flask.connections import grants, labels, lifecycle, store, watch
 from datasync_flask.connections.lifecycle import Event
 from datasync_flask.connections.models import (
     AuthMethod,
@@ -44,6 +44,7 @@ class SalesforceSettings:
     client_id: str
     client_secret: str
     permission_level: str
+    labels: list[str] = field(default_factory=list)
 
 
 class DescriptionTaken(ValueError):
@@ -94,6 +95,9 @@ def save(connection: SalesforceConnection | None, data: SalesforceSettings, *, b
     connection.updated_at = now
     try:
         db.session.flush()
+        before = labels.joined(connection.labels)
+        if labels.put(connection, data.labels) and not is_new:
+            changes["labels"] = [before, ", ".join(data.labels)]
         if is_new:
             lifecycle.note(connection, "created", now, by=by)
         elif changes:
@@ -209,6 +213,8 @@ def delete(connection: SalesforceConnection, *, by: int) -> None:
     """Delete the connection, have its tokens revoked at Salesforce; commits."""
     grants.give_back(connection)
     db.session.delete(connection)
+    db.session.flush()
+    labels.forget_unused()
     db.session.commit()
     current_app.logger.info("connection %s was deleted by user %s", connection.id, by)
 
@@ -224,6 +230,7 @@ def duplicate(connection: SalesforceConnection, *, by: int) -> SalesforceConnect
         client_id=connection.client_id,
         client_secret="",
         permission_level=connection.permission_level,
+        labels=[label.name for label in connection.labels],
     )
     return save(None, data, by=by)
 

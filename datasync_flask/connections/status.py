@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 from datetime import timedelta
 from typing import Any
@@ -12,8 +13,11 @@ from flask_login import current_user
 from datasync_flask.accounts.models import Role
 from datasync_flask.clock import utcnow
 from datasync_flask.connections import authorize, service
-from datasync_flask.connections.models import SalesforceConnection, State
+from datasync_flask.connections.listing import Glance
+from datasync_flask.connections.models import LoginHost, SalesforceConnection, State
+from datasync_flask.connections.problem_help import WHERE
 from datasync_flask.connections.problem_texts import LOOK_FIRST, administrators_note, text_for
+from datasync_flask.languages import language
 from datasync_flask.salesforce.errors import Problem
 
 # How often an open page asks while a connection moves.
@@ -47,7 +51,22 @@ def status_tag(row_version: int, callback_url: str) -> str:
     can_edit = "e" if current_user.has_role(Role.EDITOR) else "v"
     automatic = "a" if current_user.user.continue_automatically else "m"
     moved = "" if callback_url == current_app.config["SETTINGS"].callback_url else "c"
-    return f"{_VERSION}-{row_version}-{can_edit}{automatic}{moved}"
+    return f"{_VERSION}-{row_version}-{can_edit}{automatic}{moved}{language()}"
+
+
+def glance_tag(glance: Glance) -> str:
+    """Return what changes whenever the glance would look different to this person."""
+    shown = hashlib.sha256(f"{glance.tag}{language()}".encode()).hexdigest()[:16]
+    return f"{_VERSION}-{shown}-{'e' if current_user.has_role(Role.EDITOR) else 'v'}"
+
+
+def setup_origin(connection: SalesforceConnection | None) -> str:
+    """Return where the org's Setup is, when the token or the login host tells; else ''."""
+    if connection is None:
+        return ""
+    if connection.grant is not None:
+        return connection.grant.instance_url
+    return connection.login_url if connection.login_host == LoginHost.CUSTOM else ""
 
 
 def _knows_app(state: State, problem: Problem | None) -> bool:
@@ -87,6 +106,8 @@ def context(connection: SalesforceConnection) -> dict[str, Any]:
         "grant": grant,
         "knows_app": _knows_app(state, problem),
         "reason": connection.reason,
+        "setup_origin": setup_origin(connection),
+        "setup_pages": WHERE.get(problem, ()) if problem else (),
         "problem_text": text_for(problem) if problem else None,
         "administrators_note": _administrators_note(connection, problem),
         "is_polled": state.is_moving or _awaits_check(connection),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, make_response, render_template
+from flask_login import current_user
 
-from datasync_flask.connections import loader, status
+from datasync_flask.accounts.models import Role
+from datasync_flask.connections import listing, loader, status
 from datasync_flask.security.access import fragment
 
 bp = Blueprint("status", __name__)
@@ -20,3 +22,15 @@ def show(connection_id: str) -> Response:
     connection = loader.readable(connection_id)
     page = render_template("connections/_status.html", **status.context(connection))
     return status.tagged(make_response(page), status.tag(connection))
+
+
+@bp.get("/connections/glance")
+@fragment
+def glance() -> Response:
+    """What needs attention and what is waiting, as it stands on top of the Connections page."""
+    found = listing.at_a_glance()
+    tag = status.glance_tag(found)
+    if status.is_unchanged(tag):
+        return status.tagged(Response(status=304), tag)
+    page = render_template("connections/_glance.html", glance=found, can_edit=current_user.has_role(Role.EDITOR))
+    return status.tagged(make_response(page), tag)

@@ -6,14 +6,18 @@ from typing import Any
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
-from datasync_flask.connections import authorize, loader, service, status
-from datasync_flask.connections.forms import AUTH_METHODS, TRACKING_TYPES, SalesforceForm
-from datasync_flask.connections.models import LoginHost, SalesforceConnection, State
+from datasync_flask.connections import authorize, labels, listing, loader, service, status
+from datasync_flask.connections.forms import AUTH_METHODS, TRACKING_TYPES, DeleteForm, SalesforceForm
+from datasync_flask.connections.kinds import KINDS
+from datasync_flask.connections.models import SalesforceConnection, State
+from datasync_flask.connections.status import setup_origin
 from datasync_flask.connections.words import STATE_WORDS
 from datasync_flask.extensions import db
+from datasync_flask.languages import translated
 from datasync_flask.salesforce import scopes
 from datasync_flask.security.access import needs_role, wants_fragment
 from datasync_flask.security.crypto import SecretUnreadable
@@ -31,13 +35,15 @@ def start() -> ResponseReturnValue:
 @bp.get("/connections")
 def index() -> ResponseReturnValue:
     """The Connections page."""
-    query = loader.ListQuery.from_address(request.args)
+    query = listing.ListQuery.from_address(request.args)
     return render_template(
         "connections/index.html",
-        page=loader.page_of_connections(query),
+        page=listing.page_of_connections(query),
         query=query,
         states=STATE_WORDS,
-        counts=loader.count_by_state(),
+        kinds=KINDS,
+        label_names=labels.all_names(),
+        glance=listing.at_a_glance(),
         tracking_types=TRACKING_TYPES,
         can_edit=_can_edit(),
     )
@@ -47,7 +53,7 @@ def index() -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def new() -> ResponseReturnValue:
     """Pick the kind of system to connect."""
-    return render_template("connections/new.html")
+    return render_template("connections/new.html", kinds=KINDS)
 
 
 @bp.route("/connections/new/salesforce", methods=["GET", "POST"])
@@ -122,7 +128,7 @@ def check(connection_id: str) -> ResponseReturnValue:
     connection = loader.editable(connection_id)
     service.order_check(connection, by=current_user.id)
     queue().wake(connection_id)
-    flash("Asked Salesforce. The result appears here in a few seconds.")
+    flash(gettext("Asked Salesforce. The result appears here in a few seconds."))
     return _to(connection)
 
 
@@ -133,9 +139,9 @@ def disconnect(connection_id: str) -> ResponseReturnValue:
     connection = loader.editable(connection_id)
     if service.disconnect(connection, by=current_user.id):
         queue().revoke_soon()
-        flash("Disconnected. The tokens are erased here, and Salesforce is being told to revoke them.")
+        flash(gettext("Disconnected. The tokens are erased here, and Salesforce is being told to revoke them."))
     else:
-        flash("Disconnected. There were no tokens to erase.")
+        flash(gettext("Disconnected. There were no tokens to erase."))
     return _to(connection)
 
 
@@ -143,7 +149,8 @@ def disconnect(connection_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def confirm_delete(connection_id: str) -> ResponseReturnValue:
     """Ask before deleting."""
-    return render_template("connections/delete.html", connection=loader.editable(connection_id))
+    connection = loader.editable(connection_id)
+    return render_template("connections/delete.html", connection=connection, form=DeleteForm(connection))
 
 
 @bp.post("/connections/<public_id:connection_id>/delete")
@@ -151,13 +158,22 @@ def confirm_delete(connection_id: str) -> ResponseReturnValue:
 def delete(connection_id: str) -> ResponseReturnValue:
     """Delete the connection and revoke its tokens at Salesforce."""
     connection = loader.editable(connection_id)
+    form = DeleteForm(connection)
+    # The page always sends the field; a script that knows the id sends none, and needs no protection from a slip.
+    if form.description.raw_data and not form.validate():
+        return render_template("connections/delete.html", connection=connection, form=form), 422
     description, had_tokens = connection.description, connection.grant is not None
     service.delete(connection, by=current_user.id)
     if had_tokens:
         queue().revoke_soon()
-        flash(f"Deleted {description}. Its tokens are erased here, and Salesforce is being told to revoke them.")
+        flash(
+            gettext(
+                "Deleted %(description)s. Its tokens are erased here, and Salesforce is being told to revoke them.",
+                description=description,
+            )
+        )
     else:
-        flash(f"Deleted {description}.")
+        flash(gettext("Deleted %(description)s.", description=description))
     return redirect(url_for("connections.index"), 303)
 
 
@@ -166,7 +182,7 @@ def delete(connection_id: str) -> ResponseReturnValue:
 def duplicate(connection_id: str) -> ResponseReturnValue:
     """Copy the settings, never the secret or tokens, and open the copy's form."""
     copy = service.duplicate(loader.editable(connection_id), by=current_user.id)
-    flash("Copied the settings. The Client Secret is never copied: enter it again.")
+    flash(gettext("Copied the settings. The Client Secret is never copied: enter it again."))
     return redirect(url_for("connections.edit", connection_id=copy.id), 303)
 
 
@@ -203,8 +219,10 @@ def _save_existing(
     is_valid = form.validate()
     if is_valid and form.edited.data and form.edited.data != connection.updated_at.isoformat():
         form.form_errors = [
-            "Somebody changed this connection since you opened this page. Below is what you typed; what is saved now "
-            "is shown beside it. Press the button again to replace it."
+            gettext(
+                "Somebody changed this connection since you opened this page. Below is what you typed; what is saved "
+                "now is shown beside it. Press the button again to replace it."
+            )
         ]
         form.edited.data = connection.updated_at.isoformat()
         form.keep_secret()
@@ -223,11 +241,12 @@ def _save_existing(
 
 def _saved_now(connection: SalesforceConnection) -> dict[str, str]:
     return {
-        "Description": connection.description,
-        "Login host": connection.login_origin,
-        "Client ID": connection.client_id or "missing",
-        "Permission level": scopes.BY_KEY[connection.permission_level].title,
-        "Tracking type": TRACKING_TYPES[connection.tracking_type][0],
+        gettext("Description"): connection.description,
+        gettext("Login host"): connection.login_origin,
+        gettext("Client ID"): connection.client_id or gettext("missing"),
+        gettext("Permission level"): translated(scopes.BY_KEY[connection.permission_level].title),
+        gettext("Tracking type"): str(TRACKING_TYPES[connection.tracking_type][0]),
+        gettext("Labels"): labels.joined(connection.labels),
     }
 
 
@@ -239,7 +258,7 @@ def _after_save(connection: SalesforceConnection, form: SalesforceForm, *, authe
     if connection.state == State.WAITING:
         queue().wake(connection.id)
     else:
-        flash("Saved.")
+        flash(gettext("Saved."))
     return _to(connection)
 
 
@@ -249,10 +268,12 @@ def _authenticate(connection: SalesforceConnection) -> ResponseReturnValue:
         form = SalesforceForm(connection, formdata=None)
         form.edited.data = connection.updated_at.isoformat()
         if not connection.client_id:
-            form.client_id.errors = ["Enter the Client ID: it is needed to authenticate. Everything else is saved."]
+            form.client_id.errors = [
+                gettext("Enter the Client ID: it is needed to authenticate. Everything else is saved.")
+            ]
         if not connection.client_secret_sealed:
             form.client_secret.errors = [
-                "Enter the Client Secret: it is needed to authenticate. Everything else is saved."
+                gettext("Enter the Client Secret: it is needed to authenticate. Everything else is saved.")
             ]
         return _form_page(form, connection)
     if connection.state == State.WAITING:
@@ -268,7 +289,9 @@ def _authenticate(connection: SalesforceConnection) -> ResponseReturnValue:
         db.session.rollback()
         form = SalesforceForm(connection, formdata=None)
         form.edited.data = connection.updated_at.isoformat()
-        form.client_secret.errors = ["The stored secret can't be read with the present key. Enter it again."]
+        form.client_secret.errors = [
+            gettext("The stored secret can't be read with the present key. Enter it again.")
+        ]
         return _form_page(form, connection)
     db.session.commit()
     queue().wake(connection.id, connection.due_at)
@@ -289,14 +312,10 @@ def _form_page(
         callback_needs_https=settings.callback_needs_https,
         levels=scopes.PERMISSION_LEVELS,
         auth_methods=AUTH_METHODS,
-        setup_origin=_setup_origin(connection),
+        setup_origin=setup_origin(connection),
+        label_names=labels.all_names(),
     )
     if not faults:
         return page
     headers = {"HX-Retarget": "#main", "HX-Reselect": "#main", "HX-Reswap": "outerHTML"} if wants_fragment() else {}
     return page, 422, headers
-
-
-def _setup_origin(connection: SalesforceConnection | None) -> str:
-    """Return where the org's Setup is, when the login host tells."""
-    return connection.login_url if connection is not None and connection.login_host == LoginHost.CUSTOM else ""

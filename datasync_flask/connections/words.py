@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask_babel import gettext
+
 from datasync_flask.connections.models import ConnectionEvent, State
 from datasync_flask.connections.problem_texts import text_for
+from datasync_flask.languages import translated
 from datasync_flask.salesforce.errors import Problem
 
 STATE_WORDS = {
@@ -16,7 +19,7 @@ STATE_WORDS = {
     State.CONNECTED: "Connected",
     State.NEEDS_ATTENTION: "Needs attention",
 }
-_EVENTS = {
+EVENT_WORDS = {
     "created": "Created",
     "changed": "Changed",
     "check_asked": "Asked for a check",
@@ -37,7 +40,7 @@ _EVENTS = {
     "access_lost": "Access doesn't work any more",
     "disconnected": "Disconnected; tokens erased",
 }
-_FIELDS = {
+FIELD_WORDS = {
     "description": "description",
     "tracking_type": "tracking type",
     "login_host": "login host",
@@ -46,30 +49,31 @@ _FIELDS = {
     "client_id": "Client ID",
     "client_secret": "Client Secret",
     "permission_level": "permission level",
+    "labels": "labels",
 }
 
 
 def state_words(state: str) -> str:
     """Return a state as people call it."""
-    return STATE_WORDS[State(state)]
+    return translated(STATE_WORDS[State(state)])
 
 
 def event_words(event: ConnectionEvent) -> str:
     """Return one line of history."""
-    words = _EVENTS.get(event.event, event.event)
+    words = translated(EVENT_WORDS.get(event.event, event.event))
     if event.event == "changed":
         return f"{words}: {'; '.join(_change(name, value) for name, value in event.detail.items())}"
     if event.problem:
-        return f"{words}: {text_for(Problem(event.problem)).title}"
+        return f"{words}: {problem_title(Problem(event.problem))}"
     return words
 
 
 def _change(name: str, value: Any) -> str:
-    label = _FIELDS.get(name, name)
+    field = translated(FIELD_WORDS.get(name, name))
     if isinstance(value, list) and len(value) == 2:
-        old, new = (str(part) or "nothing" for part in value)
-        return f"{label} from {old} to {new}"
-    return label
+        old, new = (str(part) or gettext("nothing") for part in value)
+        return gettext("%(field)s from %(old)s to %(new)s", field=field, old=old, new=new)
+    return field
 
 
 def problem_title(problem: Problem) -> str:
@@ -80,7 +84,7 @@ def problem_title(problem: Problem) -> str:
 def waiting_words(problem: Problem) -> str:
     """Return what the last look saw, while it may still be propagation."""
     if problem is Problem.CLIENT_UNKNOWN:
-        return "Salesforce doesn't know this Client ID yet."
+        return gettext("Salesforce doesn't know this Client ID yet.")
     if problem is Problem.CALLBACK_MISMATCH:
-        return "Salesforce knows the app, but not yet this Callback URL."
-    return f"{text_for(problem).title}."
+        return gettext("Salesforce knows the app, but not yet this Callback URL.")
+    return f"{problem_title(problem)}."

@@ -30,6 +30,8 @@ def create_practice_org(org: Org) -> Flask:
     app = Flask(__name__, template_folder="templates", static_folder=None)
     # Not the app's cookie name: cookies know no ports.
     app.config.update(SECRET_KEY="practice org", SESSION_COOKIE_NAME="practice_session", ORG=org)
+    app.jinja_env.globals["setup_menu"] = setup_views.MENU
+    app.jinja_env.tests["contains"] = lambda text, part: part.lower() in text.lower()
     for blueprint in (oauth_views.bp, api_views.bp, setup_views.bp, control_views.bp):
         app.register_blueprint(blueprint)
     return app

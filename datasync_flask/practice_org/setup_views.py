@@ -29,6 +29,15 @@ KINDS = {
     "connected": ("Connected App", "NavigationMenus"),
 }
 
+MENU = {
+    "": (("Setup Home", "/lightning/setup/home"),),
+    "Platform Tools, Apps": (
+        ("App Manager", "/lightning/setup/NavigationMenus/home"),
+        ("External Client App Manager", "/lightning/setup/ManageExternalClientApplication/home"),
+        ("Connected Apps OAuth Usage", "/lightning/setup/ConnectedAppsUsage/home"),
+    ),
+}
+
 
 @bp.before_request
 def _log_in_first() -> ResponseReturnValue | None:
@@ -118,7 +127,7 @@ def consumer(menu: str, client_id: str) -> ResponseReturnValue:
     return render_template("setup_consumer.html", menu=menu, app=_app(client_id))
 
 
-@bp.route("/lightning/setup/OauthUsage/home", methods=["GET", "POST"])
+@bp.route("/lightning/setup/ConnectedAppsUsage/home", methods=["GET", "POST"])
 def usage() -> ResponseReturnValue:
     """Connected Apps OAuth Usage: block, unblock, install."""
     if request.method == "POST":

@@ -197,6 +197,21 @@ def classify_oauth_error(error: str, description: str) -> Problem:
     return _BY_CODE.get(error.strip().lower(), Problem.UNEXPECTED)
 
 
+_BY_API_CODE = {
+    "API_DISABLED_FOR_ORG": Problem.API_DISABLED_FOR_ORG,
+    "API_CURRENTLY_DISABLED": Problem.API_DISABLED_FOR_USER,
+    "REQUEST_LIMIT_EXCEEDED": Problem.REQUEST_LIMIT_EXCEEDED,
+    "INVALID_LOGIN_IP": Problem.IP_RESTRICTED,
+    "INVALID_SESSION_ID": Problem.REVOKED,
+}
+
+
+def salesforces_words(problem: Problem) -> list[str]:
+    """Return the error codes and words of Salesforce that stand for `problem`."""
+    tables = (_BY_CODE.items(), _BY_DESCRIPTION, _BY_API_CODE.items())
+    return [words for table in tables for words, meant in table if meant is problem]
+
+
 def oauth_error_of(body: Any) -> tuple[str, str] | None:
     """Return (error, description) of a token endpoint's answer, or None when it holds no error."""
     if isinstance(body, dict) and isinstance(body.get("error"), str):
@@ -220,13 +235,11 @@ def _api_problem(status: int, code: str, message: str, text: str) -> Problem:
         return Problem.API_SCOPE_MISSING
     if status == 401 or (status == 403 and ("Bad_OAuth_Token" in text or "Inactive_User" in text)):
         return Problem.REVOKED
-    if code == "API_DISABLED_FOR_ORG":
+    if code == "API_CURRENTLY_DISABLED" and "organization" in message:
         return Problem.API_DISABLED_FOR_ORG
-    if code == "API_CURRENTLY_DISABLED":
-        return Problem.API_DISABLED_FOR_ORG if "organization" in message else Problem.API_DISABLED_FOR_USER
-    if code == "REQUEST_LIMIT_EXCEEDED":
-        return Problem.REQUEST_LIMIT_EXCEEDED
-    if "ip restricted" in message or "ip address" in message or code == "INVALID_LOGIN_IP":
+    if code in _BY_API_CODE:
+        return _BY_API_CODE[code]
+    if "ip restricted" in message or "ip address" in message:
         return Problem.IP_RESTRICTED
     if status >= 500:
         return Problem.SERVER_ERROR

@@ -37,7 +37,14 @@ _MAX_LENGTH = 2000
 
 
 class AddressRefused(ValueError):
-    """An address is not one that secrets may be sent to; the text says why, in words for the person who typed it."""
+    """An address is not one that secrets may be sent to; the text says why, in words for the person who typed it.
+
+    `message` with its `values` is kept apart, so that it can be translated before they are filled in.
+    """
+
+    def __init__(self, message: str, **values: object) -> None:
+        super().__init__(message % values)
+        self.message, self.values = message, values
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class LoginAddress:
     """A login origin without path, and whether it differs from what was pasted."""
 
     origin: str
-    note: str = ""
+    differs: bool = False
 
 
 def is_salesforce_host(host: str) -> bool:
@@ -122,24 +129,27 @@ def understand_login_address(text: str, trusted: Collection[str] = ()) -> LoginA
         if same_place and (
             not has_scheme or origin_of(origin) == origin_of(f"{parts.scheme}://{parts.netloc.lower()}")
         ):
-            return LoginAddress(origin, _note(pasted, origin))
+            return LoginAddress(origin, pasted.rstrip("/") != origin)
 
     if not host.isascii():
         raise AddressRefused("This address has letters that only look like Latin ones. Type it instead of pasting.")
     if _is_ip_address(host):
         raise AddressRefused("Salesforce is not reached by number. Use the org's name, like acme.my.salesforce.com.")
     if port not in {None, 80, 443}:
-        raise AddressRefused(f"Salesforce doesn't use port {port}. Leave it out.")
+        raise AddressRefused("Salesforce doesn't use port %(port)s. Leave it out.", port=port)
     login_host = _login_host_of(host)
     if not _HOST_NAME.fullmatch(login_host) or not is_salesforce_host(login_host):
         raise AddressRefused(
-            f"{host} isn't one of Salesforce's own addresses, so no secret is sent there. "
-            "Look in your browser's address bar while you are in Salesforce, and paste what you see."
+            "%(host)s isn't one of Salesforce's own addresses, so no secret is sent there. "
+            "Look in your browser's address bar while you are in Salesforce, and paste what you see.",
+            host=host,
         )
     if login_host in _NOT_AN_ORG:
-        raise AddressRefused(f"{host} is one of Salesforce's public sites, not your org. Use the org's own address.")
+        raise AddressRefused(
+            "%(host)s is one of Salesforce's public sites, not your org. Use the org's own address.", host=host
+        )
     origin = f"https://{login_host}"
-    return LoginAddress(origin, _note(pasted, origin))
+    return LoginAddress(origin, pasted.rstrip("/") != origin)
 
 
 def _login_host_of(host: str) -> str:
@@ -161,7 +171,3 @@ def _is_ip_address(host: str) -> bool:
         # 127.1, 0x7f.0.0.1 and 2130706433 are addresses too, for some resolvers.
         return bool(re.fullmatch(r"(0x[0-9a-f]+|\d+)(\.(0x[0-9a-f]+|\d+))*", host))
     return True
-
-
-def _note(pasted: str, origin: str) -> str:
-    return "" if pasted.rstrip("/") == origin else f"You pasted {pasted}; the org's login address is {origin}."

@@ -49,8 +49,8 @@ def test_an_app_is_made_and_changed(administrator: httpx2.Client, menu: str) -> 
     administrator.post(path, data={"refresh_policy": "immediate", "permitted_users": "admin", "run_as": USERNAME})
     assert 'value="immediate" selected' in administrator.get(path).text
     assert "DataSync" in administrator.get(f"{SETUP}/{menu}/home").text
-    administrator.post(f"{SETUP}/OauthUsage/home", data={"client_id": client_id.group(1), "action": "block"})
-    assert "Blocked" in administrator.get(f"{SETUP}/OauthUsage/home").text
+    administrator.post(f"{SETUP}/ConnectedAppsUsage/home", data={"client_id": client_id.group(1), "action": "block"})
+    assert "Blocked" in administrator.get(f"{SETUP}/ConnectedAppsUsage/home").text
 
 
 @pytest.mark.parametrize("path", [f"{SETUP}/Nothing/home", f"{SETUP}/NavigationMenus/unknown", f"{SETUP}/Nothing/new"])

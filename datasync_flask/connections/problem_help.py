@@ -1,0 +1,85 @@
+"""Who can mend a problem, where in Salesforce's Setup, and by which of Salesforce's words it is recognised."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from datasync_flask.salesforce.errors import Problem, Reason
+
+
+class Mender(enum.StrEnum):
+    """Whose hands a problem is in."""
+
+    YOU = "You"
+    SALESFORCE_ADMINISTRATOR = "The Salesforce administrator"
+    OPERATOR = "Whoever runs DataSync"
+    SALESFORCE = "Salesforce"
+
+
+@dataclass(frozen=True)
+class SetupPage:
+    """A page of Salesforce's Setup: its name there, and its path in the org."""
+
+    name: str
+    path: str
+
+
+EXTERNAL_APPS = SetupPage("External Client App Manager", "/lightning/setup/ManageExternalClientApplication/home")
+APP_MANAGER = SetupPage("App Manager", "/lightning/setup/NavigationMenus/home")
+OAUTH_USAGE = SetupPage("Connected Apps OAuth Usage", "/lightning/setup/ConnectedAppsUsage/home")
+USERS = SetupPage("Users", "/lightning/setup/ManageUsers/home")
+PERMISSION_SETS = SetupPage("Permission Sets", "/lightning/setup/PermSets/home")
+NETWORK_ACCESS = SetupPage("Network Access", "/lightning/setup/NetworkAccess/home")
+COMPANY = SetupPage("Company Information", "/lightning/setup/CompanyProfileInfo/home")
+MY_DOMAIN = SetupPage("My Domain", "/lightning/setup/OrgDomain/home")
+
+_APPS = (EXTERNAL_APPS, APP_MANAGER)
+
+WHERE: dict[Problem, tuple[SetupPage, ...]] = {
+    Problem.CLIENT_UNKNOWN: _APPS,
+    Problem.CALLBACK_MISMATCH: _APPS,
+    Problem.SECRET_REFUSED: _APPS,
+    Problem.APP_BLOCKED: (OAUTH_USAGE,),
+    Problem.APP_NOT_INSTALLED: (OAUTH_USAGE, PERMISSION_SETS),
+    Problem.USER_NOT_APPROVED: _APPS,
+    Problem.USER_INACTIVE: (USERS,),
+    Problem.FLOW_NOT_ENABLED: _APPS,
+    Problem.NO_RUN_AS_USER: _APPS,
+    Problem.MY_DOMAIN_NEEDED: (MY_DOMAIN,),
+    Problem.PKCE_MISSING: _APPS,
+    Problem.SCOPE_REFUSED: _APPS,
+    Problem.API_SCOPE_MISSING: _APPS,
+    Problem.NO_REFRESH_TOKEN: _APPS,
+    Problem.REVOKED: (OAUTH_USAGE,),
+    Problem.API_DISABLED_FOR_ORG: (COMPANY,),
+    Problem.API_DISABLED_FOR_USER: (PERMISSION_SETS, USERS),
+    Problem.IP_RESTRICTED: (*_APPS, NETWORK_ACCESS),
+    Problem.REQUEST_LIMIT_EXCEEDED: (COMPANY,),
+    Problem.UNTRUSTED_INSTANCE: (MY_DOMAIN,),
+}
+
+# What somebody with Setup rights in Salesforce has to mend, who often is somebody else.
+FOR_ADMINISTRATORS = frozenset(
+    {Reason.BLOCKED, Reason.SCOPE_REFUSED, Reason.NO_REFRESH_TOKEN, Reason.API_DISABLED, Reason.IP_RESTRICTED}
+)
+_OPERATORS = frozenset(
+    {
+        Problem.HOST_NOT_FOUND,
+        Problem.CONNECTION_FAILED,
+        Problem.NOT_SALESFORCE,
+        Problem.NO_ANSWER_IN_TIME,
+        Problem.UNTRUSTED_INSTANCE,
+        Problem.SECRETS_UNREADABLE,
+    }
+)
+_NOBODY_HERE = frozenset({Problem.SERVER_ERROR, Problem.TOKEN_REQUEST_BUSY})
+
+
+def mender_of(problem: Problem) -> Mender:
+    """Return who can mend `problem`."""
+    if problem.reason in FOR_ADMINISTRATORS:
+        return Mender.SALESFORCE_ADMINISTRATOR
+    if problem in _OPERATORS:
+        return Mender.OPERATOR
+    return Mender.SALESFORCE if problem in _NOBODY_HERE else Mender.YOU

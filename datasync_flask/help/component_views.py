@@ -1,0 +1,29 @@
+"""All components of the pages in all their states, for whoever works on them; the browser tests photograph it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+
+from datasync_flask.accounts.forms import SignInForm
+from datasync_flask.accounts.models import Role
+from datasync_flask.connections.models import State
+from datasync_flask.security.access import needs_role
+
+bp = Blueprint("components", __name__)
+
+
+@bp.get("/-/components")
+@needs_role(Role.ADMIN)
+def show() -> ResponseReturnValue:
+    """One page with everything that pages are made of."""
+    form, faulty = SignInForm(formdata=None, prefix="plain"), SignInForm(formdata=None, prefix="faulty")
+    faulty.email.errors = ["Enter an email address, like ada@example.com."]
+    return render_template(
+        "help/components.html",
+        form=form,
+        faulty=faulty,
+        states=[SimpleNamespace(kind="salesforce", state=state) for state in State],
+    )

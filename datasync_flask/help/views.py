@@ -1,0 +1,67 @@
+"""Help: the documentation of the installed version, and every error code with who can mend it, where and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint, abort, render_template, request
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from datasync_flask.connections import loader, status
+from datasync_flask.connections.problem_help import WHERE, SetupPage, mender_of
+from datasync_flask.connections.problem_texts import ProblemText, text_for
+from datasync_flask.help import documents
+from datasync_flask.languages import translated
+from datasync_flask.salesforce.errors import Problem, Reason, salesforces_words
+
+bp = Blueprint("help", __name__, url_prefix="/help")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that can go wrong, as the page shows it."""
+
+    text: ProblemText
+    mender: str
+    pages: tuple[SetupPage, ...]
+    salesforces_words: list[str]
+
+
+def by_reason() -> dict[Reason, list[Entry]]:
+    """Return everything that can go wrong under its reason codes."""
+    found: dict[Reason, list[Entry]] = {reason: [] for reason in Reason}
+    for problem in Problem:
+        mender = translated(mender_of(problem).value)
+        entry = Entry(text_for(problem), mender, WHERE.get(problem, ()), salesforces_words(problem))
+        found[problem.reason].append(entry)
+    return found
+
+
+@bp.get("")
+def index() -> ResponseReturnValue:
+    """The documentation's pages, and what they say about some words."""
+    query = request.args.get("q", "")[:200]
+    return render_template(
+        "help/index.html", documents=documents.documents().values(), query=query, hits=documents.search(query)
+    )
+
+
+@bp.get("/<name>")
+def document(name: str) -> ResponseReturnValue:
+    """One page of the documentation."""
+    found = documents.documents().get(name)
+    if found is None:
+        abort(404)
+    # Made from our own files, with raw HTML switched off.
+    return render_template("help/document.html", document=found, body=Markup(found.html))  # noqa: S704
+
+
+@bp.get("/errors")
+def errors() -> ResponseReturnValue:
+    """Everything that can go wrong, in plain words; with a connection's id its links lead into that org."""
+    connection_id = request.args.get("connection", "")
+    connection = loader.readable(connection_id) if connection_id else None
+    return render_template(
+        "help/errors.html", reasons=by_reason(), setup_origin=status.setup_origin(connection), connection=connection
+    )

@@ -1,0 +1,123 @@
+"""Bring the translations up to date: extract all texts, merge them into each language's catalogue, compile.
+
+Run it after changing texts; then fill in what it lists, and run it again. A text whose wording changed starts anew:
+an old translation that no longer says the same is worse than none.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+from datasync_flask.connections.kinds import KINDS
+from datasync_flask.connections.problem_help import Mender
+from datasync_flask.connections.problem_texts import TEXTS
+from datasync_flask.connections.words import EVENT_WORDS, FIELD_WORDS, STATE_WORDS
+from datasync_flask.languages import LANGUAGES
+from datasync_flask.salesforce.scopes import PERMISSION_LEVELS
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "datasync_flask" / "translations"
+KEYWORDS = {
+    "_": None,
+    "_l": None,
+    "gettext": None,
+    "ngettext": (1, 2),
+    "lazy_gettext": None,
+    "AddressRefused": None,
+}
+
+
+def texts_in_tables() -> Iterator[str]:
+    """Yield the texts that are data: they are translated where they are shown."""
+    for text in TEXTS.values():
+        yield from (text.title, text.meaning, *text.steps)
+    for table in (STATE_WORDS, EVENT_WORDS, FIELD_WORDS):
+        yield from table.values()
+    yield from (mender.value for mender in Mender)
+    yield from (level.title for level in PERMISSION_LEVELS)
+    yield from (kind.hint for kind in KINDS.values())
+
+
+def template() -> Catalog:
+    """Return a catalogue of all texts there are, untranslated."""
+    catalog = Catalog(project="datasync-flask", charset="utf-8", fuzzy=False)
+    places = (
+        (ROOT / "datasync_flask", [("practice_org/**", "ignore"), ("**.py", "python")], {}),
+        (ROOT / "templates", [("**.html", "jinja2")], {"**.html": {"silent": "false", "trimmed": "true"}}),
+    )
+    for folder, methods, options in places:
+        found = extract_from_dir(folder, methods, options, KEYWORDS)
+        for _name, _line, message, _comments, context in sorted(found, key=lambda item: (item[0], item[1])):
+            catalog.add(message, None, context=context)
+    for text in texts_in_tables():
+        catalog.add(text)
+    return catalog
+
+
+def merged(language: str) -> Catalog:
+    """Return the catalogue of a language with all texts there are and the translations there are of them."""
+    path = FOLDER / language / "LC_MESSAGES" / "messages.po"
+    catalog = Catalog(locale=language)
+    if path.exists():
+        with path.open("rb") as file:
+            catalog = read_po(file, locale=language)
+    catalog.update(template(), no_fuzzy_matching=True)
+    catalog.obsolete.clear()
+    catalog.fuzzy = False
+    return catalog
+
+
+def as_po(catalog: Catalog) -> bytes:
+    """Return the catalogue as a .po file without times and places, which would change with every run."""
+    buffer = io.BytesIO()
+    write_po(buffer, catalog, width=110, omit_header=True, no_location=True, sort_output=False)
+    header = (
+        f'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n"Language: {catalog.locale}\\n"\n'
+        f'"Plural-Forms: {catalog.plural_forms}\\n"\n\n'
+    )
+    return header.encode() + buffer.getvalue()
+
+
+def as_mo(catalog: Catalog) -> bytes:
+    """Return the catalogue as the .mo file that is read at run time."""
+    buffer = io.BytesIO()
+    write_mo(buffer, catalog)
+    return buffer.getvalue()
+
+
+def untranslated(catalog: Catalog) -> list[str]:
+    """Return the texts that have no translation yet."""
+    return [
+        message.id[0] if isinstance(message.id, tuple) else message.id
+        for message in catalog
+        if message.id and not (all(message.string) if isinstance(message.string, tuple) else message.string)
+    ]
+
+
+def main() -> int:
+    """Update and compile every language; exit status 1 while something is untranslated."""
+    missing = 0
+    for language in LANGUAGES.keys() - {"en"}:
+        catalog = merged(language)
+        folder = FOLDER / language / "LC_MESSAGES"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "messages.po").write_bytes(as_po(catalog))
+        with (folder / "messages.po").open("rb") as file:
+            catalog = read_po(file, locale=language)
+        (folder / "messages.mo").write_bytes(as_mo(catalog))
+        for text in untranslated(catalog):
+            missing += 1
+            print(f"{language}: {text}")
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
