@@ -56,6 +56,10 @@ bench: $(VENV)/.dev test-tools ## Run the benchmarks and write benchmarks/REPORT
 screenshots: $(VENV)/.dev test-tools ## Make the pictures in docs/screenshots anew
 	$(BIN)/python -m tools.screenshots
 
+.PHONY: lighthouse
+lighthouse: $(VENV)/.dev test-tools ## Score four pages with Lighthouse (needs npm)
+	$(BIN)/python -m tools.lighthouse
+
 .PHONY: guide-pictures
 guide-pictures: $(VENV)/.dev test-tools ## Make the guide's pictures in static/guide anew
 	$(BIN)/python -m tools.guide_pictures

@@ -52,9 +52,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     if status < 400:
         return error.get_response()
     if status == 401:
-        return _error_page(
-            401, gettext("You are signed out"), gettext("Sign in again; what was saved is still there.")
-        )
+        return _error_page(401, gettext("You are signed out"), gettext("Sign in again; what was saved is still there."))
     title, advice = _WORDS.get(status, _FAULT)
     return _error_page(status, str(title), str(advice))
 

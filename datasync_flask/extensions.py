@@ -6,6 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from authlib.integrations.flask_client import OAuth
+from flask_compress import Compress
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import LoginManager
@@ -39,6 +40,7 @@ else:
 
 migrate = Migrate(render_as_batch=True, compare_type=True)
 csrf = CSRFProtect()
+compress = Compress()
 login_manager = LoginManager()
 limiter = Limiter(key_func=get_remote_address)
 oauth = OAuth()

@@ -15,7 +15,7 @@ _KEY = "language"
 
 def translated(text: str) -> str:
     """Return a text from one of the program's own tables in the language of the page."""
-    return gettext(text) if text else ""
+    return str(gettext(text)) if text else ""
 
 
 def chosen_language() -> str:

@@ -32,9 +32,9 @@ from datasync_flask.connections import (
 )
 from datasync_flask.connections.kinds import KINDS
 from datasync_flask.error_pages import init_error_pages
-from datasync_flask.extensions import csrf, db, limiter, login_manager, migrate, oauth
-from datasync_flask.help import views as help_views
+from datasync_flask.extensions import compress, csrf, db, limiter, login_manager, migrate, oauth
 from datasync_flask.help import component_views
+from datasync_flask.help import views as help_views
 from datasync_flask.languages import init_languages
 from datasync_flask.logs import init_logs
 from datasync_flask.resources import resource_dir
@@ -66,6 +66,7 @@ def wire(app: Flask, settings: Settings) -> None:
     init_access(app)
     init_headers(app)
     init_languages(app)
+    compress.init_app(app)
     blueprints = (
         account_views.bp,
         views.bp,
@@ -156,6 +157,5 @@ def _time_tag(moment: datetime | None, style: str = "ago") -> Markup:
     if moment is None:
         return Markup(gettext("never"))  # noqa: S704 (a word of ours)
     exact = moment.strftime("%Y-%m-%d %H:%M:%S UTC")
-    return Markup('<time datetime="{}" data-style="{}" title="{}">{}</time>').format(
-        moment.isoformat(), style, exact, exact
-    )
+    shown_as = Markup("") if style == "ago" else Markup(' data-style="{}"').format(style)
+    return Markup('<time datetime="{}"{}>{}</time>').format(moment.isoformat(timespec="seconds"), shown_as, exact)

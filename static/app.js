@@ -146,7 +146,10 @@
     tick();
     for (const element of document.querySelectorAll("[data-scripted], button[data-copy]")) element.hidden = false;
     // What htmx wanted to focus may have been hidden until just now.
-    if (document.activeElement === document.body) document.querySelector("tr [autofocus]")?.focus();
+    for (const element of document.querySelectorAll("tr [autofocus]")) {
+      if (document.activeElement === document.body) element.focus();
+      element.removeAttribute("autofocus");
+    }
     const section = document.getElementById("connection-status");
     const choice = document.getElementById("continue_automatically");
     if (choice) wantsToContinue = choice.checked;

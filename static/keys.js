@@ -14,10 +14,28 @@
 
   const rows = () => [...document.querySelectorAll("table.rows tbody tr:not(.group)")];
 
+  // What is typed between the key that opens an edit and the arrival of its field belongs into the field.
+  let typedAhead = null;
+  let patience = 0;
+
   function edit(row, field) {
     const button = row?.querySelector(`[data-quick-edit="${field}"]`);
-    button?.click();
-    return Boolean(button);
+    if (!button) return false;
+    typedAhead = "";
+    clearTimeout(patience);
+    patience = setTimeout(() => { typedAhead = null; }, 3000);
+    button.click();
+    return true;
+  }
+
+  function handOver() {
+    const input = document.activeElement;
+    if (typedAhead === null || !input?.matches("form.quick input, form.quick select")) return;
+    if (input.matches("input")) {
+      input.select();
+      if (typedAhead) input.setRangeText(typedAhead, 0, input.value.length, "end");
+    }
+    typedAhead = null;
   }
 
   function moveFocus(from, step) {
@@ -78,6 +96,7 @@
   }
 
   document.addEventListener("htmx:after:swap", () => {
+    handOver();
     if (!goOnTo) return;
     const target = goOnTo;
     // A refused value keeps its field, with the reason.
@@ -96,6 +115,9 @@
     else if (event.key === "Escape") closeMenus();
     else if (event.key === "Enter" && event.target.matches("form.quick select")) {
       event.target.form.requestSubmit();
+      event.preventDefault();
+    } else if (typedAhead !== null && !isTyping(event.target) && event.key.length === 1) {
+      typedAhead += event.key;
       event.preventDefault();
     } else if (!isTyping(event.target) && singleKeys.checked && !sheet.open && singleKey(event)) event.preventDefault();
   });

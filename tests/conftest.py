@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 import time_machine
@@ -26,6 +27,10 @@ from tests.support.connection import ConnectionWalk
 from tests.support.practice import PracticeOrg, running_practice_org
 from tests.support.servers import postgresql_server, redis_server
 from tests.support.visitor import Visitor
+
+# Machines that are busy with other tests aren't slow inputs.
+hypothesis.settings.register_profile("suite", suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("suite")
 
 EMAIL, PASSWORD = "ada@example.com", "correct horse battery"
 

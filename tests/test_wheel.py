@@ -41,7 +41,8 @@ def test_everything_needed_is_in_it_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     for part in ("templates/base.html", "templates/connections/_status.html", "static/style.css", "static/kinds/salesforce.svg",
                  "static/vendor/htmx-4.0.1.min.js", "migrations/env.py", "migrations/versions/0001_initial_schema.py",
-                 "practice_org/templates/allow.html", "practice_org/practice.css", "py.typed"):  # fmt: skip
+                 "practice_org/templates/allow.html", "practice_org/practice.css", "py.typed", "docs/using.md",
+                 "translations/de/LC_MESSAGES/messages.mo"):  # fmt: skip
         assert f"datasync_flask/{part}" in names
     assert not [
         name for name in names if re.search(r"(^|/)(tests?|benchmarks|tools|instance)/|\.env|\.sqlite|_key", name)

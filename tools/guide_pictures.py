@@ -28,7 +28,9 @@ def shoot(page: Page, name: str, *marked: Locator) -> None:
     if marked:
         marked[0].evaluate("element => element.scrollIntoView({block: 'center'})")
     picture = Image.open(io.BytesIO(page.screenshot(animations="disabled")))
-    picture.convert("RGB").quantize(64).convert("RGB").save(FOLDER / f"{name}.webp", lossless=True, quality=100, method=6)
+    picture.convert("RGB").quantize(64).convert("RGB").save(
+        FOLDER / f"{name}.webp", lossless=True, quality=100, method=6
+    )
     for element in marked:
         element.evaluate("element => { element.style.cssText = '' }")
 
@@ -36,7 +38,12 @@ def shoot(page: Page, name: str, *marked: Locator) -> None:
 def external(page: Page) -> None:
     """The screens of an external client app."""
     page.goto(f"{SETUP}/home?q=External+Client")
-    shoot(page, "setup-home", page.get_by_label("Quick Find"), page.get_by_role("link", name="External Client App Manager").first)
+    shoot(
+        page,
+        "setup-home",
+        page.get_by_label("Quick Find"),
+        page.get_by_role("link", name="External Client App Manager").first,
+    )
     page.goto(f"{EXTERNAL}/home")
     shoot(page, "external-manager", page.get_by_role("link", name="New External Client App"))
     page.goto(f"{EXTERNAL}/new")

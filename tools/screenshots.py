@@ -37,6 +37,8 @@ def make_states(site: Site, practice: PracticeOrg) -> dict[str, str]:
     site.http.get(practice.answer_as_person(site.leave(made["attention"]), "deny"))
     site.wait_for_state(made["connected"], "connected")
     site.wait_for_state(made["attention"], "needs_attention")
+    for key, labels in (("connected", "sales, emea"), ("ready", "emea"), ("attention", "sales")):
+        site.edit(made[key], label_names=labels)
     return made
 
 
@@ -48,7 +50,11 @@ def pages(made: dict[str, str]) -> Iterator[tuple[str, str]]:
         "form": "/connections/new/salesforce",
         "edit": f"/connections/{made['connected']}/edit",
         "delete": f"/connections/{made['connected']}/delete",
-        "help-errors": "/help/errors",
+        "connections-grouped": "/connections?group=label",
+        "components": "/-/components",
+        "help": "/help?q=tracking",
+        "help-page": "/help/using",
+        "help-errors": f"/help/errors?connection={made['attention']}",
         "not-found": "/nothing",
     }.items()
     for state, connection_id in made.items():
@@ -73,6 +79,25 @@ def photograph(browser: Browser, site: Site, made: dict[str, str], suffix: str) 
     page.get_by_label("Login address").fill("salesforce.com.evil.io")
     page.get_by_role("button", name="Save", exact=True).click()
     shoot(page, f"form-errors-{suffix}")
+    page.goto("/connections")
+    page.keyboard.press("?")
+    shoot(page, f"keys-{suffix}")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Change tracking type of Sales EMEA").click()
+    page.locator("tr select[name=tracking_type]").select_option("date_deletes")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Undo").wait_for()
+    shoot(page, f"quick-edit-{suffix}")
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("Loads what changed since the last run. Objects").wait_for()
+    page.goto("/connections/new/salesforce")
+    picture = page.locator("[data-step=external-callback] .picture")
+    picture.evaluate("element => { element.open = true }")
+    picture.locator("img").scroll_into_view_if_needed()
+    page.locator("[data-step=external-login] .tick").click()
+    page.get_by_role("button", name="Deutsch").click()
+    shoot(page, f"form-german-{suffix}")
+    page.get_by_role("button", name="English").click()
     context.close()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -72,6 +73,8 @@ def merged(language: str) -> Catalog:
     catalog.update(template(), no_fuzzy_matching=True)
     catalog.obsolete.clear()
     catalog.fuzzy = False
+    # Times of making would differ with every run.
+    catalog.creation_date = catalog.revision_date = datetime(2026, 1, 1, tzinfo=UTC)
     return catalog
 
 
@@ -110,8 +113,6 @@ def main() -> int:
         folder = FOLDER / language / "LC_MESSAGES"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "messages.po").write_bytes(as_po(catalog))
-        with (folder / "messages.po").open("rb") as file:
-            catalog = read_po(file, locale=language)
         (folder / "messages.mo").write_bytes(as_mo(catalog))
         for text in untranslated(catalog):
             missing += 1

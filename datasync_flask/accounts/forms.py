@@ -15,7 +15,10 @@ class _EmailForm(FlaskForm):
 
     email = EmailField(
         _l("Email"),
-        [InputRequired(_l("Enter your email address.")), Length(max=254, message=_l("That is too long for an email address."))],
+        [
+            InputRequired(_l("Enter your email address.")),
+            Length(max=254, message=_l("That is too long for an email address.")),
+        ],
         render_kw={"autocomplete": "username", "autofocus": True},
     )
 

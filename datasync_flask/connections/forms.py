@@ -228,9 +228,7 @@ class SalesforceForm(QuickEditForm):
         if len(names) > labels.MAX_LABELS:
             raise ValidationError(gettext("Use at most %(number)s labels.", number=labels.MAX_LABELS))
         if any(len(name) > labels.MAX_LENGTH for name in names):
-            raise ValidationError(
-                gettext("A label may have at most %(number)s characters.", number=labels.MAX_LENGTH)
-            )
+            raise ValidationError(gettext("A label may have at most %(number)s characters.", number=labels.MAX_LENGTH))
 
     def validate_client_id(self, field: Any) -> None:
         """Refuse what cannot be a Consumer Key, such as a whole line of text."""

@@ -134,7 +134,7 @@ class Page:
     total: int
 
 
-def _rows() -> Select[tuple[Connection]]:
+def _rows() -> Select[Connection]:
     """Return the statement for connections with everything that a row shows, in a constant number of queries."""
     return select(Connection).options(
         selectin_polymorphic(Connection, [SalesforceConnection]),

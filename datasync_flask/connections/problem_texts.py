@@ -316,7 +316,7 @@ def administrators_note(problem: Problem, *, description: str, login_host: str, 
     if mender_of(problem) is not Mender.SALESFORCE_ADMINISTRATOR:
         return ""
     text = text_for(problem)
-    return gettext(
+    note: str = gettext(
         "Our data connection “%(description)s” to %(login_host)s needs a change in Salesforce. %(meaning)s %(steps)s "
         "The app’s Consumer Key ends in %(key_end)s.",
         description=description,
@@ -325,6 +325,7 @@ def administrators_note(problem: Problem, *, description: str, login_host: str, 
         steps=" ".join(text.steps),
         key_end=client_id[-6:],
     )
+    return note
 
 
 def text_for(problem: Problem) -> ProblemText:

@@ -289,9 +289,7 @@ def _authenticate(connection: SalesforceConnection) -> ResponseReturnValue:
         db.session.rollback()
         form = SalesforceForm(connection, formdata=None)
         form.edited.data = connection.updated_at.isoformat()
-        form.client_secret.errors = [
-            gettext("The stored secret can't be read with the present key. Enter it again.")
-        ]
+        form.client_secret.errors = [gettext("The stored secret can't be read with the present key. Enter it again.")]
         return _form_page(form, connection)
     db.session.commit()
     queue().wake(connection.id, connection.due_at)

@@ -72,7 +72,7 @@ def _change(name: str, value: Any) -> str:
     field = translated(FIELD_WORDS.get(name, name))
     if isinstance(value, list) and len(value) == 2:
         old, new = (str(part) or gettext("nothing") for part in value)
-        return gettext("%(field)s from %(old)s to %(new)s", field=field, old=old, new=new)
+        return str(gettext("%(field)s from %(old)s to %(new)s", field=field, old=old, new=new))
     return field
 
 
@@ -84,7 +84,7 @@ def problem_title(problem: Problem) -> str:
 def waiting_words(problem: Problem) -> str:
     """Return what the last look saw, while it may still be propagation."""
     if problem is Problem.CLIENT_UNKNOWN:
-        return gettext("Salesforce doesn't know this Client ID yet.")
+        return str(gettext("Salesforce doesn't know this Client ID yet."))
     if problem is Problem.CALLBACK_MISMATCH:
-        return gettext("Salesforce knows the app, but not yet this Callback URL.")
+        return str(gettext("Salesforce knows the app, but not yet this Callback URL."))
     return f"{problem_title(problem)}."

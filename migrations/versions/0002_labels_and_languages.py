@@ -23,7 +23,10 @@ def upgrade() -> None:
         sa.Column("connection_id", sa.String(length=16), nullable=False),
         sa.Column("label_id", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["connection_id"], ["connections.id"], name=op.f("fk_connection_labels_connection_id_connections"), ondelete="CASCADE"
+            ["connection_id"],
+            ["connections.id"],
+            name=op.f("fk_connection_labels_connection_id_connections"),
+            ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
             ["label_id"], ["labels.id"], name=op.f("fk_connection_labels_label_id_labels"), ondelete="CASCADE"

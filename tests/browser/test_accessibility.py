@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image, ImageStat
 from playwright.sync_api import Page
 
 from tests.support.practice import PracticeOrg
@@ -44,7 +46,11 @@ def test_no_violations(new_page: Callable[..., Page], states: dict[str, str], sc
         "/connections?q=nothing",
         "/connections/new",
         "/connections/new/salesforce",
+        "/connections?group=label",
+        "/help",
+        "/help/using",
         "/help/errors",
+        "/-/components",
     ]
     paths += [f"/connections/{connection_id}" for connection_id in states.values()]
     paths += [f"/connections/{states['connected']}/{page_}" for page_ in ("edit", "delete")]
@@ -73,3 +79,18 @@ def test_the_sign_in_page(new_page: Callable[..., Page]) -> None:
     page = new_page(signed_in=False, bypass_csp=True)
     page.goto("/login")
     assert violations(page, "sign in") == []
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_the_components_are_photographed_in_both_themes(new_page: Callable[..., Page], tmp_path: Path, width: int) -> None:
+    brightness = {}
+    for scheme in ("light", "dark"):
+        page = new_page(color_scheme=scheme, viewport={"width": width, "height": 800})
+        page.goto("/-/components")
+        path = tmp_path / f"{scheme}.png"
+        page.screenshot(path=path, full_page=True, animations="disabled")
+        picture = Image.open(path).convert("L")
+        assert picture.width == width
+        assert len(picture.getcolors(256) or []) > 50
+        brightness[scheme] = ImageStat.Stat(picture).mean[0]
+    assert brightness["light"] > 200 > 100 > brightness["dark"]

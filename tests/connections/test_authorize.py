@@ -102,9 +102,12 @@ def test_no_refresh_token(walk: ConnectionWalk) -> None:
     failed(walk, "no_refresh_token", "Immediately expire refresh token", "Authenticate again")
     assert f"The app’s Consumer Key ends in {walk.client_id[-6:]}" in walk.visitor.text
     link = walk.visitor.page.xpath("//a[contains(@href, '/help/errors')]/@href")[-1]
-    assert link == "/help/errors#no_refresh_token"
+    assert link == f"/help/errors?connection={walk.id}#no_refresh_token"
     walk.visitor.get(link)
-    assert walk.visitor.page.get_element_by_id("no_refresh_token") is not None
+    entry = walk.visitor.page.get_element_by_id("no_refresh_token")
+    assert "The Salesforce administrator" in entry.text_content()
+    places = entry.xpath(".//a[contains(., 'External Client App Manager')]/@href")
+    assert places == [f"{walk.practice.origin}/lightning/setup/ManageExternalClientApplication/home"]
 
 
 def test_a_token_without_the_api_scope(walk: ConnectionWalk) -> None:

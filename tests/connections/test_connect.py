@@ -50,7 +50,7 @@ def test_limits_that_the_user_may_not_see_come_from_the_header(walk: ConnectionW
 def test_a_draft_is_saved_without_client_id(walk: ConnectionWalk) -> None:
     walk.save(client_id="", client_secret="")
     assert walk.state == "draft"
-    assert "the Client ID and the Client Secret" in walk.visitor.text
+    assert "The Client ID and the Client Secret are still missing." in walk.visitor.text
     assert walk.practice.requests() == {}
 
 

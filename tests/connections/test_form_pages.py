@@ -269,7 +269,12 @@ def test_delete_asks_first(walk: ConnectionWalk) -> None:
     walk.to_connected()
     walk.visitor.get(f"/connections/{walk.id}/delete")
     assert "Delete Sales EMEA?" in walk.visitor.text
-    assert walk.visitor.post(f"/connections/{walk.id}/delete").status_code == 303
+    for typed in ("", "Sales APAC"):
+        assert walk.visitor.post(f"/connections/{walk.id}/delete", {"description": typed}).status_code == 422
+        assert walk.visitor.error_at("description") == "This isn't its description. Nothing was deleted."
+    assert walk.state == "connected"
+    walk.visitor.get(f"/connections/{walk.id}/delete")
+    assert walk.visitor.post(f"/connections/{walk.id}/delete", {"description": " sales  emea"}).status_code == 303
     walk.visitor.follow()
     assert "There are no connections yet" in walk.visitor.text
     assert walk.visitor.get(f"/connections/{walk.id}").status_code == 404

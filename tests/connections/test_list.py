@@ -39,7 +39,30 @@ def test_filter_and_sorting_are_kept_in_the_address(walk: ConnectionWalk) -> Non
     assert names("/connections?state=waiting_for_propagation") == ["Delta"]
     assert names("/connections?state=odd&sort=password&page=-1") == ["alpha", "Beta", "Delta", "Gamma"]
     assert names("/connections?state=connected") == []
-    assert "No connection matches with the status Connected" in walk.visitor.text
+    assert "No connection matches: Connected" in walk.visitor.text
+
+
+def test_grouped_and_filtered_by_label_and_kind(walk: ConnectionWalk) -> None:
+    for name, words in (("A", "sales, emea"), ("B", "Sales"), ("C", ""), ("D", "EMEA")):
+        walk.save(description=name, client_id="", label_names=words)
+
+    def groups(path: str) -> list[tuple[str, list[str]]]:
+        walk.visitor.get(path)
+        bodies = walk.visitor.page.xpath("//table//tbody")
+        return [
+            (body.xpath("string(.//tr[@class='group'])").strip(), [n.text for n in body.xpath(".//a[@class='name']")])
+            for body in bodies
+        ]
+
+    assert groups("/connections?group=label") == [("emea", ["A", "D"]), ("sales", ["B"]), ("Without label", ["C"])]
+    assert groups("/connections?label=SALES") == [("", ["A", "B"])]
+    assert groups("/connections?kind=salesforce&group=kind") == [("Salesforce", ["A", "B", "C", "D"])]
+    assert groups("/connections?kind=odd&group=odd&label=") == [("", ["A", "B", "C", "D"])]
+    assert groups("/connections?group=state&sort=-description") == [("Draft", ["D", "C", "B", "A"])]
+    links = walk.visitor.page.xpath("//th/a/@href")
+    assert "/connections?group=state" in links
+    assert groups("/connections?label=gone") == []
+    assert "Label “gone”" in walk.visitor.text
 
 
 def test_at_a_glance_what_needs_attention(walk: ConnectionWalk) -> None:
@@ -49,13 +72,34 @@ def test_at_a_glance_what_needs_attention(walk: ConnectionWalk) -> None:
     walk.save(description="Ready")
     walk.work()
     walk.visitor.get("/connections")
-    glance = walk.visitor.page.xpath("//ul[@aria-label='At a glance']//a")
-    assert [" ".join(link.text_content().split()) for link in glance] == [
-        "1 needs attention",
-        "1 ready to authenticate",
+    glance = walk.visitor.page.get_element_by_id("glance")
+    links = [" ".join(link.text_content().split()) for link in glance.xpath(".//a")]
+    assert links == [
+        "Sales EMEA: Access was denied",
+        "What to do: Sales EMEA",
+        "Ready: Ready to authenticate",
+        "Go on: Ready",
     ]
-    walk.visitor.get(glance[0].get("href"))
-    assert [name.text for name in walk.visitor.page.xpath("//a[@class='name']")] == ["Sales EMEA"]
+    # At rest it carries no trigger.
+    assert glance.get("hx-trigger") is None
+    assert walk.visitor.get(glance.xpath(".//a/@href")[1]).status_code == 200
+    assert walk.visitor.status.get("data-reason") == "denied"
+
+
+def test_the_glance_counts_what_it_does_not_show_and_moves_while_something_waits(walk: ConnectionWalk) -> None:
+    walk.make_app(propagation_seconds=600)
+    for number in range(7):
+        walk.save(description=f"Waiting {number}")
+    walk.visitor.get("/connections")
+    glance = walk.visitor.page.get_element_by_id("glance")
+    assert len(glance.xpath(".//time")) == 5
+    assert "All 7: Waiting for propagation" in glance.text_content()
+    assert glance.get("hx-trigger") == "every 5s"
+    tag = glance.get("hx-ptag")
+    assert walk.visitor.get("/connections/glance", headers={"HX-PTag": tag}).status_code == 304
+    walk.work()
+    assert walk.visitor.get("/connections/glance", headers={"HX-PTag": tag}).status_code == 200
+    assert not walk.visitor.response.headers.get("Set-Cookie")
 
 
 def test_a_moving_row_polls_and_a_resting_one_does_not(walk: ConnectionWalk) -> None:

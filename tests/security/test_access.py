@@ -10,10 +10,13 @@ from tests.support.connection import ConnectionWalk
 from tests.support.visitor import Visitor
 
 PUBLIC = {
-    "accounts.login", "accounts.login_post", "accounts.logout", "accounts.setup", "healthz", "readyz", "static",
+    "accounts.login", "accounts.login_post", "accounts.logout", "accounts.setup", "accounts.choose_language", "healthz", "readyz", "static",
 }  # fmt: skip
 READING = {
+    "help.index",
+    "help.document",
     "help.errors",
+    "status.glance",
     "quick_edit.row",
     "connections.start",
     "connections.index",
@@ -26,10 +29,11 @@ EDITING = {
     "connections.watch_again", "connections.check", "connections.disconnect", "connections.confirm_delete",
     "connections.delete", "connections.duplicate", "quick_edit.change", "callback.receive",
 }  # fmt: skip
+ADMINISTERING = {"components.show"}
 
 
 def test_every_route_is_classified(app: Flask) -> None:
-    assert {rule.endpoint for rule in app.url_map.iter_rules()} == PUBLIC | READING | EDITING
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} == PUBLIC | READING | EDITING | ADMINISTERING
 
 
 def statuses(app: Flask, visitor: Visitor, endpoints: set[str], connection_id: str) -> dict[str, set[int]]:
@@ -38,7 +42,7 @@ def statuses(app: Flask, visitor: Visitor, endpoints: set[str], connection_id: s
     for rule in app.url_map.iter_rules():
         if rule.endpoint not in endpoints:
             continue
-        path = rule.rule.replace("<public_id:connection_id>", connection_id)
+        path = rule.rule.replace("<public_id:connection_id>", connection_id).replace("<name>", "using")
         for method in (rule.methods or set()) & {"GET", "POST", "PATCH", "DELETE"}:
             data = {"csrf_token": token} if method != "GET" else None
             found.setdefault(rule.endpoint, set()).add(visitor.open(path, method=method, data=data).status_code)
@@ -49,7 +53,7 @@ def test_signed_out_people_get_nowhere(walk: ConnectionWalk) -> None:
     walk.save(client_id="")
     stranger = Visitor(walk.app)
     stranger.get("/login")
-    for endpoint, seen in statuses(walk.app, stranger, READING | EDITING, walk.id).items():
+    for endpoint, seen in statuses(walk.app, stranger, READING | EDITING | ADMINISTERING, walk.id).items():
         assert seen <= {302, 401}, endpoint
 
 
@@ -60,7 +64,7 @@ def test_viewers_read_and_change_nothing(walk: ConnectionWalk, sign_in: Callable
     for endpoint, seen in statuses(walk.app, viewer, READING, walk.id).items():
         assert seen <= {200, 302, 303}, endpoint
     viewer.get("/connections")
-    for endpoint, seen in statuses(walk.app, viewer, EDITING, walk.id).items():
+    for endpoint, seen in statuses(walk.app, viewer, EDITING | ADMINISTERING, walk.id).items():
         assert seen == {403}, endpoint
     assert walk.state == "draft"
 
@@ -72,6 +76,9 @@ def test_editors_and_administrators_are_let_in(walk: ConnectionWalk, sign_in: Ca
         person.get("/connections")
         for endpoint, seen in statuses(walk.app, person, READING | EDITING, walk.id).items():
             assert not seen & {401, 403, 500}, endpoint
+        person.get("/connections")
+        seen_by_role = statuses(walk.app, person, ADMINISTERING, walk.id)
+        assert seen_by_role == {endpoint: {200 if role == "admin" else 403} for endpoint in ADMINISTERING}
 
 
 def test_unknown_ids_are_not_found(visitor: Visitor) -> None:

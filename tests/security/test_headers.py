@@ -47,12 +47,12 @@ def test_https_brings_secure_cookies_and_hsts(settings: Settings) -> None:
 def test_errors_are_pages_and_never_name_what_broke(
     app: Flask, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from datasync_flask.connections import loader
+    from datasync_flask.connections import listing
 
     def fail(*_: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(loader, "page_of_connections", fail)
+    monkeypatch.setattr(listing, "page_of_connections", fail)
     response = visitor.get("/connections")
     assert response.status_code == 500
     assert "Something went wrong here" in visitor.text
@@ -66,3 +66,10 @@ def test_bodies_are_limited(visitor: Visitor) -> None:
 def test_ready_and_alive(app: Flask, visitor: Visitor) -> None:
     assert visitor.get("/healthz").text == "ok\n"
     assert visitor.get("/readyz").status_code == 200
+
+
+def test_only_static_files_are_compressed(visitor: Visitor) -> None:
+    headers = {"Accept-Encoding": "gzip"}
+    assert visitor.get("/static/style.css", headers=headers).headers["Content-Encoding"] == "gzip"
+    # A page holds a token, and may echo what somebody typed: its length would tell of the token.
+    assert "Content-Encoding" not in visitor.client.get("/connections?q=x", headers=headers).headers

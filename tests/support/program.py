@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+from lxml import html
 
 from tests.support.practice import PracticeOrg
 from tests.support.servers import free_port, wait_until_open
@@ -124,6 +125,12 @@ class Site:
         answer = self.post("/connections/new/salesforce", fields)
         assert answer.status_code == 303, answer.text
         return str(answer.headers["location"].rsplit("/", 1)[-1])
+
+    def edit(self, connection_id: str, **changes: str) -> None:
+        """Change fields of the connection's form and save."""
+        page = html.fromstring(self.http.get(f"/connections/{connection_id}/edit").text)
+        fields = {**dict(page.get_element_by_id("connection-form").form_values()), **changes}
+        assert self.http.post(f"/connections/{connection_id}/edit", data=fields).status_code == 303
 
     def status(self, connection_id: str) -> tuple[str, str]:
         """Return state and reason from the status fragment."""
