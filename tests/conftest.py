@@ -8,6 +8,7 @@ from typing import Any
 
 import hypothesis
 import psycopg
+import pymysql
 import pytest
 import time_machine
 from argon2 import PasswordHasher
@@ -25,7 +26,7 @@ from datasync_flask.extensions import db
 from tests.support.clock import NOON
 from tests.support.connection import ConnectionWalk
 from tests.support.practice import PracticeOrg, running_practice_org
-from tests.support.servers import postgresql_server, redis_server
+from tests.support.servers import mysql_server, postgresql_server, redis_server
 from tests.support.visitor import Visitor
 
 # Machines that are busy with other tests aren't slow inputs.
@@ -78,6 +79,30 @@ def new_postgresql_database(postgresql_address: str) -> Iterator[Callable[[], st
     yield make
     for name in made:
         admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    admin.close()
+
+
+@pytest.fixture(scope="session")
+def mysql_server_address() -> Iterator[tuple[str, int]]:
+    with mysql_server() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def new_mysql_database(mysql_server_address: tuple[str, int]) -> Iterator[Callable[[], dict[str, Any]]]:
+    """Make MySQL databases that live as long as this test run; gives a destination's settings."""
+    host, port = mysql_server_address
+    made: list[str] = []
+    admin = pymysql.connect(host=host, port=port, user="root", autocommit=True)
+
+    def make() -> dict[str, Any]:
+        made.append(f"datasync_{uuid.uuid4().hex[:12]}")
+        admin.cursor().execute(f"CREATE DATABASE {made[-1]} CHARACTER SET utf8mb4")
+        return {"host": host, "port": port, "database": made[-1], "username": "root", "password": ""}
+
+    yield make
+    for name in made:
+        admin.cursor().execute(f"DROP DATABASE {name}")
     admin.close()
 
 

@@ -57,6 +57,9 @@ WHERE: dict[Problem, tuple[SetupPage, ...]] = {
     Problem.IP_RESTRICTED: (*_APPS, NETWORK_ACCESS),
     Problem.REQUEST_LIMIT_EXCEEDED: (COMPANY,),
     Problem.UNTRUSTED_INSTANCE: (MY_DOMAIN,),
+    Problem.OBJECT_GONE: (PERMISSION_SETS,),
+    Problem.FIELD_GONE: (PERMISSION_SETS,),
+    Problem.NO_ACCESS: (PERMISSION_SETS,),
 }
 
 # What somebody with Setup rights in Salesforce has to mend, who often is somebody else.
@@ -73,12 +76,13 @@ _OPERATORS = frozenset(
         Problem.SECRETS_UNREADABLE,
     }
 )
+_ACCESS_TO_DATA = frozenset({Problem.OBJECT_GONE, Problem.FIELD_GONE, Problem.NO_ACCESS})
 _NOBODY_HERE = frozenset({Problem.SERVER_ERROR, Problem.TOKEN_REQUEST_BUSY})
 
 
 def mender_of(problem: Problem) -> Mender:
     """Return who can mend `problem`."""
-    if problem.reason in FOR_ADMINISTRATORS:
+    if problem.reason in FOR_ADMINISTRATORS or problem in _ACCESS_TO_DATA:
         return Mender.SALESFORCE_ADMINISTRATOR
     if problem in _OPERATORS:
         return Mender.OPERATOR

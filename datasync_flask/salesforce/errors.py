@@ -64,6 +64,13 @@ class Problem(enum.StrEnum):
     NEVER_CAME_BACK = "never_came_back"
     UNTRUSTED_INSTANCE = "untrusted_instance"
     SECRETS_UNREADABLE = "secrets_unreadable"
+    OBJECT_GONE = "object_gone"
+    FIELD_GONE = "field_gone"
+    QUERY_REFUSED = "query_refused"
+    QUERY_TIMED_OUT = "query_timed_out"
+    LOCATOR_GONE = "locator_gone"
+    NOT_FOUND = "not_found"
+    NO_ACCESS = "no_access"
     UNEXPECTED = "unexpected"
 
     @property
@@ -75,6 +82,11 @@ class Problem(enum.StrEnum):
     def is_transient(self) -> bool:
         """True when trying the same request again later may well succeed."""
         return self in _TRANSIENT
+
+    @property
+    def is_about_the_request(self) -> bool:
+        """True when only this one request was refused, and others with the same token may work."""
+        return self in _ABOUT_THE_REQUEST
 
     @property
     def may_be_propagation(self) -> bool:
@@ -108,6 +120,19 @@ _REASONS = {
     Problem.NO_ANSWER_IN_TIME: Reason.TIMED_OUT,
     Problem.NEVER_CAME_BACK: Reason.TIMED_OUT,
 }
+
+_ABOUT_THE_REQUEST = frozenset(
+    {
+        Problem.OBJECT_GONE,
+        Problem.FIELD_GONE,
+        Problem.QUERY_REFUSED,
+        Problem.QUERY_TIMED_OUT,
+        Problem.LOCATOR_GONE,
+        Problem.NOT_FOUND,
+        Problem.NO_ACCESS,
+        Problem.UNEXPECTED,
+    }
+)
 
 _TRANSIENT = frozenset(
     {
@@ -203,6 +228,19 @@ _BY_API_CODE = {
     "REQUEST_LIMIT_EXCEEDED": Problem.REQUEST_LIMIT_EXCEEDED,
     "INVALID_LOGIN_IP": Problem.IP_RESTRICTED,
     "INVALID_SESSION_ID": Problem.REVOKED,
+    "LIMIT_EXCEEDED": Problem.REQUEST_LIMIT_EXCEEDED,
+    "INVALID_TYPE": Problem.OBJECT_GONE,
+    "INVALID_FIELD": Problem.FIELD_GONE,
+    "MALFORMED_QUERY": Problem.QUERY_REFUSED,
+    "INVALID_QUERY_FILTER_OPERATOR": Problem.QUERY_REFUSED,
+    "QUERY_TOO_COMPLICATED": Problem.QUERY_REFUSED,
+    "OPERATION_TOO_LARGE": Problem.QUERY_REFUSED,
+    "QUERY_TIMEOUT": Problem.QUERY_TIMED_OUT,
+    "INVALID_QUERY_LOCATOR": Problem.LOCATOR_GONE,
+    "NOT_FOUND": Problem.NOT_FOUND,
+    "INSUFFICIENT_ACCESS": Problem.NO_ACCESS,
+    "INSUFFICIENT_ACCESS_OR_READONLY": Problem.NO_ACCESS,
+    "FORBIDDEN": Problem.NO_ACCESS,
 }
 
 

@@ -111,7 +111,7 @@ def _choose_version(api: _Api) -> str:
     try:
         versions = api.get(VERSIONS_PATH)
     except SalesforceError as error:
-        if error.problem is not Problem.UNEXPECTED:
+        if not error.problem.is_about_the_request:
             raise
         return f"{PINNED_VERSION:.1f}"
     numbers = []
@@ -131,7 +131,7 @@ def _read_organization(api: _Api, report: AccessReport) -> SalesforceError | Non
     try:
         record = api.query(report.api_version, soql)
     except SalesforceError as error:
-        if error.problem is not Problem.UNEXPECTED:
+        if not error.problem.is_about_the_request:
             raise
         return error
     report.org_id = _text(record, "Id") or report.org_id

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx2
@@ -25,24 +26,42 @@ _BODY_HEADERS = {"content-encoding", "content-length", "transfer-encoding"}
 
 
 class BoundedClient(httpx2.Client):
-    """A client for a few trusted origins whose answers are cut off after TOTAL_SECONDS and MAX_BYTES."""
+    """A client for a few trusted origins whose answers are cut off after `total_seconds` and `max_bytes`."""
 
-    def __init__(self, trusted: Collection[str] = ()) -> None:
-        self._trusted = trusted
-        super().__init__(timeout=TIMEOUT, headers={"User-Agent": USER_AGENT})
+    _total_seconds = TOTAL_SECONDS
+    _max_bytes = MAX_BYTES
+
+    def __init__(
+        self,
+        trusted: Collection[str] = (),
+        *,
+        timeout: httpx2.Timeout | None = None,
+        total_seconds: float = TOTAL_SECONDS,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self._trusted, self._total_seconds, self._max_bytes = trusted, total_seconds, max_bytes
+        super().__init__(timeout=timeout or TIMEOUT, headers={"User-Agent": USER_AGENT})
 
     def send(self, request: httpx2.Request, **kwargs: Any) -> httpx2.Response:
         """Send to a trusted origin only. Raises SalesforceError for everything that keeps the answer from coming."""
-        url = str(request.url)
-        if not is_trusted_origin(url, self._trusted):
+        with self.opened(request, **kwargs) as response:
+            content = self._read(response)
+        headers = [pair for pair in response.headers.multi_items() if pair[0].lower() not in _BODY_HEADERS]
+        return httpx2.Response(response.status_code, headers=headers, content=content, request=request)
+
+    @contextmanager
+    def opened(self, request: httpx2.Request, **kwargs: Any) -> Iterator[httpx2.Response]:
+        """Yield the answer of a trusted origin before its body is read. Raises SalesforceError, also for what goes
+        wrong while the caller reads.
+        """
+        if not is_trusted_origin(str(request.url), self._trusted):
             raise SalesforceError(Problem.UNTRUSTED_INSTANCE, f"{request.url.scheme}://{request.url.host}")
         kwargs["stream"] = True
         kwargs["follow_redirects"] = False
-        deadline = time.monotonic() + TOTAL_SECONDS
         try:
             response = super().send(request, **kwargs)
             try:
-                content = _read(response, deadline)
+                yield response
             finally:
                 response.close()
         except httpx2.TimeoutException as error:
@@ -54,20 +73,19 @@ class BoundedClient(httpx2.Client):
             raise SalesforceError(Problem.NOT_SALESFORCE, "an answer that could not be unpacked") from error
         except httpx2.RequestError as error:
             raise SalesforceError(Problem.CONNECTION_FAILED, f"{request.url.host}: {error}") from error
-        headers = [pair for pair in response.headers.multi_items() if pair[0].lower() not in _BODY_HEADERS]
-        return httpx2.Response(response.status_code, headers=headers, content=content, request=request)
 
-
-def _read(response: httpx2.Response, deadline: float) -> bytes:
-    chunks, size = [], 0
-    for chunk in response.iter_bytes():
-        size += len(chunk)
-        if size > MAX_BYTES:
-            raise SalesforceError(Problem.NOT_SALESFORCE, f"an answer of more than {MAX_BYTES} bytes")
-        if time.monotonic() > deadline:
-            raise SalesforceError(Problem.NO_ANSWER_IN_TIME, f"an answer that took over {TOTAL_SECONDS:.0f} seconds")
-        chunks.append(chunk)
-    return b"".join(chunks)
+    def _read(self, response: httpx2.Response) -> bytes:
+        chunks, size, deadline = [], 0, time.monotonic() + self._total_seconds
+        for chunk in response.iter_bytes():
+            size += len(chunk)
+            if size > self._max_bytes:
+                raise SalesforceError(Problem.NOT_SALESFORCE, f"an answer of more than {self._max_bytes} bytes")
+            if time.monotonic() > deadline:
+                raise SalesforceError(
+                    Problem.NO_ANSWER_IN_TIME, f"an answer that took over {self._total_seconds:.0f} seconds"
+                )
+            chunks.append(chunk)
+        return b"".join(chunks)
 
 
 def _is_unknown_host(error: BaseException | None) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
+import pymysql
 
 
 def free_port() -> int:
@@ -92,3 +93,40 @@ def redis_server() -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(30)
+
+
+@contextlib.contextmanager
+def mysql_server() -> Iterator[tuple[str, int]]:
+    """Yield host and port of a MariaDB server whose root has no password."""
+    with contextlib.suppress(pymysql.OperationalError):
+        pymysql.connect(host="127.0.0.1", port=3306, user="root", connect_timeout=2).close()
+        yield "127.0.0.1", 3306
+        return
+    installer = shutil.which("mariadb-install-db")
+    if installer is None:
+        raise RuntimeError("The tests need MariaDB: run 'make test-tools', or install its server.")
+    # MariaDB refuses to run as root.
+    user = "mysql" if os.geteuid() == 0 else None
+    with tempfile.TemporaryDirectory(prefix="datasync-my-") as folder:
+        if user:
+            os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
+        data, port = f"{folder}/data", free_port()
+        subprocess.run(
+            [installer, f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db"],
+            check=True,
+            user=user,
+            capture_output=True,
+        )
+        server = subprocess.Popen(
+            ["mariadbd", "--no-defaults", f"--datadir={data}", f"--port={port}", "--bind-address=127.0.0.1",
+             f"--socket={folder}/socket", f"--pid-file={folder}/pid"],
+            user=user,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            wait_until_open(port)
+            yield "127.0.0.1", port
+        finally:
+            server.terminate()
+            server.wait(30)

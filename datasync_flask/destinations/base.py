@@ -1,0 +1,142 @@
+"""The interface of all destinations. It knows neither Flask nor the database of the app."""
+
+from __future__ import annotations
+
+import enum
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KEY = "id"
+DELETED_COLUMN = "is_deleted"
+# What dlt's scd2 calls the two, and what the version of a row is told by.
+VALID_FROM, VALID_TO, VERSION_COLUMN = "_dlt_valid_from", "_dlt_valid_to", "_datasync_version"
+
+
+class ColumnType(enum.StrEnum):
+    """The types that columns have, named as dlt names them."""
+
+    TEXT = "text"
+    BIGINT = "bigint"
+    DOUBLE = "double"
+    DECIMAL = "decimal"
+    BOOL = "bool"
+    DATE = "date"
+    TIMESTAMP = "timestamp"
+    TIME = "time"
+
+
+DECIMAL_PRECISION, DECIMAL_SCALE = 38, 9
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table; `name` is already in the destination's spelling."""
+
+    name: str
+    type: ColumnType
+
+
+class Fault(enum.StrEnum):
+    """What can be wrong with a destination."""
+
+    HOST_NOT_FOUND = "host_not_found"
+    NOT_REACHABLE = "not_reachable"
+    PASSWORD_REFUSED = "password_refused"
+    NO_DATABASE = "no_database"
+    NO_RIGHT = "no_right"
+    TABLE_IN_THE_WAY = "table_in_the_way"
+    DISK_FULL = "disk_full"
+    LOCKED = "locked"
+    NOT_OURS = "not_ours"
+    TOO_SLOW = "too_slow"
+    UNEXPECTED = "unexpected"
+
+
+class DestinationError(Exception):
+    """A destination can't be used: `fault` says why, `field` which input of its form it is about."""
+
+    def __init__(self, fault: Fault, detail: str = "", field: str = "") -> None:
+        super().__init__(f"{fault}: {detail}" if detail else str(fault))
+        self.fault, self.detail, self.field = fault, " ".join(detail.split())[:300], field
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a destination: `dataset` is its schema, or the prefix of its name, or its folder."""
+
+    dataset: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Load:
+    """What has to be written: Parquet files with the rows, in the columns' order."""
+
+    table: Table
+    columns: tuple[Column, ...]
+    files: tuple[Path, ...]
+    rows: int
+    # The whole table is replaced; otherwise rows are merged by their id.
+    replaces: bool
+    # Rows with is_deleted = true are removed from the table; otherwise they are written like others.
+    removes_deleted: bool = False
+    # Every version of a row is kept, with its valid-from and valid-to.
+    keeps_history: bool = False
+    # Columns that the table has from before, in case this load doesn't have them.
+    known_columns: tuple[Column, ...] = ()
+    # Where working files may be put, and under which name the load is known to the destination.
+    work_dir: Path = field(default_factory=Path)
+    name: str = "datasync"
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The first rows of a table."""
+
+    columns: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+class Destination(ABC):
+    """One place that tables are written to. All methods raise DestinationError."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """See whether tables can be made, written and dropped."""
+
+    @abstractmethod
+    def has_table(self, table: Table) -> bool:
+        """True when the table exists."""
+
+    @abstractmethod
+    def load(self, load: Load) -> None:
+        """Write; a reader sees the table as before or as after, nothing in between. Doing it twice changes nothing."""
+
+    @abstractmethod
+    def count(self, table: Table, *, without_deleted: bool) -> int:
+        """Return the number of rows; of a table with history, of the versions that hold now."""
+
+    @abstractmethod
+    def keys(self, table: Table, *, without_deleted: bool) -> Iterator[pa.Array]:
+        """Yield the ids of all rows (that hold now) in pieces."""
+
+    @abstractmethod
+    def take_out(self, table: Table, keys: list[str], *, marks: bool) -> int:
+        """Delete rows by their ids, or with `marks` set is_deleted; return how many. In one transaction."""
+
+    @abstractmethod
+    def preview(self, table: Table, rows: int) -> Preview:
+        """Return columns with their types, and the first rows."""
+
+    @abstractmethod
+    def snippets(self, table: Table) -> dict[str, str]:
+        """Return how to read the table from other programs, by the program's name; without any password."""
+
+    def close(self) -> None:
+        """Let go of connections."""

@@ -1,0 +1,102 @@
+"""Loading through dlt: staging, atomic replacement, merging by id, history, schema changes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from datasync_flask.destinations.base import (
+    DECIMAL_PRECISION,
+    DECIMAL_SCALE,
+    DELETED_COLUMN,
+    KEY,
+    VERSION_COLUMN,
+    Column,
+    ColumnType,
+    Load,
+)
+
+# A self-hosted tool calls nobody; dlt reads these when it is imported.
+_QUIET = {
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+    "RUNTIME__LOG_LEVEL": "CRITICAL",
+    "DATA_WRITER__DISABLE_COMPRESSION": "true",
+    "LOAD__WORKERS": "4",
+}
+
+
+def run(load: Load, destination: Any) -> None:
+    """Write `load` through dlt into `destination` (a dlt destination). Raises the driver's error."""
+    os.environ.update(_QUIET)
+    import dlt
+    from dlt.pipeline.exceptions import PipelineStepFailed
+
+    logging.getLogger("dlt").setLevel(logging.CRITICAL)
+    pipeline = dlt.pipeline(
+        load.name,
+        destination=destination,
+        dataset_name=load.table.dataset,
+        pipelines_dir=str(load.work_dir / "dlt"),
+    )
+    # What an earlier try left behind is made again from the files.
+    pipeline.drop()
+    resource = dlt.resource(
+        _files(load),
+        name=load.table.name,
+        columns={column.name: _hints(column, load) for column in load.columns},
+        write_disposition=_disposition(load),
+        primary_key=KEY,
+        merge_key=KEY if load.keeps_history else None,
+        file_format="parquet",
+        max_table_nesting=0,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            pipeline.run(resource, schema_contract={"tables": "evolve", "columns": "evolve", "data_type": "freeze"})
+        except PipelineStepFailed as failure:
+            raise _root_of(failure) from failure
+        finally:
+            pipeline.deactivate()
+
+
+def _files(load: Load) -> Iterator[Any]:
+    import dlt
+    import pyarrow.parquet as pq
+
+    for file in load.files:
+        yield dlt.mark.with_file_import(str(file), "parquet", pq.ParquetFile(file).metadata.num_rows)
+
+
+def _hints(column: Column, load: Load) -> dict[str, Any]:
+    hints: dict[str, Any] = {"data_type": column.type.value}
+    if column.type is ColumnType.DECIMAL:
+        hints |= {"precision": DECIMAL_PRECISION, "scale": DECIMAL_SCALE}
+    if column.name == KEY:
+        hints["nullable"] = False
+    if column.name == DELETED_COLUMN and load.removes_deleted and not load.replaces and not load.keeps_history:
+        hints["hard_delete"] = True
+    elif column.name == DELETED_COLUMN:
+        hints["hard_delete"] = False
+    if column.name == VERSION_COLUMN and load.keeps_history:
+        hints |= {"x-row-version": True, "nullable": False}
+    return hints
+
+
+def _disposition(load: Load) -> Any:
+    if load.keeps_history:
+        return {"disposition": "merge", "strategy": "scd2", "row_version_column_name": VERSION_COLUMN}
+    if load.replaces:
+        return "replace"
+    return {"disposition": "merge", "strategy": "delete-insert", "deduplicated": True}
+
+
+def _root_of(failure: BaseException) -> Exception:
+    """Return the driver's own error, which dlt wraps several times."""
+    error: BaseException = failure
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return error if isinstance(error, Exception) else Exception(str(failure))

@@ -1,0 +1,80 @@
+"""A DuckDB file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from datasync_flask.destinations import dlt_loading
+from datasync_flask.destinations.base import DestinationError, Fault, Load, Table
+from datasync_flask.destinations.sql import SqlDestination
+
+
+class DuckDb(SqlDestination):
+    """Writes through dlt; each dataset is a schema of the file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def connect(self) -> Any:
+        """Return a connection in a transaction."""
+        import duckdb
+
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = duckdb.connect(str(self._path))
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.begin()
+        return connection
+
+    def explain(self, error: Exception) -> DestinationError:
+        """Return what an error of DuckDB means."""
+        words = str(error)
+        low = words.lower()
+        if "could not set lock" in low or "conflicting lock" in low or "being used by another process" in low:
+            return DestinationError(Fault.LOCKED, words, "path")
+        if "no space left" in low or "disk is full" in low or "out of space" in low:
+            return DestinationError(Fault.DISK_FULL, words, "path")
+        if "not a valid duckdb database" in low or "could not read" in low:
+            return DestinationError(Fault.NOT_OURS, words, "path")
+        if isinstance(error, PermissionError) or "permission denied" in low or "read-only" in low:
+            return DestinationError(Fault.NO_RIGHT, words, "path")
+        return DestinationError(Fault.UNEXPECTED, words, "path")
+
+    def columns_of(self, table: Table) -> list[tuple[str, str]]:
+        """Return names and types of a table's columns."""
+        with self.transaction() as cursor:
+            cursor.execute(
+                "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database() "
+                "AND schema_name = ? AND table_name = ? ORDER BY column_index",
+                (table.dataset, table.name),
+            )
+            return [(str(name), str(kind)) for name, kind in cursor.fetchall()]
+
+    def check(self) -> None:
+        """See whether tables can be made, written and dropped."""
+        self._try_out(Table("main", "_datasync_check"))
+
+    def load(self, load: Load) -> None:
+        """Write through dlt."""
+        import dlt
+
+        try:
+            dlt_loading.run(
+                load, dlt.destinations.duckdb(str(self._path), replace_strategy="staging-optimized")
+            )
+        except Exception as error:
+            raise self.explain(error) from error
+
+    def changed(self, cursor: Any, expected: int) -> int:
+        """DuckDB answers a change with a row that holds the count."""
+        row = cursor.fetchone()
+        return int(row[0]) if row else expected
+
+    def snippets(self, table: Table) -> dict[str, str]:
+        """Return how to read the table from other programs."""
+        name = f"{table.dataset}.{table.name}"
+        return {
+            "SQL": f"SELECT * FROM {name} LIMIT 100;",
+            "DuckDB": f"duckdb {self._path} -c 'SELECT * FROM {name} LIMIT 100'",
+            "pandas": f'import duckdb\n\ntable = duckdb.connect("{self._path}", read_only=True).sql("FROM {name}").df()',
+        }

@@ -1,0 +1,131 @@
+"""A MySQL or MariaDB database."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from datasync_flask.destinations.base import (
+    DECIMAL_PRECISION,
+    DECIMAL_SCALE,
+    KEY,
+    VERSION_COLUMN,
+    Column,
+    ColumnType,
+    DestinationError,
+    Fault,
+    Table,
+)
+from datasync_flask.destinations.postgresql import CONNECT_SECONDS, Address
+from datasync_flask.destinations.staged import StagedDestination
+
+_TYPES = {
+    ColumnType.TEXT: "LONGTEXT",
+    ColumnType.BIGINT: "BIGINT",
+    ColumnType.DOUBLE: "DOUBLE",
+    ColumnType.DECIMAL: f"DECIMAL({DECIMAL_PRECISION}, {DECIMAL_SCALE})",
+    ColumnType.BOOL: "BOOLEAN",
+    ColumnType.DATE: "DATE",
+    ColumnType.TIMESTAMP: "DATETIME(6)",
+    ColumnType.TIME: "TIME(6)",
+}
+# Salesforce's ids tell upper from lower case.
+_KEY_TYPE = "VARCHAR(18) CHARACTER SET ascii COLLATE ascii_bin"
+_VERSION_TYPE = "VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin"
+
+
+class MySql(StagedDestination):
+    """The tables lie in the database given, the dataset before their names."""
+
+    marker = "%s"
+    quote_sign = "`"
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    def connect(self) -> Any:
+        """Return a connection; statements begin a transaction."""
+        import pymysql
+
+        return pymysql.connect(
+            host=self._address.host,
+            port=self._address.port,
+            database=self._address.database,
+            user=self._address.username,
+            password=self._address.password,
+            charset="utf8mb4",
+            connect_timeout=CONNECT_SECONDS,
+            init_command="SET time_zone = '+00:00'",
+            autocommit=False,
+        )
+
+    def explain(self, error: Exception) -> DestinationError:
+        """Return what an error of MySQL means (its error number)."""
+        arguments = getattr(error, "args", ())
+        number = arguments[0] if arguments and isinstance(arguments[0], int) else 0
+        words = str(arguments[1]) if len(arguments) > 1 else str(error)
+        low = words.lower()
+        if number in {1045, 1698}:
+            return DestinationError(Fault.PASSWORD_REFUSED, words, "password")
+        if number == 1049:
+            return DestinationError(Fault.NO_DATABASE, words, "database")
+        if number in {1044, 1142, 1227, 1370}:
+            return DestinationError(Fault.NO_RIGHT, words, "username")
+        if number in {1021, 1114} or "no space left" in low:
+            return DestinationError(Fault.DISK_FULL, words, "host")
+        if "name or service" in low or "getaddrinfo" in low or "nodename" in low or "name resolution" in low:
+            return DestinationError(Fault.HOST_NOT_FOUND, words, "host")
+        if number in {2002, 2003, 2005, 2006, 2013}:
+            return DestinationError(Fault.NOT_REACHABLE, words, "host")
+        return DestinationError(Fault.UNEXPECTED, words, "host")
+
+    def columns_of(self, table: Table) -> list[tuple[str, str]]:
+        """Return names and types of a table's columns."""
+        with self.transaction() as cursor:
+            cursor.execute(
+                "SELECT column_name, column_type FROM information_schema.columns "
+                "WHERE table_schema = DATABASE() AND table_name = %s ORDER BY ordinal_position",
+                (self.full_name(table),),
+            )
+            return [(str(name), str(kind)) for name, kind in cursor.fetchall()]
+
+    def check(self) -> None:
+        """See whether tables can be made, written and dropped."""
+        self._try_out(Table("", "_datasync_check"))
+
+    def column_type(self, column: Column) -> str:
+        """Return a column's type as MySQL names it."""
+        if column.name == KEY:
+            return _KEY_TYPE
+        return _VERSION_TYPE if column.name == VERSION_COLUMN else _TYPES[column.type]
+
+    def swap(self, cursor: Any, table: Table, incoming: Table) -> None:
+        """RENAME TABLE puts the new table in the old one's place in one atomic step."""
+        before = Table(table.dataset, f"{table.name}__before")
+        cursor.execute(f"DROP TABLE IF EXISTS {self.path(before)}")
+        cursor.execute("SHOW TABLES LIKE %s", (self.full_name(table).replace("_", r"\_"),))
+        if cursor.fetchone():
+            cursor.execute(
+                f"RENAME TABLE {self.path(table)} TO {self.path(before)}, {self.path(incoming)} TO {self.path(table)}"
+            )
+            cursor.execute(f"DROP TABLE {self.path(before)}")
+        else:
+            cursor.execute(f"RENAME TABLE {self.path(incoming)} TO {self.path(table)}")
+
+    def value(self, value: Any) -> Any:
+        """Return a Python value as the driver takes it: times are UTC, and the column knows no zone."""
+        return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
+
+    def now(self) -> Any:
+        """Return this moment as the driver takes it."""
+        return self.value(datetime.now(UTC))
+
+    def snippets(self, table: Table) -> dict[str, str]:
+        """Return how to read the table from other programs."""
+        place, name = self._address, self.full_name(table)
+        url = f"mysql+pymysql://{place.username}@{place.host}:{place.port}/{place.database}"
+        return {
+            "SQL": f"SELECT * FROM {name} LIMIT 100;",
+            "pandas": "import pandas, sqlalchemy\n\n"
+            f'engine = sqlalchemy.create_engine("{url}")\ntable = pandas.read_sql("SELECT * FROM {name}", engine)',
+        }

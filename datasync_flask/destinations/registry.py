@@ -1,0 +1,116 @@
+"""Every kind of destination: what its form asks for, and what writes to it. A new kind is one entry and one file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datasync_flask.connections.kinds import KINDS, Kind
+from datasync_flask.destinations.base import Destination, DestinationError, Fault
+
+FILE_FIELDS = ("path",)
+SERVER_FIELDS = ("host", "port", "database", "username", "password")
+
+Settings = Mapping[str, Any]
+
+
+class PathRefused(ValueError):
+    """A path that a file destination may not have; the text says why."""
+
+
+def inside(data_dir: Path, name: str) -> Path:
+    """Return the file or folder `name` inside the data folder. Raises PathRefused."""
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in {"", "."}]
+    if not parts:
+        raise PathRefused("Enter a name, for instance warehouse.duckdb.")
+    if name.startswith(("/", "~")) or re.match(r"[A-Za-z]:", name) or ".." in parts or "\\" in name:
+        raise PathRefused("The file has to lie inside the data folder: enter a name like warehouse.duckdb, no other path.")
+    if any(not re.fullmatch(r"[\w][\w.\- ]*", part) or len(part) > 100 for part in parts) or len(parts) > 5:
+        raise PathRefused("Use letters, digits, dots, dashes and underscores only.")
+    root = data_dir.resolve()
+    found = (root / Path(*parts)).resolve()
+    if not found.is_relative_to(root) or found == root:
+        # A link inside the folder that leads out of it.
+        raise PathRefused("The file has to lie inside the data folder: enter a name like warehouse.duckdb, no other path.")
+    return found
+
+
+@dataclass(frozen=True)
+class DestinationKind:
+    """A kind of destination; `make` returns what writes to it, from its settings and the data folder."""
+
+    key: str
+    fields: tuple[str, ...]
+    make: Callable[[Settings, Path], Destination]
+    # How a name of a dataset shows in the destination.
+    dataset_is: str
+    default_port: int = 0
+    example: str = ""
+
+    @property
+    def is_file(self) -> bool:
+        """True for what lies in the data folder."""
+        return "path" in self.fields
+
+
+def _duckdb(settings: Settings, data_dir: Path) -> Destination:
+    from datasync_flask.destinations.duckdb import DuckDb
+
+    return DuckDb(inside(data_dir, settings["path"]))
+
+
+def _sqlite(settings: Settings, data_dir: Path) -> Destination:
+    from datasync_flask.destinations.sqlite import Sqlite
+
+    return Sqlite(inside(data_dir, settings["path"]))
+
+
+def _parquet(settings: Settings, data_dir: Path) -> Destination:
+    from datasync_flask.destinations.parquet import Parquet
+
+    return Parquet(inside(data_dir, settings["path"]))
+
+
+def _postgresql(settings: Settings, _: Path) -> Destination:
+    from datasync_flask.destinations.postgresql import Address, PostgreSql
+
+    return PostgreSql(Address(**{name: settings[name] for name in SERVER_FIELDS}, schema=settings.get("schema", "")))
+
+
+def _mysql(settings: Settings, _: Path) -> Destination:
+    from datasync_flask.destinations.mysql import MySql
+    from datasync_flask.destinations.postgresql import Address
+
+    return MySql(Address(**{name: settings[name] for name in SERVER_FIELDS}))
+
+
+DESTINATIONS = {
+    kind.key: kind
+    for kind in (
+        DestinationKind("duckdb", FILE_FIELDS, _duckdb, "schema", example="warehouse.duckdb"),
+        DestinationKind("sqlite", FILE_FIELDS, _sqlite, "prefix", example="warehouse.sqlite"),
+        DestinationKind("postgresql", (*SERVER_FIELDS, "schema"), _postgresql, "schema", default_port=5432),
+        DestinationKind("mysql", SERVER_FIELDS, _mysql, "prefix", default_port=3306),
+        DestinationKind("parquet", FILE_FIELDS, _parquet, "folder", example="lake"),
+    )
+}
+
+_TITLES = {
+    "duckdb": ("DuckDB", "A file for analysis, in the data folder; needs no server"),
+    "sqlite": ("SQLite", "A file that nearly every program reads, in the data folder"),
+    "postgresql": ("PostgreSQL", "A schema of a PostgreSQL database"),
+    "mysql": ("MySQL", "A MySQL or MariaDB database"),
+    "parquet": ("Parquet", "A folder of Parquet files, one per table, in the data folder"),
+}
+KINDS.update({key: Kind(key, title, False, hint, "destinations.new") for key, (title, hint) in _TITLES.items()})
+
+
+def open_destination(kind: str, settings: Settings, data_dir: Path) -> Destination:
+    """Return what writes to a destination. Raises DestinationError when its settings can't be used."""
+    try:
+        return DESTINATIONS[kind].make(settings, data_dir)
+    except PathRefused as error:
+        raise DestinationError(Fault.NO_RIGHT, str(error), "path") from None

@@ -1,0 +1,153 @@
+"""What the destinations that speak SQL through a Python driver (DB-API, PEP 249) have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from datasync_flask.destinations.base import (
+    DELETED_COLUMN,
+    KEY,
+    VALID_TO,
+    Destination,
+    DestinationError,
+    Fault,
+    Preview,
+    Table,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KEYS_AT_ONCE = 50_000
+DELETES_AT_ONCE = 500
+
+
+class SqlDestination(Destination):
+    """A database; its driver's errors become DestinationErrors."""
+
+    # How the driver marks a parameter, and how the database quotes a name.
+    marker = "?"
+    quote_sign = '"'
+
+    @abstractmethod
+    def connect(self) -> Any:
+        """Return a new connection of the driver, not in autocommit mode."""
+
+    @abstractmethod
+    def explain(self, error: Exception) -> DestinationError:
+        """Return what an error of the driver means."""
+
+    @abstractmethod
+    def columns_of(self, table: Table) -> list[tuple[str, str]]:
+        """Return names and types of a table's columns in their order; [] when there is no such table."""
+
+    def quoted(self, name: str) -> str:
+        """Return a name quoted."""
+        sign = self.quote_sign
+        return sign + name.replace(sign, sign * 2) + sign
+
+    def path(self, table: Table) -> str:
+        """Return the table's name for a statement: with the schema, where there are schemas."""
+        return f"{self.quoted(table.dataset)}.{self.quoted(table.name)}"
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        """Yield a cursor; commit at the end, roll back on an error. Raises DestinationError."""
+        try:
+            connection = self.connect()
+        except Exception as error:
+            raise self.explain(error) from error
+        try:
+            cursor = connection.cursor()
+            yield cursor
+            connection.commit()
+        except DestinationError:
+            connection.rollback()
+            raise
+        except Exception as error:
+            self._roll_back(connection)
+            raise self.explain(error) from error
+        finally:
+            connection.close()
+
+    def _roll_back(self, connection: Any) -> None:
+        try:
+            connection.rollback()
+        except Exception:
+            # The connection is what broke; the error that said so is on its way.
+            return
+
+    def has_table(self, table: Table) -> bool:
+        """True when the table exists."""
+        return bool(self.columns_of(table))
+
+    def _holds_now(self, table: Table, *, without_deleted: bool) -> str:
+        names = {name.lower() for name, _ in self.columns_of(table)}
+        conditions = []
+        if VALID_TO in names:
+            conditions.append(f"{self.quoted(VALID_TO)} IS NULL")
+        if without_deleted and DELETED_COLUMN in names:
+            column = self.quoted(DELETED_COLUMN)
+            conditions.append(f"({column} IS NULL OR NOT {column})")
+        return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+
+    def count(self, table: Table, *, without_deleted: bool) -> int:
+        """Return the number of rows; of a table with history, of the versions that hold now."""
+        condition = self._holds_now(table, without_deleted=without_deleted)
+        with self.transaction() as cursor:
+            cursor.execute(f"SELECT COUNT(*) FROM {self.path(table)}{condition}")
+            return int(cursor.fetchone()[0])
+
+    def keys(self, table: Table, *, without_deleted: bool) -> Iterator[pa.Array]:
+        """Yield the ids of all rows (that hold now) in pieces."""
+        import pyarrow as pa
+
+        condition = self._holds_now(table, without_deleted=without_deleted)
+        with self.transaction() as cursor:
+            cursor.execute(f"SELECT {self.quoted(KEY)} FROM {self.path(table)}{condition}")
+            while rows := cursor.fetchmany(KEYS_AT_ONCE):
+                yield pa.array([row[0] for row in rows], pa.string())
+
+    def take_out(self, table: Table, keys: list[str], *, marks: bool) -> int:
+        """Delete rows by their ids, or with `marks` set is_deleted; return how many. In one transaction."""
+        names = {name.lower() for name, _ in self.columns_of(table)}
+        key, path, gone = self.quoted(KEY), self.path(table), 0
+        action = f"DELETE FROM {path}"
+        if marks and DELETED_COLUMN in names:
+            action = f"UPDATE {path} SET {self.quoted(DELETED_COLUMN)} = TRUE"
+        elif VALID_TO in names:
+            # With history nothing disappears: the version that held ends now.
+            action = f"UPDATE {path} SET {self.quoted(VALID_TO)} = CURRENT_TIMESTAMP"
+        holds = f" AND {self.quoted(VALID_TO)} IS NULL" if VALID_TO in names else ""
+        with self.transaction() as cursor:
+            for start in range(0, len(keys), DELETES_AT_ONCE):
+                chunk = keys[start : start + DELETES_AT_ONCE]
+                marks_of_chunk = ", ".join([self.marker] * len(chunk))
+                cursor.execute(f"{action} WHERE {key} IN ({marks_of_chunk}){holds}", tuple(chunk))
+                gone += self.changed(cursor, len(chunk))
+        return gone
+
+    def changed(self, cursor: Any, expected: int) -> int:
+        """Return how many rows the last statement changed."""
+        return int(cursor.rowcount) if cursor.rowcount is not None and cursor.rowcount >= 0 else expected
+
+    def preview(self, table: Table, rows: int) -> Preview:
+        """Return columns with their types, and the first rows."""
+        columns = self.columns_of(table)
+        if not columns:
+            raise DestinationError(Fault.UNEXPECTED, f"there is no table {table.name}")
+        with self.transaction() as cursor:
+            cursor.execute(f"SELECT * FROM {self.path(table)} LIMIT {int(rows)}")
+            found: Sequence[Any] = cursor.fetchall()
+        return Preview(tuple(columns), tuple(tuple(row) for row in found))
+
+    def _try_out(self, table: Table) -> None:
+        """Make, fill and drop a table, as a run will."""
+        path = self.path(table)
+        with self.transaction() as cursor:
+            cursor.execute(f"CREATE TABLE {path} ({self.quoted(KEY)} VARCHAR(18))")
+            cursor.execute(f"INSERT INTO {path} VALUES ({self.marker})", ("x",))
+            cursor.execute(f"DROP TABLE {path}")

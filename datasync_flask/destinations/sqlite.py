@@ -1,0 +1,97 @@
+"""An SQLite file."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from datasync_flask.destinations.base import Column, ColumnType, DestinationError, Fault, Table
+from datasync_flask.destinations.staged import StagedDestination
+
+# SQLite has few types; dates and times are ISO 8601 texts, which its date functions and most programs understand.
+_TYPES = {
+    ColumnType.TEXT: "TEXT",
+    ColumnType.BIGINT: "INTEGER",
+    ColumnType.DOUBLE: "REAL",
+    ColumnType.DECIMAL: "NUMERIC",
+    ColumnType.BOOL: "BOOLEAN",
+    ColumnType.DATE: "DATE",
+    ColumnType.TIMESTAMP: "TIMESTAMP",
+    ColumnType.TIME: "TIME",
+}
+WAIT_SECONDS = 15
+
+
+class Sqlite(StagedDestination):
+    """The tables lie in the file itself, the dataset before their names."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def connect(self) -> Any:
+        """Return a connection; statements that write begin a transaction, and so do those that make tables."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self._path, timeout=WAIT_SECONDS, isolation_level=None)
+        connection.execute("BEGIN")
+        return connection
+
+    def explain(self, error: Exception) -> DestinationError:
+        """Return what an error of SQLite means."""
+        words = str(error)
+        low = words.lower()
+        if "locked" in low or "busy" in low:
+            return DestinationError(Fault.LOCKED, words, "path")
+        if "disk is full" in low or "no space left" in low:
+            return DestinationError(Fault.DISK_FULL, words, "path")
+        if "not a database" in low:
+            return DestinationError(Fault.NOT_OURS, words, "path")
+        if isinstance(error, PermissionError) or "unable to open" in low or "readonly" in low:
+            return DestinationError(Fault.NO_RIGHT, words, "path")
+        return DestinationError(Fault.UNEXPECTED, words, "path")
+
+    def columns_of(self, table: Table) -> list[tuple[str, str]]:
+        """Return names and types of a table's columns."""
+        with self.transaction() as cursor:
+            cursor.execute("SELECT name, type FROM pragma_table_info(?)", (self.full_name(table),))
+            return [(str(name), str(kind)) for name, kind in cursor.fetchall()]
+
+    def check(self) -> None:
+        """See whether tables can be made, written and dropped."""
+        self._try_out(Table("", "_datasync_check"))
+
+    def column_type(self, column: Column) -> str:
+        """Return a column's type as SQLite names it."""
+        return _TYPES[column.type]
+
+    def swap(self, cursor: Any, table: Table, incoming: Table) -> None:
+        """Both steps are in one transaction: readers see the old table until it is committed."""
+        cursor.execute(f"DROP TABLE IF EXISTS {self.path(table)}")
+        cursor.execute(f"ALTER TABLE {self.path(incoming)} RENAME TO {self.path(table)}")
+
+    def value(self, value: Any) -> Any:
+        """Return a Python value as the driver takes it."""
+        if isinstance(value, datetime):
+            return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        if isinstance(value, date | time):
+            return value.isoformat()
+        if isinstance(value, Decimal):
+            # A text that looks like a number: SQLite keeps it exact where it can.
+            return format(value.normalize(), "f")
+        return value
+
+    def now(self) -> Any:
+        """Return this moment as the driver takes it."""
+        return self.value(datetime.now(UTC))
+
+    def snippets(self, table: Table) -> dict[str, str]:
+        """Return how to read the table from other programs."""
+        name = self.full_name(table)
+        return {
+            "SQL": f"SELECT * FROM {name} LIMIT 100;",
+            "pandas": "import sqlite3, pandas\n\n"
+            f'table = pandas.read_sql("SELECT * FROM {name}", sqlite3.connect("{self._path}"))',
+            "DuckDB": f"INSTALL sqlite; ATTACH '{self._path}' AS file (TYPE sqlite);\nSELECT * FROM file.{name} LIMIT 100;",
+        }

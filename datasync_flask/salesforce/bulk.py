@@ -1,0 +1,130 @@
+"""Bulk API 2.0 query jobs: create, wait, read the result's pages, clean up.
+
+Source: Bulk API 2.0 and Bulk API Developer Guide, "Query" (create a job, get information about a job, get results for
+a job, abort and delete a job) and "Limits".
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx2
+
+from datasync_flask.salesforce.data import DataApi
+from datasync_flask.salesforce.errors import Problem, SalesforceError, classify_api_error
+from datasync_flask.salesforce.transport import json_of
+
+# Salesforce gives a job up after 24 hours.
+MAX_WAIT_SECONDS = 24 * 3600
+FIRST_POLL_SECONDS = 0.25
+MAX_POLL_SECONDS = 10.0
+
+# Words by which Salesforce says that an object can't be read in bulk, though perhaps by REST.
+_NOT_IN_BULK = (
+    "not supported by the bulk api",
+    "does not support query",
+    "selecting compound data not supported",
+    "async api not enabled",
+    "implementation restriction",
+    "invalidentity",
+    "featurenotenabled",
+    "invalidjob",
+)
+
+
+class NotInBulk(Exception):
+    """The org doesn't let this query run as a bulk job; REST may."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a job's result while it is open: its rows still have to be read from `response`."""
+
+    response: httpx2.Response
+    # How many rows Salesforce says it has; None when it doesn't say.
+    rows: int | None
+    # '' on the last page.
+    next_locator: str
+
+
+def create_job(api: DataApi, soql: str, *, with_deleted: bool) -> str:
+    """Start a query job and return its id. Raises NotInBulk, or SalesforceError."""
+    order = {
+        "operation": "queryAll" if with_deleted else "query",
+        "query": soql,
+        "contentType": "CSV",
+        "columnDelimiter": "COMMA",
+        "lineEnding": "LF",
+    }
+    try:
+        answer = api.request("POST", f"{api.base}/jobs/query", json=order)
+    except SalesforceError as error:
+        words = error.detail.lower()
+        if error.problem is Problem.NOT_FOUND or any(part in words for part in _NOT_IN_BULK):
+            raise NotInBulk(error.detail) from None
+        raise
+    job_id = answer.get("id") if isinstance(answer, dict) else None
+    if not isinstance(job_id, str) or not job_id.isalnum():
+        raise SalesforceError(Problem.NOT_SALESFORCE, "a job without an id")
+    return job_id
+
+
+def wait_for_job(api: DataApi, job_id: str, pause: Callable[[float], None]) -> None:
+    """Return when the job is complete; `pause` waits between looks and may raise to stop.
+
+    Raises NotInBulk when the job failed (REST tells more clearly why), SalesforceError for everything else.
+    """
+    deadline = time.monotonic() + MAX_WAIT_SECONDS
+    interval = FIRST_POLL_SECONDS
+    while time.monotonic() < deadline:
+        answer = api.request("GET", f"{api.base}/jobs/query/{job_id}")
+        state = answer.get("state") if isinstance(answer, dict) else None
+        if state == "JobComplete":
+            return
+        if state in {"Failed", "Aborted"}:
+            raise NotInBulk(str(answer.get("errorMessage") or f"the job ended as {state}"))
+        pause(interval)
+        interval = min(interval * 1.5, MAX_POLL_SECONDS)
+    raise SalesforceError(Problem.NO_ANSWER_IN_TIME, "a bulk job that took over 24 hours")
+
+
+@contextmanager
+def result_page(api: DataApi, job_id: str, locator: str, max_records: int) -> Iterator[Page]:
+    """Yield one page of a complete job's result. Raises SalesforceError, also while the caller reads."""
+    params = {"maxRecords": str(max_records)} | ({"locator": locator} if locator else {})
+    with api.streamed(f"{api.base}/jobs/query/{job_id}/results", params) as response:
+        if response.status_code != 200:
+            raise _refusal(response)
+        found = response.headers.get("sforce-numberofrecords", "")
+        # The end is the four letters "null", an empty header, or none.
+        following = response.headers.get("sforce-locator", "").strip()
+        yield Page(response, int(found) if found.isdigit() else None, "" if following.lower() == "null" else following)
+
+
+def _refusal(response: httpx2.Response) -> SalesforceError:
+    response.read()
+    if response.status_code == 204:
+        return SalesforceError(Problem.SERVER_ERROR, "the result isn't ready (HTTP 204)")
+    return classify_api_error(response.status_code, json_of(response), response.text[:500])
+
+
+def delete_job(api: DataApi, job_id: str) -> None:
+    """Delete a finished job, so that its result doesn't count against the org's storage; a refusal is no matter."""
+    try:
+        api.request("DELETE", f"{api.base}/jobs/query/{job_id}")
+    except SalesforceError as error:
+        if error.problem is Problem.REVOKED:
+            raise
+
+
+def abort_job(api: DataApi, job_id: str) -> None:
+    """Stop a job that nobody waits for any more; a refusal is no matter."""
+    try:
+        api.request("PATCH", f"{api.base}/jobs/query/{job_id}", json={"state": "Aborted"})
+    except SalesforceError:
+        return
+
+

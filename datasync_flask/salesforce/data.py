@@ -1,0 +1,311 @@
+"""The data of an org: objects and their fields, queries, counts, limits. Bulk jobs are in bulk.py.
+
+Sources: REST API Developer Guide "Describe Global", "sObject Describe", "Composite Batch", "Query", "QueryAll",
+"Limits", "Limit Info Header", "Status Codes and Error Responses".
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx2
+
+from datasync_flask.salesforce.errors import Problem, SalesforceError, classify_api_error
+from datasync_flask.salesforce.hosts import is_trusted_origin
+from datasync_flask.salesforce.oauth import TokenAnswer
+from datasync_flask.salesforce.transport import BoundedClient, json_of, text_of
+
+# A page of 2,000 rows with long texts is large; a describe of 800 fields with picklists too.
+MAX_JSON_BYTES = 64_000_000
+TIMEOUT = httpx2.Timeout(60.0, connect=10.0)
+TOTAL_SECONDS = 180.0
+# Longer addresses are answered 414 or 431.
+MAX_QUERY_LENGTH = 12_000
+DESCRIBES_PER_CALL = 25
+RETRIES = 4
+FIRST_PAUSE = 0.5
+
+_LIMIT_INFO = re.compile(r"api-usage=(\d+)/(\d+)")
+
+Refresh = Callable[[TokenAnswer], TokenAnswer]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of an object, as describe tells it."""
+
+    name: str
+    label: str
+    type: str
+    is_calculated: bool = False
+    precision: int = 0
+    scale: int = 0
+    length: int = 0
+    compound_of: str = ""
+
+
+@dataclass(frozen=True)
+class ObjectDescription:
+    """An object and the fields of it that the user may see."""
+
+    name: str
+    label: str
+    fields: tuple[Field, ...]
+    is_custom: bool = False
+    is_replicateable: bool = True
+
+    def field(self, name: str) -> Field | None:
+        """Return a field by its API name, or None."""
+        return next((field for field in self.fields if field.name == name), None)
+
+
+@dataclass(frozen=True)
+class ObjectEntry:
+    """An object as the list of all objects tells it."""
+
+    name: str
+    label: str
+    is_custom: bool
+
+
+class DataApi:
+    """Calls with an org's token: counted, repeated when that may help, renewed once when the token is over."""
+
+    def __init__(self, token: TokenAnswer, version: str, refresh: Refresh, trusted: Collection[str] = ()) -> None:
+        self._token, self._refresh, self._trusted = token, refresh, trusted
+        self.version = version
+        self.calls = 0
+        # (used, most) of the day's calls, as the last answer told; None before the first.
+        self.usage: tuple[int, int] | None = None
+        # What Salesforce's clock said in the last answer.
+        self.server_time: datetime | None = None
+        self._client = BoundedClient(
+            trusted, timeout=TIMEOUT, total_seconds=TOTAL_SECONDS, max_bytes=MAX_JSON_BYTES
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    @property
+    def base(self) -> str:
+        """The path that all resources are below."""
+        return f"/services/data/v{self.version}"
+
+    def request(self, method: str, path: str, *, json: Any = None, params: dict[str, str] | None = None) -> Any:
+        """Return the JSON of an answer ('' for one without content). Raises SalesforceError."""
+        for attempt in range(1, RETRIES + 1):
+            try:
+                return self._once(method, path, json, params)
+            except SalesforceError as error:
+                if not self.may_help(error, attempt):
+                    raise
+        raise AssertionError("unreachable")
+
+    def may_help(self, error: SalesforceError, attempt: int) -> bool:
+        """True when the request is worth another try; waits before it."""
+        if attempt >= RETRIES:
+            return False
+        if error.problem is Problem.REVOKED and attempt == 1:
+            self._token = self._refresh(self._token)
+            return True
+        if not error.problem.is_transient or error.problem in _LASTING:
+            return False
+        time.sleep(FIRST_PAUSE * 4 ** (attempt - 1) * random.uniform(0.7, 1.3))  # noqa: S311 (not for secrets)
+        return True
+
+    def _once(self, method: str, path: str, json: Any, params: dict[str, str] | None) -> Any:
+        response = self._client.send(self.build(method, path, json=json, params=params))
+        self.note(response)
+        body = json_of(response)
+        if response.status_code not in {200, 201, 202, 204}:
+            raise classify_api_error(response.status_code, body, text_of(response)[:500])
+        if response.status_code == 204 or not response.content:
+            return ""
+        if body is None:
+            raise SalesforceError(Problem.NOT_SALESFORCE, f"HTTP {response.status_code}, not JSON")
+        return body
+
+    def build(
+        self, method: str, path: str, *, json: Any = None, params: dict[str, str] | None = None, accept: str = ""
+    ) -> httpx2.Request:
+        """Return a request with the token, for the org's instance only."""
+        url = self._token.instance_url + path
+        if not is_trusted_origin(url, self._trusted):
+            raise SalesforceError(Problem.UNTRUSTED_INSTANCE, self._token.instance_url)
+        headers = {"Authorization": f"Bearer {self._token.access_token}", "Accept": accept or "application/json"}
+        return self._client.build_request(method, url, json=json, params=params, headers=headers)
+
+    @contextmanager
+    def streamed(self, path: str, params: dict[str, str]) -> Iterator[httpx2.Response]:
+        """Yield an answer whose body is read piece by piece."""
+        with self._client.opened(self.build("GET", path, params=params, accept="text/csv")) as response:
+            self.note(response)
+            yield response
+
+    def note(self, response: httpx2.Response) -> None:
+        """Count a call, and remember what the answer's headers tell."""
+        self.calls += 1
+        usage = _LIMIT_INFO.search(response.headers.get("sforce-limit-info", ""))
+        if usage:
+            self.usage = (int(usage.group(1)), int(usage.group(2)))
+        try:
+            self.server_time = parsedate_to_datetime(response.headers["date"]).astimezone(UTC)
+        except (KeyError, ValueError, TypeError):
+            self.server_time = None
+
+    def objects(self) -> list[ObjectEntry]:
+        """Return the objects that can be queried, in the order of their names."""
+        answer = self.request("GET", f"{self.base}/sobjects")
+        entries = answer.get("sobjects") if isinstance(answer, dict) else None
+        if not isinstance(entries, list):
+            raise SalesforceError(Problem.NOT_SALESFORCE, "no list of objects")
+        found = [
+            ObjectEntry(entry["name"], str(entry.get("label") or entry["name"]), bool(entry.get("custom")))
+            for entry in entries
+            if isinstance(entry, dict) and isinstance(entry.get("name"), str) and _is_readable(entry)
+        ]
+        return sorted(found, key=lambda entry: entry.name.lower())
+
+    def describe(self, name: str) -> ObjectDescription:
+        """Return an object's fields. Raises SalesforceError, OBJECT_GONE when there is no such object for this user."""
+        return parse_description(self.request("GET", f"{self.base}/sobjects/{name}/describe"))
+
+    def describe_many(self, names: list[str]) -> dict[str, ObjectDescription | SalesforceError]:
+        """Return the fields of several objects, up to 25 in one call; where that resource is missing, one by one."""
+        found: dict[str, ObjectDescription | SalesforceError] = {}
+        for start in range(0, len(names), DESCRIBES_PER_CALL):
+            chunk = names[start : start + DESCRIBES_PER_CALL]
+            found.update(self._describe_batch(chunk) if len(chunk) > 1 else {})
+        for name in names:
+            if name not in found:
+                try:
+                    found[name] = self.describe(name)
+                except SalesforceError as error:
+                    if not error.problem.is_about_the_request:
+                        raise
+                    found[name] = error
+        return found
+
+    def _describe_batch(self, names: list[str]) -> dict[str, ObjectDescription | SalesforceError]:
+        requests = [{"method": "GET", "url": f"{self.base}/sobjects/{name}/describe"} for name in names]
+        try:
+            answer = self.request(
+                "POST", f"{self.base}/composite/batch", json={"haltOnError": False, "batchRequests": requests}
+            )
+        except SalesforceError as error:
+            if error.problem.is_about_the_request:
+                return {}
+            raise
+        results = answer.get("results") if isinstance(answer, dict) else None
+        if not isinstance(results, list) or len(results) != len(names):
+            return {}
+        found: dict[str, ObjectDescription | SalesforceError] = {}
+        for name, result in zip(names, results, strict=True):
+            if isinstance(result, dict) and result.get("statusCode") == 200 and isinstance(result.get("result"), dict):
+                found[name] = parse_description(result["result"])
+        return found
+
+    def count(self, soql_tail: str, *, with_deleted: bool = False) -> int:
+        """Return how many rows ``SELECT COUNT() FROM`` + tail has."""
+        path = f"{self.base}/{'queryAll' if with_deleted else 'query'}"
+        answer = self.request("GET", path, params={"q": "SELECT COUNT() FROM " + soql_tail})
+        total = answer.get("totalSize") if isinstance(answer, dict) else None
+        if not isinstance(total, int):
+            raise SalesforceError(Problem.NOT_SALESFORCE, "a count without a number")
+        return total
+
+    def query(self, soql: str, *, with_deleted: bool) -> QueryPage:
+        """Return the first page of a query; `with_deleted` asks for deleted and archived rows too."""
+        path = f"{self.base}/{'queryAll' if with_deleted else 'query'}"
+        return _parse_page(self.request("GET", path, params={"q": soql}))
+
+    def next_page(self, path: str) -> QueryPage:
+        """Return the page behind a nextRecordsUrl. Raises SalesforceError, LOCATOR_GONE when it is too old."""
+        if not path.startswith("/services/data/"):
+            raise SalesforceError(Problem.NOT_SALESFORCE, "a next page somewhere else")
+        return _parse_page(self.request("GET", path))
+
+    def limits(self) -> dict[str, tuple[int, int]]:
+        """Return (most, left) by the limits' names; {} when the user may not see them."""
+        try:
+            answer = self.request("GET", f"{self.base}/limits")
+        except SalesforceError as error:
+            if not error.problem.is_about_the_request:
+                raise
+            return {}
+        found = {}
+        for name, limit in answer.items() if isinstance(answer, dict) else ():
+            pair = (limit.get("Max"), limit.get("Remaining")) if isinstance(limit, dict) else (None, None)
+            if isinstance(pair[0], int) and isinstance(pair[1], int):
+                found[name] = (pair[0], pair[1])
+        return found
+
+
+@dataclass(frozen=True)
+class QueryPage:
+    """One page of a REST query; `next_path` is '' on the last."""
+
+    records: list[dict[str, Any]]
+    total: int
+    next_path: str
+
+
+# Waiting a few seconds doesn't bring these back.
+_LASTING = frozenset({Problem.REQUEST_LIMIT_EXCEEDED, Problem.HOST_NOT_FOUND})
+
+
+def _parse_page(answer: Any) -> QueryPage:
+    if not isinstance(answer, dict) or not isinstance(answer.get("records"), list):
+        raise SalesforceError(Problem.NOT_SALESFORCE, "a query's answer without records")
+    next_path = answer.get("nextRecordsUrl")
+    total = answer.get("totalSize")
+    records = [record for record in answer["records"] if isinstance(record, dict)]
+    is_last = answer.get("done") is True or not isinstance(next_path, str)
+    return QueryPage(records, total if isinstance(total, int) else len(records), "" if is_last else str(next_path))
+
+
+def _is_readable(entry: dict[str, Any]) -> bool:
+    name = entry["name"]
+    if entry.get("deprecatedAndHidden") or name.endswith(("ChangeEvent", "__e", "__ChangeEvent")):
+        return False
+    return entry.get("queryable", True) is not False and entry.get("retrieveable", True) is not False
+
+
+def parse_description(answer: Any) -> ObjectDescription:
+    """Return a describe's answer as an ObjectDescription. Raises SalesforceError when it is none."""
+    if not isinstance(answer, dict) or not isinstance(answer.get("fields"), list) or not answer.get("name"):
+        raise SalesforceError(Problem.NOT_SALESFORCE, "a description without fields")
+    fields = tuple(
+        Field(
+            name=field["name"],
+            label=str(field.get("label") or field["name"]),
+            type=str(field.get("type") or "string").lower(),
+            is_calculated=bool(field.get("calculated")),
+            precision=_number(field.get("precision")),
+            scale=_number(field.get("scale")),
+            length=_number(field.get("length")),
+            compound_of=str(field.get("compoundFieldName") or ""),
+        )
+        for field in answer["fields"]
+        if isinstance(field, dict) and isinstance(field.get("name"), str) and re.fullmatch(r"\w+", field["name"])
+    )
+    return ObjectDescription(
+        name=str(answer["name"]),
+        label=str(answer.get("label") or answer["name"]),
+        fields=fields,
+        is_custom=bool(answer.get("custom")),
+        is_replicateable=answer.get("replicateable", True) is not False,
+    )
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) else 0
