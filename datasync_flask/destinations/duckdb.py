@@ -60,7 +60,7 @@ class DuckDb(SqlDestination):
 
         try:
             dlt_loading.run(
-                load, dlt.destinations.duckdb(str(self._path), replace_strategy="staging-optimized")
+                load, dlt.destinations.duckdb(str(self._path), replace_strategy="insert-from-staging")
             )
         except Exception as error:
             raise self.explain(error) from error

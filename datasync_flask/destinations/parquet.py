@@ -175,7 +175,7 @@ class Parquet(Destination):
 
         with self._faults(), duckdb.connect() as connection:
             source = self._source(table, without_deleted=without_deleted)
-            reader = connection.execute(f"SELECT {_quoted(KEY)} FROM {source}").to_arrow_reader(KEYS_AT_ONCE)
+            reader = connection.sql(f"SELECT {_quoted(KEY)} FROM {source}").to_arrow_reader(KEYS_AT_ONCE)
             for batch in reader:
                 yield batch.column(0)
 

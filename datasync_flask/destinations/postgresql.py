@@ -100,7 +100,9 @@ class PostgreSql(SqlDestination):
             "connect_timeout": CONNECT_SECONDS,
         }
         try:
-            dlt_loading.run(load, dlt.destinations.postgres(credentials, replace_strategy="staging-optimized"))
+            destination = dlt.destinations.postgres(credentials, replace_strategy="staging-optimized")
+            # The binary copy stumbles over a file without rows.
+            dlt_loading.run(load, destination, empty_format="csv")
         except Exception as error:
             raise self.explain(error) from error
 

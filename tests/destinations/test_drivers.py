@@ -200,12 +200,12 @@ def test_history_keeps_every_version(loader: Loader) -> None:
         at = [names.index(name) for name in ("id", "name", VALID_TO)]
         return sorted((row[at[0]], row[at[1]], row[at[2]] is None) for row in preview.rows)
 
-    loader.load([("1", "a", False, "v1"), ("2", "b", False, "v1")], versioned, replaces=True, keeps_history=True)
+    loader.load([("1", "a", False, "1-v1"), ("2", "b", False, "2-v1")], versioned, replaces=True, keeps_history=True)
     for _ in range(2):
-        loader.load([("1", "a2", False, "v2"), ("3", "c", False, "v1")], versioned, keeps_history=True)
+        loader.load([("1", "a2", False, "1-v2"), ("3", "c", False, "3-v1")], versioned, keeps_history=True)
         assert versions() == [("1", "a", False), ("1", "a2", True), ("2", "b", True), ("3", "c", True)]
     assert loader.destination.count(TABLE, without_deleted=False) == 3
-    loader.load([("1", "a2", False, "v2")], versioned, replaces=True, keeps_history=True)
+    loader.load([("1", "a2", False, "1-v2")], versioned, replaces=True, keeps_history=True)
     assert versions() == [("1", "a", False), ("1", "a2", True), ("2", "b", False), ("3", "c", False)]
     loader.destination.take_out(TABLE, ["1"], marks=False)
     assert loader.destination.count(TABLE, without_deleted=False) == 0
