@@ -59,9 +59,7 @@ class DuckDb(SqlDestination):
         import dlt
 
         try:
-            dlt_loading.run(
-                load, dlt.destinations.duckdb(str(self._path), replace_strategy="insert-from-staging")
-            )
+            dlt_loading.run(load, dlt.destinations.duckdb(str(self._path), replace_strategy="insert-from-staging"))
         except Exception as error:
             raise self.explain(error) from error
 

@@ -97,7 +97,9 @@ class Parquet(Destination):
                 query = self._versions(load, fresh, old if before else "", before)
             elif load.replaces:
                 kept = [column for column in load.known_columns if column.name not in names]
-                extra = "".join(f", CAST(NULL AS {_sql_type(column.type)}) AS {_quoted(column.name)}" for column in kept)
+                extra = "".join(
+                    f", CAST(NULL AS {_sql_type(column.type)}) AS {_quoted(column.name)}" for column in kept
+                )
                 query = f"SELECT *{extra} FROM ({fresh})"
             else:
                 remaining = ""
@@ -186,7 +188,9 @@ class Parquet(Destination):
             gone = f"{_quoted(KEY)} IN ({', '.join(_text(key) for key in keys)})"
             source = f"read_parquet({_text(self.file(table))})"
             if marks and DELETED_COLUMN in names:
-                query = f"SELECT * REPLACE ({_quoted(DELETED_COLUMN)} OR {gone} AS {_quoted(DELETED_COLUMN)}) FROM {source}"
+                query = (
+                    f"SELECT * REPLACE ({_quoted(DELETED_COLUMN)} OR {gone} AS {_quoted(DELETED_COLUMN)}) FROM {source}"
+                )
             elif VALID_TO in names:
                 end = _quoted(VALID_TO)
                 query = f"SELECT * REPLACE (CASE WHEN {gone} AND {end} IS NULL THEN now() ELSE {end} END AS {end}) FROM {source}"

@@ -27,14 +27,18 @@ def inside(data_dir: Path, name: str) -> Path:
     if not parts:
         raise PathRefused("Enter a name, for instance warehouse.duckdb.")
     if name.startswith(("/", "~")) or re.match(r"[A-Za-z]:", name) or ".." in parts or "\\" in name:
-        raise PathRefused("The file has to lie inside the data folder: enter a name like warehouse.duckdb, no other path.")
+        raise PathRefused(
+            "The file has to lie inside the data folder: enter a name like warehouse.duckdb, no other path."
+        )
     if any(not re.fullmatch(r"[\w][\w.\- ]*", part) or len(part) > 100 for part in parts) or len(parts) > 5:
         raise PathRefused("Use letters, digits, dots, dashes and underscores only.")
     root = data_dir.resolve()
     found = (root / Path(*parts)).resolve()
     if not found.is_relative_to(root) or found == root:
         # A link inside the folder that leads out of it.
-        raise PathRefused("The file has to lie inside the data folder: enter a name like warehouse.duckdb, no other path.")
+        raise PathRefused(
+            "The file has to lie inside the data folder: enter a name like warehouse.duckdb, no other path."
+        )
     return found
 
 

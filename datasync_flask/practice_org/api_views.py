@@ -16,7 +16,7 @@ bp = Blueprint("api", __name__)
 VERSIONS = [("Summer '25", "64.0"), ("Winter '26", "65.0"), ("Spring '26", "66.0"), ("Summer '26", "67.0")]
 
 
-def _refuse(status: int, code: str, message: str) -> ResponseReturnValue:
+def refuse(status: int, code: str, message: str) -> ResponseReturnValue:
     response = jsonify([{"message": message, "errorCode": code}])
     response.status_code = status
     return response
@@ -27,22 +27,22 @@ def _bearer() -> Token | None:
     return the_org().live_access(value) if scheme == "Bearer" else None
 
 
-def _require_api() -> None:
+def require_api() -> None:
     """Stop unless the request holds a token that opens the API."""
     settings = the_org().settings
     token = _bearer()
     if token is None:
-        abort(_made(_refuse(401, "INVALID_SESSION_ID", "Session expired or invalid")))
+        abort(_made(refuse(401, "INVALID_SESSION_ID", "Session expired or invalid")))
     if not {"api", "full"} & set(token.scopes):
-        abort(_made(_refuse(401, "INVALID_SESSION_ID", "This session is not valid for use with the REST API")))
+        abort(_made(refuse(401, "INVALID_SESSION_ID", "This session is not valid for use with the REST API")))
     if settings.api_disabled == "org":
-        abort(_made(_refuse(403, "API_DISABLED_FOR_ORG", "The REST API is not enabled for this Organization.")))
+        abort(_made(refuse(403, "API_DISABLED_FOR_ORG", "The REST API is not enabled for this Organization.")))
     if settings.api_disabled == "user":
-        abort(_made(_refuse(403, "API_CURRENTLY_DISABLED", "API is disabled for this User")))
+        abort(_made(refuse(403, "API_CURRENTLY_DISABLED", "API is disabled for this User")))
     org = the_org()
     with org.lock:
         if org.requests_today >= settings.daily_requests:
-            abort(_made(_refuse(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")))
+            abort(_made(refuse(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")))
         org.requests_today += 1
 
 
@@ -72,7 +72,7 @@ def versions() -> ResponseReturnValue:
 def resources(version: str) -> ResponseReturnValue:
     """The map of resources."""
     count_and_fault("api")
-    _require_api()
+    require_api()
     base = f"/services/data/v{version}"
     return jsonify({name: f"{base}/{name}" for name in ("sobjects", "query", "queryAll", "limits", "jobs")})
 
@@ -81,11 +81,11 @@ def resources(version: str) -> ResponseReturnValue:
 def query(version: str) -> ResponseReturnValue:
     """SOQL on the two objects that a connection asks about."""
     count_and_fault("api")
+    from datasync_flask.practice_org.data_views import answer_query
+
     count_and_fault("query")
-    _require_api()
+    require_api()
     found = re.match(r"\s*SELECT\s+(?P<fields>[\w\s,]+?)\s+FROM\s+(?P<name>\w+)", request.args.get("q", ""), re.I)
-    if found is None:
-        return _refuse(400, "MALFORMED_QUERY", "unexpected token")
     settings = the_org().settings
     records: dict[str, dict[str, Any]] = {
         "organization": {
@@ -97,11 +97,11 @@ def query(version: str) -> ResponseReturnValue:
         },
         "user": {"Id": USER_ID, "Username": USERNAME, "Name": "Ada Practice"},
     }
-    name = found["name"]
-    record = records.get(name.lower())
-    if record is None:
-        return _refuse(400, "INVALID_TYPE", f"sObject type '{name}' is not supported.")
+    record = records.get(found["name"].lower()) if found else None
+    if found is None or record is None:
+        return answer_query(version, with_deleted=False)
     wanted = [part.strip() for part in found["fields"].split(",")]
+    name = found["name"]
     row = {"attributes": {"type": name, "url": f"/services/data/v{version}/sobjects/{name}/{record['Id']}"}}
     return jsonify({"totalSize": 1, "done": True, "records": [row | {field: record.get(field) for field in wanted}]})
 
@@ -110,10 +110,10 @@ def query(version: str) -> ResponseReturnValue:
 def limits(version: str) -> ResponseReturnValue:
     """The org's limits, which the user may not be allowed to see."""
     count_and_fault("api")
-    _require_api()
+    require_api()
     org = the_org()
     if org.settings.limits_forbidden:
-        return _refuse(403, "FORBIDDEN", "You don't have permission to view limits.")
+        return refuse(403, "FORBIDDEN", "You don't have permission to view limits.")
     most = org.settings.daily_requests
     return jsonify({"DailyApiRequests": {"Max": most, "Remaining": max(most - org.requests_today, 0)}})
 

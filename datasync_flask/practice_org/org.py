@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from datasync_flask.practice_org.data import Answer, Data
+
 ORG_ID = "00D5g000004PrctEAC"
 USER_ID = "0055g00000PrctUAAX"
 USERNAME = "ada@practice.example"
@@ -101,6 +103,10 @@ class Settings:
     limits_forbidden: bool = False
     daily_requests: int = 15000
     refresh_seconds: float = 0.0
+    # Bulk: not offered at all, seconds until a job is complete, the most rows on a result's page.
+    bulk_off: bool = False
+    job_seconds: float = 0.0
+    result_page_rows: int = 50_000
 
 
 @dataclass
@@ -130,6 +136,9 @@ class Org:
         self.requests: Counter[str] = Counter()
         self.refreshing: set[str] = set()
         self.requests_today = 0
+        self.data = Data()
+        # REST queries that have more rows to give.
+        self.locators: dict[str, Answer] = {}
         self._state = state
         self._load()
 

@@ -11,7 +11,7 @@ import trustme
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from datasync_flask.practice_org import api_views, control_views, oauth_views, setup_views
+from datasync_flask.practice_org import api_views, control_views, data_views, oauth_views, setup_views
 from datasync_flask.practice_org.org import Org
 
 
@@ -32,7 +32,7 @@ def create_practice_org(org: Org) -> Flask:
     app.config.update(SECRET_KEY="practice org", SESSION_COOKIE_NAME="practice_session", ORG=org)
     app.jinja_env.globals["setup_menu"] = setup_views.MENU
     app.jinja_env.tests["contains"] = lambda text, part: part.lower() in text.lower()
-    for blueprint in (oauth_views.bp, api_views.bp, setup_views.bp, control_views.bp):
+    for blueprint in (oauth_views.bp, api_views.bp, data_views.bp, setup_views.bp, control_views.bp):
         app.register_blueprint(blueprint)
     return app
 

@@ -126,5 +126,3 @@ def abort_job(api: DataApi, job_id: str) -> None:
         api.request("PATCH", f"{api.base}/jobs/query/{job_id}", json={"state": "Aborted"})
     except SalesforceError:
         return
-
-

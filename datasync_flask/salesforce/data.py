@@ -87,9 +87,7 @@ class DataApi:
         self.usage: tuple[int, int] | None = None
         # What Salesforce's clock said in the last answer.
         self.server_time: datetime | None = None
-        self._client = BoundedClient(
-            trusted, timeout=TIMEOUT, total_seconds=TOTAL_SECONDS, max_bytes=MAX_JSON_BYTES
-        )
+        self._client = BoundedClient(trusted, timeout=TIMEOUT, total_seconds=TOTAL_SECONDS, max_bytes=MAX_JSON_BYTES)
 
     def close(self) -> None:
         """Close the connections."""
