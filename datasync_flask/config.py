@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = "console"
     web_threads: int = Field(default=16, ge=1, le=256)
     worker_threads: int = Field(default=4, ge=1, le=64)
+    run_processes: int = Field(default=2, ge=1, le=32)
 
     @field_validator("salesforce_hosts", "encryption_keys", mode="before")
     @classmethod
@@ -146,6 +147,11 @@ class Settings(BaseSettings):
     def effective_database_url(self) -> str:
         """SQLAlchemy address of the database."""
         return self.database_url or f"sqlite:///{(self.instance_dir / 'datasync.sqlite').resolve()}"
+
+    @property
+    def effective_data_dir(self) -> Path:
+        """The folder that file destinations lie in."""
+        return (self.data_dir or self.instance_dir / "data").resolve()
 
     @property
     def effective_queue_url(self) -> str:

@@ -31,8 +31,12 @@ from datasync_flask.connections import (
     words,
 )
 from datasync_flask.connections.kinds import KINDS
+from datasync_flask.destinations import views as destination_views
+from datasync_flask.destinations.texts import fault_text
 from datasync_flask.error_pages import init_error_pages
 from datasync_flask.extensions import compress, csrf, db, limiter, login_manager, migrate, oauth
+from datasync_flask.extractions import texts as extraction_texts
+from datasync_flask.extractions import views as extraction_views
 from datasync_flask.help import component_views
 from datasync_flask.help import views as help_views
 from datasync_flask.languages import init_languages
@@ -75,6 +79,8 @@ def wire(app: Flask, settings: Settings) -> None:
         callback_views.bp,
         help_views.bp,
         component_views.bp,
+        destination_views.bp,
+        extraction_views.bp,
     )
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
@@ -87,6 +93,14 @@ def wire(app: Flask, settings: Settings) -> None:
         event_words=words.event_words,
         kinds_by_key=KINDS,
         problem_title=words.problem_title,
+        fault_text=fault_text,
+        field_words=words.field_words,
+        run_looks=extraction_texts.RUN_LOOKS,
+        run_state=extraction_texts.run_state,
+        step_words=extraction_texts.step_words,
+        problem_words=extraction_texts.problem_words,
+        note_words=extraction_texts.note_words,
+        difference_words=extraction_texts.difference_words,
         glance_tag=status.glance_tag,
         state_words=words.state_words,
         status_tag=status.tag,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,6 +36,9 @@ class Queue:
         self._revoke = self.huey.task(name="revoke")(self._run_revoke)
         self.huey.periodic_task(crontab(minute="*"), name="sweep")(lambda: self._run_sweep())
         self.huey.on_startup(name="sweep_at_start")(self._run_sweep_at_start)
+        self._run_extraction = self.huey.task(name="run_extraction")(self._do_run)
+        self._slots = threading.BoundedSemaphore(app.config["SETTINGS"].run_processes)
+        self.stopping = threading.Event()
 
     def wake(self, connection_id: str, at: datetime | None = None) -> None:
         """Have the worker do what is due for a connection, now or at a time.
@@ -47,6 +51,10 @@ class Queue:
         else:
             eta = at - min(SCHEDULER_LAG, (at - now) / 10)
             self._put(lambda: self._work_on.schedule(args=(connection_id,), eta=eta))
+
+    def run_soon(self, run_id: str) -> None:
+        """Have the worker take a run."""
+        self._put(lambda: self._run_extraction(run_id))
 
     def revoke_soon(self) -> None:
         """Have the worker revoke what was given back."""
@@ -77,6 +85,19 @@ class Queue:
         with self._app.app_context():
             revoke_due()
 
+    def _do_run(self, run_id: str) -> None:
+        """Have a process of its own do the run, and wait for it; its memory comes back, and it can be killed."""
+        from datasync_flask.extractions import processes
+
+        if not self._slots.acquire(blocking=False):
+            # Both hands full: the run stays queued, and is offered again.
+            self._put(lambda: self._run_extraction.schedule(args=(run_id,), delay=2))
+            return
+        try:
+            processes.do_run(self._app, run_id, self.stopping)
+        finally:
+            self._slots.release()
+
     def _run_sweep_at_start(self) -> None:
         """Take up everything that a worker killed before may have left."""
         self._run_sweep(AHEAD)
@@ -84,11 +105,16 @@ class Queue:
     def _run_sweep(self, ahead: timedelta = timedelta(0)) -> None:
         from datasync_flask.connections.grants import revoke_due
         from datasync_flask.connections.steps import due_connections
+        from datasync_flask.extractions import runs, schedule
 
         with self._app.app_context():
             for connection_id, due_at in due_connections(utcnow() + ahead):
                 self.wake(connection_id, due_at)
             revoke_due()
+            schedule.start_due(utcnow())
+            runs.wake_waiting()
+            for run_id in runs.due(utcnow()):
+                self.run_soon(run_id)
 
 
 def _make_huey(settings: Settings) -> Huey:
@@ -118,7 +144,8 @@ def run_worker(app: Flask) -> None:
     settings: Settings = app.config["SETTINGS"]
     huey = app.extensions["queue"].huey
     consumer = huey.create_consumer(
-        workers=settings.worker_threads,
+        # A run's thread only waits for its process.
+        workers=settings.worker_threads + settings.run_processes,
         # An idle storage that can't block is asked three times a second: the wait for a look stays short.
         initial_delay=0.05,
         max_delay=0.3,
@@ -126,4 +153,5 @@ def run_worker(app: Flask) -> None:
         scheduler_interval=1,
         graceful_signal="TERM",
     )
+    app.extensions["queue"].stopping = consumer.stop_flag
     consumer.run()

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from datasync_flask.cli import accounts, connections, keys, serve
+from datasync_flask.cli import accounts, connections, extractions, keys, serve
 from datasync_flask.config import SettingsError
 
 
@@ -26,6 +26,7 @@ for command in (
     serve.db,
     accounts.user,
     connections.connection,
+    extractions.extraction,
     keys.keys,
 ):
     cli.add_command(command)

@@ -89,7 +89,7 @@ class QuickEditForm(FlaskForm):
         default=TrackingType.DATE.value,
     )
 
-    def __init__(self, connection: SalesforceConnection | None = None, **kwargs: Any) -> None:
+    def __init__(self, connection: Connection | None = None, **kwargs: Any) -> None:
         super().__init__(obj=connection, **kwargs)
         self.connection = connection
 
@@ -224,11 +224,7 @@ class SalesforceForm(QuickEditForm):
 
     def validate_label_names(self, field: Any) -> None:
         """Refuse labels that wouldn't fit a row of the list."""
-        names = labels.parse(field.data or "")
-        if len(names) > labels.MAX_LABELS:
-            raise ValidationError(gettext("Use at most %(number)s labels.", number=labels.MAX_LABELS))
-        if any(len(name) > labels.MAX_LENGTH for name in names):
-            raise ValidationError(gettext("A label may have at most %(number)s characters.", number=labels.MAX_LENGTH))
+        labels.check(field.data or "")
 
     def validate_client_id(self, field: Any) -> None:
         """Refuse what cannot be a Consumer Key, such as a whole line of text."""

@@ -9,6 +9,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from datasync_flask.connections import store
 from datasync_flask.connections.models import AuthorizationAttempt, Revocation, SalesforceConnection, SalesforceGrant
+from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import db
 from datasync_flask.security.crypto import SecretUnreadable
 
@@ -19,6 +20,7 @@ SEALED_COLUMNS: tuple[tuple[InstrumentedAttribute[Any], InstrumentedAttribute[st
     (AuthorizationAttempt.state_hash, AuthorizationAttempt.code_verifier_sealed),
     (AuthorizationAttempt.state_hash, AuthorizationAttempt.code_sealed),
     (Revocation.id, Revocation.token_sealed),
+    (DestinationConnection.id, DestinationConnection.password_sealed),
 )
 
 

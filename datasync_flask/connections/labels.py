@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from flask_babel import gettext
 from sqlalchemy import delete, exists, select
 from sqlalchemy.exc import IntegrityError
+from wtforms.validators import ValidationError
 
 from datasync_flask.connections.models import Connection, Label, connection_labels, description_key
 from datasync_flask.extensions import db
@@ -22,6 +24,15 @@ def parse(text: str) -> list[str]:
         if name:
             found.setdefault(description_key(name), name)
     return list(found.values())
+
+
+def check(text: str) -> None:
+    """Raise ValidationError for labels that wouldn't fit a row of the list."""
+    names = parse(text)
+    if len(names) > MAX_LABELS:
+        raise ValidationError(gettext("Use at most %(number)s labels.", number=MAX_LABELS))
+    if any(len(name) > MAX_LENGTH for name in names):
+        raise ValidationError(gettext("A label may have at most %(number)s characters.", number=MAX_LENGTH))
 
 
 def joined(labels: Iterable[Label]) -> str:

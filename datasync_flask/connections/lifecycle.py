@@ -113,6 +113,17 @@ def apply(
         )
 
 
+def destination_checked(connection: Connection, now: datetime, *, fault: str, detail: str) -> None:
+    """Let a check of a destination have found `fault` ('' when it works); a change goes to the history."""
+    state = State.NEEDS_ATTENTION if fault else State.CONNECTED
+    if connection.state != state:
+        before = State(connection.state)
+        connection.state, connection.state_since = state, now
+        event = "destination_fails" if fault else "destination_works"
+        connection.history.add(ConnectionEvent(at=now, event=event, from_state=before, to_state=state))
+    connection.problem, connection.problem_detail = fault, tidy(detail)
+
+
 def note(
     connection: Connection, event: str, now: datetime, *, by: int | None, facts: dict[str, Any] | None = None
 ) -> None:

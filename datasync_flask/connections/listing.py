@@ -9,7 +9,7 @@ from typing import Any
 
 from flask_babel import gettext
 from sqlalchemy import ColumnElement, Select, func, or_, select
-from sqlalchemy.orm import selectin_polymorphic, selectinload
+from sqlalchemy.orm import selectinload
 
 from datasync_flask.connections.kinds import KINDS
 from datasync_flask.connections.models import (
@@ -137,7 +137,6 @@ class Page:
 def _rows() -> Select[Connection]:
     """Return the statement for connections with everything that a row shows, in a constant number of queries."""
     return select(Connection).options(
-        selectin_polymorphic(Connection, [SalesforceConnection]),
         selectinload(SalesforceConnection.grant),
         selectinload(Connection.labels),
     )
@@ -147,13 +146,9 @@ def page_of_connections(query: ListQuery) -> Page:
     """Return one page of the connections with everything its rows show."""
     number = max(query.number, 1)
     conditions = list(query.conditions())
-    joined = SalesforceConnection.__table__.c.id == Connection.id
-    counted = select(func.count()).select_from(Connection)
-    if query.search:
-        counted = counted.outerjoin(SalesforceConnection.__table__, joined)
-    total = db.session.scalar(counted.where(*conditions)) or 0
+    total = db.session.scalar(select(func.count()).select_from(Connection).where(*conditions)) or 0
     order = (*GROUPINGS.get(query.group, ()), SORTINGS[query.sort], Connection.description_key)
-    statement = _rows().outerjoin(SalesforceConnection.__table__, joined).where(*conditions).order_by(*order)
+    statement = _rows().where(*conditions).order_by(*order)
     rows = db.session.scalars(statement.limit(PAGE_SIZE).offset((number - 1) * PAGE_SIZE)).all()
     groups = [(heading, list(members)) for heading, members in groupby(rows, query.heading)]
     return Page(groups, number, max(1, -(-total // PAGE_SIZE)), total)

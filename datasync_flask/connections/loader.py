@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from datasync_flask.accounts.models import Role, User
 from datasync_flask.connections import store
-from datasync_flask.connections.models import ConnectionEvent, SalesforceConnection
+from datasync_flask.connections.models import Connection, ConnectionEvent, SalesforceConnection
 from datasync_flask.extensions import db
 
 HISTORY_SIZE = 30
@@ -25,16 +25,34 @@ def readable(connection_id: str) -> SalesforceConnection:
     return connection
 
 
-def poll_values(connection_id: str) -> tuple[int, str]:
-    """Return (row version, Callback URL), all that an unchanged poll needs of a connection; 404 when there is none."""
+def readable_of_any_kind(connection_id: str) -> Connection:
+    """Return a connection, source or destination, that the person may see; 404 when there is none."""
+    connection = db.session.get(Connection, connection_id, populate_existing=True)
+    if connection is None or not current_user.has_role(Role.VIEWER):
+        abort(404)
+    return connection
+
+
+def editable_of_any_kind(connection_id: str) -> Connection:
+    """Return a connection, source or destination, that the person may change; 403 for people who only read."""
+    connection = readable_of_any_kind(connection_id)
+    if not current_user.has_role(Role.EDITOR):
+        abort(403)
+    return connection
+
+
+def poll_values(connection_id: str) -> tuple[int, str] | None:
+    """Return (row version, Callback URL), all that an unchanged poll needs of a connection; None when there is none
+    of Salesforce's.
+    """
     row = db.session.execute(
         select(SalesforceConnection.row_version, SalesforceConnection.callback_url).where(
             SalesforceConnection.id == connection_id
         )
     ).one_or_none()
-    if row is None or not current_user.has_role(Role.VIEWER):
+    if not current_user.has_role(Role.VIEWER):
         abort(404)
-    return row.row_version, row.callback_url
+    return (row.row_version, row.callback_url) if row is not None else None
 
 
 def editable(connection_id: str) -> SalesforceConnection:
@@ -53,7 +71,7 @@ class HistoryLine:
     who: str
 
 
-def history(connection: SalesforceConnection) -> list[HistoryLine]:
+def history(connection: Connection) -> list[HistoryLine]:
     """Return the newest events of a connection."""
     rows = db.session.execute(
         select(ConnectionEvent, User.email)
@@ -65,7 +83,7 @@ def history(connection: SalesforceConnection) -> list[HistoryLine]:
     return [HistoryLine(event, email or "") for event, email in rows]
 
 
-def saved_by(connection: SalesforceConnection) -> tuple[str, datetime]:
+def saved_by(connection: Connection) -> tuple[str, datetime]:
     """Return who changed the settings last, and when."""
     email = db.session.scalar(
         select(User.email)

@@ -114,6 +114,8 @@ class Connection(Model):
     __mapper_args__ = {
         "polymorphic_on": "kind",
         "polymorphic_identity": "connection",
+        # The list shows all kinds: one query brings each with its own columns.
+        "with_polymorphic": "*",
         "version_id_col": row_version,
     }
 

@@ -12,7 +12,7 @@ from flask_login import current_user
 from datasync_flask.accounts.models import Role
 from datasync_flask.connections import loader, service, status
 from datasync_flask.connections.forms import TRACKING_TYPES, QuickEditForm
-from datasync_flask.connections.models import SalesforceConnection, TrackingType
+from datasync_flask.connections.models import Connection, TrackingType
 from datasync_flask.security.access import fragment, needs_role
 
 bp = Blueprint("quick_edit", __name__)
@@ -27,7 +27,10 @@ def row(connection_id: str) -> ResponseReturnValue:
     editing = request.args.get("edit", "")
     if editing not in EDITABLE or not current_user.has_role(Role.EDITOR):
         editing = ""
-    tag = status.status_tag(*loader.poll_values(connection_id))
+    values = loader.poll_values(connection_id)
+    if values is None:
+        return _row(loader.readable_of_any_kind(connection_id), editing=editing)
+    tag = status.status_tag(*values)
     if not editing and status.is_unchanged(tag):
         return status.tagged(Response(status=304), tag)
     connection = loader.readable(connection_id)
@@ -39,9 +42,9 @@ def row(connection_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def change(connection_id: str) -> ResponseReturnValue:
     """Change description or tracking type, or both; 422 with the reason in the cell, and what was typed still there."""
-    connection = loader.editable(connection_id)
+    connection = loader.editable_of_any_kind(connection_id)
     form = QuickEditForm(connection)
-    fields = [name for name in EDITABLE if name in request.form]
+    fields = [name for name in EDITABLE if name in request.form and hasattr(connection, name)]
     before = {name: str(getattr(connection, name)) for name in fields}
     # What this page showed; when it isn't what is saved now, somebody else was faster.
     seen = request.form.get("was")
@@ -55,7 +58,7 @@ def change(connection_id: str) -> ResponseReturnValue:
     try:
         connection = service.quick_edit(connection, form.changes(fields), by=current_user.id)
     except service.DescriptionTaken:
-        connection = loader.editable(connection_id)
+        connection = loader.editable_of_any_kind(connection_id)
         form.validate()
         return _row(connection, editing="description", form=form), 422
     changed = next((name for name in fields if before[name] != str(getattr(connection, name))), "")
@@ -67,7 +70,7 @@ def _words(field: str, value: str) -> str:
 
 
 def _row(
-    connection: SalesforceConnection,
+    connection: Connection,
     *,
     editing: str = "",
     form: QuickEditForm | None = None,

@@ -110,7 +110,7 @@ def save(connection: SalesforceConnection | None, data: SalesforceSettings, *, b
     return connection
 
 
-def quick_edit(connection: SalesforceConnection, values: dict[str, str], *, by: int) -> SalesforceConnection:
+def quick_edit(connection: Connection, values: dict[str, str], *, by: int) -> Connection:
     """Change description or tracking type, nothing else; commits.
 
     Raises DescriptionTaken when somebody took the description in the meantime.
@@ -122,7 +122,7 @@ def quick_edit(connection: SalesforceConnection, values: dict[str, str], *, by: 
         return connection
     if "description" in changes:
         connection.rename(changes["description"][1])
-    if "tracking_type" in changes:
+    if "tracking_type" in changes and isinstance(connection, SalesforceConnection):
         connection.tracking_type = TrackingType(changes["tracking_type"][1])
     connection.updated_at = now
     lifecycle.note(connection, "changed", now, by=by, facts=changes)
@@ -222,7 +222,7 @@ def delete(connection: SalesforceConnection, *, by: int) -> None:
 def duplicate(connection: SalesforceConnection, *, by: int) -> SalesforceConnection:
     """Make a draft with the same settings, without secret and tokens; commits."""
     data = SalesforceSettings(
-        description=_free_description(connection.description),
+        description=free_description(connection.description),
         tracking_type=TrackingType(connection.tracking_type),
         login_host=LoginHost(connection.login_host),
         login_url=connection.login_url,
@@ -235,7 +235,8 @@ def duplicate(connection: SalesforceConnection, *, by: int) -> SalesforceConnect
     return save(None, data, by=by)
 
 
-def _free_description(description: str) -> str:
+def free_description(description: str) -> str:
+    """Return a description for a copy that no connection has. Raises DescriptionTaken after a thousand tries."""
     for number in range(1, 1000):
         candidate = f"{description[:100]} (copy)" if number == 1 else f"{description[:100]} (copy {number})"
         if not is_description_taken(candidate):

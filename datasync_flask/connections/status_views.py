@@ -7,6 +7,7 @@ from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
 from datasync_flask.connections import listing, loader, status
+from datasync_flask.destinations import pages
 from datasync_flask.security.access import fragment
 
 bp = Blueprint("status", __name__)
@@ -16,7 +17,10 @@ bp = Blueprint("status", __name__)
 @fragment
 def show(connection_id: str) -> Response:
     """The status fragment, or 304 before anything is rendered when nothing changed."""
-    tag = status.status_tag(*loader.poll_values(connection_id))
+    values = loader.poll_values(connection_id)
+    if values is None:
+        return make_response(pages.status(loader.readable_of_any_kind(connection_id)))
+    tag = status.status_tag(*values)
     if status.is_unchanged(tag):
         return status.tagged(Response(status=304), tag)
     connection = loader.readable(connection_id)

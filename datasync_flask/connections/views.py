@@ -13,10 +13,12 @@ from datasync_flask.accounts.models import Role
 from datasync_flask.connections import authorize, labels, listing, loader, service, status
 from datasync_flask.connections.forms import AUTH_METHODS, TRACKING_TYPES, DeleteForm, SalesforceForm
 from datasync_flask.connections.kinds import KINDS
-from datasync_flask.connections.models import SalesforceConnection, State
+from datasync_flask.connections.models import Connection, SalesforceConnection, State
 from datasync_flask.connections.status import setup_origin
 from datasync_flask.connections.words import STATE_WORDS
+from datasync_flask.destinations import pages
 from datasync_flask.extensions import db
+from datasync_flask.extractions.loader import depending_on
 from datasync_flask.languages import translated
 from datasync_flask.salesforce import scopes
 from datasync_flask.security.access import needs_role, wants_fragment
@@ -75,6 +77,9 @@ def new_salesforce() -> ResponseReturnValue:
 @bp.get("/connections/<public_id:connection_id>")
 def show(connection_id: str) -> ResponseReturnValue:
     """One connection."""
+    of_any_kind = loader.readable_of_any_kind(connection_id)
+    if pages.is_destination(of_any_kind):
+        return pages.show(of_any_kind)
     connection = loader.readable(connection_id)
     return render_template(
         "connections/show.html",
@@ -83,6 +88,7 @@ def show(connection_id: str) -> ResponseReturnValue:
         level=scopes.BY_KEY[connection.permission_level],
         tracking_types=TRACKING_TYPES,
         auth_methods=AUTH_METHODS,
+        extractions=depending_on(connection.id),
         **status.context(connection),
     )
 
@@ -91,6 +97,9 @@ def show(connection_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def edit(connection_id: str) -> ResponseReturnValue:
     """Form and guide for a connection that exists."""
+    of_any_kind = loader.editable_of_any_kind(connection_id)
+    if pages.is_destination(of_any_kind):
+        return pages.edit(of_any_kind)
     connection = loader.editable(connection_id)
     form = SalesforceForm(connection)
     if form.is_submitted():
@@ -124,7 +133,10 @@ def watch_again(connection_id: str) -> ResponseReturnValue:
 @bp.post("/connections/<public_id:connection_id>/check")
 @needs_role(Role.EDITOR)
 def check(connection_id: str) -> ResponseReturnValue:
-    """Have the worker test the connection with real API calls."""
+    """Have the worker test the connection with real API calls; a destination is tested at once."""
+    of_any_kind = loader.editable_of_any_kind(connection_id)
+    if pages.is_destination(of_any_kind):
+        return pages.check(of_any_kind)
     connection = loader.editable(connection_id)
     service.order_check(connection, by=current_user.id)
     queue().wake(connection_id)
@@ -149,19 +161,21 @@ def disconnect(connection_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def confirm_delete(connection_id: str) -> ResponseReturnValue:
     """Ask before deleting."""
-    connection = loader.editable(connection_id)
-    return render_template("connections/delete.html", connection=connection, form=DeleteForm(connection))
+    return _delete_page(loader.editable_of_any_kind(connection_id))
 
 
 @bp.post("/connections/<public_id:connection_id>/delete")
 @needs_role(Role.EDITOR)
 def delete(connection_id: str) -> ResponseReturnValue:
     """Delete the connection and revoke its tokens at Salesforce."""
-    connection = loader.editable(connection_id)
-    form = DeleteForm(connection)
+    of_any_kind = loader.editable_of_any_kind(connection_id)
+    form = DeleteForm(of_any_kind)
     # The page always sends the field; a script that knows the id sends none, and needs no protection from a slip.
     if form.description.raw_data and not form.validate():
-        return render_template("connections/delete.html", connection=connection, form=form), 422
+        return _delete_page(of_any_kind, form), 422
+    if pages.is_destination(of_any_kind):
+        return pages.delete(of_any_kind)
+    connection = loader.editable(connection_id)
     description, had_tokens = connection.description, connection.grant is not None
     service.delete(connection, by=current_user.id)
     if had_tokens:
@@ -181,6 +195,9 @@ def delete(connection_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def duplicate(connection_id: str) -> ResponseReturnValue:
     """Copy the settings, never the secret or tokens, and open the copy's form."""
+    of_any_kind = loader.editable_of_any_kind(connection_id)
+    if pages.is_destination(of_any_kind):
+        return pages.duplicate(of_any_kind)
     copy = service.duplicate(loader.editable(connection_id), by=current_user.id)
     flash(gettext("Copied the settings. The Client Secret is never copied: enter it again."))
     return redirect(url_for("connections.edit", connection_id=copy.id), 303)
@@ -194,6 +211,16 @@ def continue_automatically() -> ResponseReturnValue:
     if wants_fragment():
         return "", 204
     return redirect(url_for("connections.index"), 303)
+
+
+def _delete_page(connection: Connection, form: DeleteForm | None = None) -> str:
+    return render_template(
+        "connections/delete.html",
+        connection=connection,
+        form=form or DeleteForm(connection),
+        is_destination=pages.is_destination(connection),
+        extractions=depending_on(connection.id),
+    )
 
 
 def _can_edit() -> bool:

@@ -39,6 +39,8 @@ EVENT_WORDS = {
     "check_failed": "A check failed; trying again",
     "access_lost": "Access doesn't work any more",
     "disconnected": "Disconnected; tokens erased",
+    "destination_works": "Found to work",
+    "destination_fails": "Found not to work",
 }
 FIELD_WORDS = {
     "description": "description",
@@ -50,6 +52,13 @@ FIELD_WORDS = {
     "client_secret": "Client Secret",
     "permission_level": "permission level",
     "labels": "labels",
+    "path": "file",
+    "host": "host",
+    "port": "port",
+    "database": "database",
+    "username": "username",
+    "password": "password",
+    "schema": "schema",
 }
 
 
@@ -74,6 +83,11 @@ def _change(name: str, value: Any) -> str:
         old, new = (str(part) or gettext("nothing") for part in value)
         return str(gettext("%(field)s from %(old)s to %(new)s", field=field, old=old, new=new))
     return field
+
+
+def field_words(name: str) -> str:
+    """Return how a setting is called."""
+    return translated(FIELD_WORDS.get(name, name))
 
 
 def problem_title(problem: Problem) -> str:

@@ -17,6 +17,7 @@ VERSIONS = [("Summer '25", "64.0"), ("Winter '26", "65.0"), ("Spring '26", "66.0
 
 
 def refuse(status: int, code: str, message: str) -> ResponseReturnValue:
+    """Return a REST error answer."""
     response = jsonify([{"message": message, "errorCode": code}])
     response.status_code = status
     return response

@@ -1,0 +1,69 @@
+"""Checks of destinations, in a process of their own: drivers are large, and a server that hangs must not hold a page."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from datasync_flask.destinations.base import DestinationError, Fault
+from datasync_flask.destinations.registry import open_destination
+
+CHECK_SECONDS = 12
+
+
+def check(kind: str, settings: dict[str, Any], data_dir: Path) -> None:
+    """See whether a destination can be used. Raises DestinationError."""
+    _ask("check", kind, settings, data_dir, {})
+
+
+def preview(kind: str, settings: dict[str, Any], data_dir: Path, dataset: str, name: str) -> dict[str, Any]:
+    """Return the first rows of a table: columns, rows as texts, and snippets. Raises DestinationError."""
+    return _ask("preview", kind, settings, data_dir, {"dataset": dataset, "name": name})
+
+
+def _ask(what: str, kind: str, settings: dict[str, Any], data_dir: Path, more: dict[str, Any]) -> dict[str, Any]:
+    question = {"what": what, "kind": kind, "settings": settings, "data_dir": str(data_dir), **more}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "datasync_flask.destinations.checking"],
+            # On standard input, where a list of processes doesn't show the password.
+            input=json.dumps(question),
+            capture_output=True,
+            text=True,
+            timeout=CHECK_SECONDS,
+            check=False,
+        )
+        answer = json.loads(done.stdout)
+    except subprocess.TimeoutExpired:
+        raise DestinationError(Fault.TOO_SLOW, f"no answer in {CHECK_SECONDS} seconds", "host") from None
+    except ValueError:
+        raise DestinationError(Fault.UNEXPECTED, "the check gave no answer") from None
+    if answer.get("fault"):
+        raise DestinationError(Fault(answer["fault"]), answer["detail"], answer["field"])
+    return dict(answer)
+
+
+def _answer(question: dict[str, Any]) -> dict[str, Any]:
+    from datasync_flask.destinations.base import Table
+
+    try:
+        found = open_destination(question["kind"], question["settings"], Path(question["data_dir"]))
+        if question["what"] == "check":
+            found.check()
+            return {}
+        table = Table(question["dataset"], question["name"])
+        shown = found.preview(table, 100)
+    except DestinationError as error:
+        return {"fault": error.fault, "detail": error.detail, "field": error.field}
+    return {
+        "columns": shown.columns,
+        "rows": [[None if value is None else str(value)[:500] for value in row] for row in shown.rows],
+        "snippets": found.snippets(table),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(_answer(json.load(sys.stdin))))

@@ -1,0 +1,50 @@
+"""What is stored of a destination connection."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from datasync_flask.clock import UtcDateTime
+from datasync_flask.connections.models import Connection
+from datasync_flask.destinations.registry import DESTINATIONS
+
+
+class DestinationConnection(Connection):
+    """A database or a folder that tables are written to; `kind` says which."""
+
+    __tablename__ = "destination_connections"
+    __mapper_args__ = {"polymorphic_abstract": True}
+
+    id: Mapped[str] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"), primary_key=True)
+    settings: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    password_sealed: Mapped[str] = mapped_column(Text, default="")
+    checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    # Which input of the form the last check found wrong.
+    problem_field: Mapped[str] = mapped_column(String(32), default="")
+
+    @property
+    def address(self) -> str:
+        """Where the tables go, in short."""
+        if "path" in self.settings:
+            return str(self.settings["path"])
+        return f"{self.settings.get('database', '')} on {self.settings.get('host', '')}"
+
+    @property
+    def last_activity(self) -> datetime:
+        """When the destination was last found to work, or not to."""
+        return self.checked_at or self.state_since
+
+
+# One class per kind: the kind is what tells them apart in the table of connections.
+DESTINATION_CLASSES = {
+    kind: type(
+        f"{kind.capitalize()}Connection",
+        (DestinationConnection,),
+        {"__mapper_args__": {"polymorphic_identity": kind}, "__doc__": f"A {kind} destination."},
+    )
+    for kind in DESTINATIONS
+}

@@ -1,0 +1,108 @@
+"""What people do with a destination connection: save, check."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import current_app
+from sqlalchemy.exc import IntegrityError
+
+from datasync_flask.clock import utcnow
+from datasync_flask.connections import labels, lifecycle, store
+from datasync_flask.connections.models import Connection, State
+from datasync_flask.connections.service import DescriptionTaken
+from datasync_flask.destinations import checking
+from datasync_flask.destinations.base import DestinationError
+from datasync_flask.destinations.models import DESTINATION_CLASSES, DestinationConnection
+from datasync_flask.extensions import db
+
+
+def check(kind: str, settings: dict[str, Any], password: str) -> None:
+    """See whether these settings can be used. Raises DestinationError."""
+    checking.check(kind, settings | {"password": password}, current_app.config["SETTINGS"].effective_data_dir)
+
+
+def password_of(connection: DestinationConnection) -> str:
+    """Return the stored password ('' when there is none)."""
+    return store.secret_box().open(connection.password_sealed) if connection.password_sealed else ""
+
+
+def settings_of(connection: DestinationConnection) -> dict[str, Any]:
+    """Return everything that opens a destination, its password included."""
+    return dict(connection.settings) | {"password": password_of(connection)}
+
+
+def save(
+    connection: DestinationConnection | None,
+    kind: str,
+    *,
+    description: str,
+    settings: dict[str, Any],
+    password: str,
+    label_names: list[str],
+    problem: DestinationError | None,
+    by: int,
+) -> DestinationConnection:
+    """Store a destination with what its check found; commits. Raises DescriptionTaken."""
+    now = utcnow()
+    is_new = connection is None
+    if connection is None:
+        connection = DESTINATION_CLASSES[kind](state=State.DRAFT, settings={})
+        db.session.add(connection)
+    changes = {
+        name: [str(connection.settings.get(name, "")), str(value)]
+        for name, value in settings.items()
+        if str(connection.settings.get(name, "")) != str(value)
+    }
+    if connection.description != description:
+        changes["description"] = [connection.description or "", description]
+    connection.rename(description)
+    connection.settings = settings
+    if password:
+        connection.password_sealed = store.secret_box().seal(password)
+        changes["password"] = ["", ""]
+    connection.updated_at = now
+    try:
+        db.session.flush()
+        labels.put(connection, label_names)
+        facts = {name: pair if name != "password" else "changed" for name, pair in changes.items()}
+        if is_new:
+            lifecycle.note(connection, "created", now, by=by)
+        elif facts:
+            lifecycle.note(connection, "changed", now, by=by, facts=facts)
+        record(connection, problem)
+        db.session.commit()
+    except IntegrityError:
+        db.session.rollback()
+        raise DescriptionTaken(description) from None
+    return connection
+
+
+def record(connection: DestinationConnection, problem: DestinationError | None) -> None:
+    """Write down what a check found. The caller commits."""
+    now = utcnow()
+    connection.checked_at = now
+    lifecycle.destination_checked(
+        connection, now, fault=problem.fault.value if problem else "", detail=problem.detail if problem else ""
+    )
+    connection.problem_field = problem.field if problem else ""
+
+
+def check_again(connection: DestinationConnection) -> DestinationError | None:
+    """Check a stored destination and write down what was found; commits."""
+    problem = None
+    try:
+        check(connection.kind, dict(connection.settings), password_of(connection))
+    except DestinationError as error:
+        problem = error
+    record(connection, problem)
+    db.session.commit()
+    return problem
+
+
+def delete(connection: Connection) -> None:
+    """Delete a destination; its tables stay where they are. Commits."""
+    db.session.delete(connection)
+    db.session.flush()
+    labels.forget_unused()
+    db.session.commit()

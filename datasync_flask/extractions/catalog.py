@@ -1,0 +1,67 @@
+"""The objects of an org, read once and kept, so that forms are quick; and one object's fields, read when asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import current_app
+
+from datasync_flask.clock import utcnow
+from datasync_flask.connections import grants, store
+from datasync_flask.connections.models import SalesforceConnection
+from datasync_flask.extensions import db
+from datasync_flask.extractions.models import ObjectCatalog
+from datasync_flask.salesforce.data import DataApi, ObjectDescription, ObjectEntry
+from datasync_flask.salesforce.errors import SalesforceError
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """What can be chosen; `problem` says why there is nothing."""
+
+    entries: list[ObjectEntry]
+    problem: SalesforceError | None = None
+
+
+def _api(connection_id: str) -> DataApi:
+    held = grants.held_token(connection_id)
+    connection = store.load(connection_id)
+    version = connection.grant.api_version if connection and connection.grant else ""
+    db.session.commit()
+    trusted = current_app.config["SETTINGS"].salesforce_hosts
+    return DataApi(
+        held.token, version or "62.0", lambda _: grants.refreshed_token(connection_id, held).token, trusted
+    )
+
+
+def objects_of(connection: SalesforceConnection, *, anew: bool = False) -> Catalog:
+    """Return the org's objects: as kept, or read from Salesforce when nothing is kept or `anew`."""
+    kept = db.session.get(ObjectCatalog, connection.id)
+    if kept is not None and not anew:
+        return Catalog([ObjectEntry(*entry) for entry in kept.entries])
+    connection_id = connection.id
+    try:
+        api = _api(connection_id)
+        try:
+            entries = api.objects()
+        finally:
+            api.close()
+    except SalesforceError as error:
+        return Catalog([ObjectEntry(*entry) for entry in kept.entries] if kept else [], error)
+    values = [[entry.name, entry.label, entry.is_custom] for entry in entries]
+
+    def keep() -> None:
+        db.session.merge(ObjectCatalog(connection_id=connection_id, read_at=utcnow(), entries=values))
+
+    store.in_transaction(keep)
+    return Catalog(entries)
+
+
+def describe(connection: SalesforceConnection, name: str, *, counts: bool) -> tuple[ObjectDescription, int | None]:
+    """Return an object's fields and, when asked, its number of rows. Raises SalesforceError."""
+    api = _api(connection.id)
+    try:
+        description = api.describe(name)
+        return description, api.count(name) if counts else None
+    finally:
+        api.close()

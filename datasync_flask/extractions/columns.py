@@ -1,0 +1,128 @@
+"""Salesforce's fields as columns: names in snake case, types of Arrow, values parsed without loss.
+
+Sources: Object Reference "Field Types"; Bulk API 2.0 Developer Guide "Format of CSV responses".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datasync_flask.destinations.base import DECIMAL_PRECISION, DECIMAL_SCALE, Column, ColumnType
+from datasync_flask.salesforce.data import Field
+
+_TYPES = {
+    "boolean": ColumnType.BOOL,
+    "int": ColumnType.BIGINT,
+    "long": ColumnType.BIGINT,
+    "double": ColumnType.DOUBLE,
+    "currency": ColumnType.DECIMAL,
+    "percent": ColumnType.DECIMAL,
+    "date": ColumnType.DATE,
+    "datetime": ColumnType.TIMESTAMP,
+    "time": ColumnType.TIME,
+}
+ARROW_TYPES = {
+    ColumnType.TEXT: pa.string(),
+    ColumnType.BIGINT: pa.int64(),
+    ColumnType.DOUBLE: pa.float64(),
+    ColumnType.DECIMAL: pa.decimal128(DECIMAL_PRECISION, DECIMAL_SCALE),
+    ColumnType.BOOL: pa.bool_(),
+    ColumnType.DATE: pa.date32(),
+    ColumnType.TIMESTAMP: pa.timestamp("us", "UTC"),
+    ColumnType.TIME: pa.time64("us"),
+}
+
+
+@lru_cache(maxsize=10_000)
+def snake_case(name: str) -> str:
+    """Return an API name as dlt's naming convention spells it: SystemModstamp, system_modstamp."""
+    from dlt.common.normalizers.naming.snake_case import NamingConvention
+
+    return NamingConvention().normalize_identifier(name)
+
+
+def type_of(found: Field) -> ColumnType:
+    """Return the type of a field's column."""
+    return _TYPES.get(found.type, ColumnType.TEXT)
+
+
+def columns_for(fields: Iterable[Field], known: dict[str, str]) -> tuple[dict[str, Column], list[str]]:
+    """Return the column of each field, and the names of fields whose type changed since the table was made.
+
+    A field of another type than its column gets a column of its own beside it, named as dlt names variants.
+    """
+    found, retyped = {}, []
+    taken: set[str] = set()
+    for each in fields:
+        kind, name = type_of(each), snake_case(each.name)
+        if name in known and known[name] != kind.value:
+            name = f"{name}__v_{kind.value}"
+            retyped.append(each.name)
+        while name in taken:
+            # Two API names may be one in snake case.
+            name += "_x"
+        taken.add(name)
+        found[each.name] = Column(name, kind)
+    return found, retyped
+
+
+def parsed(texts: pa.Array, kind: ColumnType) -> pa.Array:
+    """Return a column of texts, as Bulk's CSV has them, in the column's type; what is empty is null."""
+    if kind is ColumnType.TEXT:
+        return texts
+    if kind is ColumnType.BOOL:
+        return pc.equal(pc.utf8_lower(texts), "true")
+    if kind is ColumnType.DATE:
+        return pc.cast(pc.utf8_slice_codeunits(texts, 0, 10), pa.date32())
+    if kind is ColumnType.TIMESTAMP:
+        return _timestamps(texts)
+    if kind is ColumnType.TIME:
+        return pc.cast(pc.replace_substring_regex(texts, r"Z$", ""), pa.time64("us"))
+    if kind is ColumnType.DOUBLE:
+        return pc.cast(texts, pa.float64())
+    if kind is ColumnType.BIGINT:
+        try:
+            return pc.cast(texts, pa.int64())
+        except pa.ArrowInvalid:
+            # An int comes as 5.0 sometimes.
+            return pc.cast(pc.cast(texts, pa.float64()), pa.int64(), safe=False)
+    return _decimals(texts)
+
+
+def _timestamps(texts: pa.Array) -> pa.Array:
+    # Z in CSV, +0000 in JSON; both mean UTC.
+    plain = pc.replace_substring_regex(texts, r"(Z|[+-]00:?00)$", "")
+    return pc.assume_timezone(pc.cast(plain, pa.timestamp("us")), "UTC")
+
+
+def _decimals(texts: pa.Array) -> pa.Array:
+    target = ARROW_TYPES[ColumnType.DECIMAL]
+    try:
+        return pc.cast(texts, target)
+    except pa.ArrowInvalid:
+        # An exponent, or more digits than fit behind the point.
+        step = Decimal(1).scaleb(-DECIMAL_SCALE)
+        values = [None if text is None else Decimal(text).quantize(step) for text in texts.to_pylist()]
+        return pa.array(values, target)
+
+
+def from_json(values: list[Any], kind: ColumnType) -> pa.Array:
+    """Return a column of values, as REST's JSON has them, in the column's type."""
+    if kind is ColumnType.BOOL:
+        return pa.array([value if isinstance(value, bool) else None for value in values], pa.bool_())
+    texts = [None if value is None or value == "" else _text(value) for value in values]
+    return parsed(pa.array(texts, pa.string()), kind)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return value.replace("\x00", "")
+    return repr(value) if isinstance(value, float) else str(value)

@@ -1,0 +1,130 @@
+"""One object, from its plan to the table: read, written, counts compared. It knows neither Flask nor the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datasync_flask.destinations.base import DELETED_COLUMN, VERSION_COLUMN, Column, ColumnType, Destination, Load, Table
+from datasync_flask.extractions.plan import Plan
+from datasync_flask.extractions.reading import Progress, Reader
+from datasync_flask.salesforce.data import DataApi, Field
+
+# How many rows without a place in Salesforce are taken out in one step.
+TAKE_OUT_AT_ONCE = 5_000
+
+
+@dataclass
+class Outcome:
+    """What became of an object."""
+
+    rows: int = 0
+    deleted: int = 0
+    source_count: int | None = None
+    target_count: int | None = None
+    compared_ids: bool = False
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Work:
+    """Everything that one object's way needs."""
+
+    api: DataApi
+    destination: Destination
+    plan: Plan
+    columns: dict[str, Column]
+    known_columns: tuple[Column, ...]
+    table: Table
+    folder: Path
+    name: str
+    pause: Callable[[float], None]
+
+    def reader(self, progress: Progress, changed: Callable[[], None]) -> Reader:
+        """Return what reads the object."""
+        return Reader(self.api, self.plan, self.columns, self.folder / "pages", progress, changed, self.pause)
+
+    def write(self, reader: Reader) -> Outcome:
+        """Write what was read. Raises DestinationError; the table is then as it was before."""
+        outcome = Outcome(rows=reader.progress.rows, notes=list(reader.notes))
+        files = reader.files()
+        if reader.progress.rows == 0 and not self.plan.is_whole:
+            return outcome
+        columns = tuple(self.columns.values())
+        if self.plan.keeps_history:
+            columns = (*columns, Column(VERSION_COLUMN, ColumnType.TEXT))
+        outcome.deleted = _count_deleted(files) if self.plan.with_deleted else 0
+        self.destination.load(
+            Load(
+                table=self.table,
+                columns=columns,
+                files=files,
+                rows=reader.progress.rows,
+                replaces=self.plan.is_whole,
+                removes_deleted=self.plan.removes_deleted,
+                keeps_history=self.plan.keeps_history,
+                known_columns=self.known_columns,
+                work_dir=self.folder,
+                name=self.name,
+            )
+        )
+        return outcome
+
+    def compare(self, outcome: Outcome, *, removes: bool) -> None:
+        """Count on both sides; where rows are to be removed and there are too many, find out which by their Ids."""
+        outcome.source_count = self.api.count(self.plan.count_tail)
+        outcome.target_count = self.destination.count(self.table, without_deleted=True)
+        if removes and (self.plan.compares_ids or outcome.target_count > outcome.source_count):
+            outcome.deleted += self.take_out_gone()
+            outcome.compared_ids = True
+            outcome.target_count = self.destination.count(self.table, without_deleted=True)
+
+    def take_out_gone(self) -> int:
+        """Remove (or mark) rows whose Ids Salesforce doesn't have any more; return how many."""
+        ids = Plan(
+            name=self.plan.name,
+            fields=(Field("Id", "Id", "id"),),
+            soql=f"SELECT Id FROM {self.plan.count_tail}",  # noqa: S608 (SOQL, of our own names)
+            with_deleted=False,
+            is_whole=True,
+            cursor="",
+            since=None,
+            removes_deleted=False,
+            keeps_history=False,
+            compares_ids=False,
+            made_by="",
+        )
+        column = {"Id": Column("id", ColumnType.TEXT)}
+        reader = Reader(self.api, ids, column, self.folder / "ids", Progress(), lambda: None, self.pause)
+        reader.read()
+        import pyarrow.parquet as pq
+
+        there = pa.chunked_array([pq.read_table(file).column("id").combine_chunks() for file in reader.files()])
+        gone: list[str] = []
+        for keys in self.destination.keys(self.table, without_deleted=True):
+            gone += keys.filter(pc.invert(pc.is_in(keys, value_set=there.combine_chunks()))).to_pylist()
+        taken = 0
+        for start in range(0, len(gone), TAKE_OUT_AT_ONCE):
+            chunk = gone[start : start + TAKE_OUT_AT_ONCE]
+            taken += self.destination.take_out(self.table, chunk, marks=not self.plan.removes_deleted)
+        return taken
+
+
+def _count_deleted(files: tuple[Path, ...]) -> int:
+    import pyarrow.parquet as pq
+
+    total = 0
+    for file in files:
+        if DELETED_COLUMN in pq.read_schema(file).names:
+            total += pc.sum(pq.read_table(file, columns=[DELETED_COLUMN]).column(0)).as_py() or 0
+    return int(total)
+
+
+def server_time_of(api: DataApi, fallback: datetime) -> datetime:
+    """Return Salesforce's clock, or ours where it didn't tell."""
+    return api.server_time or fallback

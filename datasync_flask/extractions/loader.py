@@ -1,0 +1,97 @@
+"""The one way for a view to get at extractions and runs: fetching and authorising belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import abort
+from flask_login import current_user
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import selectinload
+
+from datasync_flask.accounts.models import Role
+from datasync_flask.connections.models import Connection, SalesforceConnection
+from datasync_flask.destinations.models import DestinationConnection
+from datasync_flask.extensions import db
+from datasync_flask.extractions.models import Extraction, Run, RunLogLine
+
+RUNS_SHOWN = 30
+
+
+def depending_on(connection_id: str) -> Sequence[Extraction]:
+    """Return the extractions that use a connection."""
+    uses = or_(Extraction.source_id == connection_id, Extraction.destination_id == connection_id)
+    return db.session.scalars(select(Extraction).where(uses).order_by(Extraction.description_key)).all()
+
+
+def readable(extraction_id: str) -> Extraction:
+    """Return an extraction that the person may see; 404 when there is none."""
+    found = db.session.get(Extraction, extraction_id, populate_existing=True)
+    if found is None or not current_user.has_role(Role.VIEWER):
+        abort(404)
+    return found
+
+
+def editable(extraction_id: str) -> Extraction:
+    """Return an extraction that the person may change; 403 for people who only read."""
+    found = readable(extraction_id)
+    if not current_user.has_role(Role.EDITOR):
+        abort(403)
+    return found
+
+
+def run_of(extraction_id: str, run_id: str) -> Run:
+    """Return a run that the person may see; 404 when there is none."""
+    found = db.session.get(Run, run_id, populate_existing=True)
+    if found is None or found.extraction_id != extraction_id or not current_user.has_role(Role.VIEWER):
+        abort(404)
+    return found
+
+
+def run_version(extraction_id: str, run_id: str) -> int:
+    """Return what changes with every change of a run, all that an unchanged poll needs; 404 when there is none."""
+    version = db.session.scalar(select(Run.version).where(Run.id == run_id, Run.extraction_id == extraction_id))
+    if version is None or not current_user.has_role(Role.VIEWER):
+        abort(404)
+    return version
+
+
+def runs_of(extraction_id: str) -> Sequence[Run]:
+    """Return the newest runs of an extraction."""
+    return db.session.scalars(
+        select(Run)
+        .where(Run.extraction_id == extraction_id)
+        .options(selectinload(Run.objects))
+        .order_by(Run.queued_at.desc())
+        .limit(RUNS_SHOWN)
+    ).all()
+
+
+def log_of(run: Run) -> Sequence[RunLogLine]:
+    """Return a run's log."""
+    return db.session.scalars(select(RunLogLine).where(RunLogLine.run_id == run.id).order_by(RunLogLine.id)).all()
+
+
+def all_with_last_run() -> list[tuple[Extraction, Run | None]]:
+    """Return all extractions with their newest run."""
+    newest = (
+        select(Run.extraction_id, func.max(Run.queued_at).label("at")).group_by(Run.extraction_id).subquery()
+    )
+    rows = db.session.execute(
+        select(Extraction, Run)
+        .outerjoin(newest, newest.c.extraction_id == Extraction.id)
+        .outerjoin(Run, (Run.extraction_id == Extraction.id) & (Run.queued_at == newest.c.at))
+        .options(selectinload(Extraction.source), selectinload(Extraction.destination), selectinload(Extraction.objects))
+        .order_by(Extraction.description_key)
+    ).all()
+    return [(extraction, run) for extraction, run in rows]
+
+
+def sources() -> Sequence[SalesforceConnection]:
+    """Return the connections that can be read from."""
+    return db.session.scalars(select(SalesforceConnection).order_by(Connection.description_key)).all()
+
+
+def destinations() -> Sequence[DestinationConnection]:
+    """Return the connections that can be written to."""
+    return db.session.scalars(select(DestinationConnection).order_by(Connection.description_key)).all()

@@ -1,0 +1,191 @@
+"""What is stored of extractions, their objects, runs and the log of a run."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from datasync_flask.clock import UtcDateTime, utcnow
+from datasync_flask.connections.models import SalesforceConnection, TrackingType, new_public_id
+from datasync_flask.destinations.models import DestinationConnection
+from datasync_flask.extensions import Model
+
+
+class RunState(enum.StrEnum):
+    """Where a run is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    WAITING = "waiting"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    DONE = "done"
+
+    @property
+    def is_over(self) -> bool:
+        """True when nothing more happens."""
+        return self in {RunState.CANCELLED, RunState.FAILED, RunState.DONE}
+
+
+class Extraction(Model):
+    """Chosen objects of one source, going to one destination."""
+
+    __tablename__ = "extractions"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True, default=new_public_id)
+    description: Mapped[str] = mapped_column(String(120))
+    description_key: Mapped[str] = mapped_column(String(400), unique=True)
+    source_id: Mapped[str] = mapped_column(ForeignKey("salesforce_connections.id", ondelete="CASCADE"), index=True)
+    destination_id: Mapped[str] = mapped_column(ForeignKey("destination_connections.id", ondelete="CASCADE"), index=True)
+    dataset: Mapped[str] = mapped_column(String(60))
+    schedule: Mapped[str] = mapped_column(String(120), default="")
+    timezone: Mapped[str] = mapped_column(String(64), default="UTC")
+    # When the schedule starts the next run; claimed by a conditional update.
+    next_run_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None, index=True)
+    # The share of the org's daily API calls, all programs together, at which a run pauses (percent).
+    quota_ceiling: Mapped[int] = mapped_column(default=80)
+    # How many minutes before the watermark a run reads again, against late commits.
+    look_back_minutes: Mapped[int] = mapped_column(default=10)
+    # After how many days Ids are compared, so that hard deletes are found; 0: only when the counts differ.
+    compare_ids_days: Mapped[int] = mapped_column(default=7)
+    # After how many days an object is read whole, so that formula fields are fresh; 0: never.
+    reread_days: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    row_version: Mapped[int] = mapped_column(default=1)
+
+    source: Mapped[SalesforceConnection] = relationship()
+    destination: Mapped[DestinationConnection] = relationship()
+    objects: Mapped[list[ExtractionObject]] = relationship(
+        back_populates="extraction", cascade="all, delete-orphan", order_by="ExtractionObject.name"
+    )
+
+    __mapper_args__ = {"version_id_col": row_version}
+
+
+class ExtractionObject(Model):
+    """One object of an extraction, and how far it has been read."""
+
+    __tablename__ = "extraction_objects"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    extraction_id: Mapped[str] = mapped_column(ForeignKey("extractions.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(80))
+    # '' takes the connection's.
+    tracking_type: Mapped[str] = mapped_column(String(16), default="")
+    cursor_field: Mapped[str] = mapped_column(String(80), default="")
+    # None: all fields that can be loaded.
+    fields: Mapped[list[str] | None] = mapped_column(JSON, default=None)
+    filter: Mapped[str] = mapped_column(Text, default="")
+    keeps_history: Mapped[bool] = mapped_column(default=False)
+    marks_deleted: Mapped[bool] = mapped_column(default=False)
+
+    # What the last good run left: moved only when everything is written.
+    table_name: Mapped[str] = mapped_column(String(80), default="")
+    columns: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    watermark: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    loaded_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    read_whole_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    ids_compared_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    # What the table was made by: another type, filter or history makes the next run a whole one.
+    made_by: Mapped[str] = mapped_column(Text, default="")
+
+    extraction: Mapped[Extraction] = relationship(back_populates="objects")
+
+    @property
+    def effective_tracking_type(self) -> TrackingType:
+        """The object's own tracking type, or the connection's."""
+        return TrackingType(self.tracking_type or self.extraction.source.tracking_type)
+
+
+class Run(Model):
+    """One execution of an extraction."""
+
+    __tablename__ = "runs"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True, default=new_public_id)
+    extraction_id: Mapped[str] = mapped_column(ForeignKey("extractions.id", ondelete="CASCADE"))
+    state: Mapped[RunState] = mapped_column(String(16), default=RunState.QUEUED, index=True)
+    started_by: Mapped[str] = mapped_column(String(254), default="")
+    queued_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    # The process that runs it says so every few seconds; who is silent for long is taken for dead.
+    alive_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    holder: Mapped[str] = mapped_column(String(32), default="")
+    # When a paused or waiting run looks again.
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None, index=True)
+    tries: Mapped[int] = mapped_column(default=0)
+    cancel_asked: Mapped[bool] = mapped_column(default=False)
+    api_calls: Mapped[int] = mapped_column(default=0)
+    calls_used: Mapped[int | None] = mapped_column(default=None)
+    calls_max: Mapped[int | None] = mapped_column(default=None)
+    problem: Mapped[str] = mapped_column(String(40), default="")
+    problem_detail: Mapped[str] = mapped_column(String(300), default="")
+    version: Mapped[int] = mapped_column(default=1)
+
+    extraction: Mapped[Extraction] = relationship()
+    objects: Mapped[list[RunObject]] = relationship(
+        back_populates="run", cascade="all, delete-orphan", order_by="RunObject.name"
+    )
+
+    __table_args__ = (Index("ix_runs_extraction_id_queued_at", "extraction_id", "queued_at"),)
+
+
+class RunObject(Model):
+    """One object in one run: what is done, and how far it is."""
+
+    __tablename__ = "run_objects"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(80))
+    step: Mapped[str] = mapped_column(String(16), default="waiting")
+    is_whole: Mapped[bool] = mapped_column(default=False)
+    expected: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    rows: Mapped[int] = mapped_column(BigInteger, default=0)
+    pages: Mapped[int] = mapped_column(default=0)
+    deleted: Mapped[int] = mapped_column(BigInteger, default=0)
+    source_count: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    target_count: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    # Where reading goes on after a stop.
+    plan: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    job_id: Mapped[str] = mapped_column(String(40), default="")
+    locator: Mapped[str] = mapped_column(Text, default="")
+    is_read: Mapped[bool] = mapped_column(default=False)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    problem: Mapped[str] = mapped_column(String(40), default="")
+    problem_detail: Mapped[str] = mapped_column(String(300), default="")
+    notes: Mapped[list[str]] = mapped_column(JSON, default=list)
+
+    run: Mapped[Run] = relationship(back_populates="objects")
+
+
+class RunLogLine(Model):
+    """One line of a run's log."""
+
+    __tablename__ = "run_log_lines"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    text: Mapped[str] = mapped_column(String(500))
+
+
+class ObjectCatalog(Model):
+    """The objects of an org, as they were when somebody last looked."""
+
+    __tablename__ = "object_catalogs"
+
+    connection_id: Mapped[str] = mapped_column(
+        ForeignKey("salesforce_connections.id", ondelete="CASCADE"), primary_key=True
+    )
+    read_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    # [[name, label, is custom], …]
+    entries: Mapped[list[Any]] = mapped_column(JSON, default=list)

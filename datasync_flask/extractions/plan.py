@@ -1,0 +1,158 @@
+"""What to read of an object, by its tracking type. It knows neither Flask, nor the database, nor HTTP.
+
+Sources: SOAP API Developer Guide "System Fields" (SystemModstamp, IsDeleted), Bulk API 2.0 Developer Guide "Query"
+(no ORDER BY, no compound fields), and what other readers found out about late commits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from datasync_flask.salesforce.data import Field, ObjectDescription
+
+# A row is stamped while its transaction runs and seen when that is over: the watermark stays this far behind.
+TRAILING_DELAY = timedelta(minutes=1)
+# Salesforce keeps deleted rows for 15 days; a longer gap can only be closed by comparing Ids.
+BIN_KEEPS = timedelta(days=15)
+CURSORS = ("SystemModstamp", "LastModifiedDate", "CreatedDate")
+NOT_LOADABLE = frozenset({"address", "location", "base64", "complexvalue", "datacategorygroupreference"})
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody chose for an object, and what the last good run left."""
+
+    name: str
+    tracking_type: str
+    cursor_field: str = ""
+    fields: tuple[str, ...] | None = None
+    filter: str = ""
+    keeps_history: bool = False
+    marks_deleted: bool = False
+    watermark: datetime | None = None
+    loaded_at: datetime | None = None
+    read_whole_at: datetime | None = None
+    ids_compared_at: datetime | None = None
+    made_by: str = ""
+    look_back: timedelta = timedelta(minutes=10)
+    compare_ids_every: timedelta | None = timedelta(days=7)
+    reread_every: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run does with an object."""
+
+    name: str
+    fields: tuple[Field, ...]
+    soql: str
+    with_deleted: bool
+    # The whole table is read; otherwise what changed since `since`.
+    is_whole: bool
+    cursor: str
+    since: datetime | None
+    removes_deleted: bool
+    keeps_history: bool
+    compares_ids: bool
+    made_by: str
+    # Why, in words for the page: (message, values).
+    reasons: tuple[tuple[str, dict[str, str]], ...] = ()
+    formulas: tuple[str, ...] = field(default=())
+
+    @property
+    def count_tail(self) -> str:
+        """What follows ``SELECT COUNT() FROM`` for the same rows without the window."""
+        _, _, where = self.made_by.partition("|where|")
+        return f"{self.name} WHERE {where}" if where else self.name
+
+
+def loadable(description: ObjectDescription) -> tuple[Field, ...]:
+    """Return the fields that can be loaded: no compound fields, no files."""
+    return tuple(found for found in description.fields if found.type not in NOT_LOADABLE)
+
+
+def cursor_of(description: ObjectDescription, wanted: str = "") -> str:
+    """Return the field that tells when a row changed ('' when there is none)."""
+    for name in (wanted, *CURSORS):
+        found = description.field(name) if name else None
+        if found is not None and found.type in {"datetime", "date"}:
+            return name
+    return ""
+
+
+def make_plan(description: ObjectDescription, wish: Wish, now: datetime) -> Plan:
+    """Return what a run at `now` does with an object."""
+    chosen = loadable(description)
+    cursor = cursor_of(description, wish.cursor_field)
+    has_flag = description.field("IsDeleted") is not None
+    if wish.fields is not None:
+        needed = {"Id", cursor, "IsDeleted" if has_flag else "", *wish.fields}
+        chosen = tuple(found for found in chosen if found.name in needed)
+    reasons: list[tuple[str, dict[str, str]]] = []
+    tracks_changes = wish.tracking_type != "none"
+    tracks_deletes = wish.tracking_type == "date_deletes" and has_flag
+    if tracks_changes and not cursor:
+        reasons.append(("This object has no date that tells when a row changed, so it is loaded whole.", {}))
+    if wish.tracking_type == "date_deletes" and not has_flag:
+        reasons.append(("Rows of this object can't be deleted in Salesforce.", {}))
+    made_by = f"{wish.tracking_type}|{cursor}|{wish.keeps_history}|{wish.marks_deleted}|where|{wish.filter.strip()}"
+    is_whole = not (tracks_changes and cursor)
+    if not is_whole and wish.watermark is None:
+        is_whole = True
+        reasons.append(("The first run loads everything.", {}))
+    elif not is_whole and wish.made_by and _table_part(wish.made_by) != _table_part(made_by):
+        is_whole = True
+        reasons.append(("The settings changed since the last run, so everything is loaded once.", {}))
+    elif not is_whole and _is_due(wish.read_whole_at, wish.reread_every, now):
+        is_whole = True
+        reasons.append(("It is time to load everything again, so that formula fields are fresh.", {}))
+    since = None if is_whole or wish.watermark is None else wish.watermark - wish.look_back
+    gap = wish.loaded_at is not None and now - wish.loaded_at > BIN_KEEPS
+    compares = tracks_deletes and not is_whole and (gap or _is_due(wish.ids_compared_at, wish.compare_ids_every, now))
+    if compares:
+        reasons.append(("Ids are compared, so that rows deleted for good are found.", {}))
+    conditions = [f"({wish.filter.strip()})"] if wish.filter.strip() else []
+    if since is not None:
+        conditions.append(f"{cursor} >= {_literal(since, description, cursor)}")
+    soql = f"SELECT {', '.join(found.name for found in chosen)} FROM {description.name}"  # noqa: S608 (SOQL, own names)
+    if conditions:
+        soql += f" WHERE {' AND '.join(conditions)}"
+    return Plan(
+        name=description.name,
+        fields=chosen,
+        soql=soql,
+        with_deleted=tracks_deletes and (not is_whole or wish.marks_deleted),
+        is_whole=is_whole,
+        cursor=cursor if tracks_changes else "",
+        since=since,
+        removes_deleted=tracks_deletes and not wish.marks_deleted,
+        keeps_history=wish.keeps_history,
+        compares_ids=compares,
+        made_by=made_by,
+        reasons=tuple(reasons),
+        formulas=tuple(found.name for found in chosen if found.is_calculated),
+    )
+
+
+def _table_part(made_by: str) -> str:
+    """Return what decides which rows are in the table: not how changes are found, but which rows belong."""
+    tracking, _, rest = made_by.partition("|")
+    return f"{'deletes' if tracking == 'date_deletes' else ''}|{rest.partition('|')[2]}"
+
+
+def _is_due(last: datetime | None, every: timedelta | None, now: datetime) -> bool:
+    return every is not None and every > timedelta(0) and last is not None and now - last >= every
+
+
+def _literal(moment: datetime, description: ObjectDescription, cursor: str) -> str:
+    found = description.field(cursor)
+    utc = moment.astimezone(UTC)
+    if found is not None and found.type == "date":
+        return utc.strftime("%Y-%m-%d")
+    return utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{utc.microsecond // 1000:03}Z"
+
+
+def new_watermark(server_time: datetime) -> datetime:
+    """Return up to where everything is seen, when reading began at `server_time` of Salesforce's clock."""
+    return server_time - TRAILING_DELAY

@@ -1,0 +1,77 @@
+"""What the next run will do with an object, and what can be said of an org's object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask_babel import gettext
+
+from datasync_flask.extractions.models import Extraction, ExtractionObject
+from datasync_flask.extractions.plan import cursor_of, loadable
+from datasync_flask.salesforce.data import Field, ObjectDescription
+
+
+@dataclass(frozen=True)
+class ObjectPreview:
+    """One object of an extraction with what the next run does."""
+
+    chosen: ExtractionObject
+    tracking_type: str
+    words: str
+
+
+def of_object(chosen: ExtractionObject, extraction: Extraction) -> ObjectPreview:
+    """Return in words what the next run does, as far as is known without asking Salesforce."""
+    kind = chosen.effective_tracking_type.value
+    if kind == "none":
+        words = gettext("Loads everything and replaces the table in one step.")
+    elif chosen.loaded_at is None:
+        words = gettext("The first run loads everything; later ones what changed.")
+    elif chosen.watermark is None:
+        words = gettext("Has no date that tells when a row changed: loads everything.")
+    elif kind == "date":
+        words = gettext(
+            "Loads what changed since %(since)s, less %(minutes)s minutes.",
+            since=chosen.watermark.strftime("%Y-%m-%d %H:%M:%S UTC"),
+            minutes=extraction.look_back_minutes,
+        )
+    else:
+        words = gettext(
+            "Loads what changed since %(since)s, less %(minutes)s minutes, and takes out what was deleted.",
+            since=chosen.watermark.strftime("%Y-%m-%d %H:%M:%S UTC"),
+            minutes=extraction.look_back_minutes,
+        )
+    if chosen.keeps_history:
+        words += " " + gettext("Keeps every version of a row.")
+    if chosen.marks_deleted and kind == "date_deletes":
+        words += " " + gettext("Deleted rows are marked, not removed.")
+    return ObjectPreview(chosen, kind, str(words))
+
+
+@dataclass(frozen=True)
+class ObjectDetails:
+    """An org's object: which date it has, how many rows when asked, and what isn't loaded."""
+
+    name: str
+    label: str
+    rows: int | None
+    cursor: str
+    fields: tuple[Field, ...]
+    formulas: tuple[Field, ...]
+    not_loaded: tuple[Field, ...]
+
+
+def of_description(description: ObjectDescription, rows: int | None) -> ObjectDetails:
+    """Return what the page shows of an object."""
+    fields = loadable(description)
+    return ObjectDetails(
+        description.name,
+        description.label,
+        rows,
+        cursor_of(description),
+        fields,
+        tuple(field for field in fields if field.is_calculated),
+        tuple(field for field in description.fields if field not in fields),
+    )
+
+

@@ -1,0 +1,282 @@
+"""From Salesforce to Parquet files: bulk results page by page, streamed; REST where bulk can't, or is dearer."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from datasync_flask.destinations.base import VERSION_COLUMN, Column, ColumnType
+from datasync_flask.extractions.columns import ARROW_TYPES, from_json, parsed
+from datasync_flask.extractions.plan import Plan
+from datasync_flask.salesforce import bulk
+from datasync_flask.salesforce.data import MAX_QUERY_LENGTH, DataApi
+from datasync_flask.salesforce.errors import Problem, SalesforceError
+
+# How many cells a page of a bulk result may have: its rows follow from the number of fields.
+CELLS_PER_PAGE = 2_000_000
+MAX_ROWS_PER_PAGE = 100_000
+MIN_ROWS_PER_PAGE = 1_000
+# Larger than any row that Salesforce sends (800 fields, some of 131,072 characters).
+BLOCK_BYTES = 16 * 1024 * 1024
+# Up to this many rows REST costs fewer calls than a bulk job (create, look, read, delete).
+REST_ROWS = 6_000
+PAGE_TRIES = 4
+
+
+@dataclass
+class Progress:
+    """How far reading is; kept by the caller so that a run that was stopped can go on."""
+
+    job_id: str = ""
+    locator: str = ""
+    pages: int = 0
+    rows: int = 0
+    is_read: bool = False
+    uses_rest: bool = False
+    expected: int | None = None
+
+
+@dataclass
+class Reader:
+    """Reads one object into `folder`; `changed` is told after each page, `pause` waits and may raise to stop."""
+
+    api: DataApi
+    plan: Plan
+    columns: dict[str, Column]
+    folder: Path
+    progress: Progress
+    changed: Callable[[], None]
+    pause: Callable[[float], None]
+    notes: list[str] = field(default_factory=list)
+
+    def read(self) -> None:
+        """Read everything that isn't read yet. Raises SalesforceError."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.progress.is_read:
+            return
+        if self.progress.job_id:
+            try:
+                self._read_job()
+                return
+            except SalesforceError as error:
+                if error.problem not in {Problem.NOT_FOUND, Problem.LOCATOR_GONE, Problem.UNEXPECTED}:
+                    raise
+                # The job is gone: begin again, nothing of it was written anywhere but here.
+                self._start_anew()
+        if self._rest_is_cheaper():
+            return
+        self._read_in_bulk()
+
+    def _start_anew(self) -> None:
+        for file in self.folder.glob("*.parquet*"):
+            file.unlink()
+        kept = self.progress.expected
+        self.progress.__init__(expected=kept)  # type: ignore[misc]
+        self.changed()
+
+    def _rest_is_cheaper(self) -> bool:
+        """Ask by REST for what changed; True when that was all. A whole table goes by bulk, unless it is small."""
+        if len(self.plan.soql) > MAX_QUERY_LENGTH:
+            return False
+        if self.plan.is_whole and (self.progress.expected is None or self.progress.expected > REST_ROWS):
+            return False
+        self._start_anew()
+        page = self.api.query(self.plan.soql, with_deleted=self.plan.with_deleted)
+        if page.total > REST_ROWS:
+            return False
+        self._read_rest(page)
+        return True
+
+    def _read_rest(self, page: Any = None) -> None:
+        self.progress.uses_rest = True
+        page = page or self.api.query(self.plan.soql, with_deleted=self.plan.with_deleted)
+        self.progress.expected = page.total
+        while True:
+            self._write_records(page.records)
+            if not page.next_path:
+                break
+            self.pause(0)
+            page = self.api.next_page(page.next_path)
+        self.progress.is_read = True
+        self.changed()
+
+    def _write_records(self, records: list[dict[str, Any]]) -> None:
+        arrays = {
+            column.name: from_json([record.get(name) for record in records], column.type)
+            for name, column in self.columns.items()
+        }
+        rows = self._write([pa.RecordBatch.from_pydict(arrays, schema=self._schema(with_version=False))])
+        self._keep_page(rows, "rest")
+
+    def _read_in_bulk(self) -> None:
+        self._start_anew()
+        try:
+            self.progress.job_id = bulk.create_job(self.api, self.plan.soql, with_deleted=self.plan.with_deleted)
+            self.changed()
+            self._read_job()
+        except bulk.NotInBulk as refusal:
+            self.notes.append(f"Bulk API: {refusal}")
+            if len(self.plan.soql) > MAX_QUERY_LENGTH:
+                raise SalesforceError(Problem.QUERY_REFUSED, str(refusal)) from None
+            self._start_anew()
+            self._read_rest()
+
+    def _read_job(self) -> None:
+        progress = self.progress
+        bulk.wait_for_job(self.api, progress.job_id, self.pause)
+        while not progress.is_read:
+            self.pause(0)
+            self._read_page()
+            self.changed()
+        bulk.delete_job(self.api, progress.job_id)
+
+    def _read_page(self) -> None:
+        """Read the page at the locator; a page that broke off is read again from its start."""
+        progress = self.progress
+        rows = min(max(CELLS_PER_PAGE // max(len(self.columns), 1), MIN_ROWS_PER_PAGE), MAX_ROWS_PER_PAGE)
+        for attempt in range(1, PAGE_TRIES + 1):
+            try:
+                with bulk.result_page(self.api, progress.job_id, progress.locator, rows) as page:
+                    written = self._write(self._batches(page.response))
+                    if page.rows is not None and written != page.rows:
+                        raise SalesforceError(
+                            Problem.CONNECTION_FAILED, f"a page of {page.rows} rows broke off after {written}"
+                        )
+                    self._keep_page(written, page.next_locator)
+                    return
+            except pa.ArrowInvalid as error:
+                if attempt == PAGE_TRIES:
+                    raise SalesforceError(Problem.NOT_SALESFORCE, f"a page that isn't CSV: {error}") from None
+                self.pause(0.5 * attempt)
+            except SalesforceError as error:
+                if not self.api.may_help(error, attempt):
+                    raise
+
+    def _keep_page(self, rows: int, next_locator: str) -> None:
+        draft = self.folder / f"{self.progress.pages + 1:06}.parquet.part"
+        draft.replace(draft.with_suffix(""))
+        self.progress.pages += 1
+        self.progress.rows += rows
+        self.progress.locator = next_locator
+        self.progress.is_read = not next_locator
+
+    def _schema(self, *, with_version: bool) -> pa.Schema:
+        fields = [(column.name, ARROW_TYPES[column.type]) for column in self.columns.values()]
+        if with_version and self.plan.keeps_history:
+            fields.append((VERSION_COLUMN, pa.string()))
+        return pa.schema(fields)
+
+    def _write(self, batches: Iterable[pa.RecordBatch]) -> int:
+        """Write one page into a draft and return its rows."""
+        draft = self.folder / f"{self.progress.pages + 1:06}.parquet.part"
+        rows = 0
+        with pq.ParquetWriter(draft, self._schema(with_version=True), compression="zstd") as writer:
+            for batch in batches:
+                rows += batch.num_rows
+                writer.write_batch(self._with_version(batch))
+        return rows
+
+    def _with_version(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        if not self.plan.keeps_history:
+            return batch
+        import hashlib
+
+        rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        names = batch.schema.names
+        # A stamp that moved without anything else is no new version; the look at a row is by its values.
+        skipped = {"system_modstamp", "last_modified_date", "last_viewed_date", "last_referenced_date"}
+        kept = [position for position, name in enumerate(names) if name not in skipped]
+        versions = [
+            hashlib.sha256(repr([row[position] for position in kept]).encode()).hexdigest()[:32] for row in rows
+        ]
+        arrays = [*batch.columns, pa.array(versions, pa.string())]
+        return pa.RecordBatch.from_arrays(arrays, schema=self._schema(with_version=True))
+
+    def _batches(self, response: httpx2.Response) -> Iterator[pa.RecordBatch]:
+        """Yield a page's rows with their types. Raises pyarrow.ArrowInvalid for what isn't CSV."""
+        stream = _WithoutNul(response.iter_bytes())
+        header = stream.first_line()
+        if not header:
+            return
+        names = [name.strip().strip('"') for name in header.split(",")]
+        is_header = {name.lower() for name in names} == {name.lower() for name in self.columns}
+        if not is_header:
+            if self.progress.pages == 0:
+                raise SalesforceError(Problem.NOT_SALESFORCE, f"a result with other columns: {header[:100]}")
+            # Some say that only the first page has a header: then the first line is a row.
+            names = list(self.columns)
+        text = pa.string()
+        reader = pa_csv.open_csv(
+            pa.PythonFile(io.BufferedReader(stream, BLOCK_BYTES), mode="r"),
+            read_options=pa_csv.ReadOptions(
+                block_size=BLOCK_BYTES, column_names=names, skip_rows=0, use_threads=False
+            ),
+            parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, text),
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+                null_values=[""],
+            ),
+        )
+        spelled = {name.lower(): position for position, name in enumerate(names)}
+        is_first = is_header
+        for batch in reader:
+            rows = batch.slice(1) if is_first else batch
+            is_first = False
+            arrays = [
+                parsed(rows.column(spelled[name.lower()]), column.type) for name, column in self.columns.items()
+            ]
+            yield pa.RecordBatch.from_arrays(arrays, schema=self._schema(with_version=False))
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the files read, in order; one without rows when there are none."""
+        found = tuple(sorted(self.folder.glob("*.parquet")))
+        if found:
+            return found
+        empty = self.folder / "000000.parquet"
+        pq.write_table(self._schema(with_version=True).empty_table(), empty)
+        return (empty,)
+
+
+class _WithoutNul(io.RawIOBase):
+    """The bytes of an answer as a file, without NUL, which occurs in texts and no destination takes."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._held = b""
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def first_line(self) -> str:
+        """Return the first line without taking it away; '' when there is nothing."""
+        while b"\n" not in self._held:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                break
+            self._held += chunk.replace(b"\x00", b"")
+        return self._held.partition(b"\n")[0].decode("utf-8", "replace").strip("\r\ufeff ")
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill `buffer` with what comes next."""
+        while not self._held:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._held = chunk.replace(b"\x00", b"")
+        count = min(len(buffer), len(self._held))
+        buffer[:count] = self._held[:count]
+        self._held = self._held[count:]
+        return count
+
+

@@ -1,0 +1,323 @@
+"""A run, in a process of its own: plans its objects, has them read side by side and written one after the other."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from flask import Flask, current_app
+
+from datasync_flask.clock import utcnow
+from datasync_flask.connections import grants, store
+from datasync_flask.connections.models import State
+from datasync_flask.destinations.base import Column, ColumnType, Destination, DestinationError, Fault, Table
+from datasync_flask.destinations.registry import open_destination
+from datasync_flask.extensions import db
+from datasync_flask.extractions import runs
+from datasync_flask.extractions.columns import columns_for, snake_case
+from datasync_flask.extractions.engine import Outcome, Work, server_time_of
+from datasync_flask.extractions.models import Extraction, ExtractionObject, RunObject
+from datasync_flask.extractions.plan import Plan, Wish, make_plan, new_watermark
+from datasync_flask.extractions.reading import Progress, Reader
+from datasync_flask.salesforce.data import DataApi, ObjectDescription
+from datasync_flask.salesforce.errors import Problem, SalesforceError
+
+READ_SIDE_BY_SIDE = 3
+SAY_ALIVE_EVERY = 3.0
+# At the ceiling of API calls a run looks again after this long.
+QUOTA_PAUSE = timedelta(minutes=15)
+# Progress is written for the page at most this often.
+WRITE_PROGRESS_EVERY = 0.5
+
+# Nothing but a person's Allow brings these back: the run waits for the connection.
+_LOST = frozenset(
+    {
+        Problem.REVOKED, Problem.NO_REFRESH_TOKEN, Problem.IP_RESTRICTED, Problem.API_DISABLED_FOR_ORG,
+        Problem.API_DISABLED_FOR_USER, Problem.API_SCOPE_MISSING, Problem.USER_INACTIVE, Problem.APP_BLOCKED,
+        Problem.CLIENT_UNKNOWN, Problem.SECRET_REFUSED, Problem.USER_NOT_APPROVED, Problem.SECRETS_UNREADABLE,
+    }
+)  # fmt: skip
+
+
+class Stopped(Exception):
+    """The run has to stop now: cancelled, taken over, or the program ends."""
+
+
+class QuotaReached(Exception):
+    """The org's API calls of the day reached the ceiling."""
+
+
+@dataclass
+class _Task:
+    """One object on its way."""
+
+    row_id: int
+    object_id: int
+    work: Work
+    progress: Progress
+    plan: Plan
+    began: datetime
+    retyped: list[str]
+
+
+class Runner:
+    """Does one run in this process."""
+
+    def __init__(self, app: Flask, run_id: str, holder: str) -> None:
+        self._app, self._run_id, self._holder = app, run_id, holder
+        self._stop = threading.Event()
+        self._is_over = threading.Event()
+        self._lock = threading.Lock()
+        self._last_write: dict[int, float] = {}
+        self._api: DataApi
+        self._ceiling = 100
+
+    def stop(self) -> None:
+        """Have the run stop at the next page; it goes on where it was when it is started again."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Do the run to its end, or until it is stopped."""
+        watcher = threading.Thread(target=self._say_alive, daemon=True, name="say_alive")
+        watcher.start()
+        try:
+            with self._app.app_context():
+                self._run()
+        except Stopped:
+            with self._app.app_context():
+                runs.stopped(self._run_id, self._holder)
+        except QuotaReached:
+            with self._app.app_context():
+                runs.paused(self._run_id, self._holder, utcnow() + QUOTA_PAUSE)
+        except SalesforceError as error:
+            with self._app.app_context():
+                if error.problem in _LOST:
+                    runs.waiting_for_connection(self._run_id, self._holder, error)
+                else:
+                    runs.failed(self._run_id, self._holder, error.problem.value, error.detail)
+        except DestinationError as error:
+            with self._app.app_context():
+                runs.failed(self._run_id, self._holder, f"destination_{error.fault}", error.detail)
+        finally:
+            self._is_over.set()
+
+    def _say_alive(self) -> None:
+        while not self._is_over.wait(SAY_ALIVE_EVERY):
+            with self._app.app_context():
+                if not runs.still_ours(self._run_id, self._holder):
+                    self._stop.set()
+                db.session.remove()
+
+    def _pause(self, seconds: float) -> None:
+        if self._stop.wait(seconds) if seconds else self._stop.is_set():
+            raise Stopped
+        usage = self._api.usage
+        if usage is not None and usage[1] and usage[0] >= usage[1] * self._ceiling / 100:
+            raise QuotaReached
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's working files are."""
+        return runs.folder_of(self._run_id)
+
+    def _run(self) -> None:
+        run = runs.load(self._run_id)
+        extraction = run.extraction
+        self._ceiling = extraction.quota_ceiling
+        source_id, destination_row = extraction.source_id, extraction.destination
+        if extraction.source.state not in {State.CONNECTED, State.AUTHORIZING} and extraction.source.grant is None:
+            raise SalesforceError(Problem.REVOKED, "the connection isn't connected")
+        settings = dict(destination_row.settings)
+        if destination_row.password_sealed:
+            settings["password"] = store.secret_box().open(destination_row.password_sealed)
+        kind, version = destination_row.kind, extraction.source.grant.api_version if extraction.source.grant else ""
+        db.session.commit()
+        self._api = self._open_api(source_id, version or "62.0")
+        destination = open_destination(kind, settings, current_app.config["SETTINGS"].effective_data_dir)
+        try:
+            self._pause(0)
+            self._work_on_all(destination)
+        finally:
+            runs.note_calls(self._run_id, self._api.calls, self._api.usage)
+            self._api.close()
+            destination.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        runs.finished(self._run_id, self._holder)
+
+    def _open_api(self, source_id: str, version: str) -> DataApi:
+        held = grants.held_token(source_id)
+        lock = threading.Lock()
+
+        def refresh(_: object) -> object:
+            nonlocal held
+            with lock, self._app.app_context():
+                held = grants.refreshed_token(source_id, held)
+                return held.token
+
+        return DataApi(held.token, version, refresh, current_app.config["SETTINGS"].salesforce_hosts)  # type: ignore[arg-type]
+
+    def _work_on_all(self, destination: Destination) -> None:
+        run = runs.load(self._run_id)
+        open_rows = [row for row in run.objects if row.step not in {"done", "failed"}]
+        descriptions = self._api.describe_many([row.name for row in open_rows])
+        tasks = []
+        for row in open_rows:
+            found = descriptions[row.name]
+            if isinstance(found, SalesforceError):
+                self._object_failed(row.id, found.problem.value, found.detail)
+                continue
+            try:
+                tasks.append(self._prepare(row.id, found, destination))
+            except SalesforceError as error:
+                if not error.problem.is_about_the_request:
+                    raise
+                self._object_failed(row.id, error.problem.value, error.detail)
+            except DestinationError as error:
+                self._object_failed(row.id, f"destination_{error.fault}", error.detail)
+        with ThreadPoolExecutor(READ_SIDE_BY_SIDE, thread_name_prefix="read") as pool:
+            readings = [(task, pool.submit(self._read, task)) for task in tasks]
+            try:
+                for task, reading in readings:
+                    self._write(task, reading)
+            except BaseException:
+                self._stop.set()
+                for _, reading in readings:
+                    reading.cancel()
+                raise
+
+    def _prepare(self, row_id: int, description: ObjectDescription, destination: Destination) -> _Task:
+        row = db.session.get_one(RunObject, row_id, populate_existing=True)
+        extraction = row.run.extraction
+        chosen = next((each for each in extraction.objects if each.name == row.name), None)
+        if chosen is None:
+            raise SalesforceError(Problem.OBJECT_GONE, "it was taken out of the extraction")
+        now = utcnow()
+        # A run that goes on keeps its plan: pages of two plans must not meet in one table.
+        planned_at = datetime.fromisoformat(row.plan["at"]) if row.plan else server_time_of(self._api, now)
+        plan = make_plan(description, wish_of(chosen, extraction), planned_at)
+        columns, retyped = columns_for(plan.fields, chosen.columns)
+        table = Table(extraction.dataset, chosen.table_name or snake_case(description.name))
+        known = tuple(Column(name, ColumnType(kind)) for name, kind in chosen.columns.items())
+        is_same = row.plan.get("soql") == plan.soql
+        progress = Progress(**row.plan.get("progress", {})) if is_same else Progress()
+        if not is_same:
+            shutil.rmtree(self.folder / description.name, ignore_errors=True)
+        if plan.is_whole and progress.expected is None:
+            progress.expected = self._api.count(plan.count_tail)
+        if not chosen.table_name and destination.has_table(table):
+            raise DestinationError(Fault.TABLE_IN_THE_WAY, f"{table.dataset}: {table.name}")
+        row.plan = {"at": planned_at.isoformat(), "soql": plan.soql, "progress": asdict(progress)}
+        row.is_whole, row.expected, row.step, row.started_at = plan.is_whole, progress.expected, "reading", now
+        row.rows, row.pages = progress.rows, progress.pages
+        runs.log(row.run_id, f"{row.name}: {'everything' if plan.is_whole else f'changes since {plan.since}'}. {plan.soql}")
+        db.session.commit()
+        work = Work(
+            self._api, destination, plan, columns, known, table, self.folder / description.name,
+            f"datasync_{extraction.id}", self._pause,
+        )  # fmt: skip
+        return _Task(row_id, chosen.id, work, progress, plan, planned_at, retyped)
+
+    def _read(self, task: _Task) -> Work:
+        with self._app.app_context():
+            try:
+                self._reader(task).read()
+                self._keep(task, force=True)
+            finally:
+                db.session.remove()
+        return task.work
+
+    def _reader(self, task: _Task) -> Reader:
+        return task.work.reader(task.progress, lambda: self._keep(task))
+
+    def _keep(self, task: _Task, *, force: bool = False) -> None:
+        """Write down how far reading is, before the next page is asked for."""
+        with self._lock:
+            now = time.monotonic()
+            values = {
+                "plan": {"at": task.began.isoformat(), "soql": task.plan.soql, "progress": asdict(task.progress)},
+                "rows": task.progress.rows, "pages": task.progress.pages, "job_id": task.progress.job_id,
+                "expected": task.progress.expected, "is_read": task.progress.is_read,
+            }  # fmt: skip
+            runs.note_object(task.row_id, values)
+            if force or now - self._last_write.get(0, 0) > WRITE_PROGRESS_EVERY:
+                self._last_write[0] = now
+                runs.note_calls(self._run_id, self._api.calls, self._api.usage)
+
+    def _write(self, task: _Task, reading: Future[Work]) -> None:
+        try:
+            reading.result()
+            self._pause(0)
+            runs.note_object(task.row_id, {"step": "writing"})
+            outcome = task.work.write(self._reader(task))
+            runs.note_object(task.row_id, {"step": "comparing"})
+            task.work.compare(outcome, removes="date_deletes" in task.plan.made_by.split("|")[0])
+        except SalesforceError as error:
+            if not error.problem.is_about_the_request and error.problem is not Problem.NOT_SALESFORCE:
+                raise
+            self._object_failed(task.row_id, error.problem.value, error.detail)
+            return
+        except DestinationError as error:
+            self._object_failed(task.row_id, f"destination_{error.fault}", error.detail)
+            return
+        self._object_done(task, outcome)
+
+    def _object_done(self, task: _Task, outcome: Outcome) -> None:
+        """Move the watermark: everything is written."""
+        now = utcnow()
+        chosen = db.session.get_one(ExtractionObject, task.object_id, populate_existing=True)
+        chosen.table_name = task.work.table.name
+        chosen.columns = chosen.columns | {column.name: column.type.value for column in task.work.columns.values()}
+        chosen.loaded_at, chosen.made_by = now, task.plan.made_by
+        chosen.watermark = new_watermark(task.began) if task.plan.cursor else None
+        if task.plan.is_whole:
+            chosen.read_whole_at = now
+        if task.plan.is_whole or outcome.compared_ids:
+            chosen.ids_compared_at = now
+        row = db.session.get_one(RunObject, task.row_id, populate_existing=True)
+        row.step, row.ended_at, row.rows, row.deleted = "done", now, outcome.rows, outcome.deleted
+        row.source_count, row.target_count = outcome.source_count, outcome.target_count
+        notes = [message for message, _ in task.plan.reasons] + outcome.notes
+        notes += [f"retyped:{name}" for name in task.retyped]
+        notes += [f"formula:{name}" for name in task.plan.formulas if not task.plan.is_whole]
+        row.notes = notes
+        runs.log(row.run_id, f"{row.name}: {outcome.rows} rows, {outcome.deleted} deleted, "
+                 f"{outcome.source_count} in Salesforce, {outcome.target_count} here")  # fmt: skip
+        runs.touch(row.run_id)
+        db.session.commit()
+        shutil.rmtree(task.work.folder, ignore_errors=True)
+
+    def _object_failed(self, row_id: int, problem: str, detail: str) -> None:
+        row = db.session.get_one(RunObject, row_id, populate_existing=True)
+        row.step, row.ended_at, row.problem, row.problem_detail = "failed", utcnow(), problem, detail[:300]
+        runs.log(row.run_id, f"{row.name}: {problem}: {detail}")
+        runs.touch(row.run_id)
+        db.session.commit()
+
+
+def wish_of(chosen: ExtractionObject, extraction: Extraction) -> Wish:
+    """Return what was chosen for an object, in the plan's terms."""
+    days = extraction.reread_days
+    return Wish(
+        name=chosen.name,
+        tracking_type=chosen.effective_tracking_type.value,
+        cursor_field=chosen.cursor_field,
+        fields=tuple(chosen.fields) if chosen.fields else None,
+        filter=chosen.filter,
+        keeps_history=chosen.keeps_history,
+        marks_deleted=chosen.marks_deleted,
+        watermark=chosen.watermark,
+        loaded_at=chosen.loaded_at,
+        read_whole_at=chosen.read_whole_at,
+        ids_compared_at=chosen.ids_compared_at,
+        made_by=chosen.made_by,
+        look_back=timedelta(minutes=extraction.look_back_minutes),
+        compare_ids_every=timedelta(days=extraction.compare_ids_days) if extraction.compare_ids_days else None,
+        reread_every=timedelta(days=days) if days else None,
+    )
+
+

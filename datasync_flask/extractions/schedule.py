@@ -1,0 +1,92 @@
+"""Schedules that people make: "every 15 minutes" or cron with a time zone; one tick claims what is due."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo, available_timezones
+
+from croniter import CroniterError, croniter
+from sqlalchemy import select, update
+
+from datasync_flask.connections import store
+from datasync_flask.extensions import db
+from datasync_flask.extractions import runs
+from datasync_flask.extractions.models import Extraction
+
+_EVERY = re.compile(r"every\s+(?:(\d{1,4})\s+)?(minute|hour|day|week)s?", re.I)
+_UNITS = {"minute": 1, "hour": 60, "day": 24 * 60, "week": 7 * 24 * 60}
+LEAST_MINUTES = 5
+
+
+class ScheduleRefused(ValueError):
+    """A schedule can't be understood; the text says what is possible."""
+
+
+def normalised(text: str) -> str:
+    """Return a schedule with single spaces, checked. Raises ScheduleRefused."""
+    words = " ".join(text.split())
+    if not words:
+        return ""
+    every = _EVERY.fullmatch(words)
+    if every:
+        if int(every[1] or 1) * _UNITS[every[2].lower()] < LEAST_MINUTES:
+            raise ScheduleRefused("A run every 5 minutes is the most often that is possible.")
+        return words.lower()
+    if len(words.split()) != 5 or not croniter.is_valid(words):
+        raise ScheduleRefused("Write every 15 minutes, every 2 hours, every day, or five cron fields like 30 6 * * 1-5.")
+    return words
+
+
+def check_timezone(name: str) -> str:
+    """Return the name of a time zone. Raises ScheduleRefused."""
+    if name not in available_timezones():
+        raise ScheduleRefused("This isn't a time zone. Write a name like Europe/Berlin or UTC.")
+    return name
+
+
+def next_after(schedule: str, timezone: str, now: datetime, last: datetime | None = None) -> datetime | None:
+    """Return when a schedule starts the next run after `now`; None without a schedule.
+
+    Runs missed meanwhile are not made up for one by one: the next is in the future.
+    """
+    if not schedule:
+        return None
+    every = _EVERY.fullmatch(schedule)
+    if every:
+        step = timedelta(minutes=int(every[1] or 1) * _UNITS[every[2].lower()])
+        if last is None or last + step > now + step:
+            return now + step
+        return last + step * max(1, -(-(now - last) // step) if last + step <= now else 1)
+    try:
+        local = now.astimezone(ZoneInfo(timezone))
+        found: datetime = croniter(schedule, local).get_next(datetime)
+    except (CroniterError, KeyError):
+        return None
+    return found.astimezone(UTC)
+
+
+def start_due(now: datetime) -> list[str]:
+    """Start the runs whose time has come, once each on all machines; return their ids."""
+    started = []
+    rows = db.session.execute(
+        select(Extraction.id, Extraction.schedule, Extraction.timezone, Extraction.next_run_at).where(
+            Extraction.next_run_at <= now
+        )
+    ).all()
+    db.session.commit()
+    for extraction_id, schedule, timezone, due_at in rows:
+        claimed = (
+            update(Extraction)
+            .where(Extraction.id == extraction_id, Extraction.next_run_at == due_at)
+            .values(next_run_at=next_after(schedule, timezone, now, due_at))
+        )
+        if store.count_updated(claimed) != 1:
+            continue
+        try:
+            started.append(runs.start(extraction_id, "schedule").id)
+        except runs.AlreadyRunning:
+            # The run before takes longer than the pause between two: this one is left out.
+            continue
+    db.session.commit()
+    return started

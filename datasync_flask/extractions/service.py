@@ -1,0 +1,92 @@
+"""What people do with an extraction: save, run, delete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete as sql_delete
+from sqlalchemy import exists, select
+from sqlalchemy.exc import IntegrityError
+
+from datasync_flask.clock import utcnow
+from datasync_flask.connections.models import description_key
+from datasync_flask.connections.service import DescriptionTaken
+from datasync_flask.extensions import db
+from datasync_flask.extractions import schedule
+from datasync_flask.extractions.models import Extraction, ExtractionObject
+
+
+@dataclass
+class ObjectChoice:
+    """What was chosen for one object; '' takes the connection's tracking type."""
+
+    name: str
+    tracking_type: str = ""
+    filter: str = ""
+    keeps_history: bool = False
+    marks_deleted: bool = False
+
+
+@dataclass
+class ExtractionSettings:
+    """What the form holds, checked."""
+
+    description: str
+    source_id: str
+    destination_id: str
+    dataset: str
+    objects: list[ObjectChoice]
+    schedule: str = ""
+    timezone: str = "UTC"
+    quota_ceiling: int = 80
+    reread_days: int = 0
+
+
+def is_description_taken(description: str, except_id: str = "") -> bool:
+    """True when another extraction has this description."""
+    key = description_key(description)
+    return bool(db.session.scalar(select(exists().where(Extraction.description_key == key, Extraction.id != except_id))))
+
+
+def save(extraction: Extraction | None, data: ExtractionSettings) -> Extraction:
+    """Store an extraction; commits. An object whose place changes begins anew. Raises DescriptionTaken."""
+    now = utcnow()
+    if extraction is None:
+        extraction = Extraction(created_at=now)
+        db.session.add(extraction)
+    moved = (extraction.source_id, extraction.destination_id, extraction.dataset) != (
+        data.source_id, data.destination_id, data.dataset,
+    )  # fmt: skip
+    if (extraction.schedule, extraction.timezone) != (data.schedule, data.timezone):
+        extraction.next_run_at = schedule.next_after(data.schedule, data.timezone, now)
+    extraction.description, extraction.description_key = data.description, description_key(data.description)
+    extraction.source_id, extraction.destination_id = data.source_id, data.destination_id
+    extraction.dataset, extraction.schedule, extraction.timezone = data.dataset, data.schedule, data.timezone
+    extraction.quota_ceiling, extraction.reread_days = data.quota_ceiling, data.reread_days
+    extraction.updated_at = now
+    before = {each.name: each for each in extraction.objects}
+    wanted = {choice.name: choice for choice in data.objects}
+    for name in before.keys() - wanted.keys():
+        extraction.objects.remove(before[name])
+    for name, choice in wanted.items():
+        chosen = before.get(name)
+        if chosen is None:
+            chosen = ExtractionObject(name=name, columns={})
+            extraction.objects.append(chosen)
+        if moved:
+            chosen.table_name, chosen.columns, chosen.watermark, chosen.made_by = "", {}, None, ""
+            chosen.loaded_at = chosen.read_whole_at = chosen.ids_compared_at = None
+        chosen.tracking_type, chosen.filter = choice.tracking_type, choice.filter
+        chosen.keeps_history, chosen.marks_deleted = choice.keeps_history, choice.marks_deleted
+    try:
+        db.session.commit()
+    except IntegrityError:
+        db.session.rollback()
+        raise DescriptionTaken(data.description) from None
+    return extraction
+
+
+def delete(extraction: Extraction) -> None:
+    """Delete an extraction with its runs; the tables stay where they are. Commits."""
+    db.session.execute(sql_delete(Extraction).where(Extraction.id == extraction.id))
+    db.session.commit()

@@ -1,0 +1,79 @@
+"""Words of extractions: states of a run, why one stopped, what a note says."""
+
+from __future__ import annotations
+
+from flask_babel import gettext
+
+from datasync_flask.connections.problem_texts import text_for
+from datasync_flask.destinations.texts import fault_text
+from datasync_flask.languages import translated
+from datasync_flask.salesforce.errors import Problem
+
+RUN_STATES = {
+    "queued": "Queued",
+    "running": "Running",
+    "paused": "Paused",
+    "waiting": "Waiting for the connection",
+    "cancelled": "Cancelled",
+    "failed": "Failed",
+    "done": "Done",
+}
+RUN_LOOKS = {
+    "queued": "idle", "running": "wait", "paused": "wait", "waiting": "bad", "cancelled": "idle", "failed": "bad", "done": "good",
+}  # fmt: skip
+STEPS = {
+    "waiting": "waiting",
+    "reading": "reading",
+    "writing": "writing",
+    "comparing": "comparing counts",
+    "done": "done",
+    "failed": "failed",
+}
+PROBLEMS = {
+    "quota": "The org has used the share of its daily API calls at which this extraction pauses. It looks again every 15 "
+    "minutes and goes on by itself.",
+    "gave_up": "The process that ran it ended too often. Look into the log of the worker, then run again: nothing is lost.",
+}
+
+
+def run_state(state: str) -> str:
+    """Return a run's state as people call it."""
+    return translated(RUN_STATES[state])
+
+
+def step_words(step: str) -> str:
+    """Return what is done with an object at present."""
+    return translated(STEPS[step])
+
+
+def problem_words(problem: str) -> str:
+    """Return what a run's or an object's problem means, and the step that mends it."""
+    if not problem:
+        return ""
+    if problem in PROBLEMS:
+        return translated(PROBLEMS[problem])
+    if problem.startswith("destination_"):
+        return fault_text(problem.removeprefix("destination_"))
+    text = text_for(Problem(problem))
+    return " ".join((text.meaning, *text.steps))
+
+
+def note_words(note: str) -> str:
+    """Return a note of an object."""
+    kind, _, name = note.partition(":")
+    if kind == "retyped":
+        return str(gettext("%(name)s has another type than before: it stands in a column of its own now.", name=name))
+    if kind == "formula":
+        return str(gettext("%(name)s is a formula: it is read again only when its row changes otherwise.", name=name))
+    return translated(note)
+
+
+def difference_words(tracking_type: str, source: int, target: int) -> str:
+    """Return why the counts on both sides may differ."""
+    if source == target:
+        return ""
+    if target > source and tracking_type == "date":
+        return str(gettext("Rows deleted in Salesforce stay here with the tracking type Date."))
+    if target > source:
+        return str(gettext("Rows were deleted in Salesforce while this ran; the next run removes them."))
+    return str(gettext("Rows were added in Salesforce while this ran, or are not visible; the next run brings them."))
