@@ -83,7 +83,8 @@ def parsed(texts: pa.Array, kind: ColumnType) -> pa.Array:
     if kind is ColumnType.TIMESTAMP:
         return _timestamps(texts)
     if kind is ColumnType.TIME:
-        return pc.cast(pc.replace_substring_regex(texts, r"Z$", ""), pa.time64("us"))
+        moments = pc.binary_join_element_wise("1970-01-01T", pc.replace_substring_regex(texts, r"Z$", ""), "")
+        return pc.cast(pc.cast(moments, pa.timestamp("us")), pa.time64("us"))
     if kind is ColumnType.DOUBLE:
         return pc.cast(texts, pa.float64())
     if kind is ColumnType.BIGINT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import threading
 import time
@@ -26,6 +27,8 @@ from datasync_flask.extractions.plan import Plan, Wish, make_plan, new_watermark
 from datasync_flask.extractions.reading import Progress, Reader
 from datasync_flask.salesforce.data import DataApi, ObjectDescription
 from datasync_flask.salesforce.errors import Problem, SalesforceError
+
+log = logging.getLogger(__name__)
 
 READ_SIDE_BY_SIDE = 3
 SAY_ALIVE_EVERY = 3.0
@@ -103,6 +106,11 @@ class Runner:
         except DestinationError as error:
             with self._app.app_context():
                 runs.failed(self._run_id, self._holder, f"destination_{error.fault}", error.detail)
+        except Exception as error:
+            # A fault of this program: told as one, with its traceback in the log of the worker.
+            log.exception("run %s ended by a fault", self._run_id)
+            with self._app.app_context():
+                runs.failed(self._run_id, self._holder, "fault", f"{type(error).__name__}: {error}")
         finally:
             self._is_over.set()
 

@@ -123,8 +123,8 @@ def due(now: datetime) -> list[str]:
     return list(rows)
 
 
-def _ours(run_id: str, holder: str, **values: Any) -> bool:
-    statement = update(Run).where(Run.id == run_id, Run.holder == holder, Run.state == RunState.RUNNING)
+def _ours(run_id: str, mark: str, **values: Any) -> bool:
+    statement = update(Run).where(Run.id == run_id, Run.holder == mark, Run.state == RunState.RUNNING)
     return store.count_updated(statement.values(version=Run.version + 1, **values)) == 1
 
 

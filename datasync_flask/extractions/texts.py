@@ -30,6 +30,7 @@ STEPS = {
     "failed": "failed",
 }
 PROBLEMS = {
+    "fault": "DataSync stumbled over something it doesn't know. The tables are as they were; the worker's log says where.",
     "quota": "The org has used the share of its daily API calls at which this extraction pauses. It looks again every 15 "
     "minutes and goes on by itself.",
     "gave_up": "The process that ran it ended too often. Look into the log of the worker, then run again: nothing is lost.",
