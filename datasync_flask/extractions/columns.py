@@ -55,14 +55,14 @@ def type_of(found: Field) -> ColumnType:
 def columns_for(fields: Iterable[Field], known: dict[str, str]) -> tuple[dict[str, Column], list[str]]:
     """Return the column of each field, and the names of fields whose type changed since the table was made.
 
-    A field of another type than its column gets a column of its own beside it, named as dlt names variants.
+    A field of another type than its column gets a column of its own beside it: score_c_v_text.
     """
     found, retyped = {}, []
     taken: set[str] = set()
     for each in fields:
         kind, name = type_of(each), snake_case(each.name)
         if name in known and known[name] != kind.value:
-            name = f"{name}__v_{kind.value}"
+            name = f"{name}_v_{kind.value}"
             retyped.append(each.name)
         while name in taken:
             # Two API names may be one in snake case.

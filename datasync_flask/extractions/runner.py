@@ -14,10 +14,11 @@ from pathlib import Path
 from flask import Flask, current_app
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections import grants, store
+from datasync_flask.connections import grants
 from datasync_flask.connections.models import State
 from datasync_flask.destinations.base import Column, ColumnType, Destination, DestinationError, Fault, Table
 from datasync_flask.destinations.registry import open_destination
+from datasync_flask.destinations.service import settings_of
 from datasync_flask.extensions import db
 from datasync_flask.extractions import runs
 from datasync_flask.extractions.columns import columns_for, snake_case
@@ -66,6 +67,7 @@ class _Task:
     plan: Plan
     began: datetime
     retyped: list[str]
+    reader: Reader | None = None
 
 
 class Runner:
@@ -140,9 +142,7 @@ class Runner:
         source_id, destination_row = extraction.source_id, extraction.destination
         if extraction.source.state not in {State.CONNECTED, State.AUTHORIZING} and extraction.source.grant is None:
             raise SalesforceError(Problem.REVOKED, "the connection isn't connected")
-        settings = dict(destination_row.settings)
-        if destination_row.password_sealed:
-            settings["password"] = store.secret_box().open(destination_row.password_sealed)
+        settings = settings_of(destination_row)
         kind, version = destination_row.kind, extraction.source.grant.api_version if extraction.source.grant else ""
         db.session.commit()
         self._api = self._open_api(source_id, version or "62.0")
@@ -240,7 +240,9 @@ class Runner:
         return task.work
 
     def _reader(self, task: _Task) -> Reader:
-        return task.work.reader(task.progress, lambda: self._keep(task))
+        if task.reader is None:
+            task.reader = task.work.reader(task.progress, lambda: self._keep(task))
+        return task.reader
 
     def _keep(self, task: _Task, *, force: bool = False) -> None:
         """Write down how far reading is, before the next page is asked for."""

@@ -109,7 +109,7 @@ class Data:
                 if found.has_dates:
                     row |= {"IsDeleted": False, "CreatedDate": at or _now()}
                 row["Name"] = f"{name} {found.next_number - 1}"
-                row |= value
+                row |= _typed(found, value)
                 self._stamp(found, row, at)
                 found.rows[row["Id"]] = row
                 made.append(row["Id"])
@@ -126,7 +126,7 @@ class Data:
         with self.lock:
             found = self.object(name)
             for row_id in ids:
-                found.rows[row_id].update(values)
+                found.rows[row_id].update(_typed(found, values))
                 if stamps:
                     self._stamp(found, found.rows[row_id], at)
 
@@ -167,6 +167,14 @@ class Data:
                 number = found.next_number
                 value = {key: _made_up(kind, key, number) for key, kind in found.fields.items() if key not in _STAMPED}
                 self.insert(name, [value], at=start + timedelta(seconds=(number * 31) % (364 * 86400)))
+
+
+def _typed(found: SObject, values: Row) -> Row:
+    """Return values with times that came as texts made times."""
+    return {
+        name: datetime.fromisoformat(value) if found.fields.get(name) == "datetime" and isinstance(value, str) else value
+        for name, value in values.items()
+    }
 
 
 _STAMPED = {"Id", "IsDeleted", "CreatedDate", "LastModifiedDate", "SystemModstamp", "MasterRecordId", "Name"}

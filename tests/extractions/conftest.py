@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from datasync_flask.destinations.registry import DESTINATIONS
+from tests.support.connection import ConnectionWalk
+from tests.support.extraction import Extracting, Org
+
+
+@pytest.fixture
+def database_url(tmp_path: Path, _sqlite_template: Path) -> str:
+    """Runs are about what is read and written; where their rows are kept is tested in test_claims.py."""
+    path = tmp_path / "datasync.sqlite"
+    path.write_bytes(_sqlite_template.read_bytes())
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def extracting(walk: ConnectionWalk, tmp_path: Path) -> Extracting:
+    """A connected org without rows."""
+    walk.to_connected()
+    return Extracting(walk, tmp_path)
+
+
+@pytest.fixture
+def org(extracting: Extracting) -> Org:
+    return extracting.org
+
+
+@pytest.fixture
+def duckdb(extracting: Extracting) -> str:
+    return extracting.make_destination("duckdb", {"path": "w.duckdb"})
+
+
+@pytest.fixture(params=sorted(DESTINATIONS))
+def destination(request: pytest.FixtureRequest, extracting: Extracting) -> str:
+    """Each kind of destination, on the real thing."""
+    settings: dict[str, Any] = {"path": "warehouse"}
+    if request.param == "postgresql":
+        make: Callable[[], str] = request.getfixturevalue("new_postgresql_database")
+        user, _, rest = make().partition("@")
+        host, _, tail = rest.partition(":")
+        port, _, database = tail.partition("/")
+        settings = {"host": host, "port": port, "database": database, "username": user, "password": "unused"}
+    if request.param == "mysql":
+        settings = request.getfixturevalue("new_mysql_database")()
+    return extracting.make_destination(request.param, settings)
