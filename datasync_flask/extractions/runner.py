@@ -28,6 +28,7 @@ from datasync_flask.extractions.plan import Plan, Wish, make_plan, new_watermark
 from datasync_flask.extractions.reading import Progress, Reader
 from datasync_flask.salesforce.data import DataApi, ObjectDescription
 from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.security.crypto import SecretUnreadable
 
 log = logging.getLogger(__name__)
 
@@ -101,10 +102,15 @@ class Runner:
                 runs.paused(self._run_id, self._holder, utcnow() + QUOTA_PAUSE)
         except SalesforceError as error:
             with self._app.app_context():
-                if error.problem in _LOST:
+                if error.problem is Problem.REQUEST_LIMIT_EXCEEDED:
+                    runs.paused(self._run_id, self._holder, utcnow() + QUOTA_PAUSE)
+                elif error.problem in _LOST:
                     runs.waiting_for_connection(self._run_id, self._holder, error)
                 else:
                     runs.failed(self._run_id, self._holder, error.problem.value, error.detail)
+        except SecretUnreadable as error:
+            with self._app.app_context():
+                runs.failed(self._run_id, self._holder, Problem.SECRETS_UNREADABLE.value, str(error))
         except DestinationError as error:
             with self._app.app_context():
                 runs.failed(self._run_id, self._holder, f"destination_{error.fault}", error.detail)
@@ -219,6 +225,8 @@ class Runner:
             progress.expected = self._api.count(plan.count_tail)
         if not chosen.table_name and destination.has_table(table):
             raise DestinationError(Fault.TABLE_IN_THE_WAY, f"{table.dataset}: {table.name}")
+        # From here on the table is ours: a run that is killed while it writes must know it again.
+        chosen.table_name = table.name
         row.plan = {"at": planned_at.isoformat(), "soql": plan.soql, "progress": asdict(progress)}
         row.is_whole, row.expected, row.step, row.started_at = plan.is_whole, progress.expected, "reading", now
         row.rows, row.pages = progress.rows, progress.pages

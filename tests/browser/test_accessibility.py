@@ -82,7 +82,9 @@ def test_the_sign_in_page(new_page: Callable[..., Page]) -> None:
 
 
 @pytest.mark.parametrize("width", [1280, 360])
-def test_the_components_are_photographed_in_both_themes(new_page: Callable[..., Page], tmp_path: Path, width: int) -> None:
+def test_the_components_are_photographed_in_both_themes(
+    new_page: Callable[..., Page], tmp_path: Path, width: int
+) -> None:
     brightness = {}
     for scheme in ("light", "dark"):
         page = new_page(color_scheme=scheme, viewport={"width": width, "height": 800})

@@ -158,7 +158,17 @@ def test_values_come_through_as_they_are(loader: Loader) -> None:
     odd = 'line\nbreak, "quotes", tab\t, emoji 🦆, ümlaut, \\ back' + "x" * 131_000
     moment = datetime(2101, 2, 3, 4, 5, 6, 789_000, tzinfo=UTC)
     rows = [
-        ("1", odd, False, 2**53, 0.1 + 0.2, Decimal("9999999999999999.990000000"), date(1850, 1, 2), moment, time(23, 59, 58)),
+        (
+            "1",
+            odd,
+            False,
+            2**53,
+            0.1 + 0.2,
+            Decimal("9999999999999999.990000000"),
+            date(1850, 1, 2),
+            moment,
+            time(23, 59, 58),
+        ),
         ("2", None, None, None, None, None, None, None, None),
     ]
     for replaces in (True, False):

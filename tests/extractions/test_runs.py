@@ -24,7 +24,7 @@ def test_each_tracking_type_on_each_destination(
     extracting.assert_same("Account")
     extracting.assert_same("OrderStatus", ("Name", "ApiName", "SortOrder"))
     ids = org.ids("Account")
-    org.do("Account", "update", ids=ids[:2], values={"Name": "ümlaut, \"quoted\"\nand 🦆", "AnnualRevenue": 0.1})
+    org.do("Account", "update", ids=ids[:2], values={"Name": 'ümlaut, "quoted"\nand 🦆', "AnnualRevenue": 0.1})
     org.do("Account", "insert", rows=[{"Name": "fresh"}])
     second = extracting.done()
     extracting.assert_same("Account")
@@ -192,7 +192,12 @@ def test_an_object_that_is_gone_fails_alone_with_what_to_do(extracting: Extracti
     assert progress.get("data-state") == "failed"
     assert progress.get("hx-trigger") is None
     row = progress.xpath(".//*[@data-object='Account']")[0]
-    assert [row.get(f"data-{name}") for name in ("rows", "deleted", "source-count", "target-count")] == ["2", "0", "2", "2"]
+    assert [row.get(f"data-{name}") for name in ("rows", "deleted", "source-count", "target-count")] == [
+        "2",
+        "0",
+        "2",
+        "2",
+    ]
 
 
 def test_a_table_in_the_way_is_left_alone(extracting: Extracting, org: Org, duckdb: str) -> None:

@@ -130,7 +130,9 @@ class Extracting:
                         setattr(chosen, name, value - timedelta(**shift))
             db.session.commit()
 
-    def assert_same(self, name: str, fields: tuple[str, ...] = ("Name", "Industry", "AnnualRevenue", "Score__c")) -> None:
+    def assert_same(
+        self, name: str, fields: tuple[str, ...] = ("Name", "Industry", "AnnualRevenue", "Score__c")
+    ) -> None:
         """Compare source and destination row by row: none lost, none doubled, none stale."""
         here = self.table(name)
         assert len({row["id"] for row in here}) == len(here), "a row is there twice"
@@ -156,5 +158,3 @@ def plain(value: Any) -> Any:
         return round(float(text), 6)
     except ValueError:
         return text
-
-

@@ -1,0 +1,298 @@
+"""What goes wrong in the middle of a run loses and doubles nothing, and never leaves it running for ever."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from datasync_flask.clock import utcnow
+from datasync_flask.connections import store
+from datasync_flask.destinations.base import Table
+from datasync_flask.extensions import db
+from datasync_flask.extractions import runs, schedule
+from datasync_flask.extractions.models import Extraction, Run
+from datasync_flask.extractions.reading import Reader
+from tests.support.extraction import Extracting, Org
+from tests.support.killed import Killed
+
+
+@pytest.fixture
+def ready(extracting: Extracting, org: Org, duckdb: str) -> Extracting:
+    """7,000 rows in pages of 1,000."""
+    org.do("Account", "generate", count=7000)
+    extracting.walk.practice.change_org(result_page_rows=1000)
+    extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date_deletes"})
+    return extracting
+
+
+def make_silent(extracting: Extracting, run_id: str) -> None:
+    """Pretend the run's process died a while ago."""
+    with extracting.app.app_context():
+        run = db.session.get_one(Run, run_id)
+        run.alive_at = utcnow() - runs.SILENT_FOR - timedelta(seconds=1)
+        db.session.commit()
+
+
+@pytest.mark.parametrize("at_page", [0, 3, 6])
+def test_killed_while_reading_it_goes_on_where_it_was(
+    ready: Extracting, monkeypatch: pytest.MonkeyPatch, at_page: int
+) -> None:
+    run_id = ready.start()
+    original = Reader._read_page
+
+    def die(self: Reader) -> None:
+        if self.progress.pages == at_page:
+            raise Killed
+        original(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Reader, "_read_page", die)
+        with pytest.raises(Killed):
+            ready.work_on(run_id)
+    assert ready.stored(run_id).state == "running"
+    with ready.app.app_context():
+        assert runs.claim(run_id) == ""
+    make_silent(ready, run_id)
+    with ready.app.app_context():
+        assert runs.due(utcnow()) == [run_id]
+    before = ready.walk.practice.requests()["results"] if at_page else 0
+    ready.work_on(run_id)
+    assert ready.stored(run_id).state == "done"
+    assert ready.walk.practice.requests()["results"] - before == 7 - at_page
+    ready.assert_same("Account")
+
+
+def test_killed_while_writing_it_is_written_again(ready: Extracting, monkeypatch: pytest.MonkeyPatch) -> None:
+    from datasync_flask.extractions.runner import Runner
+
+    run_id = ready.start()
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Runner, "_object_done", die)
+        with pytest.raises(Killed):
+            ready.work_on(run_id)
+    make_silent(ready, run_id)
+    with ready.app.app_context():
+        # The table is there, though nobody had time to write down whose it is.
+        assert db.session.get_one(Extraction, ready.id).objects[0].watermark is None
+    ready.work_on(run_id)
+    assert ready.stored(run_id).state == "done", ready.stored(run_id).problem_detail
+    ready.assert_same("Account")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "reset"},
+        {"status": 503, "body": "<html>Down for maintenance</html>", "headers": {"Content-Type": "text/html"}},
+        {
+            "status": 200,
+            "body": '"Id","Name"\n"001',
+            "headers": {"Content-Type": "text/csv", "Sforce-NumberOfRecords": "1000"},
+        },
+        {"status": 500, "body": '[{"errorCode":"UNKNOWN_EXCEPTION","message":"An unexpected error occurred."}]'},
+        {"status": 401, "body": '[{"errorCode":"INVALID_SESSION_ID","message":"Session expired or invalid"}]'},
+    ],
+    ids=["reset", "503 html", "half a page", "500", "401"],
+)
+def test_answers_that_break_off_are_asked_for_again(ready: Extracting, fault: dict[str, object]) -> None:
+    ready.walk.practice.fault("results", **fault)
+    assert ready.run().state == "done"
+    ready.assert_same("Account")
+
+
+def test_a_revoked_permission_waits_for_the_connection_and_goes_on(ready: Extracting) -> None:
+    ready.walk.practice.expire("refresh")
+    run = ready.run()
+    assert (run.state, run.problem) == ("waiting", "revoked")
+    assert (ready.walk.state, ready.walk.reason) == ("needs_attention", "revoked")
+    visitor = ready.walk.visitor
+    visitor.get(f"/extractions/{ready.id}/runs/{run.id}")
+    assert "Authenticate again" in visitor.text
+    assert visitor.page.get_element_by_id("run-progress").get("data-state") == "waiting"
+    with ready.app.app_context():
+        runs.wake_waiting()
+        assert runs.due(utcnow()) == []
+    ready.walk.allow()
+    ready.walk.work()
+    with ready.app.app_context():
+        runs.wake_waiting()
+        assert runs.due(utcnow()) == [run.id]
+    ready.work_on(run.id)
+    assert ready.stored(run.id).state == "done"
+    ready.assert_same("Account")
+
+
+def test_at_the_ceiling_it_pauses_and_goes_on(ready: Extracting) -> None:
+    ready.walk.practice.change_org(daily_requests=14)
+    run = ready.run()
+    assert (run.state, run.problem) == ("paused", "quota")
+    assert run.due_at is not None
+    ready.walk.visitor.get(f"/extractions/{ready.id}/runs/{run.id}")
+    assert "goes on by itself" in ready.walk.visitor.text
+    ready.walk.practice.change_org(daily_requests=15000)
+    with ready.app.app_context():
+        assert runs.due(utcnow()) == []
+        assert runs.due(run.due_at) == [run.id]
+        row = db.session.get_one(Run, run.id)
+        row.due_at = utcnow()
+        db.session.commit()
+    ready.work_on(run.id)
+    assert ready.stored(run.id).state == "done"
+    ready.assert_same("Account")
+
+
+def test_cancelled_before_and_while_it_runs(ready: Extracting, monkeypatch: pytest.MonkeyPatch) -> None:
+    visitor = ready.walk.visitor
+    first = ready.start()
+    assert visitor.post(f"/extractions/{ready.id}/runs/{first}/cancel").status_code == 303
+    assert ready.stored(first).state == "cancelled"
+    second = ready.start()
+    original = Reader._read_page
+
+    def cancel(self: Reader) -> None:
+        original(self)
+        if self.progress.pages == 2:
+            with ready.app.app_context():
+                runs.cancel(runs.load(second))
+                assert runs.still_ours(second, runs.load(second).holder) is False
+            # What the run's own watch does every few seconds.
+            raise runner_stop()
+
+    def runner_stop() -> Exception:
+        from datasync_flask.extractions.runner import Stopped
+
+        return Stopped()
+
+    monkeypatch.setattr(Reader, "_read_page", cancel)
+    ready.work_on(second)
+    assert ready.stored(second).state == "cancelled"
+    assert not ready.open()[0].has_table(_account())
+
+
+def _account() -> Table:
+
+    return Table("crm", "account")
+
+
+def test_one_run_at_a_time(ready: Extracting) -> None:
+    made, refused, ready_to_go = [], [], threading.Barrier(4)
+
+    def start() -> None:
+        ready_to_go.wait(10)
+        with ready.app.app_context():
+            try:
+                made.append(runs.start(ready.id, "test").id)
+            except runs.AlreadyRunning as other:
+                refused.append(other.run_id)
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
+    assert refused == made * 3
+    holders = []
+    with ready.app.app_context():
+        holders = [runs.claim(made[0]) for _ in range(3)]
+    assert [bool(holder) for holder in holders] == [True, False, False]
+
+
+def test_a_process_that_keeps_dying_is_given_up(ready: Extracting) -> None:
+    run_id = ready.start()
+    for _ in range(runs.MAX_TRIES):
+        with ready.app.app_context():
+            assert runs.claim(run_id)
+        make_silent(ready, run_id)
+    with ready.app.app_context():
+        assert runs.claim(run_id) == ""
+    assert (ready.stored(run_id).state, ready.stored(run_id).problem) == ("failed", "gave_up")
+
+
+def test_a_lost_key_fails_with_what_to_do(ready: Extracting) -> None:
+    from cryptography.fernet import Fernet
+
+    from datasync_flask.security.crypto import SecretBox
+
+    ready.app.extensions["secret_box"] = SecretBox([Fernet.generate_key().decode()])
+    run = ready.run()
+    assert run.state in {"waiting", "failed"}
+    assert run.problem == "secrets_unreadable"
+
+
+def test_due_schedules_start_once(ready: Extracting) -> None:
+    ready.edit(schedule="every 15 minutes")
+    with ready.app.app_context():
+        extraction = db.session.get_one(Extraction, ready.id)
+        assert extraction.next_run_at is not None
+        missed = utcnow() - timedelta(days=2)
+        extraction.next_run_at = missed
+        db.session.commit()
+        assert len(schedule.start_due(utcnow())) == 1
+        assert schedule.start_due(utcnow()) == []
+        db.session.expire_all()
+        after = db.session.get_one(Extraction, ready.id).next_run_at
+        assert after is not None
+        assert utcnow() < after <= utcnow() + timedelta(minutes=15)
+
+
+ACTIONS = st.lists(
+    st.sampled_from(["insert", "update", "delete", "hard_delete", "undelete", "formula", "merge", "run"]),
+    min_size=3, max_size=9,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("tracking", ["none", "date_deletes"])
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(actions=ACTIONS, data=st.data())
+def test_whatever_happens_both_sides_are_the_same_after_a_run(
+    extracting: Extracting, org: Org, tracking: str, actions: list[str], data: st.DataObject
+) -> None:
+    name = f"Model{len(json.dumps(actions))}x{data.draw(st.integers(0, 10**9))}__c"
+    org.do(name, "object", fields={"Value__c": "double", "MasterRecordId": "reference"})
+    org.do(name, "insert", rows=[{"Value__c": number} for number in range(4)])
+    with extracting.app.app_context():
+        for old in db.session.query(Extraction).all():
+            db.session.delete(old)
+        db.session.commit()
+    visitor = extracting.walk.visitor
+    destinations = visitor.get("/extractions/new") and visitor.page.xpath("//select[@name='destination']/option/@value")
+    kind = destinations[0] if destinations else extracting.make_destination("duckdb", {"path": "w.duckdb"})
+    extracting.make([name], kind, **{f"tracking_type-{name}": tracking})
+    for action in [*actions, "run"]:
+        ids = org.ids(name)
+        picked = data.draw(st.lists(st.sampled_from(ids), unique=True, max_size=3)) if ids else []
+        if action == "run":
+            extracting.done()
+            extracting.assert_same(name, ("Name",))
+        elif action == "insert":
+            org.do(name, "insert", rows=[{"Value__c": 1.5}, {"Value__c": None}])
+        elif action == "undelete":
+            gone = [row["Id"] for row in org.rows(name, with_deleted=True) if row["IsDeleted"]]
+            org.do(name, "undelete", ids=gone[:2])
+        elif action == "merge":
+            if len(picked) > 1:
+                org.do(name, "merge", winner=picked[0], ids=picked[1:])
+        else:
+            org.do(name, action, ids=picked, values={"Value__c": 7.25})
+
+
+def test_secrets_are_in_no_row_and_no_working_file(ready: Extracting) -> None:
+    assert ready.run().state == "done"
+    with ready.app.app_context():
+        connection = store.load(ready.walk.id)
+        assert connection is not None
+        assert connection.grant is not None
+        token = store.secret_box().open(connection.grant.access_token_sealed)
+    for path in ready.folder.rglob("*"):
+        if path.is_file():
+            assert token.encode() not in path.read_bytes(), path
