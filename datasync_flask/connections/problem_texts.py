@@ -333,7 +333,7 @@ TEXTS: dict[Problem, ProblemText] = {
         Action.CHECK,
     ),
     Problem.LOCATOR_GONE: ProblemText(
-        "Salesforce forgot the place in the result",
+        "Place in the result was lost",
         "Salesforce keeps the place in a long result for some time only, and for a few queries at once.",
         ("Run again: reading begins anew, and nothing is lost or doubled.",),
         Action.CHECK,
