@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, redirect, request, url_for
+from flask import Flask, Response, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_wtf.csrf import generate_csrf
@@ -71,6 +71,8 @@ def wire(app: Flask, settings: Settings) -> None:
     init_headers(app)
     init_languages(app)
     compress.init_app(app)
+    # Runs before the compression: the last one registered is the first.
+    app.after_request(_read_static)
     blueprints = (
         account_views.bp,
         views.bp,
@@ -132,6 +134,14 @@ def _to_the_public_address() -> ResponseReturnValue | None:
     if both_local and wanted.hostname != given.hostname and wanted.port == given.port:
         return redirect(settings.effective_public_url + request.full_path.rstrip("?"), 302)
     return None
+
+
+def _read_static(response: Response) -> Response:
+    """Read a static file whole: compressed as a stream it would be left open."""
+    if request.endpoint == "static" and response.is_streamed:
+        response.direct_passthrough = False
+        response.get_data()
+    return response
 
 
 def _settings() -> Settings:

@@ -55,7 +55,10 @@ def test_every_address_is_documented(app: Flask) -> None:
     documented = read("docs/addresses.md")
     for rule in app.url_map.iter_rules():
         if rule.endpoint != "static":
-            assert f"`{re.sub(r'<public_id:(connection|extraction)_id>', '<id>', rule.rule).replace('<public_id:run_id>', '<run>')}`" in documented, rule
+            assert (
+                f"`{re.sub(r'<public_id:(connection|extraction)_id>', '<id>', rule.rule).replace('<public_id:run_id>', '<run>')}`"
+                in documented
+            ), rule
 
 
 @pytest.mark.parametrize("word", [*Reason, *State])

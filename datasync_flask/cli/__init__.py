@@ -23,6 +23,7 @@ for command in (
     serve.prepare,
     serve.demo,
     serve.practice_org,
+    serve.seed_demo,
     serve.db,
     accounts.user,
     connections.connection,

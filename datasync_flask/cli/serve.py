@@ -17,6 +17,7 @@ from datasync_flask.config import LOOPBACK_HOSTS, UNSAFE_PORTS, Settings, load_s
 DEMO_EMAIL = "demo@example.com"
 DEMO_PASSWORD = "practice makes perfect"
 DEMO_PROPAGATION_SECONDS = 20
+DEMO_ROWS = 20_000
 
 
 class Port(click.IntRange):
@@ -169,11 +170,26 @@ def demo(port: int, practice_port: int | None, propagation: float) -> None:
   The practice org is at {practice_origin}/lightning/setup/home
     Make an app there as the guide in DataSync describes. It is known after {propagation:g} seconds.
     As Login host choose My Domain and enter {practice_origin}
+
+  Or begin at the other end: under Extractions one is ready to press Run on.
 """
     )
     practice = ["practice-org", "--port", str(practice_port), "--propagation", str(propagation)]
-    practice += ["--state", str(folder / "practice_org.json")]
+    practice += ["--state", str(folder / "practice_org.json"), "--rows", str(DEMO_ROWS)]
+    seed = [sys.executable, "-m", "datasync_flask.cli", "seed-demo", practice_origin]
+    subprocess.Popen(seed, stdout=subprocess.DEVNULL)
     Supervisor([Child("practice org", practice), Child("web", ["web"]), Child("worker", ["worker"])]).run()
+
+
+@click.command("seed-demo", hidden=True)
+@click.argument("practice_origin")
+def seed_demo(practice_origin: str) -> None:
+    """Give the demo a connection that works and an extraction that is ready to run."""
+    from datasync_flask.cli.demo import seed
+    from datasync_flask.cli.session import app_session
+
+    with app_session():
+        seed(practice_origin)
 
 
 @click.command("practice-org")
@@ -188,14 +204,15 @@ def demo(port: int, practice_port: int | None, propagation: float) -> None:
 )
 @click.option("--tls", is_flag=True, help="Serve https with a certificate made at start; its path is printed.")
 @click.option("--state", type=click.Path(dir_okay=False, path_type=Path), help="File to keep apps and tokens in.")
-def practice_org(port: int, host: str, propagation: float, tls: bool, state: Path | None) -> None:
+@click.option("--rows", type=click.IntRange(0, 5_000_000), default=0, help="Rows of Account to begin with.")
+def practice_org(port: int, host: str, propagation: float, tls: bool, state: Path | None, rows: int) -> None:
     """Run a stand-in Salesforce org to practise with."""
     from datasync_flask.practice_org.server import serve
 
     if host not in LOOPBACK_HOSTS:
         raise click.UsageError("The practice org listens on this computer only.")
     stop_with_parent()
-    serve(host, port, propagation=propagation, tls=tls, state=state)
+    serve(host, port, propagation=propagation, tls=tls, state=state, rows=rows)
 
 
 @click.group()

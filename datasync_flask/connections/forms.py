@@ -277,4 +277,4 @@ class SalesforceForm(QuickEditForm):
         if self.login_host.data == LoginHost.CUSTOM:
             return self.login_origin
         # Not in use, but still there when somebody switches back.
-        return self.connection.login_url if self.connection else ""
+        return self.connection.login_url if isinstance(self.connection, SalesforceConnection) else ""

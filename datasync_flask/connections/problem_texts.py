@@ -306,7 +306,7 @@ TEXTS: dict[Problem, ProblemText] = {
         "Object not visible",
         "Salesforce says that there is no such object, or the user who allowed access may not see it.",
         (
-            "Ask the Salesforce administrator whether the object still exists, and to give the user the right to read it.",
+            "Ask the Salesforce administrator whether the object exists, and to give the user the right to read it.",
             "Or take the object out of the extraction.",
         ),
         Action.CHECK,

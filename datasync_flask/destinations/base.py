@@ -137,6 +137,3 @@ class Destination(ABC):
     @abstractmethod
     def snippets(self, table: Table) -> dict[str, str]:
         """Return how to read the table from other programs, by the program's name; without any password."""
-
-    def close(self) -> None:
-        """Let go of connections."""

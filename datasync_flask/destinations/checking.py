@@ -1,4 +1,4 @@
-"""Checks of destinations, in a process of their own: drivers are large, and a server that hangs must not hold a page."""
+"""Checks of destinations, in a process of their own: drivers are large, and a server may hang."""
 
 from __future__ import annotations
 

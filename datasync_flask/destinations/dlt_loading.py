@@ -88,7 +88,7 @@ def _tables(file: Path) -> Iterator[Any]:
         yield pa.Table.from_batches([batch])
 
 
-def _hints(column: Column, load: Load) -> dict[str, Any]:
+def _hints(column: Column, load: Load) -> Any:
     hints: dict[str, Any] = {"data_type": column.type.value}
     if column.type is ColumnType.DECIMAL:
         hints |= {"precision": DECIMAL_PRECISION, "scale": DECIMAL_SCALE}

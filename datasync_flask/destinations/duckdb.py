@@ -74,5 +74,6 @@ class DuckDb(SqlDestination):
         return {
             "SQL": f"SELECT * FROM {name} LIMIT 100;",
             "DuckDB": f"duckdb {self._path} -c 'SELECT * FROM {name} LIMIT 100'",
-            "pandas": f'import duckdb\n\ntable = duckdb.connect("{self._path}", read_only=True).sql("FROM {name}").df()',
+            "pandas": "import duckdb\n\n"
+            f'table = duckdb.connect("{self._path}", read_only=True).sql("FROM {name}").df()',
         }

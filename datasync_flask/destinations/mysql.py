@@ -61,7 +61,7 @@ class MySql(StagedDestination):
 
     def explain(self, error: Exception) -> DestinationError:
         """Return what an error of MySQL means (its error number)."""
-        arguments = getattr(error, "args", ())
+        arguments: tuple[Any, ...] = error.args
         number = arguments[0] if arguments and isinstance(arguments[0], int) else 0
         words = str(arguments[1]) if len(arguments) > 1 else str(error)
         low = words.lower()

@@ -38,7 +38,10 @@ def show(connection: Connection) -> ResponseReturnValue:
     """One destination."""
     found = cast(DestinationConnection, connection)
     return render_template(
-        "destinations/show.html", history=loader.history(connection), saved_by=loader.saved_by(connection), **context(found)
+        "destinations/show.html",
+        history=loader.history(connection),
+        saved_by=loader.saved_by(connection),
+        **context(found),
     )
 
 
@@ -103,7 +106,9 @@ def _save(connection: DestinationConnection | None, kind: str, form: Destination
         form.keep_password()
         return _form_page(kind, form, connection)
     if connection is not None and form.edited.data and form.edited.data != connection.updated_at.isoformat():
-        form.form_errors = [gettext("Somebody changed this destination since you opened this page. Save again to replace it.")]
+        form.form_errors = [
+            gettext("Somebody changed this destination since you opened this page. Save again to replace it.")
+        ]
         form.edited.data = connection.updated_at.isoformat()
         form.keep_password()
         return _form_page(kind, form, connection)
@@ -120,7 +125,7 @@ def _save(connection: DestinationConnection | None, kind: str, form: Destination
         return _form_page(kind, form, connection, offers_anyway=True)
     try:
         saved = service.save(
-            connection, kind, description=form.description.data, settings=form.settings(), password=form.typed_password,
+            connection, kind, description=form.description.data or "", settings=form.settings(), password=form.typed_password,
             label_names=form.chosen_labels, problem=problem, by=current_user.id,
         )  # fmt: skip
     except DescriptionTaken:

@@ -130,7 +130,8 @@ class Parquet(Destination):
         known = f"EXISTS (SELECT 1 FROM old o WHERE o.{key} = f.{key} AND o.{version} = f.{version} AND {holds})"
         return (
             f"WITH fresh AS ({fresh}), old AS ({old}) "
-            f"SELECT o.* REPLACE (CASE WHEN {holds} AND {affected} AND NOT {same} THEN {now} ELSE o.{end} END AS {end}) "
+            f"SELECT o.* REPLACE (CASE WHEN {holds} AND {affected} AND NOT {same} "
+            f"THEN {now} ELSE o.{end} END AS {end}) "
             f"FROM old o UNION ALL BY NAME "
             f"SELECT f.*, {now} AS {begin}, {never} AS {end} FROM fresh f WHERE NOT {known}"
         )
@@ -193,7 +194,8 @@ class Parquet(Destination):
                 )
             elif VALID_TO in names:
                 end = _quoted(VALID_TO)
-                query = f"SELECT * REPLACE (CASE WHEN {gone} AND {end} IS NULL THEN now() ELSE {end} END AS {end}) FROM {source}"
+                ended = f"CASE WHEN {gone} AND {end} IS NULL THEN now() ELSE {end} END"
+                query = f"SELECT * REPLACE ({ended} AS {end}) FROM {source}"
             else:
                 query = f"SELECT * FROM {source} WHERE NOT ({gone})"
             self._write(table, query)

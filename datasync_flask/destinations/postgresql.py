@@ -115,5 +115,6 @@ class PostgreSql(SqlDestination):
             "SQL": f"SELECT * FROM {name} LIMIT 100;",
             "pandas": "import pandas, sqlalchemy\n\n"
             f'engine = sqlalchemy.create_engine("{url}")\ntable = pandas.read_sql("SELECT * FROM {name}", engine)',
-            "DuckDB": f"INSTALL postgres; ATTACH '{url}' AS pg (TYPE postgres, READ_ONLY);\nSELECT * FROM pg.{name} LIMIT 100;",
+            "DuckDB": f"INSTALL postgres; ATTACH '{url}' AS pg (TYPE postgres, READ_ONLY);\n"
+            f"SELECT * FROM pg.{name} LIMIT 100;",
         }

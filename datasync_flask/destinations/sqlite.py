@@ -93,5 +93,6 @@ class Sqlite(StagedDestination):
             "SQL": f"SELECT * FROM {name} LIMIT 100;",
             "pandas": "import sqlite3, pandas\n\n"
             f'table = pandas.read_sql("SELECT * FROM {name}", sqlite3.connect("{self._path}"))',
-            "DuckDB": f"INSTALL sqlite; ATTACH '{self._path}' AS file (TYPE sqlite);\nSELECT * FROM file.{name} LIMIT 100;",
+            "DuckDB": f"INSTALL sqlite; ATTACH '{self._path}' AS file (TYPE sqlite);\n"
+            f"SELECT * FROM file.{name} LIMIT 100;",
         }

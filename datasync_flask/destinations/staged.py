@@ -108,7 +108,11 @@ class StagedDestination(SqlDestination):
                 rows = list(zip(*values, strict=True))
                 keys = values[names.index(KEY)]
                 # An id twice in one result is one row: pages of a result that was begun again may overlap.
-                fresh = [row for key, row in zip(keys, rows, strict=True) if not (key in seen or seen.add(key))]
+                fresh = []
+                for key, row in zip(keys, rows, strict=True):
+                    if key not in seen:
+                        seen.add(key)
+                        fresh.append(row)
                 if fresh:
                     yield fresh
 

@@ -7,11 +7,11 @@ from datasync_flask.languages import translated
 
 FAULT_TEXTS = {
     Fault.HOST_NOT_FOUND: "There is no computer of this name. Compare it letter by letter, or enter its IP address.",
-    Fault.NOT_REACHABLE: "Nothing answers there. Check host and port, that the server runs, and that no firewall is in between.",
+    Fault.NOT_REACHABLE: "Nothing answers there. Check host and port, that the server runs, and the firewall.",
     Fault.PASSWORD_REFUSED: "The server refuses this username or password. Enter them again.",
     Fault.NO_DATABASE: "There is no database of this name on the server. Make it there first, or correct the name.",
-    Fault.NO_RIGHT: "There is no right to write here. Whoever runs the server or folder has to allow making and changing tables.",
-    Fault.TABLE_IN_THE_WAY: "A table of this name is there already and isn't DataSync's. Choose another dataset, or rename or drop the table.",
+    Fault.NO_RIGHT: "There is no right to write here. Whoever runs the server has to allow making and changing tables.",
+    Fault.TABLE_IN_THE_WAY: "A table of this name is there already. Choose another dataset, or rename or drop the table.",
     Fault.DISK_FULL: "The disk is full. Make room, then run again: nothing is lost.",
     Fault.LOCKED: "Another program has the file open. Close it there, then try again.",
     Fault.NOT_OURS: "This file is something else, so it isn't touched. Choose another name.",

@@ -10,7 +10,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datasync_flask.destinations.base import DELETED_COLUMN, VERSION_COLUMN, Column, ColumnType, Destination, Load, Table
+from datasync_flask.destinations.base import (
+    DELETED_COLUMN,
+    VERSION_COLUMN,
+    Column,
+    ColumnType,
+    Destination,
+    Load,
+    Table,
+)
 from datasync_flask.extractions.plan import Plan
 from datasync_flask.extractions.reading import Progress, Reader
 from datasync_flask.salesforce.data import DataApi, Field

@@ -48,7 +48,9 @@ class ExtractionForm(FlaskForm):
     schedule = StringField(
         _l("Schedule"),
         filters=[strip],
-        description=_l("Empty: only by hand. Or every 15 minutes, every 2 hours, every day; or cron, like 30 6 * * 1-5."),
+        description=_l(
+            "Empty: only by hand. Or every 15 minutes, every 2 hours, every day; or cron, like 30 6 * * 1-5."
+        ),
         render_kw={"autocomplete": "off", "maxlength": 100, "list": "schedules"},
     )
     timezone = StringField(
@@ -128,7 +130,9 @@ class ExtractionForm(FlaskForm):
 
     def choice(self, name: str) -> ObjectChoice:
         """Return what is chosen for one object: as posted, or as stored."""
-        stored = next((each for each in self.extraction.objects if each.name == name), None) if self.extraction else None
+        stored = (
+            next((each for each in self.extraction.objects if each.name == name), None) if self.extraction else None
+        )
         if not self.is_submitted():
             if stored is None:
                 return ObjectChoice(name)
@@ -149,7 +153,7 @@ class ExtractionForm(FlaskForm):
             source_id=self.source.data,
             destination_id=self.destination.data,
             dataset=self.dataset.data or "",
-            objects=[self.choice(name) for name in self.objects.data],
+            objects=[self.choice(name) for name in self.objects.data or []],
             schedule=self.schedule.data or "",
             timezone=self.timezone.data or "UTC",
             quota_ceiling=self.quota_ceiling.data if self.quota_ceiling.data is not None else 80,

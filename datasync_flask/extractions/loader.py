@@ -74,14 +74,14 @@ def log_of(run: Run) -> Sequence[RunLogLine]:
 
 def all_with_last_run() -> list[tuple[Extraction, Run | None]]:
     """Return all extractions with their newest run."""
-    newest = (
-        select(Run.extraction_id, func.max(Run.queued_at).label("at")).group_by(Run.extraction_id).subquery()
-    )
+    newest = select(Run.extraction_id, func.max(Run.queued_at).label("at")).group_by(Run.extraction_id).subquery()
     rows = db.session.execute(
         select(Extraction, Run)
         .outerjoin(newest, newest.c.extraction_id == Extraction.id)
         .outerjoin(Run, (Run.extraction_id == Extraction.id) & (Run.queued_at == newest.c.at))
-        .options(selectinload(Extraction.source), selectinload(Extraction.destination), selectinload(Extraction.objects))
+        .options(
+            selectinload(Extraction.source), selectinload(Extraction.destination), selectinload(Extraction.objects)
+        )
         .order_by(Extraction.description_key)
     ).all()
     return [(extraction, run) for extraction, run in rows]

@@ -41,7 +41,9 @@ class Extraction(Model):
     description: Mapped[str] = mapped_column(String(120))
     description_key: Mapped[str] = mapped_column(String(400), unique=True)
     source_id: Mapped[str] = mapped_column(ForeignKey("salesforce_connections.id", ondelete="CASCADE"), index=True)
-    destination_id: Mapped[str] = mapped_column(ForeignKey("destination_connections.id", ondelete="CASCADE"), index=True)
+    destination_id: Mapped[str] = mapped_column(
+        ForeignKey("destination_connections.id", ondelete="CASCADE"), index=True
+    )
     dataset: Mapped[str] = mapped_column(String(60))
     schedule: Mapped[str] = mapped_column(String(120), default="")
     timezone: Mapped[str] = mapped_column(String(64), default="UTC")

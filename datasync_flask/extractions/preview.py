@@ -73,5 +73,3 @@ def of_description(description: ObjectDescription, rows: int | None) -> ObjectDe
         tuple(field for field in fields if field.is_calculated),
         tuple(field for field in description.fields if field not in fields),
     )
-
-

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from datasync_flask.destinations.base import VERSION_COLUMN, Column, ColumnType
+from datasync_flask.destinations.base import VERSION_COLUMN, Column
 from datasync_flask.extractions.columns import ARROW_TYPES, from_json, parsed
 from datasync_flask.extractions.plan import Plan
 from datasync_flask.salesforce import bulk
@@ -216,9 +216,7 @@ class Reader:
         text = pa.string()
         reader = pa_csv.open_csv(
             pa.PythonFile(io.BufferedReader(stream, BLOCK_BYTES), mode="r"),
-            read_options=pa_csv.ReadOptions(
-                block_size=BLOCK_BYTES, column_names=names, skip_rows=0, use_threads=False
-            ),
+            read_options=pa_csv.ReadOptions(block_size=BLOCK_BYTES, column_names=names, skip_rows=0, use_threads=False),
             parse_options=pa_csv.ParseOptions(newlines_in_values=True),
             convert_options=pa_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, text),
@@ -232,9 +230,7 @@ class Reader:
         for batch in reader:
             rows = batch.slice(1) if is_first else batch
             is_first = False
-            arrays = [
-                parsed(rows.column(spelled[name.lower()]), column.type) for name, column in self.columns.items()
-            ]
+            arrays = [parsed(rows.column(spelled[name.lower()]), column.type) for name, column in self.columns.items()]
             yield pa.RecordBatch.from_arrays(arrays, schema=self._schema(with_version=False))
 
     def files(self) -> tuple[Path, ...]:
@@ -278,5 +274,3 @@ class _WithoutNul(io.RawIOBase):
         buffer[:count] = self._held[:count]
         self._held = self._held[count:]
         return count
-
-

@@ -159,7 +159,6 @@ class Runner:
         finally:
             runs.note_calls(self._run_id, self._api.calls, self._api.usage)
             self._api.close()
-            destination.close()
         shutil.rmtree(self.folder, ignore_errors=True)
         runs.finished(self._run_id, self._holder)
 
@@ -230,7 +229,9 @@ class Runner:
         row.plan = {"at": planned_at.isoformat(), "soql": plan.soql, "progress": asdict(progress)}
         row.is_whole, row.expected, row.step, row.started_at = plan.is_whole, progress.expected, "reading", now
         row.rows, row.pages = progress.rows, progress.pages
-        runs.log(row.run_id, f"{row.name}: {'everything' if plan.is_whole else f'changes since {plan.since}'}. {plan.soql}")
+        runs.log(
+            row.run_id, f"{row.name}: {'everything' if plan.is_whole else f'changes since {plan.since}'}. {plan.soql}"
+        )
         db.session.commit()
         work = Work(
             self._api, destination, plan, columns, known, table, self.folder / description.name,
@@ -337,5 +338,3 @@ def wish_of(chosen: ExtractionObject, extraction: Extraction) -> Wish:
         compare_ids_every=timedelta(days=extraction.compare_ids_days) if extraction.compare_ids_days else None,
         reread_every=timedelta(days=days) if days else None,
     )
-
-

@@ -34,7 +34,9 @@ def normalised(text: str) -> str:
             raise ScheduleRefused("A run every 5 minutes is the most often that is possible.")
         return words.lower()
     if len(words.split()) != 5 or not croniter.is_valid(words):
-        raise ScheduleRefused("Write every 15 minutes, every 2 hours, every day, or five cron fields like 30 6 * * 1-5.")
+        raise ScheduleRefused(
+            "Write every 15 minutes, every 2 hours, every day, or five cron fields like 30 6 * * 1-5."
+        )
     return words
 
 

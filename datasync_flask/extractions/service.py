@@ -45,7 +45,9 @@ class ExtractionSettings:
 def is_description_taken(description: str, except_id: str = "") -> bool:
     """True when another extraction has this description."""
     key = description_key(description)
-    return bool(db.session.scalar(select(exists().where(Extraction.description_key == key, Extraction.id != except_id))))
+    return bool(
+        db.session.scalar(select(exists().where(Extraction.description_key == key, Extraction.id != except_id)))
+    )
 
 
 def save(extraction: Extraction | None, data: ExtractionSettings) -> Extraction:

@@ -19,7 +19,8 @@ RUN_STATES = {
     "done": "Done",
 }
 RUN_LOOKS = {
-    "queued": "idle", "running": "wait", "paused": "wait", "waiting": "bad", "cancelled": "idle", "failed": "bad", "done": "good",
+    "queued": "idle", "running": "wait", "paused": "wait", "waiting": "bad", "cancelled": "idle", "failed": "bad",
+    "done": "good",
 }  # fmt: skip
 STEPS = {
     "waiting": "waiting",
@@ -30,10 +31,10 @@ STEPS = {
     "failed": "failed",
 }
 PROBLEMS = {
-    "fault": "DataSync stumbled over something it doesn't know. The tables are as they were; the worker's log says where.",
-    "quota": "The org has used the share of its daily API calls at which this extraction pauses. It looks again every 15 "
-    "minutes and goes on by itself.",
-    "gave_up": "The process that ran it ended too often. Look into the log of the worker, then run again: nothing is lost.",
+    "fault": "DataSync met something it doesn't know. The tables are as they were; the worker's log says where.",
+    "quota": "The org has used the share of its daily API calls at which this extraction pauses. It looks again every "
+    "15 minutes and goes on by itself.",
+    "gave_up": "The process that ran it ended too often. Look into the worker's log, then run again: nothing is lost.",
 }
 
 

@@ -94,9 +94,7 @@ def start_run(extraction_id: str) -> ResponseReturnValue:
 def show_run(extraction_id: str, run_id: str) -> ResponseReturnValue:
     """One run."""
     extraction, run = loader.readable(extraction_id), loader.run_of(extraction_id, run_id)
-    return render_template(
-        "extractions/run.html", log=loader.log_of(run), **_progress_context(extraction, run)
-    )
+    return render_template("extractions/run.html", log=loader.log_of(run), **_progress_context(extraction, run))
 
 
 @bp.get("/extractions/<public_id:extraction_id>/runs/<public_id:run_id>/progress")
@@ -136,9 +134,9 @@ def data(extraction_id: str, name: str) -> ResponseReturnValue:
             )
         except DestinationError as error:
             problem = f"{fault_text(error.fault)} {error.detail}"
-    return render_template(
-        "extractions/data.html", extraction=extraction, name=name, found=found, problem=problem
-    ), (200 if chosen else 404)
+    return render_template("extractions/data.html", extraction=extraction, name=name, found=found, problem=problem), (
+        200 if chosen else 404
+    )
 
 
 @bp.get("/extractions/<public_id:extraction_id>/delete")

@@ -172,7 +172,9 @@ class Data:
 def _typed(found: SObject, values: Row) -> Row:
     """Return values with times that came as texts made times."""
     return {
-        name: datetime.fromisoformat(value) if found.fields.get(name) == "datetime" and isinstance(value, str) else value
+        name: datetime.fromisoformat(value)
+        if found.fields.get(name) == "datetime" and isinstance(value, str)
+        else value
         for name, value in values.items()
     }
 

@@ -8,7 +8,7 @@ import secrets
 import time
 from typing import Any
 
-from flask import Blueprint, Response, abort, jsonify, request
+from flask import Blueprint, Response, abort, jsonify, make_response, request
 from flask.typing import ResponseReturnValue
 
 from datasync_flask.practice_org.api_views import refuse, require_api
@@ -125,7 +125,7 @@ def answer_query(version: str, *, with_deleted: bool) -> ResponseReturnValue:
 
 def _page(answer: Answer, start: int, locator: str, version: str) -> ResponseReturnValue:
     rows = answer.rows[start : start + REST_PAGE]
-    body = {"totalSize": len(answer.rows), "done": start + REST_PAGE >= len(answer.rows)}
+    body: dict[str, Any] = {"totalSize": len(answer.rows), "done": start + REST_PAGE >= len(answer.rows)}
     if not body["done"]:
         body["nextRecordsUrl"] = f"/services/data/v{version}/query/{locator}-{start + REST_PAGE}"
     return jsonify(body | {"records": _records(answer, rows, version)})
@@ -185,8 +185,7 @@ def create_job(version: str) -> ResponseReturnValue:
 def _job(job_id: str) -> Job:
     job = _data().jobs.get(job_id)
     if job is None:
-        answer = refuse(404, "NOT_FOUND", "The requested resource does not exist")
-        abort(answer)
+        abort(make_response(refuse(404, "NOT_FOUND", "The requested resource does not exist")))
     return job
 
 

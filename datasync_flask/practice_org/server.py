@@ -37,9 +37,15 @@ def create_practice_org(org: Org) -> Flask:
     return app
 
 
-def serve(host: str, port: int, *, propagation: float, tls: bool = False, state: Path | None = None) -> None:
+def serve(
+    host: str, port: int, *, propagation: float, tls: bool = False, state: Path | None = None, rows: int = 0
+) -> None:
     """Serve until interrupted; with `tls`, print where the certificate to trust lies."""
     scheme, context = "http", None
+    org = Org(propagation, state)
+    for name, share in (("Account", 1.0), ("Contact", 0.5), ("Opportunity", 0.25)):
+        org.data.generate(name, int(rows * share))
+    org.data.generate("OrderStatus", min(rows, 4))
     with contextlib.ExitStack() as stack:
         if tls:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="practice-org-")))
@@ -47,7 +53,7 @@ def serve(host: str, port: int, *, propagation: float, tls: bool = False, state:
         server = make_server(
             host,
             port,
-            create_practice_org(Org(propagation, state)),
+            create_practice_org(org),
             threaded=True,
             request_handler=QuietHandler,
             ssl_context=context,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -54,7 +54,7 @@ EVERYTHING = (
 
 
 @pytest.fixture(params=sorted(DESTINATIONS))
-def destination(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Destination]:
+def destination(request: pytest.FixtureRequest, tmp_path: Path) -> Destination:
     settings: dict[str, Any] = {"path": "warehouse", "schema": ""}
     if request.param == "postgresql":
         make: Callable[[], str] = request.getfixturevalue("new_postgresql_database")
@@ -66,8 +66,7 @@ def destination(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Dest
         settings |= request.getfixturevalue("new_mysql_database")()
     found = open_destination(request.param, settings, tmp_path)
     found.check()
-    yield found
-    found.close()
+    return found
 
 
 class Loader:

@@ -1,0 +1,81 @@
+"""The demo's extraction in Chromium: press Run, watch it, look at the data; then one made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support.program import Program, wait_for
+from tests.support.servers import free_port, wait_until_open
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port, practice_port = free_port(), free_port()
+    program = Program(
+        tmp_path_factory.mktemp("demo"), "demo", "--port", str(port), "--practice-port", str(practice_port)
+    )
+    program.start()
+    try:
+        wait_until_open(port)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        program.kill_all()
+
+
+@pytest.fixture
+def page(browser: Browser, demo: str) -> Iterator[Page]:
+    context = browser.new_context(base_url=demo)
+    context.set_default_timeout(20_000)
+    page = context.new_page()
+    page.goto("/login")
+    page.get_by_label("Email").fill("demo@example.com")
+    page.get_by_label("Password").fill("practice makes perfect")
+    page.get_by_role("button", name="Sign in").click()
+    yield page
+    context.close()
+
+
+def test_run_watch_and_look(page: Page, tmp_path: Path) -> None:
+    wait_for(lambda: page.goto("/connections") and page.get_by_text("Connected", exact=True).count() >= 2, 40)
+    page.get_by_role("link", name="Extractions").click()
+    page.get_by_role("link", name="Practice org to the warehouse").click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    progress = page.locator("#run-progress")
+    expect(progress).to_have_attribute("data-state", "done", timeout=60_000)
+    expect(progress).not_to_have_attribute("hx-trigger", "every 1s")
+    account = progress.locator("[data-object=Account]")
+    expect(account).to_have_attribute("data-rows", "20000")
+    expect(account).to_have_attribute("data-target-count", "20000")
+    page.get_by_role("link", name="Practice org to the warehouse").click()
+    expect(page.get_by_role("img", name="Rows per run")).to_be_visible()
+    page.get_by_role("link", name="Look at the data Account").click()
+    expect(page.get_by_role("columnheader", name="annual_revenue")).to_be_visible()
+    expect(page.get_by_text("SELECT * FROM salesforce.account LIMIT 100;")).to_be_visible()
+
+
+def test_a_destination_and_an_extraction_by_hand(page: Page) -> None:
+    page.goto("/connections/new")
+    page.get_by_role("link", name="SQLite").click()
+    page.get_by_label("Description").fill("By hand")
+    page.get_by_label("File or folder").fill("../outside.sqlite")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#path-error")).to_contain_text("has to lie inside the data folder")
+    expect(page.get_by_label("Description")).to_have_value("By hand")
+    page.get_by_label("File or folder").fill("hand.sqlite")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Tables can be made and written.")).to_be_visible()
+    page.goto("/extractions/new")
+    page.get_by_label("Description").fill("By hand")
+    page.get_by_label("Destination").select_option(label="By hand")
+    page.get_by_label("Dataset").fill("crm")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#objects-error")).to_contain_text("Choose at least one object.")
+    page.get_by_label("OrderStatus").check()
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator("#run-progress")).to_have_attribute("data-state", "done", timeout=60_000)
+    expect(page.locator("[data-object=OrderStatus]")).to_have_attribute("data-target-count", "4")
