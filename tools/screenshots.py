@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.conftest import QUIET
 from tests.support.practice import PracticeOrg, running_practice_org
-from tests.support.program import Site, running_site
+from tests.support.program import Site, running_site, wait_for
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "screenshots"
 WIDE, PHONE = {"width": 1200, "height": 800}, {"width": 360, "height": 740}
@@ -37,9 +37,36 @@ def make_states(site: Site, practice: PracticeOrg) -> dict[str, str]:
     site.http.get(practice.answer_as_person(site.leave(made["attention"]), "deny"))
     site.wait_for_state(made["connected"], "connected")
     site.wait_for_state(made["attention"], "needs_attention")
+    made |= make_extraction(site, practice, made["connected"])
     for key, labels in (("connected", "sales, emea"), ("ready", "emea"), ("attention", "sales")):
         site.edit(made[key], label_names=labels)
     return made
+
+
+def make_extraction(site: Site, practice: PracticeOrg, source: str) -> dict[str, str]:
+    """Return a destination that works, one that doesn't, an extraction and its run."""
+    for name, count in (("Account", 8000), ("Contact", 300), ("OrderStatus", 4)):
+        practice.http.post("/practice/data", json={"object": name, "do": "generate", "count": count}, timeout=60)
+    warehouse = site.post("/connections/new/duckdb", {"description": "Warehouse", "path": "warehouse.duckdb"})
+    lost = {"host": "db.internal", "port": "5432", "database": "analytics", "username": "datasync", "password": "x"}
+    broken = site.post("/connections/new/postgresql", {"description": "Old reporting", **lost, "anyway": "1"})
+    destination = warehouse.headers["location"].rsplit("/", 1)[-1]
+    fields = {
+        "csrf_token": site.token("/extractions/new"), "description": "Sales to the warehouse", "source": source,
+        "destination": destination, "dataset": "salesforce", "objects": ["Account", "Contact", "OrderStatus"],
+        "schedule": "every 15 minutes", "timezone": "Europe/Berlin", "tracking_type-Account": "date_deletes",
+    }  # fmt: skip
+    extraction = site.http.post("/extractions/new", data=fields).headers["location"]
+    run = ""
+    for _ in range(3):
+        run = site.post(f"{extraction}/runs").headers["location"]
+        wait_for(lambda path=run: 'data-state="done"' in site.http.get(f"{path}/progress").text, 60)
+    return {
+        "destination": destination,
+        "destination-broken": broken.headers["location"].rsplit("/", 1)[-1],
+        "/extraction": extraction,
+        "/run": run,
+    }
 
 
 def pages(made: dict[str, str]) -> Iterator[tuple[str, str]]:
@@ -57,8 +84,16 @@ def pages(made: dict[str, str]) -> Iterator[tuple[str, str]]:
         "help-errors": f"/help/errors?connection={made['attention']}",
         "not-found": "/nothing",
     }.items()
-    for state, connection_id in made.items():
-        yield state, f"/connections/{connection_id}"
+    yield from {
+        "extractions": "/extractions",
+        "extraction-edit": f"{made['/extraction']}/edit",
+        "extraction-data": f"{made['/extraction']}/data/Account",
+        "objects": f"/connections/{made['connected']}/objects?name=Account&count=1",
+        "destination-form": "/connections/new/postgresql",
+        "destination-edit": f"/connections/{made['destination-broken']}/edit",
+    }.items()
+    for state, place in made.items():
+        yield state.strip("/"), place if place.startswith("/") else f"/connections/{place}"
 
 
 def photograph(browser: Browser, site: Site, made: dict[str, str], suffix: str) -> None:

@@ -125,8 +125,8 @@ def _save(connection: DestinationConnection | None, kind: str, form: Destination
         return _form_page(kind, form, connection, offers_anyway=True)
     try:
         saved = service.save(
-            connection, kind, description=form.description.data or "", settings=form.settings(), password=form.typed_password,
-            label_names=form.chosen_labels, problem=problem, by=current_user.id,
+            connection, kind, description=form.description.data or "", settings=form.settings(),
+            password=form.typed_password, label_names=form.chosen_labels, problem=problem, by=current_user.id,
         )  # fmt: skip
     except DescriptionTaken:
         form.validate()

@@ -11,7 +11,7 @@ FAULT_TEXTS = {
     Fault.PASSWORD_REFUSED: "The server refuses this username or password. Enter them again.",
     Fault.NO_DATABASE: "There is no database of this name on the server. Make it there first, or correct the name.",
     Fault.NO_RIGHT: "There is no right to write here. Whoever runs the server has to allow making and changing tables.",
-    Fault.TABLE_IN_THE_WAY: "A table of this name is there already. Choose another dataset, or rename or drop the table.",
+    Fault.TABLE_IN_THE_WAY: "A table of this name is there already. Choose another dataset, or drop the table.",
     Fault.DISK_FULL: "The disk is full. Make room, then run again: nothing is lost.",
     Fault.LOCKED: "Another program has the file open. Close it there, then try again.",
     Fault.NOT_OURS: "This file is something else, so it isn't touched. Choose another name.",
