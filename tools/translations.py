@@ -21,6 +21,9 @@ from datasync_flask.connections.kinds import KINDS
 from datasync_flask.connections.problem_help import Mender
 from datasync_flask.connections.problem_texts import TEXTS
 from datasync_flask.connections.words import EVENT_WORDS, FIELD_WORDS, STATE_WORDS
+from datasync_flask.destinations.texts import FAULT_TEXTS
+from datasync_flask.extractions.plan import Why
+from datasync_flask.extractions.texts import PROBLEMS, RUN_STATES, STEPS
 from datasync_flask.languages import LANGUAGES
 from datasync_flask.salesforce.scopes import PERMISSION_LEVELS
 
@@ -33,6 +36,8 @@ KEYWORDS = {
     "ngettext": (1, 2),
     "lazy_gettext": None,
     "AddressRefused": None,
+    "PathRefused": None,
+    "ScheduleRefused": None,
 }
 
 
@@ -40,8 +45,9 @@ def texts_in_tables() -> Iterator[str]:
     """Yield the texts that are data: they are translated where they are shown."""
     for text in TEXTS.values():
         yield from (text.title, text.meaning, *text.steps)
-    for table in (STATE_WORDS, EVENT_WORDS, FIELD_WORDS):
+    for table in (STATE_WORDS, EVENT_WORDS, FIELD_WORDS, FAULT_TEXTS, RUN_STATES, STEPS, PROBLEMS):
         yield from table.values()
+    yield from (why.value for why in Why)
     yield from (mender.value for mender in Mender)
     yield from (level.title for level in PERMISSION_LEVELS)
     yield from (kind.hint for kind in KINDS.values())

@@ -6,6 +6,7 @@ Sources: SOAP API Developer Guide "System Fields" (SystemModstamp, IsDeleted), B
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -17,6 +18,17 @@ TRAILING_DELAY = timedelta(minutes=1)
 BIN_KEEPS = timedelta(days=15)
 CURSORS = ("SystemModstamp", "LastModifiedDate", "CreatedDate")
 NOT_LOADABLE = frozenset({"address", "location", "base64", "complexvalue", "datacategorygroupreference"})
+
+
+class Why(enum.StrEnum):
+    """Why a run does what it does, in words for the page."""
+
+    NO_DATE = "This object has no date that tells when a row changed, so it is loaded whole."
+    NO_DELETES = "Rows of this object can't be deleted in Salesforce."
+    FIRST = "The first run loads everything."
+    CHANGED = "The settings changed since the last run, so everything is loaded once."
+    REREAD = "It is time to load everything again, so that formula fields are fresh."
+    COMPARES = "Ids are compared, so that rows deleted for good are found."
 
 
 @dataclass(frozen=True)
@@ -56,8 +68,7 @@ class Plan:
     keeps_history: bool
     compares_ids: bool
     made_by: str
-    # Why, in words for the page: (message, values).
-    reasons: tuple[tuple[str, dict[str, str]], ...] = ()
+    reasons: tuple[Why, ...] = ()
     formulas: tuple[str, ...] = field(default=())
 
     @property
@@ -89,29 +100,29 @@ def make_plan(description: ObjectDescription, wish: Wish, now: datetime) -> Plan
     if wish.fields is not None:
         needed = {"Id", cursor, "IsDeleted" if has_flag else "", *wish.fields}
         chosen = tuple(found for found in chosen if found.name in needed)
-    reasons: list[tuple[str, dict[str, str]]] = []
+    reasons: list[Why] = []
     tracks_changes = wish.tracking_type != "none"
     tracks_deletes = wish.tracking_type == "date_deletes" and has_flag
     if tracks_changes and not cursor:
-        reasons.append(("This object has no date that tells when a row changed, so it is loaded whole.", {}))
+        reasons.append(Why.NO_DATE)
     if wish.tracking_type == "date_deletes" and not has_flag:
-        reasons.append(("Rows of this object can't be deleted in Salesforce.", {}))
+        reasons.append(Why.NO_DELETES)
     made_by = f"{wish.tracking_type}|{cursor}|{wish.keeps_history}|{wish.marks_deleted}|where|{wish.filter.strip()}"
     is_whole = not (tracks_changes and cursor)
     if not is_whole and wish.watermark is None:
         is_whole = True
-        reasons.append(("The first run loads everything.", {}))
+        reasons.append(Why.FIRST)
     elif not is_whole and wish.made_by and _table_part(wish.made_by) != _table_part(made_by):
         is_whole = True
-        reasons.append(("The settings changed since the last run, so everything is loaded once.", {}))
+        reasons.append(Why.CHANGED)
     elif not is_whole and _is_due(wish.read_whole_at, wish.reread_every, now):
         is_whole = True
-        reasons.append(("It is time to load everything again, so that formula fields are fresh.", {}))
+        reasons.append(Why.REREAD)
     since = None if is_whole or wish.watermark is None else wish.watermark - wish.look_back
     gap = wish.loaded_at is not None and now - wish.loaded_at > BIN_KEEPS
     compares = tracks_deletes and not is_whole and (gap or _is_due(wish.ids_compared_at, wish.compare_ids_every, now))
     if compares:
-        reasons.append(("Ids are compared, so that rows deleted for good are found.", {}))
+        reasons.append(Why.COMPARES)
     conditions = [f"({wish.filter.strip()})"] if wish.filter.strip() else []
     if since is not None:
         conditions.append(f"{cursor} >= {_literal(since, description, cursor)}")

@@ -300,7 +300,7 @@ class Runner:
         row = db.session.get_one(RunObject, task.row_id, populate_existing=True)
         row.step, row.ended_at, row.rows, row.deleted = "done", now, outcome.rows, outcome.deleted
         row.source_count, row.target_count = outcome.source_count, outcome.target_count
-        notes = [message for message, _ in task.plan.reasons] + outcome.notes
+        notes = [reason.value for reason in task.plan.reasons] + outcome.notes
         notes += [f"retyped:{name}" for name in task.retyped]
         notes += [f"formula:{name}" for name in task.plan.formulas if not task.plan.is_whole]
         row.notes = notes
