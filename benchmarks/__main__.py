@@ -9,7 +9,7 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import propagation
+from benchmarks import destinations, propagation
 
 
 def machine() -> str:
@@ -26,6 +26,7 @@ def main() -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--watches", type=int, default=12, help="connections to watch (default 12)")
+    parser.add_argument("--rows", type=int, default=5_000, help="rows to merge (default 5000)")
     parser.add_argument("--report", type=Path, default=Path(__file__).with_name("REPORT.md"))
     options = parser.parse_args()
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
@@ -34,6 +35,7 @@ def main() -> None:
         f"Made by `make bench` on {datetime.now(UTC):%Y-%m-%d}, commit {commit.stdout.strip() or 'unknown'}, "
         f"on {machine()}.",
         propagation.report(propagation.measure(options.watches)),
+        destinations.report(options.rows, destinations.measure(options.rows)),
     ]
     text = "\n\n".join(parts) + "\n"
     options.report.write_text(text)

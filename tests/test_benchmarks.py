@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import propagation
+from benchmarks import destinations, propagation
 
 
 def test_waiting_for_propagation() -> None:
@@ -10,3 +10,9 @@ def test_waiting_for_propagation() -> None:
     assert len(measured[0]) == 2
     assert all(one.delay >= 0 for one in measured[0])
     assert "2 connections at once" in propagation.report(measured, 0.5)
+
+
+def test_merging() -> None:
+    timings = destinations.measure(50)
+    assert [each.kind for each in timings] == ["SQLite", "MariaDB"]
+    assert "| SQLite |" in destinations.report(50, timings)

@@ -22,6 +22,7 @@ from datasync_flask.destinations.base import (
 from datasync_flask.extractions.plan import Plan
 from datasync_flask.extractions.reading import Progress, Reader
 from datasync_flask.salesforce.data import DataApi, Field
+from datasync_flask.salesforce.errors import Problem, SalesforceError
 
 # How many rows without a place in Salesforce are taken out in one step.
 TAKE_OUT_AT_ONCE = 5_000
@@ -85,9 +86,10 @@ class Work:
 
     def compare(self, outcome: Outcome, *, removes: bool) -> None:
         """Count on both sides; where rows are to be removed and there are too many, find out which by their Ids."""
-        outcome.source_count = self.api.count(self.plan.count_tail)
+        outcome.source_count = count_or_none(self.api, self.plan)
         outcome.target_count = self.destination.count(self.table, without_deleted=True)
-        if removes and (self.plan.compares_ids or outcome.target_count > outcome.source_count):
+        are_too_many = outcome.source_count is not None and outcome.target_count > outcome.source_count
+        if removes and (self.plan.compares_ids or are_too_many):
             outcome.deleted += self.take_out_gone()
             outcome.compared_ids = True
             outcome.target_count = self.destination.count(self.table, without_deleted=True)
@@ -121,6 +123,16 @@ class Work:
             chunk = gone[start : start + TAKE_OUT_AT_ONCE]
             taken += self.destination.take_out(self.table, chunk, marks=not self.plan.removes_deleted)
         return taken
+
+
+def count_or_none(api: DataApi, plan: Plan) -> int | None:
+    """Return how many rows Salesforce has, or None where it doesn't count this object (big objects, some others)."""
+    try:
+        return api.count(plan.count_tail)
+    except SalesforceError as error:
+        if not error.problem.is_about_the_request and error.problem is not Problem.NOT_SALESFORCE:
+            raise
+        return None
 
 
 def _count_deleted(files: tuple[Path, ...]) -> int:

@@ -95,7 +95,8 @@ class ExtractionForm(FlaskForm):
             raise ValidationError(gettext("Another extraction has this description already. Choose another one."))
 
     def validate_dataset(self, field: Any) -> None:
-        """Names that every destination takes without quoting."""
+        """Names that every destination takes without quoting; capitals, spaces and dashes are understood."""
+        field.data = re.sub(r"[\s-]+", "_", (field.data or "").strip().lower())
         if not _DATASET.fullmatch(field.data or ""):
             raise ValidationError(
                 gettext("Use small letters, digits and underscores, beginning with a letter, for instance salesforce.")

@@ -89,7 +89,14 @@ class Reader:
         if self.plan.is_whole and (self.progress.expected is None or self.progress.expected > REST_ROWS):
             return False
         self._start_anew()
-        page = self.api.query(self.plan.soql, with_deleted=self.plan.with_deleted)
+        try:
+            page = self.api.query(self.plan.soql, with_deleted=self.plan.with_deleted)
+        except SalesforceError as error:
+            # Too long, too slow or not to be had by REST: bulk may do it, and says more clearly why not.
+            if error.problem not in {Problem.NOT_FOUND, Problem.UNEXPECTED, Problem.QUERY_TIMED_OUT}:
+                raise
+            self.notes.append(f"REST: {error.detail}")
+            return False
         if page.total > REST_ROWS:
             return False
         self._read_rest(page)

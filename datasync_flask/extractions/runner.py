@@ -22,7 +22,7 @@ from datasync_flask.destinations.service import settings_of
 from datasync_flask.extensions import db
 from datasync_flask.extractions import runs
 from datasync_flask.extractions.columns import columns_for, snake_case
-from datasync_flask.extractions.engine import Outcome, Work, server_time_of
+from datasync_flask.extractions.engine import Outcome, Work, count_or_none, server_time_of
 from datasync_flask.extractions.models import Extraction, ExtractionObject, RunObject
 from datasync_flask.extractions.plan import Plan, Wish, make_plan, new_watermark
 from datasync_flask.extractions.reading import Progress, Reader
@@ -221,7 +221,7 @@ class Runner:
         if not is_same:
             shutil.rmtree(self.folder / description.name, ignore_errors=True)
         if plan.is_whole and progress.expected is None:
-            progress.expected = self._api.count(plan.count_tail)
+            progress.expected = count_or_none(self._api, plan)
         if not chosen.table_name and destination.has_table(table):
             raise DestinationError(Fault.TABLE_IN_THE_WAY, f"{table.dataset}: {table.name}")
         # From here on the table is ours: a run that is killed while it writes must know it again.
