@@ -30,7 +30,7 @@ from tests.support.servers import mysql_server, postgresql_server, redis_server
 from tests.support.visitor import Visitor
 
 # Machines that are busy with other tests aren't slow inputs.
-hypothesis.settings.register_profile("suite", suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("suite")
 
 EMAIL, PASSWORD = "ada@example.com", "correct horse battery"

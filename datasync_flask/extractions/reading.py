@@ -21,11 +21,12 @@ from datasync_flask.salesforce.data import MAX_QUERY_LENGTH, DataApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 
 # How many cells a page of a bulk result may have: its rows follow from the number of fields.
-CELLS_PER_PAGE = 2_000_000
+CELLS_PER_PAGE = 1_000_000
 MAX_ROWS_PER_PAGE = 100_000
 MIN_ROWS_PER_PAGE = 1_000
-# Larger than any row that Salesforce sends (800 fields, some of 131,072 characters).
-BLOCK_BYTES = 16 * 1024 * 1024
+# A row has to fit into one block; where one doesn't (800 fields, some of 131,072 characters), the block grows.
+BLOCK_BYTES = 2 * 1024 * 1024
+BLOCK_GROWS = 8
 # Up to this many rows REST costs fewer calls than a bulk job (create, look, read, delete).
 REST_ROWS = 6_000
 PAGE_TRIES = 4
@@ -56,6 +57,7 @@ class Reader:
     changed: Callable[[], None]
     pause: Callable[[float], None]
     notes: list[str] = field(default_factory=list)
+    block_bytes: int = BLOCK_BYTES
 
     def read(self) -> None:
         """Read everything that isn't read yet. Raises SalesforceError."""
@@ -162,6 +164,7 @@ class Reader:
             except pa.ArrowInvalid as error:
                 if attempt == PAGE_TRIES:
                     raise SalesforceError(Problem.NOT_SALESFORCE, f"a page that isn't CSV: {error}") from None
+                self.block_bytes *= BLOCK_GROWS
                 self.pause(0.5 * attempt)
             except SalesforceError as error:
                 if not self.api.may_help(error, attempt):
@@ -222,8 +225,10 @@ class Reader:
             names = list(self.columns)
         text = pa.string()
         reader = pa_csv.open_csv(
-            pa.PythonFile(io.BufferedReader(stream, BLOCK_BYTES), mode="r"),
-            read_options=pa_csv.ReadOptions(block_size=BLOCK_BYTES, column_names=names, skip_rows=0, use_threads=False),
+            pa.PythonFile(io.BufferedReader(stream, self.block_bytes), mode="r"),
+            read_options=pa_csv.ReadOptions(
+                block_size=self.block_bytes, column_names=names, skip_rows=0, use_threads=False
+            ),
             parse_options=pa_csv.ParseOptions(newlines_in_values=True),
             convert_options=pa_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, text),

@@ -57,9 +57,9 @@ def next_after(schedule: str, timezone: str, now: datetime, last: datetime | Non
     every = _EVERY.fullmatch(schedule)
     if every:
         step = timedelta(minutes=int(every[1] or 1) * _UNITS[every[2].lower()])
-        if last is None or last + step > now + step:
+        if last is None or last > now:
             return now + step
-        return last + step * max(1, -(-(now - last) // step) if last + step <= now else 1)
+        return last + step * ((now - last) // step + 1)
     try:
         local = now.astimezone(ZoneInfo(timezone))
         found: datetime = croniter(schedule, local).get_next(datetime)

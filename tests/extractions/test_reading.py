@@ -1,0 +1,126 @@
+"""Pages as Salesforce sends them, odd ones included, come out as rows with types; nothing is lost on the way."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datasync_flask.destinations.base import Column, ColumnType
+from datasync_flask.extractions.columns import columns_for, parsed, snake_case
+from datasync_flask.extractions.plan import Wish, make_plan
+from datasync_flask.extractions.reading import Progress, Reader
+from datasync_flask.salesforce.data import Field, ObjectDescription
+from datasync_flask.salesforce.errors import SalesforceError
+
+FIELDS = (Field("Id", "Id", "id"), Field("Name", "Name", "string"), Field("SystemModstamp", "S", "datetime"))
+OBJECT = ObjectDescription("Account", "Account", FIELDS)
+
+
+class Chunks(httpx2.SyncByteStream):
+    """A body that arrives in pieces."""
+
+    def __init__(self, body: bytes, size: int) -> None:
+        self._pieces = [body[start : start + size] for start in range(0, len(body), size)]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._pieces)
+
+
+def rows_of(body: bytes, tmp_path: Path, *, size: int = 7, pages: int = 0, block: int = 2**21) -> list[dict[str, Any]]:
+    plan = make_plan(OBJECT, Wish("Account", "none"), datetime.now(UTC))
+    columns, _ = columns_for(FIELDS, {})
+    reader = Reader(None, plan, columns, tmp_path, Progress(pages=pages), lambda: None, lambda _: None)  # type: ignore[arg-type]
+    reader.block_bytes = block
+    response = httpx2.Response(200, stream=Chunks(body, size))
+    batches = list(reader._batches(response))
+    return pa.Table.from_batches(batches).to_pylist() if batches else []
+
+
+def as_csv(rows: list[tuple[str, ...]], ending: str = "\n") -> bytes:
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator=ending).writerows(rows)
+    return text.getvalue().encode()
+
+
+HEADER = ("Id", "Name", "SystemModstamp")
+STAMP = "2024-01-01T00:00:00.000Z"
+
+
+@given(names=st.lists(st.text(st.characters(exclude_characters="\x00\r", exclude_categories=["Cs"])), max_size=8))
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_any_text_comes_through(tmp_path_factory: pytest.TempPathFactory, names: list[str], ending: str) -> None:
+    body = as_csv([HEADER, *((str(number), name, STAMP) for number, name in enumerate(names))], ending)
+    found = rows_of(body, tmp_path_factory.getbasetemp(), size=5)
+    assert [row["name"] for row in found] == [name or None for name in names]
+
+
+@pytest.mark.parametrize(
+    ("body", "pages", "expected"),
+    [
+        (b"", 0, []),
+        (b'"Id","Name","SystemModstamp"\n', 0, []),
+        (b'"Id","Name","SystemModstamp"', 0, []),
+        (b'"Id","Name","SystemModstamp"\n"1","a","' + STAMP.encode() + b'"\n', 3, ["a"]),
+        # Only the first page has a header, as some say.
+        (b'"1","a","' + STAMP.encode() + b'"\n', 3, ["a"]),
+        # Other order, other case, a byte order mark, NUL in a text.
+        (b'\xef\xbb\xbf"NAME","systemmodstamp","ID"\n"a\x00b","' + STAMP.encode() + b'","1"\n', 0, ["ab"]),
+    ],
+)
+def test_odd_pages(tmp_path: Path, body: bytes, pages: int, expected: list[str]) -> None:
+    assert [row["name"] for row in rows_of(body, tmp_path, pages=pages)] == expected
+
+
+def test_what_is_no_result_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SalesforceError):
+        rows_of(b"<html>maintenance</html>", tmp_path)
+
+
+def test_a_row_larger_than_a_block_asks_for_a_larger_one(tmp_path: Path) -> None:
+    body = as_csv([HEADER, ("1", "x" * 131_072, STAMP)])
+    with pytest.raises(pa.ArrowInvalid):
+        rows_of(body, tmp_path, size=65_536, block=16_384)
+    assert len(rows_of(body, tmp_path, size=65_536)[0]["name"]) == 131_072
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (ColumnType.BOOL, "true", True),
+        (ColumnType.BOOL, "false", False),
+        (ColumnType.BIGINT, "5", 5),
+        (ColumnType.BIGINT, "5.0", 5),
+        (ColumnType.DOUBLE, "1.0E7", 1e7),
+        (ColumnType.DECIMAL, "9999999999999999.99", Decimal("9999999999999999.99")),
+        (ColumnType.DECIMAL, "1.0E7", Decimal(10_000_000)),
+        (ColumnType.DECIMAL, "0.12345678912345", Decimal("0.123456789")),
+        (ColumnType.DATE, "1850-01-02", datetime(1850, 1, 2).date()),  # noqa: DTZ001 (a date)
+        (ColumnType.TIMESTAMP, "2101-02-03T04:05:06.789Z", datetime(2101, 2, 3, 4, 5, 6, 789_000, UTC)),
+        (ColumnType.TIMESTAMP, "2101-02-03T04:05:06.789+0000", datetime(2101, 2, 3, 4, 5, 6, 789_000, UTC)),
+        (ColumnType.TIME, "10:20:30.000Z", datetime(1, 1, 1, 10, 20, 30).time()),  # noqa: DTZ001 (a time)
+    ],
+)
+def test_values(kind: ColumnType, text: str, value: object) -> None:
+    assert parsed(pa.array([text, None], pa.string()), kind).to_pylist() == [value, None]
+
+
+def test_names_as_dlt_has_them_and_none_twice() -> None:
+    assert [snake_case(name) for name in ("SystemModstamp", "Score__c", "ABCName")] == [
+        "system_modstamp", "score_c", "abc_name",
+    ]  # fmt: skip
+    fields = [Field("A__c", "", "string"), Field("A_c", "", "string"), Field("N", "", "double")]
+    columns, retyped = columns_for(fields, {"n": "text"})
+    assert len({column.name for column in columns.values()}) == 3
+    assert columns["N"] == Column("n_v_double", ColumnType.DOUBLE)
+    assert retyped == ["N"]
