@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 # Huey moves scheduled tasks to the queue once a second: half of that early is, on average, in time. Short waits are
 # shortened by a tenth only.
 SCHEDULER_LAG = timedelta(seconds=0.5)
+LATE_SWEEP_SECONDS = 22
 # Steps due later than this are left to the sweep of the minute they fall into.
 AHEAD = timedelta(minutes=2)
 
@@ -36,6 +37,7 @@ class Queue:
         self._revoke = self.huey.task(name="revoke")(self._run_revoke)
         self.huey.periodic_task(crontab(minute="*"), name="sweep")(lambda: self._run_sweep())
         self.huey.on_startup(name="sweep_at_start")(self._run_sweep_at_start)
+        self._late_sweep = self.huey.task(name="late_sweep")(lambda: self._run_sweep())
         self._run_extraction = self.huey.task(name="run_extraction")(self._do_run)
         self._slots = threading.BoundedSemaphore(app.config["SETTINGS"].run_processes)
         self.stopping = threading.Event()
@@ -101,6 +103,8 @@ class Queue:
     def _run_sweep_at_start(self) -> None:
         """Take up everything that a worker killed before may have left."""
         self._run_sweep(AHEAD)
+        # A run whose process was killed with the worker counts as alive for some seconds more.
+        self._put(lambda: self._late_sweep.schedule(delay=LATE_SWEEP_SECONDS))
 
     def _run_sweep(self, ahead: timedelta = timedelta(0)) -> None:
         from datasync_flask.connections.grants import revoke_due

@@ -108,3 +108,13 @@ def test_it_serves_from_an_empty_environment(wheel: Path, tmp_path: Path, comman
         program.send_signal(signal.SIGINT)
         assert program.wait(30) == 0, log.read_text()
     assert "Traceback" not in log.read_text()
+
+
+def test_neither_web_nor_worker_load_what_only_runs_need() -> None:
+    code = (
+        "import sys, datasync_flask.wiring, datasync_flask.worker, datasync_flask.extractions.processes, "
+        "datasync_flask.extractions.runs, datasync_flask.extractions.schedule; "
+        "print([name for name in ('pyarrow', 'dlt', 'duckdb', 'psycopg2', 'pymysql') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -13,7 +13,6 @@ from flask import Flask
 
 from datasync_flask.cli.supervisor import PARENT_VARIABLE, stop_with_parent
 from datasync_flask.extractions import runs
-from datasync_flask.extractions.runner import Runner
 
 LOOK_SECONDS = 0.2
 
@@ -41,6 +40,9 @@ def do_run(app: Flask, run_id: str, stopping: threading.Event) -> None:
 
 def work(app: Flask, run_id: str, holder: str) -> None:
     """Be the process of a run."""
+    # Imported here: the worker itself never needs what a run needs, and stays small.
+    from datasync_flask.extractions.runner import Runner
+
     stop_with_parent()
     runner = Runner(app, run_id, holder)
 
