@@ -117,6 +117,7 @@ class Queue:
             revoke_due()
             schedule.start_due(utcnow())
             runs.wake_waiting()
+            runs.clear_folders()
             for run_id in runs.due(utcnow()):
                 self.run_soon(run_id)
 

@@ -28,6 +28,7 @@ from datasync_flask.extractions.plan import Plan, Wish, make_plan, new_watermark
 from datasync_flask.extractions.reading import Progress, Reader
 from datasync_flask.salesforce.data import DataApi, ObjectDescription
 from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce.oauth import TokenAnswer
 from datasync_flask.security.crypto import SecretUnreadable
 
 log = logging.getLogger(__name__)
@@ -166,13 +167,15 @@ class Runner:
         held = grants.held_token(source_id)
         lock = threading.Lock()
 
-        def refresh(_: object) -> object:
+        def refresh(stale: TokenAnswer) -> TokenAnswer:
             nonlocal held
             with lock, self._app.app_context():
-                held = grants.refreshed_token(source_id, held)
+                # Objects are read side by side: the first one that is refused renews the token for all.
+                if held.token.access_token == stale.access_token:
+                    held = grants.refreshed_token(source_id, held)
                 return held.token
 
-        return DataApi(held.token, version, refresh, current_app.config["SETTINGS"].salesforce_hosts)  # type: ignore[arg-type]
+        return DataApi(held.token, version, refresh, current_app.config["SETTINGS"].salesforce_hosts)
 
     def _work_on_all(self, destination: Destination) -> None:
         run = runs.load(self._run_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,15 @@ def due(now: datetime) -> list[str]:
     ).all()
     db.session.commit()
     return list(rows)
+
+
+def clear_folders() -> None:
+    """Remove the working files of runs that are over or gone."""
+    for folder in folder_of("").glob("*"):
+        state = db.session.scalar(select(Run.state).where(Run.id == folder.name))
+        if state is None or RunState(state).is_over:
+            shutil.rmtree(folder, ignore_errors=True)
+    db.session.commit()
 
 
 def _ours(run_id: str, mark: str, **values: Any) -> bool:

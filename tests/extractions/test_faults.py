@@ -175,12 +175,27 @@ def test_cancelled_before_and_while_it_runs(ready: Extracting, monkeypatch: pyte
     monkeypatch.setattr(Reader, "_read_page", cancel)
     ready.work_on(second)
     assert ready.stored(second).state == "cancelled"
+    with ready.app.app_context():
+        assert runs.folder_of(second).exists()
+        runs.clear_folders()
+        assert not runs.folder_of(second).exists()
     assert not ready.open()[0].has_table(_account())
 
 
 def _account() -> Table:
 
     return Table("crm", "account")
+
+
+def test_three_objects_renew_a_token_that_is_over_once(extracting: Extracting, org: Org, duckdb: str) -> None:
+    names = ["Account", "Contact", "Opportunity"]
+    for name in names:
+        org.do(name, "generate", count=20)
+    extracting.make(names, duckdb)
+    extracting.walk.practice.expire()
+    before = extracting.walk.practice.requests()["token"]
+    assert extracting.run().state == "done"
+    assert extracting.walk.practice.requests()["token"] == before + 1
 
 
 def test_one_run_at_a_time(ready: Extracting) -> None:
