@@ -27,30 +27,35 @@ PAGE_SIZE = 50
 # More than a look takes in: the rest is a click away.
 GLANCE_SIZE = 5
 
+# Which rows come is asked of the tables themselves: through the models each question would join every kind's table.
+_ALL = Connection.__table__
+_SALESFORCE = SalesforceConnection.__table__
+_OF_SALESFORCE = _SALESFORCE.c.id == _ALL.c.id
+
 SORTINGS: dict[str, Any] = {
-    "description": Connection.description_key.asc(),
-    "-description": Connection.description_key.desc(),
-    "kind": Connection.kind.asc(),
-    "-kind": Connection.kind.desc(),
-    "tracking_type": SalesforceConnection.tracking_type.asc(),
-    "-tracking_type": SalesforceConnection.tracking_type.desc(),
-    "state": Connection.state.asc(),
-    "-state": Connection.state.desc(),
-    "activity": Connection.state_since.asc(),
-    "-activity": Connection.state_since.desc(),
+    "description": _ALL.c.description_key.asc(),
+    "-description": _ALL.c.description_key.desc(),
+    "kind": _ALL.c.kind.asc(),
+    "-kind": _ALL.c.kind.desc(),
+    "tracking_type": _SALESFORCE.c.tracking_type.asc(),
+    "-tracking_type": _SALESFORCE.c.tracking_type.desc(),
+    "state": _ALL.c.state.asc(),
+    "-state": _ALL.c.state.desc(),
+    "activity": _ALL.c.state_since.asc(),
+    "-activity": _ALL.c.state_since.desc(),
 }
 _FIRST_LABEL = (
     select(func.min(Label.key))
     .join(connection_labels, connection_labels.c.label_id == Label.id)
-    .where(connection_labels.c.connection_id == Connection.id)
-    .correlate(Connection)
+    .where(connection_labels.c.connection_id == _ALL.c.id)
+    .correlate(_ALL)
     .scalar_subquery()
 )
 # What has no label comes last, on every database.
 GROUPINGS: dict[str, tuple[Any, ...]] = {
     "label": (_FIRST_LABEL.is_(None), _FIRST_LABEL.asc()),
-    "kind": (Connection.kind.asc(),),
-    "state": (Connection.state.asc(),),
+    "kind": (_ALL.c.kind.asc(),),
+    "state": (_ALL.c.state.asc(),),
 }
 
 
@@ -102,18 +107,24 @@ class ListQuery:
         """Return what aria-sort says of a column."""
         return {column: "ascending", f"-{column}": "descending"}.get(self.sort, "none")
 
+    @property
+    def needs_salesforce(self) -> bool:
+        """True when what only Salesforce connections have decides what is shown, or in which order."""
+        return bool(description_key(self.search)) or self.sort.endswith("tracking_type")
+
     def conditions(self) -> Iterator[ColumnElement[bool]]:
         """Yield what a connection has to meet to be shown."""
         if words := description_key(self.search):
             pattern = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-            address = func.lower(SalesforceConnection.login_url).like(pattern, escape="\\")
-            yield or_(Connection.description_key.like(pattern, escape="\\"), address)
+            address = func.lower(_SALESFORCE.c.login_url).like(pattern, escape="\\")
+            yield or_(_ALL.c.description_key.like(pattern, escape="\\"), address)
         if self.kind:
-            yield Connection.kind == self.kind
+            yield _ALL.c.kind == self.kind
         if self.state:
-            yield Connection.state == self.state
+            yield _ALL.c.state == self.state
         if self.label:
-            yield Connection.labels.any(Label.key == description_key(self.label))
+            named = select(connection_labels.c.connection_id).join(Label, Label.id == connection_labels.c.label_id)
+            yield _ALL.c.id.in_(named.where(Label.key == description_key(self.label)))
 
     def heading(self, connection: Connection) -> str:
         """Return under which heading a connection stands in a grouped list ('' when the list isn't grouped)."""
@@ -146,10 +157,13 @@ def page_of_connections(query: ListQuery) -> Page:
     """Return one page of the connections with everything its rows show."""
     number = max(query.number, 1)
     conditions = list(query.conditions())
-    total = db.session.scalar(select(func.count()).select_from(Connection).where(*conditions)) or 0
-    order = (*GROUPINGS.get(query.group, ()), SORTINGS[query.sort], Connection.description_key)
-    statement = _rows().where(*conditions).order_by(*order)
-    rows = db.session.scalars(statement.limit(PAGE_SIZE).offset((number - 1) * PAGE_SIZE)).all()
+    source = _ALL.outerjoin(_SALESFORCE, _OF_SALESFORCE) if query.needs_salesforce else _ALL
+    total = db.session.scalar(select(func.count()).select_from(source).where(*conditions)) or 0
+    order = (*GROUPINGS.get(query.group, ()), SORTINGS[query.sort], _ALL.c.description_key)
+    chosen = select(_ALL.c.id).select_from(source).where(*conditions).order_by(*order)
+    ids = db.session.scalars(chosen.limit(PAGE_SIZE).offset((number - 1) * PAGE_SIZE)).all()
+    found = {row.id: row for row in db.session.scalars(_rows().where(Connection.id.in_(ids)))}
+    rows = [found[row_id] for row_id in ids if row_id in found]
     groups = [(heading, list(members)) for heading, members in groupby(rows, query.heading)]
     return Page(groups, number, max(1, -(-total // PAGE_SIZE)), total)
 
@@ -178,7 +192,7 @@ class Glance:
 
 def at_a_glance() -> Glance:
     """Return what needs attention, what is ready for a person, and what is waiting, the newest first."""
-    rows = db.session.execute(select(Connection.state, func.count()).group_by(Connection.state)).all()
+    rows = db.session.execute(select(_ALL.c.state, func.count()).group_by(_ALL.c.state)).all()
     counts = {str(state): count for state, count in rows}
 
     def newest(state: State) -> list[Connection]:
