@@ -113,6 +113,16 @@ class ExtractionForm(FlaskForm):
         if wrong:
             raise ValidationError(gettext("%(name)s can't be the API name of an object.", name=wrong[0][:80]))
         field.data = names
+        for stored in self.extraction.objects if self.extraction else ():
+            is_switched = stored.name in names and self.choice(stored.name).keeps_history != stored.keeps_history
+            if is_switched and stored.loaded_at is not None:
+                raise ValidationError(
+                    gettext(
+                        "%(name)s is loaded already: whether every version is kept is chosen before the first run. "
+                        "Make another extraction for it.",
+                        name=stored.name,
+                    )
+                )
 
     def validate_schedule(self, field: Any) -> None:
         """Understand the schedule."""

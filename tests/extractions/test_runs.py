@@ -148,9 +148,7 @@ def test_a_filter_and_a_switch_of_the_type(extracting: Extracting, org: Org, duc
     assert extracting.done().objects[0].is_whole
 
 
-def test_history_keeps_versions_and_can_be_switched_on_later(
-    extracting: Extracting, org: Org, destination: str
-) -> None:
+def test_history_keeps_versions(extracting: Extracting, org: Org, destination: str) -> None:
     org.do("Account", "generate", count=3)
     extracting.make(["Account"], destination, **{"history-Account": "on", "tracking_type-Account": "date"})
     extracting.edit(**{"history-Account": "on"})
@@ -210,3 +208,15 @@ def test_a_table_in_the_way_is_left_alone(extracting: Extracting, org: Org, duck
     run = extracting.run()
     assert run.problem == "destination_table_in_the_way"
     assert found.preview(Table("crm", "account"), 1).columns == (("mine", "VARCHAR"),)
+
+
+def test_history_of_a_loaded_table_is_not_switched(extracting: Extracting, org: Org, duckdb: str) -> None:
+    org.do("Account", "generate", count=3)
+    extracting.make(["Account"], duckdb)
+    extracting.done()
+    visitor = extracting.walk.visitor
+    visitor.get(f"/extractions/{extracting.id}/edit")
+    assert visitor.submit("extraction-form", **{"history-Account": "on"}).status_code == 422
+    assert "Account is loaded already" in visitor.error_at("objects")
+    extracting.done()
+    extracting.assert_same("Account")
