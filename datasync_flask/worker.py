@@ -89,16 +89,19 @@ class Queue:
 
     def _do_run(self, run_id: str) -> None:
         """Have a process of its own do the run, and wait for it; its memory comes back, and it can be killed."""
-        from datasync_flask.extractions import processes
+        from datasync_flask.extractions import processes, runs
 
         if not self._slots.acquire(blocking=False):
-            # Both hands full: the run stays queued, and is offered again.
-            self._put(lambda: self._run_extraction.schedule(args=(run_id,), delay=2))
+            # Both hands full: the run stays queued until one of them is free, or another worker takes it.
             return
         try:
             processes.do_run(self._app, run_id, self.stopping)
         finally:
             self._slots.release()
+        if not self.stopping.is_set():
+            with self._app.app_context():
+                for waiting in runs.due(utcnow()):
+                    self.run_soon(waiting)
 
     def _run_sweep_at_start(self) -> None:
         """Take up everything that a worker killed before may have left."""

@@ -86,3 +86,22 @@ def test_from_the_command_line(site: Site, practice: PracticeOrg) -> None:
     practice.expire("refresh")
     practice.fault("describe", status=500, body="[]", times=None)
     assert site.program.command("extraction", "run", "nothing of this name").returncode == 1
+
+
+def test_more_runs_than_processes_come_one_after_the_other(tmp_path: Path, practice: PracticeOrg) -> None:
+    with running_site(tmp_path, practice, RUN_PROCESSES="1") as site:
+        site.sign_in()
+        make_extraction(site, practice)
+        page = site.http.get("/extractions/new").text
+        source = re.search(r'name="source"[^>]*>\s*<option[^>]*value="([0-9a-f]{16})"', page)
+        destination = re.search(r'name="destination"[^>]*>\s*<option[^>]*value="([0-9a-f]{16})"', page)
+        assert source and destination  # noqa: PT018
+        places = []
+        for number in range(3):
+            fields = {
+                "description": f"Number {number}", "source": source[1], "destination": destination[1],
+                "dataset": f"crm{number}", "objects": "Account",
+            }  # fmt: skip
+            made = site.post("/extractions/new", fields).headers["location"]
+            places.append(site.post(f"{made}/runs").headers["location"])
+        wait_for(lambda: all(progress(site, place)[0] == "done" for place in places), 90)
