@@ -17,10 +17,10 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from datasync_flask.connections.kinds import KINDS
 from datasync_flask.connections.problem_help import Mender
 from datasync_flask.connections.problem_texts import TEXTS
 from datasync_flask.connections.words import EVENT_WORDS, FIELD_WORDS, STATE_WORDS
+from datasync_flask.destinations.registry import KINDS  # with the destinations, which it adds
 from datasync_flask.destinations.texts import FAULT_TEXTS
 from datasync_flask.extractions.plan import Why
 from datasync_flask.extractions.texts import PROBLEMS, RUN_STATES, STEPS

@@ -26,7 +26,7 @@ def test_by_mouse_with_undo(new_page: Callable[..., Page], site: Site) -> None:
     page.get_by_role("button", name="Undo the change to Quick two").click()
     expect(page.get_by_role("link", name="Quick one", exact=True)).to_be_visible()
     page.get_by_role("button", name="Change tracking type of Quick one").click()
-    choice = page.get_by_label("Tracking type of Quick one")
+    choice = page.get_by_label("Tracking type of Quick one", exact=True)
     choice.select_option("none")
     choice.press("Enter")
     expect(page.get_by_text("Loads everything each time.")).to_be_visible()
