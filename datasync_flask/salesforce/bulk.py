@@ -118,11 +118,3 @@ def delete_job(api: DataApi, job_id: str) -> None:
     except SalesforceError as error:
         if error.problem is Problem.REVOKED:
             raise
-
-
-def abort_job(api: DataApi, job_id: str) -> None:
-    """Stop a job that nobody waits for any more; a refusal is no matter."""
-    try:
-        api.request("PATCH", f"{api.base}/jobs/query/{job_id}", json={"state": "Aborted"})
-    except SalesforceError:
-        return

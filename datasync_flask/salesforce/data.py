@@ -1,7 +1,7 @@
-"""The data of an org: objects and their fields, queries, counts, limits. Bulk jobs are in bulk.py.
+"""The data of an org: objects and their fields, queries, counts. Bulk jobs are in bulk.py.
 
 Sources: REST API Developer Guide "Describe Global", "sObject Describe", "Composite Batch", "Query", "QueryAll",
-"Limits", "Limit Info Header", "Status Codes and Error Responses".
+"Limit Info Header", "Status Codes and Error Responses".
 """
 
 from __future__ import annotations
@@ -46,10 +46,6 @@ class Field:
     label: str
     type: str
     is_calculated: bool = False
-    precision: int = 0
-    scale: int = 0
-    length: int = 0
-    compound_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,6 @@ class ObjectDescription:
     label: str
     fields: tuple[Field, ...]
     is_custom: bool = False
-    is_replicateable: bool = True
 
     def field(self, name: str) -> Field | None:
         """Return a field by its API name, or None."""
@@ -232,21 +227,6 @@ class DataApi:
             raise SalesforceError(Problem.NOT_SALESFORCE, "a next page somewhere else")
         return _parse_page(self.request("GET", path))
 
-    def limits(self) -> dict[str, tuple[int, int]]:
-        """Return (most, left) by the limits' names; {} when the user may not see them."""
-        try:
-            answer = self.request("GET", f"{self.base}/limits")
-        except SalesforceError as error:
-            if not error.problem.is_about_the_request:
-                raise
-            return {}
-        found = {}
-        for name, limit in answer.items() if isinstance(answer, dict) else ():
-            pair = (limit.get("Max"), limit.get("Remaining")) if isinstance(limit, dict) else (None, None)
-            if isinstance(pair[0], int) and isinstance(pair[1], int):
-                found[name] = (pair[0], pair[1])
-        return found
-
 
 @dataclass(frozen=True)
 class QueryPage:
@@ -288,10 +268,6 @@ def parse_description(answer: Any) -> ObjectDescription:
             label=str(field.get("label") or field["name"]),
             type=str(field.get("type") or "string").lower(),
             is_calculated=bool(field.get("calculated")),
-            precision=_number(field.get("precision")),
-            scale=_number(field.get("scale")),
-            length=_number(field.get("length")),
-            compound_of=str(field.get("compoundFieldName") or ""),
         )
         for field in answer["fields"]
         if isinstance(field, dict) and isinstance(field.get("name"), str) and re.fullmatch(r"\w+", field["name"])
@@ -301,9 +277,4 @@ def parse_description(answer: Any) -> ObjectDescription:
         label=str(answer.get("label") or answer["name"]),
         fields=fields,
         is_custom=bool(answer.get("custom")),
-        is_replicateable=answer.get("replicateable", True) is not False,
     )
-
-
-def _number(value: Any) -> int:
-    return value if isinstance(value, int) else 0
