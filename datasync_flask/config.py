@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = "console"
     web_threads: int = Field(default=16, ge=1, le=256)
     worker_threads: int = Field(default=4, ge=1, le=64)
+    metrics_token: str = ""
     run_processes: int = Field(default=2, ge=1, le=32)
 
     @field_validator("salesforce_hosts", "encryption_keys", mode="before")
@@ -174,7 +175,11 @@ def load_settings(**overrides: Any) -> Settings:
 def _explain(fault: Any) -> str:
     name = "DATASYNC_" + str(fault["loc"][0]).upper()
     message = str(fault["msg"]).removeprefix("Value error, ")
-    shown = "" if "KEY" in name or "PASSWORD" in name or "URL" in name else f" (now {str(fault['input'])[:80]!r})"
+    shown = (
+        ""
+        if "KEY" in name or "PASSWORD" in name or "URL" in name or "TOKEN" in name
+        else f" (now {str(fault['input'])[:80]!r})"
+    )
     return f"{name}{shown}: {message}."
 
 

@@ -14,6 +14,7 @@ from datasync_flask.config import Settings
 def init_logs(app: Flask, settings: Settings) -> None:
     """Send the log of this process to standard error in the format that DATASYNC_LOG_FORMAT names."""
     shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

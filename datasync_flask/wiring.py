@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import logging
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -15,7 +14,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
-from sqlalchemy import text
 from werkzeug.routing import BaseConverter
 
 from datasync_flask.accounts import service as accounts
@@ -41,13 +39,16 @@ from datasync_flask.help import component_views
 from datasync_flask.help import views as help_views
 from datasync_flask.languages import init_languages
 from datasync_flask.logs import init_logs
+from datasync_flask.notices import models as _notice_models  # noqa: F401 (its tables belong to the schema)
+from datasync_flask.operations import views as operation_views
+from datasync_flask.operations.metrics import init_metrics
+from datasync_flask.request_ids import init_request_ids
 from datasync_flask.resources import resource_dir
-from datasync_flask.security.access import init_access, public, wants_fragment
+from datasync_flask.security import models as _audit_models  # noqa: F401 (as above)
+from datasync_flask.security.access import init_access, wants_fragment
 from datasync_flask.security.crypto import SecretBox
 from datasync_flask.security.headers import init_headers
 from datasync_flask.worker import Queue
-
-log = logging.getLogger(__name__)
 
 
 def wire(app: Flask, settings: Settings) -> None:
@@ -65,6 +66,8 @@ def wire(app: Flask, settings: Settings) -> None:
     app.extensions["secret_box"] = SecretBox(settings.encryption_keys)
     app.extensions["queue"] = Queue(app)
     app.url_map.converters["public_id"] = PublicIdConverter
+    init_metrics(app)
+    init_request_ids(app)
     app.before_request(_refuse_nul)
     app.before_request(_to_the_public_address)
     init_access(app)
@@ -83,11 +86,10 @@ def wire(app: Flask, settings: Settings) -> None:
         component_views.bp,
         destination_views.bp,
         extraction_views.bp,
+        operation_views.bp,
     )
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
-    app.add_url_rule("/healthz", "healthz", public(_healthz))
-    app.add_url_rule("/readyz", "readyz", public(_readyz))
     init_error_pages(app)
     app.jinja_env.globals.update(
         asset=_asset,
@@ -128,7 +130,7 @@ def _to_the_public_address() -> ResponseReturnValue | None:
     """Send people who typed localhost instead of 127.0.0.1 (or the other way round) to the address cookies live at."""
     settings: Settings = _settings()
     wanted, given = urlsplit(settings.effective_public_url), urlsplit(request.host_url)
-    if request.method != "GET" or request.endpoint in {"healthz", "readyz", "static"} or wants_fragment():
+    if request.method != "GET" or request.endpoint == "static" or request.blueprint == "operations" or wants_fragment():
         return None
     both_local = {wanted.hostname or "", given.hostname or ""} <= LOOPBACK_HOSTS
     if both_local and wanted.hostname != given.hostname and wanted.port == given.port:
@@ -149,21 +151,6 @@ def _settings() -> Settings:
 
     settings: Settings = current_app.config["SETTINGS"]
     return settings
-
-
-def _healthz() -> ResponseReturnValue:
-    """Alive."""
-    return "ok\n", 200, {"Content-Type": "text/plain; charset=utf-8"}
-
-
-def _readyz() -> ResponseReturnValue:
-    """Ready: the database answers."""
-    try:
-        db.session.execute(text("SELECT 1"))
-    except Exception as error:  # whatever the driver raises, the answer is the same
-        log.warning("not ready: the database doesn't answer (%s)", type(error).__name__)
-        return "database: no answer\n", 503, {"Content-Type": "text/plain; charset=utf-8"}
-    return "database: ok\n", 200, {"Content-Type": "text/plain; charset=utf-8"}
 
 
 @cache

@@ -16,6 +16,7 @@ from huey.storage import PostgresStorage, RedisStorage, SqliteStorage
 
 from datasync_flask.clock import utcnow
 from datasync_flask.config import Settings
+from datasync_flask.request_ids import marked
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,10 @@ class Queue:
         """Have the worker revoke what was given back."""
         self._put(self._revoke)
 
+    def depth(self) -> int:
+        """Return how many tasks wait to be done now."""
+        return int(self.huey.pending_count())
+
     def close(self) -> None:
         """Close this thread's connection to the storage."""
         self.huey.storage.close()
@@ -76,7 +81,7 @@ class Queue:
         # Imported here, as everywhere in this file: the web process queues tasks and never runs them.
         from datasync_flask.connections.steps import work_on
 
-        with self._app.app_context():
+        with self._app.app_context(), marked(connection_id):
             next_at = work_on(connection_id)
         if next_at is not None and next_at <= utcnow() + AHEAD:
             self.wake(connection_id, next_at)
@@ -84,7 +89,7 @@ class Queue:
     def _run_revoke(self) -> None:
         from datasync_flask.connections.grants import revoke_due
 
-        with self._app.app_context():
+        with self._app.app_context(), marked("revoke"):
             revoke_due()
 
     def _do_run(self, run_id: str) -> None:
@@ -150,6 +155,8 @@ def queue() -> Queue:
 def run_worker(app: Flask) -> None:
     """Run the consumer until SIGINT or SIGTERM, which let a running step come to its end."""
     settings: Settings = app.config["SETTINGS"]
+    from datasync_flask.operations import beat
+
     huey = app.extensions["queue"].huey
     consumer = huey.create_consumer(
         # A run's thread only waits for its process.
@@ -162,4 +169,7 @@ def run_worker(app: Flask) -> None:
         graceful_signal="TERM",
     )
     app.extensions["queue"].stopping = consumer.stop_flag
+    beating = beat.start(app, consumer.stop_flag)
     consumer.run()
+    consumer.stop_flag.set()
+    beating.join(timeout=5)

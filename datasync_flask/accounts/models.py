@@ -64,6 +64,10 @@ class UserSession(Model):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # When the person last showed that they know the password.
+    confirmed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    address: Mapped[str] = mapped_column(String(45), default="")
+    browser: Mapped[str] = mapped_column(String(200), default="")
 
     user: Mapped[User] = relationship(back_populates="sessions")
 
@@ -71,6 +75,39 @@ class UserSession(Model):
     def new_token() -> str:
         """Return a token for the browser's cookie."""
         return secrets.token_urlsafe(32)
+
+
+class PersonLink(Model):
+    """A link for somebody to come in by: an invitation, or the choice of a new password. Works once."""
+
+    __tablename__ = "person_links"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    # What withdraws it: the token itself is in nobody's hands but the guest's.
+    id: Mapped[str] = mapped_column(String(16), unique=True)
+    email: Mapped[str] = mapped_column(String(254))
+    role: Mapped[Role] = mapped_column(String(16), default=Role.VIEWER)
+    # Whose password it changes; None for an invitation.
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), default=None)
+    invited_by: Mapped[str] = mapped_column(String(254), default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ApiToken(Model):
+    """A person's token for the HTTP API; it may do what the person may."""
+
+    __tablename__ = "api_tokens"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+
+    user: Mapped[User] = relationship()
 
 
 class SignedIn:

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from datasync_flask.cli import accounts, connections, extractions, keys, serve
+from datasync_flask.cli import accounts, connections, extractions, keys, operations, serve
 from datasync_flask.config import SettingsError
 
 
@@ -29,6 +29,9 @@ for command in (
     connections.connection,
     extractions.extraction,
     keys.keys,
+    operations.doctor,
+    operations.backup,
+    operations.restore,
 ):
     cli.add_command(command)
 

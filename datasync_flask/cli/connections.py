@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -80,7 +81,7 @@ def _print(connection: SalesforceConnection, as_json: bool) -> None:
 
 @click.group()
 def connection() -> None:
-    """Connections to Salesforce."""
+    """Connections: to Salesforce, and to destinations."""
 
 
 @connection.command("list")
@@ -138,3 +139,38 @@ def check(name: str, as_json: bool) -> None:
         _print(checked, as_json)
         works = checked.state == State.CONNECTED and (checked.grant is None or checked.grant.failed_checks == 0)
     raise SystemExit(0 if works else 1)
+
+
+@connection.command("export")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="File to write (default: print).")
+def export(output: Path | None) -> None:
+    """Write all connections and extractions as YAML, without secrets."""
+    from datasync_flask.api.transfer import export
+    from datasync_flask.cli.session import app_session
+
+    with app_session():
+        text = export()
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+@connection.command("import")
+@click.argument("file", type=click.File("r", encoding="utf-8"))
+def import_(file: TextIO) -> None:
+    """Make or change connections and extractions as FILE (- for standard input) says; exit status 1 when one of them
+    can't be saved.
+    """
+    from datasync_flask.api.transfer import NotOurs, bring
+    from datasync_flask.cli.session import app_session
+
+    all_well = True
+    with app_session():
+        try:
+            for each in bring(file.read(), by=None):
+                all_well = all_well and not each.errors
+                click.echo(f"{each.what:8} {each.kind} {each.description}{f': {each.errors}' if each.errors else ''}")
+        except (NotOurs, UnicodeDecodeError) as error:
+            raise click.ClickException(str(error)) from None
+    raise SystemExit(0 if all_well else 1)

@@ -54,6 +54,7 @@ def seed(practice_origin: str) -> None:
             dataset="salesforce",
             objects=[ObjectChoice("Account"), ObjectChoice("Contact"), ObjectChoice("Opportunity", "date")],
         ),
+        by=_administrator(),
     )
 
 

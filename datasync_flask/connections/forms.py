@@ -24,6 +24,7 @@ from datasync_flask.connections.models import (
     description_key,
 )
 from datasync_flask.connections.service import SalesforceSettings
+from datasync_flask.forms import SettingsForm
 from datasync_flask.salesforce import scopes
 from datasync_flask.salesforce.hosts import AddressRefused, is_my_domain, understand_login_address
 from datasync_flask.security.crypto import SecretUnreadable
@@ -70,7 +71,7 @@ def one_line(value: str | None) -> str | None:
     return " ".join(unicodedata.normalize("NFC", value).split()) if value is not None else None
 
 
-class QuickEditForm(FlaskForm):
+class QuickEditForm(SettingsForm):
     """What can be changed in the list as well as in the form."""
 
     description = StringField(

@@ -14,6 +14,7 @@ from datasync_flask.clock import utcnow
 from datasync_flask.connections import store
 from datasync_flask.connections.models import Revocation, SalesforceConnection, SalesforceGrant
 from datasync_flask.extensions import db
+from datasync_flask.operations import counters
 from datasync_flask.salesforce import oauth
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.oauth import TokenAnswer
@@ -95,6 +96,7 @@ def refreshed_token(connection_id: str, stale: HeldToken) -> HeldToken:
         try:
             answer = _ask_for_new_token(connection_id, current)
         except SalesforceError as error:
+            counters.add("refreshes", error.problem.value)
             _release_refresh(connection_id, me)
             if error.problem is Problem.TOKEN_REQUEST_BUSY:
                 # Another process is at it: wait, then read what it stored.
@@ -107,7 +109,9 @@ def refreshed_token(connection_id: str, stale: HeldToken) -> HeldToken:
                 continue
             raise error from None
         # Committed before anybody uses the access token: with rotation on, the old refresh token is dead already.
-        if _store_refreshed(connection_id, current.generation, me, answer):
+        is_stored = _store_refreshed(connection_id, current.generation, me, answer)
+        counters.add("refreshes", "done")
+        if is_stored:
             return held_token(connection_id)
     raise SalesforceError(Problem.TOKEN_REQUEST_BUSY, "another process is refreshing the token")
 

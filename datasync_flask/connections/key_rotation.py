@@ -41,6 +41,21 @@ def rotate_all() -> tuple[int, int]:
     return done, unreadable
 
 
+def count_readable() -> tuple[int, int]:
+    """Return how many stored secrets can be read with the present keys, and how many can't."""
+    readable = unreadable = 0
+    box = store.secret_box()
+    for _, sealed in SEALED_COLUMNS:
+        for text in db.session.scalars(select(sealed).where(sealed != "")):
+            try:
+                box.open(text)
+                readable += 1
+            except SecretUnreadable:
+                unreadable += 1
+    db.session.commit()
+    return readable, unreadable
+
+
 def _replace(
     key: InstrumentedAttribute[Any], sealed: InstrumentedAttribute[str], row_key: Any, old: str, new: str
 ) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 from datasync_flask.connections.models import Connection, ConnectionEvent, State
 from datasync_flask.salesforce.errors import Problem, tidy
+from datasync_flask.security import audit
 
 
 class Event(enum.StrEnum):
@@ -67,6 +68,11 @@ TRANSITIONS: dict[Event, tuple[tuple[State, ...], State | None]] = {
 _QUIET = frozenset({Event.LOOKED, Event.EXCHANGE_DEFERRED, Event.EXCHANGE_RETRIED, Event.CHECKED, Event.CHECK_FAILED})
 
 
+def audit_subject(connection: Connection) -> tuple[str, str, str]:
+    """Return how the audit calls a connection."""
+    return ("connection", connection.id, connection.description)
+
+
 def can_happen(state: State | str, event: Event) -> bool:
     """True when `event` is possible in `state`."""
     return State(state) in TRANSITIONS[event][0]
@@ -99,6 +105,8 @@ def apply(
     connection.problem = problem.value if problem else ""
     connection.problem_detail = tidy(detail)
     connection.due_at = due_at
+    if by is not None:
+        audit.record(f"connection_{event}", audit_subject(connection), by=by)
     if event not in _QUIET or says_something_new:
         connection.history.add(
             ConnectionEvent(
@@ -127,7 +135,9 @@ def destination_checked(connection: Connection, now: datetime, *, fault: str, de
 def note(
     connection: Connection, event: str, now: datetime, *, by: int | None, facts: dict[str, Any] | None = None
 ) -> None:
-    """Write to the history something that leaves the state as it is, such as a changed description."""
+    """Write to the history, and to the audit, something that leaves the state as it is: a changed description."""
+    details: dict[str, dict[str, Any]] = {"created": {"kind": connection.kind}, "changed": {"changes": facts}}
+    audit.record(f"connection_{event}", audit_subject(connection), by=by, **details.get(event, {}))
     connection.history.add(
         ConnectionEvent(
             at=now,

@@ -298,3 +298,22 @@ class ConnectionEvent(Model):
     connection: Mapped[Connection] = relationship(back_populates="history")
 
     __table_args__ = (Index("ix_connection_events_connection_id_id", "connection_id", "id"),)
+
+
+class HandOffLink(Model):
+    """A link for somebody without an account who has Setup rights in Salesforce: they see the guide and enter the app's
+    values, nothing else.
+    """
+
+    __tablename__ = "hand_off_links"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True, default=new_public_id)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    connection_id: Mapped[str] = mapped_column(ForeignKey("salesforce_connections.id", ondelete="CASCADE"), index=True)
+    made_by: Mapped[str] = mapped_column(String(254), default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+
+    connection: Mapped[SalesforceConnection] = relationship()

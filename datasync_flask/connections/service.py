@@ -25,6 +25,7 @@ from datasync_flask.connections.models import (
 )
 from datasync_flask.connections.problem_texts import LOOK_FIRST
 from datasync_flask.extensions import db
+from datasync_flask.security import audit
 from datasync_flask.security.crypto import SecretUnreadable
 
 # Changing one of these means: another app, or another place where it is known. The watch begins anew.
@@ -59,7 +60,7 @@ def is_description_taken(description: str, except_id: str = "") -> bool:
     )
 
 
-def save(connection: SalesforceConnection | None, data: SalesforceSettings, *, by: int) -> SalesforceConnection:
+def save(connection: SalesforceConnection | None, data: SalesforceSettings, *, by: int | None) -> SalesforceConnection:
     """Store what was typed and let the connection's life go on from there; commits.
 
     Raises DescriptionTaken when somebody took the description in the meantime.
@@ -110,7 +111,7 @@ def save(connection: SalesforceConnection | None, data: SalesforceSettings, *, b
     return connection
 
 
-def quick_edit(connection: Connection, values: dict[str, str], *, by: int) -> Connection:
+def quick_edit(connection: Connection, values: dict[str, str], *, by: int | None) -> Connection:
     """Change description or tracking type, nothing else; commits.
 
     Raises DescriptionTaken when somebody took the description in the meantime.
@@ -154,7 +155,7 @@ def _is_stored_secret(connection: SalesforceConnection, secret: str) -> bool:
         return False
 
 
-def _go_on(connection: SalesforceConnection, now: datetime, by: int, *, other_app: bool) -> None:
+def _go_on(connection: SalesforceConnection, now: datetime, by: int | None, *, other_app: bool) -> None:
     if not connection.is_complete:
         if connection.state != State.DRAFT:
             if connection.grant is not None:
@@ -182,13 +183,13 @@ def has_to_watch_first(connection: SalesforceConnection) -> bool:
     )
 
 
-def watch_again(connection: SalesforceConnection, *, by: int) -> None:
+def watch_again(connection: SalesforceConnection, *, by: int | None) -> None:
     """Begin the watch anew; commits. A connection whose app must be looked for again keeps its tokens."""
     watch.start(connection, utcnow(), by=by)
     db.session.commit()
 
 
-def order_check(connection: SalesforceConnection, *, by: int) -> None:
+def order_check(connection: SalesforceConnection, *, by: int | None) -> None:
     """Have the worker make real API calls with the stored token; commits."""
     now = utcnow()
     if connection.grant is not None:
@@ -197,7 +198,7 @@ def order_check(connection: SalesforceConnection, *, by: int) -> None:
         db.session.commit()
 
 
-def disconnect(connection: SalesforceConnection, *, by: int) -> bool:
+def disconnect(connection: SalesforceConnection, *, by: int | None) -> bool:
     """Erase the tokens here and have them revoked at Salesforce; commits. True when there were tokens."""
     now = utcnow()
     had_tokens = grants.give_back(connection)
@@ -209,9 +210,10 @@ def disconnect(connection: SalesforceConnection, *, by: int) -> bool:
     return had_tokens
 
 
-def delete(connection: SalesforceConnection, *, by: int) -> None:
+def delete(connection: SalesforceConnection, *, by: int | None) -> None:
     """Delete the connection, have its tokens revoked at Salesforce; commits."""
     grants.give_back(connection)
+    audit.record("connection_deleted", lifecycle.audit_subject(connection), by=by, kind=connection.kind)
     db.session.delete(connection)
     db.session.flush()
     labels.forget_unused()
@@ -219,7 +221,7 @@ def delete(connection: SalesforceConnection, *, by: int) -> None:
     current_app.logger.info("connection %s was deleted by user %s", connection.id, by)
 
 
-def duplicate(connection: SalesforceConnection, *, by: int) -> SalesforceConnection:
+def duplicate(connection: SalesforceConnection, *, by: int | None) -> SalesforceConnection:
     """Make a draft with the same settings, without secret and tokens; commits."""
     data = SalesforceSettings(
         description=free_description(connection.description),

@@ -10,6 +10,7 @@ from datasync_flask.clock import utcnow
 from datasync_flask.connections import lifecycle, store
 from datasync_flask.connections.lifecycle import Event
 from datasync_flask.connections.models import SalesforceConnection, State
+from datasync_flask.operations import counters
 from datasync_flask.salesforce import probe, scopes
 from datasync_flask.salesforce.errors import Problem
 
@@ -64,6 +65,8 @@ def look(connection: SalesforceConnection) -> None:
             take_in(current, observation)
 
     store.in_transaction(record)
+    outcome = observation.problem.value if observation.problem else "known"
+    counters.add("probe_requests", outcome, observation.requests)
 
 
 def take_in(connection: SalesforceConnection, observation: probe.Observation) -> None:

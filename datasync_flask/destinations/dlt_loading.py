@@ -31,8 +31,11 @@ _QUIET = {
 }
 
 
-def run(load: Load, destination: Any, *, empty_format: Any = "parquet") -> None:
-    """Write `load` through dlt into `destination` (a dlt destination). Raises the driver's error."""
+def run(load: Load, destination: Any, *, empty_format: Any = "parquet", has_versions: bool = False) -> None:
+    """Write `load` through dlt into `destination` (a dlt destination). Raises the driver's error.
+
+    `has_versions` says that the table has the version column, be it from before.
+    """
     os.environ.update(_QUIET)
     import dlt
     from dlt.pipeline.exceptions import PipelineStepFailed
@@ -46,10 +49,14 @@ def run(load: Load, destination: Any, *, empty_format: Any = "parquet") -> None:
     )
     # What an earlier try left behind is made again from the files.
     pipeline.drop()
+    hints = {column.name: _hints(column, load) for column in load.columns}
+    if has_versions and not load.keeps_history:
+        # Versions were kept once: the column stays, with an empty text from now on.
+        hints[VERSION_COLUMN] = {"data_type": "text", "nullable": False, "x-row-version": False}
     resource = dlt.resource(
-        _files(load),
+        _files(load, adds_version=has_versions and not load.keeps_history),
         name=load.table.name,
-        columns={column.name: _hints(column, load) for column in load.columns},
+        columns=hints,
         write_disposition=_disposition(load),
         primary_key=KEY,
         file_format="parquet" if load.rows else empty_format,
@@ -65,14 +72,15 @@ def run(load: Load, destination: Any, *, empty_format: Any = "parquet") -> None:
             pipeline.deactivate()
 
 
-def _files(load: Load) -> Iterator[Any]:
+def _files(load: Load, *, adds_version: bool) -> Iterator[Any]:
     import dlt
     import pyarrow.parquet as pq
 
     for file in load.files:
-        if load.keeps_history or not load.rows:
+        if load.keeps_history or adds_version or not load.rows:
             # dlt has to see the version column itself, and that there are no rows; imported files it doesn't look into.
-            yield from _tables(file)
+            for table in _tables(file):
+                yield table.append_column(VERSION_COLUMN, [[""] * table.num_rows]) if adds_version else table
             continue
         yield dlt.mark.with_file_import(str(file), "parquet", pq.ParquetFile(file).metadata.num_rows)
 

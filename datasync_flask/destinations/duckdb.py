@@ -58,8 +58,10 @@ class DuckDb(SqlDestination):
         """Write through dlt."""
         import dlt
 
+        has_versions = self.begin_history(load, moment_type="TIMESTAMPTZ")
         try:
-            dlt_loading.run(load, dlt.destinations.duckdb(str(self._path), replace_strategy="insert-from-staging"))
+            destination = dlt.destinations.duckdb(str(self._path), replace_strategy="insert-from-staging")
+            dlt_loading.run(load, destination, has_versions=has_versions)
         except Exception as error:
             raise self.explain(error) from error
 

@@ -7,7 +7,7 @@ from typing import Any
 from flask import current_app
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
-from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
 from wtforms import HiddenField, IntegerField, PasswordField, StringField
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, ValidationError
 
@@ -15,13 +15,14 @@ from datasync_flask.connections import labels, service, store
 from datasync_flask.connections.forms import KEPT_SECRET_SECONDS, one_line, strip
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.registry import DESTINATIONS, PathRefused, inside
+from datasync_flask.forms import SettingsForm
 from datasync_flask.security.crypto import SecretUnreadable
 
 _TOO_LONG = Length(max=200, message=_l("Use at most 200 characters."))
 _PLAIN = {"autocomplete": "off", "spellcheck": "false", "maxlength": 200}
 
 
-class DestinationForm(FlaskForm):
+class DestinationForm(SettingsForm):
     """Settings of a destination."""
 
     description = StringField(
@@ -62,7 +63,13 @@ class DestinationForm(FlaskForm):
     kept_password = HiddenField()
     edited = HiddenField()
 
-    def __init__(self, kind: str, connection: DestinationConnection | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        connection: DestinationConnection | None = None,
+        *,
+        given: MultiDict[str, str] | None = None,
+    ) -> None:
         self.kind = DESTINATIONS[kind]
         values: dict[str, Any] = {"port": self.kind.default_port}
         if connection is not None:
@@ -71,7 +78,7 @@ class DestinationForm(FlaskForm):
                 "label_names": labels.joined(connection.labels),
                 "edited": connection.updated_at.isoformat(),
             }
-        super().__init__(data=values)
+        super().__init__(data=values, given=given)
         self.connection = connection
         for name in {"path", "host", "port", "database", "username", "password", "schema"} - set(self.kind.fields):
             del self[name]

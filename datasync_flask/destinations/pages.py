@@ -81,7 +81,7 @@ def check(connection: Connection) -> ResponseReturnValue:
 def delete(connection: Connection) -> ResponseReturnValue:
     """Delete a destination; its tables stay where they are."""
     description = connection.description
-    service.delete(connection)
+    service.delete(connection, by=current_user.id)
     flash(gettext("Deleted %(description)s. Its tables stay where they are.", description=description))
     return redirect(url_for("connections.index"), 303)
 

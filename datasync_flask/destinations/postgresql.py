@@ -89,6 +89,7 @@ class PostgreSql(SqlDestination):
         """Write through dlt, with Parquet handed to PostgreSQL's binary copy (ADBC)."""
         import dlt
 
+        has_versions = self.begin_history(load, moment_type="TIMESTAMPTZ")
         credentials = {
             "drivername": "postgresql",
             "host": self._address.host,
@@ -102,7 +103,7 @@ class PostgreSql(SqlDestination):
         try:
             destination = dlt.destinations.postgres(credentials, replace_strategy="staging-optimized")
             # The binary copy stumbles over a file without rows.
-            dlt_loading.run(load, destination, empty_format="csv")
+            dlt_loading.run(load, destination, empty_format="csv", has_versions=has_versions)
         except Exception as error:
             raise self.explain(error) from error
 

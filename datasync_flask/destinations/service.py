@@ -15,6 +15,7 @@ from datasync_flask.destinations import checking
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.models import DESTINATION_CLASSES, DestinationConnection
 from datasync_flask.extensions import db
+from datasync_flask.security import audit
 
 
 def check(kind: str, settings: dict[str, Any], password: str) -> None:
@@ -41,7 +42,7 @@ def save(
     password: str,
     label_names: list[str],
     problem: DestinationError | None,
-    by: int,
+    by: int | None,
 ) -> DestinationConnection:
     """Store a destination with what its check found; commits. Raises DescriptionTaken."""
     now = utcnow()
@@ -100,8 +101,9 @@ def check_again(connection: DestinationConnection) -> DestinationError | None:
     return problem
 
 
-def delete(connection: Connection) -> None:
+def delete(connection: Connection, *, by: int | None) -> None:
     """Delete a destination; its tables stay where they are. Commits."""
+    audit.record("connection_deleted", lifecycle.audit_subject(connection), by=by, kind=connection.kind)
     db.session.delete(connection)
     db.session.flush()
     labels.forget_unused()

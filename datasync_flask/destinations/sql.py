@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 from datasync_flask.destinations.base import (
     DELETED_COLUMN,
     KEY,
+    VALID_FROM,
     VALID_TO,
+    VERSION_COLUMN,
     Destination,
     DestinationError,
     Fault,
+    Load,
     Preview,
     Table,
 )
@@ -129,6 +132,26 @@ class SqlDestination(Destination):
                 cursor.execute(f"{action} WHERE {key} IN ({marks_of_chunk}){holds}", tuple(chunk))
                 gone += self.changed(cursor, len(chunk))
         return gone
+
+    def begin_history(self, load: Load, *, moment_type: str) -> bool:
+        """Let a table that had the present state only hold versions from now on: its rows become versions that nothing
+        equals, and end with this load. True when the table has, or had once, versions.
+        """
+        before = {name.lower() for name, _ in self.columns_of(load.table)}
+        if not (load.keeps_history and load.replaces and before):
+            return VERSION_COLUMN in before
+        path, version, end = self.path(load.table), self.quoted(VERSION_COLUMN), self.quoted(VALID_TO)
+        with self.transaction() as cursor:
+            for name, kind in ((VERSION_COLUMN, "VARCHAR"), (VALID_FROM, moment_type), (VALID_TO, moment_type)):
+                if name not in before:
+                    cursor.execute(f"ALTER TABLE {path} ADD COLUMN {self.quoted(name)} {kind}")
+            cursor.execute(f"UPDATE {path} SET {version} = '' WHERE {version} IS NULL AND {end} IS NULL")
+        # dlt leaves the rows of the last load in its staging table, where they would have no version either.
+        staging = Table(f"{load.table.dataset}_staging", load.table.name)
+        if self.has_table(staging):
+            with self.transaction() as cursor:
+                cursor.execute(f"DELETE FROM {self.path(staging)}")
+        return True
 
     def changed(self, cursor: Any, expected: int) -> int:
         """Return how many rows the last statement changed."""

@@ -24,6 +24,7 @@ from datasync_flask.destinations.base import (
 from datasync_flask.destinations.sql import SqlDestination
 
 ROWS_AT_ONCE = 2_000
+_HISTORY = [Column(VALID_FROM, ColumnType.TIMESTAMP), Column(VALID_TO, ColumnType.TIMESTAMP)]
 
 
 class StagedDestination(SqlDestination):
@@ -65,8 +66,9 @@ class StagedDestination(SqlDestination):
             if load.replaces and not load.keeps_history:
                 self.swap(cursor, load.table, incoming)
                 return
-            history = [Column(VALID_FROM, ColumnType.TIMESTAMP), Column(VALID_TO, ColumnType.TIMESTAMP)]
-            wanted = columns + (history if load.keeps_history else [])
+            wanted = columns + (_HISTORY if load.keeps_history else [])
+            if before and load.keeps_history and VALID_TO not in before:
+                before = self._begin_history_anew(cursor, load, wanted)
             if not before:
                 self._create(cursor, load.table, wanted, is_versioned=load.keeps_history)
             for column in wanted:
@@ -80,6 +82,25 @@ class StagedDestination(SqlDestination):
                 self._merge(cursor, load, incoming, columns)
         with self.transaction() as cursor:
             cursor.execute(f"DROP TABLE IF EXISTS {self.path(incoming)}")
+
+    def _begin_history_anew(self, cursor: Any, load: Load, columns: list[Column]) -> set[str]:
+        """Put a table without the key that a row's id was in the place of one that held the present state only; its
+        rows become versions that nothing equals. Return its columns.
+        """
+        versioned = Table(load.table.dataset, f"{load.table.name}__versioned")
+        before = [name for name, _ in self.columns_of(load.table)]
+        added = [column for column in columns if column.name not in before]
+        cursor.execute(f"DROP TABLE IF EXISTS {self.path(versioned)}")
+        known = [column for column in (*columns, *load.known_columns) if column.name in before]
+        kept = list({column.name: column for column in known}.values())
+        self._create(cursor, versioned, kept + added, is_versioned=True)
+        names = self._list([column.name for column in kept])
+        version = self.quoted(VERSION_COLUMN)
+        cursor.execute(
+            f"INSERT INTO {self.path(versioned)} ({names}, {version}) SELECT {names}, '' FROM {self.path(load.table)}"
+        )
+        self.swap(cursor, load.table, versioned)
+        return {column.name for column in kept + added}
 
     def _create(self, cursor: Any, table: Table, columns: list[Column], *, is_versioned: bool = False) -> None:
         definitions = [

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from datasync_flask.destinations.base import (
     DELETED_COLUMN,
+    KEY,
     VERSION_COLUMN,
     Column,
     ColumnType,
@@ -61,19 +63,24 @@ class Work:
     def write(self, reader: Reader) -> Outcome:
         """Write what was read. Raises DestinationError; the table is then as it was before."""
         outcome = Outcome(rows=reader.progress.rows, notes=list(reader.notes))
-        files = reader.files()
-        if reader.progress.rows == 0 and not self.plan.is_whole:
+        files, rows = reader.files(), reader.progress.rows
+        ended: list[str] = []
+        if self.plan.keeps_history and self.plan.removes_deleted and self.plan.with_deleted:
+            # With history a deleted row is no version: the one that held ends.
+            files, rows, ended = self._without_deleted(files)
+        if rows == 0 and not self.plan.is_whole:
+            outcome.deleted = self._take_out(ended)
             return outcome
         columns = tuple(self.columns.values())
         if self.plan.keeps_history:
             columns = (*columns, Column(VERSION_COLUMN, ColumnType.TEXT))
-        outcome.deleted = _count_deleted(files) if self.plan.with_deleted else 0
+        outcome.deleted = len(ended) + (_count_deleted(files) if self.plan.with_deleted else 0)
         self.destination.load(
             Load(
                 table=self.table,
                 columns=columns,
                 files=files,
-                rows=reader.progress.rows,
+                rows=rows,
                 replaces=self.plan.is_whole,
                 removes_deleted=self.plan.removes_deleted,
                 keeps_history=self.plan.keeps_history,
@@ -82,7 +89,21 @@ class Work:
                 name=self.name,
             )
         )
+        self._take_out(ended)
         return outcome
+
+    def _without_deleted(self, files: tuple[Path, ...]) -> tuple[tuple[Path, ...], int, list[str]]:
+        """Return files without the rows that are deleted in Salesforce, their number of rows, and the others' ids."""
+        folder, rows, gone = self.folder / "versions", 0, list[str]()
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            table = pq.read_table(file)
+            is_deleted = pc.fill_null(table.column(DELETED_COLUMN), False)
+            gone += table.filter(is_deleted).column(KEY).to_pylist()
+            kept = table.filter(pc.invert(is_deleted))
+            rows += kept.num_rows
+            pq.write_table(kept, folder / file.name)
+        return tuple(folder / file.name for file in files), rows, gone
 
     def compare(self, outcome: Outcome, *, removes: bool) -> None:
         """Count on both sides; where rows are to be removed and there are too many, find out which by their Ids."""
@@ -112,12 +133,13 @@ class Work:
         column = {"Id": Column("id", ColumnType.TEXT)}
         reader = Reader(self.api, ids, column, self.folder / "ids", Progress(), lambda: None, self.pause)
         reader.read()
-        import pyarrow.parquet as pq
-
         there = pa.chunked_array([pq.read_table(file).column("id").combine_chunks() for file in reader.files()])
         gone: list[str] = []
         for keys in self.destination.keys(self.table, without_deleted=True):
             gone += keys.filter(pc.invert(pc.is_in(keys, value_set=there.combine_chunks()))).to_pylist()
+        return self._take_out(gone)
+
+    def _take_out(self, gone: list[str]) -> int:
         taken = 0
         for start in range(0, len(gone), TAKE_OUT_AT_ONCE):
             chunk = gone[start : start + TAKE_OUT_AT_ONCE]
@@ -136,8 +158,6 @@ def count_or_none(api: DataApi, plan: Plan) -> int | None:
 
 
 def _count_deleted(files: tuple[Path, ...]) -> int:
-    import pyarrow.parquet as pq
-
     total = 0
     for file in files:
         if DELETED_COLUMN in pq.read_schema(file).names:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flask import request
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
-from flask_wtf import FlaskForm
-from wtforms import IntegerField, SelectField, SelectMultipleField, StringField
+from werkzeug.datastructures import MultiDict
+from wtforms import HiddenField, IntegerField, SelectField, SelectMultipleField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, ValidationError
 
@@ -17,13 +16,19 @@ from datasync_flask.connections.forms import TRACKING_TYPES, one_line, strip
 from datasync_flask.extractions import loader, schedule, service
 from datasync_flask.extractions.models import Extraction
 from datasync_flask.extractions.service import ExtractionSettings, ObjectChoice
+from datasync_flask.forms import SettingsForm
 
 _OBJECT_NAME = re.compile(r"[A-Za-z]\w{0,79}")
 _DATASET = re.compile(r"[a-z][a-z0-9_]{0,49}")
 MAX_OBJECTS = 500
 
 
-class ExtractionForm(FlaskForm):
+def names_in(text: str) -> list[str] | None:
+    """Return the API names in a text, separated by commas or spaces; None when there are none: all fields."""
+    return list(dict.fromkeys(re.findall(r"\w+", text)))[:2000] or None
+
+
+class ExtractionForm(SettingsForm):
     """Which objects go where, and when."""
 
     description = StringField(
@@ -72,7 +77,16 @@ class ExtractionForm(FlaskForm):
         description=_l("Keeps formula fields fresh, which change without anybody being told. 0: never."),
     )
 
-    def __init__(self, extraction: Extraction | None = None, source_id: str = "") -> None:
+    # When the settings were last changed, as this page saw them.
+    edited = HiddenField()
+
+    def __init__(
+        self,
+        extraction: Extraction | None = None,
+        source_id: str = "",
+        *,
+        given: MultiDict[str, str] | None = None,
+    ) -> None:
         values: dict[str, Any] = {"source": source_id}
         if extraction is not None:
             values = {
@@ -83,8 +97,9 @@ class ExtractionForm(FlaskForm):
                 "source": extraction.source_id,
                 "destination": extraction.destination_id,
                 "objects": [chosen.name for chosen in extraction.objects],
+                "edited": extraction.updated_at.isoformat(),
             }
-        super().__init__(data=values)
+        super().__init__(data=values, given=given)
         self.extraction = extraction
         self.source.choices = [SelectChoice(each.id, each.description) for each in loader.sources()]
         self.destination.choices = [SelectChoice(each.id, each.description) for each in loader.destinations()]
@@ -113,16 +128,6 @@ class ExtractionForm(FlaskForm):
         if wrong:
             raise ValidationError(gettext("%(name)s can't be the API name of an object.", name=wrong[0][:80]))
         field.data = names
-        for stored in self.extraction.objects if self.extraction else ():
-            is_switched = stored.name in names and self.choice(stored.name).keeps_history != stored.keeps_history
-            if is_switched and stored.loaded_at is not None:
-                raise ValidationError(
-                    gettext(
-                        "%(name)s is loaded already: whether every version is kept is chosen before the first run. "
-                        "Make another extraction for it.",
-                        name=stored.name,
-                    )
-                )
 
     def validate_schedule(self, field: Any) -> None:
         """Understand the schedule."""
@@ -144,17 +149,20 @@ class ExtractionForm(FlaskForm):
         stored = (
             next((each for each in self.extraction.objects if each.name == name), None) if self.extraction else None
         )
+        before = ObjectChoice.of(stored) if stored else ObjectChoice(name)
         if not self.is_submitted():
-            if stored is None:
-                return ObjectChoice(name)
-            return ObjectChoice(name, stored.tracking_type, stored.filter, stored.keeps_history, stored.marks_deleted)
-        tracking = request.form.get(f"tracking_type-{name}", "")
+            return before
+        sent = self.sent
+        tracking = sent.get(f"tracking_type-{name}", "")
         return ObjectChoice(
             name,
             tracking if tracking in TRACKING_TYPES else "",
-            request.form.get(f"filter-{name}", "").replace("\x00", "").strip()[:2000],
-            f"history-{name}" in request.form,
-            f"mark-{name}" in request.form,
+            sent.get(f"filter-{name}", "").replace("\x00", "").strip()[:2000],
+            f"history-{name}" in sent,
+            f"mark-{name}" in sent,
+            # Chosen on a page of their own: a form without them leaves them alone.
+            names_in(sent[f"fields-{name}"]) if f"fields-{name}" in sent else before.fields,
+            sent.get(f"cursor-{name}", before.cursor_field)[:80],
         )
 
     def settings(self) -> ExtractionSettings:

@@ -127,6 +127,10 @@ class Run(Model):
     api_calls: Mapped[int] = mapped_column(default=0)
     calls_used: Mapped[int | None] = mapped_column(default=None)
     calls_max: Mapped[int | None] = mapped_column(default=None)
+    # What it was expected to cost when its objects were planned, and how many bulk jobs the org had left that day.
+    forecast_calls: Mapped[int | None] = mapped_column(default=None)
+    forecast_jobs: Mapped[int | None] = mapped_column(default=None)
+    jobs_left: Mapped[int | None] = mapped_column(default=None)
     problem: Mapped[str] = mapped_column(String(40), default="")
     problem_detail: Mapped[str] = mapped_column(String(300), default="")
     version: Mapped[int] = mapped_column(default=1)

@@ -152,6 +152,12 @@ def _table_part(made_by: str) -> str:
     return f"{'deletes' if tracking == 'date_deletes' else ''}|{rest.partition('|')[2]}"
 
 
+def history_in(made_by: str) -> bool | None:
+    """Return whether a table was made to keep every version of a row; None for one that was never loaded."""
+    parts = made_by.split("|")
+    return parts[2] == "True" if len(parts) > 2 else None
+
+
 def _is_due(last: datetime | None, every: timedelta | None, now: datetime) -> bool:
     return every is not None and every > timedelta(0) and last is not None and now - last >= every
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flask_babel import gettext
 
 from datasync_flask.extractions.models import Extraction, ExtractionObject
-from datasync_flask.extractions.plan import cursor_of, loadable
+from datasync_flask.extractions.plan import cursor_of, history_in, loadable
 from datasync_flask.salesforce.data import Field, ObjectDescription
 
 
@@ -41,7 +41,14 @@ def of_object(chosen: ExtractionObject, extraction: Extraction) -> ObjectPreview
             since=chosen.watermark.strftime("%Y-%m-%d %H:%M:%S UTC"),
             minutes=extraction.look_back_minutes,
         )
-    if chosen.keeps_history:
+    had_history = history_in(chosen.made_by)
+    if had_history is False and chosen.keeps_history:
+        words = gettext(
+            "Loads everything once and begins to keep versions: each row's present state becomes its first one."
+        )
+    elif had_history and not chosen.keeps_history:
+        words = gettext("Loads everything once and leaves the present state only: older versions are taken out.")
+    elif chosen.keeps_history:
         words += " " + gettext("Keeps every version of a row.")
     if chosen.marks_deleted and kind == "date_deletes":
         words += " " + gettext("Deleted rows are marked, not removed.")

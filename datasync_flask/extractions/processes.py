@@ -10,6 +10,7 @@ import threading
 from types import FrameType
 
 from flask import Flask
+from structlog.contextvars import bind_contextvars
 
 from datasync_flask.cli.supervisor import PARENT_VARIABLE, stop_with_parent
 from datasync_flask.extractions import runs
@@ -44,6 +45,7 @@ def work(app: Flask, run_id: str, holder: str) -> None:
     from datasync_flask.extractions.runner import Runner
 
     stop_with_parent()
+    bind_contextvars(request_id=f"run-{run_id}")
     runner = Runner(app, run_id, holder)
 
     def stop(_number: int, _frame: FrameType | None) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from flask import Flask, current_app
+from structlog.contextvars import bind_contextvars
 
 from datasync_flask.clock import utcnow
 from datasync_flask.connections import grants
@@ -243,6 +244,8 @@ class Runner:
         return _Task(row_id, chosen.id, work, progress, plan, planned_at, retyped)
 
     def _read(self, task: _Task) -> Work:
+        # A thread of its own begins without the mark of the run.
+        bind_contextvars(request_id=f"run-{self._run_id}")
         with self._app.app_context():
             try:
                 self._reader(task).read()

@@ -18,11 +18,15 @@ from datasync_flask.connections.lifecycle import Event
 from datasync_flask.connections.models import SalesforceConnection, State
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Extraction, ExtractionObject, Run, RunLogLine, RunObject, RunState
+from datasync_flask.operations import counters
 from datasync_flask.salesforce.errors import SalesforceError, tidy
+from datasync_flask.security import audit
 
 # A process that was silent for this long is taken for dead, and its run goes on elsewhere.
 SILENT_FOR = timedelta(seconds=20)
 MAX_TRIES = 5
+# Who starts the runs that nobody starts.
+SCHEDULE = "schedule"
 
 
 class AlreadyRunning(Exception):
@@ -74,9 +78,16 @@ def start(extraction_id: str, by: str) -> Run:
         run.objects = [RunObject(name=name, notes=[], plan={}) for name in names]
         db.session.add(run)
         db.session.flush()
+        if by != SCHEDULE:
+            audit.record("run_started", _subject(extraction_id), who=by, run=run.id)
         return run
 
     return store.in_transaction(make)
+
+
+def _subject(extraction_id: str) -> tuple[str, str, str]:
+    name = db.session.scalar(select(Extraction.description).where(Extraction.id == extraction_id))
+    return ("extraction", extraction_id, name or "")
 
 
 def claim(run_id: str) -> str:
@@ -174,6 +185,10 @@ def _end(run_id: str, holder: str, state: RunState, problem: str = "", detail: s
         return False
     log(run_id, f"{state}{f': {problem}' if problem else ''}{f': {detail}' if detail else ''}")
     db.session.commit()
+    counters.add("runs", state)
+    run = load(run_id)
+    counters.add("rows", "", sum(row.rows for row in run.objects))
+    counters.add("api_calls", "", run.api_calls)
     return True
 
 
@@ -243,3 +258,5 @@ def cancel(run: Run) -> None:
             update(Run).where(Run.id == run.id, Run.state == RunState.RUNNING)
             .values(cancel_asked=True, version=Run.version + 1)
         )  # fmt: skip
+    audit.record("run_cancelled", _subject(run.extraction_id), run=run.id)
+    db.session.commit()

@@ -86,7 +86,7 @@ def start_due(now: datetime) -> list[str]:
         if store.count_updated(claimed) != 1:
             continue
         try:
-            started.append(runs.start(extraction_id, "schedule").id)
+            started.append(runs.start(extraction_id, runs.SCHEDULE).id)
         except runs.AlreadyRunning:
             # The run before takes longer than the pause between two: this one is left out.
             continue

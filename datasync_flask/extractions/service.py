@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import exists, select
@@ -14,6 +15,11 @@ from datasync_flask.connections.service import DescriptionTaken
 from datasync_flask.extensions import db
 from datasync_flask.extractions import schedule
 from datasync_flask.extractions.models import Extraction, ExtractionObject
+from datasync_flask.security import audit
+
+_SETTINGS = (
+    "description", "source_id", "destination_id", "dataset", "schedule", "timezone", "quota_ceiling", "reread_days",
+)  # fmt: skip
 
 
 @dataclass
@@ -25,6 +31,18 @@ class ObjectChoice:
     filter: str = ""
     keeps_history: bool = False
     marks_deleted: bool = False
+    # None: all fields that can be loaded.
+    fields: list[str] | None = None
+    # '' takes the first of SystemModstamp, LastModifiedDate, CreatedDate that there is.
+    cursor_field: str = ""
+
+    @classmethod
+    def of(cls, stored: ExtractionObject) -> ObjectChoice:
+        """Return what is stored of an object."""
+        return cls(
+            stored.name, stored.tracking_type, stored.filter, stored.keeps_history, stored.marks_deleted,
+            stored.fields, stored.cursor_field,
+        )  # fmt: skip
 
 
 @dataclass
@@ -50,9 +68,10 @@ def is_description_taken(description: str, except_id: str = "") -> bool:
     )
 
 
-def save(extraction: Extraction | None, data: ExtractionSettings) -> Extraction:
+def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | None) -> Extraction:
     """Store an extraction; commits. An object whose place changes begins anew. Raises DescriptionTaken."""
     now = utcnow()
+    before_all = _as_data(extraction) if extraction is not None else None
     if extraction is None:
         extraction = Extraction(created_at=now)
         db.session.add(extraction)
@@ -80,7 +99,16 @@ def save(extraction: Extraction | None, data: ExtractionSettings) -> Extraction:
             chosen.loaded_at = chosen.read_whole_at = chosen.ids_compared_at = None
         chosen.tracking_type, chosen.filter = choice.tracking_type, choice.filter
         chosen.keeps_history, chosen.marks_deleted = choice.keeps_history, choice.marks_deleted
+        chosen.fields, chosen.cursor_field = choice.fields, choice.cursor_field
     try:
+        db.session.flush()
+        after_all = _as_data(extraction)
+        subject = ("extraction", extraction.id, extraction.description)
+        if before_all is None:
+            audit.record("extraction_created", subject, by=by, objects=sorted(wanted))
+        elif changes := {name: [before_all.get(name), value] for name, value in after_all.items()
+                         if before_all.get(name) != value}:  # fmt: skip
+            audit.record("extraction_changed", subject, by=by, changes=changes)
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
@@ -88,7 +116,17 @@ def save(extraction: Extraction | None, data: ExtractionSettings) -> Extraction:
     return extraction
 
 
-def delete(extraction: Extraction) -> None:
+def _as_data(extraction: Extraction) -> dict[str, Any]:
+    """Return the settings as the audit shows them."""
+    objects = [asdict(ObjectChoice.of(chosen)) for chosen in extraction.objects]
+    return {name: getattr(extraction, name) for name in _SETTINGS} | {
+        f"object {chosen['name']}": {name: value for name, value in chosen.items() if value and name != "name"}
+        for chosen in objects
+    }
+
+
+def delete(extraction: Extraction, *, by: int | None) -> None:
     """Delete an extraction with its runs; the tables stay where they are. Commits."""
+    audit.record("extraction_deleted", ("extraction", extraction.id, extraction.description), by=by)
     db.session.execute(sql_delete(Extraction).where(Extraction.id == extraction.id))
     db.session.commit()

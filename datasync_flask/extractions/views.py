@@ -151,7 +151,7 @@ def confirm_delete(extraction_id: str) -> ResponseReturnValue:
 def delete(extraction_id: str) -> ResponseReturnValue:
     """Delete the extraction; its tables stay where they are."""
     extraction = loader.editable(extraction_id)
-    service.delete(extraction)
+    service.delete(extraction, by=current_user.id)
     flash(gettext("Deleted. Its tables stay where they are."))
     return redirect(url_for("extractions.index"), 303)
 
@@ -207,7 +207,7 @@ def _progress_context(extraction: Extraction, run: Any) -> dict[str, Any]:
 def _save(extraction: Extraction | None, form: ExtractionForm) -> ResponseReturnValue:
     if form.validate():
         try:
-            saved = service.save(extraction, form.settings())
+            saved = service.save(extraction, form.settings(), by=current_user.id)
         except DescriptionTaken:
             form.validate()
         else:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx2
+from structlog.contextvars import get_contextvars
 
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.hosts import is_trusted_origin
@@ -56,6 +57,10 @@ class BoundedClient(httpx2.Client):
         """
         if not is_trusted_origin(str(request.url), self._trusted):
             raise SalesforceError(Problem.UNTRUSTED_INSTANCE, f"{request.url.scheme}://{request.url.host}")
+        mark = get_contextvars().get("request_id")
+        if mark:
+            # Salesforce's event logs keep it: both sides can find the same call.
+            request.headers["X-Request-ID"] = mark
         kwargs["stream"] = True
         kwargs["follow_redirects"] = False
         try:

@@ -39,7 +39,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_connections_state"), ["state"], unique=False)
     with op.batch_alter_table("users", schema=None) as batch_op:
         batch_op.add_column(sa.Column("language", sa.String(length=8), nullable=False, server_default=""))
-        batch_op.alter_column("language", server_default=None)
 
 
 def downgrade() -> None:

@@ -210,13 +210,30 @@ def test_a_table_in_the_way_is_left_alone(extracting: Extracting, org: Org, duck
     assert found.preview(Table("crm", "account"), 1).columns == (("mine", "VARCHAR"),)
 
 
-def test_history_of_a_loaded_table_is_not_switched(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_history_is_switched_on_and_off_for_a_loaded_table(extracting: Extracting, org: Org, destination: str) -> None:
     org.do("Account", "generate", count=3)
-    extracting.make(["Account"], duckdb)
+    extracting.make(["Account"], destination, **{"tracking_type-Account": "date_deletes"})
     extracting.done()
+    extracting.edit(**{"history-Account": "on"})
     visitor = extracting.walk.visitor
-    visitor.get(f"/extractions/{extracting.id}/edit")
-    assert visitor.submit("extraction-form", **{"history-Account": "on"}).status_code == 422
-    assert "Account is loaded already" in visitor.error_at("objects")
+    visitor.get(f"/extractions/{extracting.id}")
+    assert "begins to keep versions" in visitor.text
+    assert extracting.done().objects[0].is_whole
+    extracting.assert_same("Account")
+    ids = org.ids("Account")
+    org.do("Account", "update", ids=ids[:1], values={"Name": "later"})
+    org.do("Account", "delete", ids=ids[1:2])
+    extracting.done()
+    extracting.assert_same("Account")
+    found, dataset = extracting.open()
+    versions = found.preview(Table(dataset, "account"), 100).rows
+    assert len(versions) > 4
+    extracting.edit(**{"history-Account": []})
+    visitor.get(f"/extractions/{extracting.id}")
+    assert "older versions are taken out" in visitor.text
+    extracting.done()
+    extracting.assert_same("Account")
+    assert len(found.preview(Table(dataset, "account"), 100).rows) == 2
+    extracting.edit(**{"history-Account": "on"})
     extracting.done()
     extracting.assert_same("Account")

@@ -10,7 +10,7 @@ from tests.support.connection import ConnectionWalk
 from tests.support.visitor import Visitor
 
 PUBLIC = {
-    "accounts.login", "accounts.login_post", "accounts.logout", "accounts.setup", "accounts.choose_language", "healthz", "readyz", "static",
+    "accounts.login", "accounts.login_post", "accounts.logout", "accounts.setup", "accounts.choose_language", "operations.healthz", "operations.readyz", "operations.show_metrics", "static",
 }  # fmt: skip
 READING = {
     "help.index",

@@ -63,11 +63,6 @@ def test_bodies_are_limited(visitor: Visitor) -> None:
     assert visitor.post("/connections/new/salesforce", {"description": "x" * 400_000}).status_code == 413
 
 
-def test_ready_and_alive(app: Flask, visitor: Visitor) -> None:
-    assert visitor.get("/healthz").text == "ok\n"
-    assert visitor.get("/readyz").status_code == 200
-
-
 def test_only_static_files_are_compressed(visitor: Visitor) -> None:
     headers = {"Accept-Encoding": "gzip"}
     assert visitor.get("/static/style.css", headers=headers).headers["Content-Encoding"] == "gzip"

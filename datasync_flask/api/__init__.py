@@ -1,0 +1,1 @@
+"""The HTTP API, and settings as data: what the forms hold, without pages and without secrets."""

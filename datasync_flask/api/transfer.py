@@ -1,0 +1,91 @@
+"""All connections and extractions as YAML, without secrets: to be kept in git, and to be brought to another server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from sqlalchemy import select
+
+from datasync_flask.api.definitions import (
+    Refused,
+    connection_definition,
+    extraction_definition,
+    find_connection,
+    find_extraction,
+    save_connection,
+    save_extraction,
+)
+from datasync_flask.connections.models import Connection
+from datasync_flask.extensions import db
+from datasync_flask.extractions.models import Extraction
+
+FORMAT = 1
+_HEAD = """\
+# Connections and extractions of DataSync. It holds no secrets: after an import, enter Client Secrets and passwords and
+# press Authenticate and Save.
+"""
+
+
+def export() -> str:
+    """Return everything that can be exported."""
+    connections = db.session.scalars(select(Connection).order_by(Connection.description_key))
+    extractions = db.session.scalars(select(Extraction).order_by(Extraction.description_key))
+    found = {
+        "datasync": FORMAT,
+        "connections": [connection_definition(each) for each in connections],
+        "extractions": [extraction_definition(each) for each in extractions],
+    }
+    return _HEAD + yaml.safe_dump(found, sort_keys=False, allow_unicode=True, width=120)
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What became of one entry of a file: `errors` says why it wasn't saved."""
+
+    kind: str
+    description: str
+    what: str
+    errors: str = ""
+
+
+class NotOurs(ValueError):
+    """A file isn't one that was exported."""
+
+
+def bring(text: str, *, by: int | None) -> Iterator[Brought]:
+    """Save what a file holds, entry by entry; what has the same description is changed. Raises NotOurs."""
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise NotOurs(f"This isn't YAML: {' '.join(str(error).split())[:300]}") from None
+    if not isinstance(found, dict) or found.get("datasync") != FORMAT:
+        raise NotOurs(f"This isn't an export of DataSync: it has to begin with 'datasync: {FORMAT}'.")
+    for part in ("connections", "extractions"):
+        if not isinstance(found.get(part, []), list):
+            raise NotOurs(f"'{part}' has to be a list.")
+    for values in found.get("connections") or []:
+        yield _bring(values, "connection", by)
+    for values in found.get("extractions") or []:
+        yield _bring(values, "extraction", by)
+
+
+def _bring(values: Any, kind: str, by: int | None) -> Brought:
+    if not isinstance(values, dict):
+        return Brought(kind, str(values)[:80], "refused", "an entry has to be settings with their values")
+    description = str(values.get("description") or "")
+    try:
+        if kind == "connection":
+            existing = find_connection(description)
+            # A destination whose server isn't reachable from here yet is saved all the same, and shown as not working.
+            anyway = {} if values.get("kind") == "salesforce" else {"save_anyway": True}
+            save_connection({**values, **anyway}, existing, by=by)
+            return Brought(kind, description, "changed" if existing else "made")
+        extraction = find_extraction(description)
+        save_extraction(values, extraction, by=by)
+        return Brought(kind, description, "changed" if extraction else "made")
+    except Refused as refusal:
+        db.session.rollback()
+        return Brought(kind, description, "refused", str(refusal))

@@ -1,0 +1,1 @@
+"""What people who run DataSync need: health, metrics, doctor, backup, moving settings."""

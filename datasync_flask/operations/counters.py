@@ -1,0 +1,26 @@
+"""Counts of what workers did, kept in the database: a worker has no address that metrics could be asked at."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from datasync_flask.connections import store
+from datasync_flask.extensions import db
+from datasync_flask.operations.models import Counter
+
+
+def add(name: str, label: str = "", amount: int = 1) -> None:
+    """Add to a count, in a transaction of its own."""
+    insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(Counter).values(name=name, label=label, value=amount)
+    statement = statement.on_conflict_do_update(
+        index_elements=[Counter.name, Counter.label], set_={"value": Counter.value + amount}
+    )
+    store.in_transaction(lambda: db.session.execute(statement))
+
+
+def of(name: str) -> dict[str, int]:
+    """Return a count by its labels."""
+    rows = db.session.scalars(select(Counter).where(Counter.name == name))
+    return {row.label: row.value for row in rows}

@@ -1,0 +1,165 @@
+"""Looks at everything that DataSync needs and says in plain words what is wrong, and how to mend it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from datasync_flask.clock import utcnow
+from datasync_flask.config import Settings
+from datasync_flask.connections import key_rotation
+from datasync_flask.connections.models import SalesforceConnection
+from datasync_flask.database import is_up_to_date
+from datasync_flask.extensions import db
+from datasync_flask.operations import health
+from datasync_flask.salesforce import reach
+from datasync_flask.salesforce.errors import SalesforceError
+
+# Tokens and signatures bear this much; more, and codes look expired.
+CLOCK_MAY_DIFFER_SECONDS = 60
+LEAST_FREE_BYTES = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was seen of one thing; `mend` says what to do when it isn't well."""
+
+    name: str
+    is_well: bool
+    words: str
+    mend: str = ""
+
+
+class Doctor:
+    """One examination."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._settings: Settings = app.config["SETTINGS"]
+        self._clocks: list[tuple[str, datetime]] = []
+
+    def examine(self) -> Iterator[Finding]:
+        """Yield what is found, part by part; a part that raises is a finding too."""
+        for name, look in self._looks():
+            try:
+                yield from look()
+            except Exception as error:
+                yield Finding(name, False, f"{type(error).__name__}: {error}"[:300], "See docs/operations.md.")
+
+    def _looks(self) -> tuple[tuple[str, Callable[[], Iterator[Finding]]], ...]:
+        return (
+            ("settings", self._look_at_settings),
+            ("database", self._look_at_database),
+            ("queue and worker", self._look_at_parts),
+            ("keys", self._look_at_keys),
+            ("data folder", self._look_at_data_folder),
+            ("public address", self._look_at_public_address),
+            ("Salesforce", self._look_at_salesforce),
+            ("clock", self._look_at_clock),
+        )
+
+    def _look_at_settings(self) -> Iterator[Finding]:
+        yield Finding("settings", True, "every value can be used")
+        if self._settings.callback_needs_https:
+            yield Finding(
+                "Callback URL",
+                False,
+                f"{self._settings.callback_url} begins with http",
+                "Salesforce accepts http for this computer only: serve DataSync over https and set "
+                "DATASYNC_PUBLIC_URL to that address.",
+            )
+        else:
+            yield Finding("Callback URL", True, self._settings.callback_url)
+
+    def _look_at_database(self) -> Iterator[Finding]:
+        try:
+            is_current = is_up_to_date(self._app)
+        except SQLAlchemyError as error:
+            cause = (str(getattr(error, "orig", error)).strip().splitlines() or ["no reason given"])[0]
+            mend = "Start the database, or correct DATASYNC_DATABASE_URL."
+            yield Finding("database", False, f"no answer: {cause}", mend)
+            return
+        words = f"{db.engine.dialect.name}, " + ("schema of this version" if is_current else "another schema")
+        yield Finding("database", is_current, words, "" if is_current else "Run: datasync db upgrade")
+
+    def _look_at_parts(self) -> Iterator[Finding]:
+        mends = {
+            "queue": "Start the queue's server, or correct DATASYNC_QUEUE_URL.",
+            "worker": "Start one: datasync worker (make run starts it too). Until then nothing is watched or run.",
+        }
+        for part in health.parts():
+            if part.name in mends:
+                yield Finding(part.name, part.is_well, part.words, "" if part.is_well else mends[part.name])
+
+    def _look_at_keys(self) -> Iterator[Finding]:
+        readable, unreadable = key_rotation.count_readable()
+        if not unreadable:
+            yield Finding("keys", True, f"{readable} stored secrets, all can be read")
+            return
+        mend = (
+            "Put the key they were encrypted with back into DATASYNC_ENCRYPTION_KEYS. If it is lost, open the "
+            "connections that need attention and enter their secrets again."
+        )
+        yield Finding("keys", False, f"{unreadable} of {readable + unreadable} stored secrets can't be read", mend)
+
+    def _look_at_data_folder(self) -> Iterator[Finding]:
+        folder = self._settings.effective_data_dir
+        nearest = folder
+        while not nearest.exists():
+            nearest = nearest.parent
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            yield Finding("data folder", False, f"{folder} can't be written", "Give this user the right, or choose "
+                          "another with DATASYNC_DATA_DIR.")  # fmt: skip
+            return
+        free = shutil.disk_usage(nearest).free
+        words = f"{folder}, {free / 1e9:,.1f} GB free"
+        is_enough = free >= LEAST_FREE_BYTES
+        yield Finding("data folder", is_enough, words, "" if is_enough else "Make room: a run that fills it fails.")
+
+    def _look_at_public_address(self) -> Iterator[Finding]:
+        url = self._settings.effective_public_url
+        try:
+            # Our own address is trusted for this one look, which carries no secret.
+            answer = reach.ask(f"{url}/healthz", (url,))
+        except SalesforceError as error:
+            mend = "Start the web process; behind a proxy, see that it forwards to it, and that the name leads there."
+            yield Finding("public address", False, f"{url}: {error.detail or error.problem.value}", mend)
+            return
+        is_ours = answer.status == 200 and answer.text == "ok\n"
+        mend = "" if is_ours else "Another program answers there: correct DATASYNC_PUBLIC_URL or the proxy."
+        yield Finding("public address", is_ours, f"{url} answers" if is_ours else f"HTTP {answer.status}", mend)
+
+    def _look_at_salesforce(self) -> Iterator[Finding]:
+        trusted = self._settings.salesforce_hosts
+        rows = db.session.scalars(select(SalesforceConnection)).all()
+        origins = sorted({row.login_origin for row in rows if row.login_origin} | set(trusted))
+        db.session.commit()
+        if not origins:
+            yield Finding("Salesforce", True, "no connection yet, nothing to reach")
+        for origin in origins:
+            try:
+                answer = reach.ask_login_host(origin, trusted)
+            except SalesforceError as error:
+                mend = "See that this machine may open connections to it: name server, firewall, proxy."
+                yield Finding(origin, False, error.detail or error.problem.value, mend)
+                continue
+            if answer.server_time is not None:
+                self._clocks.append((origin, answer.server_time))
+            yield Finding(origin, answer.status < 500, f"answers (HTTP {answer.status})")
+
+    def _look_at_clock(self) -> Iterator[Finding]:
+        for origin, theirs in self._clocks:
+            differs = abs((utcnow() - theirs).total_seconds())
+            if differs > CLOCK_MAY_DIFFER_SECONDS:
+                yield Finding("clock", False, f"{differs:,.0f} s away from {origin}", "Let this machine's clock follow "
+                              "a time server, for instance with systemd-timesyncd.")  # fmt: skip
+                return
+        words = "agrees with Salesforce's" if self._clocks else "nothing to compare it with"
+        yield Finding("clock", True, words)

@@ -1,0 +1,46 @@
+"""Whether everything is there that DataSync needs: database, queue, worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from datasync_flask.extensions import db
+from datasync_flask.operations import beat
+from datasync_flask.worker import queue
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part: whether it is there, and what was seen of it."""
+
+    name: str
+    is_well: bool
+    words: str
+
+
+def parts() -> list[Part]:
+    """Look at database, queue and workers."""
+    try:
+        db.session.execute(text("SELECT 1"))
+        workers = beat.alive()
+    except SQLAlchemyError as error:
+        db.session.rollback()
+        return [Part("database", False, f"no answer ({type(error).__name__})"), _queue()]
+    seen = f"{len(workers)} seen lately" if workers else "none seen lately: start `datasync worker`"
+    return [Part("database", True, "ok"), _queue(), Part("worker", bool(workers), seen)]
+
+
+def _queue() -> Part:
+    depth = queue_depth()
+    return Part("queue", depth is not None, "no answer" if depth is None else f"ok, {depth} waiting")
+
+
+def queue_depth() -> int | None:
+    """Return how many tasks wait, or None when the queue doesn't answer."""
+    try:
+        return queue().depth()
+    except Exception:  # the storage drivers' errors have no common base
+        return None

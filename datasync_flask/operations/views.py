@@ -1,0 +1,47 @@
+"""Addresses for whoever watches over DataSync: alive, ready, metrics."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+
+from flask import Blueprint, abort, current_app, request
+from flask.typing import ResponseReturnValue
+
+from datasync_flask.operations import health, metrics
+from datasync_flask.security.access import public
+
+bp = Blueprint("operations", __name__)
+log = logging.getLogger(__name__)
+
+TEXT = {"Content-Type": "text/plain; charset=utf-8"}
+
+
+@bp.get("/healthz")
+@public
+def healthz() -> ResponseReturnValue:
+    """Alive."""
+    return "ok\n", 200, TEXT
+
+
+@bp.get("/readyz")
+@public
+def readyz() -> ResponseReturnValue:
+    """Ready: the database answers, the queue too, and a worker was seen lately."""
+    parts = health.parts()
+    body = "".join(f"{part.name}: {part.words}\n" for part in parts)
+    if all(part.is_well for part in parts):
+        return body, 200, TEXT
+    log.warning("not ready: %s", "; ".join(f"{part.name} {part.words}" for part in parts if not part.is_well))
+    return body, 503, TEXT
+
+
+@bp.get("/metrics")
+@public
+def show_metrics() -> ResponseReturnValue:
+    """Metrics for Prometheus; with DATASYNC_METRICS_TOKEN set only for those who send it."""
+    token = current_app.config["SETTINGS"].metrics_token
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if token and not hmac.compare_digest(given.encode(), token.encode()):
+        abort(401)
+    return metrics.text(), 200, {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}

@@ -1,0 +1,41 @@
+"""A mark for each request and each background task: in every log line, in the answer, and in calls to Salesforce."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import Flask, Response, request
+from structlog.contextvars import bind_contextvars, bound_contextvars, clear_contextvars, get_contextvars
+
+HEADER = "X-Request-ID"
+# What a proxy in front may have chosen; anything else could forge log lines.
+_ACCEPTED = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+def init_request_ids(app: Flask) -> None:
+    """Give every request of `app` its mark."""
+    app.before_request(_begin)
+    app.after_request(_tell)
+
+
+def _begin() -> None:
+    given = request.headers.get(HEADER, "")
+    clear_contextvars()
+    bind_contextvars(request_id=given if _ACCEPTED.fullmatch(given) else secrets.token_hex(8))
+
+
+def _tell(response: Response) -> Response:
+    mark = get_contextvars().get("request_id")
+    if mark:
+        response.headers[HEADER] = mark
+    return response
+
+
+@contextmanager
+def marked(what: str) -> Iterator[None]:
+    """Give a background task its mark; `what` says whose, such as a run's id."""
+    with bound_contextvars(request_id=f"{what}-{secrets.token_hex(4)}"):
+        yield

@@ -1,0 +1,43 @@
+"""Can an address be reached from here, and what does its clock say? Asked by `datasync doctor`, without any secret."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+from datasync_flask.salesforce.rest import VERSIONS_PATH
+from datasync_flask.salesforce.transport import BoundedClient
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: the status, the body's first characters, and the server's clock where it told."""
+
+    status: int
+    text: str
+    server_time: datetime | None
+
+
+def ask(url: str, trusted: Collection[str] = ()) -> Answer:
+    """Return what a GET of `url` gives. Raises SalesforceError when nothing comes, or the address isn't trusted."""
+    with BoundedClient(trusted) as client:
+        response = client.get(url)
+    return Answer(response.status_code, response.content[:200].decode("utf-8", "replace"), _time_in(response.headers))
+
+
+def ask_login_host(origin: str, trusted: Collection[str] = ()) -> Answer:
+    """Return what a Salesforce host answers to the list of API versions, which needs no token (REST API Developer
+    Guide "Versions"). Raises SalesforceError.
+    """
+    return ask(origin + VERSIONS_PATH, trusted)
+
+
+def _time_in(headers: object) -> datetime | None:
+    told = getattr(headers, "get", lambda _: None)("date")
+    try:
+        found = parsedate_to_datetime(told) if told else None
+    except ValueError:
+        return None
+    return found if found is not None and found.tzinfo is not None else None
