@@ -33,6 +33,7 @@ from datasync_flask.destinations import views as destination_views
 from datasync_flask.destinations.texts import fault_text
 from datasync_flask.error_pages import init_error_pages
 from datasync_flask.extensions import compress, csrf, db, limiter, login_manager, migrate, oauth
+from datasync_flask.extractions import object_views
 from datasync_flask.extractions import texts as extraction_texts
 from datasync_flask.extractions import views as extraction_views
 from datasync_flask.help import component_views
@@ -86,6 +87,7 @@ def wire(app: Flask, settings: Settings) -> None:
         component_views.bp,
         destination_views.bp,
         extraction_views.bp,
+        object_views.bp,
         operation_views.bp,
     )
     for blueprint in blueprints:
@@ -104,6 +106,7 @@ def wire(app: Flask, settings: Settings) -> None:
         step_words=extraction_texts.step_words,
         problem_words=extraction_texts.problem_words,
         note_words=extraction_texts.note_words,
+        span_words=extraction_texts.span_words,
         difference_words=extraction_texts.difference_words,
         glance_tag=status.glance_tag,
         state_words=words.state_words,

@@ -19,6 +19,7 @@ from datasync_flask.connections.words import STATE_WORDS
 from datasync_flask.destinations import pages
 from datasync_flask.extensions import db
 from datasync_flask.extractions.loader import depending_on
+from datasync_flask.extractions.service import copy_along
 from datasync_flask.languages import translated
 from datasync_flask.salesforce import scopes
 from datasync_flask.security.access import needs_role, wants_fragment
@@ -199,7 +200,10 @@ def duplicate(connection_id: str) -> ResponseReturnValue:
     if pages.is_destination(of_any_kind):
         return pages.duplicate(of_any_kind)
     copy = service.duplicate(loader.editable(connection_id), by=current_user.id)
+    copied = copy_along(connection_id, copy.id, by=current_user.id) if "with_extractions" in request.form else 0
     flash(gettext("Copied the settings. The Client Secret is never copied: enter it again."))
+    if copied:
+        flash(gettext("Its extractions are copied too, with datasets of their own and without a schedule."))
     return redirect(url_for("connections.edit", connection_id=copy.id), 303)
 
 

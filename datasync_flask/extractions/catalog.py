@@ -29,7 +29,9 @@ def _api(connection_id: str) -> DataApi:
     version = connection.grant.api_version if connection and connection.grant else ""
     db.session.commit()
     trusted = current_app.config["SETTINGS"].salesforce_hosts
-    return DataApi(held.token, version or "62.0", lambda _: grants.refreshed_token(connection_id, held).token, trusted)
+    return DataApi(
+        held.token, version or "62.0", lambda _: grants.refreshed_token(connection_id, held).token, trusted, hurried=True
+    )
 
 
 def objects_of(connection: SalesforceConnection, *, anew: bool = False) -> Catalog:

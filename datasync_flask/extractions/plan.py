@@ -26,6 +26,7 @@ class Why(enum.StrEnum):
     NO_DATE = "This object has no date that tells when a row changed, so it is loaded whole."
     NO_DELETES = "Rows of this object can't be deleted in Salesforce."
     FIRST = "The first run loads everything."
+    ASKED = "Somebody asked to load everything again."
     CHANGED = "The settings changed since the last run, so everything is loaded once."
     REREAD = "It is time to load everything again, so that formula fields are fresh."
     COMPARES = "Ids are compared, so that rows deleted for good are found."
@@ -111,7 +112,7 @@ def make_plan(description: ObjectDescription, wish: Wish, now: datetime) -> Plan
     is_whole = not (tracks_changes and cursor)
     if not is_whole and wish.watermark is None:
         is_whole = True
-        reasons.append(Why.FIRST)
+        reasons.append(Why.FIRST if wish.loaded_at is None else Why.ASKED)
     elif not is_whole and wish.made_by and _table_part(wish.made_by) != _table_part(made_by):
         is_whole = True
         reasons.append(Why.CHANGED)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from flask_babel import gettext
 
+from datasync_flask.extractions import forecast
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.plan import cursor_of, history_in, loadable
 from datasync_flask.salesforce.data import Field, ObjectDescription
@@ -53,6 +54,16 @@ def of_object(chosen: ExtractionObject, extraction: Extraction) -> ObjectPreview
     if chosen.marks_deleted and kind == "date_deletes":
         words += " " + gettext("Deleted rows are marked, not removed.")
     return ObjectPreview(chosen, kind, str(words))
+
+
+def next_cost(extraction: Extraction, counts: dict[str, int]) -> forecast.Cost:
+    """Return what the next run will cost, from what earlier runs counted."""
+    costs = [forecast.of_descriptions(len(extraction.objects))]
+    for chosen in extraction.objects:
+        is_whole = chosen.watermark is None or history_in(chosen.made_by) not in {None, chosen.keeps_history}
+        rows = counts.get(chosen.name) if is_whole else None
+        costs.append(forecast.of_object(is_whole=is_whole, rows=rows, fields=len(chosen.columns) or 50))
+    return forecast.total(costs)
 
 
 @dataclass(frozen=True)

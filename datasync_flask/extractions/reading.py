@@ -15,20 +15,15 @@ import pyarrow.parquet as pq
 
 from datasync_flask.destinations.base import VERSION_COLUMN, Column
 from datasync_flask.extractions.columns import ARROW_TYPES, from_json, parsed
+from datasync_flask.extractions.forecast import REST_ROWS, rows_per_page
 from datasync_flask.extractions.plan import Plan
 from datasync_flask.salesforce import bulk
 from datasync_flask.salesforce.data import MAX_QUERY_LENGTH, DataApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 
-# How many cells a page of a bulk result may have: its rows follow from the number of fields.
-CELLS_PER_PAGE = 1_000_000
-MAX_ROWS_PER_PAGE = 100_000
-MIN_ROWS_PER_PAGE = 1_000
 # A row has to fit into one block; where one doesn't (800 fields, some of 131,072 characters), the block grows.
 BLOCK_BYTES = 2 * 1024 * 1024
 BLOCK_GROWS = 8
-# Up to this many rows REST costs fewer calls than a bulk job (create, look, read, delete).
-REST_ROWS = 6_000
 PAGE_TRIES = 4
 
 
@@ -150,7 +145,7 @@ class Reader:
     def _read_page(self) -> None:
         """Read the page at the locator; a page that broke off is read again from its start."""
         progress = self.progress
-        rows = min(max(CELLS_PER_PAGE // max(len(self.columns), 1), MIN_ROWS_PER_PAGE), MAX_ROWS_PER_PAGE)
+        rows = rows_per_page(len(self.columns))
         for attempt in range(1, PAGE_TRIES + 1):
             try:
                 with bulk.result_page(self.api, progress.job_id, progress.locator, rows) as page:

@@ -21,12 +21,13 @@ from datasync_flask.destinations.base import Column, ColumnType, Destination, De
 from datasync_flask.destinations.registry import open_destination
 from datasync_flask.destinations.service import settings_of
 from datasync_flask.extensions import db
-from datasync_flask.extractions import runs
+from datasync_flask.extractions import forecast, runs
 from datasync_flask.extractions.columns import columns_for, snake_case
 from datasync_flask.extractions.engine import Outcome, Work, count_or_none, server_time_of
 from datasync_flask.extractions.models import Extraction, ExtractionObject, RunObject
 from datasync_flask.extractions.plan import Plan, Wish, make_plan, new_watermark
 from datasync_flask.extractions.reading import Progress, Reader
+from datasync_flask.salesforce import bulk
 from datasync_flask.salesforce.data import DataApi, ObjectDescription
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.oauth import TokenAnswer
@@ -158,6 +159,10 @@ class Runner:
         try:
             self._pause(0)
             self._work_on_all(destination)
+        except Stopped:
+            if runs.is_cancelled(self._run_id):
+                self._abort_jobs()
+            raise
         finally:
             runs.note_calls(self._run_id, self._api.calls, self._api.usage)
             self._api.close()
@@ -196,6 +201,7 @@ class Runner:
                 self._object_failed(row.id, error.problem.value, error.detail)
             except DestinationError as error:
                 self._object_failed(row.id, f"destination_{error.fault}", error.detail)
+        self._forecast(tasks)
         with ThreadPoolExecutor(READ_SIDE_BY_SIDE, thread_name_prefix="read") as pool:
             readings = [(task, pool.submit(self._read, task)) for task in tasks]
             try:
@@ -206,6 +212,29 @@ class Runner:
                 for _, reading in readings:
                     reading.cancel()
                 raise
+
+    def _forecast(self, tasks: list[_Task]) -> None:
+        """Write down what the run will cost, before it costs anything to speak of."""
+        cost = forecast.total(
+            forecast.of_object(is_whole=task.plan.is_whole, rows=task.progress.expected, fields=len(task.plan.fields))
+            for task in tasks
+        )
+        left = self._api.bulk_jobs_left() if cost.jobs else None
+        values = {"forecast_calls": self._api.calls + cost.calls, "forecast_jobs": cost.jobs, "jobs_left": left}
+        runs.note_forecast(self._run_id, values)
+        usage = self._api.usage
+        if usage is not None and usage[0] + cost.calls > usage[1] * self._ceiling / 100:
+            runs.log(self._run_id, "the forecast is above the ceiling of API calls: the run will pause on its way")
+        if left is not None and left < cost.jobs:
+            runs.log(self._run_id, f"only {left} bulk jobs are left today")
+        db.session.commit()
+
+    def _abort_jobs(self) -> None:
+        """Stop what Salesforce still works at for a run that nobody wants any more."""
+        for row in runs.load(self._run_id).objects:
+            if row.job_id and not row.is_read:
+                bulk.abort_job(self._api, row.job_id)
+        db.session.commit()
 
     def _prepare(self, row_id: int, description: ObjectDescription, destination: Destination) -> _Task:
         row = db.session.get_one(RunObject, row_id, populate_existing=True)
@@ -273,9 +302,21 @@ class Runner:
                 self._last_write[0] = now
                 runs.note_calls(self._run_id, self._api.calls, self._api.usage)
 
-    def _write(self, task: _Task, reading: Future[Work]) -> None:
+    def _result_of(self, task: _Task, reading: Future[Work]) -> _Task:
+        """Return the task when it is read; where a field went away in the middle, describe and read it once more."""
         try:
             reading.result()
+        except SalesforceError as error:
+            if error.problem is not Problem.FIELD_GONE:
+                raise
+            runs.log(self._run_id, f"{task.plan.name}: {error.detail}; its fields are looked up again")
+            task = self._prepare(task.row_id, self._api.describe(task.plan.name), task.work.destination)
+            self._read(task)
+        return task
+
+    def _write(self, task: _Task, reading: Future[Work]) -> None:
+        try:
+            task = self._result_of(task, reading)
             self._pause(0)
             runs.note_object(task.row_id, {"step": "writing"})
             outcome = task.work.write(self._reader(task))

@@ -153,7 +153,7 @@ def still_ours(run_id: str, holder: str) -> bool:
     """Say that the run is alive; False when it was cancelled or taken over."""
     if not _ours(run_id, holder, alive_at=utcnow()):
         return False
-    return not db.session.scalar(select(Run.cancel_asked).where(Run.id == run_id))
+    return not is_cancelled(run_id)
 
 
 def note_object(row_id: int, values: dict[str, Any]) -> None:
@@ -167,6 +167,16 @@ def note_calls(run_id: str, calls: int, usage: tuple[int, int] | None) -> None:
     if usage is not None:
         values |= {"calls_used": usage[0], "calls_max": usage[1]}
     store.count_updated(update(Run).where(Run.id == run_id).values(**values))
+
+
+def note_forecast(run_id: str, values: dict[str, Any]) -> None:
+    """Write what the run is expected to cost; commits."""
+    store.count_updated(update(Run).where(Run.id == run_id).values(version=Run.version + 1, **values))
+
+
+def is_cancelled(run_id: str) -> bool:
+    """True when somebody asked the run to stop for good."""
+    return bool(db.session.scalar(select(Run.cancel_asked).where(Run.id == run_id)))
 
 
 def touch(run_id: str) -> None:
@@ -208,8 +218,7 @@ def failed(run_id: str, holder: str, problem: str, detail: str) -> None:
 
 def stopped(run_id: str, holder: str) -> None:
     """End a run that was cancelled; put one back whose process was told to stop."""
-    asked = db.session.scalar(select(Run.cancel_asked).where(Run.id == run_id))
-    if asked:
+    if is_cancelled(run_id):
         _end(run_id, holder, RunState.CANCELLED)
     else:
         _ours(run_id, holder, state=RunState.QUEUED, holder="", tries=Run.tries - 1)

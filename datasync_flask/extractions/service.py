@@ -125,6 +125,66 @@ def _as_data(extraction: Extraction) -> dict[str, Any]:
     }
 
 
+def load_anew(extraction: Extraction, name: str) -> bool:
+    """Have the next run read an object whole; commits. False when the extraction has no such object."""
+    chosen = next((each for each in extraction.objects if each.name == name), None)
+    if chosen is None:
+        return False
+    chosen.watermark = None
+    subject = ("extraction", extraction.id, extraction.description)
+    audit.record("extraction_changed", subject, changes={f"object {name}": ["", "load everything again"]})
+    db.session.commit()
+    return True
+
+
+def choose_fields(extraction: Extraction, name: str, choice: ObjectChoice, *, fills: bool, by: int | None) -> None:
+    """Store which fields of an object are loaded and which date tells of changes; commits.
+
+    With `fills` the next run reads everything, so that rows loaded before get the new fields too.
+    """
+    chosen = next(each for each in extraction.objects if each.name == name)
+    before = ObjectChoice.of(chosen)
+    chosen.fields, chosen.cursor_field = choice.fields, choice.cursor_field
+    extraction.updated_at = utcnow()
+    if fills:
+        chosen.watermark = None
+    if before != choice:
+        changes = {f"object {name}": [asdict(before), asdict(choice)]}
+        subject = ("extraction", extraction.id, extraction.description)
+        audit.record("extraction_changed", subject, by=by, changes=changes)
+    db.session.commit()
+
+
+def copy_along(old_source_id: str, new_source_id: str, *, by: int | None) -> int:
+    """Copy the extractions of a source to another one, without a schedule so that nothing starts by itself; commits.
+
+    Return how many were copied.
+    """
+    found = db.session.scalars(select(Extraction).where(Extraction.source_id == old_source_id)).all()
+    for original in found:
+        data = ExtractionSettings(
+            description=_free_description(original.description),
+            source_id=new_source_id,
+            destination_id=original.destination_id,
+            # Two sources in one table would take turns in deleting each other's rows.
+            dataset=f"{original.dataset[:44]}_copy",
+            objects=[ObjectChoice.of(chosen) for chosen in original.objects],
+            timezone=original.timezone,
+            quota_ceiling=original.quota_ceiling,
+            reread_days=original.reread_days,
+        )
+        save(None, data, by=by)
+    return len(found)
+
+
+def _free_description(description: str) -> str:
+    for number in range(1, 1000):
+        candidate = f"{description[:100]} (copy)" if number == 1 else f"{description[:100]} (copy {number})"
+        if not is_description_taken(candidate):
+            return candidate
+    raise DescriptionTaken(description)
+
+
 def delete(extraction: Extraction, *, by: int | None) -> None:
     """Delete an extraction with its runs; the tables stay where they are. Commits."""
     audit.record("extraction_deleted", ("extraction", extraction.id, extraction.description), by=by)

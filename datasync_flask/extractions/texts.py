@@ -70,6 +70,15 @@ def note_words(note: str) -> str:
     return translated(note)
 
 
+def span_words(seconds: int) -> str:
+    """Return a span of time as people say it."""
+    if seconds < 90:
+        return str(gettext("%(number)s seconds", number=seconds))
+    if seconds < 5400:
+        return str(gettext("%(number)s minutes", number=round(seconds / 60)))
+    return str(gettext("%(number)s hours", number=round(seconds / 3600)))
+
+
 def difference_words(tracking_type: str, source: int, target: int) -> str:
     """Return why the counts on both sides may differ."""
     if source == target:

@@ -10,6 +10,7 @@ from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
+from datasync_flask.clock import utcnow
 from datasync_flask.connections import loader as connection_loader
 from datasync_flask.connections import status
 from datasync_flask.connections.forms import TRACKING_TYPES
@@ -19,7 +20,7 @@ from datasync_flask.destinations import checking
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.service import settings_of
 from datasync_flask.destinations.texts import fault_text
-from datasync_flask.extractions import catalog, charts, loader, preview, runs, service
+from datasync_flask.extractions import catalog, charts, loader, pace, preview, runs, service
 from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.models import Extraction, RunState
 from datasync_flask.languages import language
@@ -68,7 +69,9 @@ def show(extraction_id: str) -> ResponseReturnValue:
         "extractions/show.html",
         extraction=extraction,
         runs=history,
-        charts=charts.of_runs(history),
+        charts=[*charts.of_runs(history), *charts.of_days(loader.calls_per_day(extraction.source_id))],
+        cost=preview.next_cost(extraction, loader.last_counts(extraction)),
+        quota=loader.quota_of(extraction),
         open_run=next((run for run in history if not RunState(run.state).is_over), None),
         previews=[preview.of_object(chosen, extraction) for chosen in extraction.objects],
         tracking_types=TRACKING_TYPES,
@@ -200,12 +203,22 @@ def _progress_context(extraction: Extraction, run: Any) -> dict[str, Any]:
         "poll_seconds": POLL_SECONDS,
         "ptag": _tag(run.version),
         "types": types,
+        "paces": {each.name: found for each in run.objects if (found := pace.of_object(each, utcnow())) is not None},
         "can_edit": _can_edit(),
     }
 
 
 def _save(extraction: Extraction | None, form: ExtractionForm) -> ResponseReturnValue:
     if form.validate():
+        if extraction is not None and form.edited.data and form.edited.data != extraction.updated_at.isoformat():
+            form.form_errors = [
+                gettext(
+                    "Somebody changed this extraction since you opened this page. Below is what you typed. Press the "
+                    "button again to replace what is saved now."
+                )
+            ]
+            form.edited.data = extraction.updated_at.isoformat()
+            return _form_page(form, extraction)
         try:
             saved = service.save(extraction, form.settings(), by=current_user.id)
         except DescriptionTaken:
@@ -234,5 +247,5 @@ def _form_page(form: ExtractionForm, extraction: Extraction | None) -> ResponseR
         tracking_types=TRACKING_TYPES,
         has_destinations=bool(form.destination.choices),
     )
-    is_wrong = form.is_submitted() and any(field.errors for field in form)
+    is_wrong = form.is_submitted() and (form.form_errors or any(field.errors for field in form))
     return (page, 422) if is_wrong else page

@@ -116,7 +116,9 @@ def limits(version: str) -> ResponseReturnValue:
     if org.settings.limits_forbidden:
         return refuse(403, "FORBIDDEN", "You don't have permission to view limits.")
     most = org.settings.daily_requests
-    return jsonify({"DailyApiRequests": {"Max": most, "Remaining": max(most - org.requests_today, 0)}})
+    jobs = {"Max": 10_000, "Remaining": max(10_000 - org.data.jobs_made, 0)}
+    calls = {"Max": most, "Remaining": max(most - org.requests_today, 0)}
+    return jsonify({"DailyApiRequests": calls, "DailyBulkV2QueryJobs": jobs})
 
 
 @bp.get("/services/oauth2/userinfo")

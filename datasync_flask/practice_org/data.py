@@ -83,6 +83,7 @@ class Data:
             system = [pair for pair in SYSTEM_FIELDS if name not in WITHOUT_DATES or pair[0] in {"Id", "Name"}]
             self.objects[name] = SObject(name, dict((*system, *own)))
         self.jobs: dict[str, Job] = {}
+        self.jobs_made = 0
 
     def object(self, name: str) -> SObject:
         """Return an object. Raises SoqlError."""

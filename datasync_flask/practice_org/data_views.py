@@ -179,6 +179,7 @@ def create_job(version: str) -> ResponseReturnValue:
     complete_at = time.time() + the_org().settings.job_seconds
     job = Job(f"7505g{secrets.token_hex(6)}A", order["query"], order.get("operation", "query"), answer, complete_at)
     _data().jobs[job.id] = job
+    _data().jobs_made += 1
     return jsonify(_shown(job, version))
 
 
@@ -200,7 +201,7 @@ def job(version: str, job_id: str) -> ResponseReturnValue:
             return refuse(400, "API_ERROR", "Job has not finished")
         del _data().jobs[job_id]
         return "", 204
-    if request.method == "PATCH":
+    if request.method == "PATCH" and (request.get_json(silent=True) or {}).get("state") == "Aborted":
         found.state = "Aborted"
     return jsonify(_shown(found, version))
 

@@ -111,6 +111,16 @@ def _refusal(response: httpx2.Response) -> SalesforceError:
     return classify_api_error(response.status_code, json_of(response), response.text[:500])
 
 
+def abort_job(api: DataApi, job_id: str) -> None:
+    """Stop a job that is no longer wanted, and delete it; a refusal is no matter."""
+    try:
+        api.request("PATCH", f"{api.base}/jobs/query/{job_id}", json={"state": "Aborted"})
+    except SalesforceError as error:
+        if error.problem is Problem.REVOKED:
+            raise
+    delete_job(api, job_id)
+
+
 def delete_job(api: DataApi, job_id: str) -> None:
     """Delete a finished job, so that its result doesn't count against the org's storage; a refusal is no matter."""
     try:

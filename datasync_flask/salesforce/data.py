@@ -27,9 +27,12 @@ from datasync_flask.salesforce.transport import BoundedClient, json_of, text_of
 MAX_JSON_BYTES = 64_000_000
 TIMEOUT = httpx2.Timeout(60.0, connect=10.0)
 TOTAL_SECONDS = 180.0
+HURRIED, HURRIED_SECONDS = httpx2.Timeout(6.0, connect=3.0), 8.0
 # Longer addresses are answered 414 or 431.
 MAX_QUERY_LENGTH = 12_000
 DESCRIBES_PER_CALL = 25
+# Salesforce's own size of a page of a REST query.
+REST_PAGE_ROWS = 2_000
 RETRIES = 4
 FIRST_PAUSE = 0.5
 
@@ -74,7 +77,17 @@ class ObjectEntry:
 class DataApi:
     """Calls with an org's token: counted, repeated when that may help, renewed once when the token is over."""
 
-    def __init__(self, token: TokenAnswer, version: str, refresh: Refresh, trusted: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        token: TokenAnswer,
+        version: str,
+        refresh: Refresh,
+        trusted: Collection[str] = (),
+        *,
+        hurried: bool = False,
+    ) -> None:
+        """With `hurried` somebody waits for a page: short time-outs, and only a renewed token is worth another try."""
+        self._hurried = hurried
         self._token, self._refresh, self._trusted = token, refresh, trusted
         self.version = version
         self.calls = 0
@@ -82,7 +95,8 @@ class DataApi:
         self.usage: tuple[int, int] | None = None
         # What Salesforce's clock said in the last answer.
         self.server_time: datetime | None = None
-        self._client = BoundedClient(trusted, timeout=TIMEOUT, total_seconds=TOTAL_SECONDS, max_bytes=MAX_JSON_BYTES)
+        timeout, total_seconds = (HURRIED, HURRIED_SECONDS) if hurried else (TIMEOUT, TOTAL_SECONDS)
+        self._client = BoundedClient(trusted, timeout=timeout, total_seconds=total_seconds, max_bytes=MAX_JSON_BYTES)
 
     def close(self) -> None:
         """Close the connections."""
@@ -110,7 +124,7 @@ class DataApi:
         if error.problem is Problem.REVOKED and attempt == 1:
             self._token = self._refresh(self._token)
             return True
-        if not error.problem.is_transient or error.problem in _LASTING:
+        if self._hurried or not error.problem.is_transient or error.problem in _LASTING:
             return False
         time.sleep(FIRST_PAUSE * 4 ** (attempt - 1) * random.uniform(0.7, 1.3))  # noqa: S311 (not for secrets)
         return True
@@ -215,6 +229,20 @@ class DataApi:
         if not isinstance(total, int):
             raise SalesforceError(Problem.NOT_SALESFORCE, "a count without a number")
         return total
+
+    def bulk_jobs_left(self) -> int | None:
+        """Return how many bulk query jobs the org may still make today; None where it doesn't tell (it takes the right
+        "View Setup and Configuration").
+        """
+        try:
+            answer = self.request("GET", f"{self.base}/limits")
+        except SalesforceError as error:
+            if not error.problem.is_about_the_request:
+                raise
+            return None
+        found = answer.get("DailyBulkV2QueryJobs") if isinstance(answer, dict) else None
+        left = found.get("Remaining") if isinstance(found, dict) else None
+        return left if isinstance(left, int) else None
 
     def query(self, soql: str, *, with_deleted: bool) -> QueryPage:
         """Return the first page of a query; `with_deleted` asks for deleted and archived rows too."""

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import delete
 
 from datasync_flask.clock import utcnow
 from datasync_flask.connections import store
@@ -266,29 +267,25 @@ ACTIONS = st.lists(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("tracking", ["none", "date_deletes"])
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
-@given(actions=ACTIONS, data=st.data())
-def test_whatever_happens_both_sides_are_the_same_after_a_run(
-    extracting: Extracting, org: Org, tracking: str, actions: list[str], data: st.DataObject
-) -> None:
-    name = f"Model{len(json.dumps(actions))}x{data.draw(st.integers(0, 10**9))}__c"
-    org.do(name, "object", fields={"Value__c": "double", "MasterRecordId": "reference"})
-    org.do(name, "insert", rows=[{"Value__c": number} for number in range(4)])
-    with extracting.app.app_context():
-        for old in db.session.query(Extraction).all():
-            db.session.delete(old)
-        db.session.commit()
-    visitor = extracting.walk.visitor
-    destinations = visitor.get("/extractions/new") and visitor.page.xpath("//select[@name='destination']/option/@value")
-    kind = destinations[0] if destinations else extracting.make_destination("duckdb", {"path": "w.duckdb"})
-    extracting.make([name], kind, **{f"tracking_type-{name}": tracking})
-    for action in [*actions, "run"]:
-        ids = org.ids(name)
-        picked = data.draw(st.lists(st.sampled_from(ids), unique=True, max_size=3)) if ids else []
+class Model:
+    """One object whose rows change at random; after each run both sides have to be the same."""
+
+    def __init__(self, extracting: Extracting, kind: str, tracking: str, *, history: bool, name: str) -> None:
+        self.extracting, self.org, self.name = extracting, extracting.org, name
+        self.tracking, self.history = tracking, history
+        self.org.do(name, "object", fields={"Value__c": "double", "MasterRecordId": "reference"})
+        self.org.do(name, "insert", rows=[{"Value__c": number} for number in range(4)])
+        with extracting.app.app_context():
+            db.session.execute(delete(Extraction))
+            db.session.commit()
+        fields = {f"tracking_type-{name}": tracking} | ({f"history-{name}": "on"} if history else {})
+        extracting.make([name], kind, **fields)
+
+    def do(self, action: str, picked: list[str]) -> None:
+        name, org = self.name, self.org
         if action == "run":
-            extracting.done()
-            extracting.assert_same(name, ("Name",))
+            self.extracting.done()
+            self.extracting.assert_same(name, ("Name",))
         elif action == "insert":
             org.do(name, "insert", rows=[{"Value__c": 1.5}, {"Value__c": None}])
         elif action == "undelete":
@@ -299,6 +296,19 @@ def test_whatever_happens_both_sides_are_the_same_after_a_run(
                 org.do(name, "merge", winner=picked[0], ids=picked[1:])
         else:
             org.do(name, action, ids=picked, values={"Value__c": 7.25})
+
+
+@pytest.mark.parametrize(("tracking", "history"), [("none", False), ("date_deletes", False), ("date_deletes", True)])
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@given(actions=ACTIONS, data=st.data())
+def test_whatever_happens_both_sides_are_the_same_after_a_run(
+    extracting: Extracting, destination: str, tracking: str, history: bool, actions: list[str], data: st.DataObject
+) -> None:
+    name = f"Model{len(json.dumps(actions))}x{data.draw(st.integers(0, 10**9))}__c"
+    model = Model(extracting, destination, tracking, history=history, name=name)
+    for action in [*actions, "run"]:
+        ids = model.org.ids(name)
+        model.do(action, data.draw(st.lists(st.sampled_from(ids), unique=True, max_size=3)) if ids else [])
 
 
 def test_secrets_are_in_no_row_and_no_working_file(ready: Extracting) -> None:

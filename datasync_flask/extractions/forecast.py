@@ -1,0 +1,58 @@
+"""What a run will cost in API calls and bulk jobs, as far as can be known. It knows neither Flask nor HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from datasync_flask.salesforce.data import DESCRIBES_PER_CALL, REST_PAGE_ROWS
+
+# Up to this many rows REST costs fewer calls than a bulk job (create, look, read, delete).
+REST_ROWS = 6_000
+# How many cells a page of a bulk result may have: its rows follow from the number of fields.
+CELLS_PER_PAGE = 1_000_000
+MAX_ROWS_PER_PAGE = 100_000
+MIN_ROWS_PER_PAGE = 1_000
+# Creating a job, a few looks whether it is complete, deleting it.
+CALLS_OF_A_JOB = 5
+
+
+@dataclass(frozen=True)
+class Cost:
+    """API calls and bulk jobs."""
+
+    calls: int = 0
+    jobs: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        """Return both together."""
+        return Cost(self.calls + other.calls, self.jobs + other.jobs)
+
+
+def rows_per_page(fields: int) -> int:
+    """Return how many rows of so many fields are asked for in one page of a bulk result."""
+    return min(max(CELLS_PER_PAGE // max(fields, 1), MIN_ROWS_PER_PAGE), MAX_ROWS_PER_PAGE)
+
+
+def of_object(*, is_whole: bool, rows: int | None, fields: int) -> Cost:
+    """Return what reading one object costs; `rows` is None where nobody knows yet.
+
+    Of changes no more than a page is expected. Counting on Salesforce's side is one call more.
+    """
+    if is_whole and (rows is None or rows > REST_ROWS):
+        return Cost(CALLS_OF_A_JOB + _pages(rows or 0, rows_per_page(fields)) + 2, 1)
+    return Cost(_pages(rows or 0, REST_PAGE_ROWS) + (2 if is_whole else 1))
+
+
+def of_descriptions(objects: int) -> Cost:
+    """Return what asking for the objects' fields costs."""
+    return Cost(_pages(objects, DESCRIBES_PER_CALL))
+
+
+def total(costs: Iterable[Cost]) -> Cost:
+    """Return the sum."""
+    return sum(costs, Cost())
+
+
+def _pages(rows: int, per_page: int) -> int:
+    return max(-(-rows // per_page), 1)

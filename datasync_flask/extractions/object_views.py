@@ -1,0 +1,94 @@
+"""One object of an extraction: which of its fields are loaded, which date tells of changes; and loading it anew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from flask_login import current_user
+
+from datasync_flask.accounts.models import Role
+from datasync_flask.connections.problem_texts import text_for
+from datasync_flask.extractions import catalog, loader, runs, service
+from datasync_flask.extractions.models import Extraction, ExtractionObject
+from datasync_flask.extractions.plan import CURSORS, cursor_of, loadable
+from datasync_flask.salesforce.errors import SalesforceError
+from datasync_flask.security.access import needs_role
+from datasync_flask.worker import queue
+
+bp = Blueprint("extraction_objects", __name__)
+
+
+def _chosen(extraction: Extraction, name: str) -> ExtractionObject:
+    found = next((each for each in extraction.objects if each.name == name), None)
+    if found is None:
+        abort(404)
+    return found
+
+
+@bp.route("/extractions/<public_id:extraction_id>/objects/<name>", methods=["GET", "POST"])
+@needs_role(Role.EDITOR)
+def fields(extraction_id: str, name: str) -> ResponseReturnValue:
+    """Choose fields of an object, and the date that tells of changes."""
+    extraction = loader.editable(extraction_id)
+    chosen = _chosen(extraction, name)
+    try:
+        description, _ = catalog.describe(extraction.source, name, counts=False)
+    except SalesforceError as error:
+        problem = text_for(error.problem)
+        return render_template("extractions/fields.html", extraction=extraction, name=name, problem=problem), 200
+    available = loadable(description)
+    dates = [field for field in available if field.type in {"date", "datetime"}]
+    mistake = ""
+    wanted = chosen.fields
+    if request.method == "POST":
+        known = {field.name for field in available}
+        picked = [field for field in request.form.getlist("fields") if field in known]
+        wanted = None if request.form.get("which") != "some" else picked
+        cursor = request.form.get("cursor", "")
+        if wanted == []:
+            mistake = gettext("Choose at least one field, or all of them.")
+        else:
+            choice = replace(
+                service.ObjectChoice.of(chosen),
+                fields=wanted,
+                cursor_field=cursor if cursor in {field.name for field in dates} else "",
+            )
+            fills = "fill" in request.form
+            service.choose_fields(extraction, name, choice, fills=fills, by=current_user.id)
+            flash(gettext("Saved. The next run loads everything once.") if fills else gettext("Saved."))
+            return redirect(url_for("extractions.show", extraction_id=extraction.id), 303)
+    page = render_template(
+        "extractions/fields.html",
+        extraction=extraction,
+        name=name,
+        chosen=chosen,
+        available=available,
+        dates=[field for field in dates if field.name not in CURSORS],
+        usual_cursor=cursor_of(description),
+        wanted=wanted,
+        error=mistake,
+        problem=None,
+    )
+    return (page, 422) if mistake else page
+
+
+@bp.post("/extractions/<public_id:extraction_id>/objects/<name>/reload")
+@needs_role(Role.EDITOR)
+def reload(extraction_id: str, name: str) -> ResponseReturnValue:
+    """Load an object anew, whatever its watermark says: a run is started that does so."""
+    extraction = loader.editable(extraction_id)
+    _chosen(extraction, name)
+    open_run = runs.open_run(extraction_id)
+    if open_run is not None:
+        flash(gettext("This run isn't over yet. One run of an extraction at a time."))
+        return redirect(url_for("extractions.show_run", extraction_id=extraction_id, run_id=open_run), 303)
+    service.load_anew(extraction, name)
+    try:
+        run_id = runs.start(extraction_id, current_user.email).id
+        queue().run_soon(run_id)
+    except runs.AlreadyRunning as other:
+        run_id = other.run_id
+    return redirect(url_for("extractions.show_run", extraction_id=extraction_id, run_id=run_id), 303)
