@@ -71,9 +71,18 @@ class Settings(BaseSettings):
     web_threads: int = Field(default=16, ge=1, le=256)
     worker_threads: int = Field(default=4, ge=1, le=64)
     metrics_token: str = ""
+    # smtp://user:password@host:587 or smtps://…; empty: no e-mail.
+    smtp_url: str = ""
+    mail_from: str = "datasync@localhost"
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
+    oidc_name: str = "single sign-on"
+    oidc_domains: CommaList = ()
+    oidc_role_claim: str = ""
     run_processes: int = Field(default=2, ge=1, le=32)
 
-    @field_validator("salesforce_hosts", "encryption_keys", mode="before")
+    @field_validator("salesforce_hosts", "encryption_keys", "oidc_domains", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -127,6 +136,28 @@ class Settings(BaseSettings):
         if value and urlsplit(value).scheme not in {"sqlite", "postgresql", "redis", "rediss"}:
             raise ValueError("it must begin with sqlite:///, postgresql:// or redis://")
         return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"smtp", "smtps"} or not parts.hostname):
+            raise ValueError("it must look like smtp://user:password@host:587 or smtps://user:password@host")
+        return value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _oidc_issuer(cls, value: str) -> str:
+        parts = urlsplit(value)
+        is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS)
+        if value and not (is_safe and parts.hostname):
+            raise ValueError("it must begin with https://, as the sign-on service gives it")
+        return value
+
+    @field_validator("oidc_domains")
+    @classmethod
+    def _oidc_domains(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(domain.lower().lstrip("@") for domain in value)
 
     @property
     def effective_public_url(self) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
+from typing import Any
 
-from flask import Flask, render_template, request
+from flask import Flask, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
@@ -13,7 +15,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from datasync_flask.extensions import db
-from datasync_flask.security.access import answers_with_fragment, wants_fragment
+from datasync_flask.security.access import answers_with_fragment, is_api, wants_fragment
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +26,8 @@ _WORDS = {
         _l("Your role doesn't allow it. An administrator of DataSync can give you another one."),
     ),
     404: (_l("There is nothing here"), _l("The address is misspelt, or what was here has been deleted.")),
+    409: (_l("Something else is going on"), _l("Wait until it is over, then try again.")),
+    422: (_l("Something in it isn't right"), _l("The errors say what.")),
     405: (_l("This address works differently"), _l("Go back and use the buttons on the page.")),
     413: (_l("That is too much text"), _l("Go back and paste less.")),
     429: (_l("Too many failed tries"), _l("Wait five minutes, then try again. Nobody is locked out for longer.")),
@@ -41,20 +45,33 @@ def init_error_pages(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected_error)
 
 
-def _error_page(status: int, title: str, advice: str) -> ResponseReturnValue:
+def _error_page(status: int, title: str, advice: str, *, data: dict[str, Any] | None = None) -> ResponseReturnValue:
+    if is_api():
+        return _api_error(status, title, advice, data or {})
     if wants_fragment() or answers_with_fragment():
         return render_template("errors/_fragment.html", status=status, title=title, advice=advice), status
     return render_template("errors/error.html", status=status, title=title, advice=advice), status
+
+
+def _api_error(status: int, title: str, advice: str, data: dict[str, Any]) -> ResponseReturnValue:
+    """Answer a program: in JSON, with the errors by field where there are any."""
+    errors = data.get("errors") or data.get("messages") or {}
+    body = {"code": status, "status": HTTPStatus(status).phrase, "message": data.get("message") or f"{title}. {advice}"}
+    headers = {"WWW-Authenticate": 'Bearer realm="DataSync"'} if status == 401 else {}
+    return jsonify(body | ({"errors": errors} if errors else {})), status, headers
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
     status = error.code or 500
     if status < 400:
         return error.get_response()
+    if status == 401 and is_api():
+        advice = gettext("Send a valid token (Authorization: Bearer). Your account's page makes them.")
+        return _error_page(401, gettext("Who you are isn't known"), advice)
     if status == 401:
         return _error_page(401, gettext("You are signed out"), gettext("Sign in again; what was saved is still there."))
     title, advice = _WORDS.get(status, _FAULT)
-    return _error_page(status, str(title), str(advice))
+    return _error_page(status, str(title), str(advice), data=getattr(error, "data", None))
 
 
 def _csrf_error(error: CSRFError) -> ResponseReturnValue:

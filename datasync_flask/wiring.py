@@ -16,12 +16,16 @@ from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 from werkzeug.routing import BaseConverter
 
+from datasync_flask.accounts import people_views, sso, sso_views
 from datasync_flask.accounts import service as accounts
 from datasync_flask.accounts import views as account_views
+from datasync_flask.accounts.models import Role
+from datasync_flask.api.views import init_api
 from datasync_flask.config import LOOPBACK_HOSTS, Settings
 from datasync_flask.connections import (
     authorize,
     callback_views,
+    hand_off_views,
     quick_edit_views,
     status,
     status_views,
@@ -40,13 +44,15 @@ from datasync_flask.help import component_views
 from datasync_flask.help import views as help_views
 from datasync_flask.languages import init_languages
 from datasync_flask.logs import init_logs
-from datasync_flask.notices import models as _notice_models  # noqa: F401 (its tables belong to the schema)
+from datasync_flask.notices import hooks as notice_hooks
+from datasync_flask.notices import texts as notice_texts
+from datasync_flask.notices import views as notice_views
 from datasync_flask.operations import views as operation_views
 from datasync_flask.operations.metrics import init_metrics
 from datasync_flask.request_ids import init_request_ids
 from datasync_flask.resources import resource_dir
-from datasync_flask.security import models as _audit_models  # noqa: F401 (as above)
-from datasync_flask.security.access import init_access, wants_fragment
+from datasync_flask.security import audit_views
+from datasync_flask.security.access import init_access, is_api, wants_fragment
 from datasync_flask.security.crypto import SecretBox
 from datasync_flask.security.headers import init_headers
 from datasync_flask.worker import Queue
@@ -64,6 +70,9 @@ def wire(app: Flask, settings: Settings) -> None:
     login_manager.user_loader(accounts.load_signed_in)
     oauth.init_app(app)
     authorize.register_provider()
+    notice_hooks.connect()
+    if settings.oidc_issuer:
+        sso.register_provider(settings)
     app.extensions["secret_box"] = SecretBox(settings.encryption_keys)
     app.extensions["queue"] = Queue(app)
     app.url_map.converters["public_id"] = PublicIdConverter
@@ -89,9 +98,15 @@ def wire(app: Flask, settings: Settings) -> None:
         extraction_views.bp,
         object_views.bp,
         operation_views.bp,
+        people_views.bp,
+        sso_views.bp,
+        audit_views.bp,
+        hand_off_views.bp,
+        notice_views.bp,
     )
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
+    init_api(app)
     init_error_pages(app)
     app.jinja_env.globals.update(
         asset=_asset,
@@ -114,7 +129,15 @@ def wire(app: Flask, settings: Settings) -> None:
         version=importlib.metadata.version("datasync-flask"),
         waiting_words=words.waiting_words,
     )
-    app.jinja_env.filters.update(time_tag=_time_tag, state_words=words.state_words, zipped=zip)
+    app.jinja_env.filters.update(
+        time_tag=_time_tag,
+        state_words=words.state_words,
+        zipped=zip,
+        as_role=Role,
+        role_words=notice_texts.role_words,
+        channel_words=notice_texts.channel_words,
+        audit_words=notice_texts.audit_words,
+    )
 
 
 class PublicIdConverter(BaseConverter):
@@ -133,7 +156,8 @@ def _to_the_public_address() -> ResponseReturnValue | None:
     """Send people who typed localhost instead of 127.0.0.1 (or the other way round) to the address cookies live at."""
     settings: Settings = _settings()
     wanted, given = urlsplit(settings.effective_public_url), urlsplit(request.host_url)
-    if request.method != "GET" or request.endpoint == "static" or request.blueprint == "operations" or wants_fragment():
+    is_for_programs = request.endpoint == "static" or request.blueprint == "operations" or is_api()
+    if request.method != "GET" or is_for_programs or wants_fragment():
         return None
     both_local = {wanted.hostname or "", given.hostname or ""} <= LOOPBACK_HOSTS
     if both_local and wanted.hostname != given.hostname and wanted.port == given.port:

@@ -39,6 +39,8 @@ class Queue:
         self.huey.periodic_task(crontab(minute="*"), name="sweep")(lambda: self._run_sweep())
         self.huey.on_startup(name="sweep_at_start")(self._run_sweep_at_start)
         self._late_sweep = self.huey.task(name="late_sweep")(lambda: self._run_sweep())
+        self._mail = self.huey.task(name="mail")(self._run_mail)
+        self._tell = self.huey.task(name="tell")(self._run_tell)
         self._run_extraction = self.huey.task(name="run_extraction")(self._do_run)
         self._slots = threading.BoundedSemaphore(app.config["SETTINGS"].run_processes)
         self.stopping = threading.Event()
@@ -58,6 +60,15 @@ class Queue:
     def run_soon(self, run_id: str) -> None:
         """Have the worker take a run."""
         self._put(lambda: self._run_extraction(run_id))
+
+    def mail_soon(self, address: str, subject: str, text: str) -> None:
+        """Have the worker send an e-mail; what stands in the queue of it is encrypted."""
+        sealed = self._app.extensions["secret_box"].seal(text)
+        self._put(lambda: self._mail(address, subject, sealed))
+
+    def tell_soon(self) -> None:
+        """Have the worker send the notices that are due."""
+        self._put(self._tell)
 
     def revoke_soon(self) -> None:
         """Have the worker revoke what was given back."""
@@ -92,6 +103,21 @@ class Queue:
         with self._app.app_context(), marked("revoke"):
             revoke_due()
 
+    def _run_mail(self, address: str, subject: str, sealed: str) -> None:
+        from datasync_flask.notices import sending
+
+        with self._app.app_context():
+            try:
+                sending.mail(address, subject, self._app.extensions["secret_box"].open(sealed))
+            except sending.NotSent as failure:
+                log.warning("an e-mail to %s wasn't sent: %s", address, failure)
+
+    def _run_tell(self) -> None:
+        from datasync_flask.notices import sending
+
+        with self._app.app_context(), marked("notices"):
+            sending.send_due()
+
     def _do_run(self, run_id: str) -> None:
         """Have a process of its own do the run, and wait for it; its memory comes back, and it can be killed."""
         from datasync_flask.extractions import processes, runs
@@ -118,6 +144,7 @@ class Queue:
         from datasync_flask.connections.grants import revoke_due
         from datasync_flask.connections.steps import due_connections
         from datasync_flask.extractions import runs, schedule
+        from datasync_flask.notices import sending, warnings
 
         with self._app.app_context():
             for connection_id, due_at in due_connections(utcnow() + ahead):
@@ -128,6 +155,8 @@ class Queue:
             runs.clear_folders()
             for run_id in runs.due(utcnow()):
                 self.run_soon(run_id)
+            warnings.look()
+            sending.send_due()
 
 
 def _make_huey(settings: Settings) -> Huey:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import EmailField, PasswordField, SubmitField
+from wtforms import EmailField, PasswordField, SelectField, StringField, SubmitField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import InputRequired, Length
 
 from datasync_flask.accounts.service import MIN_PASSWORD_LENGTH
@@ -46,3 +49,60 @@ class SetupForm(_EmailForm):
         render_kw={"autocomplete": "new-password"},
     )
     submit = SubmitField(_l("Create administrator"))
+
+
+class InviteForm(_EmailForm):
+    """Who is invited, and as what."""
+
+    role = SelectField(
+        _l("Role"),
+        choices=[
+            SelectChoice("viewer", _l("Viewer: reads")),
+            SelectChoice("editor", _l("Editor: changes connections and extractions")),
+            SelectChoice("admin", _l("Administrator: people and settings, too")),
+        ],
+        default="editor",
+    )
+
+
+class PasswordForm(FlaskForm):
+    """A new password; of one's own account, the present one too."""
+
+    present = PasswordField(
+        _l("Present password"),
+        [InputRequired(_l("Enter your present password."))],
+        render_kw={"autocomplete": "current-password"},
+    )
+    password = PasswordField(
+        _l("New password"),
+        [InputRequired(_l("Choose a password."))],
+        description=_l(
+            "At least %(number)s characters. A few words in a row are easy to remember.", number=MIN_PASSWORD_LENGTH
+        ),
+        render_kw={"autocomplete": "new-password"},
+    )
+
+    def __init__(self, *args: Any, asks_present: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not asks_present:
+            del self["present"]
+
+
+class TokenForm(FlaskForm):
+    """An API token's name, and for how long it opens anything."""
+
+    name = StringField(
+        _l("What the token is for"),
+        [Length(max=80, message=_l("Use at most 80 characters."))],
+        render_kw={"autocomplete": "off", "maxlength": 80},
+    )
+    days = SelectField(
+        _l("It ends after"),
+        choices=[
+            SelectChoice("30", _l("30 days")),
+            SelectChoice("90", _l("90 days")),
+            SelectChoice("365", _l("a year")),
+            SelectChoice("0", _l("never")),
+        ],
+        default="90",
+    )

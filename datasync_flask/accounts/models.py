@@ -117,9 +117,11 @@ class SignedIn:
     is_authenticated = True
     is_anonymous = False
 
-    def __init__(self, user: User, token: str) -> None:
+    def __init__(self, user: User, token: str, confirmed_at: datetime | None = None) -> None:
         self.user = user
         self.token = token
+        # When the password was last given; None where no browser session is behind it.
+        self.confirmed_at = confirmed_at
 
     def get_id(self) -> str:
         """Return what Flask-Login keeps in the browser's signed cookie."""

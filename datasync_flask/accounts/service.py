@@ -11,13 +11,16 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from email_validator import EmailNotValidError, validate_email
 from flask import Flask, current_app, url_for
 from flask_babel import gettext
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from datasync_flask.accounts.models import Role, SignedIn, User, UserSession, hash_token
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
+from datasync_flask.security import audit
 
 SESSION_LIFETIME = timedelta(days=14)
+# For so long after the password was given, what is hard to undo isn't asked for again.
+CONFIRMED_FOR = timedelta(hours=1)
 MIN_PASSWORD_LENGTH = 10
 MAX_PASSWORD_LENGTH = 200
 
@@ -70,14 +73,22 @@ def create_user(email: str, password: str, role: Role) -> User:
         raise AccountError("email", gettext("There is already an account for %(address)s.", address=address))
     user = User(email=address, password_hash=_hasher.hash(secret), role=role)
     db.session.add(user)
+    db.session.flush()
+    audit.record("person_made", ("person", user.id, address), role=role.value)
     db.session.commit()
     return user
+
+
+def hash_password(password: str) -> str:
+    """Return what is stored of a password (Argon2id)."""
+    return _hasher.hash(password)
 
 
 def set_password(user: User, password: str) -> None:
     """Change the password and end all of the person's sessions. Raises AccountError."""
     user.password_hash = _hasher.hash(check_password(password))
     db.session.execute(delete(UserSession).where(UserSession.user_id == user.id))
+    audit.record("password_changed", ("person", user.id, user.email))
     db.session.commit()
 
 
@@ -95,14 +106,19 @@ def authenticate(email: str, password: str) -> User | None:
     return user
 
 
-def open_session(user: User) -> SignedIn:
+def open_session(user: User, *, address: str = "", browser: str = "") -> SignedIn:
     """Start a new server-side session for `user` and commit it; sessions that ended are cleared away."""
     token, now = UserSession.new_token(), utcnow()
     db.session.execute(delete(UserSession).where(UserSession.expires_at < now))
-    db.session.add(UserSession(token_hash=hash_token(token), user_id=user.id, expires_at=now + SESSION_LIFETIME))
+    db.session.add(
+        UserSession(
+            token_hash=hash_token(token), user_id=user.id, expires_at=now + SESSION_LIFETIME, confirmed_at=now,
+            address=address[:45], browser=browser[:200],
+        )
+    )  # fmt: skip
     user.last_sign_in_at = now
     db.session.commit()
-    return SignedIn(user, token)
+    return SignedIn(user, token, now)
 
 
 def close_session(token: str) -> None:
@@ -114,11 +130,31 @@ def close_session(token: str) -> None:
 def load_signed_in(token: str) -> SignedIn | None:
     """Return who holds `token`, or None when the session was ended or is too old."""
     found = db.session.execute(
-        select(User)
+        select(User, UserSession.confirmed_at)
         .join(UserSession)
         .where(UserSession.token_hash == hash_token(token), UserSession.expires_at > utcnow())
-    ).scalar_one_or_none()
-    return SignedIn(found, token) if found else None
+    ).one_or_none()
+    return SignedIn(found[0], token, found[1]) if found else None
+
+
+def is_confirmed(person: SignedIn) -> bool:
+    """True when the person showed lately that they know the password, or has none here (single sign-on)."""
+    if not person.user.password_hash or person.confirmed_at is None:
+        return True
+    return utcnow() - person.confirmed_at < CONFIRMED_FOR
+
+
+def confirm(person: SignedIn, password: str) -> bool:
+    """Take a password given once more; True when it is right. The caller commits."""
+    if authenticate(person.email, password) is None:
+        return False
+    person.confirmed_at = utcnow()
+    db.session.execute(
+        update(UserSession)
+        .where(UserSession.token_hash == hash_token(person.token))
+        .values(confirmed_at=person.confirmed_at)
+    )
+    return True
 
 
 def _setup_token() -> str:

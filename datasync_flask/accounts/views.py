@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, flash, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, current_app, flash, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_login import current_user, login_user, logout_user
@@ -13,8 +13,9 @@ from flask_wtf.csrf import generate_csrf
 from datasync_flask.accounts import service
 from datasync_flask.accounts.forms import SetupForm, SignInForm
 from datasync_flask.accounts.models import Role, User
-from datasync_flask.extensions import limiter
+from datasync_flask.extensions import db, limiter
 from datasync_flask.languages import LANGUAGES, keep_language
+from datasync_flask.security import audit
 from datasync_flask.security.access import public, safe_next
 
 bp = Blueprint("accounts", __name__)
@@ -32,14 +33,24 @@ def _account_key() -> str:
     return "account:" + request.form.get("email", "")[:254].strip().lower()
 
 
-def _start_session(user: User) -> None:
+def start_session(user: User, way: str) -> None:
+    """Sign `user` in; `way` is how they showed who they are."""
     # A session that existed before sign-in must not be one after it (session fixation).
     session.clear()
     session.permanent = True
-    login_user(service.open_session(user))
+    audit.record("signed_in", ("person", user.id, user.email), who=user.email, by=user.id, way=way)
+    browser = request.headers.get("User-Agent", "")
+    login_user(service.open_session(user, address=request.remote_addr or "", browser=browser))
     # Made now: were it left to the first pages, two of them opened at once would each make one, and one be refused.
     g.pop("csrf_token", None)
     generate_csrf()
+
+
+def login_page(form: SignInForm, target: str) -> str:
+    """Return the sign-in page; `target` is where the person wanted to go."""
+    settings = current_app.config["SETTINGS"]
+    sso = settings.oidc_name if settings.oidc_issuer else ""
+    return render_template("accounts/login.html", form=form, next=target, sso=sso)
 
 
 @bp.get("/login")
@@ -48,7 +59,7 @@ def login() -> ResponseReturnValue:
     """The sign-in page."""
     if current_user.is_authenticated:
         return redirect(safe_next(request.args.get("next")))
-    return render_template("accounts/login.html", form=SignInForm(), next=request.args.get("next", ""))
+    return login_page(SignInForm(), request.args.get("next", ""))
 
 
 @bp.post("/login")
@@ -61,10 +72,12 @@ def login_post() -> ResponseReturnValue:
     if form.validate_on_submit():
         user = service.authenticate(form.email.data or "", form.password.data or "")
         if user is not None:
-            _start_session(user)
+            start_session(user, "password")
             return redirect(safe_next(request.form.get("next")), 303)
         form.password.errors = [gettext("The email address or the password is wrong.")]
-    return render_template("accounts/login.html", form=form, next=request.form.get("next", "")), 422
+        audit.record("sign_in_failed", ("person", "", form.email.data or ""), who=form.email.data or "nobody")
+        db.session.commit()
+    return login_page(form, request.form.get("next", "")), 422
 
 
 @bp.post("/logout")
@@ -72,6 +85,7 @@ def login_post() -> ResponseReturnValue:
 def logout() -> ResponseReturnValue:
     """End the session here and on the server."""
     if current_user.is_authenticated:
+        audit.record("signed_out", ("person", current_user.id, current_user.email))
         service.close_session(current_user.token)
     logout_user()
     session.clear()
@@ -106,6 +120,6 @@ def setup() -> ResponseReturnValue:
         except service.AccountError as error:
             form[error.field].errors = [str(error)]
         else:
-            _start_session(user)
+            start_session(user, "set-up link")
             return redirect(url_for("connections.index"), 303)
     return render_template("accounts/setup.html", form=form), 422 if form.errors else 200

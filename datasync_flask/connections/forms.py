@@ -9,11 +9,13 @@ from typing import Any
 from flask import current_app
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
+from flask_login import current_user
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, PasswordField, RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, Length, ValidationError
 
+from datasync_flask.accounts.service import confirm, is_confirmed
 from datasync_flask.connections import labels, service, store
 from datasync_flask.connections.models import (
     AuthMethod,
@@ -104,7 +106,23 @@ class QuickEditForm(SettingsForm):
         return {name: str(self[name].data) for name in fields}
 
 
-class DeleteForm(FlaskForm):
+class ConfirmedForm(FlaskForm):
+    """Asks for the person's own password when that was given long ago, before what is hard to undo."""
+
+    your_password = PasswordField(_l("Your own password"), render_kw={"autocomplete": "current-password"})
+
+    @property
+    def asks_password(self) -> bool:
+        """True when the person has to show once more who they are."""
+        return current_user.is_authenticated and not is_confirmed(current_user)
+
+    def check_your_password(self) -> None:
+        """Raise ValidationError when the password is needed and isn't right."""
+        if self.asks_password and not confirm(current_user, self.your_password.data or ""):
+            raise ValidationError(gettext("You signed in a while ago: enter your own password, the one for DataSync."))
+
+
+class DeleteForm(ConfirmedForm):
     """Asks for the description, so that nobody deletes the connection beside the one they mean."""
 
     description = StringField(
@@ -122,8 +140,12 @@ class DeleteForm(FlaskForm):
         if description_key(field.data or "") != self.connection.description_key:
             raise ValidationError(gettext("This isn't its description. Nothing was deleted."))
 
+    def validate_your_password(self, _field: Any) -> None:
+        """Ask for the password of the person who deletes."""
+        self.check_your_password()
 
-class SalesforceForm(QuickEditForm):
+
+class SalesforceForm(QuickEditForm, ConfirmedForm):
     """Settings of a Salesforce connection. Everything but the description may still be missing: then it is a draft."""
 
     login_host = SelectField(
@@ -248,6 +270,18 @@ class SalesforceForm(QuickEditForm):
             self.kept_secret.data = ""
             raise ValidationError(gettext("This can't be a Client Secret. Copy only the Consumer Secret."))
         self._found_secret = text
+
+    def validate(self, *args: Any, **kwargs: Any) -> bool:
+        """Ask for the password of the person who replaces a stored secret, when everything else is right."""
+        is_valid = bool(super().validate(*args, **kwargs))
+        stored = isinstance(self.connection, SalesforceConnection) and self.connection.client_secret_sealed
+        if is_valid and stored and self._found_secret:
+            try:
+                self.check_your_password()
+            except ValidationError as error:
+                self.your_password.errors = [str(error)]
+                return False
+        return is_valid
 
     def keep_secret(self) -> None:
         """Put a typed secret, encrypted, into the page that goes back because of a mistake elsewhere."""

@@ -9,9 +9,14 @@ import enum
 from datetime import datetime
 from typing import Any
 
+from blinker import Signal
+
 from datasync_flask.connections.models import Connection, ConnectionEvent, State
 from datasync_flask.salesforce.errors import Problem, tidy
 from datasync_flask.security import audit
+
+# Sent with every transition, inside its transaction: the connection, and `before`, `after`, `event`.
+moved = Signal("a connection's state may have changed")
 
 
 class Event(enum.StrEnum):
@@ -119,6 +124,7 @@ def apply(
                 detail=facts or {},
             )
         )
+    moved.send(connection, before=before, after=after, event=event)
 
 
 def destination_checked(connection: Connection, now: datetime, *, fault: str, detail: str) -> None:
@@ -129,7 +135,9 @@ def destination_checked(connection: Connection, now: datetime, *, fault: str, de
         connection.state, connection.state_since = state, now
         event = "destination_fails" if fault else "destination_works"
         connection.history.add(ConnectionEvent(at=now, event=event, from_state=before, to_state=state))
+    before = State.NEEDS_ATTENTION if connection.problem else State.CONNECTED
     connection.problem, connection.problem_detail = fault, tidy(detail)
+    moved.send(connection, before=before, after=state, event="destination_checked")
 
 
 def note(

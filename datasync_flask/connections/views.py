@@ -172,7 +172,7 @@ def delete(connection_id: str) -> ResponseReturnValue:
     of_any_kind = loader.editable_of_any_kind(connection_id)
     form = DeleteForm(of_any_kind)
     # The page always sends the field; a script that knows the id sends none, and needs no protection from a slip.
-    if form.description.raw_data and not form.validate():
+    if (form.description.raw_data or form.asks_password) and not form.validate():
         return _delete_page(of_any_kind, form), 422
     if pages.is_destination(of_any_kind):
         return pages.delete(of_any_kind)

@@ -13,6 +13,7 @@ from datasync_flask.extensions import db
 from datasync_flask.extractions.models import ObjectCatalog
 from datasync_flask.salesforce.data import DataApi, ObjectDescription, ObjectEntry
 from datasync_flask.salesforce.errors import SalesforceError
+from datasync_flask.salesforce.oauth import TokenAnswer
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,11 @@ def _api(connection_id: str) -> DataApi:
     version = connection.grant.api_version if connection and connection.grant else ""
     db.session.commit()
     trusted = current_app.config["SETTINGS"].salesforce_hosts
-    return DataApi(
-        held.token, version or "62.0", lambda _: grants.refreshed_token(connection_id, held).token, trusted, hurried=True
-    )
+
+    def refresh(_stale: TokenAnswer) -> TokenAnswer:
+        return grants.refreshed_token(connection_id, held).token
+
+    return DataApi(held.token, version or "62.0", refresh, trusted, hurried=True)
 
 
 def objects_of(connection: SalesforceConnection, *, anew: bool = False) -> Catalog:

@@ -27,6 +27,7 @@ from datasync_flask.extractions.engine import Outcome, Work, count_or_none, serv
 from datasync_flask.extractions.models import Extraction, ExtractionObject, RunObject
 from datasync_flask.extractions.plan import Plan, Wish, make_plan, new_watermark
 from datasync_flask.extractions.reading import Progress, Reader
+from datasync_flask.notices import warnings
 from datasync_flask.salesforce import bulk
 from datasync_flask.salesforce.data import DataApi, ObjectDescription
 from datasync_flask.salesforce.errors import Problem, SalesforceError
@@ -223,8 +224,11 @@ class Runner:
         values = {"forecast_calls": self._api.calls + cost.calls, "forecast_jobs": cost.jobs, "jobs_left": left}
         runs.note_forecast(self._run_id, values)
         usage = self._api.usage
-        if usage is not None and usage[0] + cost.calls > usage[1] * self._ceiling / 100:
-            runs.log(self._run_id, "the forecast is above the ceiling of API calls: the run will pause on its way")
+        if usage is not None:
+            if usage[0] + cost.calls > usage[1] * self._ceiling / 100:
+                runs.log(self._run_id, "the forecast is above the ceiling of API calls: the run will pause on its way")
+            extraction = runs.load(self._run_id).extraction
+            warnings.quota_forecast(extraction.id, extraction.description, cost.calls, *usage, self._ceiling)
         if left is not None and left < cost.jobs:
             runs.log(self._run_id, f"only {left} bulk jobs are left today")
         db.session.commit()

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from blinker import Signal
 from flask import current_app
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import selectinload
@@ -21,6 +22,9 @@ from datasync_flask.extractions.models import Extraction, ExtractionObject, Run,
 from datasync_flask.operations import counters
 from datasync_flask.salesforce.errors import SalesforceError, tidy
 from datasync_flask.security import audit
+
+# Sent when a run is over, with the run; what listeners write is committed after them.
+ended = Signal("a run ended")
 
 # A process that was silent for this long is taken for dead, and its run goes on elsewhere.
 SILENT_FOR = timedelta(seconds=20)
@@ -197,6 +201,8 @@ def _end(run_id: str, holder: str, state: RunState, problem: str = "", detail: s
     db.session.commit()
     counters.add("runs", state)
     run = load(run_id)
+    ended.send(run)
+    db.session.commit()
     counters.add("rows", "", sum(row.rows for row in run.objects))
     counters.add("api_calls", "", run.api_calls)
     return True

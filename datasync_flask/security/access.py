@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, current_app, redirect, request, url_for
+from flask import Flask, abort, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from datasync_flask.accounts.models import Role
+from datasync_flask.accounts.models import Role, SignedIn
+from datasync_flask.accounts.people import person_with_token
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -64,6 +65,8 @@ def _guard() -> ResponseReturnValue | None:
     view = current_app.view_functions[request.endpoint]
     if getattr(view, "is_public", False):
         return None
+    if is_api():
+        _sign_in_with_token()
     if not current_user.is_authenticated:
         if wants_fragment() or answers_with_fragment() or request.method not in {"GET", "HEAD"}:
             abort(401)
@@ -72,6 +75,21 @@ def _guard() -> ResponseReturnValue | None:
     if role is not None and not current_user.has_role(role):
         abort(403)
     return None
+
+
+def is_api() -> bool:
+    """True for requests to the HTTP API, which programs make."""
+    return request.path.startswith("/api/")
+
+
+def _sign_in_with_token() -> None:
+    """Let the bearer of a personal token act (RFC 6750 section 2.1); a browser's session counts for nothing here."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    person = person_with_token(token.strip()) if scheme.lower() == "bearer" else None
+    if person is None:
+        abort(401)
+    # Where Flask-Login keeps who this request's person is.
+    g._login_user = SignedIn(person, "")
 
 
 def init_access(app: Flask) -> None:

@@ -11,6 +11,7 @@ from tests.support.visitor import Visitor
 
 PUBLIC = {
     "accounts.login", "accounts.login_post", "accounts.logout", "accounts.setup", "accounts.choose_language", "operations.healthz", "operations.readyz", "operations.show_metrics", "static",
+    "people.join", "sso.begin", "sso.receive", "hand_off.opened", "api-docs.openapi_json",
 }  # fmt: skip
 READING = {
     "help.index",
@@ -34,21 +35,45 @@ EDITING = {
     "connections.watch_again", "connections.check", "connections.disconnect", "connections.confirm_delete",
     "connections.delete", "connections.duplicate", "quick_edit.change", "callback.receive",
     "destinations.new", "extractions.new", "extractions.edit", "extractions.start_run", "extractions.cancel_run",
+    "extraction_objects.fields", "extraction_objects.reload", "hand_off.manage", "hand_off.withdraw",
     "extractions.confirm_delete", "extractions.delete", "extractions.objects",
 }  # fmt: skip
-ADMINISTERING = {"components.show"}
+# One's own account; what these do is tried in tests/accounts/.
+OWN_ACCOUNT = {
+    "people.account", "people.change_password", "people.make_token", "people.withdraw_token",
+    "people.sign_out_everywhere",
+}  # fmt: skip
+ADMINISTERING = {
+    "components.show", "people.index", "people.invite", "people.change_role", "people.reset", "people.remove",
+    "people.withdraw", "audit.index", "audit.export", "notices.index", "notices.make", "notices.test",
+    "notices.change", "notices.remove",
+}  # fmt: skip
+# Open to tokens only, whatever a browser's session says; tests/api/ tries them with the token of each role.
+FOR_TOKENS = {
+    "api.list_connections", "api.make_connection", "api.show_connection", "api.change_connection",
+    "api.delete_connection", "api.check_connection", "api.list_extractions", "api.make_extraction",
+    "api.show_extraction", "api.change_extraction", "api.delete_extraction", "api.list_runs", "api.start_run",
+    "api.show_run", "api.cancel_run",
+}  # fmt: skip
 # What has another name than a connection's in addresses; the extraction and its run are ones that nobody has.
 PARTS = {
     "data/<name>": "data/Account",
     "<name>": "using",
     "<kind>": "duckdb",
+    "objects/<name>": "objects/Account",
+    "<int:user_id>": "999999",
+    "<public_id:link_id>": "00000000000000ef",
+    "<public_id:channel_id>": "00000000000000ef",
+    "<public_id:token_id>": "00000000000000ef",
     "<public_id:extraction_id>": "00000000000000ab",
     "<public_id:run_id>": "00000000000000cd",
 }
 
 
 def test_every_route_is_classified(app: Flask) -> None:
-    assert {rule.endpoint for rule in app.url_map.iter_rules()} == PUBLIC | READING | EDITING | ADMINISTERING
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} == (
+        PUBLIC | READING | EDITING | ADMINISTERING | OWN_ACCOUNT | FOR_TOKENS
+    )
 
 
 def statuses(app: Flask, visitor: Visitor, endpoints: set[str], connection_id: str) -> dict[str, set[int]]:
@@ -71,7 +96,9 @@ def test_signed_out_people_get_nowhere(walk: ConnectionWalk) -> None:
     walk.save(client_id="")
     stranger = Visitor(walk.app)
     stranger.get("/login")
-    for endpoint, seen in statuses(walk.app, stranger, READING | EDITING | ADMINISTERING, walk.id).items():
+    for endpoint, seen in statuses(
+        walk.app, stranger, READING | EDITING | ADMINISTERING | OWN_ACCOUNT, walk.id
+    ).items():
         assert seen <= {302, 401}, endpoint
 
 
@@ -95,8 +122,15 @@ def test_editors_and_administrators_are_let_in(walk: ConnectionWalk, sign_in: Ca
         for endpoint, seen in statuses(walk.app, person, READING | EDITING, walk.id).items():
             assert not seen & {401, 403, 500}, endpoint
         person.get("/connections")
-        seen_by_role = statuses(walk.app, person, ADMINISTERING, walk.id)
-        assert seen_by_role == {endpoint: {200 if role == "admin" else 403} for endpoint in ADMINISTERING}
+        for endpoint, seen in statuses(walk.app, person, ADMINISTERING, walk.id).items():
+            assert seen == {403} if role == "editor" else not seen & {401, 403, 500}, endpoint
+
+
+def test_the_api_is_closed_to_sessions(walk: ConnectionWalk) -> None:
+    walk.save(client_id="")
+    walk.visitor.get("/connections")
+    for endpoint, seen in statuses(walk.app, walk.visitor, FOR_TOKENS, walk.id).items():
+        assert seen == {401}, endpoint
 
 
 def test_unknown_ids_are_not_found(visitor: Visitor) -> None:

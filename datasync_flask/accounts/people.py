@@ -1,0 +1,207 @@
+"""What administrators do with accounts: invite, change roles, remove, help with a lost password; and API tokens."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from flask_babel import gettext
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.exc import IntegrityError
+
+from datasync_flask.accounts.models import ApiToken, PersonLink, Role, User, UserSession, hash_token
+from datasync_flask.accounts.service import AccountError, check_password, hash_password, normalise_email
+from datasync_flask.clock import utcnow
+from datasync_flask.extensions import db
+from datasync_flask.security import audit
+
+INVITATION_LIFETIME = timedelta(days=7)
+RESET_LIFETIME = timedelta(days=1)
+# Told apart from other secrets by whoever finds one.
+TOKEN_PREFIX = "dsp_"
+
+
+def everybody() -> Sequence[User]:
+    """Return all accounts."""
+    return db.session.scalars(select(User).order_by(User.email)).all()
+
+
+def open_links() -> Sequence[PersonLink]:
+    """Return the links that still open something."""
+    return db.session.scalars(
+        select(PersonLink).where(PersonLink.expires_at > utcnow()).order_by(PersonLink.created_at)
+    ).all()
+
+
+def invite(email: str, role: Role, *, by: str) -> str:
+    """Make an invitation and return its token, which is shown once; commits. Raises AccountError."""
+    address = normalise_email(email)
+    if db.session.scalar(select(User.id).where(User.email == address)) is not None:
+        raise AccountError("email", gettext("There is already an account for %(address)s.", address=address))
+    token = _new_link(address, role, None, by, INVITATION_LIFETIME)
+    audit.record("person_invited", ("person", "", address), role=role.value)
+    db.session.commit()
+    return token
+
+
+def make_reset_link(user: User, *, by: str) -> str:
+    """Make a link to choose a new password by, and return its token; commits."""
+    token = _new_link(user.email, Role(user.role), user.id, by, RESET_LIFETIME)
+    audit.record("reset_link_made", ("person", user.id, user.email))
+    db.session.commit()
+    return token
+
+
+def _new_link(email: str, role: Role, user_id: int | None, by: str, lifetime: timedelta) -> str:
+    now, token = utcnow(), secrets.token_urlsafe(32)
+    db.session.execute(delete(PersonLink).where((PersonLink.expires_at <= now) | (PersonLink.email == email)))
+    link = PersonLink(
+        token_hash=hash_token(token), id=secrets.token_hex(8), email=email, role=role, user_id=user_id, invited_by=by,
+        created_at=now, expires_at=now + lifetime,
+    )  # fmt: skip
+    db.session.add(link)
+    return token
+
+
+def link_of(token: str) -> PersonLink | None:
+    """Return what a link's token opens, or None when it is used up, withdrawn or too old."""
+    return db.session.scalar(
+        select(PersonLink).where(PersonLink.token_hash == hash_token(token), PersonLink.expires_at > utcnow())
+    )
+
+
+def use_link(link: PersonLink, password: str) -> User:
+    """Make the account, or change its password; the link is used up. Commits. Raises AccountError."""
+    password_hash = hash_password(check_password(password))
+    used = delete(PersonLink).where(PersonLink.token_hash == link.token_hash)
+    email, role, user_id = link.email, Role(link.role), link.user_id
+    # Two at once: only the one who takes the link away goes on.
+    if db.session.execute(used.execution_options(synchronize_session=False)).rowcount != 1:  # type: ignore[attr-defined]
+        db.session.rollback()
+        raise AccountError("password", gettext("This link was used already. Ask for a new one."))
+    db.session.expunge(link)
+    try:
+        if user_id is None:
+            user = User(email=email, password_hash=password_hash, role=role)
+            db.session.add(user)
+            db.session.flush()
+            audit.record("person_joined", ("person", user.id, email), who=email, role=role.value)
+        else:
+            user = db.session.get_one(User, user_id)
+            user.password_hash = password_hash
+            db.session.execute(delete(UserSession).where(UserSession.user_id == user_id))
+            audit.record("password_reset", ("person", user_id, email), who=email)
+        db.session.commit()
+    except IntegrityError:
+        db.session.rollback()
+        raise AccountError("password", gettext("There is already an account for %(address)s.", address=email)) from None
+    return user
+
+
+def withdraw(link_id: str) -> bool:
+    """Make a link worthless; commits. False when there is none."""
+    link = db.session.scalar(select(PersonLink).where(PersonLink.id == link_id))
+    if link is None:
+        return False
+    audit.record("invitation_withdrawn", ("person", "", link.email))
+    db.session.delete(link)
+    db.session.commit()
+    return True
+
+
+def change_role(user_id: int, role: Role) -> None:
+    """Give somebody another role; commits. Raises AccountError for the last administrator."""
+    user = db.session.get_one(User, user_id)
+    before = Role(user.role)
+    if before is role:
+        return
+    if before is Role.ADMIN:
+        _refuse_last_administrator(user_id)
+    db.session.execute(update(User).where(User.id == user_id).values(role=role))
+    audit.record("role_changed", ("person", user_id, user.email), before=before.value, after=role.value)
+    db.session.commit()
+
+
+def remove(user_id: int) -> str:
+    """Remove an account with its sessions and tokens; commits; return its address. Raises AccountError."""
+    user = db.session.get_one(User, user_id)
+    email, role = user.email, Role(user.role)
+    if role is Role.ADMIN:
+        _refuse_last_administrator(user_id)
+    audit.record("person_removed", ("person", user_id, email), role=role.value)
+    db.session.execute(delete(User).where(User.id == user_id))
+    db.session.commit()
+    return email
+
+
+def _refuse_last_administrator(user_id: int) -> None:
+    # Written first, so that two administrators who remove each other at once meet here.
+    db.session.execute(update(User).where(User.role == Role.ADMIN).values(role=Role.ADMIN))
+    others = select(func.count(User.id)).where(User.role == Role.ADMIN, User.id != user_id)
+    if not db.session.scalar(others):
+        db.session.rollback()
+        raise AccountError("role", gettext("This is the last administrator. Make somebody else one first."))
+
+
+def sign_out_everywhere(user: User) -> None:
+    """End all sessions of a person; commits."""
+    db.session.execute(delete(UserSession).where(UserSession.user_id == user.id))
+    audit.record("signed_out_everywhere", ("person", user.id, user.email))
+    db.session.commit()
+
+
+def sessions_of(user: User) -> Sequence[UserSession]:
+    """Return where a person is signed in, the newest first."""
+    return db.session.scalars(
+        select(UserSession)
+        .where(UserSession.user_id == user.id, UserSession.expires_at > utcnow())
+        .order_by(UserSession.created_at.desc())
+    ).all()
+
+
+def tokens_of(user: User) -> Sequence[ApiToken]:
+    """Return a person's API tokens."""
+    return db.session.scalars(
+        select(ApiToken).where(ApiToken.user_id == user.id).order_by(ApiToken.created_at.desc())
+    ).all()
+
+
+def make_token(user: User, name: str, days: int) -> str:
+    """Make an API token that ends after `days` (0: never) and return it, which is shown once; commits."""
+    token, now = TOKEN_PREFIX + secrets.token_urlsafe(32), utcnow()
+    name = " ".join(name.split())[:80]
+    if not name:
+        raise AccountError("name", gettext("Give the token a name, for instance what will use it."))
+    made = ApiToken(
+        id=secrets.token_hex(8), token_hash=hash_token(token), user_id=user.id, name=name, created_at=now,
+        expires_at=now + timedelta(days=days) if days else None,
+    )  # fmt: skip
+    db.session.add(made)
+    audit.record("token_made", ("person", user.id, user.email), name=name)
+    db.session.commit()
+    return token
+
+
+def withdraw_token(user: User, token_id: str) -> bool:
+    """Make a person's token worthless; commits. False when they have no such token."""
+    found = db.session.get(ApiToken, token_id)
+    if found is None or found.user_id != user.id:
+        return False
+    audit.record("token_withdrawn", ("person", user.id, user.email), name=found.name)
+    db.session.delete(found)
+    db.session.commit()
+    return True
+
+
+def person_with_token(token: str) -> User | None:
+    """Return whose API token this is, or None when it is worthless."""
+    now: datetime = utcnow()
+    found = db.session.scalar(select(ApiToken).where(ApiToken.token_hash == hash_token(token)))
+    if found is None or (found.expires_at is not None and found.expires_at <= now):
+        return None
+    # Once a minute is enough to tell which tokens are in use.
+    if found.last_used_at is None or now - found.last_used_at > timedelta(minutes=1):
+        found.last_used_at = now
+        db.session.commit()
+    return found.user

@@ -1,0 +1,159 @@
+"""What the HTTP API takes and gives, as marshmallow schemas: the OpenAPI description is made from them.
+
+What they let through is checked by the forms; here is only what JSON adds: types.
+"""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields, validate
+
+from datasync_flask.connections.models import AuthMethod, LoginHost, State, TrackingType
+from datasync_flask.destinations.registry import DESTINATIONS
+from datasync_flask.extractions.models import RunState
+
+_TEXT = validate.Length(max=2000)
+
+
+def _one_of(names: type[TrackingType] | type[LoginHost] | type[AuthMethod]) -> validate.OneOf:
+    return validate.OneOf([name.value for name in names])
+
+
+class ListQuery(Schema):
+    """Which part of a list is wanted."""
+
+    page = fields.Integer(load_default=1, validate=validate.Range(1, 100_000))
+    page_size = fields.Integer(load_default=50, validate=validate.Range(1, 200))
+
+
+class ConnectionSettings(Schema):
+    """Settings of a connection; which ones it has follows from its kind. What isn't given stays as it is."""
+
+    kind = fields.String(validate=validate.OneOf(["salesforce", *sorted(DESTINATIONS)]))
+    description = fields.String(validate=_TEXT)
+    labels = fields.List(fields.String(validate=_TEXT), validate=validate.Length(max=50))
+    tracking_type = fields.String(validate=_one_of(TrackingType))
+    login_host = fields.String(validate=_one_of(LoginHost))
+    login_url = fields.String(validate=_TEXT)
+    auth_method = fields.String(validate=_one_of(AuthMethod))
+    client_id = fields.String(validate=_TEXT)
+    client_secret = fields.String(load_only=True, validate=_TEXT, metadata={"description": "Stored, never given back."})
+    permission_level = fields.String(validate=_TEXT)
+    path = fields.String(validate=_TEXT)
+    host = fields.String(validate=_TEXT)
+    port = fields.Integer(validate=validate.Range(1, 65535))
+    database = fields.String(validate=_TEXT)
+    username = fields.String(validate=_TEXT)
+    password = fields.String(load_only=True, validate=_TEXT, metadata={"description": "Stored, never given back."})
+    # Called as the field of the form; marshmallow has no field of this name of its own.
+    schema = fields.String(validate=_TEXT)
+    save_anyway = fields.Boolean(
+        load_only=True, metadata={"description": "Save a destination although its check found something wrong."}
+    )
+
+
+class ConnectionState(ConnectionSettings):
+    """A connection with its state."""
+
+    id = fields.String()
+    state = fields.String(validate=validate.OneOf([state.value for state in State]))
+    reason = fields.String()
+    message = fields.String(metadata={"description": "What is wrong, in plain words."})
+    next_steps = fields.List(fields.String())
+    since = fields.AwareDateTime()
+
+
+class ConnectionList(Schema):
+    """A part of the list of connections."""
+
+    items = fields.List(fields.Nested(ConnectionState))
+    total = fields.Integer()
+
+
+class ObjectSettings(Schema):
+    """One object of an extraction."""
+
+    name = fields.String(required=True, validate=validate.Length(max=80))
+    tracking_type = fields.String(validate=_one_of(TrackingType))
+    filter = fields.String(validate=_TEXT)
+    # Called as the setting is; the class attribute of that name is made by marshmallow's metaclass, not read by it.
+    cursor_field = fields.String(validate=validate.Length(max=80))
+    keeps_history = fields.Boolean()
+    marks_deleted = fields.Boolean()
+
+
+ObjectSettings = ObjectSettings.from_dict(  # type: ignore[misc, assignment]
+    {
+        **ObjectSettings._declared_fields,
+        "fields": fields.List(fields.String(validate=validate.Length(max=80)), validate=validate.Length(max=2000)),
+    },
+    name="ObjectSettings",
+)
+
+
+class ExtractionSettings(Schema):
+    """Settings of an extraction. What isn't given stays as it is."""
+
+    description = fields.String(validate=_TEXT)
+    source = fields.String(validate=_TEXT, metadata={"description": "A connection's id or description."})
+    destination = fields.String(validate=_TEXT, metadata={"description": "A connection's id or description."})
+    dataset = fields.String(validate=_TEXT)
+    schedule = fields.String(validate=_TEXT, metadata={"example": "every 15 minutes"})
+    timezone = fields.String(validate=_TEXT)
+    quota_ceiling = fields.Integer(validate=validate.Range(1, 100))
+    reread_days = fields.Integer(validate=validate.Range(0, 365))
+    objects = fields.List(fields.Nested(ObjectSettings), validate=validate.Length(max=500))
+
+
+class RunObjectState(Schema):
+    """One object in a run."""
+
+    name = fields.String()
+    step = fields.String()
+    rows = fields.Integer()
+    deleted = fields.Integer()
+    source_count = fields.Integer(allow_none=True)
+    target_count = fields.Integer(allow_none=True)
+
+
+class RunShown(Schema):
+    """A run."""
+
+    id = fields.String()
+    state = fields.String(validate=validate.OneOf([state.value for state in RunState]))
+    started_by = fields.String()
+    started_at = fields.AwareDateTime(allow_none=True)
+    ended_at = fields.AwareDateTime(allow_none=True)
+    api_calls = fields.Integer()
+    message = fields.String()
+    detail = fields.String()
+    objects = fields.List(fields.Nested(RunObjectState))
+
+
+class RunList(Schema):
+    """The newest runs of an extraction."""
+
+    items = fields.List(fields.Nested(RunShown))
+
+
+class ExtractionState(ExtractionSettings):
+    """An extraction with its newest run."""
+
+    id = fields.String()
+    next_run_at = fields.AwareDateTime(allow_none=True)
+    last_run = fields.Nested(RunShown, allow_none=True)
+
+
+class ExtractionList(Schema):
+    """All extractions."""
+
+    items = fields.List(fields.Nested(ExtractionState))
+    total = fields.Integer()
+
+
+class Refusal(Schema):
+    """Why something can't be done; `errors` says it by field."""
+
+    code = fields.Integer()
+    status = fields.String()
+    message = fields.String()
+    errors = fields.Dict(keys=fields.String(), values=fields.Raw())

@@ -1,0 +1,284 @@
+"""The HTTP API: what the pages do, for programs; with a personal token, whose role decides."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from flask import Flask
+from flask_login import current_user
+from flask_smorest import Api, Blueprint, abort
+from sqlalchemy import func, select
+
+from datasync_flask.accounts.models import Role
+from datasync_flask.api import schemas
+from datasync_flask.api.definitions import (
+    Refused,
+    connection_definition,
+    extraction_definition,
+    save_connection,
+    save_extraction,
+)
+from datasync_flask.connections import loader as connection_loader
+from datasync_flask.connections import service as connections
+from datasync_flask.connections.models import Connection, SalesforceConnection
+from datasync_flask.connections.problem_texts import text_for
+from datasync_flask.destinations import service as destinations
+from datasync_flask.destinations.models import DestinationConnection
+from datasync_flask.destinations.texts import fault_text
+from datasync_flask.extensions import csrf, db
+from datasync_flask.extractions import loader, runs
+from datasync_flask.extractions import service as extractions
+from datasync_flask.extractions.models import Extraction, Run
+from datasync_flask.extractions.texts import problem_words
+from datasync_flask.security.access import needs_role, public
+from datasync_flask.worker import queue
+
+bp = Blueprint("api", __name__, url_prefix="/api/v1", description="Connections, extractions and their runs.")
+
+
+class _Description(Api):  # type: ignore[misc]  # flask-smorest has no types
+    """The OpenAPI description; errors are answered where all errors are."""
+
+    def _register_error_handlers(self) -> None:
+        """Leave the app's own handlers alone."""
+
+
+def init_api(app: Flask) -> None:
+    """Add the API and its description to `app`."""
+    app.config.update(
+        API_TITLE="DataSync",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/api/v1",
+        OPENAPI_JSON_PATH="openapi.json",
+        API_SPEC_OPTIONS={
+            "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+            "security": [{"token": []}],
+        },
+    )
+    api = _Description(app)
+    csrf.exempt(bp)
+    api.register_blueprint(bp)
+    describe: Any = app.view_functions["api-docs.openapi_json"]
+    # A method can't be marked.
+    app.view_functions["api-docs.openapi_json"] = public(lambda: describe())
+
+
+def _refuse(refusal: Refused) -> NoReturn:
+    db.session.rollback()
+    abort(422, message="These settings can't be saved.", errors={"json": refusal.errors})
+    raise AssertionError("unreachable")
+
+
+def _connection(connection: Connection) -> dict[str, Any]:
+    found = connection_definition(connection) | {
+        "id": connection.id, "state": str(connection.state), "since": connection.state_since, "reason": "",
+        "message": "", "next_steps": [],
+    }  # fmt: skip
+    if isinstance(connection, SalesforceConnection):
+        problem = connection.current_problem
+        if problem is not None:
+            text = text_for(problem)
+            found |= {"reason": problem.reason.value, "message": text.meaning, "next_steps": list(text.steps)}
+    elif connection.problem:
+        found |= {"reason": connection.problem, "message": fault_text(connection.problem)}
+    return found
+
+
+def _run(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.id, "state": str(run.state), "started_by": run.started_by, "started_at": run.started_at,
+        "ended_at": run.ended_at, "api_calls": run.api_calls, "message": problem_words(run.problem),
+        "detail": run.problem_detail,
+        "objects": [
+            {name: getattr(each, name) for name in ("name", "step", "rows", "deleted", "source_count", "target_count")}
+            for each in run.objects
+        ],
+    }  # fmt: skip
+
+
+def _extraction(extraction: Extraction, run: Run | None) -> dict[str, Any]:
+    last = {"next_run_at": extraction.next_run_at, "last_run": _run(run) if run else None}
+    return extraction_definition(extraction) | {"id": extraction.id} | last
+
+
+@bp.get("/connections")
+@bp.arguments(schemas.ListQuery, location="query")
+@bp.response(200, schemas.ConnectionList)
+def list_connections(query: dict[str, int]) -> dict[str, Any]:
+    """List connections by their descriptions."""
+    start = (query["page"] - 1) * query["page_size"]
+    rows = db.session.scalars(
+        select(Connection).order_by(Connection.description_key).offset(start).limit(query["page_size"])
+    )
+    return {
+        "items": [_connection(row) for row in rows],
+        "total": db.session.scalar(select(func.count()).select_from(Connection.__table__)),
+    }
+
+
+@bp.post("/connections")
+@bp.arguments(schemas.ConnectionSettings)
+@bp.response(201, schemas.ConnectionState)
+@bp.alt_response(422, schema=schemas.Refusal)
+@needs_role(Role.EDITOR)
+def make_connection(values: dict[str, Any]) -> dict[str, Any]:
+    """Make a connection."""
+    try:
+        return _connection(save_connection(values, None, by=current_user.id))
+    except Refused as refusal:
+        _refuse(refusal)
+
+
+@bp.get("/connections/<public_id:connection_id>")
+@bp.response(200, schemas.ConnectionState)
+@bp.alt_response(404, schema=schemas.Refusal)
+def show_connection(connection_id: str) -> dict[str, Any]:
+    """Show a connection."""
+    return _connection(connection_loader.readable_of_any_kind(connection_id))
+
+
+@bp.patch("/connections/<public_id:connection_id>")
+@bp.arguments(schemas.ConnectionSettings)
+@bp.response(200, schemas.ConnectionState)
+@bp.alt_response(404, schema=schemas.Refusal)
+@bp.alt_response(422, schema=schemas.Refusal)
+@needs_role(Role.EDITOR)
+def change_connection(values: dict[str, Any], connection_id: str) -> dict[str, Any]:
+    """Change a connection."""
+    try:
+        found = connection_loader.editable_of_any_kind(connection_id)
+        return _connection(save_connection(values, found, by=current_user.id))
+    except Refused as refusal:
+        _refuse(refusal)
+
+
+@bp.delete("/connections/<public_id:connection_id>")
+@bp.response(204)
+@bp.alt_response(404, schema=schemas.Refusal)
+@needs_role(Role.EDITOR)
+def delete_connection(connection_id: str) -> None:
+    """Delete a connection with its extractions; tables stay where they are."""
+    found = connection_loader.editable_of_any_kind(connection_id)
+    if isinstance(found, DestinationConnection):
+        destinations.delete(found, by=current_user.id)
+    else:
+        connections.delete(connection_loader.editable(connection_id), by=current_user.id)
+        queue().revoke_soon()
+
+
+@bp.post("/connections/<public_id:connection_id>/check")
+@bp.response(202, schemas.ConnectionState)
+@bp.alt_response(404, schema=schemas.Refusal)
+@needs_role(Role.EDITOR)
+def check_connection(connection_id: str) -> dict[str, Any]:
+    """Have a connection tested: a destination at once, Salesforce by the worker within seconds."""
+    found = connection_loader.editable_of_any_kind(connection_id)
+    if isinstance(found, DestinationConnection):
+        destinations.check_again(found)
+        return _connection(found)
+    source = connection_loader.editable(connection_id)
+    connections.order_check(source, by=current_user.id)
+    queue().wake(connection_id)
+    return _connection(source)
+
+
+@bp.get("/extractions")
+@bp.response(200, schemas.ExtractionList)
+def list_extractions() -> dict[str, Any]:
+    """List extractions with their newest runs."""
+    items = [_extraction(extraction, run) for extraction, run in loader.all_with_last_run()]
+    return {"items": items, "total": len(items)}
+
+
+@bp.post("/extractions")
+@bp.arguments(schemas.ExtractionSettings)
+@bp.response(201, schemas.ExtractionState)
+@bp.alt_response(422, schema=schemas.Refusal)
+@needs_role(Role.EDITOR)
+def make_extraction(values: dict[str, Any]) -> dict[str, Any]:
+    """Make an extraction."""
+    try:
+        return _extraction(save_extraction(values, None, by=current_user.id), None)
+    except Refused as refusal:
+        _refuse(refusal)
+
+
+def _newest_run(extraction_id: str) -> Run | None:
+    return next(iter(loader.runs_of(extraction_id)), None)
+
+
+@bp.get("/extractions/<public_id:extraction_id>")
+@bp.response(200, schemas.ExtractionState)
+@bp.alt_response(404, schema=schemas.Refusal)
+def show_extraction(extraction_id: str) -> dict[str, Any]:
+    """Show an extraction."""
+    return _extraction(loader.readable(extraction_id), _newest_run(extraction_id))
+
+
+@bp.patch("/extractions/<public_id:extraction_id>")
+@bp.arguments(schemas.ExtractionSettings)
+@bp.response(200, schemas.ExtractionState)
+@bp.alt_response(404, schema=schemas.Refusal)
+@bp.alt_response(422, schema=schemas.Refusal)
+@needs_role(Role.EDITOR)
+def change_extraction(values: dict[str, Any], extraction_id: str) -> dict[str, Any]:
+    """Change an extraction."""
+    try:
+        saved = save_extraction(values, loader.editable(extraction_id), by=current_user.id)
+    except Refused as refusal:
+        _refuse(refusal)
+    return _extraction(saved, _newest_run(extraction_id))
+
+
+@bp.delete("/extractions/<public_id:extraction_id>")
+@bp.response(204)
+@bp.alt_response(404, schema=schemas.Refusal)
+@needs_role(Role.EDITOR)
+def delete_extraction(extraction_id: str) -> None:
+    """Delete an extraction; its tables stay where they are."""
+    extractions.delete(loader.editable(extraction_id), by=current_user.id)
+
+
+@bp.get("/extractions/<public_id:extraction_id>/runs")
+@bp.response(200, schemas.RunList)
+@bp.alt_response(404, schema=schemas.Refusal)
+def list_runs(extraction_id: str) -> dict[str, Any]:
+    """List the newest runs of an extraction."""
+    loader.readable(extraction_id)
+    return {"items": [_run(run) for run in loader.runs_of(extraction_id)]}
+
+
+@bp.post("/extractions/<public_id:extraction_id>/runs")
+@bp.response(202, schemas.RunShown)
+@bp.alt_response(404, schema=schemas.Refusal)
+@bp.alt_response(409, schema=schemas.Refusal)
+@needs_role(Role.EDITOR)
+def start_run(extraction_id: str) -> dict[str, Any]:
+    """Start a run; 409 while another one isn't over."""
+    loader.editable(extraction_id)
+    try:
+        run = runs.start(extraction_id, current_user.email)
+    except runs.AlreadyRunning as other:
+        abort(409, message=f"Run {other.run_id} of it isn't over yet.")
+    queue().run_soon(run.id)
+    return _run(loader.run_of(extraction_id, run.id))
+
+
+@bp.get("/extractions/<public_id:extraction_id>/runs/<public_id:run_id>")
+@bp.response(200, schemas.RunShown)
+@bp.alt_response(404, schema=schemas.Refusal)
+def show_run(extraction_id: str, run_id: str) -> dict[str, Any]:
+    """Show a run."""
+    return _run(loader.run_of(extraction_id, run_id))
+
+
+@bp.post("/extractions/<public_id:extraction_id>/runs/<public_id:run_id>/cancel")
+@bp.response(202, schemas.RunShown)
+@bp.alt_response(404, schema=schemas.Refusal)
+@needs_role(Role.EDITOR)
+def cancel_run(extraction_id: str, run_id: str) -> dict[str, Any]:
+    """Stop a run."""
+    loader.editable(extraction_id)
+    runs.cancel(loader.run_of(extraction_id, run_id))
+    return _run(loader.run_of(extraction_id, run_id))

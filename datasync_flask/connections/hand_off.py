@@ -1,0 +1,95 @@
+"""Hand-off links: a stranger with Setup rights in Salesforce enters one connection's app values, nothing else."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+
+from flask import g
+from flask_babel import gettext
+from sqlalchemy import delete, select
+
+from datasync_flask.accounts.models import hash_token
+from datasync_flask.clock import utcnow
+from datasync_flask.connections import lifecycle, service
+from datasync_flask.connections.models import AuthMethod, HandOffLink, LoginHost, SalesforceConnection, TrackingType
+from datasync_flask.connections.service import SalesforceSettings
+from datasync_flask.extensions import db
+from datasync_flask.security import audit
+
+LIFETIME = timedelta(days=7)
+_VISIBLE = re.compile(r"[\x21-\x7e]{1,512}")
+
+
+def make(connection: SalesforceConnection, *, by: str) -> str:
+    """Make a link for a connection and return its token, which is shown once; commits."""
+    token, now = secrets.token_urlsafe(32), utcnow()
+    link = HandOffLink(
+        token_hash=hash_token(token), connection_id=connection.id, made_by=by, created_at=now, expires_at=now + LIFETIME
+    )
+    db.session.add(link)
+    audit.record("hand_off_made", lifecycle.audit_subject(connection), until=link.expires_at.isoformat())
+    db.session.commit()
+    return token
+
+
+def open_links(connection: SalesforceConnection) -> Sequence[HandOffLink]:
+    """Return a connection's links that still open something."""
+    return db.session.scalars(
+        select(HandOffLink)
+        .where(HandOffLink.connection_id == connection.id, HandOffLink.expires_at > utcnow())
+        .order_by(HandOffLink.created_at)
+    ).all()
+
+
+def link_of(token: str) -> HandOffLink | None:
+    """Return what a token opens, or None when it is withdrawn or too old. The first time is written down; commits."""
+    link = db.session.scalar(
+        select(HandOffLink).where(HandOffLink.token_hash == hash_token(token), HandOffLink.expires_at > utcnow())
+    )
+    if link is not None:
+        g.acting_as = f"hand-off link made by {link.made_by}"
+        if link.opened_at is None:
+            link.opened_at = utcnow()
+            audit.record("hand_off_opened", lifecycle.audit_subject(link.connection))
+            db.session.commit()
+    return link
+
+
+def withdraw(connection: SalesforceConnection, link_id: str) -> None:
+    """Make a connection's link worthless; commits."""
+    db.session.execute(delete(HandOffLink).where(HandOffLink.id == link_id, HandOffLink.connection_id == connection.id))
+    audit.record("hand_off_withdrawn", lifecycle.audit_subject(connection))
+    db.session.commit()
+
+
+def faults_in(client_id: str, client_secret: str) -> dict[str, str]:
+    """Return what is wrong with the values, by the name of the field."""
+    found = {}
+    if not _VISIBLE.fullmatch(client_id):
+        found["client_id"] = gettext("A Client ID has only letters, digits and signs, no spaces. Copy it again.")
+    if not _VISIBLE.fullmatch(client_secret):
+        found["client_secret"] = gettext("This can't be a Client Secret. Copy only the Consumer Secret.")
+    return found
+
+
+def take_in(link: HandOffLink, client_id: str, client_secret: str) -> SalesforceConnection:
+    """Store the values that a stranger entered, and have the connection watched; commits."""
+    connection = link.connection
+    changes = {"client_id": [connection.client_id, client_id], "client_secret": "changed"}
+    link.used_at = utcnow()
+    audit.record("hand_off_used", lifecycle.audit_subject(connection), changes=changes)
+    data = SalesforceSettings(
+        description=connection.description,
+        tracking_type=TrackingType(connection.tracking_type),
+        login_host=LoginHost(connection.login_host),
+        login_url=connection.login_url,
+        auth_method=AuthMethod(connection.auth_method),
+        client_id=client_id,
+        client_secret=client_secret,
+        permission_level=connection.permission_level,
+        labels=[label.name for label in connection.labels],
+    )
+    return service.save(connection, data, by=None)

@@ -1,0 +1,58 @@
+"""Hears of what happens to connections and runs, and orders the notices about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import force_locale
+
+from datasync_flask.connections import lifecycle
+from datasync_flask.connections.models import Connection, State
+from datasync_flask.connections.problem_texts import text_for
+from datasync_flask.destinations.texts import fault_text
+from datasync_flask.extractions import runs
+from datasync_flask.extractions.models import Run, RunState
+from datasync_flask.extractions.texts import problem_words
+from datasync_flask.notices import service, warnings
+from datasync_flask.salesforce.errors import Problem
+
+
+def connect() -> None:
+    """Begin to hear; doing it twice changes nothing."""
+    lifecycle.moved.connect(on_connection_moved)
+    runs.ended.connect(on_run_ended)
+
+
+def on_connection_moved(connection: Connection, *, before: State, after: State, event: str, **_: Any) -> None:
+    """Tell of a connection that needs attention, and of one that works again. The caller commits."""
+    key, path = f"connection:{connection.id}", warnings.connection_path(connection.id)
+    with force_locale("en"):
+        if after is State.NEEDS_ATTENTION and before is not State.NEEDS_ATTENTION:
+            title = f"{connection.description} needs attention"
+            service.begins(key, "connection_needs_attention", title, _meaning(connection), path)
+        elif after is State.CONNECTED and before is not State.CONNECTED:
+            title = f"{connection.description} works again"
+            service.is_over(key, "connection_works", title, "Nothing has to be done.", path)
+    if event == lifecycle.Event.CHECKED and before is not State.CONNECTED:
+        grant = getattr(connection, "grant", None)
+        warnings.approved(connection, grant.username if grant else "")  # type: ignore[arg-type]
+
+
+def _meaning(connection: Connection) -> str:
+    if connection.problem in {problem.value for problem in Problem}:
+        text = text_for(Problem(connection.problem))
+        return " ".join((text.meaning, *text.steps))
+    return fault_text(connection.problem) if connection.problem else ""
+
+
+def on_run_ended(run: Run, **_: Any) -> None:
+    """Tell of a run that failed, and of the next one that didn't. The caller commits."""
+    extraction = run.extraction
+    key, path = f"extraction:{extraction.id}", f"/extractions/{extraction.id}/runs/{run.id}"
+    with force_locale("en"):
+        if run.state == RunState.FAILED:
+            words = f"{problem_words(run.problem)} {run.problem_detail}".strip()
+            service.begins(key, "run_failed", f"{extraction.description}: a run failed", words, path)
+        elif run.state == RunState.DONE:
+            title = f"{extraction.description}: a run got through again"
+            service.is_over(key, "run_done", title, "Nothing has to be done.", path)

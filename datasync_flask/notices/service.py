@@ -1,0 +1,95 @@
+"""What is told, and to whom: something begins to be wrong, and is over. Written in the transaction that it is about."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+from flask import current_app
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+
+from datasync_flask.clock import utcnow
+from datasync_flask.extensions import db
+from datasync_flask.notices.models import Channel, Delivery, Notice
+from datasync_flask.security import audit
+from datasync_flask.security.crypto import SecretBox
+
+KINDS = ("email", "webhook", "service")
+TEST_EVENT = "test"
+
+
+def begins(key: str, event: str, title: str, body: str, path: str) -> None:
+    """Tell that something is wrong, unless that was told and isn't over yet. The caller commits.
+
+    `key` says what it is about, such as ``connection:ID``; `path` is the page where to look.
+    """
+    if db.session.get(Notice, key) is not None:
+        return
+    try:
+        with db.session.begin_nested():
+            db.session.add(Notice(key=key, since=utcnow()))
+    except IntegrityError:
+        # Somebody else told it in this very moment.
+        return
+    _order(event, title, body, path, is_error=True)
+
+
+def is_over(key: str, event: str, title: str, body: str, path: str) -> None:
+    """Tell that it works again, if it was told that it doesn't. The caller commits."""
+    gone = db.session.execute(delete(Notice).where(Notice.key == key).execution_options(synchronize_session="fetch"))
+    if gone.rowcount:  # type: ignore[attr-defined]
+        _order(event, title, body, path, is_error=False)
+
+
+def _order(event: str, title: str, body: str, path: str, *, is_error: bool) -> None:
+    link = current_app.config["SETTINGS"].effective_public_url + path
+    for channel in db.session.scalars(select(Channel)):
+        if is_error or not channel.errors_only:
+            db.session.add(
+                Delivery(channel_id=channel.id, event=event, title=title[:200], body=body, link=link, due_at=utcnow())
+            )
+
+
+def _box() -> SecretBox:
+    found: SecretBox = current_app.extensions["secret_box"]
+    return found
+
+
+def channels() -> Sequence[Channel]:
+    """Return all ways for notices."""
+    return db.session.scalars(select(Channel).order_by(Channel.description)).all()
+
+
+def target_of(channel: Channel) -> str:
+    """Return a channel's address. Raises SecretUnreadable."""
+    return _box().open(channel.target_sealed)
+
+
+def make(kind: str, description: str, target: str, *, errors_only: bool) -> tuple[Channel, str]:
+    """Make a channel; return it with the key that a webhook's receiver checks signatures with, else ''. Commits."""
+    box, signing_key = _box(), secrets.token_urlsafe(32) if kind == "webhook" else ""
+    channel = Channel(
+        kind=kind, description=description, target_sealed=box.seal(target), errors_only=errors_only,
+        signing_key_sealed=box.seal(signing_key) if signing_key else "", created_at=utcnow(), last_error="",
+    )  # fmt: skip
+    db.session.add(channel)
+    db.session.flush()
+    audit.record("channel_made", ("channel", channel.id, description), kind=kind, errors_only=errors_only)
+    db.session.commit()
+    return channel, signing_key
+
+
+def set_errors_only(channel: Channel, *, errors_only: bool) -> None:
+    """Choose whether recoveries are told too; commits."""
+    channel.errors_only = errors_only
+    audit.record("channel_changed", ("channel", channel.id, channel.description), kind=channel.kind,
+                 errors_only=errors_only)  # fmt: skip
+    db.session.commit()
+
+
+def remove(channel: Channel) -> None:
+    """Remove a channel and what waits for it; commits."""
+    audit.record("channel_removed", ("channel", channel.id, channel.description), kind=channel.kind)
+    db.session.execute(delete(Channel).where(Channel.id == channel.id))
+    db.session.commit()

@@ -1,0 +1,36 @@
+"""Words for the pages of administrators: roles, ways for notices, values in the audit."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from datasync_flask.languages import translated
+
+ROLES = {"viewer": "viewer", "editor": "editor", "admin": "administrator"}
+CHANNELS = {"email": "E-mail", "webhook": "Webhook", "service": "Service"}
+
+
+def role_words(role: str) -> str:
+    """Return how a role is called."""
+    return translated(ROLES[str(role)])
+
+
+def channel_words(kind: str) -> str:
+    """Return how a way for notices is called."""
+    return translated(CHANNELS[kind])
+
+
+def audit_words(value: Any) -> str:
+    """Return a value of the audit as people read it; what changed as “before → after”."""
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {audit_words(each)}" for name, each in value.items())
+    if isinstance(value, list) and len(value) == 2 and not isinstance(value[0], dict):
+        return f"{_plain(value[0])} → {_plain(value[1])}"
+    return _plain(value)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, str):
+        return value or "–"
+    return json.dumps(value, ensure_ascii=False, default=str)

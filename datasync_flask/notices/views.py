@@ -1,0 +1,152 @@
+"""The page about notices, for administrators."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
+from wtforms.validators import InputRequired, Length, ValidationError
+
+from datasync_flask.accounts.models import Role
+from datasync_flask.accounts.service import AccountError, normalise_email
+from datasync_flask.extensions import db
+from datasync_flask.notices import sending, service
+from datasync_flask.notices.models import Channel
+from datasync_flask.security.access import needs_role
+
+bp = Blueprint("notices", __name__)
+
+
+class ChannelForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+    """A way for notices."""
+
+    kind = SelectField(
+        _l("Way"),
+        choices=[
+            SelectChoice("email", _l("E-mail")),
+            SelectChoice("webhook", _l("Webhook (signed)")),
+            SelectChoice("service", _l("Service (an Apprise address)")),
+        ],
+    )
+    target = StringField(
+        _l("Address"),
+        [InputRequired(_l("Enter where notices go.")), Length(max=1000, message=_l("Use at most 1,000 characters."))],
+        description=_l(
+            "An e-mail address; an address that begins with https://; or an Apprise address such as "
+            "slack://… or msteams://…. It is stored encrypted."
+        ),
+        render_kw={"autocomplete": "off", "spellcheck": "false", "maxlength": 1000},
+    )
+    description = StringField(
+        _l("Description"),
+        [
+            InputRequired(_l("Give it a description, for instance who reads it.")),
+            Length(max=120, message=_l("Use at most 120 characters.")),
+        ],
+        render_kw={"autocomplete": "off", "maxlength": 120},
+    )
+    errors_only = BooleanField(_l("Only when something is wrong, not when it works again"))
+
+    def validate_target(self, field: StringField) -> None:
+        """An address of the chosen kind."""
+        text = (field.data or "").strip()
+        field.data = text
+        if any(ord(character) <= 32 for character in text):
+            raise ValidationError(gettext("There is a space or a line break in it. Copy it again."))
+        if self.kind.data == "email":
+            try:
+                normalise_email(text)
+            except AccountError as error:
+                raise ValidationError(str(error)) from None
+        elif self.kind.data == "webhook":
+            self._check_webhook(text)
+        elif "://" not in text:
+            raise ValidationError(gettext("An Apprise address begins with the service's name and ://."))
+
+    def _check_webhook(self, text: str) -> None:
+        try:
+            parts = urlsplit(text)
+            is_right = parts.scheme in {"https", "http"} and bool(parts.hostname) and (parts.port or 1) > 0
+        except ValueError:
+            is_right = False
+        if not is_right:
+            raise ValidationError(gettext("A webhook's address begins with https:// and names a host."))
+
+
+def _page(form: ChannelForm, *, signing_key: str = "") -> str:
+    return render_template(
+        "notices/index.html",
+        form=form,
+        channels=service.channels(),
+        signing_key=signing_key,
+        sends_mail=bool(current_app.config["SETTINGS"].smtp_url),
+    )
+
+
+@bp.get("/notices")
+@needs_role(Role.ADMIN)
+def index() -> ResponseReturnValue:
+    """Who is told what."""
+    return _page(ChannelForm())
+
+
+@bp.post("/notices")
+@needs_role(Role.ADMIN)
+def make() -> ResponseReturnValue:
+    """Make a way for notices; a webhook's key is shown once."""
+    form = ChannelForm()
+    if not form.validate_on_submit():
+        return _page(form), 422
+    _, signing_key = service.make(
+        form.kind.data, form.description.data or "", form.target.data or "", errors_only=bool(form.errors_only.data)
+    )
+    if signing_key:
+        return _page(ChannelForm(formdata=None), signing_key=signing_key)
+    flash(gettext("Saved. Press Test to see whether it gets through."))
+    return redirect(url_for("notices.index"), 303)
+
+
+def _channel(channel_id: str) -> Channel:
+    found = db.session.get(Channel, channel_id)
+    if found is None:
+        abort(404)
+    return found
+
+
+@bp.post("/notices/<public_id:channel_id>/test")
+@needs_role(Role.ADMIN)
+def test(channel_id: str) -> ResponseReturnValue:
+    """Send a message now and say whether it got through."""
+    channel = _channel(channel_id)
+    try:
+        words = gettext("This is a test. When a connection or a run needs somebody, you will hear of it here.")
+        link = current_app.config["SETTINGS"].effective_public_url + url_for("connections.index")
+        sending.send(channel, service.TEST_EVENT, gettext("DataSync: a test"), words, link)
+        flash(gettext("It got through."))
+    except sending.NotSent as failure:
+        flash(gettext("It didn't get through: %(why)s", why=str(failure)))
+    return redirect(url_for("notices.index"), 303)
+
+
+@bp.post("/notices/<public_id:channel_id>")
+@needs_role(Role.ADMIN)
+def change(channel_id: str) -> ResponseReturnValue:
+    """Choose whether recoveries are told."""
+    service.set_errors_only(_channel(channel_id), errors_only="errors_only" in request.form)
+    flash(gettext("Saved."))
+    return redirect(url_for("notices.index"), 303)
+
+
+@bp.post("/notices/<public_id:channel_id>/remove")
+@needs_role(Role.ADMIN)
+def remove(channel_id: str) -> ResponseReturnValue:
+    """Remove a way for notices."""
+    service.remove(_channel(channel_id))
+    flash(gettext("Removed."))
+    return redirect(url_for("notices.index"), 303)
