@@ -25,7 +25,9 @@ from datasync_flask.destinations.texts import FAULT_TEXTS
 from datasync_flask.extractions.plan import Why
 from datasync_flask.extractions.texts import PROBLEMS, RUN_STATES, STEPS
 from datasync_flask.languages import LANGUAGES
+from datasync_flask.notices.texts import CHANNELS, ROLES
 from datasync_flask.salesforce.scopes import PERMISSION_LEVELS
+from datasync_flask.security.audit import EVENTS
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "datasync_flask" / "translations"
@@ -45,9 +47,10 @@ def texts_in_tables() -> Iterator[str]:
     """Yield the texts that are data: they are translated where they are shown."""
     for text in TEXTS.values():
         yield from (text.title, text.meaning, *text.steps)
-    for table in (STATE_WORDS, EVENT_WORDS, FIELD_WORDS, FAULT_TEXTS, RUN_STATES, STEPS, PROBLEMS):
+    for table in (STATE_WORDS, EVENT_WORDS, FIELD_WORDS, FAULT_TEXTS, RUN_STATES, STEPS, PROBLEMS, ROLES, CHANNELS):
         yield from table.values()
     yield from (why.value for why in Why)
+    yield from (words for words, _ in EVENTS.values())
     yield from (mender.value for mender in Mender)
     yield from (level.title for level in PERMISSION_LEVELS)
     yield from (kind.hint for kind in KINDS.values())

@@ -22,9 +22,13 @@ def rotate() -> None:
     """Encrypt all stored secrets anew with the first key; may be interrupted and run again, also while the app runs."""
     from datasync_flask.cli.session import app_session
     from datasync_flask.connections.key_rotation import rotate_all
+    from datasync_flask.extensions import db
+    from datasync_flask.security import audit
 
     with app_session():
         done, unreadable = rotate_all()
+        audit.record("keys_rotated", secrets=done)
+        db.session.commit()
     click.echo(f"{done} secrets are encrypted with the first key now.")
     if unreadable:
         raise click.ClickException(
