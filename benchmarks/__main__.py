@@ -9,7 +9,7 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import destinations, propagation
+from benchmarks import destinations, extraction, pages, propagation, weight
 
 
 def machine() -> str:
@@ -27,6 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--watches", type=int, default=12, help="connections to watch (default 12)")
     parser.add_argument("--rows", type=int, default=5_000, help="rows to merge (default 5000)")
+    parser.add_argument("--extracted", type=int, nargs="*", default=[100_000, 1_000_000], help="rows to extract")
     parser.add_argument("--report", type=Path, default=Path(__file__).with_name("REPORT.md"))
     options = parser.parse_args()
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
@@ -36,6 +37,10 @@ def main() -> None:
         f"on {machine()}.",
         propagation.report(propagation.measure(options.watches)),
         destinations.report(options.rows, destinations.measure(options.rows)),
+        pages.report(pages.measure()),
+        weight.report(weight.measure()),
+        # Peers go only as far as they get in reasonable time.
+        *(extraction.report(extraction.measure(rows, peers=rows <= 100_000)) for rows in options.extracted),
     ]
     text = "\n\n".join(parts) + "\n"
     options.report.write_text(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import destinations, propagation
+from benchmarks import destinations, extraction, pages, propagation, weight
 
 
 def test_waiting_for_propagation() -> None:
@@ -16,3 +16,24 @@ def test_merging() -> None:
     timings = destinations.measure(50)
     assert [each.kind for each in timings] == ["SQLite", "MariaDB"]
     assert "| SQLite |" in destinations.report(50, timings)
+
+
+def test_extraction() -> None:
+    costs = extraction.measure(40)
+    assert len(costs) == 12
+    assert "times dlt with simple-salesforce" in extraction.report(costs)
+
+
+def test_polls_and_pages() -> None:
+    polls, lists = pages.measure((20, 30), times=5)
+    # Who asks, and which version the row has: an unchanged poll reads nothing else.
+    assert polls[1].queries <= 2
+    assert lists[0].queries == lists[1].queries
+    assert "The largest list takes" in pages.report((polls, lists))
+
+
+def test_start_and_weight() -> None:
+    found = weight.measure(idle_seconds=0)
+    assert {"web", "worker"} <= found.pss.keys()
+    assert found.heavy_modules == ()
+    assert "together" in weight.report(found)

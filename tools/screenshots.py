@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from lxml import html
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -37,10 +38,26 @@ def make_states(site: Site, practice: PracticeOrg) -> dict[str, str]:
     site.http.get(practice.answer_as_person(site.leave(made["attention"]), "deny"))
     site.wait_for_state(made["connected"], "connected")
     site.wait_for_state(made["attention"], "needs_attention")
+    made |= {"/handed-off": hand_over(site, made["draft"])}
+    make_people(site)
     made |= make_extraction(site, practice, made["connected"])
     for key, labels in (("connected", "sales, emea"), ("ready", "emea"), ("attention", "sales")):
         site.edit(made[key], label_names=labels)
     return made
+
+
+def hand_over(site: Site, connection_id: str) -> str:
+    """Return the path of a hand-off link."""
+    page = html.fromstring(site.post(f"/connections/{connection_id}/hand-off").text)
+    return str(page.xpath("//div[@class='aside']//code/text()")[0]).removeprefix(site.address)
+
+
+def make_people(site: Site) -> None:
+    """Invite somebody, and let somebody be told."""
+    site.post("/people/invite", {"email": "grace@example.com", "role": "editor"})
+    hook = {"kind": "webhook", "target": "https://chat.example.com/hook", "description": "Data team's chat"}
+    site.post("/notices", hook)
+    site.post("/account/tokens", {"name": "nightly job", "days": "90"})
 
 
 def make_extraction(site: Site, practice: PracticeOrg, source: str) -> dict[str, str]:
@@ -79,6 +96,11 @@ def pages(made: dict[str, str]) -> Iterator[tuple[str, str]]:
         "delete": f"/connections/{made['connected']}/delete",
         "connections-grouped": "/connections?group=label",
         "components": "/-/components",
+        "hand-off": f"/connections/{made['draft']}/hand-off",
+        "people": "/people",
+        "account": "/account",
+        "audit": "/audit",
+        "notices": "/notices",
         "help": "/help?q=tracking",
         "help-page": "/help/using",
         "help-errors": f"/help/errors?connection={made['attention']}",
@@ -87,6 +109,7 @@ def pages(made: dict[str, str]) -> Iterator[tuple[str, str]]:
     yield from {
         "extractions": "/extractions",
         "extraction-edit": f"{made['/extraction']}/edit",
+        "extraction-fields": f"{made['/extraction']}/objects/Account",
         "extraction-data": f"{made['/extraction']}/data/Account",
         "objects": f"/connections/{made['connected']}/objects?name=Account&count=1",
         "destination-form": "/connections/new/postgresql",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 from typing import Any
 
 from flask_babel import gettext
@@ -115,6 +116,19 @@ class ExtractionForm(SettingsForm):
         if not _DATASET.fullmatch(field.data or ""):
             raise ValidationError(
                 gettext("Use small letters, digits and underscores, beginning with a letter, for instance salesforce.")
+            )
+
+        target = next((each for each in loader.destinations() if each.id == self.destination.data), None)
+        path = str(target.settings.get("path", "")) if target is not None and target.kind == "duckdb" else ""
+        if path and PurePosixPath(path).stem.lower() == field.data:
+            # DuckDB calls a file's database by the file's name, and then can't tell it from a schema of that name.
+            raise ValidationError(
+                gettext(
+                    "In DuckDB a dataset can't be called like its file (%(file)s). Choose another name, for instance "
+                    "%(name)s_data.",
+                    file=path,
+                    name=field.data,
+                )
             )
 
     def validate_objects(self, field: Any) -> None:

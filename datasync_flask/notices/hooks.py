@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import has_app_context
 from flask_babel import force_locale
 
 from datasync_flask.connections import lifecycle
@@ -25,6 +26,9 @@ def connect() -> None:
 
 def on_connection_moved(connection: Connection, *, before: State, after: State, event: str, **_: Any) -> None:
     """Tell of a connection that needs attention, and of one that works again. The caller commits."""
+    if not has_app_context():
+        # The table of states tried on its own: there is nobody to tell.
+        return
     key, path = f"connection:{connection.id}", warnings.connection_path(connection.id)
     with force_locale("en"):
         if after is State.NEEDS_ATTENTION and before is not State.NEEDS_ATTENTION:

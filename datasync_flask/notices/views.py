@@ -38,8 +38,8 @@ class ChannelForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         _l("Address"),
         [InputRequired(_l("Enter where notices go.")), Length(max=1000, message=_l("Use at most 1,000 characters."))],
         description=_l(
-            "An e-mail address; an address that begins with https://; or an Apprise address such as "
-            "slack://… or msteams://…. It is stored encrypted."
+            "An e-mail address, a webhook's address, or an Apprise address such as slack://… or msteams://…. "
+            "It is stored encrypted."
         ),
         render_kw={"autocomplete": "off", "spellcheck": "false", "maxlength": 1000},
     )

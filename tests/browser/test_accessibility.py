@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 
 from tests.support.practice import PracticeOrg
 from tests.support.program import Site
-from tools.screenshots import make_extraction
+from tools.screenshots import hand_over, make_extraction, make_people
 
 BOTH = ("destination", "destination-broken")
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -43,14 +43,26 @@ def states(site: Site, practice: PracticeOrg) -> dict[str, str]:
 def extraction(site: Site, practice: PracticeOrg, states: dict[str, str]) -> list[str]:
     """The pages of an extraction that ran, and of its destination."""
     made = make_extraction(site, practice, states["connected"])
-    places = [made["/extraction"], made["/run"], f"{made['/extraction']}/edit", f"{made['/extraction']}/data/Account"]
+    make_people(site)
+    places = [
+        made["/extraction"],
+        made["/run"],
+        f"{made['/extraction']}/objects/Account",
+        f"{made['/extraction']}/edit",
+        f"{made['/extraction']}/data/Account",
+    ]
     return [*places, f"{made['/extraction']}/delete", *(f"/connections/{made[key]}" for key in BOTH)]
 
 
 @pytest.mark.parametrize("width", [1280, 360])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_violations(
-    new_page: Callable[..., Page], states: dict[str, str], extraction: list[str], scheme: Any, width: int
+    site: Site,
+    new_page: Callable[..., Page],
+    states: dict[str, str],
+    extraction: list[str],
+    scheme: Any,
+    width: int,
 ) -> None:
     page = new_page(color_scheme=scheme, viewport={"width": width, "height": 800}, bypass_csp=True)
     paths = [
@@ -64,6 +76,8 @@ def test_no_violations(
         "/help/errors",
         "/-/components",
     ]
+    paths += ["/people", "/account", "/audit", "/notices", "/login", f"/connections/{states['draft']}/hand-off"]
+    paths += [hand_over(site, states["draft"])]
     paths += [f"/connections/{connection_id}" for connection_id in states.values()]
     paths += [f"/connections/{states['connected']}/{page_}" for page_ in ("edit", "delete", "objects?name=Account")]
     paths += ["/connections/new/postgresql", "/extractions", "/extractions/new", *extraction]

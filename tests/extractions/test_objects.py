@@ -207,6 +207,22 @@ def test_two_people_edit_at_once(loaded: Extracting) -> None:
         assert db.session.get_one(Extraction, loaded.id).dataset == "mine"
 
 
+def test_a_dataset_called_like_its_duckdb_file_is_refused_with_the_reason(extracting: Extracting) -> None:
+    file = extracting.make_destination("duckdb", {"path": "lake/CRM.duckdb"})
+    data = {
+        "description": "X",
+        "source": extracting.walk.id,
+        "destination": file,
+        "dataset": "crm",
+        "objects": "Account",
+    }
+    visitor = extracting.walk.visitor
+    visitor.get("/extractions/new")
+    assert visitor.post("/extractions/new", data).status_code == 422
+    assert "can't be called like its file" in visitor.error_at("dataset")
+    assert visitor.post("/extractions/new", {**data, "dataset": "crm_data"}).status_code == 303
+
+
 def test_plots_have_words_too(loaded: Extracting) -> None:
     loaded.done()
     visitor = loaded.walk.visitor

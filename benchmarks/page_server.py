@@ -1,0 +1,168 @@
+"""A server of prepared answers: as much of an org as reading one large object needs, made before anything is measured.
+
+Run as ``python -m benchmarks.page_server PORT ROWS CHANGED``; it prints "ready".
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+CSV_PAGE_ROWS = 20_000
+JSON_PAGE_ROWS = 2_000
+TOKEN = "benchmark-token"
+VERSION = "62.0"
+
+FIELDS: dict[str, str] = {
+    "Id": "id", "IsDeleted": "boolean", "Name": "string", "CreatedDate": "datetime", "LastModifiedDate": "datetime",
+    "SystemModstamp": "datetime", "AnnualRevenue": "currency", "NumberOfEmployees": "int", "Industry": "picklist",
+    "Phone": "phone", "Website": "url", "BillingStreet": "textarea", "BillingCity": "string",
+    "BillingPostalCode": "string", "BillingCountry": "string", "Score__c": "double", "Share__c": "percent",
+    "Since__c": "date", "Active__c": "boolean", "Rank__c": "int", "Text1__c": "string", "Text2__c": "string",
+    "Text3__c": "string", "Text4__c": "string", "Number1__c": "double", "Number2__c": "double", "Date1__c": "date",
+    "Time1__c": "datetime", "Flag1__c": "boolean", "OwnerId": "reference",
+}  # fmt: skip
+
+
+def row(number: int) -> dict[str, object]:
+    """Return a row as JSON has it."""
+    day = f"20{number % 25:02}-{number % 12 + 1:02}-{number % 28 + 1:02}"
+    stamp = f"{day}T{number % 24:02}:{number % 60:02}:00.000+0000"
+    return {
+        "Id": f"001{number:012}AAA", "IsDeleted": False, "Name": f"Account {number}", "CreatedDate": stamp,
+        "LastModifiedDate": stamp, "SystemModstamp": stamp, "AnnualRevenue": number * 1.25,
+        "NumberOfEmployees": number % 1000, "Industry": ("Energy", "Banking", "Media")[number % 3],
+        "Phone": f"+49 30 {number}", "Website": f"https://example.com/{number}",
+        "BillingStreet": f"Road {number}\nFloor 2", "BillingCity": "Berlin",
+        "BillingPostalCode": f"{number % 99999:05}", "BillingCountry": "Germany",
+        "Score__c": number / 7, "Share__c": number % 100 / 3, "Since__c": day, "Active__c": number % 2 == 0,
+        "Rank__c": number % 50, "Text1__c": f"first {number}", "Text2__c": "second, with a comma", "Text3__c": None,
+        "Text4__c": f'with "quotes" {number}', "Number1__c": number * 0.5, "Number2__c": None, "Date1__c": day,
+        "Time1__c": stamp, "Flag1__c": True, "OwnerId": "005000000000001AAA",
+    }  # fmt: skip
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return '""'
+    if isinstance(value, bool):
+        return f'"{str(value).lower()}"'
+    text = str(value).replace('"', '""')
+    return f'"{text}"'
+
+
+def csv_pages(rows: int) -> Iterator[tuple[bytes, int]]:
+    """Yield pages of a bulk result, compressed, with their numbers of rows."""
+    header = ",".join(f'"{name}"' for name in FIELDS)
+    for start in range(0, rows, CSV_PAGE_ROWS):
+        numbers = range(start, min(start + CSV_PAGE_ROWS, rows))
+        lines = [header, *(",".join(_cell(value) for value in row(number).values()) for number in numbers)]
+        yield gzip.compress(("\n".join(lines) + "\n").encode(), 1), len(numbers)
+
+
+def json_pages(rows: int, name: str) -> Iterator[bytes]:
+    """Yield pages of a REST query, compressed."""
+    for start in range(0, max(rows, 1), JSON_PAGE_ROWS):
+        end = min(start + JSON_PAGE_ROWS, rows)
+        body: dict[str, object] = {"totalSize": rows, "done": end >= rows}
+        if end < rows:
+            body["nextRecordsUrl"] = f"/services/data/v{VERSION}/query/{name}-{end}"
+        attributes = {"type": "Account", "url": "/services/data/Account"}
+        body["records"] = [{"attributes": attributes, **row(number)} for number in range(start, end)]
+        yield gzip.compress(json.dumps(body).encode(), 1)
+
+
+class Prepared:
+    """Everything that is served."""
+
+    def __init__(self, rows: int, changed: int, *, with_json: bool) -> None:
+        self.rows, self.changed, self.calls = rows, changed, 0
+        self.csv = list(csv_pages(rows))
+        self.json = {"all": list(json_pages(rows, "all")) if with_json else []}
+        self.json["changed"] = list(json_pages(changed, "changed"))
+        described = [{"name": name, "label": name, "type": kind, "calculated": False} for name, kind in FIELDS.items()]
+        self.description = {"name": "Account", "label": "Account", "custom": False, "fields": described}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers from memory."""
+
+    protocol_version = "HTTP/1.1"
+    prepared: Prepared
+
+    def log_message(self, *_: object) -> None:
+        """Write nothing."""
+
+    def _send(self, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.send_response(200)
+        for name, value in ({"Content-Type": "application/json"} | (headers or {})).items():
+            self.send_header(name, value)
+        self.send_header("Sforce-Limit-Info", "api-usage=10/1000000")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _json(self, value: object) -> None:
+        self._send(json.dumps(value).encode())
+
+    def do_POST(self) -> None:
+        """Tokens, jobs, several describes at once."""
+        length = int(self.headers.get("Content-Length") or 0)
+        self.rfile.read(length)
+        self.prepared.calls += 1
+        if self.path.endswith("/jobs/query"):
+            self._json({"id": "7500000000000AAA", "state": "UploadComplete"})
+        else:
+            self._json({"access_token": TOKEN, "instance_url": f"http://{self.headers['Host']}", "scope": "api"})
+
+    def do_DELETE(self) -> None:
+        """Jobs that are done."""
+        self.prepared.calls += 1
+        self._json({})
+
+    def do_GET(self) -> None:
+        """Describes, counts, queries, results."""
+        prepared, parts = self.prepared, urlsplit(self.path)
+        if parts.path == "/calls":
+            self._json(prepared.calls)
+            return
+        prepared.calls += 1
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        if parts.path.endswith("/describe"):
+            self._json(prepared.description)
+        elif parts.path.endswith("/results"):
+            number = int(query.get("locator", "0"))
+            body, rows = prepared.csv[number]
+            following = str(number + 1) if number + 1 < len(prepared.csv) else "null"
+            self._send(body, {"Content-Type": "text/csv", "Content-Encoding": "gzip",
+                              "Sforce-NumberOfRecords": str(rows), "Sforce-Locator": following})  # fmt: skip
+        elif "/jobs/query/" in parts.path:
+            self._json({"id": "7500000000000AAA", "state": "JobComplete"})
+        elif parts.path.endswith(("/query", "/queryAll", "/query/", "/queryAll/")):
+            soql = query.get("q", "")
+            if "COUNT()" in soql:
+                self._json({"totalSize": prepared.rows, "done": True, "records": []})
+            else:
+                self._send(prepared.json["changed" if "WHERE" in soql else "all"][0], {"Content-Encoding": "gzip"})
+        elif "/query/" in parts.path:
+            name, _, start = parts.path.rsplit("/", 1)[-1].partition("-")
+            self._send(prepared.json[name][int(start) // JSON_PAGE_ROWS], {"Content-Encoding": "gzip"})
+        else:
+            self._json([{"version": VERSION, "label": "", "url": ""}])
+
+
+def main() -> None:
+    """Serve until killed."""
+    port, rows, changed = (int(argument) for argument in sys.argv[1:4])
+    Handler.prepared = Prepared(rows, changed, with_json="--json" in sys.argv)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    print("ready", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""Polls and pages: what an unchanged poll costs beside a bare view, and how the list grows with its connections."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import Fernet
+from flask import Flask
+from sqlalchemy import event
+
+from datasync_flask import create_app
+from datasync_flask.accounts.models import Role
+from datasync_flask.accounts.service import create_user
+from datasync_flask.clock import utcnow
+from datasync_flask.config import Settings
+from datasync_flask.connections.models import SalesforceConnection, State
+from datasync_flask.database import upgrade_database
+from datasync_flask.extensions import db
+from datasync_flask.security.access import public
+
+EMAIL, PASSWORD = "bench@example.com", "a long bench password"
+ORIGIN = "http://127.0.0.1:5000"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one kind of request took: median and 95th percentile in milliseconds of CPU, queries, bytes."""
+
+    name: str
+    median: float
+    p95: float
+    queries: int
+    size: int
+
+
+class Site:
+    """An app in this process with connections in it, and a signed-in client."""
+
+    def __init__(self, folder: Path, connections: int) -> None:
+        key = Fernet.generate_key().decode()
+        self.app: Flask = create_app(Settings(instance_dir=folder, secret_key="x" * 32, encryption_keys=(key,)))
+        self.app.add_url_rule("/bare", "bare", public(lambda: "constant"))
+        upgrade_database(self.app)
+        with self.app.app_context():
+            create_user(EMAIL, PASSWORD, Role.ADMIN)
+            for number in range(connections):
+                made = SalesforceConnection(state=State.WAITING if number % 10 == 0 else State.DRAFT, client_id="x")
+                made.rename(f"Connection {number:06}")
+                if made.state is State.WAITING:
+                    made.problem = "client_unknown"
+                    made.watch_started_at = made.last_look_at = made.next_look_at = utcnow()
+                db.session.add(made)
+            db.session.commit()
+            waiting = db.session.query(SalesforceConnection).filter_by(state=State.WAITING).first()
+            self.waiting_id = waiting.id if waiting else ""
+            db.session.remove()
+        self.client = self.app.test_client()
+        page = self.client.get("/login", base_url=ORIGIN).text
+        token = page.split('name="csrf_token" value="')[1].split('"')[0]
+        data = {"email": EMAIL, "password": PASSWORD, "csrf_token": token}
+        assert self.client.post("/login", data=data, base_url=ORIGIN).status_code == 303
+
+    def get(self, path: str, **headers: str) -> Any:
+        """Return an answer."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.get(path, base_url=ORIGIN, headers=sent)
+
+    def close(self) -> None:
+        """Let go of database and queue."""
+        with self.app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+        self.app.extensions["queue"].close()
+
+
+def _measured(site: Site, name: str, ask: Callable[[], Any], times: int) -> Request:
+    queries = 0
+
+    def count(*_: Any) -> None:
+        nonlocal queries
+        queries += 1
+
+    size = len(ask().data)
+    with site.app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", count)
+    ask()
+    event.remove(engine, "before_cursor_execute", count)
+    taken = []
+    for _ in range(times):
+        begun = time.process_time()
+        ask()
+        taken.append((time.process_time() - begun) * 1000)
+    taken.sort()
+    return Request(name, statistics.median(taken), taken[int(len(taken) * 0.95) - 1], queries, size)
+
+
+def measure(sizes: tuple[int, ...] = (100, 1_000, 10_000), times: int = 200) -> tuple[list[Request], list[Request]]:
+    """Return the costs of polls, and those of the list with so many connections."""
+    polls: list[Request] = []
+    lists: list[Request] = []
+    for size in sizes:
+        with tempfile.TemporaryDirectory() as name:
+            site = Site(Path(name), size)
+            try:
+                if size == sizes[0]:
+                    polls += _polls(site, times)
+                lists.append(
+                    _measured(site, f"{size:,} connections", partial(site.get, "/connections"), max(times // 4, 5))
+                )
+            finally:
+                site.close()
+    return polls, lists
+
+
+def _polls(site: Site, times: int) -> list[Request]:
+    path = f"/connections/{site.waiting_id}/status"
+    tag = site.get(path, HX_Request="true").headers["ETag"]
+    return [
+        _measured(site, "a bare Flask view that returns a constant", lambda: site.get("/bare"), times),
+        _measured(site, "an unchanged poll (304)", lambda: site.get(path, HX_Request="true", If_None_Match=tag), times),
+        _measured(site, "the same fragment rendered", lambda: site.get(path, HX_Request="true"), times),
+    ]
+
+
+def report(found: tuple[list[Request], list[Request]]) -> str:
+    """Return the section of the report."""
+    polls, lists = found
+
+    def table(requests: list[Request]) -> str:
+        rows = [
+            f"| {each.name} | {each.median:.2f} | {each.p95:.2f} | {each.queries} | {each.size:,} |"
+            for each in requests
+        ]
+        return "\n".join(["| request | CPU ms, median | p95 | queries | bytes |", "|---|---|---|---|---|", *rows])
+
+    bare, unchanged, _ = polls
+    # An open page asks once in two seconds.
+    share = 500 / 2 * unchanged.median / 1000
+    growth = lists[-1].median / lists[0].median
+    return "\n\n".join(
+        [
+            "## Polls and pages",
+            "CPU time in the web process, without gunicorn and the network.",
+            table(polls),
+            f"An unchanged poll does {bare.median / unchanged.median:.2f} of the bare view's requests per CPU "
+            "second; it knows who asks and reads the row's version. 500 open pages that poll every two seconds take "
+            f"{share:.2f} of a core.",
+            table(lists),
+            f"The largest list takes {growth:.2f} times the smallest one's.",
+        ]
+    )

@@ -1,0 +1,156 @@
+"""The ways that are compared, each run in a process of its own: ``python -m benchmarks.ways WAY …``.
+
+What the limit is made of (download, parse, load by hand) is measured by the code that ours uses, where that can be.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from benchmarks.page_server import FIELDS, TOKEN, VERSION
+
+RESULTS = f"/services/data/v{VERSION}/jobs/query/x/results"
+
+
+def pages(origin: str) -> Iterator[bytes]:
+    """Yield a bulk result's pages, unpacked."""
+    with httpx2.Client(base_url=origin, timeout=60) as client:
+        locator = ""
+        while locator != "null":
+            answer = client.get(RESULTS, params={"locator": locator} if locator else {})
+            yield answer.content
+            locator = answer.headers["sforce-locator"]
+
+
+def tables(origin: str) -> Iterator[Any]:
+    """Yield the pages as Arrow tables with types."""
+    import pyarrow as pa
+    import pyarrow.csv as pa_csv
+
+    from datasync_flask.extractions.columns import ARROW_TYPES, columns_for, parsed
+    from datasync_flask.salesforce.data import Field
+
+    columns, _ = columns_for(tuple(Field(name, name, kind) for name, kind in FIELDS.items()), {})
+    schema = pa.schema([(column.name, ARROW_TYPES[column.type]) for column in columns.values()])
+    for page in pages(origin):
+        read = pa_csv.read_csv(
+            io.BytesIO(page),
+            read_options=pa_csv.ReadOptions(block_size=2 << 20, use_threads=False),
+            parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(FIELDS, pa.string()), strings_can_be_null=True,
+                quoted_strings_can_be_null=True, null_values=[""],
+            ),
+        )  # fmt: skip
+        arrays = [parsed(read.column(name).combine_chunks(), column.type) for name, column in columns.items()]
+        yield pa.Table.from_arrays(arrays, schema=schema)
+
+
+def download(origin: str, *_: str) -> None:
+    """Fetch and unpack, nothing else."""
+    for _page in pages(origin):
+        pass
+
+
+def parse(origin: str, *_: str) -> None:
+    """Fetch and parse with types."""
+    for _table in tables(origin):
+        pass
+
+
+def duckdb_by_hand(origin: str, file: str, *_: str) -> None:
+    """Fetch, parse, and insert Arrow into DuckDB by hand."""
+    import duckdb
+
+    with duckdb.connect(file) as connection:
+        for number, table in enumerate(tables(origin)):
+            connection.register("page", table)
+            connection.execute("CREATE TABLE account AS FROM page" if number == 0 else "INSERT INTO account FROM page")
+            connection.unregister("page")
+
+
+def postgresql_by_hand(origin: str, url: str, *_: str) -> None:
+    """Fetch, parse, and copy Arrow into PostgreSQL by ADBC."""
+    from adbc_driver_postgresql import dbapi
+
+    with dbapi.connect(url) as connection, connection.cursor() as cursor:
+        for number, table in enumerate(tables(origin)):
+            cursor.adbc_ingest("account_by_hand", table, mode="create" if number == 0 else "append")
+        connection.commit()
+
+
+def dlt_calls(origin: str, kind: str, target: str, folder: str) -> None:
+    """Fetch and parse the same pages, and write them with the same dlt calls, in one script."""
+    import pyarrow.parquet as pq
+
+    from datasync_flask.destinations.base import Column, ColumnType, Load, Table
+    from datasync_flask.destinations.registry import open_destination
+    from datasync_flask.extractions.columns import columns_for
+    from datasync_flask.salesforce.data import Field
+
+    columns, _ = columns_for(tuple(Field(name, name, kind) for name, kind in FIELDS.items()), {})
+    files, rows = [], 0
+    for number, table in enumerate(tables(origin)):
+        file = Path(folder) / f"{number}.parquet"
+        pq.write_table(table, file, compression="zstd")
+        files.append(file)
+        rows += table.num_rows
+    typed = tuple(Column(column.name, ColumnType(column.type)) for column in columns.values())
+    load = Load(Table("script", "account"), typed, tuple(files), rows, replaces=True, work_dir=Path(folder))
+    open_destination(kind, settings_of(kind, target), Path(folder)).load(load)
+
+
+def settings_of(kind: str, target: str) -> dict[str, Any]:
+    """Return a destination's settings for a file's name or a PostgreSQL database."""
+    if kind == "duckdb":
+        return {"path": Path(target).name}
+    return {"host": "127.0.0.1", "port": 5432, "database": target, "username": "postgres", "password": ""}
+
+
+def dlt_simple_salesforce(origin: str, kind: str, target: str, folder: str) -> None:
+    """Read with simple-salesforce and load with dlt, the way dlt's verified source does it."""
+    os.environ |= {"RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "CRITICAL"}
+    import dlt
+    import requests
+    from simple_salesforce import Salesforce
+
+    class Plain(requests.adapters.HTTPAdapter):
+        def send(self, request: Any, *arguments: Any, **options: Any) -> Any:
+            request.url = request.url.replace("https://", "http://", 1)
+            return super().send(request, *arguments, **options)
+
+    session = requests.Session()
+    session.mount("https://", Plain())
+    org = Salesforce(instance_url=origin, session_id=TOKEN, version=VERSION, session=session)
+
+    def account() -> Iterator[dict[str, Any]]:
+        names = [field["name"] for field in org.Account.describe()["fields"]]
+        for record in org.query_all_iter(f"SELECT {', '.join(names)} FROM Account"):
+            record.pop("attributes", None)
+            yield record
+
+    if kind == "duckdb":
+        destination: Any = dlt.destinations.duckdb(target)
+    else:
+        destination = dlt.destinations.postgres(f"postgresql://postgres:none@127.0.0.1:5432/{target}")
+    pipeline = dlt.pipeline("peer", destination=destination, dataset_name="peer", pipelines_dir=folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pipeline.run(dlt.resource(account, name="account", primary_key="Id", write_disposition="replace"))
+
+
+WAYS = {
+    found.__name__: found
+    for found in (download, parse, duckdb_by_hand, postgresql_by_hand, dlt_calls, dlt_simple_salesforce)
+}
+
+if __name__ == "__main__":
+    WAYS[sys.argv[1]](*sys.argv[2:])
