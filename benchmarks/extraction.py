@@ -85,11 +85,12 @@ class Ours:
         from datasync_flask.destinations.models import DESTINATION_CLASSES
         from datasync_flask.extensions import db
         from datasync_flask.extractions.models import Extraction, ExtractionObject
+        from datasync_flask.extractions.processes import MEMORY_SETTINGS
 
         self.folder, self.origin, key = folder, origin, Fernet.generate_key().decode()
         self.variables = {
             "DATASYNC_INSTANCE_DIR": str(folder), "DATASYNC_SECRET_KEY": "x" * 32, "DATASYNC_ENCRYPTION_KEYS": key,
-            "DATASYNC_SALESFORCE_HOSTS": origin,
+            "DATASYNC_SALESFORCE_HOSTS": origin, **MEMORY_SETTINGS,
         }  # fmt: skip
         self.app = create_app(
             Settings(instance_dir=folder, secret_key="x" * 32, encryption_keys=(key,), salesforce_hosts=(origin,))

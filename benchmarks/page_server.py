@@ -81,7 +81,7 @@ class Prepared:
 
     def __init__(self, rows: int, changed: int, *, with_json: bool) -> None:
         self.rows, self.changed, self.calls = rows, changed, 0
-        self.csv = list(csv_pages(rows))
+        self.csv = {"all": list(csv_pages(rows)), "changed": list(csv_pages(changed))}
         self.json = {"all": list(json_pages(rows, "all")) if with_json else []}
         self.json["changed"] = list(json_pages(changed, "changed"))
         described = [{"name": name, "label": name, "type": kind, "calculated": False} for name, kind in FIELDS.items()]
@@ -112,10 +112,10 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Tokens, jobs, several describes at once."""
         length = int(self.headers.get("Content-Length") or 0)
-        self.rfile.read(length)
+        body = self.rfile.read(length)
         self.prepared.calls += 1
         if self.path.endswith("/jobs/query"):
-            self._json({"id": "7500000000000AAA", "state": "UploadComplete"})
+            self._json({"id": "changed" if b"WHERE" in body else "all", "state": "UploadComplete"})
         else:
             self._json({"access_token": TOKEN, "instance_url": f"http://{self.headers['Host']}", "scope": "api"})
 
@@ -136,12 +136,13 @@ class Handler(BaseHTTPRequestHandler):
             self._json(prepared.description)
         elif parts.path.endswith("/results"):
             number = int(query.get("locator", "0"))
-            body, rows = prepared.csv[number]
-            following = str(number + 1) if number + 1 < len(prepared.csv) else "null"
+            pages = prepared.csv[parts.path.split("/")[-2]]
+            body, rows = pages[number]
+            following = str(number + 1) if number + 1 < len(pages) else "null"
             self._send(body, {"Content-Type": "text/csv", "Content-Encoding": "gzip",
                               "Sforce-NumberOfRecords": str(rows), "Sforce-Locator": following})  # fmt: skip
         elif "/jobs/query/" in parts.path:
-            self._json({"id": "7500000000000AAA", "state": "JobComplete"})
+            self._json({"id": parts.path.rsplit("/", 1)[-1], "state": "JobComplete"})
         elif parts.path.endswith(("/query", "/queryAll", "/query/", "/queryAll/")):
             soql = query.get("q", "")
             if "COUNT()" in soql:

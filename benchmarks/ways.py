@@ -17,7 +17,7 @@ import httpx2
 
 from benchmarks.page_server import FIELDS, TOKEN, VERSION
 
-RESULTS = f"/services/data/v{VERSION}/jobs/query/x/results"
+RESULTS = f"/services/data/v{VERSION}/jobs/query/all/results"
 
 
 def pages(origin: str) -> Iterator[bytes]:

@@ -27,7 +27,7 @@ _QUIET = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
     "RUNTIME__LOG_LEVEL": "CRITICAL",
     "DATA_WRITER__DISABLE_COMPRESSION": "true",
-    "LOAD__WORKERS": "4",
+    "LOAD__WORKERS": "2",
 }
 
 
@@ -36,7 +36,8 @@ def run(load: Load, destination: Any, *, empty_format: Any = "parquet", has_vers
 
     `has_versions` says that the table has the version column, be it from before.
     """
-    os.environ.update(_QUIET)
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
     import dlt
     from dlt.pipeline.exceptions import PipelineStepFailed
 
