@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from flask import Flask, current_app
+from sqlalchemy.exc import OperationalError
 from structlog.contextvars import bind_contextvars
 
 from datasync_flask.clock import utcnow
@@ -118,6 +119,9 @@ class Runner:
         except DestinationError as error:
             with self._app.app_context():
                 runs.failed(self._run_id, self._holder, f"destination_{error.fault}", error.detail)
+        except OperationalError as error:
+            # Our own database went away: the run stays ours until it counts as silent, then goes on where it was.
+            log.warning("run %s lost the database: %s", self._run_id, type(error.orig).__name__)
         except Exception as error:
             # A fault of this program: told as one, with its traceback in the log of the worker.
             log.exception("run %s ended by a fault", self._run_id)
@@ -129,7 +133,12 @@ class Runner:
     def _say_alive(self) -> None:
         while not self._is_over.wait(SAY_ALIVE_EVERY):
             with self._app.app_context():
-                if not runs.still_ours(self._run_id, self._holder):
+                try:
+                    is_ours = runs.still_ours(self._run_id, self._holder)
+                except OperationalError:
+                    # Nobody knows that it is alive: it has to end before another process takes it over.
+                    is_ours = False
+                if not is_ours:
                     self._stop.set()
                 db.session.remove()
 

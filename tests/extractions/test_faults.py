@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import resource
 import threading
 from datetime import timedelta
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -87,6 +89,29 @@ def test_killed_while_writing_it_is_written_again(ready: Extracting, monkeypatch
     ready.work_on(run_id)
     assert ready.stored(run_id).state == "done", ready.stored(run_id).problem_detail
     ready.assert_same("Account")
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "sqlite"])
+def test_a_disk_that_is_full_leaves_the_table_as_it_was(extracting: Extracting, org: Org, kind: str) -> None:
+    org.do("Account", "generate", count=50)
+    extracting.make(
+        ["Account"], extracting.make_destination(kind, {"path": "full"}), **{"tracking_type-Account": "none"}
+    )
+    extracting.done()
+    before = sorted(row["id"] for row in extracting.table("Account"))
+    org.do("Account", "generate", count=20_000)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # No file may grow beyond this: writing fails as it does where there is no room.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_200_000, hard))
+    try:
+        run = extracting.run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert run.state == "failed"
+    assert run.problem.startswith("destination_"), run.problem
+    assert sorted(row["id"] for row in extracting.table("Account")) == before
+    assert extracting.done().state == "done"
+    extracting.assert_same("Account")
 
 
 @pytest.mark.parametrize(
@@ -321,3 +346,42 @@ def test_secrets_are_in_no_row_and_no_working_file(ready: Extracting) -> None:
     for path in ready.folder.rglob("*"):
         if path.is_file():
             assert token.encode() not in path.read_bytes(), path
+
+
+class TestOnPostgresql:
+    """The app's own database, gone for a moment."""
+
+    @pytest.fixture
+    def database_url(self, _postgresql_url: str) -> str:
+        with psycopg.connect(_postgresql_url.replace("+psycopg", ""), autocommit=True) as connection:
+            tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            names = ", ".join(f'"{name}"' for (name,) in tables if name != "alembic_version")
+            connection.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+        return _postgresql_url
+
+    def test_a_database_that_goes_and_comes_back(
+        self, ready: Extracting, database_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run_id = ready.start()
+        original, gone = Reader._read_page, []
+
+        def read(reader: Reader) -> None:
+            original(reader)
+            if reader.progress.pages == 3 and not gone:
+                with psycopg.connect(database_url.replace("+psycopg", ""), autocommit=True) as admin:
+                    gone.append(
+                        admin.execute(
+                            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                        ).fetchone()
+                    )
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Reader, "_read_page", read)
+            ready.work_on(run_id)
+        assert gone
+        if ready.stored(run_id).state != "done":
+            make_silent(ready, run_id)
+            ready.work_on(run_id)
+        assert ready.stored(run_id).state == "done", ready.stored(run_id).problem_detail
+        ready.assert_same("Account")
