@@ -9,7 +9,7 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import destinations, extraction, pages, propagation, weight
+from benchmarks import destinations, extraction, pages, propagation, watching, weight
 
 
 def machine() -> str:
@@ -36,6 +36,7 @@ def main() -> None:
         f"Made by `make bench` on {datetime.now(UTC):%Y-%m-%d}, commit {commit.stdout.strip() or 'unknown'}, "
         f"on {machine()}.",
         propagation.report(propagation.measure(options.watches)),
+        watching.report(),
         destinations.report(options.rows, destinations.measure(options.rows)),
         pages.report(pages.measure()),
         weight.report(weight.measure()),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import destinations, extraction, pages, propagation, weight
+from benchmarks import destinations, extraction, pages, propagation, watching, weight
 
 
 def test_waiting_for_propagation() -> None:
@@ -10,6 +10,13 @@ def test_waiting_for_propagation() -> None:
     assert len(measured[0]) == 2
     assert all(one.delay >= 0 for one in measured[0])
     assert "2 connections at once" in propagation.report(measured, 0.5)
+
+
+def test_watching() -> None:
+    cpu, requests = watching.cost_of_a_look(2)
+    assert requests >= 1
+    assert len(watching.simulate(5, requests)) == 5
+    assert cpu >= 0
 
 
 def test_merging() -> None:

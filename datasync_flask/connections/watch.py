@@ -58,15 +58,16 @@ def look(connection: SalesforceConnection) -> None:
     scope = scopes.BY_KEY[connection.permission_level].scope
     observation = probe.look(app, connection.callback_url, scope)
 
+    outcome = observation.problem.value if observation.problem else "known"
+
     def record() -> None:
+        counters.count("probe_requests", outcome, observation.requests)
         current = store.load(connection_id)
         # Settings that changed during the look make what it saw worthless.
         if current is not None and current.watch == watch_number and current.state == State.WAITING:
             take_in(current, observation)
 
     store.in_transaction(record)
-    outcome = observation.problem.value if observation.problem else "known"
-    counters.add("probe_requests", outcome, observation.requests)
 
 
 def take_in(connection: SalesforceConnection, observation: probe.Observation) -> None:

@@ -12,12 +12,17 @@ from datasync_flask.operations.models import Counter
 
 def add(name: str, label: str = "", amount: int = 1) -> None:
     """Add to a count, in a transaction of its own."""
+    store.in_transaction(lambda: count(name, label, amount))
+
+
+def count(name: str, label: str = "", amount: int = 1) -> None:
+    """Add to a count. The caller commits."""
     insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
     statement = insert(Counter).values(name=name, label=label, value=amount)
     statement = statement.on_conflict_do_update(
         index_elements=[Counter.name, Counter.label], set_={"value": Counter.value + amount}
     )
-    store.in_transaction(lambda: db.session.execute(statement))
+    db.session.execute(statement)
 
 
 def of(name: str) -> dict[str, int]:

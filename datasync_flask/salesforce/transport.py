@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import httpx2
@@ -26,6 +28,12 @@ USER_AGENT = "datasync_flask"
 _BODY_HEADERS = {"content-encoding", "content-length", "transfer-encoding"}
 
 
+@cache
+def _trust() -> ssl.SSLContext:
+    """Return what certificates are checked with; reading them anew for each client would be most of a look's CPU."""
+    return httpx2.create_ssl_context()
+
+
 class BoundedClient(httpx2.Client):
     """A client for a few trusted origins whose answers are cut off after `total_seconds` and `max_bytes`."""
 
@@ -41,7 +49,7 @@ class BoundedClient(httpx2.Client):
         max_bytes: int = MAX_BYTES,
     ) -> None:
         self._trusted, self._total_seconds, self._max_bytes = trusted, total_seconds, max_bytes
-        super().__init__(timeout=timeout or TIMEOUT, headers={"User-Agent": USER_AGENT})
+        super().__init__(timeout=timeout or TIMEOUT, headers={"User-Agent": USER_AGENT}, verify=_trust())
 
     def send(self, request: httpx2.Request, **kwargs: Any) -> httpx2.Response:
         """Send to a trusted origin only. Raises SalesforceError for everything that keeps the answer from coming."""
