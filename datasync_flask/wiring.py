@@ -36,15 +36,12 @@ from datasync_flask.connections.kinds import KINDS
 from datasync_flask.destinations import views as destination_views
 from datasync_flask.destinations.texts import fault_text
 from datasync_flask.error_pages import init_error_pages
-from datasync_flask.extensions import compress, csrf, db, limiter, login_manager, migrate, oauth
+from datasync_flask.extensions import compress, csrf, limiter, login_manager, oauth
 from datasync_flask.extractions import object_views
 from datasync_flask.extractions import texts as extraction_texts
 from datasync_flask.extractions import views as extraction_views
 from datasync_flask.help import component_views
 from datasync_flask.help import views as help_views
-from datasync_flask.languages import init_languages
-from datasync_flask.logs import init_logs
-from datasync_flask.notices import hooks as notice_hooks
 from datasync_flask.notices import texts as notice_texts
 from datasync_flask.notices import views as notice_views
 from datasync_flask.operations import views as operation_views
@@ -53,16 +50,11 @@ from datasync_flask.request_ids import init_request_ids
 from datasync_flask.resources import resource_dir
 from datasync_flask.security import audit_views
 from datasync_flask.security.access import init_access, is_api, wants_fragment
-from datasync_flask.security.crypto import SecretBox
 from datasync_flask.security.headers import init_headers
-from datasync_flask.worker import Queue
 
 
 def wire(app: Flask, settings: Settings) -> None:
-    """Make `app` whole."""
-    init_logs(app, settings)
-    db.init_app(app)
-    migrate.init_app(app, db, directory=str(resource_dir("migrations")))
+    """Give `app`, which has its core, everything that pages need."""
     csrf.init_app(app)
     limiter.init_app(app)
     login_manager.init_app(app)
@@ -70,11 +62,8 @@ def wire(app: Flask, settings: Settings) -> None:
     login_manager.user_loader(accounts.load_signed_in)
     oauth.init_app(app)
     authorize.register_provider()
-    notice_hooks.connect()
     if settings.oidc_issuer:
         sso.register_provider(settings)
-    app.extensions["secret_box"] = SecretBox(settings.encryption_keys)
-    app.extensions["queue"] = Queue(app)
     app.url_map.converters["public_id"] = PublicIdConverter
     init_metrics(app)
     init_request_ids(app)
@@ -82,7 +71,6 @@ def wire(app: Flask, settings: Settings) -> None:
     app.before_request(_to_the_public_address)
     init_access(app)
     init_headers(app)
-    init_languages(app)
     compress.init_app(app)
     # Runs before the compression: the last one registered is the first.
     app.after_request(_read_static)

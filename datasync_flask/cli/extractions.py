@@ -135,5 +135,5 @@ def work(run_id: str, holder: str) -> None:
     from datasync_flask.cli.session import app_session
     from datasync_flask.extractions.processes import work as do_work
 
-    with app_session() as app:
+    with app_session(pages=False) as app:
         do_work(app, run_id, holder)

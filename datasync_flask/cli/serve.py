@@ -123,9 +123,9 @@ def worker() -> None:
     from datasync_flask.worker import run_worker
 
     settings = load_settings()
-    with app_session(settings):
+    with app_session(settings, pages=False):
         stop_with_parent()
-    run_worker(create_app(settings))
+    run_worker(create_app(settings, pages=False))
 
 
 @click.command()

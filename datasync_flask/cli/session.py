@@ -15,9 +15,9 @@ from datasync_flask.extensions import db
 
 
 @contextmanager
-def app_session(settings: Settings | None = None, *, needs_schema: bool = True) -> Iterator[Flask]:
+def app_session(settings: Settings | None = None, *, needs_schema: bool = True, pages: bool = True) -> Iterator[Flask]:
     """Yield the app inside its context. Raises click.ClickException when the database has another schema."""
-    app = create_app(settings or load_settings())
+    app = create_app(settings or load_settings(), pages=pages)
     with app.app_context():
         try:
             if needs_schema and not is_up_to_date(app):
