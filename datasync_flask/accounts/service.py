@@ -9,7 +9,7 @@ from datetime import timedelta
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from email_validator import EmailNotValidError, validate_email
-from flask import Flask, current_app, url_for
+from flask import Flask, current_app
 from flask_babel import gettext
 from sqlalchemy import delete, select, update
 
@@ -178,5 +178,4 @@ def first_administrator(app: Flask) -> str | None:
     if settings.admin_email and settings.admin_password:
         create_user(settings.admin_email, settings.admin_password, Role.ADMIN)
         return None
-    with app.test_request_context(base_url=settings.effective_public_url):
-        return url_for("accounts.setup", token=_setup_token(), _external=True)
+    return f"{settings.effective_public_url}/setup?token={_setup_token()}"

@@ -66,7 +66,7 @@ def prepare() -> None:
     from datasync_flask.cli.session import app_session
     from datasync_flask.database import upgrade_database
 
-    with app_session(needs_schema=False) as app:
+    with app_session(needs_schema=False, pages=False) as app:
         upgrade_database(app)
         try:
             click.echo(first_administrator(app) or "")
@@ -99,7 +99,6 @@ def run(port: int | None) -> None:
 @click.option("--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="Web processes.")
 def web(port: int | None, processes: int) -> None:
     """Serve the web pages (gunicorn)."""
-    from datasync_flask import create_app
     from datasync_flask.cli.session import app_session
     from datasync_flask.cli.web_server import WebServer
     from datasync_flask.connections.steps import watch_moved_callbacks
@@ -107,25 +106,24 @@ def web(port: int | None, processes: int) -> None:
     if port is not None:
         os.environ["DATASYNC_PORT"] = str(port)
     settings = load_settings()
-    with app_session(settings):
+    with app_session(settings) as app:
         # Only the web process knows for sure under which address people see it.
         watch_moved_callbacks()
     _refuse_taken_port(settings.host, settings.port)
     stop_with_parent()
-    WebServer(create_app(settings), settings, processes).run()
+    WebServer(app, settings, processes).run()
 
 
 @click.command()
 def worker() -> None:
     """Do the background work: watch, exchange, refresh, check."""
-    from datasync_flask import create_app
     from datasync_flask.cli.session import app_session
     from datasync_flask.worker import run_worker
 
     settings = load_settings()
-    with app_session(settings, pages=False):
+    with app_session(settings, pages=False) as app:
         stop_with_parent()
-    run_worker(create_app(settings, pages=False))
+    run_worker(app)
 
 
 @click.command()
