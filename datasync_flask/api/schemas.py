@@ -75,12 +75,12 @@ class ObjectSettings(Schema):
     name = fields.String(required=True, validate=validate.Length(max=80))
     tracking_type = fields.String(validate=_one_of(TrackingType))
     filter = fields.String(validate=_TEXT)
-    # Called as the setting is; the class attribute of that name is made by marshmallow's metaclass, not read by it.
     cursor_field = fields.String(validate=validate.Length(max=80))
     keeps_history = fields.Boolean()
     marks_deleted = fields.Boolean()
 
 
+# A class body can't have a setting called "fields": the module of that name is needed in it.
 ObjectSettings = ObjectSettings.from_dict(  # type: ignore[misc, assignment]
     {
         **ObjectSettings._declared_fields,

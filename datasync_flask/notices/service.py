@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from flask import current_app
 from sqlalchemy import delete, select
+from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.exc import IntegrityError
 
 from datasync_flask.clock import utcnow
@@ -14,8 +15,8 @@ from datasync_flask.extensions import db
 from datasync_flask.notices.models import Channel, Delivery, Notice
 from datasync_flask.security import audit
 from datasync_flask.security.crypto import SecretBox
+from datasync_flask.worker import queue
 
-KINDS = ("email", "webhook", "service")
 TEST_EVENT = "test"
 
 
@@ -49,6 +50,12 @@ def _order(event: str, title: str, body: str, path: str, *, is_error: bool) -> N
             db.session.add(
                 Delivery(channel_id=channel.id, event=event, title=title[:200], body=body, link=link, due_at=utcnow())
             )
+            # Not before it can be seen; should that fail, the sweep of the next minute sends it.
+            sqlalchemy_event.listen(db.session(), "after_commit", _send_soon, once=True)
+
+
+def _send_soon(_session: object) -> None:
+    queue().tell_soon()
 
 
 def _box() -> SecretBox:

@@ -101,6 +101,16 @@ def test_a_lost_connection_is_told_once_and_so_is_its_return(walk: ConnectionWal
     assert send(walk.app) == 1
 
 
+def test_the_worker_is_told_at_once(walk: ConnectionWalk, receiver: Receiver) -> None:
+    walk.to_connected()
+    add(walk.visitor, "webhook", receiver.url)
+    lose(walk)
+    huey = walk.app.extensions["queue"].huey
+    while (task := huey.dequeue()) is not None:
+        huey.execute(task)
+    assert [facts["event"] for facts, _, _ in receiver.got] == ["connection_needs_attention"]
+
+
 def test_errors_only(walk: ConnectionWalk, receiver: Receiver) -> None:
     walk.to_connected()
     add(walk.visitor, "webhook", receiver.url, errors_only="1")
