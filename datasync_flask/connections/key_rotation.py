@@ -11,6 +11,7 @@ from datasync_flask.connections import store
 from datasync_flask.connections.models import AuthorizationAttempt, Revocation, SalesforceConnection, SalesforceGrant
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import db
+from datasync_flask.notices.models import Channel
 from datasync_flask.security.crypto import SecretUnreadable
 
 SEALED_COLUMNS: tuple[tuple[InstrumentedAttribute[Any], InstrumentedAttribute[str]], ...] = (
@@ -21,6 +22,8 @@ SEALED_COLUMNS: tuple[tuple[InstrumentedAttribute[Any], InstrumentedAttribute[st
     (AuthorizationAttempt.state_hash, AuthorizationAttempt.code_sealed),
     (Revocation.id, Revocation.token_sealed),
     (DestinationConnection.id, DestinationConnection.password_sealed),
+    (Channel.id, Channel.target_sealed),
+    (Channel.id, Channel.signing_key_sealed),
 )
 
 

@@ -11,13 +11,16 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, ClassVar
 
 import pytest
+from cryptography.fernet import Fernet
 from flask import Flask
 
 from datasync_flask.clock import utcnow
+from datasync_flask.connections.key_rotation import rotate_all
 from datasync_flask.connections.models import ConnectionEvent, SalesforceGrant
 from datasync_flask.extensions import db
 from datasync_flask.notices import sending, warnings
 from datasync_flask.notices.models import Channel, Delivery
+from datasync_flask.security.crypto import SecretBox
 from tests.support.connection import ConnectionWalk
 from tests.support.visitor import Visitor
 
@@ -234,6 +237,21 @@ def test_addresses_are_secrets(app: Flask, visitor: Visitor) -> None:
     visitor.post(form.get("action"), dict(form.form_values()))
     visitor.get("/notices")
     assert "Nobody is told yet." in visitor.text
+
+
+def test_addresses_and_keys_go_along_when_secrets_are_encrypted_anew(walk: ConnectionWalk, receiver: Receiver) -> None:
+    walk.to_connected()
+    key = add(walk.visitor, "webhook", receiver.url)
+    new, old = Fernet.generate_key().decode(), walk.app.config["SETTINGS"].encryption_keys[0]
+    walk.app.extensions["secret_box"] = SecretBox([new, old])
+    with walk.app.app_context():
+        _, unreadable = rotate_all()
+        assert unreadable == 0
+    walk.app.extensions["secret_box"] = SecretBox([new])
+    lose(walk)
+    assert send(walk.app) == 1
+    _, signature, body = receiver.got[0]
+    assert signature == sending.signature_of(key, body)
 
 
 def test_early_warnings(walk: ConnectionWalk, receiver: Receiver) -> None:
