@@ -47,16 +47,18 @@ def init_error_pages(app: Flask) -> None:
 
 def _error_page(status: int, title: str, advice: str, *, data: dict[str, Any] | None = None) -> ResponseReturnValue:
     if is_api():
-        return _api_error(status, title, advice, data or {})
+        told = data or {}
+        return api_error(
+            status, told.get("message") or f"{title}. {advice}", told.get("errors") or told.get("messages")
+        )
     if wants_fragment() or answers_with_fragment():
         return render_template("errors/_fragment.html", status=status, title=title, advice=advice), status
     return render_template("errors/error.html", status=status, title=title, advice=advice), status
 
 
-def _api_error(status: int, title: str, advice: str, data: dict[str, Any]) -> ResponseReturnValue:
+def api_error(status: int, message: str, errors: dict[str, Any] | None = None) -> ResponseReturnValue:
     """Answer a program: in JSON, with the errors by field where there are any."""
-    errors = data.get("errors") or data.get("messages") or {}
-    body = {"code": status, "status": HTTPStatus(status).phrase, "message": data.get("message") or f"{title}. {advice}"}
+    body: dict[str, Any] = {"code": status, "status": HTTPStatus(status).phrase, "message": message}
     headers = {"WWW-Authenticate": 'Bearer realm="DataSync"'} if status == 401 else {}
     return jsonify(body | ({"errors": errors} if errors else {})), status, headers
 

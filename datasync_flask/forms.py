@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from flask import request
@@ -21,6 +22,14 @@ class SettingsForm(FlaskForm):
     def is_submitted(self) -> bool:
         """True when there is something to save."""
         return self._given is not None or bool(super().is_submitted())
+
+    def was_overtaken(self, saved_at: datetime) -> bool:
+        """True when somebody saved since this page was opened; pressing the button once more then replaces that."""
+        seen = self["edited"]
+        if not seen.data or seen.data == saved_at.isoformat():
+            return False
+        seen.data = saved_at.isoformat()
+        return True
 
     @property
     def sent(self) -> MultiDict[str, str]:

@@ -13,6 +13,17 @@ from wtforms.validators import InputRequired, Length
 from datasync_flask.accounts.service import MIN_PASSWORD_LENGTH
 
 
+def _new_password(label: Any) -> PasswordField:
+    return PasswordField(
+        label,
+        [InputRequired(_l("Choose a password."))],
+        description=_l(
+            "At least %(number)s characters. A few words in a row are easy to remember.", number=MIN_PASSWORD_LENGTH
+        ),
+        render_kw={"autocomplete": "new-password"},
+    )
+
+
 class _EmailForm(FlaskForm):
     """What both forms begin with."""
 
@@ -40,14 +51,7 @@ class SignInForm(_EmailForm):
 class SetupForm(_EmailForm):
     """The first administrator's email and password."""
 
-    password = PasswordField(
-        _l("Password"),
-        [InputRequired(_l("Choose a password."))],
-        description=_l(
-            "At least %(number)s characters. A few words in a row are easy to remember.", number=MIN_PASSWORD_LENGTH
-        ),
-        render_kw={"autocomplete": "new-password"},
-    )
+    password = _new_password(_l("Password"))
     submit = SubmitField(_l("Create administrator"))
 
 
@@ -73,14 +77,7 @@ class PasswordForm(FlaskForm):
         [InputRequired(_l("Enter your present password."))],
         render_kw={"autocomplete": "current-password"},
     )
-    password = PasswordField(
-        _l("New password"),
-        [InputRequired(_l("Choose a password."))],
-        description=_l(
-            "At least %(number)s characters. A few words in a row are easy to remember.", number=MIN_PASSWORD_LENGTH
-        ),
-        render_kw={"autocomplete": "new-password"},
-    )
+    password = _new_password(_l("New password"))
 
     def __init__(self, *args: Any, asks_present: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

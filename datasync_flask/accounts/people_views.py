@@ -12,7 +12,7 @@ from datasync_flask.accounts.forms import InviteForm, PasswordForm, TokenForm
 from datasync_flask.accounts.models import PersonLink, Role, User
 from datasync_flask.accounts.views import FAILURES_PER_ADDRESS, start_session
 from datasync_flask.extensions import db, limiter
-from datasync_flask.security.access import needs_role, public
+from datasync_flask.security.access import needs_role, public, public_link
 from datasync_flask.worker import queue
 
 bp = Blueprint("people", __name__)
@@ -38,11 +38,6 @@ def index() -> ResponseReturnValue:
     return _people_page(InviteForm())
 
 
-def _link_to(token: str) -> str:
-    settings = current_app.config["SETTINGS"]
-    return str(settings.effective_public_url + url_for("people.join", token=token))
-
-
 def _mail(address: str, subject: str, link: str, sentence: str) -> None:
     if current_app.config["SETTINGS"].smtp_url:
         queue().mail_soon(address, subject, f"{sentence}\n\n{link}\n")
@@ -59,7 +54,7 @@ def invite() -> ResponseReturnValue:
         except service.AccountError as error:
             form.email.errors = [str(error)]
         else:
-            link = _link_to(token)
+            link = public_link("people.join", token=token)
             sentence = gettext("%(who)s invites you to DataSync. Choose a password here:", who=current_user.email)
             _mail(form.email.data or "", gettext("Invitation to DataSync"), link, sentence)
             return _people_page(InviteForm(formdata=None), link=link, link_for=form.email.data or "")
@@ -94,7 +89,7 @@ def change_role(user_id: int) -> ResponseReturnValue:
 def reset(user_id: int) -> ResponseReturnValue:
     """Make a link by which somebody chooses a new password; it is shown once."""
     user = _person(user_id)
-    link = _link_to(people.make_reset_link(user, by=current_user.email))
+    link = public_link("people.join", token=people.make_reset_link(user, by=current_user.email))
     _mail(user.email, gettext("A new password for DataSync"), link, gettext("Choose a new password here:"))
     return _people_page(InviteForm(formdata=None), link=link, link_for=user.email)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from flask import Blueprint, abort, current_app, redirect, request, session, url_for
+from flask import Blueprint, abort, current_app, redirect, request, session
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
@@ -12,7 +12,7 @@ from datasync_flask.accounts import sso
 from datasync_flask.accounts.forms import SignInForm
 from datasync_flask.accounts.views import FAILURES_PER_ADDRESS, login_page, start_session
 from datasync_flask.extensions import limiter
-from datasync_flask.security.access import public, safe_next
+from datasync_flask.security.access import public, public_link, safe_next
 
 bp = Blueprint("sso", __name__)
 log = logging.getLogger(__name__)
@@ -38,9 +38,8 @@ def begin() -> ResponseReturnValue:
     """Leave for the sign-on service."""
     _is_on()
     session[_NEXT] = safe_next(request.args.get("next"))
-    address = current_app.config["SETTINGS"].effective_public_url + url_for("sso.receive")
     try:
-        answer: ResponseReturnValue = sso.client().authorize_redirect(address)
+        answer: ResponseReturnValue = sso.client().authorize_redirect(public_link("sso.receive"))
     except sso.FAULTS as error:
         log.warning("the sign-on service can't be reached: %s", type(error).__name__)
         return _refused(

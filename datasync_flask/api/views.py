@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 from flask import Flask
+from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_smorest import Api, Blueprint, abort
 from sqlalchemy import func, select
@@ -25,6 +26,7 @@ from datasync_flask.connections.problem_texts import text_for
 from datasync_flask.destinations import service as destinations
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.texts import fault_text
+from datasync_flask.error_pages import api_error
 from datasync_flask.extensions import csrf, db
 from datasync_flask.extractions import loader, runs
 from datasync_flask.extractions import service as extractions
@@ -64,10 +66,11 @@ def init_api(app: Flask) -> None:
     app.view_functions["api-docs.openapi_json"] = public(lambda: describe())
 
 
-def _refuse(refusal: Refused) -> NoReturn:
+@bp.errorhandler(Refused)
+def refused(refusal: Refused) -> ResponseReturnValue:
+    """Settings that the forms don't take: why, by field."""
     db.session.rollback()
-    abort(422, message="These settings can't be saved.", errors={"json": refusal.errors})
-    raise AssertionError("unreachable")
+    return api_error(422, "These settings can't be saved.", {"json": refusal.errors})
 
 
 def _connection(connection: Connection) -> dict[str, Any]:
@@ -124,10 +127,7 @@ def list_connections(query: dict[str, int]) -> dict[str, Any]:
 @needs_role(Role.EDITOR)
 def make_connection(values: dict[str, Any]) -> dict[str, Any]:
     """Make a connection."""
-    try:
-        return _connection(save_connection(values, None, by=current_user.id))
-    except Refused as refusal:
-        _refuse(refusal)
+    return _connection(save_connection(values, None, by=current_user.id))
 
 
 @bp.get("/connections/<public_id:connection_id>")
@@ -146,11 +146,8 @@ def show_connection(connection_id: str) -> dict[str, Any]:
 @needs_role(Role.EDITOR)
 def change_connection(values: dict[str, Any], connection_id: str) -> dict[str, Any]:
     """Change a connection."""
-    try:
-        found = connection_loader.editable_of_any_kind(connection_id)
-        return _connection(save_connection(values, found, by=current_user.id))
-    except Refused as refusal:
-        _refuse(refusal)
+    found = connection_loader.editable_of_any_kind(connection_id)
+    return _connection(save_connection(values, found, by=current_user.id))
 
 
 @bp.delete("/connections/<public_id:connection_id>")
@@ -198,10 +195,7 @@ def list_extractions() -> dict[str, Any]:
 @needs_role(Role.EDITOR)
 def make_extraction(values: dict[str, Any]) -> dict[str, Any]:
     """Make an extraction."""
-    try:
-        return _extraction(save_extraction(values, None, by=current_user.id), None)
-    except Refused as refusal:
-        _refuse(refusal)
+    return _extraction(save_extraction(values, None, by=current_user.id), None)
 
 
 def _newest_run(extraction_id: str) -> Run | None:
@@ -224,10 +218,7 @@ def show_extraction(extraction_id: str) -> dict[str, Any]:
 @needs_role(Role.EDITOR)
 def change_extraction(values: dict[str, Any], extraction_id: str) -> dict[str, Any]:
     """Change an extraction."""
-    try:
-        saved = save_extraction(values, loader.editable(extraction_id), by=current_user.id)
-    except Refused as refusal:
-        _refuse(refusal)
+    saved = save_extraction(values, loader.editable(extraction_id), by=current_user.id)
     return _extraction(saved, _newest_run(extraction_id))
 
 

@@ -20,15 +20,9 @@ def extraction() -> None:
 
 
 def _find(name: str) -> Extraction:
-    from sqlalchemy import or_, select
+    from datasync_flask.api.definitions import find_extraction
 
-    from datasync_flask.connections.models import description_key
-    from datasync_flask.extensions import db
-    from datasync_flask.extractions.models import Extraction
-
-    found = db.session.scalar(
-        select(Extraction).where(or_(Extraction.id == name, Extraction.description_key == description_key(name)))
-    )
+    found = find_extraction(name)
     if found is None:
         raise click.ClickException(f"There is no extraction with the description or id {name!r}.")
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from flask import g
@@ -14,7 +15,7 @@ from sqlalchemy import delete, select
 from datasync_flask.accounts.models import hash_token
 from datasync_flask.clock import utcnow
 from datasync_flask.connections import lifecycle, service
-from datasync_flask.connections.models import AuthMethod, HandOffLink, LoginHost, SalesforceConnection, TrackingType
+from datasync_flask.connections.models import HandOffLink, SalesforceConnection
 from datasync_flask.connections.service import SalesforceSettings
 from datasync_flask.extensions import db
 from datasync_flask.security import audit
@@ -81,15 +82,5 @@ def take_in(link: HandOffLink, client_id: str, client_secret: str) -> Salesforce
     changes = {"client_id": [connection.client_id, client_id], "client_secret": "changed"}
     link.used_at = utcnow()
     audit.record("hand_off_used", lifecycle.audit_subject(connection), changes=changes)
-    data = SalesforceSettings(
-        description=connection.description,
-        tracking_type=TrackingType(connection.tracking_type),
-        login_host=LoginHost(connection.login_host),
-        login_url=connection.login_url,
-        auth_method=AuthMethod(connection.auth_method),
-        client_id=client_id,
-        client_secret=client_secret,
-        permission_level=connection.permission_level,
-        labels=[label.name for label in connection.labels],
-    )
+    data = replace(SalesforceSettings.of(connection), client_id=client_id, client_secret=client_secret)
     return service.save(connection, data, by=None)

@@ -14,7 +14,7 @@ from datasync_flask.connections.models import State
 from datasync_flask.connections.status import setup_origin
 from datasync_flask.extensions import limiter
 from datasync_flask.salesforce import scopes
-from datasync_flask.security.access import needs_role, public
+from datasync_flask.security.access import needs_role, public, public_link
 from datasync_flask.worker import queue
 
 bp = Blueprint("hand_off", __name__)
@@ -28,7 +28,7 @@ def manage(connection_id: str) -> ResponseReturnValue:
     link = ""
     if request.method == "POST":
         token = hand_off.make(connection, by=current_user.email)
-        link = current_app.config["SETTINGS"].effective_public_url + url_for("hand_off.opened", token=token)
+        link = public_link("hand_off.opened", token=token)
     return render_template(
         "connections/hand_off.html", connection=connection, links=hand_off.open_links(connection), link=link
     )

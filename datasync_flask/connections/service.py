@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -46,6 +47,21 @@ class SalesforceSettings:
     client_secret: str
     permission_level: str
     labels: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, connection: SalesforceConnection) -> SalesforceSettings:
+        """Return what is stored of a connection, without its secret."""
+        return cls(
+            description=connection.description,
+            tracking_type=TrackingType(connection.tracking_type),
+            login_host=LoginHost(connection.login_host),
+            login_url=connection.login_url,
+            auth_method=AuthMethod(connection.auth_method),
+            client_id=connection.client_id,
+            client_secret="",
+            permission_level=connection.permission_level,
+            labels=[label.name for label in connection.labels],
+        )
 
 
 class DescriptionTaken(ValueError):
@@ -223,24 +239,14 @@ def delete(connection: SalesforceConnection, *, by: int | None) -> None:
 
 def duplicate(connection: SalesforceConnection, *, by: int | None) -> SalesforceConnection:
     """Make a draft with the same settings, without secret and tokens; commits."""
-    data = SalesforceSettings(
-        description=free_description(connection.description),
-        tracking_type=TrackingType(connection.tracking_type),
-        login_host=LoginHost(connection.login_host),
-        login_url=connection.login_url,
-        auth_method=AuthMethod(connection.auth_method),
-        client_id=connection.client_id,
-        client_secret="",
-        permission_level=connection.permission_level,
-        labels=[label.name for label in connection.labels],
-    )
+    data = replace(SalesforceSettings.of(connection), description=free_description(connection.description))
     return save(None, data, by=by)
 
 
-def free_description(description: str) -> str:
-    """Return a description for a copy that no connection has. Raises DescriptionTaken after a thousand tries."""
+def free_description(description: str, is_taken: Callable[[str], bool] = is_description_taken) -> str:
+    """Return a description for a copy that nothing of its kind has. Raises DescriptionTaken after a thousand tries."""
     for number in range(1, 1000):
         candidate = f"{description[:100]} (copy)" if number == 1 else f"{description[:100]} (copy {number})"
-        if not is_description_taken(candidate):
+        if not is_taken(candidate):
             return candidate
     raise DescriptionTaken(description)

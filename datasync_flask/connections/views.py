@@ -248,14 +248,13 @@ def _save_existing(
     connection: SalesforceConnection, form: SalesforceForm, *, authenticate: bool
 ) -> ResponseReturnValue:
     is_valid = form.validate()
-    if is_valid and form.edited.data and form.edited.data != connection.updated_at.isoformat():
+    if is_valid and form.was_overtaken(connection.updated_at):
         form.form_errors = [
             gettext(
                 "Somebody changed this connection since you opened this page. Below is what you typed; what is saved "
                 "now is shown beside it. Press the button again to replace it."
             )
         ]
-        form.edited.data = connection.updated_at.isoformat()
         form.keep_secret()
         return _form_page(form, connection, saved_now=_saved_now(connection))
     if is_valid:

@@ -105,11 +105,10 @@ def _save(connection: DestinationConnection | None, kind: str, form: Destination
     if not form.validate():
         form.keep_password()
         return _form_page(kind, form, connection)
-    if connection is not None and form.edited.data and form.edited.data != connection.updated_at.isoformat():
+    if connection is not None and form.was_overtaken(connection.updated_at):
         form.form_errors = [
             gettext("Somebody changed this destination since you opened this page. Save again to replace it.")
         ]
-        form.edited.data = connection.updated_at.isoformat()
         form.keep_password()
         return _form_page(kind, form, connection)
     password = form.typed_password or (service.password_of(connection) if connection else "")

@@ -32,6 +32,9 @@ class RunState(enum.StrEnum):
         return self in {RunState.CANCELLED, RunState.FAILED, RunState.DONE}
 
 
+OPEN_STATES = tuple(state for state in RunState if not state.is_over)
+
+
 class Extraction(Model):
     """Chosen objects of one source, going to one destination."""
 

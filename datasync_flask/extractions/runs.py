@@ -18,7 +18,15 @@ from datasync_flask.connections import lifecycle, store
 from datasync_flask.connections.lifecycle import Event
 from datasync_flask.connections.models import SalesforceConnection, State
 from datasync_flask.extensions import db
-from datasync_flask.extractions.models import Extraction, ExtractionObject, Run, RunLogLine, RunObject, RunState
+from datasync_flask.extractions.models import (
+    OPEN_STATES,
+    Extraction,
+    ExtractionObject,
+    Run,
+    RunLogLine,
+    RunObject,
+    RunState,
+)
 from datasync_flask.operations import counters
 from datasync_flask.salesforce.errors import SalesforceError, tidy
 from datasync_flask.security import audit
@@ -59,8 +67,8 @@ def load(run_id: str) -> Run:
 
 def open_run(extraction_id: str) -> str | None:
     """Return the id of the extraction's run that isn't over."""
-    over = [state for state in RunState if state.is_over]
-    return db.session.scalar(select(Run.id).where(Run.extraction_id == extraction_id, Run.state.not_in(over)).limit(1))
+    is_open = Run.state.in_(OPEN_STATES)
+    return db.session.scalar(select(Run.id).where(Run.extraction_id == extraction_id, is_open).limit(1))
 
 
 def start(extraction_id: str, by: str) -> Run:
@@ -199,12 +207,15 @@ def _end(run_id: str, holder: str, state: RunState, problem: str = "", detail: s
         return False
     log(run_id, f"{state}{f': {problem}' if problem else ''}{f': {detail}' if detail else ''}")
     db.session.commit()
-    counters.add("runs", state)
-    run = load(run_id)
-    ended.send(run)
-    db.session.commit()
-    counters.add("rows", "", sum(row.rows for row in run.objects))
-    counters.add("api_calls", "", run.api_calls)
+
+    def tell() -> None:
+        run = load(run_id)
+        ended.send(run)
+        counters.count("runs", state)
+        counters.count("rows", "", sum(row.rows for row in run.objects))
+        counters.count("api_calls", "", run.api_calls)
+
+    store.in_transaction(tell)
     return True
 
 

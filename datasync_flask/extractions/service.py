@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from datasync_flask.clock import utcnow
 from datasync_flask.connections.models import description_key
-from datasync_flask.connections.service import DescriptionTaken
+from datasync_flask.connections.service import DescriptionTaken, free_description
 from datasync_flask.extensions import db
 from datasync_flask.extractions import schedule
 from datasync_flask.extractions.models import Extraction, ExtractionObject
@@ -163,7 +163,7 @@ def copy_along(old_source_id: str, new_source_id: str, *, by: int | None) -> int
     found = db.session.scalars(select(Extraction).where(Extraction.source_id == old_source_id)).all()
     for original in found:
         data = ExtractionSettings(
-            description=_free_description(original.description),
+            description=free_description(original.description, is_description_taken),
             source_id=new_source_id,
             destination_id=original.destination_id,
             # Two sources in one table would take turns in deleting each other's rows.
@@ -175,14 +175,6 @@ def copy_along(old_source_id: str, new_source_id: str, *, by: int | None) -> int
         )
         save(None, data, by=by)
     return len(found)
-
-
-def _free_description(description: str) -> str:
-    for number in range(1, 1000):
-        candidate = f"{description[:100]} (copy)" if number == 1 else f"{description[:100]} (copy {number})"
-        if not is_description_taken(candidate):
-            return candidate
-    raise DescriptionTaken(description)
 
 
 def delete(extraction: Extraction, *, by: int | None) -> None:

@@ -210,14 +210,13 @@ def _progress_context(extraction: Extraction, run: Any) -> dict[str, Any]:
 
 def _save(extraction: Extraction | None, form: ExtractionForm) -> ResponseReturnValue:
     if form.validate():
-        if extraction is not None and form.edited.data and form.edited.data != extraction.updated_at.isoformat():
+        if extraction is not None and form.was_overtaken(extraction.updated_at):
             form.form_errors = [
                 gettext(
                     "Somebody changed this extraction since you opened this page. Below is what you typed. Press the "
                     "button again to replace what is saved now."
                 )
             ]
-            form.edited.data = extraction.updated_at.isoformat()
             return _form_page(form, extraction)
         try:
             saved = service.save(extraction, form.settings(), by=current_user.id)

@@ -8,14 +8,12 @@ from flask import has_app_context
 from flask_babel import force_locale
 
 from datasync_flask.connections import lifecycle
-from datasync_flask.connections.models import Connection, State
-from datasync_flask.connections.problem_texts import text_for
+from datasync_flask.connections.models import Connection, SalesforceConnection, State
 from datasync_flask.destinations.texts import fault_text
 from datasync_flask.extractions import runs
 from datasync_flask.extractions.models import Run, RunState
 from datasync_flask.extractions.texts import problem_words
 from datasync_flask.notices import service, warnings
-from datasync_flask.salesforce.errors import Problem
 
 
 def connect() -> None:
@@ -43,9 +41,8 @@ def on_connection_moved(connection: Connection, *, before: State, after: State, 
 
 
 def _meaning(connection: Connection) -> str:
-    if connection.problem in {problem.value for problem in Problem}:
-        text = text_for(Problem(connection.problem))
-        return " ".join((text.meaning, *text.steps))
+    if isinstance(connection, SalesforceConnection):
+        return problem_words(connection.problem)
     return fault_text(connection.problem) if connection.problem else ""
 
 

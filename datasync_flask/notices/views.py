@@ -18,7 +18,7 @@ from datasync_flask.accounts.service import AccountError, normalise_email
 from datasync_flask.extensions import db
 from datasync_flask.notices import sending, service
 from datasync_flask.notices.models import Channel
-from datasync_flask.security.access import needs_role
+from datasync_flask.security.access import needs_role, public_link
 
 bp = Blueprint("notices", __name__)
 
@@ -126,7 +126,7 @@ def test(channel_id: str) -> ResponseReturnValue:
     channel = _channel(channel_id)
     try:
         words = gettext("This is a test. When a connection or a run needs somebody, you will hear of it here.")
-        link = current_app.config["SETTINGS"].effective_public_url + url_for("connections.index")
+        link = public_link("connections.index")
         sending.send(channel, service.TEST_EVENT, gettext("DataSync: a test"), words, link)
         flash(gettext("It got through."))
     except sending.NotSent as failure:

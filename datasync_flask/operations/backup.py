@@ -23,11 +23,11 @@ from sqlalchemy import Boolean, Connection, DateTime, MetaData, Table, func, ins
 from datasync_flask.clock import utcnow
 from datasync_flask.config import Settings
 from datasync_flask.extensions import db
+from datasync_flask.extractions.models import OPEN_STATES
 from datasync_flask.resources import resource_dir
 
 FORMAT = 1
 ROWS_AT_ONCE = 500
-OPEN_RUNS = ("queued", "running", "paused", "waiting")
 
 
 class BackupFailed(Exception):
@@ -158,7 +158,7 @@ def _read_tables(archive: tarfile.TarFile) -> int:
         if runs is not None:
             # Their working files are elsewhere; the next run goes on from the watermarks.
             ended = {"state": "cancelled", "ended_at": _moment(utcnow().isoformat(), connection), "due_at": None}
-            connection.execute(runs.update().where(runs.c.state.in_(OPEN_RUNS)).values(**ended))
+            connection.execute(runs.update().where(runs.c.state.in_(OPEN_STATES)).values(**ended))
     return total
 
 

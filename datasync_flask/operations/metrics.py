@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 
 from datasync_flask.connections.models import Connection
 from datasync_flask.extensions import db
-from datasync_flask.extractions.models import Extraction, Run
+from datasync_flask.extractions.models import OPEN_STATES, Extraction, Run
 from datasync_flask.operations import beat, counters, health
 
 # Several web processes on one machine put their request times together in files of this folder.
@@ -53,11 +53,10 @@ class _FromDatabase(Collector):
             "datasync_extractions", "Extractions.", value=db.session.scalar(select(func.count(Extraction.id))) or 0
         )
         running = GaugeMetricFamily("datasync_open_runs", "Runs that aren't over.", labels=["state"])
-        open_states = ("queued", "running", "paused", "waiting")
-        by_run = select(Run.state, func.count()).where(Run.state.in_(open_states)).group_by(Run.state)
+        by_run = select(Run.state, func.count()).where(Run.state.in_(OPEN_STATES)).group_by(Run.state)
         found = {str(name): number for name, number in db.session.execute(by_run)}
-        for name in open_states:
-            running.add_metric([name], found.get(name, 0))
+        for open_state in OPEN_STATES:
+            running.add_metric([open_state], found.get(open_state, 0))
         yield running
         for name, (label, words) in COUNTS.items():
             family = CounterMetricFamily(f"datasync_{name}", words, labels=[label] if label else [])

@@ -12,8 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 
 import httpx2
@@ -21,7 +20,7 @@ import httpx2
 from datasync_flask.salesforce.errors import Problem, SalesforceError, classify_api_error
 from datasync_flask.salesforce.hosts import is_trusted_origin
 from datasync_flask.salesforce.oauth import TokenAnswer
-from datasync_flask.salesforce.transport import BoundedClient, json_of, text_of
+from datasync_flask.salesforce.transport import BoundedClient, json_of, text_of, time_of
 
 # A page of 2,000 rows with long texts is large; a describe of 800 fields with picklists too.
 MAX_JSON_BYTES = 64_000_000
@@ -164,10 +163,7 @@ class DataApi:
         usage = _LIMIT_INFO.search(response.headers.get("sforce-limit-info", ""))
         if usage:
             self.usage = (int(usage.group(1)), int(usage.group(2)))
-        try:
-            self.server_time = parsedate_to_datetime(response.headers["date"]).astimezone(UTC)
-        except (KeyError, ValueError, TypeError):
-            self.server_time = None
+        self.server_time = time_of(response)
 
     def objects(self) -> list[ObjectEntry]:
         """Return the objects that can be queried, in the order of their names."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 
 from datasync_flask.salesforce.rest import VERSIONS_PATH
-from datasync_flask.salesforce.transport import BoundedClient
+from datasync_flask.salesforce.transport import BoundedClient, time_of
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ def ask(url: str, trusted: Collection[str] = ()) -> Answer:
     """Return what a GET of `url` gives. Raises SalesforceError when nothing comes, or the address isn't trusted."""
     with BoundedClient(trusted) as client:
         response = client.get(url)
-    return Answer(response.status_code, response.content[:200].decode("utf-8", "replace"), _time_in(response.headers))
+    return Answer(response.status_code, response.content[:200].decode("utf-8", "replace"), time_of(response))
 
 
 def ask_login_host(origin: str, trusted: Collection[str] = ()) -> Answer:
@@ -32,12 +31,3 @@ def ask_login_host(origin: str, trusted: Collection[str] = ()) -> Answer:
     Guide "Versions"). Raises SalesforceError.
     """
     return ask(origin + VERSIONS_PATH, trusted)
-
-
-def _time_in(headers: object) -> datetime | None:
-    told = getattr(headers, "get", lambda _: None)("date")
-    try:
-        found = parsedate_to_datetime(told) if told else None
-    except ValueError:
-        return None
-    return found if found is not None and found.tzinfo is not None else None

@@ -8,6 +8,8 @@ import ssl
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
 
@@ -107,6 +109,14 @@ def _is_unknown_host(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def time_of(response: httpx2.Response) -> datetime | None:
+    """Return what the server's clock said (RFC 9110 section 6.6.1), or None when it didn't tell."""
+    try:
+        return parsedate_to_datetime(response.headers["date"]).astimezone(UTC)
+    except (KeyError, ValueError, TypeError):
+        return None
 
 
 def text_of(response: httpx2.Response) -> str:

@@ -59,6 +59,11 @@ def safe_next(target: str | None) -> str:
     return target
 
 
+def public_link(endpoint: str, **values: Any) -> str:
+    """Return a page's whole address as people elsewhere reach it."""
+    return str(current_app.config["SETTINGS"].effective_public_url + url_for(endpoint, **values))
+
+
 def _guard() -> ResponseReturnValue | None:
     if request.endpoint is None or request.endpoint == "static":
         return None
