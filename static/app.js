@@ -68,14 +68,14 @@
     if (announcer) announcer.textContent = text;
   }
 
-  // <div data-show-when="field=value"> follows a field of the form on the same page.
+  // <div data-show-when="field=value,other"> follows a field of the form on the same page.
   function showWhatMatters() {
     const form = document.getElementById("connection-form");
     if (!form) return;
     const values = new FormData(form);
     for (const element of document.querySelectorAll("[data-show-when]")) {
-      const [name, value] = element.dataset.showWhen.split("=");
-      element.hidden = values.get(name) !== value;
+      const [name, wanted] = element.dataset.showWhen.split("=");
+      element.hidden = !wanted.split(",").includes(values.get(name));
     }
   }
 

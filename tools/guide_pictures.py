@@ -55,6 +55,9 @@ def external(page: Page) -> None:
     for scope in ("(api)", "(refresh_token, offline_access)"):
         page.get_by_label(scope).check()
     shoot(page, "external-scopes", page.get_by_role("group", name="OAuth Scopes"))
+    page.get_by_label("Enable JWT Bearer Flow").check()
+    shoot(page, "external-jwt", page.get_by_label("Enable JWT Bearer Flow"), page.get_by_label("Upload certificate"))
+    page.get_by_label("Enable JWT Bearer Flow").uncheck()
     shoot(page, "external-security", page.get_by_role("group", name="Security"))
     page.get_by_role("button", name="Create").click()
     shoot(page, "external-policies", page.get_by_label("Refresh Token Policy"))

@@ -17,6 +17,27 @@ def generate() -> None:
     click.echo(Fernet.generate_key().decode())
 
 
+@keys.command("certificate")
+def certificate() -> None:
+    """Make a new certificate for signed tokens (JWT) and print it; connections use it when they authenticate again."""
+    from datasync_flask.cli.session import app_session
+    from datasync_flask.connections import certificates
+    from datasync_flask.extensions import db
+    from datasync_flask.salesforce.assertions import fingerprint
+    from datasync_flask.security import audit
+
+    with app_session():
+        made = certificates.make()
+        audit.record("certificate_made", fingerprint=fingerprint(made.pem))
+        db.session.commit()
+        click.echo(made.pem, nl=False)
+    click.echo(
+        "Upload it to the app in Salesforce, then press Authenticate and Save on the connection's page. Until then, "
+        "connections go on with the certificate they have.",
+        err=True,
+    )
+
+
 @keys.command("rotate")
 def rotate() -> None:
     """Encrypt all stored secrets anew with the first key; may be interrupted and run again, also while the app runs."""

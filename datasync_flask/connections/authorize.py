@@ -238,13 +238,13 @@ def _put_off_or_fail(connection: SalesforceConnection, attempt: AuthorizationAtt
 
 
 def exchange_headless(connection: SalesforceConnection) -> None:
-    """Try the client-credentials exchange once: for a connection without a person this is the probe."""
+    """Try to get a token once: for a connection without a person this is the probe."""
     connection_id, watch_number = connection.id, connection.watch
     app = store.app_credentials(connection)
     db.session.commit()
     outcome: salesforce_oauth.TokenAnswer | SalesforceError
     try:
-        outcome = salesforce_oauth.exchange_client_credentials(app)
+        outcome = salesforce_oauth.exchange_without_person(app)
     except SalesforceError as error:
         outcome = error
 
@@ -253,7 +253,7 @@ def exchange_headless(connection: SalesforceConnection) -> None:
         if current is None or current.watch != watch_number or current.state != State.WAITING:
             return
         if isinstance(outcome, SalesforceError):
-            watch.take_in(current, probe.Observation(outcome.problem, outcome.detail, 1))
+            watch.take_in(current, probe.Observation(outcome.problem, outcome.detail, max(1, len(app.audiences))))
             return
         now = utcnow()
         current.last_look_at, current.next_look_at = now, None

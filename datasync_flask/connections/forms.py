@@ -56,6 +56,10 @@ AUTH_METHODS = {
         _l("Headless"),
         _l("No person: the app works in the name of a run-as user. Only with My Domain."),
     ),
+    AuthMethod.JWT_BEARER: (
+        _l("Signed token (JWT)"),
+        _l("No person and no secret: DataSync signs with its own certificate, which the app in Salesforce holds."),
+    ),
 }
 # How long a secret that was typed into a form with a mistake elsewhere is kept for the next try.
 KEPT_SECRET_SECONDS = 3600
@@ -175,6 +179,13 @@ class SalesforceForm(QuickEditForm, ConfirmedForm):
         filters=[strip],
         render_kw={"autocomplete": "off", "maxlength": 512},
     )
+    username = StringField(
+        _l("Username"),
+        [Length(max=255, message=_l("Use at most 255 characters."))],
+        filters=[strip],
+        description=_l("The Salesforce user in whose name data is read, best one who may only read."),
+        render_kw={"autocomplete": "off", "spellcheck": "false", "maxlength": 255},
+    )
     permission_level = SelectField(
         _l("Permission level"),
         choices=[SelectChoice(level.key, _l(level.title)) for level in scopes.PERMISSION_LEVELS],
@@ -257,6 +268,11 @@ class SalesforceForm(QuickEditForm, ConfirmedForm):
         if text and not re.fullmatch(r"[\x21-\x7e]+", text):
             raise ValidationError(gettext("A Client ID has only letters, digits and signs, no spaces. Copy it again."))
 
+    def validate_username(self, field: Any) -> None:
+        """Refuse what can't be a Salesforce user's name, which has the form of an e-mail address."""
+        if field.data and not re.fullmatch(r"[^@\s]+@[^@\s]+", field.data):
+            raise ValidationError(gettext("A Salesforce Username has the form of an e-mail address, with an @ in it."))
+
     def validate_client_secret(self, field: Any) -> None:
         """Take the typed secret, or the one kept from the try before; refuse what cannot be one."""
         text = field.data or ""
@@ -299,6 +315,7 @@ class SalesforceForm(QuickEditForm, ConfirmedForm):
             client_id=self.client_id.data or "",
             client_secret=self._found_secret,
             permission_level=self.permission_level.data,
+            username=self.username.data or "",
             labels=self._labels(),
         )
 

@@ -123,7 +123,7 @@ def _ask_for_new_token(connection_id: str, current: HeldToken) -> TokenAnswer:
     app, is_headless = store.app_credentials(connection), connection.is_headless
     db.session.commit()
     if is_headless:
-        return oauth.exchange_client_credentials(app)
+        return oauth.exchange_without_person(app)
     if not current.token.refresh_token:
         raise SalesforceError(Problem.NO_REFRESH_TOKEN)
     return oauth.refresh(app, current.token.refresh_token)

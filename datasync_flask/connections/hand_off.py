@@ -66,12 +66,12 @@ def withdraw(connection: SalesforceConnection, link_id: str) -> None:
     db.session.commit()
 
 
-def faults_in(client_id: str, client_secret: str) -> dict[str, str]:
+def faults_in(client_id: str, client_secret: str, *, needs_secret: bool) -> dict[str, str]:
     """Return what is wrong with the values, by the name of the field."""
     found = {}
     if not _VISIBLE.fullmatch(client_id):
         found["client_id"] = gettext("A Client ID has only letters, digits and signs, no spaces. Copy it again.")
-    if not _VISIBLE.fullmatch(client_secret):
+    if needs_secret and not _VISIBLE.fullmatch(client_secret):
         found["client_secret"] = gettext("This can't be a Client Secret. Copy only the Consumer Secret.")
     return found
 
@@ -79,7 +79,9 @@ def faults_in(client_id: str, client_secret: str) -> dict[str, str]:
 def take_in(link: HandOffLink, client_id: str, client_secret: str) -> SalesforceConnection:
     """Store the values that a stranger entered, and have the connection watched; commits."""
     connection = link.connection
-    changes = {"client_id": [connection.client_id, client_id], "client_secret": "changed"}
+    changes: dict[str, object] = {"client_id": [connection.client_id, client_id]}
+    if client_secret:
+        changes["client_secret"] = "changed"
     link.used_at = utcnow()
     audit.record("hand_off_used", lifecycle.audit_subject(connection), changes=changes)
     data = replace(SalesforceSettings.of(connection), client_id=client_id, client_secret=client_secret)

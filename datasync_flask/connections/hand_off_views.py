@@ -12,6 +12,7 @@ from datasync_flask.accounts.views import FAILURES_PER_ADDRESS
 from datasync_flask.connections import hand_off, loader
 from datasync_flask.connections.models import State
 from datasync_flask.connections.status import setup_origin
+from datasync_flask.connections.views import certificate_file
 from datasync_flask.extensions import limiter
 from datasync_flask.salesforce import scopes
 from datasync_flask.security.access import needs_role, public, public_link
@@ -56,7 +57,7 @@ def opened(token: str) -> ResponseReturnValue:
     client_id = request.form.get("client_id", "").replace("\x00", "").strip()
     if request.method == "POST":
         secret = request.form.get("client_secret", "").replace("\x00", "").strip()
-        faults = hand_off.faults_in(client_id, secret)
+        faults = hand_off.faults_in(client_id, secret, needs_secret=not connection.signs)
         if not faults:
             saved = hand_off.take_in(link, client_id, secret)
             if saved.state == State.WAITING:
@@ -72,7 +73,19 @@ def opened(token: str) -> ResponseReturnValue:
         callback_url=settings.callback_url,
         levels=[scopes.BY_KEY[connection.permission_level]],
         setup_origin=setup_origin(connection),
+        certificate_url=url_for("hand_off.certificate", token=token),
+        shown_for=connection.auth_method,
         client_id=client_id,
         faults=faults,
     )
     return (page, 422) if faults else page
+
+
+@bp.get("/hand-off/<token>/certificate")
+@public
+@limiter.limit(FAILURES_PER_ADDRESS)
+def certificate(token: str) -> ResponseReturnValue:
+    """The certificate that the app has to hold, for the guide on the page that a link opens."""
+    if hand_off.link_of(token[:100]) is None:
+        return render_template("accounts/link_over.html"), 404
+    return certificate_file()

@@ -8,7 +8,13 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from datasync_flask.connections import store
-from datasync_flask.connections.models import AuthorizationAttempt, Revocation, SalesforceConnection, SalesforceGrant
+from datasync_flask.connections.models import (
+    AuthorizationAttempt,
+    Revocation,
+    SalesforceConnection,
+    SalesforceGrant,
+    SigningCertificate,
+)
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import db
 from datasync_flask.notices.models import Channel
@@ -16,6 +22,7 @@ from datasync_flask.security.crypto import SecretUnreadable
 
 SEALED_COLUMNS: tuple[tuple[InstrumentedAttribute[Any], InstrumentedAttribute[str]], ...] = (
     (SalesforceConnection.id, SalesforceConnection.client_secret_sealed),
+    (SigningCertificate.id, SigningCertificate.private_key_sealed),
     (SalesforceGrant.connection_id, SalesforceGrant.access_token_sealed),
     (SalesforceGrant.connection_id, SalesforceGrant.refresh_token_sealed),
     (AuthorizationAttempt.state_hash, AuthorizationAttempt.code_verifier_sealed),

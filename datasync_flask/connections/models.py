@@ -54,6 +54,7 @@ class AuthMethod(enum.StrEnum):
 
     AUTHORIZATION_CODE = "authorization_code"
     CLIENT_CREDENTIALS = "client_credentials"
+    JWT_BEARER = "jwt_bearer"
 
 
 def new_public_id() -> str:
@@ -138,9 +139,13 @@ class SalesforceConnection(Connection):
     auth_method: Mapped[AuthMethod] = mapped_column(String(32), default=AuthMethod.AUTHORIZATION_CODE)
     client_id: Mapped[str] = mapped_column(String(512), default="")
     client_secret_sealed: Mapped[str] = mapped_column(Text, default="")
+    # In whose name signed tokens are asked for.
+    username: Mapped[str] = mapped_column(String(255), default="")
     permission_level: Mapped[str] = mapped_column(String(32), default=scopes.DEFAULT)
     # The Callback URL that the app in Salesforce has to hold, as it was when the watch started.
     callback_url: Mapped[str] = mapped_column(String(300), default="")
+    # The certificate that the app has to hold, chosen when the watch started; only for signed tokens.
+    certificate_id: Mapped[int | None] = mapped_column(ForeignKey("signing_certificates.id"), default=None)
 
     # One watch: from a change of the credentials until Salesforce knows the app.
     watch: Mapped[int] = mapped_column(default=0)
@@ -155,6 +160,7 @@ class SalesforceConnection(Connection):
     grant: Mapped[SalesforceGrant | None] = relationship(
         back_populates="connection", cascade="all, delete-orphan", uselist=False
     )
+    certificate: Mapped[SigningCertificate | None] = relationship()
     attempts: Mapped[list[AuthorizationAttempt]] = relationship(
         back_populates="connection", cascade="all, delete-orphan"
     )
@@ -183,12 +189,18 @@ class SalesforceConnection(Connection):
     @property
     def is_headless(self) -> bool:
         """True when no person has to allow access."""
-        return self.auth_method == AuthMethod.CLIENT_CREDENTIALS
+        return self.auth_method != AuthMethod.AUTHORIZATION_CODE
+
+    @property
+    def signs(self) -> bool:
+        """True when tokens are asked for with a certificate instead of a secret."""
+        return self.auth_method == AuthMethod.JWT_BEARER
 
     @property
     def is_complete(self) -> bool:
         """True when everything that Salesforce asks for is there."""
-        return bool(self.client_id and self.client_secret_sealed and self.login_origin)
+        proof = self.username if self.signs else self.client_secret_sealed
+        return bool(self.client_id and proof and self.login_origin)
 
     @property
     def current_problem(self) -> Problem | None:
@@ -199,6 +211,19 @@ class SalesforceConnection(Connection):
     def reason(self) -> str:
         """The stable code of :attr:`current_problem`, or ''."""
         return self.current_problem.reason.value if self.current_problem else ""
+
+
+class SigningCertificate(Model):
+    """A certificate for the apps in Salesforce to hold, and the private key that stays here."""
+
+    __tablename__ = "signing_certificates"
+
+    # Given by hand: of two processes that make the next one at once, one fails and takes the other's.
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    pem: Mapped[str] = mapped_column(Text)
+    private_key_sealed: Mapped[str] = mapped_column(Text)
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class SalesforceGrant(Model):

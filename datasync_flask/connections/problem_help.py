@@ -1,4 +1,4 @@
-"""Who can mend a problem, where in Salesforce's Setup, and by which of Salesforce's words it is recognised."""
+"""What is said of a problem: who can mend it, where in Salesforce's Setup, and what its words are made of."""
 
 from __future__ import annotations
 
@@ -6,6 +6,25 @@ import enum
 from dataclasses import dataclass
 
 from datasync_flask.salesforce.errors import Problem, Reason
+
+
+class Action(enum.StrEnum):
+    """The button that belongs to a problem."""
+
+    AUTHENTICATE = "authenticate"
+    WATCH = "watch"
+    CHECK = "check"
+    EDIT = "edit"
+
+
+@dataclass(frozen=True)
+class ProblemText:
+    """`title` fits a status pill, `meaning` is one or two sentences, `steps` say what to do, `action` is the button."""
+
+    title: str
+    meaning: str
+    steps: tuple[str, ...]
+    action: Action
 
 
 class Mender(enum.StrEnum):
@@ -24,6 +43,9 @@ class SetupPage:
     name: str
     path: str
 
+
+# How to come to where an app's users are chosen; goes into sentences.
+APP_POLICIES = "open the app's Policies tab (for a connected app: Manage, then Edit Policies)"
 
 EXTERNAL_APPS = SetupPage("External Client App Manager", "/lightning/setup/ManageExternalClientApplication/home")
 APP_MANAGER = SetupPage("App Manager", "/lightning/setup/NavigationMenus/home")
@@ -46,6 +68,9 @@ WHERE: dict[Problem, tuple[SetupPage, ...]] = {
     Problem.USER_INACTIVE: (USERS,),
     Problem.FLOW_NOT_ENABLED: _APPS,
     Problem.NO_RUN_AS_USER: _APPS,
+    Problem.CERTIFICATE_REFUSED: _APPS,
+    Problem.CONSUMER_NOT_APPROVED: (*_APPS, USERS),
+    Problem.AUDIENCE_REFUSED: (MY_DOMAIN,),
     Problem.MY_DOMAIN_NEEDED: (MY_DOMAIN,),
     Problem.PKCE_MISSING: _APPS,
     Problem.SCOPE_REFUSED: _APPS,

@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-import enum
-from dataclasses import dataclass
-
 from flask_babel import gettext
 
-from datasync_flask.connections.problem_help import Mender, mender_of
+from datasync_flask.connections.headless_texts import HEADLESS_TEXTS
+from datasync_flask.connections.problem_help import APP_POLICIES, Action, Mender, ProblemText, mender_of
 from datasync_flask.languages import translated
 from datasync_flask.salesforce.errors import Problem
 
-
-class Action(enum.StrEnum):
-    """The button that belongs to a problem."""
-
-    AUTHENTICATE = "authenticate"
-    WATCH = "watch"
-    CHECK = "check"
-    EDIT = "edit"
-
-
-@dataclass(frozen=True)
-class ProblemText:
-    """`title` fits a status pill, `meaning` is one or two sentences, `steps` say what to do, `action` is the button."""
-
-    title: str
-    meaning: str
-    steps: tuple[str, ...]
-    action: Action
-
-
-_APP_POLICIES = "open the app's Policies tab (for a connected app: Manage, then Edit Policies)"
-
 TEXTS: dict[Problem, ProblemText] = {
+    **HEADLESS_TEXTS,
     Problem.CLIENT_UNKNOWN: ProblemText(
         "Client ID unknown",
         "Salesforce doesn't know this Client ID. For a new app that is normal for 2 to 10 minutes; later it means that "
@@ -90,7 +67,7 @@ TEXTS: dict[Problem, ProblemText] = {
         "User not approved",
         "The app is open only to users whom an administrator approved, and this user isn't one of them.",
         (
-            f"Ask the Salesforce administrator to {_APP_POLICIES} and to add the user's profile or permission set, or "
+            f"Ask the Salesforce administrator to {APP_POLICIES} and to add the user's profile or permission set, or "
             "to set Permitted Users to All users may self-authorize.",
             "Then authenticate again.",
         ),
@@ -101,30 +78,6 @@ TEXTS: dict[Problem, ProblemText] = {
         "The Salesforce user, or the whole org, has been deactivated.",
         ("Authenticate again with a user who is active in Salesforce.",),
         Action.AUTHENTICATE,
-    ),
-    Problem.FLOW_NOT_ENABLED: ProblemText(
-        "Client Credentials Flow is off",
-        "The app doesn't allow headless authentication.",
-        (
-            "In Salesforce, edit the app's OAuth settings and tick Enable Client Credentials Flow.",
-            "Save there and go on waiting: the change takes 2 to 10 minutes.",
-        ),
-        Action.WATCH,
-    ),
-    Problem.NO_RUN_AS_USER: ProblemText(
-        "No run-as user",
-        "Headless authentication needs a user in whose name the app works, and the app names none.",
-        (
-            f"In Salesforce, {_APP_POLICIES}, and name a user under Client Credentials Flow, Run As.",
-            "Save there and go on waiting: the change takes 2 to 10 minutes.",
-        ),
-        Action.WATCH,
-    ),
-    Problem.MY_DOMAIN_NEEDED: ProblemText(
-        "My Domain needed",
-        "Salesforce doesn't offer this kind of authentication at this login host, only at the org's own address.",
-        ("Edit the connection, choose My Domain as its login host and enter the org's address.",),
-        Action.EDIT,
     ),
     Problem.DENIED: ProblemText(
         "Access was denied",
@@ -181,7 +134,7 @@ TEXTS: dict[Problem, ProblemText] = {
         (
             "In Salesforce, edit the app's OAuth settings: Perform requests at any time (refresh_token, "
             "offline_access) has to be among the Selected OAuth Scopes.",
-            f"Then {_APP_POLICIES} and set the Refresh Token Policy to Refresh token is valid until revoked, or to an "
+            f"Then {APP_POLICIES} and set the Refresh Token Policy to Refresh token is valid until revoked, or to an "
             "idle time; not to Immediately expire refresh token.",
             "Authenticate again.",
         ),
@@ -214,7 +167,7 @@ TEXTS: dict[Problem, ProblemText] = {
         "Address of this server not allowed",
         "Salesforce refuses requests from the network address of the server DataSync runs on, or outside login hours.",
         (
-            f"Ask the Salesforce administrator to {_APP_POLICIES} and to set IP Relaxation to Relax IP restrictions, "
+            f"Ask the Salesforce administrator to {APP_POLICIES} and to set IP Relaxation to Relax IP restrictions, "
             "or to add this server's public address to the trusted IP ranges.",
             "Then authenticate again.",
         ),
@@ -298,7 +251,8 @@ TEXTS: dict[Problem, ProblemText] = {
         "The key that the Client Secret and tokens were encrypted with is missing.",
         (
             "If the old key still exists, put it back into DATASYNC_ENCRYPTION_KEYS and start DataSync again.",
-            "Otherwise edit the connection, enter the Client Secret again, and authenticate.",
+            "Otherwise edit the connection, enter the Client Secret again, and authenticate. With a signed token, "
+            "authenticate and upload the new certificate in Salesforce.",
         ),
         Action.EDIT,
     ),

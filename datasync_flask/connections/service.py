@@ -30,7 +30,7 @@ from datasync_flask.security import audit
 from datasync_flask.security.crypto import SecretUnreadable
 
 # Changing one of these means: another app, or another place where it is known. The watch begins anew.
-_CREDENTIALS = ("login_host", "login_url", "auth_method", "client_id")
+_CREDENTIALS = ("login_host", "login_url", "auth_method", "client_id", "username")
 _SETTINGS = ("description", "tracking_type", *_CREDENTIALS, "permission_level")
 
 
@@ -46,6 +46,7 @@ class SalesforceSettings:
     client_id: str
     client_secret: str
     permission_level: str
+    username: str = ""
     labels: list[str] = field(default_factory=list)
 
     @classmethod
@@ -60,6 +61,7 @@ class SalesforceSettings:
             client_id=connection.client_id,
             client_secret="",
             permission_level=connection.permission_level,
+            username=connection.username,
             labels=[label.name for label in connection.labels],
         )
 

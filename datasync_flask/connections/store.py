@@ -82,7 +82,7 @@ def load(connection_id: str) -> SalesforceConnection | None:
     return db.session.scalar(
         select(SalesforceConnection)
         .where(SalesforceConnection.id == connection_id)
-        .options(selectinload(SalesforceConnection.grant))
+        .options(selectinload(SalesforceConnection.grant), selectinload(SalesforceConnection.certificate))
         .execution_options(populate_existing=True)
     )
 
@@ -94,10 +94,13 @@ def secret_box() -> SecretBox:
 
 
 def app_credentials(connection: SalesforceConnection) -> AppCredentials:
-    """Return the connection's app, secret included. Raises SecretUnreadable when the key is lost."""
+    """Return the connection's app, secret or signing key included. Raises SecretUnreadable when the key is lost."""
+    box, certificate = secret_box(), connection.certificate if connection.signs else None
     return AppCredentials(
         origin=connection.login_origin,
         client_id=connection.client_id,
-        client_secret=secret_box().open(connection.client_secret_sealed),
+        client_secret="" if connection.signs else box.open(connection.client_secret_sealed),
         trusted=current_app.config["SETTINGS"].salesforce_hosts,
+        username=connection.username,
+        signing_key=box.open(certificate.private_key_sealed) if certificate is not None else "",
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
-from datasync_flask.connections import authorize, labels, listing, loader, service, status
+from datasync_flask.connections import authorize, certificates, labels, listing, loader, service, status
 from datasync_flask.connections.forms import AUTH_METHODS, TRACKING_TYPES, DeleteForm, SalesforceForm
 from datasync_flask.connections.kinds import KINDS
 from datasync_flask.connections.models import Connection, SalesforceConnection, State
@@ -90,8 +90,15 @@ def show(connection_id: str) -> ResponseReturnValue:
         tracking_types=TRACKING_TYPES,
         auth_methods=AUTH_METHODS,
         extractions=depending_on(connection.id),
+        certificate=certificates.facts_of(connection),
         **status.context(connection),
     )
+
+
+@bp.get("/connections/certificate")
+def certificate() -> ResponseReturnValue:
+    """The certificate that new connections sign with, for the app in Salesforce to hold."""
+    return certificate_file()
 
 
 @bp.route("/connections/<public_id:connection_id>/edit", methods=["GET", "POST"])
@@ -217,6 +224,14 @@ def continue_automatically() -> ResponseReturnValue:
     return redirect(url_for("connections.index"), 303)
 
 
+def certificate_file() -> Response:
+    """Return the newest certificate as a file to be uploaded in Salesforce; the first is made now."""
+    pem = certificates.usable().pem
+    db.session.commit()
+    headers = {"Content-Disposition": 'attachment; filename="datasync.crt"'}
+    return Response(pem, mimetype="application/x-pem-file", headers=headers)
+
+
 def _delete_page(connection: Connection, form: DeleteForm | None = None) -> str:
     return render_template(
         "connections/delete.html",
@@ -274,6 +289,7 @@ def _saved_now(connection: SalesforceConnection) -> dict[str, str]:
         gettext("Description"): connection.description,
         gettext("Login host"): connection.login_origin,
         gettext("Client ID"): connection.client_id or gettext("missing"),
+        gettext("Username"): connection.username or gettext("missing"),
         gettext("Permission level"): translated(scopes.BY_KEY[connection.permission_level].title),
         gettext("Tracking type"): str(TRACKING_TYPES[connection.tracking_type][0]),
         gettext("Labels"): labels.joined(connection.labels),
@@ -301,7 +317,11 @@ def _authenticate(connection: SalesforceConnection) -> ResponseReturnValue:
             form.client_id.errors = [
                 gettext("Enter the Client ID: it is needed to authenticate. Everything else is saved.")
             ]
-        if not connection.client_secret_sealed:
+        if connection.signs and not connection.username:
+            form.username.errors = [
+                gettext("Enter the Username: it is needed to authenticate. Everything else is saved.")
+            ]
+        if not connection.signs and not connection.client_secret_sealed:
             form.client_secret.errors = [
                 gettext("Enter the Client Secret: it is needed to authenticate. Everything else is saved.")
             ]
@@ -341,6 +361,8 @@ def _form_page(
         levels=scopes.PERMISSION_LEVELS,
         auth_methods=AUTH_METHODS,
         setup_origin=setup_origin(connection),
+        certificate_url=url_for("connections.certificate"),
+        shown_for="",
         label_names=labels.all_names(),
     )
     if not faults:

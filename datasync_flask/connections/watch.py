@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from flask import current_app
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections import lifecycle, store
+from datasync_flask.connections import certificates, lifecycle, store
 from datasync_flask.connections.lifecycle import Event
 from datasync_flask.connections.models import SalesforceConnection, State
 from datasync_flask.operations import counters
@@ -46,6 +46,7 @@ def start(connection: SalesforceConnection, now: datetime, *, by: int | None = N
     connection.last_look_at = None
     connection.next_look_at = now
     connection.callback_url = current_app.config["SETTINGS"].callback_url
+    connection.certificate = certificates.usable() if connection.signs else None
     for attempt in list(connection.attempts):
         connection.attempts.remove(attempt)
     lifecycle.apply(connection, Event.WATCH_STARTED, now, by=by, due_at=now)

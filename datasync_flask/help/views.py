@@ -9,8 +9,8 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from datasync_flask.connections import loader, status
-from datasync_flask.connections.problem_help import WHERE, SetupPage, mender_of
-from datasync_flask.connections.problem_texts import ProblemText, text_for
+from datasync_flask.connections.problem_help import WHERE, ProblemText, SetupPage, mender_of
+from datasync_flask.connections.problem_texts import text_for
 from datasync_flask.help import documents
 from datasync_flask.languages import translated
 from datasync_flask.salesforce.errors import Problem, Reason, salesforces_words

@@ -7,7 +7,14 @@ from datetime import timedelta
 from sqlalchemy import func, select
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import ConnectionEvent, SalesforceConnection, SalesforceGrant, State
+from datasync_flask.connections.certificates import EXPIRES_SOON
+from datasync_flask.connections.models import (
+    ConnectionEvent,
+    SalesforceConnection,
+    SalesforceGrant,
+    SigningCertificate,
+    State,
+)
 from datasync_flask.extensions import db
 from datasync_flask.notices import service
 from datasync_flask.notices.models import Notice
@@ -24,7 +31,13 @@ def connection_path(connection_id: str) -> str:
 
 
 def look() -> None:
-    """Tell of refresh tokens that will end because nobody uses them, and of those used again; commits."""
+    """Tell of refresh tokens and certificates that will end, and of those that won't any more; commits."""
+    _unused_refresh_tokens()
+    _certificates_that_end()
+    db.session.commit()
+
+
+def _unused_refresh_tokens() -> None:
     before = utcnow() - UNUSED_FOR
     stale = db.session.execute(
         select(SalesforceConnection.id, SalesforceConnection.description)
@@ -45,7 +58,28 @@ def look() -> None:
     for key in set(told) - keys:
         path = connection_path(key.removeprefix("unused:"))
         service.is_over(key, "refresh_token_used", "The refresh token is in use again", "Nothing has to be done.", path)
-    db.session.commit()
+
+
+def _certificates_that_end() -> None:
+    ending = db.session.execute(
+        select(SalesforceConnection.id, SalesforceConnection.description, SigningCertificate.expires_at)
+        .join(SigningCertificate)
+        .where(SigningCertificate.expires_at < utcnow() + EXPIRES_SOON)
+    ).all()
+    keys = {f"certificate:{connection_id}" for connection_id, _, _ in ending}
+    for connection_id, description, expires_at in ending:
+        service.begins(
+            f"certificate:{connection_id}",
+            "certificate_ends",
+            f"{description}: its certificate ends on {expires_at:%Y-%m-%d}",
+            "Download the certificate from the connection's page, upload it to the app in Salesforce, and press "
+            "Authenticate and Save.",
+            connection_path(connection_id),
+        )
+    told = db.session.scalars(select(Notice.key).where(Notice.key.startswith("certificate:"))).all()
+    for key in set(told) - keys:
+        path = connection_path(key.removeprefix("certificate:"))
+        service.is_over(key, "certificate_replaced", "The certificate was replaced", "Nothing has to be done.", path)
 
 
 def approved(connection: SalesforceConnection, username: str) -> None:

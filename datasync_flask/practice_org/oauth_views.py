@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 from typing import Any
 from urllib.parse import urlencode
 
+from authlib.oauth2.rfc7523 import JWTBearerGrant
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
 
 from datasync_flask.practice_org.faults import count_and_fault, the_org
 from datasync_flask.practice_org.org import (
@@ -91,7 +97,7 @@ def authorize() -> ResponseReturnValue:
         return _own_error_page("OAUTH_APP_BLOCKED", "this app is blocked by admin")
     if not app.installed:
         return _own_error_page("invalid_client", "app must be installed into org")
-    if app.admin_approved_only:
+    if app.admin_approved_only and not app.user_approved:
         return _own_error_page("OAUTH_APP_ACCESS_DENIED", "user is not admin approved to access this app")
     scopes = request.args.get("scope", "").split() or app.scopes
     return render_template("allow.html", app=app, scopes=scopes, params=request.args)
@@ -147,17 +153,19 @@ def _refuse(error: str, description: str, status: int = 400) -> ResponseReturnVa
 def token() -> ResponseReturnValue:
     """The token endpoint (RFC 6749 section 3.2)."""
     form = request.form
-    client_id = form.get("client_id", "")
+    claims = _claims_of(form["assertion"]) if form.get("grant_type") == JWTBearerGrant.GRANT_TYPE else None
+    client_id = form.get("client_id", "") if claims is None else str(claims.get("iss", ""))
     fault = count_and_fault("token", client_id)
     app = the_org().known_app(client_id, at_token_endpoint=True)
     if app is None:
         return _refuse("invalid_client_id", "client identifier invalid")
-    if form.get("client_secret", "") != app.client_secret:
+    if claims is None and form.get("client_secret", "") != app.client_secret:
         return _refuse("invalid_client", "invalid client credentials")
     grants = {
         "authorization_code": _by_code,
         "refresh_token": _by_refresh_token,
         "client_credentials": _by_client_credentials,
+        JWTBearerGrant.GRANT_TYPE: _by_assertion,
     }
     grant = grants.get(form.get("grant_type", ""))
     if grant is None:
@@ -217,6 +225,39 @@ def _by_client_credentials(app: App) -> dict[str, Any] | ResponseReturnValue:
         return _refuse("invalid_grant", "no client credentials user enabled")
     scopes = [scope for scope in app.scopes if scope not in {"full", "web", "refresh_token"}]
     return _token_answer(app, scopes, the_org().new_tokens(app, scopes, refreshable=False))
+
+
+def _claims_of(assertion: str) -> dict[str, Any]:
+    """Return an assertion's claims, unproven; nothing when it isn't one."""
+    try:
+        payload = assertion.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (IndexError, ValueError):
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def _by_assertion(app: App) -> dict[str, Any] | ResponseReturnValue:
+    """Take a signed token (RFC 7523): the certificate's signature, the audience, the time, the user, in this order."""
+    org = the_org()
+    if not app.jwt_bearer or not app.certificate:
+        return _refuse("unsupported_grant_type", "grant type not supported")
+    try:
+        claims = jwt.decode(request.form["assertion"], RSAKey.import_key(app.certificate), algorithms=["RS256"]).claims
+    except JoseError:
+        return _refuse("invalid_grant", "invalid assertion")
+    if claims.get("aud") != (org.settings.audience or origin()):
+        return _refuse("invalid_grant", "audience is invalid")
+    if not time.time() < claims.get("exp", 0) <= time.time() + 180:
+        return _refuse("invalid_grant", "invalid assertion")
+    allowed_before = any(
+        token.kind == "refresh" and token.client_id == app.client_id and not token.is_dead
+        for token in org.tokens.values()
+    )
+    approved = app.user_approved if app.admin_approved_only else allowed_before
+    if claims.get("sub") != USERNAME or not approved:
+        return _refuse("invalid_grant", "user hasn't approved this consumer")
+    return _token_answer(app, app.scopes, org.new_tokens(app, app.scopes, refreshable=False))
 
 
 def _token_answer(app: App, scopes: list[str], tokens: dict[str, str]) -> dict[str, Any]:

@@ -47,6 +47,11 @@ class App:
     pkce_required: bool = True
     client_credentials: bool = False
     run_as: str = ""
+    # Signed tokens: switched on, the certificate that signatures are compared with, and whether the user's profile is
+    # among those that an administrator approved.
+    jwt_bearer: bool = False
+    certificate: str = ""
+    user_approved: bool = False
     rotation: bool = False
     refresh_policy: str = "until_revoked"
     admin_approved_only: bool = False
@@ -103,6 +108,8 @@ class Settings:
     limits_forbidden: bool = False
     daily_requests: int = 15000
     refresh_seconds: float = 0.0
+    # What signed tokens have to be meant for; empty: the org's own origin.
+    audience: str = ""
     # Bulk: not offered at all, seconds until a job is complete, the most rows on a result's page.
     bulk_off: bool = False
     job_seconds: float = 0.0
@@ -168,8 +175,8 @@ class Org:
                 app.change_callback_urls(list(data["callback_urls"]))
             changeable = {
                 "client_secret", "scopes", "kind", "name", "contact_email", "pkce_required", "client_credentials",
-                "run_as", "rotation", "refresh_policy", "admin_approved_only", "blocked", "installed",
-                "propagation_seconds",
+                "run_as", "jwt_bearer", "certificate", "user_approved", "rotation", "refresh_policy",
+                "admin_approved_only", "blocked", "installed", "propagation_seconds",
             }  # fmt: skip
             for name in changeable & data.keys():
                 if data[name] is not None:

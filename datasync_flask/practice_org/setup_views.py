@@ -80,7 +80,7 @@ def new(menu: str) -> ResponseReturnValue:
     error = ""
     if request.method == "POST":
         data = _posted() | {"kind": kind}
-        if data["callback_urls"] or data["client_credentials"]:
+        if data["callback_urls"] or data["client_credentials"] or data["jwt_bearer"]:
             app = the_org().register(data)
             if kind == "connected":
                 return render_template("setup_confirmation.html", app=app, menu=menu)
@@ -111,6 +111,7 @@ def detail(menu: str, client_id: str) -> ResponseReturnValue:
         policies = {
             "refresh_policy": request.form.get("refresh_policy", "until_revoked"),
             "admin_approved_only": request.form.get("permitted_users") == "admin",
+            "user_approved": "profile" in request.form,
             "run_as": request.form.get("run_as", "").strip(),
         }
         the_org().change(app, policies)
@@ -145,13 +146,17 @@ def _app(client_id: str) -> App:
 
 
 def _posted() -> dict[str, Any]:
-    form = request.form
+    form, uploaded = request.form, request.files.get("certificate")
+    certificate = uploaded.read().decode("ascii", "replace") if uploaded is not None else ""
     return {
         "name": form.get("name", "").strip() or "Unnamed",
         "contact_email": form.get("contact_email", "").strip(),
         "callback_urls": form.get("callback_urls", "").split(),
         "scopes": form.getlist("scopes"),
         "client_credentials": "client_credentials" in form,
+        "jwt_bearer": "jwt_bearer" in form,
+        # A form without a file leaves the certificate as it is.
+        "certificate": certificate or None,
         "pkce_required": "pkce_required" in form,
         "rotation": "rotation" in form,
     }

@@ -41,6 +41,9 @@ class Problem(enum.StrEnum):
     USER_INACTIVE = "user_inactive"
     FLOW_NOT_ENABLED = "flow_not_enabled"
     NO_RUN_AS_USER = "no_run_as_user"
+    CERTIFICATE_REFUSED = "certificate_refused"
+    CONSUMER_NOT_APPROVED = "consumer_not_approved"
+    AUDIENCE_REFUSED = "audience_refused"
     MY_DOMAIN_NEEDED = "my_domain_needed"
     DENIED = "denied"
     CODE_EXPIRED = "code_expired"
@@ -104,6 +107,9 @@ _REASONS = {
     Problem.USER_INACTIVE: Reason.BLOCKED,
     Problem.FLOW_NOT_ENABLED: Reason.BLOCKED,
     Problem.NO_RUN_AS_USER: Reason.BLOCKED,
+    Problem.CERTIFICATE_REFUSED: Reason.SECRET_REFUSED,
+    Problem.CONSUMER_NOT_APPROVED: Reason.BLOCKED,
+    Problem.AUDIENCE_REFUSED: Reason.CLIENT_UNKNOWN,
     Problem.DENIED: Reason.DENIED,
     Problem.CODE_EXPIRED: Reason.CODE_EXPIRED,
     Problem.SCOPE_REFUSED: Reason.SCOPE_REFUSED,
@@ -173,7 +179,9 @@ _BY_DESCRIPTION = (
     ("must be installed into org", Problem.APP_NOT_INSTALLED),
     ("blocked by admin", Problem.APP_BLOCKED),
     ("not admin approved", Problem.USER_NOT_APPROVED),
-    ("hasn't approved this consumer", Problem.USER_NOT_APPROVED),
+    ("hasn't approved this consumer", Problem.CONSUMER_NOT_APPROVED),
+    ("audience is invalid", Problem.AUDIENCE_REFUSED),
+    ("invalid assertion", Problem.CERTIFICATE_REFUSED),
     ("no client credentials user", Problem.NO_RUN_AS_USER),
     ("not supported on this domain", Problem.MY_DOMAIN_NEEDED),
     ("already being processed", Problem.TOKEN_REQUEST_BUSY),
@@ -194,6 +202,7 @@ _BY_DESCRIPTION = (
 
 _BY_CODE = {
     "invalid_client_id": Problem.CLIENT_UNKNOWN,
+    "app_not_found": Problem.CLIENT_UNKNOWN,
     "redirect_uri_mismatch": Problem.CALLBACK_MISMATCH,
     "redirect_uri_missing": Problem.CALLBACK_MISMATCH,
     "invalid_client": Problem.SECRET_REFUSED,

@@ -1,14 +1,15 @@
-"""The token endpoint: code, client-credentials and refresh-token grants, and revocation.
+"""The token endpoint: code, client-credentials, JWT-bearer and refresh-token grants, and revocation.
 
-Sources: RFC 6749 sections 4.1.3, 4.4.2, 5 and 6; RFC 7636; RFC 7009; Salesforce help "OAuth 2.0 Web Server Flow",
-"OAuth 2.0 Client Credentials Flow", "OAuth 2.0 Refresh Token Flow", "Revoke OAuth Tokens".
+Sources: RFC 6749 sections 4.1.3, 4.4.2, 5 and 6; RFC 7523; RFC 7636; RFC 7009; Salesforce help "OAuth 2.0 Web
+Server Flow", "OAuth 2.0 Client Credentials Flow", "OAuth 2.0 JWT Bearer Flow for Server-to-Server Integration", "OAuth
+2.0 Refresh Token Flow", "Revoke OAuth Tokens".
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -16,6 +17,7 @@ from urllib.parse import parse_qs
 import httpx2
 from authlib.integrations.httpx_client import OAuth2Client
 
+from datasync_flask.salesforce import assertions
 from datasync_flask.salesforce.errors import Problem, SalesforceError, classify_oauth_error, oauth_error_of
 from datasync_flask.salesforce.hosts import is_trusted_origin, origin_of
 from datasync_flask.salesforce.transport import TIMEOUT, USER_AGENT, BoundedClient, json_of, text_of
@@ -29,12 +31,17 @@ _IDENTITY = re.compile(r"/id/(00D[0-9A-Za-z]{12,15})/(005[0-9A-Za-z]{12,15})/?$"
 
 @dataclass(frozen=True)
 class AppCredentials:
-    """An app in Salesforce as one connection knows it; `origin` is where its people log in."""
+    """An app in Salesforce as one connection knows it; `origin` is where its people log in.
+
+    With a `signing_key` (PEM) tokens are asked for by signed assertions in the name of `username`.
+    """
 
     origin: str
     client_id: str
-    client_secret: str
+    client_secret: str = field(repr=False)
     trusted: Collection[str] = ()
+    username: str = ""
+    signing_key: str = field(default="", repr=False)
 
     @property
     def authorize_url(self) -> str:
@@ -45,6 +52,11 @@ class AppCredentials:
     def token_url(self) -> str:
         """Address of the token endpoint."""
         return self.origin + TOKEN_PATH
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """The audiences to sign for, one after the other, when nothing but an assertion is sent."""
+        return assertions.audiences(self.origin) if self.signing_key else ()
 
 
 @dataclass(frozen=True)
@@ -119,11 +131,40 @@ def exchange_code(app: AppCredentials, code: str, code_verifier: str, redirect_u
     return read_token_answer(answer, app.trusted)
 
 
-def exchange_client_credentials(app: AppCredentials) -> TokenAnswer:
-    """Get a token without a person (RFC 6749 section 4.4). Raises SalesforceError."""
+def exchange_without_person(app: AppCredentials) -> TokenAnswer:
+    """Get a token by a signed assertion if there is a key, else by client credentials. Raises SalesforceError."""
+    return _exchange_assertion(app) if app.signing_key else _exchange_client_credentials(app)
+
+
+def _exchange_client_credentials(app: AppCredentials) -> TokenAnswer:
+    """Ask as RFC 6749 section 4.4.2 says."""
     with _client(app) as client:
         answer = client.fetch_token(app.token_url, grant_type="client_credentials")
     return read_token_answer(answer, app.trusted)
+
+
+# What Salesforce says of an assertion for another audience than it wants, the most telling last.
+_ABOUT_THE_AUDIENCE = (Problem.AUDIENCE_REFUSED, Problem.CLIENT_UNKNOWN, Problem.CONSUMER_NOT_APPROVED)
+
+
+def _exchange_assertion(app: AppCredentials) -> TokenAnswer:
+    """Ask as RFC 7523 section 2.1 says, for one audience after the other."""
+    refusals: list[SalesforceError] = []
+    with _client(app) as client:
+        # The assertion authenticates the app; a secret beside it would be one secret too many on its way.
+        client.token_endpoint_auth_method = "none"
+        for audience in app.audiences:
+            assertion = assertions.sign(
+                app.signing_key, client_id=app.client_id, username=app.username, audience=audience
+            )
+            try:
+                answer = client.fetch_token(app.token_url, grant_type=assertions.GRANT_TYPE, assertion=assertion)
+                return read_token_answer(answer, app.trusted)
+            except SalesforceError as refusal:
+                if refusal.problem not in _ABOUT_THE_AUDIENCE:
+                    raise
+                refusals.append(refusal)
+    raise max(refusals, key=lambda refusal: _ABOUT_THE_AUDIENCE.index(refusal.problem))
 
 
 def refresh(app: AppCredentials, refresh_token: str) -> TokenAnswer:

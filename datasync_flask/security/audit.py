@@ -49,6 +49,7 @@ EVENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "channel_made": ("Made a way for notices", ("kind", "errors_only")),
     "channel_changed": ("Changed a way for notices", ("kind", "errors_only")),
     "channel_removed": ("Removed a way for notices", ("kind",)),
+    "certificate_made": ("Made a new certificate for signed tokens", ("fingerprint",)),
     "keys_rotated": ("Had all secrets encrypted with the first key", ("secrets",)),
 }
 COMMAND_LINE = "command line"

@@ -83,7 +83,11 @@ def test_labels_and_names_are_the_promised_ones(visitor: Visitor) -> None:
         "login_host": ["production", "sandbox", "custom"],
         "tracking_type": ["none", "date", "date_deletes"],
     }
-    assert visitor.page.xpath("//input[@name='auth_method']/@value") == ["authorization_code", "client_credentials"]
+    assert visitor.page.xpath("//input[@name='auth_method']/@value") == [
+        "authorization_code",
+        "client_credentials",
+        "jwt_bearer",
+    ]
     buttons = [
         " ".join(button.text_content().split())
         for button in visitor.page.xpath("//form[@id='connection-form']//button")

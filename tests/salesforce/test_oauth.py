@@ -36,7 +36,7 @@ def refused(call: Any) -> Problem:
 
 
 def test_client_credentials(credentials: AppCredentials) -> None:
-    answer = oauth.exchange_client_credentials(credentials)
+    answer = oauth.exchange_without_person(credentials)
     assert answer.access_token
     assert answer.refresh_token == ""
     assert answer.instance_url == credentials.origin
@@ -63,7 +63,7 @@ def test_a_made_up_code(credentials: AppCredentials) -> None:
 )
 def test_a_success_that_is_none(credentials: AppCredentials, practice: PracticeOrg, body: str) -> None:
     practice.fault("token", status=200, body=body)
-    assert refused(lambda: oauth.exchange_client_credentials(credentials)) is Problem.NOT_SALESFORCE
+    assert refused(lambda: oauth.exchange_without_person(credentials)) is Problem.NOT_SALESFORCE
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_success_that_is_none(credentials: AppCredentials, practice: PracticeO
 )
 def test_other_statuses(credentials: AppCredentials, practice: PracticeOrg, status: int, problem: Problem) -> None:
     practice.fault("token", status=status, body="<html>", headers={"Location": "https://evil.example/"})
-    assert refused(lambda: oauth.exchange_client_credentials(credentials)) is problem
+    assert refused(lambda: oauth.exchange_without_person(credentials)) is problem
 
 
 @pytest.mark.parametrize(

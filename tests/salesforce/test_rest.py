@@ -14,7 +14,7 @@ from tests.support.practice import PracticeOrg
 def token(practice: PracticeOrg) -> TokenAnswer:
     app = practice.register("https://x.example/cb", client_credentials=True, run_as="ada@practice.example")
     credentials = AppCredentials(practice.origin, app["client_id"], app["client_secret"], (practice.origin,))
-    return oauth.exchange_client_credentials(credentials)
+    return oauth.exchange_without_person(credentials)
 
 
 def report(token: TokenAnswer) -> rest.AccessReport:

@@ -11,7 +11,7 @@ from tests.support.visitor import Visitor
 
 PUBLIC = {
     "accounts.login", "accounts.login_post", "accounts.logout", "accounts.setup", "accounts.choose_language", "operations.healthz", "operations.readyz", "operations.show_metrics", "static",
-    "people.join", "sso.begin", "sso.receive", "hand_off.opened", "api-docs.openapi_json",
+    "people.join", "sso.begin", "sso.receive", "hand_off.opened", "hand_off.certificate", "api-docs.openapi_json",
 }  # fmt: skip
 READING = {
     "help.index",
@@ -26,6 +26,7 @@ READING = {
     "quick_edit.row",
     "connections.start",
     "connections.index",
+    "connections.certificate",
     "connections.show",
     "status.show",
     "connections.continue_automatically",
