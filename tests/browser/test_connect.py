@@ -227,6 +227,50 @@ def test_headless(new_page: Callable[..., Page], site: Site, practice: PracticeO
     state(page, "connected")
 
 
+def test_signed_tokens_need_no_secret(
+    new_page: Callable[..., Page], site: Site, practice: PracticeOrg, tmp_path: Path
+) -> None:
+    practice.change_org(propagation_seconds=3)
+    page = new_page()
+    page.goto("/connections/new/salesforce")
+    page.get_by_label("Signed token (JWT)").check()
+    expect(page.get_by_label("Client Secret", exact=True)).to_be_hidden()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the certificate").first.click()
+    certificate = tmp_path / download.value.suggested_filename
+    download.value.save_as(certificate)
+    page.screenshot(path=tmp_path / "form.png", full_page=True)
+
+    salesforce = page.context.new_page()
+    salesforce.goto(f"{practice.origin}/lightning/setup/home")
+    log_in_to_salesforce(salesforce)
+    salesforce.goto(f"{practice.origin}/lightning/setup/ManageExternalClientApplication/new")
+    salesforce.get_by_label("External Client App Name").fill("DataSync")
+    salesforce.get_by_label("Contact Email").fill("ada@example.com")
+    for scope in ("(api)", "(refresh_token, offline_access)"):
+        salesforce.get_by_label(scope).check()
+    salesforce.get_by_label("Enable JWT Bearer Flow").check()
+    salesforce.get_by_label("Upload certificate").set_input_files(certificate)
+    salesforce.get_by_role("button", name="Create").click()
+    salesforce.get_by_label("Permitted Users").select_option("admin")
+    salesforce.get_by_label("Selected Profiles: System Administrator").check()
+    salesforce.get_by_role("button", name="Save").click()
+    salesforce.get_by_role("link", name="Consumer Key and Secret").click()
+    key = salesforce.get_by_label("Consumer Key").input_value()
+
+    page.bring_to_front()
+    page.get_by_label("Description").fill("Signed")
+    page.get_by_label("Login host").select_option("custom")
+    page.get_by_label("Login address").fill(practice.origin)
+    page.get_by_label("Client ID", exact=True).fill(key)
+    page.get_by_label("Username").fill("ada@practice.example")
+    save(page)
+    page.screenshot(path=tmp_path / "waiting.png", full_page=True)
+    state(page, "connected")
+    expect(page.get_by_text("SHA-256")).to_be_visible()
+    page.screenshot(path=tmp_path / "connected.png", full_page=True)
+
+
 def test_polls_keep_focus_and_stop_at_rest(new_page: Callable[..., Page], site: Site, practice: PracticeOrg) -> None:
     page = new_page()
     fill_in(page, site, practice.register(site.callback_url, propagation_seconds=5), "Focus")
