@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import DateTime
+from sqlalchemy import ColumnElement, DateTime, or_
+from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import TypeDecorator
 
 
 def utcnow() -> datetime:
     """Return this moment, with time zone UTC."""
     return datetime.now(UTC)
+
+
+def has_come(column: InstrumentedAttribute[Any], now: datetime, furthest: timedelta) -> ColumnElement[bool]:
+    """Return the condition that a stored time has come, where nothing is ever put off by more than `furthest`.
+
+    What lies further ahead was stored before the clock was set back: without this it would rest until the clock is
+    there again.
+    """
+    return or_(column <= now, column > now + furthest)
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from flask import current_app
-from sqlalchemy import Update, select, update
+from sqlalchemy import ColumnElement, Update, or_, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import selectinload
 from sqlalchemy.orm.exc import StaleDataError
 
-from datasync_flask.connections.models import Connection, SalesforceConnection
+from datasync_flask.clock import has_come
+from datasync_flask.connections.models import Connection, SalesforceConnection, State
 from datasync_flask.extensions import db
 from datasync_flask.salesforce.oauth import AppCredentials
 from datasync_flask.security.crypto import SecretBox
@@ -24,6 +25,9 @@ T = TypeVar("T")
 _TRIES = 6
 # The queue may hand out a task a little early; doing it then is better than not at all.
 EARLY = timedelta(seconds=0.6)
+# No step is put off for longer: a connection that works is looked at daily, one that moves is looked at within minutes.
+FURTHEST = timedelta(hours=25)
+FURTHEST_WHILE_MOVING = timedelta(minutes=21)
 
 
 def in_transaction(work: Callable[[], T]) -> T:
@@ -54,16 +58,20 @@ def _is_collision(error: Exception) -> bool:
     return "locked" in words or "deadlock" in words or "serialize" in words
 
 
+def is_due(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that there is something to do for a connection now."""
+    moves = Connection.state.in_([state for state in State if state.is_moving])
+    return or_(
+        has_come(Connection.due_at, now, FURTHEST), moves & has_come(Connection.due_at, now, FURTHEST_WHILE_MOVING)
+    )
+
+
 def claim(connection_id: str, now: datetime, lease: timedelta) -> bool:
     """Take over the work that is due for a connection; False when another worker has it or nothing is due.
 
     A worker that dies keeps the claim for `lease` only.
     """
-    statement = (
-        update(Connection)
-        .where(Connection.id == connection_id, Connection.due_at <= now + EARLY)
-        .values(due_at=now + lease)
-    )
+    statement = update(Connection).where(Connection.id == connection_id, is_due(now + EARLY)).values(due_at=now + lease)
     return count_updated(statement) == 1
 
 

@@ -81,6 +81,9 @@ def take_in(connection: SalesforceConnection, observation: probe.Observation) ->
     connection.probe_requests += observation.requests
     connection.last_look_at = now
     connection.next_look_at = None
+    if connection.watch_started_at is not None:
+        # A clock that was set back doesn't make the wait longer than the deadline.
+        connection.watch_started_at = min(connection.watch_started_at, now)
     if problem is None:
         lifecycle.apply(connection, Event.APP_KNOWN, now, detail=observation.detail)
         return

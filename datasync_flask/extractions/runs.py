@@ -10,10 +10,10 @@ from typing import Any
 
 from blinker import Signal
 from flask import current_app
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import selectinload
 
-from datasync_flask.clock import utcnow
+from datasync_flask.clock import has_come, utcnow
 from datasync_flask.connections import lifecycle, store
 from datasync_flask.connections.lifecycle import Event
 from datasync_flask.connections.models import SalesforceConnection, State
@@ -36,6 +36,8 @@ ended = Signal("a run ended")
 
 # A process that was silent for this long is taken for dead, and its run goes on elsewhere.
 SILENT_FOR = timedelta(seconds=20)
+# No pause is longer; what seems to be was begun before the clock was set back.
+LONGEST_PAUSE = timedelta(hours=1)
 MAX_TRIES = 5
 # Who starts the runs that nobody starts.
 SCHEDULE = "schedule"
@@ -102,17 +104,23 @@ def _subject(extraction_id: str) -> tuple[str, str, str]:
     return ("extraction", extraction_id, name or "")
 
 
+def _is_left(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that a run is due, or left by a dead process."""
+    # A live process says so every few seconds; what says so from later on is from before the clock was set back.
+    silent = or_(Run.alive_at < now - SILENT_FOR, Run.alive_at > now + SILENT_FOR)
+    return or_(
+        Run.state == RunState.QUEUED,
+        Run.state.in_((RunState.PAUSED, RunState.WAITING)) & has_come(Run.due_at, now, LONGEST_PAUSE),
+        (Run.state == RunState.RUNNING) & silent,
+    )
+
+
 def claim(run_id: str) -> str:
     """Take a run that is queued, due, or left by a dead process; return the holder's mark, or '' when it isn't free."""
     now, holder = utcnow(), secrets.token_hex(8)
-    is_free = or_(
-        Run.state == RunState.QUEUED,
-        (Run.state.in_((RunState.PAUSED, RunState.WAITING))) & (Run.due_at <= now),
-        (Run.state == RunState.RUNNING) & (Run.alive_at < now - SILENT_FOR),
-    )
     statement = (
         update(Run)
-        .where(Run.id == run_id, is_free)
+        .where(Run.id == run_id, _is_left(now))
         .values(
             state=RunState.RUNNING, holder=holder, alive_at=now, due_at=None, tries=Run.tries + 1,
             started_at=now, problem="", problem_detail="", version=Run.version + 1,
@@ -134,15 +142,7 @@ def claim(run_id: str) -> str:
 
 def due(now: datetime) -> list[str]:
     """Return the ids of runs that some process should take."""
-    rows = db.session.scalars(
-        select(Run.id).where(
-            or_(
-                Run.state == RunState.QUEUED,
-                Run.state.in_((RunState.PAUSED, RunState.WAITING)) & (Run.due_at <= now),
-                (Run.state == RunState.RUNNING) & (Run.alive_at < now - SILENT_FOR),
-            )
-        )
-    ).all()
+    rows = db.session.scalars(select(Run.id).where(_is_left(now))).all()
     db.session.commit()
     return list(rows)
 

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.practice import PracticeOrg
 from tests.support.program import Site, running_site, wait_for
+from tests.support.servers import free_port, own_redis
 
 
 @pytest.fixture
@@ -74,6 +75,29 @@ def test_a_run_goes_on_after_everything_was_stopped(site: Site, practice: Practi
     wait_for(lambda: is_up(site), 30)
     wait_for(lambda: progress(site, place)[0] == "done", 90)
     assert progress(site, place) == ("done", 9000, 9000)
+
+
+def test_a_queue_that_goes_and_comes_back_in_mid_run(tmp_path: Path, practice: PracticeOrg) -> None:
+    port = free_port()
+    with running_site(tmp_path, practice, QUEUE_URL=f"redis://127.0.0.1:{port}") as site:
+        site.sign_in()
+        with own_redis(port):
+            extraction_id = make_extraction(site, practice)
+            practice.fault("results", kind="hang", seconds=0.4, times=None)
+            place = site.post(f"/extractions/{extraction_id}/runs").headers["location"]
+            wait_for(lambda: 2000 <= progress(site, place)[1] < 9000, 60)
+        # The queue is gone with all that was in it: the run goes on, and pages, Save among them, work.
+        practice.clear_faults()
+        wait_for(lambda: progress(site, place)[0] == "done", 60)
+        assert progress(site, place) == ("done", 9000, 9000)
+        meanwhile = site.save(practice.register(site.callback_url), description="Saved meanwhile")
+        second = site.post(f"/extractions/{extraction_id}/runs").headers["location"]
+        assert site.status(meanwhile)[0] == "waiting_for_propagation"
+        assert progress(site, second)[0] == "queued"
+        with own_redis(port):
+            # Whatever was asked for meanwhile is found by the sweep of the next minute.
+            site.wait_for_state(meanwhile, "ready_to_authorize", 120)
+            wait_for(lambda: progress(site, second)[0] == "done", 90)
 
 
 def test_from_the_command_line(site: Site, practice: PracticeOrg) -> None:

@@ -20,6 +20,7 @@ from datasync_flask.extensions import db
 from datasync_flask.extractions import runs, schedule
 from datasync_flask.extractions.models import Extraction, Run
 from datasync_flask.extractions.reading import Reader
+from datasync_flask.extractions.runner import Runner
 from tests.support.extraction import Extracting, Org
 from tests.support.killed import Killed
 
@@ -71,8 +72,6 @@ def test_killed_while_reading_it_goes_on_where_it_was(
 
 
 def test_killed_while_writing_it_is_written_again(ready: Extracting, monkeypatch: pytest.MonkeyPatch) -> None:
-    from datasync_flask.extractions.runner import Runner
-
     run_id = ready.start()
 
     def die(*_: object) -> None:

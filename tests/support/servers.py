@@ -82,6 +82,13 @@ def redis_server() -> Iterator[str]:
         yield "redis://127.0.0.1:6379"
         return
     port = free_port()
+    with own_redis(port):
+        yield f"redis://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def own_redis(port: int) -> Iterator[None]:
+    """Run a Redis server that keeps nothing beyond its end."""
     server = subprocess.Popen(
         ["redis-server", "--port", str(port), "--save", "", "--appendonly", "no"],
         stdout=subprocess.DEVNULL,
@@ -89,7 +96,7 @@ def redis_server() -> Iterator[str]:
     )
     try:
         wait_until_open(port)
-        yield f"redis://127.0.0.1:{port}"
+        yield
     finally:
         server.terminate()
         server.wait(30)
