@@ -57,7 +57,7 @@ def forms(walk: ConnectionWalk, extraction_id: str) -> dict[str, tuple[str, ...]
     server = ("description", "host", "port", "database", "username", "password", "schema", "label_names")
     file = ("description", "path", "label_names")
     of_salesforce = ("description", "login_host", "login_url", "auth_method", "client_id", "client_secret",
-                     "permission_level", "tracking_type", "label_names", "kept_secret", "edited")  # fmt: skip
+                     "username", "permission_level", "tracking_type", "label_names", "kept_secret", "edited")  # fmt: skip
     of_extraction = ("description", "source", "destination", "dataset", "objects", "schedule", "timezone",
                      "quota_ceiling", "reread_days", "filter-Account")  # fmt: skip
     return {
