@@ -87,7 +87,8 @@ class PostgreSql(SqlDestination):
 
     def load(self, load: Load) -> None:
         """Write through dlt, with Parquet handed to PostgreSQL's binary copy (ADBC)."""
-        import dlt
+        # Imported here: the worker and the pages look at destinations too, and do without dlt.
+        from datasync_flask.destinations.streamed_postgres import StreamedPostgres
 
         has_versions = self.begin_history(load, moment_type="TIMESTAMPTZ")
         credentials = {
@@ -101,7 +102,9 @@ class PostgreSql(SqlDestination):
             "connect_timeout": CONNECT_SECONDS,
         }
         try:
-            destination = dlt.destinations.postgres(credentials, replace_strategy="staging-optimized")
+            destination = StreamedPostgres(
+                credentials, destination_name="postgres", replace_strategy="staging-optimized"
+            )
             # The binary copy stumbles over a file without rows.
             dlt_loading.run(load, destination, empty_format="csv", has_versions=has_versions)
         except Exception as error:

@@ -75,6 +75,8 @@ class Work:
         if self.plan.keeps_history:
             columns = (*columns, Column(VERSION_COLUMN, ColumnType.TEXT))
         outcome.deleted = len(ended) + (_count_deleted(files) if self.plan.with_deleted else 0)
+        # What reading left unused goes back to the system: writing needs its own.
+        pa.default_memory_pool().release_unused()
         self.destination.load(
             Load(
                 table=self.table,
