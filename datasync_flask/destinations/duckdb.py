@@ -9,6 +9,9 @@ from datasync_flask.destinations import dlt_loading
 from datasync_flask.destinations.base import DestinationError, Fault, Load, Table
 from datasync_flask.destinations.sql import SqlDestination
 
+# Beyond it DuckDB writes to disk; by itself it would take most of the machine's memory. Rows have no order to keep.
+MEMORY = {"memory_limit": "256MB", "preserve_insertion_order": False}
+
 
 class DuckDb(SqlDestination):
     """Writes through dlt; each dataset is a schema of the file."""
@@ -57,10 +60,13 @@ class DuckDb(SqlDestination):
     def load(self, load: Load) -> None:
         """Write through dlt."""
         import dlt
+        from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
         has_versions = self.begin_history(load, moment_type="TIMESTAMPTZ")
         try:
-            destination = dlt.destinations.duckdb(str(self._path), replace_strategy="insert-from-staging")
+            credentials = DuckDbCredentials(str(self._path))
+            credentials.global_config = MEMORY
+            destination = dlt.destinations.duckdb(credentials, replace_strategy="insert-from-staging")
             dlt_loading.run(load, destination, has_versions=has_versions)
         except Exception as error:
             raise self.explain(error) from error

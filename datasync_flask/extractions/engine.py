@@ -135,7 +135,9 @@ class Work:
         column = {"Id": Column("id", ColumnType.TEXT)}
         reader = Reader(self.api, ids, column, self.folder / "ids", Progress(), lambda: None, self.pause)
         reader.read()
-        there = pa.chunked_array([pq.read_table(file).column("id").combine_chunks() for file in reader.files()])
+        there = pa.chunked_array(
+            [pq.read_table(file, columns=["id"]).column(0).combine_chunks() for file in reader.files()]
+        )
         gone: list[str] = []
         for keys in self.destination.keys(self.table, without_deleted=True):
             gone += keys.filter(pc.invert(pc.is_in(keys, value_set=there.combine_chunks()))).to_pylist()
