@@ -60,11 +60,29 @@ def objects_of(connection: SalesforceConnection, *, anew: bool = False) -> Catal
     return Catalog(entries)
 
 
-def describe(connection: SalesforceConnection, name: str, *, counts: bool) -> tuple[ObjectDescription, int | None]:
-    """Return an object's fields and, when asked, its number of rows. Raises SalesforceError."""
+@dataclass(frozen=True)
+class Described:
+    """An object: its fields, its number of rows when that was asked for, and which fields the user may not see."""
+
+    description: ObjectDescription
+    rows: int | None = None
+    hidden: list[str] | None = None
+
+
+def describe(connection: SalesforceConnection, name: str) -> ObjectDescription:
+    """Return an object's fields. Raises SalesforceError."""
+    api = _api(connection.id)
+    try:
+        return api.describe(name)
+    finally:
+        api.close()
+
+
+def describe_closely(connection: SalesforceConnection, name: str, *, counts: bool) -> Described:
+    """Return all that can be told of an object. Raises SalesforceError."""
     api = _api(connection.id)
     try:
         description = api.describe(name)
-        return description, api.count(name) if counts else None
+        return Described(description, api.count(name) if counts else None, api.hidden_fields(description))
     finally:
         api.close()

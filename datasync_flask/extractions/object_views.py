@@ -35,7 +35,7 @@ def fields(extraction_id: str, name: str) -> ResponseReturnValue:
     extraction = loader.editable(extraction_id)
     chosen = _chosen(extraction, name)
     try:
-        description, _ = catalog.describe(extraction.source, name, counts=False)
+        description = catalog.describe(extraction.source, name)
     except SalesforceError as error:
         problem = text_for(error.problem)
         return render_template("extractions/fields.html", extraction=extraction, name=name, problem=problem), 200

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flask_babel import gettext
+from flask_babel import lazy_gettext as _l
 
 from datasync_flask.extractions import forecast
+from datasync_flask.extractions.catalog import Described
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.plan import cursor_of, history_in, loadable
-from datasync_flask.salesforce.data import Field, ObjectDescription
+from datasync_flask.salesforce.data import Field
+from datasync_flask.salesforce.objects import Reading, reading_of
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def next_cost(extraction: Extraction, counts: dict[str, int]) -> forecast.Cost:
 
 @dataclass(frozen=True)
 class ObjectDetails:
-    """An org's object: which date it has, how many rows when asked, and what isn't loaded."""
+    """An org's object: which date it has, by which way it is read, how many rows when asked, and what isn't loaded."""
 
     name: str
     label: str
@@ -77,17 +80,31 @@ class ObjectDetails:
     fields: tuple[Field, ...]
     formulas: tuple[Field, ...]
     not_loaded: tuple[Field, ...]
+    reading: str
+    # None: Salesforce doesn't tell.
+    hidden: list[str] | None
 
 
-def of_description(description: ObjectDescription, rows: int | None) -> ObjectDetails:
+READING_WORDS = {
+    Reading.BULK: _l("Bulk API, by pages"),
+    Reading.REST: _l("REST: the Bulk API doesn't offer this object"),
+    Reading.FILTER: _l("only with a filter, such as one id: Salesforce refuses to list all rows"),
+    Reading.NEVER: _l("not at all: Salesforce allows no query of it"),
+}
+
+
+def of_description(described: Described) -> ObjectDetails:
     """Return what the page shows of an object."""
+    description = described.description
     fields = loadable(description)
     return ObjectDetails(
         description.name,
         description.label,
-        rows,
+        described.rows,
         cursor_of(description),
         fields,
         tuple(field for field in fields if field.is_calculated),
         tuple(field for field in description.fields if field not in fields),
+        str(READING_WORDS[reading_of(description.name)]),
+        described.hidden,
     )

@@ -168,10 +168,10 @@ def objects(connection_id: str) -> ResponseReturnValue:
     found = catalog.objects_of(connection, anew="anew" in request.args)
     words = query.lower()
     entries = [entry for entry in found.entries if words in entry.name.lower() or words in entry.label.lower()]
-    details, rows, problem = None, None, found.problem
+    details, problem = None, found.problem
     if name and any(entry.name == name for entry in found.entries):
         try:
-            details, rows = catalog.describe(connection, name, counts="count" in request.args)
+            details = catalog.describe_closely(connection, name, counts="count" in request.args)
         except SalesforceError as error:
             problem = error
     return render_template(
@@ -180,7 +180,7 @@ def objects(connection_id: str) -> ResponseReturnValue:
         entries=entries,
         total=len(found.entries),
         query=query,
-        details=preview.of_description(details, rows) if details else None,
+        details=preview.of_description(details) if details else None,
         problem=text_for(problem.problem) if problem else None,
     )
 

@@ -61,6 +61,8 @@ class SObject:
     fields: dict[str, str]
     rows: dict[str, Row] = field(default_factory=dict)
     next_number: int = 1
+    # Fields that there are, but not for the user.
+    hidden: dict[str, str] = field(default_factory=dict)
 
     @property
     def has_dates(self) -> bool:
@@ -159,6 +161,13 @@ class Data:
             for gone in removed:
                 found.fields.pop(gone, None)
 
+    def hide_fields(self, name: str, names: list[str]) -> None:
+        """Take fields away from the user; FieldDefinition goes on telling of them."""
+        with self.lock:
+            found = self.object(name)
+            for hidden in names:
+                found.hidden[hidden] = found.fields.pop(hidden)
+
     def generate(self, name: str, count: int) -> None:
         """Add rows whose values follow from their number, stamped over the year before now."""
         start = _now() - timedelta(days=365)
@@ -224,8 +233,19 @@ class Answer:
     rows: list[Row]
 
 
+_FIELD_DEFINITION = re.compile(
+    r"SELECT QualifiedApiName FROM FieldDefinition WHERE EntityDefinition\.QualifiedApiName = '(\w+)'", re.I
+)
+
+
 def run_soql(data: Data, soql: str, *, with_deleted: bool) -> Answer:
     """Answer a query. Raises SoqlError with Salesforce's code."""
+    about = _FIELD_DEFINITION.fullmatch(soql)
+    if about is not None:
+        described = data.object(about[1])
+        names = [*described.fields, *described.hidden]
+        rows = [{"Id": f"000{number:012}AAA", "QualifiedApiName": name} for number, name in enumerate(names)]
+        return Answer("FieldDefinition", ["QualifiedApiName"], rows)
     parts = _SELECT.match(soql)
     if parts is None:
         raise SoqlError("MALFORMED_QUERY", "unexpected token")

@@ -243,6 +243,7 @@ def change_data() -> ResponseReturnValue:
         "undelete": lambda: data.undelete(name, ids),
         "merge": lambda: data.merge(name, order["winner"], ids),
         "fields": lambda: data.change_fields(name, order.get("added", {}), order.get("removed", [])),
+        "hide": lambda: data.hide_fields(name, order["fields"]),
         "object": lambda: data.add_object(name, order["fields"], dated=order.get("dated", True)),
     }
     if order.get("do") not in steps:

@@ -245,6 +245,21 @@ class DataApi:
         path = f"{self.base}/{'queryAll' if with_deleted else 'query'}"
         return _parse_page(self.request("GET", path, params={"q": soql}))
 
+    def hidden_fields(self, description: ObjectDescription) -> list[str] | None:
+        """Return the fields of an object that the user may not see; None where Salesforce doesn't tell (it takes the
+        right "View Setup and Configuration").
+        """
+        which = f"EntityDefinition.QualifiedApiName = '{description.name}'"
+        try:
+            page = self.query(f"SELECT QualifiedApiName FROM FieldDefinition WHERE {which}", with_deleted=False)
+        except SalesforceError as error:
+            if error.problem.is_about_the_request:
+                return None
+            raise
+        seen = {field.name for field in description.fields}
+        found = sorted(str(record.get("QualifiedApiName") or "") for record in page.records)
+        return [name for name in found if name and name not in seen] if found else None
+
     def next_page(self, path: str) -> QueryPage:
         """Return the page behind a nextRecordsUrl. Raises SalesforceError, LOCATOR_GONE when it is too old."""
         if not path.startswith("/services/data/"):
