@@ -27,7 +27,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--watches", type=int, default=12, help="connections to watch (default 12)")
     parser.add_argument("--rows", type=int, default=5_000, help="rows to merge (default 5000)")
-    parser.add_argument("--extracted", type=int, nargs="*", default=[100_000, 1_000_000], help="rows to extract")
+    parser.add_argument(
+        "--extracted", type=int, nargs="*", default=[100_000, 1_000_000, 3_000_000], help="rows to extract"
+    )
     parser.add_argument("--report", type=Path, default=Path(__file__).with_name("REPORT.md"))
     options = parser.parse_args()
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
