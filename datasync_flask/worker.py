@@ -143,7 +143,7 @@ class Queue:
     def _run_sweep(self, ahead: timedelta = timedelta(0)) -> None:
         from datasync_flask.connections.grants import revoke_due
         from datasync_flask.connections.steps import due_connections
-        from datasync_flask.extractions import runs, schedule
+        from datasync_flask.extractions import left_jobs, runs, schedule
         from datasync_flask.notices import sending, warnings
 
         with self._app.app_context():
@@ -153,6 +153,7 @@ class Queue:
             schedule.start_due(utcnow())
             runs.wake_waiting()
             runs.clear_folders()
+            left_jobs.abort_all()
             for run_id in runs.due(utcnow()):
                 self.run_soon(run_id)
             warnings.look()

@@ -285,11 +285,12 @@ def _save_existing(
 
 
 def _saved_now(connection: SalesforceConnection) -> dict[str, str]:
+    signer = {gettext("Username"): connection.username or gettext("missing")} if connection.signs else {}
     return {
         gettext("Description"): connection.description,
         gettext("Login host"): connection.login_origin,
         gettext("Client ID"): connection.client_id or gettext("missing"),
-        gettext("Username"): connection.username or gettext("missing"),
+        **signer,
         gettext("Permission level"): translated(scopes.BY_KEY[connection.permission_level].title),
         gettext("Tracking type"): str(TRACKING_TYPES[connection.tracking_type][0]),
         gettext("Labels"): labels.joined(connection.labels),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from flask import current_app
@@ -24,7 +26,9 @@ class Catalog:
     problem: SalesforceError | None = None
 
 
-def _api(connection_id: str) -> DataApi:
+@contextmanager
+def api_of(connection_id: str) -> Iterator[DataApi]:
+    """Yield calls with a connection's token for something that is done at once. Raises SalesforceError."""
     held = grants.held_token(connection_id)
     connection = store.load(connection_id)
     version = connection.grant.api_version if connection and connection.grant else ""
@@ -34,7 +38,11 @@ def _api(connection_id: str) -> DataApi:
     def refresh(_stale: TokenAnswer) -> TokenAnswer:
         return grants.refreshed_token(connection_id, held).token
 
-    return DataApi(held.token, version or "62.0", refresh, trusted, hurried=True)
+    api = DataApi(held.token, version or "62.0", refresh, trusted, hurried=True)
+    try:
+        yield api
+    finally:
+        api.close()
 
 
 def objects_of(connection: SalesforceConnection, *, anew: bool = False) -> Catalog:
@@ -44,11 +52,8 @@ def objects_of(connection: SalesforceConnection, *, anew: bool = False) -> Catal
         return Catalog([ObjectEntry(*entry) for entry in kept.entries])
     connection_id = connection.id
     try:
-        api = _api(connection_id)
-        try:
+        with api_of(connection_id) as api:
             entries = api.objects()
-        finally:
-            api.close()
     except SalesforceError as error:
         return Catalog([ObjectEntry(*entry) for entry in kept.entries] if kept else [], error)
     values = [[entry.name, entry.label, entry.is_custom] for entry in entries]
@@ -71,18 +76,12 @@ class Described:
 
 def describe(connection: SalesforceConnection, name: str) -> ObjectDescription:
     """Return an object's fields. Raises SalesforceError."""
-    api = _api(connection.id)
-    try:
+    with api_of(connection.id) as api:
         return api.describe(name)
-    finally:
-        api.close()
 
 
 def describe_closely(connection: SalesforceConnection, name: str, *, counts: bool) -> Described:
     """Return all that can be told of an object. Raises SalesforceError."""
-    api = _api(connection.id)
-    try:
+    with api_of(connection.id) as api:
         description = api.describe(name)
         return Described(description, api.count(name) if counts else None, api.hidden_fields(description))
-    finally:
-        api.close()

@@ -17,7 +17,7 @@ from datasync_flask.clock import utcnow
 from datasync_flask.connections import store
 from datasync_flask.destinations.base import Table
 from datasync_flask.extensions import db
-from datasync_flask.extractions import runs, schedule
+from datasync_flask.extractions import left_jobs, runs, schedule
 from datasync_flask.extractions.models import Extraction, Run
 from datasync_flask.extractions.reading import Reader
 from datasync_flask.extractions.runner import Runner
@@ -210,6 +210,28 @@ def test_cancelled_before_and_while_it_runs(ready: Extracting, monkeypatch: pyte
 def _account() -> Table:
 
     return Table("crm", "account")
+
+
+@pytest.mark.parametrize("is_reachable", [True, False])
+def test_a_run_cancelled_while_no_process_has_it_leaves_no_job_behind(ready: Extracting, *, is_reachable: bool) -> None:
+    practice = ready.walk.practice
+    practice.change_org(daily_requests=11)
+    run = ready.run()
+    assert run.state == "paused"
+    practice.change_org(daily_requests=15000)
+    ready.walk.visitor.post(f"/extractions/{ready.id}/runs/{run.id}/cancel")
+    if not is_reachable:
+        practice.fault("job", kind="reset", times=None)
+    before = practice.requests().get("job", 0)
+    with ready.app.app_context():
+        left_jobs.abort_all()
+        asked = practice.requests()["job"]
+        left_jobs.abort_all()
+    # Aborted and deleted; where Salesforce can't be reached it isn't tried again.
+    assert asked > before
+    assert practice.requests()["job"] == asked
+    practice.clear_faults()
+    assert ready.done().state == "done"
 
 
 def test_three_objects_renew_a_token_that_is_over_once(extracting: Extracting, org: Org, duckdb: str) -> None:
