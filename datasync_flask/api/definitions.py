@@ -72,6 +72,7 @@ def _object_definition(chosen: ExtractionObject) -> dict[str, Any]:
 
 def find_connection(name: str) -> Connection | None:
     """Return the connection with this id or description."""
+    name = _text(name)
     return db.session.scalar(
         select(Connection).where(or_(Connection.id == name, Connection.description_key == description_key(name)))
     )
@@ -79,6 +80,7 @@ def find_connection(name: str) -> Connection | None:
 
 def find_extraction(name: str) -> Extraction | None:
     """Return the extraction with this id or description."""
+    name = _text(name)
     return db.session.scalar(
         select(Extraction).where(or_(Extraction.id == name, Extraction.description_key == description_key(name)))
     )
@@ -212,12 +214,12 @@ def _give_objects(given: MultiDict[str, str], objects: Any) -> None:
         if unknown:
             unknown_name = min(map(str, unknown))
             raise Refused({"objects": [f"{gettext('There is no such setting here.')} ({unknown_name})"]})
-        name = chosen["name"]
+        name = _text(chosen["name"])
         given.add("objects", name)
         fields = chosen.get("fields") or []
         if not isinstance(fields, list) or not all(isinstance(field, str) for field in fields):
             raise Refused({"objects": [gettext("Fields are a list of API names.")]})
-        given.add(f"fields-{name}", ",".join(fields))
+        given.add(f"fields-{name}", ",".join(map(_text, fields)))
         given.add(f"cursor-{name}", _text(chosen.get("cursor_field")))
         given.add(f"tracking_type-{name}", _text(chosen.get("tracking_type")))
         given.add(f"filter-{name}", _text(chosen.get("filter")))

@@ -83,6 +83,16 @@ def test_the_rules_and_words_are_those_of_the_pages(call: Call) -> None:
     assert "inside the data folder" in outside.get_json()["errors"]["json"]["path"][0]
 
 
+def test_a_nul_character_is_no_fault_of_ours(walk: ConnectionWalk, call: Call) -> None:
+    """PostgreSQL takes none."""
+    walk.to_connected()
+    call("POST", "/connections", json={"kind": "duckdb", "description": "W", "path": "w.duckdb"})
+    values = {"description": "X\0", "source": "Sales EMEA", "destination": "W", "dataset": "crm\0",
+              "objects": [{"name": "Acc\0ount", "fields": ["Na\0me"]}]}  # fmt: skip
+    for changed in ({}, {"source": "\0"}, {"destination": "W\0x"}):
+        assert call("POST", "/extractions", json=values | changed).status_code in {201, 422}
+
+
 def test_an_extraction_and_its_runs(walk: ConnectionWalk, call: Call) -> None:
     walk.to_connected()
     assert (

@@ -39,6 +39,8 @@ def test_every_picture_is_there_and_none_is_loaded_unasked(new_page: Callable[..
     page.on("request", lambda request: loaded.append(request.url) if "/guide/" in request.url else None)
     page.goto("/connections/new/salesforce", wait_until="networkidle")
     assert loaded == []
+    # The step of signed tokens is shown to those who chose them.
+    page.get_by_label("Signed token (JWT)").check()
     # Of the guides one is open at a time.
     for guide in page.locator("#guide > details").all():
         guide.evaluate("element => { element.open = true }")
