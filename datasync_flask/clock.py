@@ -15,13 +15,17 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
+# What clocks and waiting for locks may make of "now"; less than what somebody would mind to wait.
+SLACK = timedelta(minutes=5)
+
+
 def has_come(column: InstrumentedAttribute[Any], now: datetime, furthest: timedelta) -> ColumnElement[bool]:
     """Return the condition that a stored time has come, where nothing is ever put off by more than `furthest`.
 
     What lies further ahead was stored before the clock was set back: without this it would rest until the clock is
-    there again.
+    there again. `now` may be a little old (the statement waited for a lock), and machines' clocks differ a little.
     """
-    return or_(column <= now, column > now + furthest)
+    return or_(column <= now, column > now + furthest + SLACK)
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -13,7 +13,7 @@ from flask import current_app
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import selectinload
 
-from datasync_flask.clock import has_come, utcnow
+from datasync_flask.clock import SLACK, has_come, utcnow
 from datasync_flask.connections import lifecycle, store
 from datasync_flask.connections.lifecycle import Event
 from datasync_flask.connections.models import SalesforceConnection, State
@@ -107,7 +107,7 @@ def _subject(extraction_id: str) -> tuple[str, str, str]:
 def _is_left(now: datetime) -> ColumnElement[bool]:
     """Return the condition that a run is due, or left by a dead process."""
     # A live process says so every few seconds; what says so from later on is from before the clock was set back.
-    silent = or_(Run.alive_at < now - SILENT_FOR, Run.alive_at > now + SILENT_FOR)
+    silent = or_(Run.alive_at < now - SILENT_FOR, Run.alive_at > now + SLACK)
     return or_(
         Run.state == RunState.QUEUED,
         Run.state.in_((RunState.PAUSED, RunState.WAITING)) & has_come(Run.due_at, now, LONGEST_PAUSE),

@@ -154,10 +154,10 @@ def test_an_unreachable_salesforce_is_told_at_once_and_waited_for(
 def test_a_salesforce_that_takes_too_long(walk: ConnectionWalk, monkeypatch: pytest.MonkeyPatch) -> None:
     from datasync_flask.salesforce import transport
 
-    monkeypatch.setattr(transport, "TIMEOUT", transport.httpx2.Timeout(0.3))
+    monkeypatch.setattr(transport, "TIMEOUT", transport.httpx2.Timeout(1))
     walk.make_app()
     for at in ("token", "authorize"):
-        walk.practice.fault(at, kind="hang", seconds=1)
+        walk.practice.fault(at, kind="hang", seconds=3)
     walk.save()
     walk.work()
     assert (walk.state, walk.reason) == ("waiting_for_propagation", "timed_out")
