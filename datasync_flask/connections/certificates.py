@@ -18,35 +18,31 @@ from datasync_flask.security.crypto import SecretUnreadable
 
 # Time enough for whoever has to upload the next one.
 EXPIRES_SOON = timedelta(days=30)
+_NEWEST = select(SigningCertificate).order_by(SigningCertificate.id.desc()).limit(1)
 
 
 def newest() -> SigningCertificate | None:
     """Return the certificate made last."""
-    return db.session.scalar(select(SigningCertificate).order_by(SigningCertificate.id.desc()).limit(1))
+    return db.session.scalar(_NEWEST)
 
 
 def make() -> SigningCertificate:
     """Make a certificate that new watches use from now on; the caller commits."""
-    while True:
-        last = newest()
-        made = new_certified_key("DataSync", utcnow())
-        certificate = SigningCertificate(
-            id=last.id + 1 if last is not None else 1,
-            pem=made.certificate,
-            private_key_sealed=store.secret_box().seal(made.private_key),
-            made_at=utcnow(),
-            expires_at=made.expires_at,
-        )
-        try:
-            with db.session.begin_nested():
-                db.session.add(certificate)
-        except IntegrityError:
-            # Another process made the next one at the same moment: theirs is as good.
-            found = newest()
-            if found is not None and found is not last:
-                return found
-        else:
-            return certificate
+    last = newest()
+    made = new_certified_key("DataSync", utcnow())
+    certificate = SigningCertificate(
+        id=last.id + 1 if last is not None else 1,
+        pem=made.certificate,
+        private_key_sealed=store.secret_box().seal(made.private_key),
+        expires_at=made.expires_at,
+    )
+    try:
+        with db.session.begin_nested():
+            db.session.add(certificate)
+    except IntegrityError:
+        # Another process made the next one at the same moment: theirs is as good.
+        return db.session.scalars(_NEWEST).one()
+    return certificate
 
 
 def usable() -> SigningCertificate:
@@ -64,19 +60,14 @@ def usable() -> SigningCertificate:
     return certificate
 
 
-def is_replaced(connection: SalesforceConnection) -> bool:
-    """True when a newer certificate is there than the one that a connection signs with."""
-    certificate, last = connection.certificate, newest() if connection.signs else None
-    return certificate is not None and last is not None and last.id != certificate.id
-
-
 def facts_of(connection: SalesforceConnection) -> dict[str, object] | None:
     """Return what its page shows of a connection's certificate."""
     certificate = connection.certificate if connection.signs else None
     if certificate is None:
         return None
+    last = newest()
     return {
         "fingerprint": fingerprint(certificate.pem),
         "expires_at": certificate.expires_at,
-        "is_replaced": is_replaced(connection),
+        "is_replaced": last is not None and last.id != certificate.id,
     }

@@ -222,7 +222,6 @@ class SigningCertificate(Model):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     pem: Mapped[str] = mapped_column(Text)
     private_key_sealed: Mapped[str] = mapped_column(Text)
-    made_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

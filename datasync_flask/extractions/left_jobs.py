@@ -1,4 +1,4 @@
-"""Bulk jobs of runs that were cancelled while no process had them: nobody reads them any more."""
+"""Bulk jobs of cancelled runs: nobody reads them any more."""
 
 from __future__ import annotations
 

@@ -22,14 +22,13 @@ from datasync_flask.destinations.base import Column, ColumnType, Destination, De
 from datasync_flask.destinations.registry import open_destination
 from datasync_flask.destinations.service import settings_of
 from datasync_flask.extensions import db
-from datasync_flask.extractions import forecast, runs
+from datasync_flask.extractions import forecast, left_jobs, runs
 from datasync_flask.extractions.columns import columns_for, snake_case
 from datasync_flask.extractions.engine import Outcome, Work, count_or_none, server_time_of
 from datasync_flask.extractions.models import Extraction, ExtractionObject, RunObject
 from datasync_flask.extractions.plan import Plan, Wish, make_plan, new_watermark
 from datasync_flask.extractions.reading import Progress, Reader
 from datasync_flask.notices import warnings
-from datasync_flask.salesforce import bulk
 from datasync_flask.salesforce.data import DataApi, ObjectDescription
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.oauth import TokenAnswer
@@ -102,6 +101,7 @@ class Runner:
         except Stopped:
             with self._app.app_context():
                 runs.stopped(self._run_id, self._holder)
+                left_jobs.abort_all()
         except QuotaReached:
             with self._app.app_context():
                 runs.paused(self._run_id, self._holder, utcnow() + QUOTA_PAUSE)
@@ -169,10 +169,6 @@ class Runner:
         try:
             self._pause(0)
             self._work_on_all(destination)
-        except Stopped:
-            if runs.is_cancelled(self._run_id):
-                self._abort_jobs()
-            raise
         finally:
             runs.note_calls(self._run_id, self._api.calls, self._api.usage)
             self._api.close()
@@ -240,13 +236,6 @@ class Runner:
             warnings.quota_forecast(extraction.id, extraction.description, cost.calls, *usage, self._ceiling)
         if left is not None and left < cost.jobs:
             runs.log(self._run_id, f"only {left} bulk jobs are left today")
-        db.session.commit()
-
-    def _abort_jobs(self) -> None:
-        """Stop what Salesforce still works at for a run that nobody wants any more."""
-        for row in runs.load(self._run_id).objects:
-            if row.job_id and not row.is_read:
-                bulk.abort_job(self._api, row.job_id)
         db.session.commit()
 
     def _prepare(self, row_id: int, description: ObjectDescription, destination: Destination) -> _Task:

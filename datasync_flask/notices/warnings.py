@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import func, select
@@ -30,56 +31,66 @@ def connection_path(connection_id: str) -> str:
     return f"/connections/{connection_id}"
 
 
+@dataclass(frozen=True)
+class _Ending:
+    """Something of connections that ends by itself: how it is told, and how it is told that it won't any more."""
+
+    key: str
+    event: str
+    advice: str
+    event_over: str
+    title_over: str
+
+
+_REFRESH_TOKEN = _Ending(
+    "unused",
+    "refresh_token_unused",
+    "It wasn't used for 25 days, and many apps in Salesforce let it end after 30. Press Check now on the connection's "
+    "page, or authenticate again.",
+    "refresh_token_used",
+    "The refresh token is in use again",
+)
+_CERTIFICATE = _Ending(
+    "certificate",
+    "certificate_ends",
+    "Download the certificate from the connection's page, upload it to the app in Salesforce, and press Authenticate "
+    "and Save.",
+    "certificate_replaced",
+    "The certificate was replaced",
+)
+
+
 def look() -> None:
     """Tell of refresh tokens and certificates that will end, and of those that won't any more; commits."""
-    _unused_refresh_tokens()
-    _certificates_that_end()
-    db.session.commit()
-
-
-def _unused_refresh_tokens() -> None:
-    before = utcnow() - UNUSED_FOR
     stale = db.session.execute(
         select(SalesforceConnection.id, SalesforceConnection.description)
         .join(SalesforceGrant)
-        .where(SalesforceGrant.refreshed_at < before, SalesforceGrant.refresh_token_sealed != "")
-    ).all()
-    keys = {f"unused:{connection_id}" for connection_id, _ in stale}
-    for connection_id, description in stale:
-        service.begins(
-            f"unused:{connection_id}",
-            "refresh_token_unused",
-            f"{description}: the refresh token may end soon",
-            "It wasn't used for 25 days, and many apps in Salesforce let it end after 30. Press Check now on the "
-            "connection's page, or authenticate again.",
-            connection_path(connection_id),
-        )
-    told = db.session.scalars(select(Notice.key).where(Notice.key.startswith("unused:"))).all()
-    for key in set(told) - keys:
-        path = connection_path(key.removeprefix("unused:"))
-        service.is_over(key, "refresh_token_used", "The refresh token is in use again", "Nothing has to be done.", path)
-
-
-def _certificates_that_end() -> None:
+        .where(SalesforceGrant.refreshed_at < utcnow() - UNUSED_FOR, SalesforceGrant.refresh_token_sealed != "")
+    )
+    _tell(_REFRESH_TOKEN, {found.id: f"{found.description}: the refresh token may end soon" for found in stale})
     ending = db.session.execute(
         select(SalesforceConnection.id, SalesforceConnection.description, SigningCertificate.expires_at)
         .join(SigningCertificate)
         .where(SigningCertificate.expires_at < utcnow() + EXPIRES_SOON)
-    ).all()
-    keys = {f"certificate:{connection_id}" for connection_id, _, _ in ending}
-    for connection_id, description, expires_at in ending:
-        service.begins(
-            f"certificate:{connection_id}",
-            "certificate_ends",
-            f"{description}: its certificate ends on {expires_at:%Y-%m-%d}",
-            "Download the certificate from the connection's page, upload it to the app in Salesforce, and press "
-            "Authenticate and Save.",
-            connection_path(connection_id),
+    )
+    _tell(
+        _CERTIFICATE,
+        {found.id: f"{found.description}: its certificate ends on {found.expires_at:%Y-%m-%d}" for found in ending},
+    )
+    db.session.commit()
+
+
+def _tell(ending: _Ending, titles: dict[str, str]) -> None:
+    """Tell of the connections in `titles`, and of those told before that aren't in it any more."""
+    for connection_id, title in titles.items():
+        key = f"{ending.key}:{connection_id}"
+        service.begins(key, ending.event, title, ending.advice, connection_path(connection_id))
+    told = db.session.scalars(select(Notice.key).where(Notice.key.startswith(f"{ending.key}:"))).all()
+    for connection_id in {key.removeprefix(f"{ending.key}:") for key in told} - titles.keys():
+        key = f"{ending.key}:{connection_id}"
+        service.is_over(
+            key, ending.event_over, ending.title_over, "Nothing has to be done.", connection_path(connection_id)
         )
-    told = db.session.scalars(select(Notice.key).where(Notice.key.startswith("certificate:"))).all()
-    for key in set(told) - keys:
-        path = connection_path(key.removeprefix("certificate:"))
-        service.is_over(key, "certificate_replaced", "The certificate was replaced", "Nothing has to be done.", path)
 
 
 def approved(connection: SalesforceConnection, username: str) -> None:

@@ -172,35 +172,6 @@ def test_callback_mismatch_at_the_exchange_waits_too(clock: time_machine.Travell
     assert walk.state == "connected"
 
 
-def test_propagation_that_flaps_all_the_way(clock: time_machine.Traveller, walk: ConnectionWalk) -> None:
-    unknown = ("token", "invalid_client_id", "client identifier invalid")
-    walk.make_app()
-    walk.practice.refuse(*unknown)
-    walk.save()
-    walk.work()
-    assert walk.state == "waiting_for_propagation"
-    # Known to the first server that is asked, unknown to the next.
-    walk.practice.refuse("authorize", "invalid_client_id", "client identifier invalid")
-    clock.shift(6)
-    walk.work()
-    assert walk.state == "waiting_for_propagation"
-    clock.shift(6)
-    walk.work()
-    assert walk.state == "ready_to_authorize"
-    # Ready, and then the person meets a server that doesn't know the app yet: the way stays open.
-    walk.practice.refuse("authorize", "invalid_client_id", "client identifier invalid")
-    assert walk.practice.answer_as_person(walk.leave_for_salesforce()) == ""
-    assert walk.state == "authorizing"
-    location = walk.practice.answer_as_person(walk.leave_for_salesforce())
-    for _ in range(2):
-        walk.practice.refuse(*unknown)
-    walk.come_back(location)
-    for wanted in ("waiting_for_propagation", "waiting_for_propagation", "connected"):
-        walk.work()
-        assert walk.state == wanted
-        clock.shift(6)
-
-
 def test_the_exchange_is_not_tried_for_ever(clock: time_machine.Traveller, walk: ConnectionWalk) -> None:
     walk.to_ready()
     walk.practice.refuse("token", "invalid_client_id", "client identifier invalid", times=None)

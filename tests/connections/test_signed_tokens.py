@@ -133,9 +133,7 @@ def test_a_stale_token_is_replaced_by_signing_again(walk: ConnectionWalk) -> Non
     ready_app(walk)
     walk.save(**SIGNED)
     walk.work()
-    walk.practice.expire()
-    walk.visitor.post(f"/connections/{walk.id}/check")
-    walk.work()
+    walk.outlive_token()
     assert walk.state == "connected"
     assert len(walk.practice.tokens()) == 2
 
@@ -151,9 +149,7 @@ def test_a_new_certificate_is_used_when_it_is_in_salesforce(walk: ConnectionWalk
     assert downloaded(walk) != first
     assert walk.state == "connected"
     assert "There is a newer certificate" in walk.visitor.text
-    walk.practice.expire()
-    walk.visitor.post(f"/connections/{walk.id}/check")
-    walk.work()
+    walk.outlive_token()
     assert walk.state == "connected"
     walk.practice.change(walk.client_id, certificate=downloaded(walk))
     walk.visitor.post(f"/connections/{walk.id}/authenticate")

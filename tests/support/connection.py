@@ -101,6 +101,12 @@ class ConnectionWalk:
         self.work()
         assert self.state == "connected", self.visitor.text
 
+    def outlive_token(self) -> None:
+        """Let the access token end, and have the connection checked."""
+        self.practice.expire()
+        self.visitor.post(f"/connections/{self.id}/check")
+        self.work()
+
     def stored(self) -> SalesforceConnection:
         """Return the row, detached."""
         with self.app.app_context():
