@@ -55,8 +55,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 def _pss(process: subprocess.Popen[bytes]) -> dict[str, int]:
     found: dict[str, int] = {}
     for child in [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]:
-        words = child.cmdline()
-        name = next((word for word in ("web", "worker", "run") if word in words), "other")
+        title = " ".join(child.cmdline()).strip(" ]")
+        name = title.rpartition(" ")[2]
         found[name] = found.get(name, 0) + child.memory_full_info().pss
     return found
 

@@ -6,11 +6,10 @@ from flask import Flask
 
 from datasync_flask.accounts import models as _accounts  # noqa: F401 (its tables are pointed to)
 from datasync_flask.config import Settings
-from datasync_flask.extensions import db, migrate
+from datasync_flask.extensions import db
 from datasync_flask.languages import init_languages
 from datasync_flask.logs import init_logs
 from datasync_flask.notices import hooks as notice_hooks
-from datasync_flask.resources import resource_dir
 from datasync_flask.security.crypto import SecretBox
 from datasync_flask.worker import Queue
 
@@ -19,7 +18,6 @@ def wire_core(app: Flask, settings: Settings) -> None:
     """Give `app` its log, database, secrets, queue, languages and notices."""
     init_logs(app, settings)
     db.init_app(app)
-    migrate.init_app(app, db, directory=str(resource_dir("migrations")))
     app.extensions["secret_box"] = SecretBox(settings.encryption_keys)
     app.extensions["queue"] = Queue(app)
     init_languages(app)

@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from typing import TYPE_CHECKING
+
 from flask import Flask
-from flask_migrate import upgrade
+from sqlalchemy import Connection, inspect, text
 
 from datasync_flask.extensions import db
 from datasync_flask.resources import resource_dir
 
+if TYPE_CHECKING:
+    from flask_migrate import Migrate
+
+
+def init_migrations(app: Flask) -> Migrate:
+    """Tie Flask-Migrate to `app`, whose ``upgrade`` and ``downgrade`` then know the way.
+
+    Only where the schema changes: Alembic takes a fifth of a second to load, which each run would pay.
+    """
+    from flask_migrate import Migrate
+
+    return Migrate(app, db, directory=str(resource_dir("migrations")), render_as_batch=True, compare_type=True)
+
 
 def upgrade_database(app: Flask) -> None:
     """Run the migrations that are missing."""
+    if is_up_to_date(app):
+        return
+    init_migrations(app)
+    from flask_migrate import upgrade
+
     with app.app_context():
-        upgrade(directory=str(resource_dir("migrations")))
+        upgrade()
+
+
+def newest_revision() -> str:
+    """Return the revision this version needs; a migration is named by its revision, a number."""
+    return max(file.name.partition("_")[0] for file in (resource_dir("migrations") / "versions").glob("[0-9]*_*.py"))
+
+
+def revision_of(connection: Connection) -> str:
+    """Return the database's revision, '' when it has no schema."""
+    if not inspect(connection).has_table("alembic_version"):
+        return ""
+    return str(connection.scalar(text("SELECT version_num FROM alembic_version")) or "")
 
 
 def is_up_to_date(app: Flask) -> bool:
     """True when the database has the schema of this version."""
-    wanted = ScriptDirectory(str(resource_dir("migrations"))).get_current_head()
     with app.app_context(), db.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == wanted
+        return revision_of(connection) == newest_revision()

@@ -1,18 +1,11 @@
-"""The Flask extensions, made once and tied to an app in create_app."""
+"""The database, made once and tied to an app in create_app; what only pages need is in page_extensions.py."""
 
 from __future__ import annotations
 
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
-from authlib.integrations.flask_client import OAuth
-from flask_compress import Compress
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
-from flask_login import LoginManager
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from flask_wtf.csrf import CSRFProtect
 from sqlalchemy import MetaData, event
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import DeclarativeBase
@@ -37,13 +30,6 @@ if TYPE_CHECKING:
     Model = Base
 else:
     Model = db.Model
-
-migrate = Migrate(render_as_batch=True, compare_type=True)
-csrf = CSRFProtect()
-compress = Compress()
-login_manager = LoginManager()
-limiter = Limiter(key_func=get_remote_address)
-oauth = OAuth()
 
 
 @event.listens_for(Engine, "connect")

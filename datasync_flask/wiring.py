@@ -36,7 +36,6 @@ from datasync_flask.connections.kinds import KINDS
 from datasync_flask.destinations import views as destination_views
 from datasync_flask.destinations.texts import fault_text
 from datasync_flask.error_pages import init_error_pages
-from datasync_flask.extensions import compress, csrf, limiter, login_manager, oauth
 from datasync_flask.extractions import object_views
 from datasync_flask.extractions import texts as extraction_texts
 from datasync_flask.extractions import views as extraction_views
@@ -46,6 +45,7 @@ from datasync_flask.notices import texts as notice_texts
 from datasync_flask.notices import views as notice_views
 from datasync_flask.operations import views as operation_views
 from datasync_flask.operations.metrics import init_metrics
+from datasync_flask.page_extensions import compress, csrf, limiter, login_manager, oauth
 from datasync_flask.request_ids import init_request_ids
 from datasync_flask.resources import resource_dir
 from datasync_flask.security import audit_views

@@ -6,17 +6,19 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from flask import Flask, current_app
-from huey import Huey, crontab
-from huey.serializer import SignedSerializer
-from huey.storage import PostgresStorage, RedisStorage, SqliteStorage
 
 from datasync_flask.clock import utcnow
 from datasync_flask.config import Settings
 from datasync_flask.request_ids import marked
+
+if TYPE_CHECKING:
+    from huey import Huey
+    from huey.api import TaskWrapper
 
 log = logging.getLogger(__name__)
 
@@ -29,21 +31,38 @@ AHEAD = timedelta(minutes=2)
 
 
 class Queue:
-    """The app's Huey with its tasks."""
+    """The app's Huey with its tasks, made when something is put into it: most runs and commands never do that."""
 
     def __init__(self, app: Flask) -> None:
-        self.huey = _make_huey(app.config["SETTINGS"])
         self._app = app
-        self._work_on = self.huey.task(name="work_on")(self._run_work_on)
-        self._revoke = self.huey.task(name="revoke")(self._run_revoke)
-        self.huey.periodic_task(crontab(minute="*"), name="sweep")(lambda: self._run_sweep())
-        self.huey.on_startup(name="sweep_at_start")(self._run_sweep_at_start)
-        self._late_sweep = self.huey.task(name="late_sweep")(lambda: self._run_sweep())
-        self._mail = self.huey.task(name="mail")(self._run_mail)
-        self._tell = self.huey.task(name="tell")(self._run_tell)
-        self._run_extraction = self.huey.task(name="run_extraction")(self._do_run)
         self._slots = threading.BoundedSemaphore(app.config["SETTINGS"].run_processes)
         self.stopping = threading.Event()
+
+    @cached_property
+    def _made(self) -> tuple[Huey, dict[str, TaskWrapper]]:
+        from huey import crontab
+
+        huey = _make_huey(self._app.config["SETTINGS"])
+        huey.periodic_task(crontab(minute="*"), name="sweep")(lambda: self._run_sweep())
+        huey.on_startup(name="sweep_at_start")(self._run_sweep_at_start)
+        functions = {
+            "work_on": self._run_work_on,
+            "revoke": self._run_revoke,
+            "late_sweep": lambda: self._run_sweep(),
+            "mail": self._run_mail,
+            "tell": self._run_tell,
+            "run_extraction": self._do_run,
+        }
+        return huey, {name: huey.task(name=name)(function) for name, function in functions.items()}
+
+    @property
+    def huey(self) -> Huey:
+        """Huey on the storage of the settings, with all tasks."""
+        return self._made[0]
+
+    @property
+    def _tasks(self) -> dict[str, TaskWrapper]:
+        return self._made[1]
 
     def wake(self, connection_id: str, at: datetime | None = None) -> None:
         """Have the worker do what is due for a connection, now or at a time.
@@ -52,27 +71,27 @@ class Queue:
         """
         now = utcnow()
         if at is None or at <= now:
-            self._put(lambda: self._work_on(connection_id))
+            self._put(lambda: self._tasks["work_on"](connection_id))
         else:
             eta = at - min(SCHEDULER_LAG, (at - now) / 10)
-            self._put(lambda: self._work_on.schedule(args=(connection_id,), eta=eta))
+            self._put(lambda: self._tasks["work_on"].schedule(args=(connection_id,), eta=eta))
 
     def run_soon(self, run_id: str) -> None:
         """Have the worker take a run."""
-        self._put(lambda: self._run_extraction(run_id))
+        self._put(lambda: self._tasks["run_extraction"](run_id))
 
     def mail_soon(self, address: str, subject: str, text: str) -> None:
         """Have the worker send an e-mail; what stands in the queue of it is encrypted."""
         sealed = self._app.extensions["secret_box"].seal(text)
-        self._put(lambda: self._mail(address, subject, sealed))
+        self._put(lambda: self._tasks["mail"](address, subject, sealed))
 
     def tell_soon(self) -> None:
         """Have the worker send the notices that are due."""
-        self._put(self._tell)
+        self._put(lambda: self._tasks["tell"]())
 
     def revoke_soon(self) -> None:
         """Have the worker revoke what was given back."""
-        self._put(self._revoke)
+        self._put(lambda: self._tasks["revoke"]())
 
     def depth(self) -> int:
         """Return how many tasks wait to be done now."""
@@ -80,7 +99,8 @@ class Queue:
 
     def close(self) -> None:
         """Close this thread's connection to the storage."""
-        self.huey.storage.close()
+        if "_made" in self.__dict__:
+            self.huey.storage.close()
 
     def _put(self, put: Callable[[], Any]) -> None:
         try:
@@ -138,7 +158,7 @@ class Queue:
         """Take up everything that a worker killed before may have left."""
         self._run_sweep(AHEAD)
         # A run whose process was killed with the worker counts as alive for some seconds more.
-        self._put(lambda: self._late_sweep.schedule(delay=LATE_SWEEP_SECONDS))
+        self._put(lambda: self._tasks["late_sweep"].schedule(delay=LATE_SWEEP_SECONDS))
 
     def _run_sweep(self, ahead: timedelta = timedelta(0)) -> None:
         from datasync_flask.connections.grants import revoke_due
@@ -162,6 +182,10 @@ class Queue:
 
 def _make_huey(settings: Settings) -> Huey:
     """Return Huey on the storage that DATASYNC_QUEUE_URL names."""
+    from huey import Huey
+    from huey.serializer import SignedSerializer
+    from huey.storage import PostgresStorage, RedisStorage, SqliteStorage
+
     url = settings.effective_queue_url
     parts = urlsplit(url)
     options: dict[str, Any]
@@ -187,8 +211,8 @@ def run_worker(app: Flask) -> None:
     settings: Settings = app.config["SETTINGS"]
     from datasync_flask.operations import beat
 
-    huey = app.extensions["queue"].huey
-    consumer = huey.create_consumer(
+    found: Queue = app.extensions["queue"]
+    consumer = found.huey.create_consumer(
         # A run's thread only waits for its process.
         workers=settings.worker_threads + settings.run_processes,
         # An idle storage that can't block is asked three times a second: the wait for a look stays short.
@@ -198,7 +222,7 @@ def run_worker(app: Flask) -> None:
         scheduler_interval=1,
         graceful_signal="TERM",
     )
-    app.extensions["queue"].stopping = consumer.stop_flag
+    found.stopping = consumer.stop_flag
     beating = beat.start(app, consumer.stop_flag)
     consumer.run()
     consumer.stop_flag.set()

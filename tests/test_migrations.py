@@ -14,13 +14,14 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.operations import BatchOperations
+from alembic.script import ScriptDirectory
 from cryptography.fernet import Fernet
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import MetaData, inspect, text
 
 from datasync_flask import create_app
 from datasync_flask.config import Settings
-from datasync_flask.database import is_up_to_date, upgrade_database
+from datasync_flask.database import init_migrations, is_up_to_date, newest_revision, upgrade_database
 from datasync_flask.extensions import db
 from datasync_flask.resources import resource_dir
 from tests.support.killed import Killed, die
@@ -47,12 +48,17 @@ def test_up_and_down_and_up_again(kind: str, tmp_path: Path, request: pytest.Fix
         with db.engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
             assert compare_metadata(context, db.metadata) == []
-        downgrade(directory=str(resource_dir("migrations")), revision="base")
+        downgrade(revision="base")
         assert inspect(db.engine).get_table_names() == ["alembic_version"]
     upgrade_database(app)
     assert is_up_to_date(app)
     with app.app_context():
         db.engine.dispose()
+
+
+def test_the_newest_revision_is_what_alembic_says() -> None:
+    script = ScriptDirectory(str(resource_dir("migrations")))
+    assert script.get_heads() == [newest_revision()]
 
 
 def _settings(url: str, folder: Path) -> Settings:
@@ -70,8 +76,9 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def test_rows_of_the_first_schema_survive_the_upgrade(empty_url: str, tmp_path: Path) -> None:
     app = create_app(_settings(empty_url, tmp_path))
+    init_migrations(app)
     with app.app_context():
-        upgrade(directory=str(resource_dir("migrations")), revision="0001")
+        upgrade(revision="0001")
         old = MetaData()
         with db.engine.begin() as connection:
             old.reflect(connection)
@@ -89,7 +96,7 @@ def test_rows_of_the_first_schema_survive_the_upgrade(empty_url: str, tmp_path: 
             event = {"connection_id": base["id"], "at": made_at, "user_id": 1, "event": "created", "from_state": "",
                      "to_state": "draft", "problem": "", "detail": {}}  # fmt: skip
             connection.execute(insert_into["connection_events"], event)
-        upgrade(directory=str(resource_dir("migrations")))
+        upgrade()
         with db.engine.connect() as connection:
             assert connection.execute(text("SELECT user_id, browser FROM user_sessions")).all() == [(1, "")]
             # Who did it is still known: no table that was made anew took rows, or what they point to, with it.
@@ -113,16 +120,17 @@ def test_a_migration_that_breaks_off_leaves_the_schema_of_before(
     empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = create_app(_settings(empty_url, tmp_path))
+    init_migrations(app)
     with app.app_context():
-        upgrade(directory=str(resource_dir("migrations")), revision="0003")
+        upgrade(revision="0003")
         before = sorted(inspect(db.engine).get_table_names())
         with monkeypatch.context() as patch:
             patch.setattr(BatchOperations, "add_column", die)
             with pytest.raises(Killed):
-                upgrade(directory=str(resource_dir("migrations")))
+                upgrade()
         gc.collect()
         assert sorted(inspect(db.engine).get_table_names()) == before
-        upgrade(directory=str(resource_dir("migrations")))
+        upgrade()
         db.engine.dispose()
     assert is_up_to_date(app)
     with app.app_context():

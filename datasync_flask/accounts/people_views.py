@@ -11,7 +11,8 @@ from datasync_flask.accounts import people, service
 from datasync_flask.accounts.forms import InviteForm, PasswordForm, TokenForm
 from datasync_flask.accounts.models import PersonLink, Role, User
 from datasync_flask.accounts.views import FAILURES_PER_ADDRESS, start_session
-from datasync_flask.extensions import db, limiter
+from datasync_flask.extensions import db
+from datasync_flask.page_extensions import limiter
 from datasync_flask.security.access import needs_role, public, public_link
 from datasync_flask.worker import queue
 

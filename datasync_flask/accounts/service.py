@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import unicodedata
 from datetime import timedelta
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -25,8 +26,12 @@ MIN_PASSWORD_LENGTH = 10
 MAX_PASSWORD_LENGTH = 200
 
 _hasher = PasswordHasher()
-# Verified against when the account is unknown, so that the answer takes as long as for a wrong password.
-_NOBODYS_HASH = _hasher.hash("nobody has this password")
+
+
+@cache
+def _nobodys_hash() -> str:
+    # Verified against when the account is unknown, so that the answer takes as long as for a wrong password.
+    return _hasher.hash("nobody has this password")
 
 
 class AccountError(ValueError):
@@ -97,8 +102,10 @@ def authenticate(email: str, password: str) -> User | None:
     address = email.replace("\x00", "").strip().lower()
     user = db.session.scalar(select(User).where(User.email == address))
     password = unicodedata.normalize("NFC", password)[:MAX_PASSWORD_LENGTH]
+    # Made for the first sign-in of all, known or not, so that it tells nothing.
+    nobodys = _nobodys_hash()
     try:
-        _hasher.verify(user.password_hash if user else _NOBODYS_HASH, password)
+        _hasher.verify(user.password_hash if user else nobodys, password)
     except (VerificationError, InvalidHashError):
         return None
     if user and _hasher.check_needs_rehash(user.password_hash):

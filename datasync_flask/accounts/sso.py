@@ -16,7 +16,8 @@ from sqlalchemy import select
 from datasync_flask.accounts.models import Role, User
 from datasync_flask.accounts.service import AccountError, normalise_email
 from datasync_flask.config import Settings
-from datasync_flask.extensions import db, oauth
+from datasync_flask.extensions import db
+from datasync_flask.page_extensions import oauth
 from datasync_flask.security import audit
 
 NAME = "sso"

@@ -11,7 +11,7 @@ from flask_babel import gettext
 from datasync_flask.accounts import sso
 from datasync_flask.accounts.forms import SignInForm
 from datasync_flask.accounts.views import FAILURES_PER_ADDRESS, login_page, start_session
-from datasync_flask.extensions import limiter
+from datasync_flask.page_extensions import limiter
 from datasync_flask.security.access import public, public_link, safe_next
 
 bp = Blueprint("sso", __name__)

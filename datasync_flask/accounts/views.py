@@ -13,8 +13,9 @@ from flask_wtf.csrf import generate_csrf
 from datasync_flask.accounts import service
 from datasync_flask.accounts.forms import SetupForm, SignInForm
 from datasync_flask.accounts.models import Role, User
-from datasync_flask.extensions import db, limiter
+from datasync_flask.extensions import db
 from datasync_flask.languages import LANGUAGES, keep_language
+from datasync_flask.page_extensions import limiter
 from datasync_flask.security import audit
 from datasync_flask.security.access import public, safe_next
 

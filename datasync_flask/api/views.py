@@ -27,11 +27,12 @@ from datasync_flask.destinations import service as destinations
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.texts import fault_text
 from datasync_flask.error_pages import api_error
-from datasync_flask.extensions import csrf, db
+from datasync_flask.extensions import db
 from datasync_flask.extractions import loader, runs
 from datasync_flask.extractions import service as extractions
 from datasync_flask.extractions.models import Extraction, Run
 from datasync_flask.extractions.texts import problem_words
+from datasync_flask.page_extensions import csrf
 from datasync_flask.security.access import needs_role, public
 from datasync_flask.worker import queue
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from typing import NoReturn
 
 import click
 
@@ -36,10 +38,11 @@ for command in (
     cli.add_command(command)
 
 
-def main() -> None:
-    """Entry point of the ``datasync`` command."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Entry point of the ``datasync`` command, with the arguments of the process if none are given."""
     try:
-        cli()
+        cli(arguments)
+        sys.exit(0)
     except SettingsError as error:
         click.echo(f"DataSync can't start with these settings:\n{error}", err=True)
         sys.exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import socket
 import subprocess
@@ -11,7 +12,7 @@ from typing import Any
 
 import click
 
-from datasync_flask.cli.supervisor import Child, Supervisor, stop_with_parent
+from datasync_flask.cli.supervisor import Child, Supervisor, preload, start_fork, stop_with_parent
 from datasync_flask.config import LOOPBACK_HOSTS, UNSAFE_PORTS, Settings, load_settings
 
 DEMO_EMAIL = "demo@example.com"
@@ -50,13 +51,14 @@ def _refuse_taken_port(host: str, port: int) -> None:
 def _prepare() -> str:
     """Bring the database up to date; return the set-up link ('' once there is an account).
 
-    In a process of its own: the one that only looks after others shall stay small for as long as it runs.
+    In a process of its own: a connection to the database must not be open when web and worker are forked.
     """
-    command = [sys.executable, "-m", "datasync_flask.cli", "prepare"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode != 0:
-        raise SystemExit(done.returncode)
-    return done.stdout.strip()
+    receiving, sending = multiprocessing.Pipe(duplex=False)
+    process = start_fork(["prepare"], sending)
+    process.join()
+    if process.exitcode != 0:
+        raise SystemExit(process.exitcode)
+    return str(receiving.recv()).strip()
 
 
 @click.command(hidden=True)
@@ -90,6 +92,7 @@ def run(port: int | None) -> None:
         os.environ["DATASYNC_PORT"] = str(port)
     settings = load_settings()
     _refuse_taken_port(settings.host, settings.port)
+    preload()
     _say_start(settings, _prepare())
     Supervisor([Child("web", ["web"]), Child("worker", ["worker"])]).run()
 
@@ -158,6 +161,7 @@ def demo(port: int, practice_port: int | None, propagation: float) -> None:
     settings = load_settings()
     _refuse_taken_port(settings.host, settings.port)
     _refuse_taken_port("127.0.0.1", practice_port)
+    preload()
     _prepare()
     click.echo(
         f"""

@@ -21,7 +21,8 @@ from datasync_flask.clock import utcnow
 from datasync_flask.connections import grants, lifecycle, store, watch
 from datasync_flask.connections.lifecycle import Event
 from datasync_flask.connections.models import AuthorizationAttempt, SalesforceConnection, State
-from datasync_flask.extensions import db, oauth
+from datasync_flask.extensions import db
+from datasync_flask.page_extensions import oauth
 from datasync_flask.salesforce import oauth as salesforce_oauth
 from datasync_flask.salesforce import probe, scopes
 from datasync_flask.salesforce.errors import Problem, SalesforceError, classify_oauth_error

@@ -13,7 +13,7 @@ from datasync_flask.connections import hand_off, loader
 from datasync_flask.connections.models import State
 from datasync_flask.connections.status import setup_origin
 from datasync_flask.connections.views import certificate_file
-from datasync_flask.extensions import limiter
+from datasync_flask.page_extensions import limiter
 from datasync_flask.salesforce import scopes
 from datasync_flask.security.access import needs_role, public, public_link
 from datasync_flask.worker import queue

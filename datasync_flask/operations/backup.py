@@ -15,16 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from alembic.migration import MigrationContext
 from flask import Flask
-from flask_migrate import upgrade
 from sqlalchemy import Boolean, Connection, DateTime, MetaData, Table, func, insert, select, text
 
 from datasync_flask.clock import utcnow
 from datasync_flask.config import Settings
+from datasync_flask.database import init_migrations, revision_of, upgrade_database
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import OPEN_STATES
-from datasync_flask.resources import resource_dir
 
 FORMAT = 1
 ROWS_AT_ONCE = 500
@@ -60,8 +58,7 @@ def _write_tables(archive: tarfile.TarFile) -> int:
         else:
             # Python's sqlite3 begins a transaction at the first write only.
             connection.exec_driver_sql("BEGIN")
-        revision = MigrationContext.configure(connection).get_current_revision()
-        about = {"format": FORMAT, "schema": revision, "made_at": utcnow().isoformat()}
+        about = {"format": FORMAT, "schema": revision_of(connection), "made_at": utcnow().isoformat()}
         _put(archive, "about.json", json.dumps(about).encode())
         for table in db.metadata.sorted_tables:
             with tempfile.TemporaryFile() as spool:
@@ -103,11 +100,11 @@ def put_back(app: Flask, file: Path, *, replace: bool) -> tuple[int, str]:
                 if name.endswith(".jsonl"):
                     for line in cast("Iterator[bytes]", archive.extractfile(name)):
                         json.loads(line)
-            _make_room(about["schema"], replace=replace)
+            _make_room(app, about["schema"], replace=replace)
             rows = _read_tables(archive)
     except (tarfile.TarError, KeyError, ValueError, EOFError, OSError) as error:
         raise BackupFailed(f"{file} is no backup that `datasync backup` wrote, or a part of one: {error}") from None
-    upgrade(directory=str(resource_dir("migrations")))
+    upgrade_database(app)
     return rows, _bring_keys(app.config["SETTINGS"], keys)
 
 
@@ -118,10 +115,8 @@ def _read(archive: tarfile.TarFile, name: str) -> bytes:
     return found.read()
 
 
-def _make_room(revision: str, *, replace: bool) -> None:
+def _make_room(app: Flask, revision: str, *, replace: bool) -> None:
     """Leave an empty database of the backup's schema."""
-    from flask_migrate import downgrade
-
     users = db.metadata.tables["users"]
     in_use = db.session.scalar(select(func.count()).select_from(users)) or 0
     db.session.rollback()
@@ -129,11 +124,13 @@ def _make_room(revision: str, *, replace: bool) -> None:
         raise BackupFailed(
             "The database holds accounts already, so nothing was changed. To replace everything in it: --replace"
         )
-    folder = str(resource_dir("migrations"))
     with db.engine.begin() as connection:
         for table in reversed(db.metadata.sorted_tables):
             connection.execute(table.delete())
-    downgrade(directory=folder, revision=revision)
+    init_migrations(app)
+    from flask_migrate import downgrade
+
+    downgrade(revision=revision)
 
 
 def _read_tables(archive: tarfile.TarFile) -> int:

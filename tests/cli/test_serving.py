@@ -39,7 +39,9 @@ def children(site: Site) -> dict[str, psutil.Process]:
     assert site.program.process is not None
     found = psutil.Process(site.program.process.pid).children()
     running = [child for child in found if child.status() != psutil.STATUS_ZOMBIE]
-    return {(child.cmdline() or ["starting"])[-1]: child for child in running}
+    # Their titles: "datasync worker", and gunicorn's "gunicorn: master [datasync web]".
+    names = [" ".join(child.cmdline()).strip(" ]").rpartition(" ")[2] or "starting" for child in running]
+    return dict(zip(names, running, strict=True))
 
 
 def test_the_way_on_each_storage_with_kills_in_the_middle(

@@ -14,7 +14,8 @@ from werkzeug.test import TestResponse
 
 from datasync_flask.connections.checks import check_now
 from datasync_flask.connections.models import SalesforceConnection
-from datasync_flask.extensions import db, limiter
+from datasync_flask.extensions import db
+from datasync_flask.page_extensions import limiter
 from tests.conftest import EMAIL
 from tests.support.connection import ConnectionWalk
 from tests.support.extraction import Extracting
