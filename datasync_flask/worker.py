@@ -93,6 +93,10 @@ class Queue:
         """Have the worker revoke what was given back."""
         self._put(lambda: self._tasks["revoke"]())
 
+    def open(self) -> None:
+        """Make the storage's tables where it has some; raises its driver's error when it can't be reached."""
+        _ = self.huey
+
     def depth(self) -> int:
         """Return how many tasks wait to be done now."""
         return int(self.huey.pending_count())

@@ -70,6 +70,8 @@ def prepare() -> None:
 
     with app_session(needs_schema=False, pages=False) as app:
         upgrade_database(app)
+        # So that a queue that can't be reached is said now, and not by a worker that starts over and over.
+        app.extensions["queue"].open()
         try:
             click.echo(first_administrator(app) or "")
         except AccountError as error:
