@@ -12,8 +12,9 @@ from typing import Any
 
 import click
 
-from datasync_flask.cli.supervisor import Child, Supervisor, preload, start_fork, stop_with_parent
+from datasync_flask.cli.supervisor import Child, Supervisor, preload, start_fork
 from datasync_flask.config import LOOPBACK_HOSTS, UNSAFE_PORTS, Settings, load_settings
+from datasync_flask.parent import stop_with_parent
 
 DEMO_EMAIL = "demo@example.com"
 DEMO_PASSWORD = "practice makes perfect"

@@ -23,7 +23,8 @@ from types import FrameType
 
 from setproctitle import setproctitle
 
-PARENT_VARIABLE = "DATASYNC_SUPERVISOR_PID"
+from datasync_flask.parent import PARENT_VARIABLE
+
 STOP_SECONDS = 15.0
 # A child that ran this long was healthy; what ended it is news, and it starts again at once.
 HEALTHY_SECONDS = 60.0
@@ -149,17 +150,3 @@ def _be_child(arguments: Sequence[str], parent: int, output: Connection | None) 
             main(arguments)
         finally:
             output.send(printed.getvalue())
-
-
-def stop_with_parent() -> None:
-    """In a child: end when the supervisor is gone, even killed, so that no port and no queue stays taken."""
-    parent = os.environ.get(PARENT_VARIABLE, "")
-    if not parent.isdigit():
-        return
-
-    def watch() -> None:
-        while os.getppid() == int(parent):
-            time.sleep(0.5)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, daemon=True, name="stop_with_parent").start()

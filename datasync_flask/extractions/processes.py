@@ -12,8 +12,8 @@ from types import FrameType
 from flask import Flask
 from structlog.contextvars import bind_contextvars
 
-from datasync_flask.cli.supervisor import PARENT_VARIABLE, stop_with_parent
 from datasync_flask.extractions import runs
+from datasync_flask.parent import PARENT_VARIABLE, stop_with_parent
 
 LOOK_SECONDS = 0.2
 # Read by the C library and by Arrow when the process starts: a quarter less memory at its peak, at the same speed.
