@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx2
 import psutil
 
+from tests.support.program import command_of
 from tests.support.servers import free_port
 
 HEAVY = ("pyarrow", "dlt", "duckdb", "apprise")
@@ -55,8 +56,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 def _pss(process: subprocess.Popen[bytes]) -> dict[str, int]:
     found: dict[str, int] = {}
     for child in [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]:
-        title = " ".join(child.cmdline()).strip(" ]")
-        name = title.rpartition(" ")[2]
+        name = command_of(child)
         found[name] = found.get(name, 0) + child.memory_full_info().pss
     return found
 

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from flask import Flask
 from sqlalchemy import Connection, inspect, text
 
 from datasync_flask.extensions import db
 from datasync_flask.resources import resource_dir
 
-if TYPE_CHECKING:
-    from flask_migrate import Migrate
 
-
-def init_migrations(app: Flask) -> Migrate:
+def init_migrations(app: Flask) -> None:
     """Tie Flask-Migrate to `app`, whose ``upgrade`` and ``downgrade`` then know the way.
 
     Only where the schema changes: Alembic takes a fifth of a second to load, which each run would pay.
     """
     from flask_migrate import Migrate
 
-    return Migrate(app, db, directory=str(resource_dir("migrations")), render_as_batch=True, compare_type=True)
+    Migrate(app, db, directory=str(resource_dir("migrations")))
 
 
 def upgrade_database(app: Flask) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 import click
 
@@ -38,11 +37,10 @@ for command in (
     cli.add_command(command)
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the ``datasync`` command, with the arguments of the process if none are given."""
     try:
         cli(arguments)
-        sys.exit(0)
     except SettingsError as error:
         click.echo(f"DataSync can't start with these settings:\n{error}", err=True)
         sys.exit(1)

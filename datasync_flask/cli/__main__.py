@@ -1,4 +1,4 @@
-"""``python -m datasync_flask.cli``: what the supervisor starts its children with."""
+"""``python -m datasync_flask.cli``: the ``datasync`` command, for processes that are started anew."""
 
 from datasync_flask.cli import main
 

@@ -50,10 +50,11 @@ def _refuse_taken_port(host: str, port: int) -> None:
 
 
 def _prepare() -> str:
-    """Bring the database up to date; return the set-up link ('' once there is an account).
+    """Load what all children need, and bring the database up to date; return the set-up link ('' with an account).
 
-    In a process of its own: a connection to the database must not be open when web and worker are forked.
+    The database in a process of its own: a connection to the database must not be open when web and worker are forked.
     """
+    preload()
     receiving, sending = multiprocessing.Pipe(duplex=False)
     process = start_fork(["prepare"], sending)
     process.join()
@@ -95,7 +96,6 @@ def run(port: int | None) -> None:
         os.environ["DATASYNC_PORT"] = str(port)
     settings = load_settings()
     _refuse_taken_port(settings.host, settings.port)
-    preload()
     _say_start(settings, _prepare())
     Supervisor([Child("web", ["web"]), Child("worker", ["worker"])]).run()
 
@@ -164,7 +164,6 @@ def demo(port: int, practice_port: int | None, propagation: float) -> None:
     settings = load_settings()
     _refuse_taken_port(settings.host, settings.port)
     _refuse_taken_port("127.0.0.1", practice_port)
-    preload()
     _prepare()
     click.echo(
         f"""

@@ -145,6 +145,7 @@ def _be_child(arguments: Sequence[str], parent: int, output: Connection | None) 
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     if output is None:
         main(arguments)
+        return
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         try:
             main(arguments)

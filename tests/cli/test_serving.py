@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from tests.support.practice import PracticeOrg
-from tests.support.program import Program, Site, running_site, wait_for
+from tests.support.program import Program, Site, command_of, running_site, wait_for
 from tests.support.servers import free_port, is_open, wait_until_open
 
 
@@ -39,9 +39,7 @@ def children(site: Site) -> dict[str, psutil.Process]:
     assert site.program.process is not None
     found = psutil.Process(site.program.process.pid).children()
     running = [child for child in found if child.status() != psutil.STATUS_ZOMBIE]
-    # Their titles: "datasync worker", and gunicorn's "gunicorn: master [datasync web]".
-    names = [" ".join(child.cmdline()).strip(" ]").rpartition(" ")[2] or "starting" for child in running]
-    return dict(zip(names, running, strict=True))
+    return {command_of(child) or "starting": child for child in running}
 
 
 def test_the_way_on_each_storage_with_kills_in_the_middle(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import psutil
 from lxml import html
 
 from tests.support.practice import PracticeOrg
@@ -31,6 +32,14 @@ def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
             return found
         time.sleep(0.1)
     raise TimeoutError
+
+
+def command_of(process: psutil.Process) -> str:
+    """Return which `datasync` command a process runs, by its title or arguments; '' while it starts.
+
+    Titles are like "datasync worker" and gunicorn's "gunicorn: master [datasync web]".
+    """
+    return " ".join(process.cmdline()).strip(" ]").rpartition(" ")[2]
 
 
 class Program:
