@@ -9,7 +9,7 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import destinations, extraction, pages, propagation, watching, weight
+from benchmarks import destinations, extraction, pages, polling, propagation, watching, weight
 
 
 def machine() -> str:
@@ -44,6 +44,7 @@ def main() -> None:
         watching.report(),
         destinations.report(options.rows, destinations.measure(options.rows)),
         pages.report(pages.measure()),
+        polling.report(polling.measure()),
         weight.report(weight.measure()),
         *extracted,
     ]

@@ -142,8 +142,6 @@ def report(found: tuple[list[Request], list[Request]]) -> str:
         return "\n".join(["| request | CPU ms, median | p95 | queries | bytes |", "|---|---|---|---|---|", *rows])
 
     bare, unchanged, _ = polls
-    # An open page asks once in two seconds.
-    share = 500 / 2 * unchanged.median / 1000
     growth = lists[-1].median / lists[0].median
     return "\n\n".join(
         [
@@ -151,8 +149,7 @@ def report(found: tuple[list[Request], list[Request]]) -> str:
             "CPU time in the web process, without gunicorn and the network.",
             table(polls),
             f"An unchanged poll does {bare.median / unchanged.median:.2f} of the bare view's requests per CPU "
-            "second; it knows who asks and reads the row's version. 500 open pages that poll every two seconds take "
-            f"{share:.2f} of a core.",
+            "second; it knows who asks and reads the row's version.",
             table(lists),
             f"The largest list takes {growth:.2f} times the smallest one's.",
         ]

@@ -1,6 +1,6 @@
 """From the moment Salesforce knows an app to the open page that says so, with the real programs.
 
-A practice org, `datasync run` and, for each connection, a poll once a second as an open page sends it. The moment of
+A practice org, `datasync run` and, for each connection, polls as an open page sends them. The moment of
 truth is chosen by the practice org; the moment of telling is when a poll first carries ``ready_to_authorize``.
 """
 
@@ -16,11 +16,11 @@ from pathlib import Path
 
 import httpx2
 
+from datasync_flask.connections.status import WAITING_POLL_SECONDS
 from tests.support.practice import running_practice_org
 from tests.support.program import Site, running_site
 
 INTERVAL = 5.0
-POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def watch(site: Site, number: int, propagation: float) -> Watched:
             if answer.status_code == 200 and 'data-state="ready_to_authorize"' in answer.text:
                 now = time.time()
                 return Watched(now - known_at, now - known_at + propagation)
-            time.sleep(POLL_SECONDS)
+            time.sleep(WAITING_POLL_SECONDS)
 
 
 def measure(count: int, interval: float = INTERVAL, longest: float = 25.0) -> tuple[list[Watched], float]:
@@ -74,7 +74,7 @@ def report(measured: tuple[list[Watched], float], interval: float = INTERVAL) ->
             "## Waiting for propagation",
             "",
             f"{len(delays)} connections at once, one worker process, first interval {interval:g} s, a poll every "
-            f"{POLL_SECONDS:g} s per page. Seconds from the moment Salesforce knows the app to the page that says so:",
+            f"{WAITING_POLL_SECONDS} s per page. Seconds from when Salesforce knows the app to the page that says so:",
             "",
             "| shortest | median | p95 | longest | bar: interval + 2 |",
             "|---|---|---|---|---|",

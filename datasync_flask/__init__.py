@@ -30,7 +30,8 @@ def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask
         SETTINGS=settings,
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.effective_database_url,
-        SQLALCHEMY_ENGINE_OPTIONS={"pool_pre_ping": True},
+        # A server may have ended a connection meanwhile; a file can't, and each ping of it takes time.
+        SQLALCHEMY_ENGINE_OPTIONS={"pool_pre_ping": not settings.effective_database_url.startswith("sqlite")},
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
         # Cookies know no ports: a name of our own keeps other programs on this computer out.

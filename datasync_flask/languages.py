@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask, has_request_context, request, session
-from flask_babel import Babel, get_locale, gettext, refresh
+from flask_babel import Babel, gettext, refresh
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -18,12 +18,12 @@ def translated(text: str) -> str:
     return str(gettext(text)) if text else ""
 
 
-def chosen_language() -> str:
+def language() -> str:
     """Return the code of the language that this request's answer is in."""
     if not has_request_context():
         return "en"
     try:
-        kept = current_user.user.language if current_user.is_authenticated else session.get(_KEY, "")
+        kept = current_user.language if current_user.is_authenticated else session.get(_KEY, "")
     except SQLAlchemyError:
         # The page that says so must not need the database either.
         kept = ""
@@ -33,21 +33,16 @@ def chosen_language() -> str:
 def keep_language(code: str) -> None:
     """Remember the choice: with the account, before sign-in in the browser's session; commits."""
     if current_user.is_authenticated:
-        current_user.user.language = code
+        current_user.user.language = current_user.language = code
         db.session.commit()
     else:
         session[_KEY] = code
     refresh()
 
 
-def language() -> str:
-    """Return the code for ``<html lang>``."""
-    return str(get_locale() or "en")
-
-
 def init_languages(app: Flask) -> None:
     """Have texts translated; templates get ``_`` and ``{% trans %}`` from Flask-Babel."""
-    Babel(app, default_translation_directories="translations", locale_selector=chosen_language)
+    Babel(app, default_translation_directories="translations", locale_selector=language)
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     app.jinja_env.globals.update(language=language, languages=LANGUAGES)
     app.jinja_env.filters["translated"] = translated

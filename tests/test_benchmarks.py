@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import destinations, extraction, pages, propagation, watching, weight
+from benchmarks import destinations, extraction, pages, polling, propagation, watching, weight
 
 
 def test_waiting_for_propagation() -> None:
@@ -37,6 +37,13 @@ def test_polls_and_pages() -> None:
     assert polls[1].queries <= 2
     assert lists[0].queries == lists[1].queries
     assert "The largest list takes" in pages.report((polls, lists))
+
+
+def test_polls_as_they_are_served() -> None:
+    served = polling.measure(1)
+    assert len(served) == 4 * len(polling.CONNECTIONS)
+    assert all(each.rate > 0 for each in served)
+    assert "500 open pages" in polling.report(served)
 
 
 def test_start_and_weight() -> None:

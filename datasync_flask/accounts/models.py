@@ -5,13 +5,15 @@ from __future__ import annotations
 import enum
 import hashlib
 import secrets
+from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar, Self
 
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from datasync_flask.clock import UtcDateTime, utcnow
-from datasync_flask.extensions import Model
+from datasync_flask.extensions import Model, db
 
 
 class Role(enum.StrEnum):
@@ -110,33 +112,43 @@ class ApiToken(Model):
     user: Mapped[User] = relationship()
 
 
+@dataclass
 class SignedIn:
-    """The person of this request together with the session the browser holds (what Flask-Login calls a user)."""
+    """The person of this request together with the session the browser holds (what Flask-Login calls a user).
 
-    is_active = True
-    is_authenticated = True
-    is_anonymous = False
+    What each request asks for is at hand; the account's row is loaded only where more is wanted.
+    """
 
-    def __init__(self, user: User, token: str, confirmed_at: datetime | None = None) -> None:
-        self.user = user
-        self.token = token
-        # When the password was last given; None where no browser session is behind it.
-        self.confirmed_at = confirmed_at
+    id: int
+    email: str
+    role: Role
+    language: str
+    continue_automatically: bool
+    # What the browser's cookie holds; '' where no browser session is behind it.
+    token: str = ""
+    # When the password was last given; None where no browser session is behind it.
+    confirmed_at: datetime | None = None
+
+    is_active: ClassVar = True
+    is_authenticated: ClassVar = True
+    is_anonymous: ClassVar = False
+
+    @classmethod
+    def of(cls, user: User, token: str = "", confirmed_at: datetime | None = None) -> Self:
+        """Return `user` as somebody who is signed in."""
+        return cls(
+            user.id, user.email, Role(user.role), user.language, user.continue_automatically, token, confirmed_at
+        )
+
+    @property
+    def user(self) -> User:
+        """The account."""
+        return db.session.get_one(User, self.id)
 
     def get_id(self) -> str:
         """Return what Flask-Login keeps in the browser's signed cookie."""
         return self.token
 
-    @property
-    def id(self) -> int:
-        """The account's id."""
-        return self.user.id
-
-    @property
-    def email(self) -> str:
-        """The account's e-mail address."""
-        return self.user.email
-
     def has_role(self, role: Role) -> bool:
         """True when this person may do what `role` may."""
-        return self.user.has_role(role)
+        return self.role.rank >= role.rank

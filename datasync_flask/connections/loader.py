@@ -7,7 +7,7 @@ from datetime import datetime
 
 from flask import abort
 from flask_login import current_user
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from datasync_flask.accounts.models import Role, User
 from datasync_flask.connections import store
@@ -15,6 +15,13 @@ from datasync_flask.connections.models import Connection, ConnectionEvent, Sales
 from datasync_flask.extensions import db
 
 HISTORY_SIZE = 30
+# Asked once a second by each open page, so made once and of columns.
+_connections, _of_salesforce = Connection.__table__, SalesforceConnection.__table__
+_POLL_VALUES = (
+    select(_connections.c.row_version, _of_salesforce.c.callback_url)
+    .join_from(_connections, _of_salesforce)
+    .where(_connections.c.id == bindparam("id"))
+)
 
 
 def readable(connection_id: str) -> SalesforceConnection:
@@ -45,11 +52,7 @@ def poll_values(connection_id: str) -> tuple[int, str] | None:
     """Return (row version, Callback URL), all that an unchanged poll needs of a connection; None when there is none
     of Salesforce's.
     """
-    row = db.session.execute(
-        select(SalesforceConnection.row_version, SalesforceConnection.callback_url).where(
-            SalesforceConnection.id == connection_id
-        )
-    ).one_or_none()
+    row = db.session.execute(_POLL_VALUES, {"id": connection_id}).one_or_none()
     if not current_user.has_role(Role.VIEWER):
         abort(404)
     return (row.row_version, row.callback_url) if row is not None else None

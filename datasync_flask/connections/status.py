@@ -20,8 +20,9 @@ from datasync_flask.connections.problem_texts import LOOK_FIRST, administrators_
 from datasync_flask.languages import language
 from datasync_flask.salesforce.errors import Problem
 
-# How often an open page asks while a connection moves.
+# How often an open page asks while a connection moves; what takes minutes needs no answer to the second.
 POLL_SECONDS = 1
+WAITING_POLL_SECONDS = 2
 USUAL_WAIT_SECONDS = 600
 # Longer than the claim of the worker that makes the check.
 CHECK_IS_NEAR = timedelta(seconds=60)
@@ -49,7 +50,7 @@ def tagged(response: Response, current: str) -> Response:
 def status_tag(row_version: int, callback_url: str) -> str:
     """Return the tag from the two values that a poll reads, so that an unchanged one needs no more of the row."""
     can_edit = "e" if current_user.has_role(Role.EDITOR) else "v"
-    automatic = "a" if current_user.user.continue_automatically else "m"
+    automatic = "a" if current_user.continue_automatically else "m"
     moved = "" if callback_url == current_app.config["SETTINGS"].callback_url else "c"
     return f"{_VERSION}-{row_version}-{can_edit}{automatic}{moved}{language()}"
 
@@ -111,7 +112,7 @@ def context(connection: SalesforceConnection) -> dict[str, Any]:
         "problem_text": text_for(problem) if problem else None,
         "administrators_note": _administrators_note(connection, problem),
         "is_polled": state.is_moving or _awaits_check(connection),
-        "poll_seconds": POLL_SECONDS,
+        "poll_seconds": WAITING_POLL_SECONDS if state is State.WAITING else POLL_SECONDS,
         "ptag": tag(connection),
         "usual_wait_seconds": USUAL_WAIT_SECONDS,
         "deadline_minutes": round(settings.probe_deadline / 60),
@@ -121,5 +122,5 @@ def context(connection: SalesforceConnection) -> dict[str, Any]:
         "callback_has_moved": service.callback_has_moved(connection),
         "watches_first": service.has_to_watch_first(connection),
         "can_edit": current_user.has_role(Role.EDITOR),
-        "continue_automatically": current_user.user.continue_automatically,
+        "continue_automatically": current_user.continue_automatically,
     }

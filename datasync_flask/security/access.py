@@ -94,7 +94,7 @@ def _sign_in_with_token() -> None:
     if person is None:
         abort(401)
     # Where Flask-Login keeps who this request's person is.
-    g._login_user = SignedIn(person, "")
+    g._login_user = SignedIn.of(person)
 
 
 def init_access(app: Flask) -> None:

@@ -1,0 +1,150 @@
+"""What polls cost as they are served: `wrk` against gunicorn, bare views and ours in one run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import psutil
+
+from benchmarks.pages import ORIGIN, Site
+from datasync_flask.connections.status import WAITING_POLL_SECONDS
+from tests.support.program import wait_for
+from tests.support.servers import free_port, wait_until_open
+
+ROOT = Path(__file__).resolve().parent.parent
+OPEN_PAGES = 500
+CONNECTIONS = (1, 8)
+
+
+@dataclass(frozen=True)
+class Served:
+    """One kind of request over so many connections: requests per second, milliseconds of the web server's CPU each."""
+
+    name: str
+    connections: int
+    rate: float
+    cpu: float
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One kind of request."""
+
+    name: str
+    path: str
+    status: int
+    headers: tuple[str, ...] = ()
+
+
+@contextlib.contextmanager
+def _server(what: str, site: Site, folder: Path) -> Iterator[tuple[str, psutil.Process]]:
+    """Yield the address and the one working process of a server."""
+    port = free_port()
+    settings = site.app.config["SETTINGS"]
+    variables = {
+        "DATASYNC_INSTANCE_DIR": str(folder), "DATASYNC_SECRET_KEY": settings.secret_key, "DATASYNC_PORT": str(port),
+        "DATASYNC_ENCRYPTION_KEYS": settings.encryption_keys[0], "DATASYNC_PUBLIC_URL": ORIGIN,
+    }  # fmt: skip
+    command = [sys.executable, "-m", "benchmarks.polled_server", what]
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | variables, stderr=subprocess.DEVNULL)
+    try:
+        wait_until_open(port)
+        yield f"http://127.0.0.1:{port}", wait_for(psutil.Process(process.pid).children)[0]
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _served(asked: Asked, address: str, worker: psutil.Process, seconds: int) -> list[Served]:
+    url = address + asked.path
+    headers = dict(header.split(": ", 1) for header in asked.headers)
+    # wrk counts answers, not what they are.
+    answer = httpx2.get(url, headers=headers, timeout=10)
+    if answer.status_code != asked.status:
+        raise RuntimeError(f"{asked.name}: {answer.status_code}")
+    sent = [part for header in asked.headers for part in ("-H", header)]
+    found = []
+    for connections in CONNECTIONS:
+        before = worker.cpu_times()
+        told = subprocess.run(
+            ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", *sent, url], check=True, capture_output=True, text=True
+        ).stdout
+        after = worker.cpu_times()
+        done, rate = re.search(r"(\d+) requests in", told), re.search(r"Requests/sec:\s*([\d.]+)", told)
+        if done is None or rate is None:
+            raise RuntimeError(told)
+        cpu = (after.user + after.system - before.user - before.system) / int(done[1]) * 1000
+        found.append(Served(asked.name, connections, float(rate[1]), cpu))
+    return found
+
+
+def measure(seconds: int = 5) -> list[Served]:
+    """Return what bare views, an unchanged and a changed poll take; `seconds` for each."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        site = Site(folder, 100)
+        try:
+            path = f"/connections/{site.waiting_id}/status"
+            tag = site.get(path, HX_Request="true").headers["HX-PTag"]
+            cookie = site.client.get_cookie("datasync_session", domain="127.0.0.1")
+            headers = (f"Cookie: datasync_session={cookie.value if cookie else ''}", "HX-Request: true")
+            kinds = {
+                "flask": (Asked("a Flask app of one view that returns a constant", "/bare", 200),),
+                "app": (
+                    Asked("such a view in DataSync", "/bare", 200),
+                    Asked("an unchanged poll (304)", path, 304, (*headers, f"HX-PTag: {tag}")),
+                    Asked("a changed poll (the fragment rendered)", path, 200, headers),
+                ),
+            }
+            found = []
+            for what, all_asked in kinds.items():
+                with _server(what, site, folder) as (address, worker):
+                    for asked in all_asked:
+                        found += _served(asked, address, worker, seconds)
+        finally:
+            site.close()
+    return found
+
+
+def report(served: list[Served]) -> str:
+    """Return the section of the report."""
+    names = list(dict.fromkeys(each.name for each in served))
+    by_kind = {(each.name, each.connections): each for each in served}
+    flask, bare, unchanged, _ = names
+    lines = []
+    for name in names:
+        cells = [name]
+        for connections in CONNECTIONS:
+            each = by_kind[name, connections]
+            cells += [f"{each.rate:,.0f}", f"{each.cpu:.2f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    ratios = [
+        f"{by_kind[unchanged, connections].rate / by_kind[beside, connections].rate:.2f}"
+        for beside in (bare, flask) for connections in CONNECTIONS
+    ]  # fmt: skip
+    share = OPEN_PAGES / WAITING_POLL_SECONDS * by_kind[unchanged, 1].cpu / 1000
+    columns = " | ".join(f"{each} at once: requests/s | CPU ms" for each in CONNECTIONS)
+    return "\n".join(
+        [
+            "## Polls as they are served",
+            "",
+            "`wrk` against one gunicorn process with DataSync's own settings, SQLite; wrk has the other core.",
+            "",
+            f"| request | {columns} |",
+            "|---|---|---|---|---|",
+            *lines,
+            "",
+            f"An unchanged poll does {ratios[0]} of the requests/s of the bare view in DataSync one at a time, "
+            f"{ratios[1]} with eight at once; of the Flask app of one view {ratios[2]} and {ratios[3]}. "
+            f"{OPEN_PAGES} open pages, each asking every {WAITING_POLL_SECONDS} seconds, take {share:.2f} of a core.",
+        ]
+    )
