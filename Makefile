@@ -36,8 +36,12 @@ demo: $(VENV)/.run ## The same beside a practice Salesforce org, with a ready ac
 test-tools: ## Install what the tests need besides Python packages: Chromium, PostgreSQL, Redis
 	@tools/install-test-tools $(BIN)/python
 
+.PHONY: peers
+peers: $(VENV)/.dev ## Install what the benchmarks compare with, apart from everything else
+	@tools/install-peers $(VENV)
+
 .PHONY: test
-test: $(VENV)/.dev test-tools ## Run all tests, the browser ones included
+test: $(VENV)/.dev test-tools peers ## Run all tests, the browser ones included
 	$(BIN)/python -m pytest -n $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() or 2))') --dist worksteal
 
 .PHONY: lint
@@ -49,7 +53,7 @@ lint: $(VENV)/.dev ## ruff, mypy, djlint, import-linter
 	$(BIN)/lint-imports
 
 .PHONY: bench
-bench: $(VENV)/.dev test-tools ## Run the benchmarks and write benchmarks/REPORT.md
+bench: $(VENV)/.dev test-tools peers ## Run the benchmarks and write benchmarks/REPORT.md
 	$(BIN)/python -m benchmarks
 
 .PHONY: screenshots

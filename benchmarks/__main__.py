@@ -35,7 +35,7 @@ def main() -> None:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     # Peers go only as far as they get in reasonable time.
     # First: what a process takes is counted from what this one had when it began it.
-    extracted = [extraction.report(extraction.measure(rows, peers=rows <= 100_000)) for rows in options.extracted]
+    extracted = {rows: extraction.measure(rows, peers=rows <= 100_000) for rows in options.extracted}
     parts = [
         "# Benchmarks",
         f"Made by `make bench` on {datetime.now(UTC):%Y-%m-%d}, commit {commit.stdout.strip() or 'unknown'}, "
@@ -46,7 +46,7 @@ def main() -> None:
         pages.report(pages.measure()),
         polling.report(polling.measure()),
         weight.report(weight.measure()),
-        *extracted,
+        extraction.report(extracted),
     ]
     text = "\n\n".join(parts) + "\n"
     options.report.write_text(text)

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,10 @@ import psycopg
 from cryptography.fernet import Fernet
 
 from benchmarks.page_server import TOKEN
+from benchmarks.ways import settings_of
 from tests.support.servers import free_port, postgresql_server
 
+WORDS = {"all": "everything", "changed": "1 % changed"}
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -144,89 +146,129 @@ class Ours:
         self.app.extensions["queue"].close()
 
 
-def _ours(kind: str, folder: Path, origin: str, settings: dict[str, Any], rows: int, changed: int) -> list[Cost]:
+def _ours(kind: str, folder: Path, origin: str, settings: dict[str, Any], rows: int) -> Iterator[Cost]:
     place = folder / f"ours-{kind}"
     place.mkdir()
     ours = Ours(place, origin, kind, settings)
     try:
-        full = ours.run(f"ours, {kind}, everything", rows)
-        return [full, ours.run(f"ours, {kind}, 1 % changed", changed)]
+        for what, read in both(rows).items():
+            yield ours.run(f"ours, {kind}, {WORDS[what]}", read)
     finally:
         ours.close()
 
 
+def both(rows: int) -> dict[str, int]:
+    """Return how many rows a full and an incremental run read."""
+    return {"all": rows, "changed": max(rows // 100, 1)}
+
+
+@contextlib.contextmanager
+def database() -> Iterator[str]:
+    """Yield the URL of an empty PostgreSQL database."""
+    name = f"bench_{uuid.uuid4().hex[:8]}"
+    with postgresql_server() as address, psycopg.connect(f"postgresql://{address}/postgres", autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"')
+        try:
+            # dlt wants a password, also where none is asked for.
+            yield f"postgresql://{address.replace('@', ':none@')}/{name}"
+        finally:
+            admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 def measure(rows: int, *, peers: bool = True) -> list[Cost]:
     """Measure all ways on `rows` rows of 30 fields."""
-    changed, found = max(rows // 100, 1), []
     with (
         tempfile.TemporaryDirectory() as name,
-        page_server(rows, changed, with_json=peers) as origin,
-        postgresql_server() as address,
+        page_server(rows, both(rows)["changed"], with_json=peers) as origin,
+        database() as url,
     ):
         folder = Path(name)
-        admin = psycopg.connect(f"postgresql://{address}/postgres", autocommit=True)
-        database = f"bench_{uuid.uuid4().hex[:8]}"
-        admin.execute(f'CREATE DATABASE "{database}"')
-        user, _, rest = address.partition("@")
-        host, _, port = rest.partition(":")
-        server = {"host": host, "port": int(port), "database": database, "username": user, "password": ""}
-        try:
+        targets = {"duckdb": str(folder / "warehouse.duckdb"), "postgresql": url}
 
-            def way(title: str, *arguments: str) -> None:
-                found.append(measured(title, rows, origin, ["-m", "benchmarks.ways", *arguments]))
+        def way(title: str, function: str, *arguments: str, read: int = rows) -> Cost:
+            return measured(title, read, origin, ["-m", "benchmarks.ways", function, origin, *arguments])
 
-            way("limit: download", "download", origin)
-            way("limit: download and typed parse", "parse", origin)
-            way("limit: the same Arrow into DuckDB by hand", "duckdb_by_hand", origin, str(folder / "hand.duckdb"))
-            way("limit: the same Arrow into PostgreSQL by hand", "postgresql_by_hand", origin,
-                f"postgresql://{address}/{database}")  # fmt: skip
-            for kind, target in (("duckdb", str(folder / "scripted.duckdb")), ("postgresql", database)):
-                work = folder / f"script-{kind}"
-                work.mkdir()
-                way(f"the same dlt calls in one script, {kind}", "dlt_calls", origin, kind, target, str(work))
-            found += _ours("duckdb", folder, origin, {"path": "warehouse.duckdb"}, rows, changed)
-            found += _ours("postgresql", folder, origin, server, rows, changed)
-            if peers:
-                for kind, target in (("duckdb", str(folder / "peers.duckdb")), ("postgresql", database)):
-                    work = folder / f"peer-{kind}"
-                    work.mkdir()
-                    way(f"dlt with simple-salesforce, {kind}", "dlt_simple_salesforce", origin, kind, target, str(work))
-        finally:
-            admin.execute(f'DROP DATABASE "{database}" WITH (FORCE)')
-            admin.close()
+        found = [way("limit: download", "download"), way("limit: download and typed parse", "parse")]
+        for kind, target in targets.items():
+            hand = str(folder / "hand.duckdb") if kind == "duckdb" else url
+            found.append(way(f"limit: the same Arrow into {kind} by hand", f"{kind}_by_hand", hand))
+            work = _made(folder / f"script-{kind}")
+            found.append(way(f"the same dlt calls in one script, {kind}", "dlt_calls", kind, target, work))
+            settings = {"path": "warehouse.duckdb"} if kind == "duckdb" else settings_of(kind, url)
+            found += _ours(kind, folder, origin, settings, rows)
+            if not peers:
+                continue
+            work = _made(folder / f"peer-{kind}")
+            target = str(folder / "peers.duckdb") if kind == "duckdb" else url
+            for what, read in both(rows).items():
+                found.append(
+                    way(f"dlt with simple-salesforce, {kind}, {WORDS[what]}", "dlt_simple_salesforce",
+                        kind, target, work, what, read=read)
+                )  # fmt: skip
+            if kind == "postgresql":
+                for what, read in both(rows).items():
+                    found.append(
+                        way(f"tap-salesforce with target-postgres, {kind}, {WORDS[what]}", "singer",
+                            url, _made(folder / f"singer-{what}"), what, read=read)
+                    )  # fmt: skip
     return found
 
 
-def report(costs: list[Cost]) -> str:
-    """Return the section of the report."""
-    rows = max(cost.rows for cost in costs)
-    lines = [
-        f"| {cost.way} | {cost.rows:,} | {cost.rate:,.0f} | {cost.seconds:,.1f} | {cost.cpu:,.1f} | "
-        f"{cost.peak / 1e6:,.0f} | {cost.calls:,} |"
-        for cost in costs
+def _made(folder: Path) -> str:
+    folder.mkdir()
+    return str(folder)
+
+
+def report(measured: Mapping[int, list[Cost]]) -> str:
+    """Return the section of the report, from what each number of rows took."""
+    parts = [
+        "## Extraction",
+        "Prepared pages of 30 fields over loopback; each way in a process of its own, its start included. Singer's two "
+        'processes: CPU of both, memory of the larger. The page server is what "download" measures.',
     ]
-    by_way = {cost.way: cost for cost in costs}
-    notes = []
-    for kind in ("duckdb", "postgresql"):
-        ours, script = by_way[f"ours, {kind}, everything"], by_way[f"the same dlt calls in one script, {kind}"]
-        hand = by_way[f"limit: the same Arrow into {'DuckDB' if kind == 'duckdb' else 'PostgreSQL'} by hand"]
-        words = f"{kind}: ours is {ours.rate / script.rate:.2f} of the same dlt calls in one script, " \
-                f"{ours.rate / hand.rate:.2f} of the same Arrow loaded by hand"  # fmt: skip
-        peer = by_way.get(f"dlt with simple-salesforce, {kind}")
-        if peer is not None:
-            words += f", {ours.rate / peer.rate:.1f} times dlt with simple-salesforce at {ours.peak / peer.peak:.1f} " \
-                     "times its memory"  # fmt: skip
-        notes.append(f"- {words}.")
-    return "\n".join(
-        [
-            f"## Extraction: {rows:,} rows of 30 fields",
-            "",
-            "Prepared pages over loopback; each way in a process of its own, its start included.",
-            "",
-            "| way | rows | rows/s | seconds | CPU seconds | peak MB | API calls |",
-            "|---|---|---|---|---|---|---|",
-            *lines,
-            "",
-            *notes,
-        ]
-    )
+    for rows, costs in measured.items():
+        lines = [f"### {rows:,} rows", "", "| way | rows | rows/s | seconds | CPU seconds | peak MB | API calls |"]
+        lines.append("|---|---|---|---|---|---|---|")
+        lines += [
+            f"| {cost.way} | {cost.rows:,} | {cost.rate:,.0f} | {cost.seconds:,.1f} | {cost.cpu:,.1f} | "
+            f"{cost.peak / 1e6:,.0f} | {cost.calls:,} |"
+            for cost in costs
+        ]  # fmt: skip
+        parts.append("\n".join(lines))
+    parts.append(_ratios(measured))
+    return "\n\n".join(parts)
+
+
+PEERS = ("dlt with simple-salesforce", "tap-salesforce with target-postgres")
+
+
+def _ratios(measured: Mapping[int, list[Cost]]) -> str:
+    """Return the table of what ours is beside the others."""
+    lines = [
+        "### Ours beside the others",
+        "",
+        "Rows per second of ours divided by theirs; memory likewise. A peer that was too slow for a size counts there "
+        "with the rate it had at the largest size it was measured at.",
+        "",
+        "| rows | destination | what | by hand | one script | best peer | its memory |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    latest: dict[str, Cost] = {}
+    for rows, costs in measured.items():
+        by_way = {cost.way: cost for cost in costs}
+        latest |= by_way
+        for kind in ("duckdb", "postgresql"):
+            for what, words in WORDS.items():
+                ours = by_way[f"ours, {kind}, {words}"]
+                hand, script = (
+                    f"{ours.rate / by_way[beside].rate:.2f}" if what == "all" else ""
+                    for beside in (f"limit: the same Arrow into {kind} by hand",
+                                   f"the same dlt calls in one script, {kind}")
+                )  # fmt: skip
+                names = [f"{peer}, {kind}, {words}" for peer in PEERS]
+                peers = [latest[name] for name in names if name in latest]
+                best = max(peers, key=lambda cost: cost.rate, default=None)
+                times = f"{ours.rate / best.rate:.1f} ({best.way.split(',')[0]})" if best else ""
+                memory = f"{ours.peak / min(cost.peak for cost in peers):.2f}" if peers else ""
+                lines.append(f"| {rows:,} | {kind} | {words} | {hand} | {script} | {times} | {memory} |")
+    return "\n".join(lines)

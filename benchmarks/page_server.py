@@ -134,6 +134,8 @@ class Handler(BaseHTTPRequestHandler):
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if parts.path.endswith("/describe"):
             self._json(prepared.description)
+        elif parts.path.endswith("/sobjects"):
+            self._json({"sobjects": [{"name": "Account"}]})
         elif parts.path.endswith("/results"):
             number = int(query.get("locator", "0"))
             pages = prepared.csv[parts.path.split("/")[-2]]

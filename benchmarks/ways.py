@@ -6,16 +6,16 @@ What the limit is made of (download, parse, load by hand) is measured by the cod
 from __future__ import annotations
 
 import io
-import os
 import sys
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 
-from benchmarks.page_server import FIELDS, TOKEN, VERSION
+from benchmarks.page_server import FIELDS, VERSION
+from benchmarks.peers import dlt_simple_salesforce, singer
 
 RESULTS = f"/services/data/v{VERSION}/jobs/query/all/results"
 
@@ -109,47 +109,17 @@ def dlt_calls(origin: str, kind: str, target: str, folder: str) -> None:
 
 
 def settings_of(kind: str, target: str) -> dict[str, Any]:
-    """Return a destination's settings for a file's name or a PostgreSQL database."""
+    """Return a destination's settings for a file's name or a PostgreSQL URL."""
     if kind == "duckdb":
         return {"path": Path(target).name}
-    return {"host": "127.0.0.1", "port": 5432, "database": target, "username": "postgres", "password": ""}
-
-
-def dlt_simple_salesforce(origin: str, kind: str, target: str, folder: str) -> None:
-    """Read with simple-salesforce and load with dlt, the way dlt's verified source does it."""
-    os.environ |= {"RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "CRITICAL"}
-    import dlt
-    import requests
-    from simple_salesforce import Salesforce
-
-    class Plain(requests.adapters.HTTPAdapter):
-        def send(self, request: Any, *arguments: Any, **options: Any) -> Any:
-            request.url = request.url.replace("https://", "http://", 1)
-            return super().send(request, *arguments, **options)
-
-    session = requests.Session()
-    session.mount("https://", Plain())
-    org = Salesforce(instance_url=origin, session_id=TOKEN, version=VERSION, session=session)
-
-    def account() -> Iterator[dict[str, Any]]:
-        names = [field["name"] for field in org.Account.describe()["fields"]]
-        for record in org.query_all_iter(f"SELECT {', '.join(names)} FROM Account"):
-            record.pop("attributes", None)
-            yield record
-
-    if kind == "duckdb":
-        destination: Any = dlt.destinations.duckdb(target)
-    else:
-        destination = dlt.destinations.postgres(f"postgresql://postgres:none@127.0.0.1:5432/{target}")
-    pipeline = dlt.pipeline("peer", destination=destination, dataset_name="peer", pipelines_dir=folder)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        pipeline.run(dlt.resource(account, name="account", primary_key="Id", write_disposition="replace"))
+    url = urlsplit(target)
+    return {"host": url.hostname, "port": url.port, "database": url.path.strip("/"), "username": url.username,
+            "password": url.password or ""}  # fmt: skip
 
 
 WAYS = {
     found.__name__: found
-    for found in (download, parse, duckdb_by_hand, postgresql_by_hand, dlt_calls, dlt_simple_salesforce)
+    for found in (download, parse, duckdb_by_hand, postgresql_by_hand, dlt_calls, dlt_simple_salesforce, singer)
 }
 
 if __name__ == "__main__":

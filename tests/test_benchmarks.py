@@ -27,8 +27,10 @@ def test_merging() -> None:
 
 def test_extraction() -> None:
     costs = extraction.measure(40)
-    assert len(costs) == 12
-    assert "times dlt with simple-salesforce" in extraction.report(costs)
+    assert {cost.rows for cost in costs} == {40, 1}
+    report = extraction.report({40: costs})
+    assert all(f"| {peer}, postgresql, everything | 40 |" in report for peer in extraction.PEERS)
+    assert "| 40 | duckdb | 1 % changed |" in report
 
 
 def test_polls_and_pages() -> None:
