@@ -9,7 +9,7 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import destinations, extraction, pages, polling, propagation, watching, weight
+from benchmarks import destinations, extraction, growth, pages, polling, propagation, watching, weight
 
 
 def machine() -> str:
@@ -47,6 +47,7 @@ def main() -> None:
         polling.report(polling.measure()),
         weight.report(weight.measure()),
         extraction.report(extracted),
+        growth.report(growth.measure()),
     ]
     text = "\n\n".join(parts) + "\n"
     options.report.write_text(text)

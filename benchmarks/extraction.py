@@ -16,9 +16,8 @@ from typing import Any
 
 import httpx2
 import psycopg
-from cryptography.fernet import Fernet
 
-from benchmarks.page_server import TOKEN
+from benchmarks.ours import Ours
 from benchmarks.ways import settings_of
 from tests.support.servers import free_port, postgresql_server
 
@@ -75,84 +74,15 @@ def measured(way: str, rows: int, origin: str, command: Sequence[str], **variabl
     return Cost(way, rows, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, calls)
 
 
-class Ours:
-    """An app with one connection and one extraction, whose runs are done by the real process."""
-
-    def __init__(self, folder: Path, origin: str, kind: str, settings: dict[str, Any]) -> None:
-        from datasync_flask import create_app
-        from datasync_flask.clock import utcnow
-        from datasync_flask.config import Settings
-        from datasync_flask.connections.models import SalesforceConnection, SalesforceGrant, State
-        from datasync_flask.database import upgrade_database
-        from datasync_flask.destinations.models import DESTINATION_CLASSES
-        from datasync_flask.extensions import db
-        from datasync_flask.extractions.models import Extraction, ExtractionObject
-        from datasync_flask.extractions.processes import MEMORY_SETTINGS
-
-        self.folder, self.origin, key = folder, origin, Fernet.generate_key().decode()
-        self.variables = {
-            "DATASYNC_INSTANCE_DIR": str(folder), "DATASYNC_SECRET_KEY": "x" * 32, "DATASYNC_ENCRYPTION_KEYS": key,
-            "DATASYNC_SALESFORCE_HOSTS": origin, **MEMORY_SETTINGS,
-        }  # fmt: skip
-        self.app = create_app(
-            Settings(instance_dir=folder, secret_key="x" * 32, encryption_keys=(key,), salesforce_hosts=(origin,))
-        )
-        upgrade_database(self.app)
-        with self.app.app_context():
-            box = self.app.extensions["secret_box"]
-            source = SalesforceConnection(
-                login_host="custom", login_url=origin, auth_method="client_credentials", client_id="x",
-                client_secret_sealed=box.seal("x"), state=State.CONNECTED,
-            )  # fmt: skip
-            source.rename("Source")
-            source.grant = SalesforceGrant(access_token_sealed=box.seal(TOKEN), instance_url=origin,
-                                           api_version="62.0", granted_at=utcnow(), refreshed_at=utcnow())  # fmt: skip
-            target = DESTINATION_CLASSES[kind](state=State.CONNECTED, settings=settings)
-            target.rename("Target")
-            db.session.add_all([source, target])
-            db.session.flush()
-            extraction = Extraction(description="X", description_key="x", source_id=source.id,
-                                    destination_id=target.id, dataset="ours")  # fmt: skip
-            extraction.objects = [ExtractionObject(name="Account", tracking_type="date", columns={})]
-            db.session.add(extraction)
-            db.session.commit()
-            self.id = extraction.id
-
-    def run(self, way: str, rows: int) -> Cost:
-        """Do one run. Raises RuntimeError when it isn't done."""
-        from datasync_flask.extensions import db
-        from datasync_flask.extractions import runs
-
-        with self.app.app_context():
-            run_id = runs.start(self.id, "benchmark").id
-            holder = runs.claim(run_id)
-        command = ["-m", "datasync_flask.cli", "extraction", "work", run_id, holder]
-        cost = measured(way, rows, self.origin, command, **self.variables)
-        with self.app.app_context():
-            run = runs.load(run_id)
-            state, problem = run.state, f"{run.problem} {run.problem_detail}"
-            db.session.remove()
-        if state != "done":
-            raise RuntimeError(f"{state}: {problem}")
-        return cost
-
-    def close(self) -> None:
-        """Let go of the database and the queue."""
-        from datasync_flask.extensions import db
-
-        with self.app.app_context():
-            db.session.remove()
-            db.engine.dispose()
-        self.app.extensions["queue"].close()
-
-
 def _ours(kind: str, folder: Path, origin: str, settings: dict[str, Any], rows: int) -> Iterator[Cost]:
     place = folder / f"ours-{kind}"
     place.mkdir()
     ours = Ours(place, origin, kind, settings)
     try:
         for what, read in both(rows).items():
-            yield ours.run(f"ours, {kind}, {WORDS[what]}", read)
+            with ours.claimed_run() as command:
+                cost = measured(f"ours, {kind}, {WORDS[what]}", read, origin, command, **ours.variables)
+            yield cost
     finally:
         ours.close()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import destinations, extraction, pages, polling, propagation, watching, weight
+from benchmarks import destinations, extraction, growth, pages, polling, propagation, watching, weight
 
 
 def test_waiting_for_propagation() -> None:
@@ -31,6 +31,13 @@ def test_extraction() -> None:
     report = extraction.report({40: costs})
     assert all(f"| {peer}, postgresql, everything | 40 |" in report for peer in extraction.PEERS)
     assert "| 40 | duckdb | 1 % changed |" in report
+
+
+def test_growth() -> None:
+    measured = growth.measure(40, workers=(1, 2), extractions=2)
+    assert [each.workers for each in measured.grown] == [1, 2]
+    assert all(each.seconds > 0 for each in measured.grown)
+    assert f"| 2 | {measured.grown[1].seconds:.1f} |" in growth.report(measured)
 
 
 def test_polls_and_pages() -> None:
