@@ -178,7 +178,8 @@ def report(measured: Measured) -> str:
     return f"""## Growth
 
 {measured.extractions} extractions of {measured.rows:,} rows at once, PostgreSQL as database and as destination, \
-Redis as queue, one run at a time per worker. PostgreSQL, Redis and the page server share the {cores} cores with the workers.
+Redis as queue, one run at a time per worker. PostgreSQL, Redis and the page server share the {cores} cores with \
+the workers.
 
 | workers | seconds | rows/s | CPU seconds of workers and runs | times one worker |
 |---|---|---|---|---|
