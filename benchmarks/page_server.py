@@ -51,7 +51,8 @@ def _cell(value: object) -> str:
         return '""'
     if isinstance(value, bool):
         return f'"{str(value).lower()}"'
-    text = str(value).replace('"', '""')
+    # Bulk's CSV has Z where REST's JSON has +0000.
+    text = str(value).replace('"', '""').replace(".000+0000", ".000Z")
     return f'"{text}"'
 
 

@@ -35,11 +35,11 @@ def tables(origin: str) -> Iterator[Any]:
     import pyarrow as pa
     import pyarrow.csv as pa_csv
 
-    from datasync_flask.extractions.columns import ARROW_TYPES, columns_for, parsed
+    from datasync_flask.extractions.columns import arrow_schema, columns_for, parsed
     from datasync_flask.salesforce.data import Field
 
     columns, _ = columns_for(tuple(Field(name, name, kind) for name, kind in FIELDS.items()), {})
-    schema = pa.schema([(column.name, ARROW_TYPES[column.type]) for column in columns.values()])
+    schema = arrow_schema(columns.values())
     for page in pages(origin):
         read = pa_csv.read_csv(
             io.BytesIO(page),

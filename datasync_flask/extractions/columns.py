@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datasync_flask.destinations.base import DECIMAL_PRECISION, DECIMAL_SCALE, Column, ColumnType
+from datasync_flask.destinations.base import DECIMAL_PRECISION, DECIMAL_SCALE, KEY, Column, ColumnType
 from datasync_flask.salesforce.data import Field
 
 _TYPES = {
@@ -37,6 +37,13 @@ ARROW_TYPES = {
     ColumnType.TIMESTAMP: pa.timestamp("us", "UTC"),
     ColumnType.TIME: pa.time64("us"),
 }
+
+_WIDE = pa.decimal256(76, 38)
+
+
+def arrow_schema(columns: Iterable[Column]) -> pa.Schema:
+    """Return the Arrow schema of columns. Where dlt finds another one than the table's, it writes each file anew."""
+    return pa.schema([pa.field(each.name, ARROW_TYPES[each.type], nullable=each.name != KEY) for each in columns])
 
 
 @lru_cache(maxsize=10_000)
@@ -98,8 +105,12 @@ def parsed(texts: pa.Array, kind: ColumnType) -> pa.Array:
 
 def _timestamps(texts: pa.Array) -> pa.Array:
     # Z in CSV, +0000 in JSON; both mean UTC.
-    plain = pc.replace_substring_regex(texts, r"(Z|[+-]00:?00)$", "")
-    return pc.assume_timezone(pc.cast(plain, pa.timestamp("us")), "UTC")
+    try:
+        return pc.cast(texts, ARROW_TYPES[ColumnType.TIMESTAMP])
+    except pa.ArrowInvalid:
+        # Without a zone, UTC is meant as well.
+        plain = pc.replace_substring_regex(texts, r"(Z|[+-]00:?00)$", "")
+        return pc.assume_timezone(pc.cast(plain, pa.timestamp("us")), "UTC")
 
 
 def _decimals(texts: pa.Array) -> pa.Array:
@@ -108,6 +119,10 @@ def _decimals(texts: pa.Array) -> pa.Array:
         return pc.cast(texts, target)
     except pa.ArrowInvalid:
         # An exponent, or more digits than fit behind the point.
+        pass
+    try:
+        return pc.cast(pc.round(pc.cast(texts, _WIDE), DECIMAL_SCALE, "half_to_even"), target)
+    except pa.ArrowInvalid:
         step = Decimal(1).scaleb(-DECIMAL_SCALE)
         values = [None if text is None else Decimal(text).quantize(step) for text in texts.to_pylist()]
         return pa.array(values, target)
