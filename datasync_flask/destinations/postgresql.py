@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,11 +105,11 @@ class PostgreSql(SqlDestination):
             "query": {"options": "-cwork_mem=256MB"},
         }
         try:
-            destination = StreamedPostgres(
-                credentials, destination_name="postgres", replace_strategy="staging-optimized"
-            )
-            # The binary copy stumbles over a file without rows.
-            dlt_loading.run(load, destination, empty_format="csv", has_versions=has_versions)
+            with contextlib.closing(
+                StreamedPostgres(credentials, destination_name="postgres", replace_strategy="staging-optimized")
+            ) as destination:
+                # The binary copy stumbles over a file without rows.
+                dlt_loading.run(load, destination, empty_format="csv", has_versions=has_versions)
         except Exception as error:
             raise self.explain(error) from error
 
