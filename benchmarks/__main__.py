@@ -41,7 +41,7 @@ def main() -> None:
         f"Made by `make bench` on {datetime.now(UTC):%Y-%m-%d}, commit {commit.stdout.strip() or 'unknown'}, "
         f"on {machine()}.",
         propagation.report(propagation.measure(options.watches)),
-        watching.report(),
+        watching.report(watching.measure()),
         destinations.report(options.rows, destinations.measure(options.rows)),
         pages.report(pages.measure()),
         polling.report(polling.measure()),

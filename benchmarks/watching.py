@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from datasync_flask import create_app
 from datasync_flask.config import Settings
 from datasync_flask.connections import store, watch
 from datasync_flask.connections.models import LoginHost, SalesforceConnection, State
+from datasync_flask.connections.status import waiting_poll_seconds
 from datasync_flask.database import upgrade_database
 from datasync_flask.extensions import db
 from tests.support.practice import running_practice_org
@@ -26,11 +28,12 @@ DEADLINE = 1800.0
 
 @dataclass(frozen=True)
 class Simulated:
-    """One watch: seconds from known to seen, the interval in force then, looks, and for how long it took."""
+    """One watch: seconds from known to shown, the interval in force then, looks, polls, and for how long it took."""
 
     delay: float
     interval: float
     looks: int
+    polls: float
     lasted: float
 
 
@@ -38,14 +41,21 @@ def simulate(count: int, requests_per_look: float) -> list[Simulated]:
     """Let the rule of intervals watch `count` apps that are known after 2 to 10 minutes."""
     chance, found = random.Random(1), []
     for _ in range(count):
-        known, at, looks, interval = chance.uniform(120, 600), 0.0, 1, INTERVAL
+        known, at, looks, polls, interval = chance.uniform(120, 600), 0.0, 1, 0.0, INTERVAL
         while at < known:
             interval = watch.interval_after(
                 at, first=INTERVAL, deadline=DEADLINE, looks=looks, requests=round(looks * requests_per_look)
             )
             at, looks = at + interval, looks + 1
-        found.append(Simulated(at - known, interval, looks, at))
+            polls += interval / waiting_poll_seconds(interval)
+        shown = at + chance.uniform(0, waiting_poll_seconds(interval))
+        found.append(Simulated(shown - known, interval, looks, polls, shown))
     return found
+
+
+def polls_a_second(watched: Sequence[Simulated]) -> float:
+    """Return how often the open page of one watch polls on average."""
+    return sum(each.polls for each in watched) / sum(each.lasted for each in watched)
 
 
 def cost_of_a_look(times: int = 40) -> tuple[float, float]:
@@ -83,20 +93,28 @@ def cost_of_a_look(times: int = 40) -> tuple[float, float]:
     return cpu / times, requests
 
 
-def report(count: int = 200) -> str:
-    """Return the section of the report."""
+def measure(count: int = 200) -> tuple[list[Simulated], float, float]:
+    """Return `count` watches, and the CPU seconds and requests of a look."""
     cpu, requests = cost_of_a_look()
-    watched = simulate(count, requests)
+    return simulate(count, requests), cpu, requests
+
+
+def report(measured: tuple[list[Simulated], float, float]) -> str:
+    """Return the section of the report."""
+    watched, cpu, requests = measured
+    count = len(watched)
     delays = sorted(each.delay for each in watched)
     late = sum(each.delay > each.interval + 2 for each in watched)
     looks = sum(each.looks for each in watched)
     share = looks / max(each.lasted for each in watched) * cpu
+    p95, longest = delays[int(count * 0.95)], max(each.interval for each in watched)
     return f"""## Watching {count} connections at once
 
-Simulated: apps known after 2 to 10 minutes, the real rule of intervals. Measured: {cpu * 1000:.1f} ms of CPU and \
-{requests:.1f} requests per look.
+Simulated: apps known after 2 to 10 minutes, the real rules for looks and for polls. Measured: {cpu * 1000:.1f} ms of \
+CPU and {requests:.1f} requests per look. Seconds from when Salesforce knows the app to the page that says so; looks \
+come every {INTERVAL:g} s at first and every {longest:.0f} s in the end.
 
-| median delay | p95 | longest | later than interval + 2 s | looks each | requests each | one worker's CPU |
-|---|---|---|---|---|---|---|
-| {delays[len(delays) // 2]:.1f} s | {delays[int(len(delays) * 0.95)]:.1f} s | {delays[-1]:.1f} s | {late} | \
-{looks / count:.0f} | {looks / count * requests:.0f} | {share:.0%} of a core |"""
+| median | p95 | longest | later than interval + 2 s | looks each | requests each | polls each | one worker's CPU |
+|---|---|---|---|---|---|---|---|
+| {delays[count // 2]:.1f} | {p95:.1f} | {delays[-1]:.1f} | {late} of {count} | {looks / count:.0f} | \
+{looks / count * requests:.0f} | {sum(each.polls for each in watched) / count:.0f} | {share:.1%} of a core |"""

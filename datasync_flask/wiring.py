@@ -142,11 +142,11 @@ def _refuse_nul() -> None:
 
 def _to_the_public_address() -> ResponseReturnValue | None:
     """Send people who typed localhost instead of 127.0.0.1 (or the other way round) to the address cookies live at."""
-    settings: Settings = _settings()
-    wanted, given = urlsplit(settings.effective_public_url), urlsplit(request.host_url)
     is_for_programs = request.endpoint == "static" or request.blueprint == "operations" or is_api()
     if request.method != "GET" or is_for_programs or wants_fragment():
         return None
+    settings: Settings = _settings()
+    wanted, given = urlsplit(settings.effective_public_url), urlsplit(request.host_url)
     both_local = {wanted.hostname or "", given.hostname or ""} <= LOOPBACK_HOSTS
     if both_local and wanted.hostname != given.hostname and wanted.port == given.port:
         return redirect(settings.effective_public_url + request.full_path.rstrip("?"), 302)

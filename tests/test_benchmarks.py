@@ -15,8 +15,10 @@ def test_waiting_for_propagation() -> None:
 def test_watching() -> None:
     cpu, requests = watching.cost_of_a_look(2)
     assert requests >= 1
-    assert len(watching.simulate(5, requests)) == 5
-    assert cpu >= 0
+    watched = watching.simulate(5, requests)
+    assert "## Watching 5 connections" in watching.report((watched, cpu, requests))
+    # Between two looks a page asks at least once, and more often than the worker looks.
+    assert 1 / 4 <= watching.polls_a_second(watched) <= 1 / 2
 
 
 def test_merging() -> None:

@@ -20,9 +20,10 @@ from datasync_flask.connections.problem_texts import LOOK_FIRST, administrators_
 from datasync_flask.languages import language
 from datasync_flask.salesforce.errors import Problem
 
-# How often an open page asks while a connection moves; what takes minutes needs no answer to the second.
+# How often an open page asks while a connection moves.
 POLL_SECONDS = 1
-WAITING_POLL_SECONDS = 2
+# While it waits for Salesforce nothing changes between two looks: a third of the time between them, within these.
+WAITING_POLL_SECONDS = (2, 4)
 USUAL_WAIT_SECONDS = 600
 # Longer than the claim of the worker that makes the check.
 CHECK_IS_NEAR = timedelta(seconds=60)
@@ -95,6 +96,17 @@ def _administrators_note(connection: SalesforceConnection, problem: Problem | No
     )
 
 
+def waiting_poll_seconds(look_interval: float) -> int:
+    """Return how often an open page asks while the worker looks every `look_interval` seconds."""
+    least, most = WAITING_POLL_SECONDS
+    return int(min(max(look_interval / 3, least), most))
+
+
+def _look_interval(connection: SalesforceConnection) -> float:
+    last, coming = connection.last_look_at, connection.next_look_at
+    return (coming - last).total_seconds() if last and coming else 0.0
+
+
 def context(connection: SalesforceConnection) -> dict[str, Any]:
     """Return everything the fragment's template shows."""
     settings = current_app.config["SETTINGS"]
@@ -112,7 +124,7 @@ def context(connection: SalesforceConnection) -> dict[str, Any]:
         "problem_text": text_for(problem) if problem else None,
         "administrators_note": _administrators_note(connection, problem),
         "is_polled": state.is_moving or _awaits_check(connection),
-        "poll_seconds": WAITING_POLL_SECONDS if state is State.WAITING else POLL_SECONDS,
+        "poll_seconds": waiting_poll_seconds(_look_interval(connection)) if state is State.WAITING else POLL_SECONDS,
         "ptag": tag(connection),
         "usual_wait_seconds": USUAL_WAIT_SECONDS,
         "deadline_minutes": round(settings.probe_deadline / 60),
