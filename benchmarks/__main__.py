@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import destinations, extraction, growth, pages, polling, propagation, watching, weight
-
-
-def machine() -> str:
-    """Return what the figures were measured on."""
-    model = "unknown processor"
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line]
-        model = names[0] if names else model
-    return f"{os.cpu_count()} cores ({model}), {platform.platform()}, Python {platform.python_version()}"
+from benchmarks import (
+    destinations,
+    extraction,
+    growth,
+    pages,
+    plots,
+    polling,
+    propagation,
+    setting,
+    watching,
+    weight,
+)
 
 
 def main() -> None:
@@ -33,21 +33,27 @@ def main() -> None:
     parser.add_argument("--report", type=Path, default=Path(__file__).with_name("REPORT.md"))
     options = parser.parse_args()
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    # Peers go only as far as they get in reasonable time.
     # First: what a process takes is counted from what this one had when it began it.
+    # Peers go only as far as they get in reasonable time.
     extracted = {rows: extraction.measure(rows, peers=rows <= 100_000) for rows in options.extracted}
+    watched, lists, grown = watching.measure(), pages.measure(), growth.measure()
     parts = [
         "# Benchmarks",
-        f"Made by `make bench` on {datetime.now(UTC):%Y-%m-%d}, commit {commit.stdout.strip() or 'unknown'}, "
-        f"on {machine()}.",
-        propagation.report(propagation.measure(options.watches)),
-        watching.report(watching.measure()),
-        destinations.report(options.rows, destinations.measure(options.rows)),
-        pages.report(pages.measure()),
-        polling.report(polling.measure()),
-        weight.report(weight.measure()),
+        f"Made by `make bench` on {datetime.now(UTC):%Y-%m-%d}, commit {commit.stdout.strip() or 'unknown'}.",
+        setting.report(" ".join(["python -m benchmarks", *sys.argv[1:]])),
         extraction.report(extracted),
-        growth.report(growth.measure()),
+        *(plots.rates(costs) for costs in extracted.values()),
+        plots.cost_per_row(extracted),
+        destinations.report(options.rows, destinations.measure(options.rows)),
+        propagation.report(propagation.measure(options.watches)),
+        watching.report(watched),
+        plots.delays(watched[0]),
+        polling.report(polling.measure()),
+        pages.report(lists),
+        plots.lists(lists[1]),
+        growth.report(grown),
+        plots.growth(grown.grown),
+        weight.report(weight.measure()),
     ]
     text = "\n\n".join(parts) + "\n"
     options.report.write_text(text)

@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
-from benchmarks import destinations, extraction, growth, pages, polling, propagation, watching, weight
+from pathlib import Path
+
+import pytest
+
+from benchmarks import (
+    destinations,
+    extraction,
+    growth,
+    pages,
+    plots,
+    polling,
+    propagation,
+    setting,
+    watching,
+    weight,
+)
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plots, "FOLDER", tmp_path)
+
+
+def test_setting() -> None:
+    assert "| tap-salesforce | " in setting.report("python -m benchmarks")
 
 
 def test_waiting_for_propagation() -> None:
@@ -17,6 +41,7 @@ def test_watching() -> None:
     assert requests >= 1
     watched = watching.simulate(5, requests)
     assert "## Watching 5 connections" in watching.report((watched, cpu, requests))
+    assert "delays.svg" in plots.delays(watched)
     # Between two looks a page asks at least once, and more often than the worker looks.
     assert 1 / 4 <= watching.polls_a_second(watched) <= 1 / 2
 
@@ -33,6 +58,8 @@ def test_extraction() -> None:
     report = extraction.report({40: costs})
     assert all(f"| {peer}, postgresql, everything | 40 |" in report for peer in extraction.PEERS)
     assert "| 40 | duckdb | 1 % changed |" in report
+    assert "rates-40.svg" in plots.rates(costs)
+    assert "cost-per-row.svg" in plots.cost_per_row({40: costs})
 
 
 def test_growth() -> None:
@@ -40,6 +67,7 @@ def test_growth() -> None:
     assert [each.workers for each in measured.grown] == [1, 2]
     assert all(each.seconds > 0 for each in measured.grown)
     assert f"| 2 | {measured.grown[1].seconds:.1f} |" in growth.report(measured)
+    assert "growth.svg" in plots.growth(measured.grown)
 
 
 def test_polls_and_pages() -> None:
@@ -48,6 +76,7 @@ def test_polls_and_pages() -> None:
     assert polls[1].queries <= 2
     assert lists[0].queries == lists[1].queries
     assert "The largest list takes" in pages.report((polls, lists))
+    assert "lists.svg" in plots.lists(lists)
 
 
 def test_polls_as_they_are_served() -> None:
