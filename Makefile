@@ -33,7 +33,7 @@ demo: $(VENV)/.run ## The same beside a practice Salesforce org, with a ready ac
 	@$(BIN)/datasync demo --port $(PORT)
 
 .PHONY: test-tools
-test-tools: ## Install what the tests need besides Python packages: Chromium, PostgreSQL, Redis
+test-tools: ## Install what tests and benchmarks need besides Python packages: Chromium, PostgreSQL, Redis, wrk
 	@tools/install-test-tools $(BIN)/python
 
 .PHONY: peers
