@@ -9,6 +9,15 @@ from datasync_flask.connections import store
 from datasync_flask.extensions import db
 from datasync_flask.operations.models import Counter
 
+# Made once: every look of the worker counts what it asked.
+_INSERTS = {"postgresql": postgresql.insert(Counter), "sqlite": sqlite.insert(Counter)}
+_ADDITIONS = {
+    dialect: insert.on_conflict_do_update(
+        index_elements=[Counter.name, Counter.label], set_={"value": Counter.value + insert.excluded.value}
+    )
+    for dialect, insert in _INSERTS.items()
+}
+
 
 def add(name: str, label: str = "", amount: int = 1) -> None:
     """Add to a count, in a transaction of its own."""
@@ -17,12 +26,8 @@ def add(name: str, label: str = "", amount: int = 1) -> None:
 
 def count(name: str, label: str = "", amount: int = 1) -> None:
     """Add to a count. The caller commits."""
-    insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(Counter).values(name=name, label=label, value=amount)
-    statement = statement.on_conflict_do_update(
-        index_elements=[Counter.name, Counter.label], set_={"value": Counter.value + amount}
-    )
-    db.session.execute(statement)
+    connection = db.session.connection()
+    connection.execute(_ADDITIONS[connection.dialect.name], {"name": name, "label": label, "value": amount})
 
 
 def of(name: str) -> dict[str, int]:

@@ -15,7 +15,6 @@ from html import unescape
 from urllib.parse import parse_qs, unquote_plus, urljoin, urlsplit
 
 import httpx2
-from authlib.common.security import generate_token
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from datasync_flask.salesforce.errors import (
@@ -97,7 +96,7 @@ def _look_at_token_endpoint(client: BoundedClient, app: AppCredentials, callback
         "client_id": app.client_id,
         "client_secret": app.client_secret,
         "redirect_uri": callback_url,
-        "code_verifier": generate_token(64),
+        "code_verifier": secrets.token_urlsafe(48),
     }
     try:
         response = client.post(app.token_url, data=form, headers={"Accept": "application/json"})
@@ -123,7 +122,7 @@ def _look_at_authorize_endpoint(
         "client_id": app.client_id,
         "redirect_uri": callback_url,
         "state": secrets.token_urlsafe(16),
-        "code_challenge": create_s256_code_challenge(generate_token(64)),
+        "code_challenge": create_s256_code_challenge(secrets.token_urlsafe(48)),
         "code_challenge_method": "S256",
     }
     if scope:
