@@ -10,7 +10,10 @@ from datasync_flask.extensions import db
 from datasync_flask.operations.models import Counter
 
 # Made once: every look of the worker counts what it asked.
-_INSERTS = {"postgresql": postgresql.insert(Counter), "sqlite": sqlite.insert(Counter)}
+_INSERTS: dict[str, postgresql.Insert | sqlite.Insert] = {
+    "postgresql": postgresql.insert(Counter),
+    "sqlite": sqlite.insert(Counter),
+}
 _ADDITIONS = {
     dialect: insert.on_conflict_do_update(
         index_elements=[Counter.name, Counter.label], set_={"value": Counter.value + insert.excluded.value}
