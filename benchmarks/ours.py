@@ -19,7 +19,7 @@ from datasync_flask.destinations.models import DESTINATION_CLASSES
 from datasync_flask.extensions import db
 from datasync_flask.extractions import runs
 from datasync_flask.extractions.models import Extraction, ExtractionObject
-from datasync_flask.extractions.processes import MEMORY_SETTINGS
+from datasync_flask.extractions.fork_server import RUN_ENVIRONMENT
 
 
 class Ours:
@@ -31,7 +31,7 @@ class Ours:
         key = Fernet.generate_key().decode()
         self.variables = {
             "DATASYNC_INSTANCE_DIR": str(folder), "DATASYNC_SECRET_KEY": "x" * 32, "DATASYNC_ENCRYPTION_KEYS": key,
-            "DATASYNC_SALESFORCE_HOSTS": origin, **MEMORY_SETTINGS,
+            "DATASYNC_SALESFORCE_HOSTS": origin, **RUN_ENVIRONMENT,
             **{f"DATASYNC_{name.upper()}": url for name, url in urls.items()},
         }  # fmt: skip
         self.app = create_app(

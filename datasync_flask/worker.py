@@ -14,6 +14,7 @@ from flask import Flask, current_app
 
 from datasync_flask.clock import utcnow
 from datasync_flask.config import Settings
+from datasync_flask.extractions import fork_server
 from datasync_flask.request_ids import marked
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Queue:
     def __init__(self, app: Flask) -> None:
         self._app = app
         self._slots = threading.BoundedSemaphore(app.config["SETTINGS"].run_processes)
+        self._fork_server = fork_server.for_runs()
         self.stopping = threading.Event()
 
     @cached_property
@@ -106,6 +108,10 @@ class Queue:
         if "_made" in self.__dict__:
             self.huey.storage.close()
 
+    def end_runs(self) -> None:
+        """End the process that runs were forked from, if there is one."""
+        self._fork_server.close()
+
     def _put(self, put: Callable[[], Any]) -> None:
         try:
             put()
@@ -150,7 +156,7 @@ class Queue:
             # Both hands full: the run stays queued until one of them is free, or another worker takes it.
             return
         try:
-            processes.do_run(self._app, run_id, self.stopping)
+            processes.do_run(self._app, self._fork_server, run_id, self.stopping)
         finally:
             self._slots.release()
         if not self.stopping.is_set():
@@ -230,4 +236,5 @@ def run_worker(app: Flask) -> None:
     beating = beat.start(app, consumer.stop_flag)
     consumer.run()
     consumer.stop_flag.set()
+    found.end_runs()
     beating.join(timeout=5)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gc
 import json
-import logging
-import os
-import sys
+import socket
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+from setproctitle import setproctitle
 
 if TYPE_CHECKING:
     from datasync_flask.extractions.models import Extraction, Run
@@ -125,19 +125,26 @@ def run(name: str, wait: bool, as_json: bool) -> None:
     raise SystemExit(1 if wait and state is not RunState.DONE else 0)
 
 
-@extraction.command("work", hidden=True)
-@click.argument("run_id")
-@click.argument("holder")
-def work(run_id: str, holder: str) -> None:
-    """Be the process of a run; the worker starts it."""
-    from datasync_flask.cli.session import app_session
-    from datasync_flask.extractions.processes import work as do_work
+@extraction.command("fork-server", hidden=True)
+@click.argument("control", type=int)
+def fork_server(control: int) -> None:
+    """Be the process that runs are forked from; the worker starts it, with the number of its socket."""
+    from datasync_flask import create_app
+    from datasync_flask.cli.session import session_of
+    from datasync_flask.config import load_settings
+    from datasync_flask.extractions import fork_server, processes
 
+    setproctitle("datasync fork server")
+    app = create_app(load_settings(), pages=False)
+    processes.load_what_runs_need()
     # A run loads much that stays and leaves little that is garbage: looking for it took half of a short run's time.
     gc.set_threshold(50_000, 20, 50)
-    with app_session(pages=False) as app:
-        do_work(app, run_id, holder)
-    # All is written and closed; taking down every module that was loaded would take Python another half second.
-    logging.shutdown()
-    sys.stdout.flush()
-    os._exit(0)
+    gc.freeze()
+
+    def work(words: Sequence[str], worker: socket.socket) -> None:
+        run_id, holder = words
+        setproctitle(f"datasync run {run_id}")
+        with session_of(app):
+            processes.work(app, run_id, holder, worker)
+
+    fork_server.serve(socket.socket(fileno=control), work)

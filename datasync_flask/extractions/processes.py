@@ -1,11 +1,11 @@
-"""Starts a run's process and waits for it; a process that is told to stop puts its run back into the queue."""
+"""Has runs done by processes of their own; one that is told to stop puts its run back into the queue."""
 
 from __future__ import annotations
 
-import os
+import importlib
+import logging
 import signal
-import subprocess
-import sys
+import socket
 import threading
 from types import FrameType
 
@@ -13,46 +13,71 @@ from flask import Flask
 from structlog.contextvars import bind_contextvars
 
 from datasync_flask.extractions import runs
-from datasync_flask.parent import PARENT_VARIABLE, stop_with_parent
+from datasync_flask.extractions.fork_server import ForkServer, NotForked, has_ended
+
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.2
-# Read by the C library and by Arrow when the process starts: a quarter less memory at its peak, at the same speed.
-MEMORY_SETTINGS = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"}
+# What runs import only when they come to it.
+NEEDED_BY_RUNS = (
+    "datasync_flask.extractions.runner",
+    "datasync_flask.destinations.streamed_postgres",
+    "adbc_driver_postgresql.dbapi",
+    "dlt.common.libs.pyarrow",
+    "dlt.destinations.impl.duckdb.duck",
+    "duckdb",
+    "psycopg",
+    "pyarrow.dataset",
+    "pymysql",
+)
 
 
-def do_run(app: Flask, run_id: str, stopping: threading.Event) -> None:
+def do_run(app: Flask, server: ForkServer, run_id: str, stopping: threading.Event) -> None:
     """Claim a run, have it done by a process, and return when that has ended or was told to stop."""
     with app.app_context():
         holder = runs.claim(run_id)
     if not holder:
         return
-    process = subprocess.Popen(
-        [sys.executable, "-m", "datasync_flask.cli", "extraction", "work", run_id, holder],
-        env=MEMORY_SETTINGS | os.environ | {PARENT_VARIABLE: str(os.getpid())},
-    )
-    told = False
-    while True:
-        try:
-            process.wait(LOOK_SECONDS)
-            return
-        except subprocess.TimeoutExpired:
-            if stopping.is_set() and not told:
-                process.terminate()
-                told = True
+    try:
+        with server.forked(run_id, holder) as process:
+            told = False
+            while not has_ended(process, LOOK_SECONDS):
+                if stopping.is_set() and not told:
+                    process.shutdown(socket.SHUT_WR)
+                    told = True
+    except NotForked:
+        # Claimed by nobody who says that it's alive: the sweep takes it up again, a few times.
+        log.error("no process could be started for run %s", run_id)
 
 
-def work(app: Flask, run_id: str, holder: str) -> None:
-    """Be the process of a run."""
+def load_what_runs_need() -> None:
+    """Import what a run imports, before a process is forked for it."""
+    from datasync_flask.destinations import dlt_loading
+    from datasync_flask.salesforce.transport import BoundedClient
+
+    for name in NEEDED_BY_RUNS:
+        importlib.import_module(name)
+    dlt_loading.load_library()
+    # The first client is what loads the certificates that are trusted.
+    BoundedClient().close()
+
+
+def work(app: Flask, run_id: str, holder: str, worker: socket.socket) -> None:
+    """Be the process of a run, until that is over, a signal comes, or the worker closes its end of the socket."""
     # Imported here: the worker itself never needs what a run needs, and stays small.
     from datasync_flask.extractions.runner import Runner
 
-    stop_with_parent()
     bind_contextvars(request_id=f"run-{run_id}")
     runner = Runner(app, run_id, holder)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         runner.stop()
 
+    def stop_with_worker() -> None:
+        has_ended(worker, None)
+        runner.stop()
+
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+    threading.Thread(target=stop_with_worker, daemon=True, name="stop_with_worker").start()
     runner.run()
