@@ -16,7 +16,7 @@ import psutil
 from sqlalchemy import update
 
 from benchmarks.extraction import database, page_server
-from benchmarks.ours import Ours
+from benchmarks.ours import Ours, cpu_of
 from benchmarks.ways import settings_of
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
@@ -54,9 +54,10 @@ class Measured:
     empty_run: float
 
 
-def _cpu_of(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return times.user + times.system + times.children_user + times.children_system
+def _cpu_of(workers: Sequence[subprocess.Popen[bytes]]) -> float:
+    """Return the CPU seconds of workers and of all that they started."""
+    found = [psutil.Process(worker.pid) for worker in workers]
+    return sum(cpu_of(process) for worker in found for process in (worker, *worker.children(recursive=True)))
 
 
 def _grown(ours: Ours, workers: int) -> Grown:
@@ -75,7 +76,7 @@ def _grown(ours: Ours, workers: int) -> Grown:
                 return found
 
             wait_for(are_there, 60)
-            before = sum(_cpu_of(psutil.Process(process.pid)) for process in processes)
+            before = _cpu_of(processes)
             begun = time.perf_counter()
             started = [runs.start(extraction_id, "benchmark").id for extraction_id in ours.ids]
             for run_id in started:
@@ -90,7 +91,7 @@ def _grown(ours: Ours, workers: int) -> Grown:
 
             wait_for(are_over, 600)
             seconds = time.perf_counter() - begun
-            cpu = sum(_cpu_of(psutil.Process(process.pid)) for process in processes) - before
+            cpu = _cpu_of(processes) - before
     finally:
         for process in processes:
             process.terminate()
@@ -128,16 +129,6 @@ def _track(ours: Ours, tracking_type: str) -> None:
         db.session.commit()
 
 
-def _run(ours: Ours) -> float:
-    """Do one run and return the CPU seconds it took."""
-    variables = os.environ | ours.variables
-    with ours.claimed_run() as command:
-        process = subprocess.Popen([sys.executable, *command], env=variables)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    return usage.ru_utime + usage.ru_stime
-
-
 def measure(rows: int = 200_000, workers: Sequence[int] = (1, 2, 4), extractions: int = 8) -> Measured:
     """Measure that many extractions of `rows` rows each."""
     # A queue of its own: other workers on this machine must not take its runs.
@@ -153,8 +144,8 @@ def measure(rows: int = 200_000, workers: Sequence[int] = (1, 2, 4), extractions
             grown = [_grown(ours, number) for number in workers]
             _track(ours, "date")
             # The first one after the change reads everything.
-            _run(ours)
-            empty = _run(ours)
+            ours.run()
+            empty = ours.run().cpu
         finally:
             ours.close()
         place = folder / "sweep"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+import os
+import re
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from cryptography.fernet import Fernet
 
 from benchmarks.page_server import TOKEN
@@ -18,8 +21,17 @@ from datasync_flask.database import upgrade_database
 from datasync_flask.destinations.models import DESTINATION_CLASSES
 from datasync_flask.extensions import db
 from datasync_flask.extractions import runs
+from datasync_flask.extractions.fork_server import for_runs, has_ended
 from datasync_flask.extractions.models import Extraction, ExtractionObject
-from datasync_flask.extractions.fork_server import RUN_ENVIRONMENT
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run took: seconds, CPU seconds, peak memory in bytes."""
+
+    seconds: float
+    cpu: float
+    peak: int
 
 
 class Ours:
@@ -31,9 +43,10 @@ class Ours:
         key = Fernet.generate_key().decode()
         self.variables = {
             "DATASYNC_INSTANCE_DIR": str(folder), "DATASYNC_SECRET_KEY": "x" * 32, "DATASYNC_ENCRYPTION_KEYS": key,
-            "DATASYNC_SALESFORCE_HOSTS": origin, **RUN_ENVIRONMENT,
+            "DATASYNC_SALESFORCE_HOSTS": origin,
             **{f"DATASYNC_{name.upper()}": url for name, url in urls.items()},
         }  # fmt: skip
+        self._fork_server = for_runs(os.environ | self.variables)
         self.app = create_app(
             Settings(instance_dir=folder, secret_key="x" * 32, encryption_keys=(key,), salesforce_hosts=(origin,),
                      **urls)
@@ -62,19 +75,35 @@ class Ours:
                 self.ids.append(extraction.id)
             db.session.commit()
 
-    @contextlib.contextmanager
-    def claimed_run(self) -> Iterator[list[str]]:
-        """Yield the command that does a run of the first extraction. Raises RuntimeError when it wasn't done."""
+    def run(self, number: int = 0) -> Ran:
+        """Have a run of an extraction done as a worker does it, and return what it took. Raises RuntimeError when it
+        wasn't done.
+
+        The first one starts the process that it and the later ones are forked from.
+        """
         with self.app.app_context():
-            run_id = runs.start(self.ids[0], "benchmark").id
+            run_id = runs.start(self.ids[number], "benchmark").id
             holder = runs.claim(run_id)
-        yield ["-m", "datasync_flask.cli", "extraction", "work", run_id, holder]
+            db.session.remove()
+        before, peak = self._cpu(), 0
+        begun = time.perf_counter()
+        with self._fork_server.forked(run_id, holder) as process:
+            [forked] = [child for server in _called("datasync fork server") for child in server.children()]
+            while not has_ended(process, 0.02):
+                peak = max(peak, _peak(forked))
+        seconds = time.perf_counter() - begun
+        psutil.wait_procs([forked], 10)
         with self.app.app_context():
             run = runs.load(run_id)
             state, problem = run.state, f"{run.problem} {run.problem_detail}"
             db.session.remove()
         if state != "done":
             raise RuntimeError(f"{state}: {problem}")
+        return Ran(seconds, self._cpu() - before, peak)
+
+    def _cpu(self) -> float:
+        """Return the CPU seconds of the process that runs are forked from, and of all that ended."""
+        return sum(cpu_of(process) for process in _called("datasync fork server"))
 
     def close(self) -> None:
         """Let go of the database and the queue."""
@@ -82,3 +111,25 @@ class Ours:
             db.session.remove()
             db.engine.dispose()
         self.app.extensions["queue"].close()
+        self._fork_server.close()
+
+
+def cpu_of(process: psutil.Process) -> float:
+    """Return the CPU seconds of a process and of those that it waited for."""
+    times = process.cpu_times()
+    return float(times.user + times.system + times.children_user + times.children_system)
+
+
+def _called(title: str) -> list[psutil.Process]:
+    """Return the processes under this one that call themselves `title`."""
+    return [process for process in psutil.Process().children(recursive=True) if process.cmdline()[:1] == [title]]
+
+
+def _peak(process: psutil.Process) -> int:
+    """Return the most bytes that a process had in memory until now, or 0 when it has ended."""
+    try:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+    except OSError:
+        return 0
+    found = re.search(r"VmHWM:\s*(\d+) kB", status)
+    return int(found[1]) * 1024 if found else 0

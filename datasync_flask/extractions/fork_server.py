@@ -49,7 +49,7 @@ class ForkServer:
     def __init__(
         self, command: Sequence[str], environment: Mapping[str, str], idle_seconds: float = IDLE_SECONDS
     ) -> None:
-        self._command, self._environment, self._idle_seconds = command, environment, idle_seconds
+        self._command, self.environment, self._idle_seconds = command, environment, idle_seconds
         self._lock = threading.Lock()
         self._server: tuple[subprocess.Popen[bytes], socket.socket] | None = None
         self._running = 0
@@ -102,7 +102,7 @@ class ForkServer:
             ours, theirs = socket.socketpair()
             with theirs:
                 number = theirs.fileno()
-                process = subprocess.Popen([*self._command, str(number)], env=self._environment, pass_fds=[number])
+                process = subprocess.Popen([*self._command, str(number)], env=self.environment, pass_fds=[number])
             self._server = process, ours
         return self._server[1]
 
@@ -124,10 +124,10 @@ class ForkServer:
             process.wait()
 
 
-def for_runs() -> ForkServer:
+def for_runs(environment: Mapping[str, str] = os.environ) -> ForkServer:
     """Return access to the server whose processes do runs."""
     command = [sys.executable, "-m", "datasync_flask.cli", "extraction", "fork-server"]
-    return ForkServer(command, RUN_ENVIRONMENT | os.environ)
+    return ForkServer(command, {**RUN_ENVIRONMENT, **environment})
 
 
 def has_ended(process: socket.socket, seconds: float | None) -> bool:
