@@ -166,6 +166,7 @@ def report(measured: Measured) -> str:
     moving = ROWS_A_DAY / DAY * a_row
     sweeping = measured.sweep / 60
     total = starting + moving + sweeping
+    first = "beginning runs" if starting > moving else "reading, parsing, writing"
     return f"""## Growth
 
 {measured.extractions} extractions of {measured.rows:,} rows at once, PostgreSQL as database and as destination, \
@@ -186,9 +187,9 @@ On paper, for {SOURCES:,} connections of which each is extracted every hour, and
 | looking what is due | {measured.sweep:.2f} CPU seconds for {SOURCES:,} extractions | {sweeping:.3f} cores |
 
 Together {total:.2f} cores of workers, in the middle of the day; destinations come on top. What gives out first is \
-beginning runs: at {SOURCES * cores / max(starting, 1e-9):,.0f} hourly connections it alone takes all {cores} cores \
-of a machine like this one, while \
-the same cores would move {cores * DAY / max(a_row, 1e-9):,.0f} rows a day in large runs. More workers on more \
-machines share the work without any change, since each run is claimed in the database. Before that, the next engine \
-would keep its process: one that has loaded what a run needs and forks for each run begins without importing \
-anything."""
+{first}: at {SOURCES * cores / max(starting, 1e-9):,.0f} hourly connections beginning runs alone takes all {cores} \
+cores of a machine like this one, while the same cores would move {cores * DAY / max(a_row, 1e-9):,.0f} rows a day in \
+large runs. More workers on more machines share the work without any change, since each run is claimed in the \
+database. The next engine would leave out what a run does beside its rows: it would ask Salesforce for all of a \
+source's objects whether there is news (one composite request) and begin a run only where there is, and keep what \
+dlt finds out anew for each run about a destination."""

@@ -97,7 +97,7 @@ def start_run(extraction_id: str) -> ResponseReturnValue:
 def show_run(extraction_id: str, run_id: str) -> ResponseReturnValue:
     """One run."""
     extraction, run = loader.readable(extraction_id), loader.run_of(extraction_id, run_id)
-    return render_template("extractions/run.html", log=loader.log_of(run), **_progress_context(extraction, run))
+    return render_template("extractions/run.html", **_progress_context(extraction, run))
 
 
 @bp.get("/extractions/<public_id:extraction_id>/runs/<public_id:run_id>/progress")
@@ -203,6 +203,7 @@ def _progress_context(extraction: Extraction, run: Any) -> dict[str, Any]:
         "poll_seconds": POLL_SECONDS,
         "ptag": _tag(run.version),
         "types": types,
+        "log": loader.log_of(run),
         "paces": {each.name: found for each in run.objects if (found := pace.of_object(each, utcnow())) is not None},
         "can_edit": _can_edit(),
     }

@@ -50,6 +50,8 @@ def test_run_watch_and_look(page: Page, tmp_path: Path) -> None:
     account = progress.locator("[data-object=Account]")
     expect(account).to_have_attribute("data-rows", "20000")
     expect(account).to_have_attribute("data-target-count", "20000")
+    # The log came along, without the page being loaded again.
+    expect(progress.get_by_role("listitem").last).to_contain_text("done")
     page.get_by_role("link", name="Practice org to the warehouse").click()
     expect(page.get_by_role("img", name="Rows per run")).to_be_visible()
     page.get_by_role("link", name="Look at the data Account").click()
