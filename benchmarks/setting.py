@@ -5,22 +5,21 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-import shutil
+import re
 import subprocess
-import sys
 from pathlib import Path
 
 import psutil
 import psycopg
 import pymysql
 
+from benchmarks.peers import VENVS
 from tests.support.servers import mysql_server, postgresql_server
 
 PACKAGES = (
     "flask", "sqlalchemy", "gunicorn", "huey", "dlt", "pyarrow", "duckdb", "adbc-driver-postgresql", "psycopg",
     "simple-salesforce", "matplotlib",
 )  # fmt: skip
-PEERS = Path(sys.prefix).parent / ".peers"
 PEER_PACKAGES = {"tap": ("tap-salesforce", "singer-python"), "target": ("meltanolabs-target-postgres", "singer-sdk")}
 
 
@@ -34,9 +33,15 @@ def machine() -> str:
     return f"{os.cpu_count()} cores ({model}), {memory:.0f} GB of memory, {platform.platform()}"
 
 
-def _first_line(*command: str) -> str:
+def _version(told: str) -> str:
+    """Return the first version in what a program tells of itself."""
+    found = re.search(r"\d+(\.\d+)+", told)
+    return found[0] if found else "unknown"
+
+
+def _told_by(*command: str) -> str:
     found = subprocess.run(command, capture_output=True, text=True, check=False)
-    return (found.stdout or found.stderr).strip().splitlines()[0] if shutil.which(command[0]) else "not there"
+    return found.stdout or found.stderr
 
 
 def servers() -> dict[str, str]:
@@ -50,15 +55,16 @@ def servers() -> dict[str, str]:
     return {
         "Python": platform.python_version(),
         "PostgreSQL": f"{major}.{minor}",
-        "MariaDB": version,
-        "Redis": _first_line("redis-server", "--version"),
-        "wrk": _first_line("wrk", "--version"),
+        # Old clients knew no versions above 5: servers say that one first.
+        "MariaDB": _version(version.removeprefix("5.5.5-")),
+        "Redis": _version(_told_by("redis-server", "--version")),
+        "wrk": _version(_told_by("wrk", "--version")),
     }
 
 
 def _peer_version(venv: str, package: str) -> str:
     script = f"import importlib.metadata; print(importlib.metadata.version({package!r}))"
-    python = PEERS / venv / "bin/python"
+    python = VENVS / venv / "bin/python"
     found = subprocess.run([python, "-c", script], capture_output=True, text=True, check=True)
     return found.stdout.strip()
 

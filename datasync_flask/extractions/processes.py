@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import signal
@@ -43,7 +44,8 @@ def do_run(app: Flask, server: ForkServer, run_id: str, stopping: threading.Even
             told = False
             while not has_ended(process, LOOK_SECONDS):
                 if stopping.is_set() and not told:
-                    process.shutdown(socket.SHUT_WR)
+                    with contextlib.suppress(OSError):
+                        process.shutdown(socket.SHUT_WR)
                     told = True
     except NotForked:
         # Claimed by nobody who says that it's alive: the sweep takes it up again, a few times.
