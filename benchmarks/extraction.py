@@ -60,7 +60,7 @@ def page_server(rows: int, changed: int, *, with_json: bool) -> Iterator[str]:
 
 def measured(way: str, rows: int, origin: str, command: Sequence[str], **variables: str) -> Cost:
     """Run a process to its end and return what it took. Raises CalledProcessError when it fails."""
-    before = httpx2.get(f"{origin}/calls").json()
+    before = _calls(origin)
     begun = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, *command], cwd=ROOT, env=os.environ | variables, stdout=subprocess.DEVNULL
@@ -70,8 +70,13 @@ def measured(way: str, rows: int, origin: str, command: Sequence[str], **variabl
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    calls = httpx2.get(f"{origin}/calls").json() - before
+    calls = _calls(origin) - before
     return Cost(way, rows, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, calls)
+
+
+def _calls(origin: str) -> int:
+    """Return how many pages and answers the page server has given until now."""
+    return int(httpx2.get(f"{origin}/calls").json())
 
 
 def _ours(kind: str, folder: Path, origin: str, settings: dict[str, Any], rows: int) -> Iterator[Cost]:
@@ -81,10 +86,8 @@ def _ours(kind: str, folder: Path, origin: str, settings: dict[str, Any], rows: 
     ours = Ours(place, origin, kind, settings, count=2)
 
     def run(words: str, read: int, number: int) -> Cost:
-        before = httpx2.get(f"{origin}/calls").json()
-        ran = ours.run(number)
-        calls = httpx2.get(f"{origin}/calls").json() - before
-        return Cost(f"ours, {kind}, {words}", read, ran.seconds, ran.cpu, ran.peak, calls)
+        before, ran = _calls(origin), ours.run(number)
+        return Cost(f"ours, {kind}, {words}", read, ran.seconds, ran.cpu, ran.peak, _calls(origin) - before)
 
     try:
         yield run(f"{WORDS['all']}, a worker's first run", rows, 0)

@@ -46,7 +46,7 @@ def server() -> Iterator[ForkServer]:
 
 
 @pytest.fixture
-def stay(server: ForkServer, tmp_path: Path) -> Iterator[Callable[[str], tuple[socket.socket, int, int]]]:
+def stay(server: ForkServer, tmp_path: Path) -> Iterator[Forked]:
     """Return a function that forks a process which stays: its socket, its number, its parent's number."""
     with ExitStack() as stack:
 
