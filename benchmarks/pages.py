@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -80,54 +81,62 @@ class Site:
         self.app.extensions["queue"].close()
 
 
-def _measured(site: Site, name: str, ask: Callable[[], Any], times: int) -> Request:
-    queries = 0
+def _measured(asked: Sequence[tuple[str, Site, Callable[[], Any]]], times: int) -> list[Request]:
+    """Ask all in turn, `times` times: a machine that slows down meanwhile slows them all."""
+    sizes, queries = [], []
+    for _, site, ask in asked:
+        sizes.append(len(ask().data))
+        queries.append(_queries(site, ask))
+    taken: list[list[float]] = [[] for _ in asked]
+    for _ in range(times):
+        for (_, _, ask), of_it in zip(asked, taken, strict=True):
+            begun = time.process_time()
+            ask()
+            of_it.append((time.process_time() - begun) * 1000)
+    return [
+        Request(name, statistics.median(of_it), sorted(of_it)[int(times * 0.95) - 1], count, size)
+        for (name, _, _), of_it, count, size in zip(asked, taken, queries, sizes, strict=True)
+    ]
+
+
+def _queries(site: Site, ask: Callable[[], Any]) -> int:
+    found = 0
 
     def count(*_: Any) -> None:
-        nonlocal queries
-        queries += 1
+        nonlocal found
+        found += 1
 
-    size = len(ask().data)
     with site.app.app_context():
         engine = db.engine
     event.listen(engine, "before_cursor_execute", count)
     ask()
     event.remove(engine, "before_cursor_execute", count)
-    taken = []
-    for _ in range(times):
-        begun = time.process_time()
-        ask()
-        taken.append((time.process_time() - begun) * 1000)
-    taken.sort()
-    return Request(name, statistics.median(taken), taken[int(len(taken) * 0.95) - 1], queries, size)
+    return found
 
 
 def measure(sizes: tuple[int, ...] = (100, 1_000, 10_000), times: int = 200) -> tuple[list[Request], list[Request]]:
     """Return the costs of polls, and those of the list with so many connections."""
-    polls: list[Request] = []
-    lists: list[Request] = []
-    for size in sizes:
-        with tempfile.TemporaryDirectory() as name:
-            site = Site(Path(name), size)
-            try:
-                if size == sizes[0]:
-                    polls += _polls(site, times)
-                lists.append(
-                    _measured(site, f"{size:,} connections", partial(site.get, "/connections"), max(times // 4, 5))
-                )
-            finally:
-                site.close()
-    return polls, lists
+    with contextlib.ExitStack() as stack:
+        sites = []
+        for size in sizes:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            sites.append(stack.enter_context(contextlib.closing(Site(folder, size))))
+        lists = [
+            (f"{size:,} connections", site, partial(site.get, "/connections"))
+            for size, site in zip(sizes, sites, strict=True)
+        ]
+        return _polls(sites[0], times), _measured(lists, max(times // 4, 5))
 
 
 def _polls(site: Site, times: int) -> list[Request]:
     path = f"/connections/{site.waiting_id}/status"
     tag = site.get(path, HX_Request="true").headers["ETag"]
-    return [
-        _measured(site, "a bare Flask view that returns a constant", lambda: site.get("/bare"), times),
-        _measured(site, "an unchanged poll (304)", lambda: site.get(path, HX_Request="true", If_None_Match=tag), times),
-        _measured(site, "the same fragment rendered", lambda: site.get(path, HX_Request="true"), times),
+    asked = [
+        ("a bare Flask view that returns a constant", site, lambda: site.get("/bare")),
+        ("an unchanged poll (304)", site, lambda: site.get(path, HX_Request="true", If_None_Match=tag)),
+        ("the same fragment rendered", site, lambda: site.get(path, HX_Request="true")),
     ]
+    return _measured(asked, times)
 
 
 def report(found: tuple[list[Request], list[Request]]) -> str:
