@@ -158,7 +158,7 @@ def report(found: tuple[list[Request], list[Request]]) -> str:
             "CPU time in the web process, without gunicorn and the network.",
             table(polls),
             f"An unchanged poll does {bare.median / unchanged.median:.2f} of the bare view's requests per CPU "
-            "second; it knows who asks and reads the row's version.",
+            "second; it reads who asks and the version of the row.",
             table(lists),
             f"The largest list takes {growth:.2f} times the smallest one's.",
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -64,62 +65,62 @@ def _server(what: str, site: Site, folder: Path) -> Iterator[tuple[str, psutil.P
         process.wait()
 
 
-def _served(asked: Asked, address: str, worker: psutil.Process, seconds: int) -> list[Served]:
-    url = address + asked.path
-    headers = dict(header.split(": ", 1) for header in asked.headers)
-    # wrk counts answers, not what they are.
-    answer = httpx2.get(url, headers=headers, timeout=10)
+def _check(asked: Asked, url: str) -> None:
+    """Raise RuntimeError when the answer isn't the one to be measured: wrk counts answers, not what they are."""
+    answer = httpx2.get(url, headers=dict(header.split(": ", 1) for header in asked.headers), timeout=10)
     if answer.status_code != asked.status:
         raise RuntimeError(f"{asked.name}: {answer.status_code}")
+
+
+def _one_round(asked: Asked, url: str, connections: int, worker: psutil.Process) -> tuple[float, float]:
     sent = [part for header in asked.headers for part in ("-H", header)]
-    found = []
-    for connections in CONNECTIONS:
-        before = worker.cpu_times()
-        told = subprocess.run(
-            ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", *sent, url], check=True, capture_output=True, text=True
-        ).stdout
-        after = worker.cpu_times()
-        done, rate = re.search(r"(\d+) requests in", told), re.search(r"Requests/sec:\s*([\d.]+)", told)
-        if done is None or rate is None:
-            raise RuntimeError(told)
-        cpu = (after.user + after.system - before.user - before.system) / int(done[1]) * 1000
-        found.append(Served(asked.name, connections, float(rate[1]), cpu))
-    return found
+    before = worker.cpu_times()
+    told = subprocess.run(
+        ["wrk", "-t1", f"-c{connections}", "-d1s", *sent, url], check=True, capture_output=True, text=True
+    ).stdout
+    after = worker.cpu_times()
+    done, rate = re.search(r"(\d+) requests in", told), re.search(r"Requests/sec:\s*([\d.]+)", told)
+    if done is None or rate is None:
+        raise RuntimeError(told)
+    return float(rate[1]), (after.user + after.system - before.user - before.system) / int(done[1]) * 1000
 
 
-def measure(seconds: int = 5) -> list[Served]:
-    """Return what bare views, an unchanged and a changed poll take; `seconds` for each."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        site = Site(folder, 100)
-        try:
-            path = f"/connections/{site.waiting_id}/status"
-            tag = site.get(path, HX_Request="true").headers["HX-PTag"]
-            cookie = site.client.get_cookie("datasync_session", domain="127.0.0.1")
-            headers = (f"Cookie: datasync_session={cookie.value if cookie else ''}", "HX-Request: true")
-            kinds = {
-                "flask": (Asked("a Flask app of one view that returns a constant", "/bare", 200),),
-                "app": (
-                    Asked("such a view in DataSync", "/bare", 200),
-                    Asked("an unchanged poll (304)", path, 304, (*headers, f"HX-PTag: {tag}")),
-                    Asked("a changed poll (the fragment rendered)", path, 200, headers),
-                ),
-            }
-            found = []
-            for what, all_asked in kinds.items():
-                with _server(what, site, folder) as (address, worker):
-                    for asked in all_asked:
-                        found += _served(asked, address, worker, seconds)
-        finally:
-            site.close()
-    return found
+def measure(rounds: int = 9) -> list[Served]:
+    """Return what bare views, an unchanged and a changed poll take: medians of rounds of a second each, in turn."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        site = stack.enter_context(contextlib.closing(Site(folder, 100)))
+        path = f"/connections/{site.waiting_id}/status"
+        tag = site.get(path, HX_Request="true").headers["HX-PTag"]
+        cookie = site.client.get_cookie("datasync_session", domain="127.0.0.1")
+        headers = (f"Cookie: datasync_session={cookie.value if cookie else ''}", "HX-Request: true")
+        servers = {what: stack.enter_context(_server(what, site, folder)) for what in ("flask", "app")}
+        all_asked = (
+            ("flask", Asked("a Flask app of one view that returns a constant", "/bare", 200)),
+            ("app", Asked("such a view in DataSync", "/bare", 200)),
+            ("app", Asked("an unchanged poll (304)", path, 304, (*headers, f"HX-PTag: {tag}"))),
+            ("app", Asked("a changed poll (the fragment rendered)", path, 200, headers)),
+        )
+        found: dict[tuple[str, int], list[tuple[float, float]]] = {}
+        for _ in range(rounds):
+            # In turn: a machine that slows down meanwhile slows them all.
+            for connections in CONNECTIONS:
+                for what, asked in all_asked:
+                    address, worker = servers[what]
+                    _check(asked, address + asked.path)
+                    taken = _one_round(asked, address + asked.path, connections, worker)
+                    found.setdefault((asked.name, connections), []).append(taken)
+    return [
+        Served(name, connections, *(statistics.median(each) for each in zip(*taken, strict=True)))
+        for (name, connections), taken in found.items()
+    ]
 
 
 def report(served: list[Served]) -> str:
     """Return the section of the report."""
     names = list(dict.fromkeys(each.name for each in served))
     by_kind = {(each.name, each.connections): each for each in served}
-    flask, bare, unchanged, _ = names
+    flask, bare, unchanged, changed = names
     lines = []
     for name in names:
         cells = [name]
@@ -131,8 +132,11 @@ def report(served: list[Served]) -> str:
         f"{by_kind[unchanged, connections].rate / by_kind[beside, connections].rate:.2f}"
         for beside in (bare, flask) for connections in CONNECTIONS
     ]  # fmt: skip
-    rate = watching.polls_a_second(watching.simulate(OPEN_PAGES, 1))
+    watched = watching.simulate(OPEN_PAGES, 1)
+    rate, looks = watching.polls_a_second(watched), watching.looks_a_second(watched)
     share = OPEN_PAGES * rate * by_kind[unchanged, 1].cpu / 1000
+    # Each look changes what a page shows: when it was, and when the next one comes.
+    more = OPEN_PAGES * looks * (by_kind[changed, 1].cpu - by_kind[unchanged, 1].cpu) / 1000
     columns = " | ".join(f"{each} at once: requests/s | CPU ms" for each in CONNECTIONS)
     return "\n".join(
         [
@@ -147,6 +151,6 @@ def report(served: list[Served]) -> str:
             f"An unchanged poll does {ratios[0]} of the requests/s of the bare view in DataSync one at a time, "
             f"{ratios[1]} with eight at once; of the Flask app of one view {ratios[2]} and {ratios[3]}. "
             f"{OPEN_PAGES} open pages that wait 2 to 10 minutes, each asking every {1 / rate:.1f} seconds on average, "
-            f"take {share:.2f} of a core.",
+            f"take {share:.2f} of a core, and the fragments that looks change {more:.2f} more.",
         ]
     )

@@ -13,17 +13,19 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from benchmarks.propagation import INTERVAL
+from benchmarks.propagation import EARLY_POLL, INTERVAL
 from datasync_flask import create_app
 from datasync_flask.config import Settings
 from datasync_flask.connections import store, watch
 from datasync_flask.connections.models import LoginHost, SalesforceConnection, State
-from datasync_flask.connections.status import waiting_poll_seconds
+from datasync_flask.connections.status import POLL_SECONDS
 from datasync_flask.database import upgrade_database
 from datasync_flask.extensions import db
 from tests.support.practice import running_practice_org
 
 DEADLINE = 1800.0
+# From when a look is due until what it saw is in the database.
+LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Simulated:
     delay: float
     interval: float
     looks: int
-    polls: float
+    polls: int
     lasted: float
 
 
@@ -41,21 +43,26 @@ def simulate(count: int, requests_per_look: float) -> list[Simulated]:
     """Let the rule of intervals watch `count` apps that are known after 2 to 10 minutes."""
     chance, found = random.Random(1), []
     for _ in range(count):
-        known, at, looks, polls, interval = chance.uniform(120, 600), 0.0, 1, 0.0, INTERVAL
+        known, at, looks, polls, interval, late = chance.uniform(120, 600), 0.0, 1, 0, INTERVAL, 0.0
         while at < known:
             interval = watch.interval_after(
                 at, first=INTERVAL, deadline=DEADLINE, looks=looks, requests=round(looks * requests_per_look)
             )
             at, looks = at + interval, looks + 1
-            polls += interval / waiting_poll_seconds(interval)
-        shown = at + chance.uniform(0, waiting_poll_seconds(interval))
-        found.append(Simulated(shown - known, interval, looks, polls, shown))
+            late = LOOK_SECONDS + chance.uniform(0, POLL_SECONDS)
+            polls += int(interval // EARLY_POLL) + 1 + int(late // POLL_SECONDS)
+        found.append(Simulated(at + late - known, interval, looks, polls, at + late))
     return found
 
 
 def polls_a_second(watched: Sequence[Simulated]) -> float:
     """Return how often the open page of one watch polls on average."""
     return sum(each.polls for each in watched) / sum(each.lasted for each in watched)
+
+
+def looks_a_second(watched: Sequence[Simulated]) -> float:
+    """Return how often the worker looks for one watch on average."""
+    return sum(each.looks for each in watched) / sum(each.lasted for each in watched)
 
 
 def cost_of_a_look(times: int = 40) -> tuple[float, float]:

@@ -17,9 +17,9 @@ from markupsafe import Markup
 from werkzeug.routing import BaseConverter
 
 from datasync_flask.accounts import people_views, sso, sso_views
-from datasync_flask.accounts import service as accounts
 from datasync_flask.accounts import views as account_views
 from datasync_flask.accounts.models import Role
+from datasync_flask.accounts.whose_request import load_signed_in
 from datasync_flask.api.views import init_api
 from datasync_flask.config import LOOPBACK_HOSTS, Settings
 from datasync_flask.connections import (
@@ -59,7 +59,7 @@ def wire(app: Flask, settings: Settings) -> None:
     limiter.init_app(app)
     login_manager.init_app(app)
     login_manager.session_protection = None
-    login_manager.user_loader(accounts.load_signed_in)
+    login_manager.user_loader(load_signed_in)
     oauth.init_app(app)
     authorize.register_provider()
     if settings.oidc_issuer:
@@ -112,6 +112,7 @@ def wire(app: Flask, settings: Settings) -> None:
         span_words=extraction_texts.span_words,
         difference_words=extraction_texts.difference_words,
         glance_tag=status.glance_tag,
+        next_look_in=status.next_look_in,
         state_words=words.state_words,
         status_tag=status.tag,
         version=importlib.metadata.version("datasync-flask"),

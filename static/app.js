@@ -144,6 +144,7 @@
 
   function afterSwap() {
     tick();
+    noteNextLooks();
     for (const element of document.querySelectorAll("[data-scripted], button[data-copy]")) element.hidden = false;
     // What htmx wanted to focus may have been hidden until just now.
     for (const element of document.querySelectorAll("tr [autofocus]")) {
@@ -251,13 +252,29 @@
     if (event.target.matches("form[data-autosave]")) keepDraft(event.target);
   });
   document.addEventListener("htmx:after:swap", afterSwap);
-  // A tab that nobody sees asks less often; when it is looked at again, the next poll is at most a second away.
-  let lastHiddenPoll = 0;
+  // Polls while there can hardly be news: nobody sees the page, or the worker's next look is still to come.
+  const HIDDEN_POLL = 15000;
+  const EARLY_POLL = 8000;
+  const polled = new WeakMap();
+
+  function noteNextLooks() {
+    for (const element of document.querySelectorAll("[data-next-look-in]")) {
+      const tag = element.getAttribute("hx-ptag");
+      const known = polled.get(element);
+      if (known?.tag === tag) continue;
+      const now = performance.now();
+      polled.set(element, { tag, asked: now, lookAt: now + element.dataset.nextLookIn * 1000 });
+    }
+  }
+
   document.addEventListener("htmx:before:request", (event) => {
-    const isPoll = event.target.matches("#connection-status, #glance, tr");
-    if (!isPoll || !document.hidden) return;
-    if (Date.now() - lastHiddenPoll < 15000) event.preventDefault();
-    else lastHiddenPoll = Date.now();
+    if (!event.target.matches("#connection-status, #glance, tr")) return;
+    const now = performance.now();
+    const known = polled.get(event.target) ?? { asked: -Infinity, lookAt: 0 };
+    let pause = now < known.lookAt ? EARLY_POLL : 0;
+    if (document.hidden) pause = HIDDEN_POLL;
+    if (now - known.asked < pause) event.preventDefault();
+    else polled.set(event.target, { ...known, asked: now });
   });
 
   const form = document.querySelector("form[data-autosave]");

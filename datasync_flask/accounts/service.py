@@ -12,7 +12,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from email_validator import EmailNotValidError, validate_email
 from flask import Flask, current_app
 from flask_babel import gettext
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import delete, select, update
 
 from datasync_flask.accounts.models import Role, SignedIn, User, UserSession, hash_token
 from datasync_flask.clock import utcnow
@@ -26,18 +26,6 @@ MIN_PASSWORD_LENGTH = 10
 MAX_PASSWORD_LENGTH = 200
 
 _hasher = PasswordHasher()
-
-
-# Asked by every request, so made once and of columns: a third of what the same costs through the session's objects.
-_users, _sessions = User.__table__, UserSession.__table__
-_BY_TOKEN = (
-    select(
-        _users.c.id, _users.c.email, _users.c.role, _users.c.language, _users.c.continue_automatically,
-        _sessions.c.confirmed_at,
-    )
-    .join_from(_users, _sessions)
-    .where(_sessions.c.token_hash == bindparam("token_hash"), _sessions.c.expires_at > bindparam("now"))
-)  # fmt: skip
 
 
 @cache
@@ -144,17 +132,6 @@ def close_session(token: str) -> None:
     """End the session that `token` belongs to."""
     db.session.execute(delete(UserSession).where(UserSession.token_hash == hash_token(token)))
     db.session.commit()
-
-
-def load_signed_in(token: str) -> SignedIn | None:
-    """Return who holds `token`, or None when the session was ended or is too old."""
-    values = {"token_hash": hash_token(token), "now": utcnow()}
-    found = db.session.execute(_BY_TOKEN, values).one_or_none()
-    if found is None:
-        return None
-    return SignedIn(
-        found.id, found.email, Role(found.role), found.language, found.continue_automatically, token, found.confirmed_at
-    )
 
 
 def is_confirmed(person: SignedIn) -> bool:

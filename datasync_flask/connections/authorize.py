@@ -14,7 +14,7 @@ from authlib.integrations.flask_client import FlaskIntegration, FlaskOAuth2App
 from flask import current_app
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from datasync_flask.accounts.models import SignedIn, hash_token
 from datasync_flask.clock import utcnow
@@ -32,6 +32,12 @@ from datasync_flask.salesforce.oauth import SalesforceOAuth2Client
 STATE_LIFETIME = timedelta(minutes=10)
 # Salesforce out of reach: a code is not worth trying much longer, unlike while the app is still unknown.
 UNREACHABLE_RETRY_SECONDS = 120.0
+_attempts = AuthorizationAttempt.__table__
+_PENDING_CODE = (
+    select(_attempts.c.connection_id)
+    .where(_attempts.c.connection_id == bindparam("connection_id"), _attempts.c.code_sealed != "")
+    .limit(1)
+)
 
 
 class SalesforceApp(FlaskOAuth2App):
@@ -174,6 +180,14 @@ def _use_up(state_hash: str, now: datetime) -> bool:
 def pending_code(connection: SalesforceConnection) -> AuthorizationAttempt | None:
     """Return the attempt whose code waits to be exchanged, if there is one."""
     return next((attempt for attempt in connection.attempts if attempt.code_sealed), None)
+
+
+def has_pending_code(connection: SalesforceConnection) -> bool:
+    """True when a code waits to be exchanged; asked by each fragment that is made anew."""
+    return (
+        State(connection.state).is_moving
+        and db.session.scalar(_PENDING_CODE, {"connection_id": connection.id}) is not None
+    )
 
 
 def fail(connection: SalesforceConnection, attempt: AuthorizationAttempt, problem: Problem, detail: str) -> None:

@@ -15,12 +15,12 @@ from datasync_flask.connections.models import Connection, ConnectionEvent, Sales
 from datasync_flask.extensions import db
 
 HISTORY_SIZE = 30
-# Asked once a second by each open page, so made once and of columns.
 _connections, _of_salesforce = Connection.__table__, SalesforceConnection.__table__
-_POLL_VALUES = (
+# All that an unchanged poll needs of a connection of Salesforce's: row version and Callback URL.
+POLLED = (
     select(_connections.c.row_version, _of_salesforce.c.callback_url)
     .join_from(_connections, _of_salesforce)
-    .where(_connections.c.id == bindparam("id"))
+    .where(_connections.c.id == bindparam("connection_id"))
 )
 
 
@@ -46,16 +46,6 @@ def editable_of_any_kind(connection_id: str) -> Connection:
     if not current_user.has_role(Role.EDITOR):
         abort(403)
     return connection
-
-
-def poll_values(connection_id: str) -> tuple[int, str] | None:
-    """Return (row version, Callback URL), all that an unchanged poll needs of a connection; None when there is none
-    of Salesforce's.
-    """
-    row = db.session.execute(_POLL_VALUES, {"id": connection_id}).one_or_none()
-    if not current_user.has_role(Role.VIEWER):
-        abort(404)
-    return (row.row_version, row.callback_url) if row is not None else None
 
 
 def editable(connection_id: str) -> SalesforceConnection:

@@ -10,6 +10,7 @@ from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
+from datasync_flask.accounts.whose_request import read_along, reads_along
 from datasync_flask.connections import loader, service, status
 from datasync_flask.connections.forms import TRACKING_TYPES, QuickEditForm
 from datasync_flask.connections.models import Connection, TrackingType
@@ -22,12 +23,13 @@ EDITABLE = ("description", "tracking_type")
 
 @bp.get("/connections/<public_id:connection_id>/row")
 @fragment
+@reads_along(loader.POLLED)
 def row(connection_id: str) -> ResponseReturnValue:
     """One row of the list; with ``edit=FIELD`` that cell is an input."""
     editing = request.args.get("edit", "")
     if editing not in EDITABLE or not current_user.has_role(Role.EDITOR):
         editing = ""
-    values = loader.poll_values(connection_id)
+    values = read_along()
     if values is None:
         return _row(loader.readable_of_any_kind(connection_id), editing=editing)
     tag = status.status_tag(*values)

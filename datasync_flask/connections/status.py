@@ -22,8 +22,6 @@ from datasync_flask.salesforce.errors import Problem
 
 # How often an open page asks while a connection moves.
 POLL_SECONDS = 1
-# While it waits for Salesforce nothing changes between two looks: a third of the time between them, within these.
-WAITING_POLL_SECONDS = (2, 4)
 USUAL_WAIT_SECONDS = 600
 # Longer than the claim of the worker that makes the check.
 CHECK_IS_NEAR = timedelta(seconds=60)
@@ -96,15 +94,13 @@ def _administrators_note(connection: SalesforceConnection, problem: Problem | No
     )
 
 
-def waiting_poll_seconds(look_interval: float) -> int:
-    """Return how often an open page asks while the worker looks every `look_interval` seconds."""
-    least, most = WAITING_POLL_SECONDS
-    return int(min(max(look_interval / 3, least), most))
-
-
-def _look_interval(connection: SalesforceConnection) -> float:
-    last, coming = connection.last_look_at, connection.next_look_at
-    return (coming - last).total_seconds() if last and coming else 0.0
+def next_look_in(connection: SalesforceConnection) -> float:
+    """Return in how many seconds the worker looks again, 0.0 when it should be at it: until then an open page asks
+    rarely.
+    """
+    if connection.state != State.WAITING or connection.next_look_at is None:
+        return 0.0
+    return round(max((connection.next_look_at - utcnow()).total_seconds(), 0.0), 1)
 
 
 def context(connection: SalesforceConnection) -> dict[str, Any]:
@@ -124,11 +120,11 @@ def context(connection: SalesforceConnection) -> dict[str, Any]:
         "problem_text": text_for(problem) if problem else None,
         "administrators_note": _administrators_note(connection, problem),
         "is_polled": state.is_moving or _awaits_check(connection),
-        "poll_seconds": waiting_poll_seconds(_look_interval(connection)) if state is State.WAITING else POLL_SECONDS,
+        "poll_seconds": POLL_SECONDS,
         "ptag": tag(connection),
         "usual_wait_seconds": USUAL_WAIT_SECONDS,
         "deadline_minutes": round(settings.probe_deadline / 60),
-        "has_pending_code": authorize.pending_code(connection) is not None,
+        "has_pending_code": authorize.has_pending_code(connection),
         "is_checking": grant is not None and grant.checked_at is None,
         "callback_url": settings.callback_url,
         "callback_has_moved": service.callback_has_moved(connection),

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, make_response, render_template
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
+from datasync_flask.accounts.whose_request import read_along, reads_along
 from datasync_flask.connections import listing, loader, status
 from datasync_flask.destinations import pages
 from datasync_flask.security.access import fragment
@@ -15,9 +16,10 @@ bp = Blueprint("status", __name__)
 
 @bp.get("/connections/<public_id:connection_id>/status")
 @fragment
+@reads_along(loader.POLLED)
 def show(connection_id: str) -> Response:
     """The status fragment, or 304 before anything is rendered when nothing changed."""
-    values = loader.poll_values(connection_id)
+    values = read_along()
     if values is None:
         return make_response(pages.status(loader.readable_of_any_kind(connection_id)))
     tag = status.status_tag(*values)

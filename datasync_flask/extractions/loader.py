@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from flask import abort
 from flask_login import current_user
-from sqlalchemy import func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.orm import selectinload
 
 from datasync_flask.accounts.models import Role
@@ -20,6 +20,8 @@ from datasync_flask.extractions.models import Extraction, Run, RunLogLine, RunOb
 
 RUNS_SHOWN = 30
 DAYS_SHOWN = 30
+# All that an unchanged poll needs of a run: what changes with every change of it.
+POLLED = select(Run.version).where(Run.id == bindparam("run_id"), Run.extraction_id == bindparam("extraction_id"))
 
 
 def depending_on(connection_id: str) -> Sequence[Extraction]:
@@ -50,14 +52,6 @@ def run_of(extraction_id: str, run_id: str) -> Run:
     if found is None or found.extraction_id != extraction_id or not current_user.has_role(Role.VIEWER):
         abort(404)
     return found
-
-
-def run_version(extraction_id: str, run_id: str) -> int:
-    """Return what changes with every change of a run, all that an unchanged poll needs; 404 when there is none."""
-    version = db.session.scalar(select(Run.version).where(Run.id == run_id, Run.extraction_id == extraction_id))
-    if version is None or not current_user.has_role(Role.VIEWER):
-        abort(404)
-    return version
 
 
 def runs_of(extraction_id: str) -> Sequence[Run]:

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, current_app, flash, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
+from datasync_flask.accounts.whose_request import read_along, reads_along
 from datasync_flask.clock import utcnow
 from datasync_flask.connections import loader as connection_loader
 from datasync_flask.connections import status
@@ -102,9 +114,13 @@ def show_run(extraction_id: str, run_id: str) -> ResponseReturnValue:
 
 @bp.get("/extractions/<public_id:extraction_id>/runs/<public_id:run_id>/progress")
 @fragment
+@reads_along(loader.POLLED)
 def progress(extraction_id: str, run_id: str) -> Response:
     """The fragment of a run's progress; an unchanged poll gets 304."""
-    tag = _tag(loader.run_version(extraction_id, run_id))
+    version = read_along()
+    if version is None:
+        abort(404)
+    tag = _tag(*version)
     if status.is_unchanged(tag):
         return status.tagged(Response(status=304), tag)
     extraction, run = loader.readable(extraction_id), loader.run_of(extraction_id, run_id)
