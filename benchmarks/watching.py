@@ -1,5 +1,5 @@
 """Two hundred connections watched at once for 2 to 10 minutes: in simulated time, with the real rule of intervals and
-the measured cost of a look.
+a real worker that makes as many looks.
 """
 
 from __future__ import annotations
@@ -9,12 +9,17 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
+import psutil
 from cryptography.fernet import Fernet
+from flask import Flask
+from sqlalchemy import func, select
 
 from benchmarks.propagation import EARLY_POLL, INTERVAL
 from datasync_flask import create_app
+from datasync_flask.clock import utcnow
 from datasync_flask.config import Settings
 from datasync_flask.connections import store, watch
 from datasync_flask.connections.models import LoginHost, SalesforceConnection, State
@@ -22,6 +27,7 @@ from datasync_flask.connections.status import POLL_SECONDS
 from datasync_flask.database import upgrade_database
 from datasync_flask.extensions import db
 from tests.support.practice import running_practice_org
+from tests.support.program import Program, wait_for
 
 DEADLINE = 1800.0
 # From when a look is due until what it saw is in the database.
@@ -65,63 +71,101 @@ def looks_a_second(watched: Sequence[Simulated]) -> float:
     return sum(each.looks for each in watched) / sum(each.lasted for each in watched)
 
 
-def cost_of_a_look(times: int = 40) -> tuple[float, float]:
-    """Return the CPU seconds that a worker's thread takes for a look at an app that isn't known, and its requests."""
-    with tempfile.TemporaryDirectory() as name, running_practice_org() as practice:
-        key = Fernet.generate_key().decode()
-        app = create_app(
-            Settings(instance_dir=Path(name), secret_key="x" * 32, encryption_keys=(key,),
-                     salesforce_hosts=(practice.origin,))
-        )  # fmt: skip
-        upgrade_database(app)
-        with app.app_context():
+@dataclass(frozen=True)
+class AtWork:
+    """A worker that watches: CPU seconds and requests per look, idling in between included; looks a second."""
+
+    cpu: float
+    requests: float
+    looks: float
+
+
+def _connections(app: Flask, origin: str, count: int, interval: float) -> None:
+    """Have `count` connections with an app that Salesforce doesn't know looked at, evenly spread over `interval`."""
+    with app.app_context():
+        for number in range(count):
             connection = SalesforceConnection(
-                login_host=LoginHost.CUSTOM, login_url=practice.origin, client_id="nobody", state=State.DRAFT,
+                login_host=LoginHost.CUSTOM, login_url=origin, client_id="nobody", state=State.DRAFT,
                 client_secret_sealed=store.secret_box().seal("x"), watch=0, looks=0, probe_requests=0,
                 agreeing_looks=0,
             )  # fmt: skip
-            connection.rename("Watched")
+            connection.rename(f"Watched {number}")
             db.session.add(connection)
             db.session.flush()
-            watch.start(connection, connection.created_at)
-            db.session.commit()
-            begun = time.thread_time()
-            for _ in range(times):
-                found = store.load(connection.id)
-                assert found is not None
-                watch.look(found)
-            cpu = time.thread_time() - begun
-            found = store.load(connection.id)
-            assert found is not None
-            requests = found.probe_requests / times
-            db.session.remove()
-            db.engine.dispose()
-        app.extensions["queue"].close()
-    return cpu / times, requests
+            watch.start(connection, utcnow())
+            connection.due_at = connection.next_look_at = utcnow() + timedelta(seconds=interval * number / count)
+        db.session.commit()
 
 
-def measure(count: int = 200) -> tuple[list[Simulated], float, float]:
-    """Return `count` watches, and the CPU seconds and requests of a look."""
-    cpu, requests = cost_of_a_look()
-    return simulate(count, requests), cpu, requests
+def _looks(app: Flask) -> tuple[int, int]:
+    """Return how many looks were made in all, and how many requests."""
+    with app.app_context():
+        looks, requests = func.sum(SalesforceConnection.looks), func.sum(SalesforceConnection.probe_requests)
+        found = db.session.execute(select(looks, requests)).one()
+        return int(found[0]), int(found[1])
 
 
-def report(measured: tuple[list[Simulated], float, float]) -> str:
+def work(count: int, interval: float, seconds: float) -> AtWork:
+    """Let a worker process look at `count` connections every `interval` seconds, and measure it for `seconds`."""
+    key, secret = Fernet.generate_key().decode(), "x" * 32
+    with tempfile.TemporaryDirectory() as name, running_practice_org() as practice:
+        folder = Path(name)
+        (folder / "instance").mkdir()
+        settings = Settings(
+            instance_dir=folder / "instance", secret_key=secret, encryption_keys=(key,),
+            salesforce_hosts=(practice.origin,),
+        )  # fmt: skip
+        app = create_app(settings)
+        upgrade_database(app)
+        _connections(app, practice.origin, count, interval)
+        worker = Program(
+            folder, "worker", SECRET_KEY=secret, ENCRYPTION_KEYS=key, SALESFORCE_HOSTS=practice.origin,
+            PROBE_INTERVAL=str(interval),
+        )  # fmt: skip
+        worker.start()
+        try:
+            # Until each was looked at once, what takes a start is still in it.
+            wait_for(lambda: _looks(app)[0] >= count, 60 + 2 * interval)
+            assert worker.process is not None
+            process, before = psutil.Process(worker.process.pid), _looks(app)
+            cpu_before = process.cpu_times()
+            time.sleep(seconds)
+            cpu_after, after = process.cpu_times(), _looks(app)
+        finally:
+            worker.kill_all()
+            with app.app_context():
+                db.engine.dispose()
+            app.extensions["queue"].close()
+    cpu = cpu_after.user + cpu_after.system - cpu_before.user - cpu_before.system
+    looks = after[0] - before[0]
+    return AtWork(cpu / looks, (after[1] - before[1]) / looks, looks / seconds)
+
+
+def measure(count: int = 200, seconds: float = 40.0) -> tuple[list[Simulated], AtWork]:
+    """Return `count` watches, and what a worker takes that makes as many looks as these do on average."""
+    watched = simulate(count, 1)
+    interval = count * max(each.lasted for each in watched) / sum(each.looks for each in watched)
+    return watched, work(count, interval, seconds)
+
+
+def report(measured: tuple[list[Simulated], AtWork]) -> str:
     """Return the section of the report."""
-    watched, cpu, requests = measured
+    watched, at_work = measured
     count = len(watched)
     delays = sorted(each.delay for each in watched)
     late = sum(each.delay > each.interval + 2 for each in watched)
     looks = sum(each.looks for each in watched)
-    share = looks / max(each.lasted for each in watched) * cpu
     p95, longest = delays[int(count * 0.95)], max(each.interval for each in watched)
     return f"""## Watching {count} connections at once
 
-Simulated: apps known after 2 to 10 minutes, the real rules for looks and for polls. Measured: {cpu * 1000:.1f} ms of \
-CPU and {requests:.1f} requests per look. Seconds from when Salesforce knows the app to the page that says so; looks \
-come every {INTERVAL:g} s at first and every {longest:.0f} s in the end.
+Simulated: apps known after 2 to 10 minutes, the real rules for looks and for polls. Seconds from when Salesforce \
+knows the app to the page that says so; looks come every {INTERVAL:g} s at first and every {longest:.0f} s in the end.
 
-| median | p95 | longest | later than interval + 2 s | looks each | requests each | polls each | one worker's CPU |
-|---|---|---|---|---|---|---|---|
+| median | p95 | longest | later than interval + 2 s | looks each | requests each | polls each |
+|---|---|---|---|---|---|---|
 | {delays[count // 2]:.1f} | {p95:.1f} | {delays[-1]:.1f} | {late} of {count} | {looks / count:.0f} | \
-{looks / count * requests:.0f} | {sum(each.polls for each in watched) / count:.0f} | {share:.1%} of a core |"""
+{looks / count * at_work.requests:.0f} | {sum(each.polls for each in watched) / count:.0f} |
+
+Measured: a worker process that looks at {count} connections as often as these are looked at on average, \
+{at_work.looks:.1f} times a second, takes {at_work.looks * at_work.cpu:.1%} of a core: {at_work.cpu * 1000:.1f} ms of \
+CPU per look, idling in between included."""

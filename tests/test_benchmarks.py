@@ -37,13 +37,14 @@ def test_waiting_for_propagation() -> None:
 
 
 def test_watching() -> None:
-    cpu, requests = watching.cost_of_a_look(2)
-    assert requests >= 1
-    watched = watching.simulate(5, requests)
-    assert "## Watching 5 connections" in watching.report((watched, cpu, requests))
+    at_work = watching.work(3, interval=1, seconds=3)
+    assert at_work.requests >= 1
+    assert at_work.looks > 1
+    watched = watching.simulate(5, at_work.requests)
+    assert "## Watching 5 connections" in watching.report((watched, at_work))
     assert "delays.svg" in plots.delays(watched)
-    # Between two looks a page asks at least once, and more often than the worker looks.
-    assert 1 / 4 <= watching.polls_a_second(watched) <= 1 / 2
+    # Each look is shown by a poll of its own, and there is little to ask in between.
+    assert watching.looks_a_second(watched) < watching.polls_a_second(watched) < 1 / 3
 
 
 def test_merging() -> None:

@@ -177,17 +177,19 @@ def _use_up(state_hash: str, now: datetime) -> bool:
     return store.count_updated(statement) == 1
 
 
-def pending_code(connection: SalesforceConnection) -> AuthorizationAttempt | None:
-    """Return the attempt whose code waits to be exchanged, if there is one."""
-    return next((attempt for attempt in connection.attempts if attempt.code_sealed), None)
-
-
 def has_pending_code(connection: SalesforceConnection) -> bool:
-    """True when a code waits to be exchanged; asked by each fragment that is made anew."""
+    """True when a code waits to be exchanged; asked by each look and each fragment that is made anew."""
     return (
         State(connection.state).is_moving
         and db.session.scalar(_PENDING_CODE, {"connection_id": connection.id}) is not None
     )
+
+
+def pending_code(connection: SalesforceConnection) -> AuthorizationAttempt | None:
+    """Return the attempt whose code waits to be exchanged, if there is one."""
+    if not has_pending_code(connection):
+        return None
+    return next((attempt for attempt in connection.attempts if attempt.code_sealed), None)
 
 
 def fail(connection: SalesforceConnection, attempt: AuthorizationAttempt, problem: Problem, detail: str) -> None:

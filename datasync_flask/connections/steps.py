@@ -26,14 +26,14 @@ def work_on(connection_id: str) -> datetime | None:
         return None
     try:
         _step(connection_id)
+        due_at = store.due_at(connection_id)
         # What a step leaves due at once (the check after an exchange) is done under the same claim.
-        connection = store.load(connection_id)
-        if connection is not None and connection.due_at is not None and connection.due_at <= utcnow():
+        if due_at is not None and due_at <= utcnow():
             _step(connection_id)
+            due_at = store.due_at(connection_id)
     except SecretUnreadable:
         store.in_transaction(lambda: _secrets_are_lost(connection_id))
-    connection = store.load(connection_id)
-    due_at = connection.due_at if connection is not None else None
+        due_at = store.due_at(connection_id)
     db.session.commit()
     return due_at
 
@@ -44,7 +44,7 @@ def _step(connection_id: str) -> None:
         return
     state, pending = State(connection.state), authorize.pending_code(connection)
     is_unchecked = connection.grant is not None and connection.grant.checked_at is None
-    if state.is_moving and pending is not None:
+    if pending is not None:
         authorize.exchange(connection, pending)
     elif state is State.WAITING and connection.is_headless:
         authorize.exchange_headless(connection)

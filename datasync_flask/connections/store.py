@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from flask import current_app
 from sqlalchemy import ColumnElement, Update, bindparam, or_, select, update
@@ -20,12 +20,17 @@ from datasync_flask.extensions import db
 from datasync_flask.salesforce.oauth import AppCredentials
 from datasync_flask.security.crypto import SecretBox
 
+if TYPE_CHECKING:
+    from sqlalchemy import Table
+
 T = TypeVar("T")
 
 _TRIES = 6
 # The queue may hand out a task a little early; doing it then is better than not at all.
 EARLY = timedelta(seconds=0.6)
-# Made once: every look of the worker loads a connection twice.
+# Made once: every look of the worker asks both.
+_connections = cast("Table", Connection.__table__)
+_DUE_AT = select(_connections.c.due_at).where(_connections.c.id == bindparam("id"))
 _LOADED = (
     select(SalesforceConnection)
     .where(SalesforceConnection.id == bindparam("id"))
@@ -78,7 +83,8 @@ def claim(connection_id: str, now: datetime, lease: timedelta) -> bool:
 
     A worker that dies keeps the claim for `lease` only.
     """
-    statement = update(Connection).where(Connection.id == connection_id, is_due(now + EARLY)).values(due_at=now + lease)
+    of_it = (_connections.c.id == connection_id, is_due(now + EARLY))
+    statement = update(_connections).where(*of_it).values(due_at=now + lease)
     return count_updated(statement) == 1
 
 
@@ -95,6 +101,12 @@ def count_updated(statement: Update) -> int:
 def load(connection_id: str) -> SalesforceConnection | None:
     """Return the connection as it is in the database now, or None when it is gone."""
     return db.session.scalar(_LOADED, {"id": connection_id})
+
+
+def due_at(connection_id: str) -> datetime | None:
+    """Return when there is something to do for a connection; None while it rests, or is gone."""
+    found: datetime | None = db.session.scalar(_DUE_AT, {"id": connection_id})
+    return found
 
 
 def secret_box() -> SecretBox:

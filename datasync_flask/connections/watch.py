@@ -60,10 +60,12 @@ def look(connection: SalesforceConnection) -> None:
     observation = probe.look(app, connection.callback_url, scope)
 
     outcome = observation.problem.value if observation.problem else "known"
+    loaded = [connection]
 
     def record() -> None:
         counters.count("probe_requests", outcome, observation.requests)
-        current = store.load(connection_id)
+        # Who changed the row meanwhile made its version another one: the second try then sees what is there now.
+        current = loaded.pop() if loaded else store.load(connection_id)
         # Settings that changed during the look make what it saw worthless.
         if current is not None and current.watch == watch_number and current.state == State.WAITING:
             take_in(current, observation)
