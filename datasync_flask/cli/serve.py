@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from datasync_flask.cli.supervisor import Child, Supervisor, preload, start_fork
+from datasync_flask.cli.supervisor import PREPARING, WEB, WORKER, Child, Supervisor, preload, start_fork
 from datasync_flask.config import LOOPBACK_HOSTS, UNSAFE_PORTS, Settings, load_settings
 from datasync_flask.parent import stop_with_parent
 
@@ -50,13 +50,14 @@ def _refuse_taken_port(host: str, port: int) -> None:
 
 
 def _prepare() -> str:
-    """Load what all children need, and bring the database up to date; return the set-up link ('' with an account).
+    """Bring the database up to date while the web's modules load; return the set-up link ('' with an account).
 
-    The database in a process of its own: a connection to the database must not be open when web and worker are forked.
+    In a process of its own: a connection to the database must not be open when web and worker are forked.
     """
-    preload()
+    preload(PREPARING)
     receiving, sending = multiprocessing.Pipe(duplex=False)
     process = start_fork(["prepare"], sending)
+    preload(WEB)
     process.join()
     if process.exitcode != 0:
         raise SystemExit(process.exitcode)
@@ -97,7 +98,7 @@ def run(port: int | None) -> None:
     settings = load_settings()
     _refuse_taken_port(settings.host, settings.port)
     _say_start(settings, _prepare())
-    Supervisor([Child("web", ["web"]), Child("worker", ["worker"])]).run()
+    Supervisor([Child("web", ["web"]), Child("worker", ["worker"], WORKER)]).run()
 
 
 @click.command()
@@ -182,7 +183,7 @@ def demo(port: int, practice_port: int | None, propagation: float) -> None:
     practice += ["--state", str(folder / "practice_org.json"), "--rows", str(DEMO_ROWS)]
     seed = [sys.executable, "-m", "datasync_flask.cli", "seed-demo", practice_origin]
     subprocess.Popen(seed, stdout=subprocess.DEVNULL)
-    Supervisor([Child("practice org", practice), Child("web", ["web"]), Child("worker", ["worker"])]).run()
+    Supervisor([Child("practice org", practice), Child("web", ["web"]), Child("worker", ["worker"], WORKER)]).run()
 
 
 @click.command("seed-demo", hidden=True)

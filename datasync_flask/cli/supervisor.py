@@ -29,23 +29,24 @@ STOP_SECONDS = 15.0
 # A child that ran this long was healthy; what ended it is news, and it starts again at once.
 HEALTHY_SECONDS = 60.0
 MAX_PAUSE = 30.0
-# All that web and worker load while they start, and what the worker's first sweep does.
-PRELOADED = (
-    "datasync_flask.cli.session",
+# What preparing the database needs, what the web process loads while it starts, and the worker with its first sweep.
+PREPARING = ("datasync_flask.accounts.service", "datasync_flask.cli.session", "sqlalchemy.dialects.sqlite")
+WEB = (
     "datasync_flask.cli.web_server",
     "datasync_flask.connections.grants",
     "datasync_flask.connections.steps",
+    "datasync_flask.wiring",
+    "datasync_flask.worker",
+    "gunicorn.workers.gthread",
+)
+WORKER = (
     "datasync_flask.extractions.left_jobs",
     "datasync_flask.extractions.processes",
     "datasync_flask.extractions.schedule",
     "datasync_flask.notices.sending",
     "datasync_flask.notices.warnings",
     "datasync_flask.operations.beat",
-    "datasync_flask.wiring",
-    "datasync_flask.worker",
-    "gunicorn.workers.gthread",
     "huey.consumer",
-    "sqlalchemy.dialects.sqlite",
 )
 
 
@@ -55,6 +56,8 @@ class Child:
 
     name: str
     arguments: Sequence[str]
+    # Loaded before it is forked, while those before it start already.
+    modules: Sequence[str] = ()
     process: BaseProcess | None = None
     started: float = 0.0
     pause: float = 1.0
@@ -83,6 +86,7 @@ class Supervisor:
         self._stopping.set()
 
     def _start(self, child: Child) -> None:
+        preload(child.modules)
         child.process = start_fork(child.arguments)
         child.started = time.monotonic()
 
@@ -111,12 +115,11 @@ class Supervisor:
                 process.join()
 
 
-def preload() -> None:
-    """Load what all children need, before they are forked."""
+def preload(names: Sequence[str]) -> None:
+    """Load modules that children need, before they are forked."""
     gc.disable()
-    for name in PRELOADED:
+    for name in names:
         importlib.import_module(name)
-    gc.collect()
     # What lies here for good is neither looked at again by the collector nor copied because of it.
     gc.freeze()
     gc.enable()

@@ -93,8 +93,8 @@ def test_two_workers_share_the_work(tmp_path: Path, practice: PracticeOrg, stora
 
 def test_ctrl_c_stops_web_and_worker(tmp_path: Path, practice: PracticeOrg) -> None:
     with running_site(tmp_path, practice) as site:
+        wait_for(lambda: len(children(site)) == 2)
         family = list(children(site).values())
-        assert len(family) == 2
         assert site.program.stop(signal.SIGINT) == 0
         assert psutil.wait_procs(family, timeout=5)[1] == []
         assert "Traceback" not in site.program.output
