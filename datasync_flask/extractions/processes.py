@@ -54,12 +54,16 @@ def do_run(app: Flask, server: ForkServer, run_id: str, stopping: threading.Even
 
 def load_what_runs_need() -> None:
     """Import what a run imports, before a process is forked for it."""
+    from sqlalchemy.orm import configure_mappers
+
     from datasync_flask.destinations import dlt_loading
     from datasync_flask.salesforce.transport import BoundedClient
 
     for name in NEEDED_BY_RUNS:
         importlib.import_module(name)
     dlt_loading.load_library()
+    # Else the first query does it, in each process again.
+    configure_mappers()
     # The first client is what loads the certificates that are trusted.
     BoundedClient().close()
 
