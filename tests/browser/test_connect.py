@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from datasync_flask.practice_org.org import PASSWORD as SALESFORCE_PASSWORD
 from tests.support.practice import PracticeOrg
@@ -302,6 +302,39 @@ def test_unchanged_polls_are_304(new_page: Callable[..., Page], site: Site, prac
     page.wait_for_timeout(3300)
     assert polls
     assert set(polls) == {304}
+
+
+def test_an_open_page_asks_rarely_until_the_next_look_is_due(
+    new_page: Callable[..., Page], site: Site, practice: PracticeOrg
+) -> None:
+    connection_id = site.save(practice.register(site.callback_url, propagation_seconds=60), description="Rarely")
+    page, asked = new_page(), list[str]()
+
+    def half_a_minute_to_go(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=re.sub(r'(data-next-look-in)="[^"]*"', r'\1="30"', answer.text()))
+
+    def unchanged(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=304)
+
+    page.route(f"**/connections/{connection_id}", half_a_minute_to_go)
+    page.route("**/status", unchanged)
+    page.clock.install()
+    page.goto(f"/connections/{connection_id}")
+
+    def polls_within(seconds: int) -> int:
+        before = len(asked)
+        for _ in range(seconds):
+            page.clock.run_for(1000)
+            # What was asked meanwhile is answered before time goes on.
+            page.evaluate("1")
+        return len(asked) - before
+
+    assert polls_within(7) == 0
+    assert polls_within(20) == 3
+    assert polls_within(3) <= 1
+    assert polls_within(6) >= 5
 
 
 def test_signed_out_in_another_tab(new_page: Callable[..., Page], site: Site, practice: PracticeOrg) -> None:
