@@ -48,8 +48,10 @@ def tagged(response: Response, current: str) -> Response:
 
 def status_tag(row_version: int, callback_url: str) -> str:
     """Return the tag from the two values that a poll reads, so that an unchanged one needs no more of the row."""
-    can_edit = "e" if current_user.has_role(Role.EDITOR) else "v"
-    automatic = "a" if current_user.continue_automatically else "m"
+    # Looked up once: each use of the proxy asks again who that is.
+    person = current_user._get_current_object()
+    can_edit = "e" if person.has_role(Role.EDITOR) else "v"
+    automatic = "a" if person.continue_automatically else "m"
     moved = "" if callback_url == current_app.config["SETTINGS"].callback_url else "c"
     return f"{_VERSION}-{row_version}-{can_edit}{automatic}{moved}{language()}"
 
