@@ -39,7 +39,7 @@ def test_waiting_for_propagation() -> None:
 def test_watching() -> None:
     at_work = watching.work(3, interval=1, seconds=3)
     assert at_work.requests >= 1
-    assert at_work.looks > 1
+    assert at_work.looks > 0
     watched = watching.simulate(5, at_work.requests)
     assert "## Watching 5 connections" in watching.report((watched, at_work))
     assert "delays.svg" in plots.delays(watched)

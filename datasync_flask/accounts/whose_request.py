@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import current_app, g, request
+from flask import current_app, request
+from flask_login import current_user
 from sqlalchemy import Select, bindparam, select, true
 
 from datasync_flask.accounts.models import Role, SignedIn, User, UserSession, hash_token
@@ -25,6 +26,8 @@ _BY_TOKEN = (
     .where(_sessions.c.token_hash == bindparam("token_hash"), _sessions.c.expires_at > bindparam("now"))
 )  # fmt: skip
 _OF_THE_PERSON = len(_BY_TOKEN.selected_columns)
+# Where a request keeps the row.
+_ROW = "datasync.read_along"
 
 
 def reads_along(row: Select[Any]) -> Callable[[View], View]:
@@ -44,8 +47,11 @@ def reads_along(row: Select[Any]) -> Callable[[View], View]:
 
 def read_along() -> tuple[Any, ...] | None:
     """Return the row that the view of this request is marked with; None when there is none."""
-    found: tuple[Any, ...] = g.read_along
-    return found if found[0] is not None else None
+    if _ROW not in request.environ:
+        # Who asks was known before: requests within one application context share that.
+        load_signed_in(current_user.token)
+    found: tuple[Any, ...] | None = request.environ.get(_ROW)
+    return found if found and found[0] is not None else None
 
 
 def load_signed_in(token: str) -> SignedIn | None:
@@ -58,7 +64,7 @@ def load_signed_in(token: str) -> SignedIn | None:
         found = connection.execute(_BY_TOKEN if along is None else along, values).one_or_none()
     if found is None:
         return None
-    g.read_along = tuple(found[_OF_THE_PERSON:])
+    request.environ[_ROW] = tuple(found[_OF_THE_PERSON:])
     return SignedIn(
         found.id, found.email, Role(found.role), found.language, found.continue_automatically, token, found.confirmed_at
     )
