@@ -14,6 +14,7 @@ import time_machine
 from argon2 import PasswordHasher
 from cryptography.fernet import Fernet
 from flask import Flask
+from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import text
 
 from datasync_flask import create_app
@@ -176,9 +177,16 @@ def settings(database_url: str, practice: PracticeOrg, tmp_path: Path, encryptio
     )
 
 
+@pytest.fixture(scope="session")
+def _compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """Templates are compiled once per session instead of once per app."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def app(settings: Settings) -> Iterator[Flask]:
+def app(settings: Settings, _compiled_templates: FileSystemBytecodeCache) -> Iterator[Flask]:
     app = create_app(settings)
+    app.jinja_env.bytecode_cache = _compiled_templates
     yield app
     with app.app_context():
         db.session.remove()
