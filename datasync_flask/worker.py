@@ -195,7 +195,8 @@ class Queue:
 class _QueueFile(sqlite3.Connection):
     """Keeps what was committed when a process ends, but doesn't wait for the disk.
 
-    What a power failure takes away is still due by the database, and the sweep finds it.
+    What a power failure takes away is still due by the database, and the sweep finds it; only an e-mail of the last
+    seconds has to be asked for again.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
