@@ -77,6 +77,8 @@ def lists(measured: Sequence[Request]) -> str:
     axes.barh(names, [each.median for each in measured], color=OURS, label="median", height=0.5)
     axes.set(xlabel="milliseconds of CPU per page")
     axes.invert_yaxis()
+    # Room for the legend beside the longest bar.
+    axes.margins(x=0.5)
     axes.legend(loc="lower right")
     return _saved(figure, "lists", "CPU per page against the number of connections")
 
