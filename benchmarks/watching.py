@@ -168,4 +168,6 @@ knows the app to the page that says so; looks come every {INTERVAL:g} s at first
 
 Measured: a worker process that looks at {count} connections as often as these are looked at on average, \
 {at_work.looks:.1f} times a second, takes {at_work.looks * at_work.cpu:.1%} of a core: {at_work.cpu * 1000:.1f} ms of \
-CPU per look, idling in between included."""
+CPU per look, idling in between included. By py-spy that is made of the request (a third: a client and a connection of \
+its own, since Salesforce's servers may disagree), the database (nearly half: the claim, the row, what was seen, and a \
+count, so that a killed worker loses nothing) and the queue."""

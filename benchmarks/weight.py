@@ -123,4 +123,5 @@ Idle memory (PSS), `datasync run`:
 {rows}
 | together | {total / 1e6:,.0f} MB |
 
-Imported before a run needs them: {heavy}."""
+Imported before a run needs them: {heavy}. Most of a start is importing SQLAlchemy, Flask and its extensions, Authlib \
+and the app itself; the database is prepared meanwhile, by the other core."""
