@@ -253,3 +253,5 @@ def run_worker(app: Flask) -> None:
     consumer.stop_flag.set()
     found.end_runs()
     beating.join(timeout=5)
+    # Of the steps that came to their end after the stop was asked for.
+    beat.write_counts(app)

@@ -72,7 +72,7 @@ def _secrets_are_lost(connection_id: str) -> None:
 def due_connections(until: datetime) -> list[tuple[str, datetime]]:
     """Return (id, due at) of all connections for which something is due until then."""
     rows = db.session.execute(
-        select(Connection.id, Connection.due_at).where(store.is_due(until)).order_by(Connection.due_at)
+        select(Connection.id, Connection.due_at).where(store.IS_DUE).order_by(Connection.due_at), store.due_times(until)
     ).all()
     db.session.commit()
     return [(connection_id, min(due_at, until)) for connection_id, due_at in rows if due_at is not None]

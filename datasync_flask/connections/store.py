@@ -6,15 +6,15 @@ import random
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flask import current_app
-from sqlalchemy import ColumnElement, Update, bindparam, or_, select, update
+from sqlalchemy import Update, bindparam, or_, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import joinedload
 from sqlalchemy.orm.exc import StaleDataError
 
-from datasync_flask.clock import has_come
+from datasync_flask.clock import SLACK
 from datasync_flask.connections.models import Connection, SalesforceConnection, State
 from datasync_flask.extensions import db
 from datasync_flask.salesforce.oauth import AppCredentials
@@ -28,7 +28,7 @@ T = TypeVar("T")
 _TRIES = 6
 # The queue may hand out a task a little early; doing it then is better than not at all.
 EARLY = timedelta(seconds=0.6)
-# Made once: every look of the worker asks both.
+# Statements that every look of the worker needs are made once.
 _connections = cast("Table", Connection.__table__)
 _DUE_AT = select(_connections.c.due_at).where(_connections.c.id == bindparam("id"))
 _LOADED = (
@@ -40,6 +40,15 @@ _LOADED = (
 # No step is put off for longer: a connection that works is looked at daily, one that moves is looked at within minutes.
 FURTHEST = timedelta(hours=25)
 FURTHEST_WHILE_MOVING = timedelta(minutes=21)
+# There is something to do; its parameters come from due_times.
+IS_DUE = or_(
+    _connections.c.due_at <= bindparam("now"),
+    # Stored before the clock was set back, as in clock.has_come.
+    _connections.c.due_at > bindparam("too_far"),
+    _connections.c.state.in_([state for state in State if state.is_moving])
+    & (_connections.c.due_at > bindparam("too_far_while_moving")),
+)
+_CLAIM = update(_connections).where(_connections.c.id == bindparam("of"), IS_DUE).values(due_at=bindparam("until"))
 
 
 def in_transaction(work: Callable[[], T]) -> T:
@@ -70,12 +79,9 @@ def _is_collision(error: Exception) -> bool:
     return "locked" in words or "deadlock" in words or "serialize" in words
 
 
-def is_due(now: datetime) -> ColumnElement[bool]:
-    """Return the condition that there is something to do for a connection now."""
-    moves = Connection.state.in_([state for state in State if state.is_moving])
-    return or_(
-        has_come(Connection.due_at, now, FURTHEST), moves & has_come(Connection.due_at, now, FURTHEST_WHILE_MOVING)
-    )
+def due_times(now: datetime) -> dict[str, datetime]:
+    """Return the parameters of IS_DUE for a time."""
+    return {"now": now, "too_far": now + FURTHEST + SLACK, "too_far_while_moving": now + FURTHEST_WHILE_MOVING + SLACK}
 
 
 def claim(connection_id: str, now: datetime, lease: timedelta) -> bool:
@@ -83,19 +89,17 @@ def claim(connection_id: str, now: datetime, lease: timedelta) -> bool:
 
     A worker that dies keeps the claim for `lease` only.
     """
-    of_it = (_connections.c.id == connection_id, is_due(now + EARLY))
-    statement = update(_connections).where(*of_it).values(due_at=now + lease)
-    return count_updated(statement) == 1
+    return count_updated(_CLAIM, {"of": connection_id, "until": now + lease, **due_times(now + EARLY)}) == 1
 
 
-def count_updated(statement: Update) -> int:
+def count_updated(statement: Update, parameters: dict[str, Any] | None = None) -> int:
     """Run a conditional update in a transaction of its own and return how many rows it changed.
 
     Objects that are loaded already don't see the change.
     """
     quiet = statement.execution_options(synchronize_session=False)
     # Only the result of an UPDATE has a row count, which the types don't know.
-    return in_transaction(lambda: int(db.session.execute(quiet).rowcount))  # type: ignore[attr-defined]
+    return in_transaction(lambda: int(db.session.execute(quiet, parameters).rowcount))  # type: ignore[attr-defined]
 
 
 def load(connection_id: str) -> SalesforceConnection | None:

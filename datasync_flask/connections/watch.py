@@ -60,10 +60,10 @@ def look(connection: SalesforceConnection) -> None:
     observation = probe.look(app, connection.callback_url, scope)
 
     outcome = observation.problem.value if observation.problem else "known"
+    counters.kept().add("probe_requests", outcome, observation.requests)
     loaded = [connection]
 
     def record() -> None:
-        counters.count("probe_requests", outcome, observation.requests)
         # Who changed the row meanwhile made its version another one: the second try then sees what is there now.
         current = loaded.pop() if loaded else store.load(connection_id)
         # Settings that changed during the look make what it saw worthless.

@@ -24,8 +24,8 @@ def connect() -> None:
 
 def on_connection_moved(connection: Connection, *, before: State, after: State, event: str, **_: Any) -> None:
     """Tell of a connection that needs attention, and of one that works again. The caller commits."""
-    if not has_app_context():
-        # The table of states tried on its own: there is nobody to tell.
+    if after is before or not has_app_context():
+        # Nothing to tell, or nobody: the table of states is tried on its own.
         return
     key, path = f"connection:{connection.id}", warnings.connection_path(connection.id)
     with force_locale("en"):

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from datasync_flask.clock import utcnow
 from datasync_flask.connections import store
 from datasync_flask.extensions import db
+from datasync_flask.operations import counters
 from datasync_flask.operations.models import WorkerBeat
 
 BEAT_SECONDS = 10.0
@@ -45,12 +46,22 @@ def _beat(app: Flask, stopping: threading.Event) -> None:
                 store.in_transaction(say)
             except SQLAlchemyError as error:
                 app.logger.warning("the worker couldn't say that it is alive: %s", type(error).__name__)
+        write_counts(app)
         is_over = stopping.wait(BEAT_SECONDS)
     with app.app_context():
         try:
             store.in_transaction(lambda: db.session.execute(delete(WorkerBeat).where(WorkerBeat.id == name)))
         except SQLAlchemyError:
             app.logger.warning("the worker couldn't say that it stops")
+
+
+def write_counts(app: Flask) -> None:
+    """Write down what this worker counted in memory; what can't be written waits for the next beat."""
+    with app.app_context():
+        try:
+            counters.kept().write_down()
+        except SQLAlchemyError as error:
+            app.logger.warning("the worker couldn't write down its counts: %s", type(error).__name__)
 
 
 def alive() -> list[str]:

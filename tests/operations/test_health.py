@@ -69,6 +69,7 @@ def test_a_queue_that_is_away_is_told(app: Flask, settings: Settings) -> None:
 
 def test_metrics_tell_what_is_there_and_what_was_done(walk: ConnectionWalk) -> None:
     walk.to_connected()
+    beat.write_counts(walk.app)
     found = metrics_of(walk.visitor)
     labels = frozenset({("kind", "salesforce"), ("state", "connected")})
     assert found[("datasync_connections", labels)] == 1
