@@ -234,6 +234,7 @@ def queue() -> Queue:
 def run_worker(app: Flask) -> None:
     """Run the consumer until SIGINT or SIGTERM, which let a running step come to its end."""
     settings: Settings = app.config["SETTINGS"]
+    from datasync_flask.connections import watcher
     from datasync_flask.operations import beat
 
     found: Queue = app.extensions["queue"]
@@ -248,10 +249,11 @@ def run_worker(app: Flask) -> None:
         graceful_signal="TERM",
     )
     found.stopping = consumer.stop_flag
-    beating = beat.start(app, consumer.stop_flag)
+    beating, watching = beat.start(app, consumer.stop_flag), watcher.start(app, consumer.stop_flag)
     consumer.run()
     consumer.stop_flag.set()
     found.end_runs()
+    watching.join()
     beating.join(timeout=5)
     # Of the steps that came to their end after the stop was asked for.
     beat.write_counts(app)

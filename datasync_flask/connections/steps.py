@@ -21,7 +21,10 @@ LEASE = timedelta(seconds=30)
 
 
 def work_on(connection_id: str) -> datetime | None:
-    """Do the step that is due for a connection, if this worker gets the claim; return when the next one is due."""
+    """Do the step that is due for a connection, if this worker gets the claim; return when the next one is due.
+
+    None when there is none, or when the watcher makes it.
+    """
     if not store.claim(connection_id, utcnow(), LEASE):
         return None
     try:
@@ -32,10 +35,11 @@ def work_on(connection_id: str) -> datetime | None:
             _step(connection_id)
             due_at = store.due_at(connection_id)
     except SecretUnreadable:
-        store.in_transaction(lambda: _secrets_are_lost(connection_id))
+        give_up_secrets(connection_id)
         due_at = store.due_at(connection_id)
+    is_watched = due_at is not None and store.is_watched(connection_id)
     db.session.commit()
-    return due_at
+    return None if is_watched else due_at
 
 
 def _step(connection_id: str) -> None:
@@ -60,13 +64,18 @@ def _step(connection_id: str) -> None:
         db.session.commit()
 
 
-def _secrets_are_lost(connection_id: str) -> None:
-    connection = store.load(connection_id)
-    if connection is None:
-        return
-    event = {State.WAITING: Event.WATCH_FAILED}.get(State(connection.state), Event.ACCESS_LOST)
-    if lifecycle.can_happen(connection.state, event):
-        lifecycle.apply(connection, event, utcnow(), problem=Problem.SECRETS_UNREADABLE)
+def give_up_secrets(connection_id: str) -> None:
+    """Let a connection know that its stored secrets can't be read."""
+
+    def record() -> None:
+        connection = store.load(connection_id)
+        if connection is None:
+            return
+        event = {State.WAITING: Event.WATCH_FAILED}.get(State(connection.state), Event.ACCESS_LOST)
+        if lifecycle.can_happen(connection.state, event):
+            lifecycle.apply(connection, event, utcnow(), problem=Problem.SECRETS_UNREADABLE)
+
+    store.in_transaction(record)
 
 
 def due_connections(until: datetime) -> list[tuple[str, datetime]]:

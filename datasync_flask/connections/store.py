@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from flask import current_app
 from sqlalchemy import Update, bindparam, or_, select, update
@@ -15,7 +15,13 @@ from sqlalchemy.orm import joinedload
 from sqlalchemy.orm.exc import StaleDataError
 
 from datasync_flask.clock import SLACK
-from datasync_flask.connections.models import Connection, SalesforceConnection, State
+from datasync_flask.connections.models import (
+    AuthMethod,
+    AuthorizationAttempt,
+    Connection,
+    SalesforceConnection,
+    State,
+)
 from datasync_flask.extensions import db
 from datasync_flask.salesforce.oauth import AppCredentials
 from datasync_flask.security.crypto import SecretBox
@@ -28,12 +34,11 @@ T = TypeVar("T")
 _TRIES = 6
 # The queue may hand out a task a little early; doing it then is better than not at all.
 EARLY = timedelta(seconds=0.6)
-# Statements that every look of the worker needs are made once.
+# Statements that every look needs are made once.
 _connections = cast("Table", Connection.__table__)
-_DUE_AT = select(_connections.c.due_at).where(_connections.c.id == bindparam("id"))
 _LOADED = (
     select(SalesforceConnection)
-    .where(SalesforceConnection.id == bindparam("id"))
+    .where(SalesforceConnection.id.in_(bindparam("ids", expanding=True)))
     .options(joinedload(SalesforceConnection.grant), joinedload(SalesforceConnection.certificate))
     .execution_options(populate_existing=True)
 )
@@ -48,6 +53,16 @@ IS_DUE = or_(
     _connections.c.state.in_([state for state in State if state.is_moving])
     & (_connections.c.due_at > bindparam("too_far_while_moving")),
 )
+# A person has to allow access, and no code waits to be exchanged: watcher.py looks at these, several at once.
+_codes = select(AuthorizationAttempt.connection_id).where(AuthorizationAttempt.code_sealed != "")
+_WATCHED = select(SalesforceConnection.id).where(
+    SalesforceConnection.state == State.WAITING,
+    SalesforceConnection.auth_method == AuthMethod.AUTHORIZATION_CODE,
+    SalesforceConnection.id.not_in(_codes),
+)
+_IS_WATCHED = _WATCHED.where(SalesforceConnection.id == bindparam("id"))
+_DUE_LOOKS = _WATCHED.where(IS_DUE).order_by(_connections.c.due_at).limit(bindparam("most"))
+_DUE_AT = select(_connections.c.due_at).where(_connections.c.id == bindparam("id"))
 _CLAIM = update(_connections).where(_connections.c.id == bindparam("of"), IS_DUE).values(due_at=bindparam("until"))
 
 
@@ -89,28 +104,54 @@ def claim(connection_id: str, now: datetime, lease: timedelta) -> bool:
 
     A worker that dies keeps the claim for `lease` only.
     """
-    return count_updated(_CLAIM, {"of": connection_id, "until": now + lease, **due_times(now + EARLY)}) == 1
+    return bool(claim_all([connection_id], now + EARLY, now + lease))
 
 
-def count_updated(statement: Update, parameters: dict[str, Any] | None = None) -> int:
+def claim_all(connection_ids: Sequence[str], due: datetime, until: datetime) -> list[str]:
+    """Claim what is `due`, and return of which connections this worker has the claim, `until` then."""
+    parameters = {"until": until, **due_times(due)}
+
+    def claimed() -> list[str]:
+        connection = db.session.connection()
+        return [each for each in connection_ids if connection.execute(_CLAIM, {"of": each, **parameters}).rowcount]
+
+    return in_transaction(claimed)
+
+
+def due_looks(due: datetime, most: int) -> list[str]:
+    """Return of which watched connections the next look is `due`, the longest due ones first; at most `most`."""
+    return list(db.session.scalars(_DUE_LOOKS, {"most": most, **due_times(due)}))
+
+
+def count_updated(statement: Update) -> int:
     """Run a conditional update in a transaction of its own and return how many rows it changed.
 
     Objects that are loaded already don't see the change.
     """
     quiet = statement.execution_options(synchronize_session=False)
     # Only the result of an UPDATE has a row count, which the types don't know.
-    return in_transaction(lambda: int(db.session.execute(quiet, parameters).rowcount))  # type: ignore[attr-defined]
+    return in_transaction(lambda: int(db.session.execute(quiet).rowcount))  # type: ignore[attr-defined]
 
 
 def load(connection_id: str) -> SalesforceConnection | None:
     """Return the connection as it is in the database now, or None when it is gone."""
-    return db.session.scalar(_LOADED, {"id": connection_id})
+    return next(iter(load_all([connection_id])), None)
+
+
+def load_all(connection_ids: Sequence[str]) -> Sequence[SalesforceConnection]:
+    """Return the connections as they are in the database now, without those that are gone."""
+    return db.session.scalars(_LOADED, {"ids": connection_ids}).all()
 
 
 def due_at(connection_id: str) -> datetime | None:
     """Return when there is something to do for a connection; None while it rests, or is gone."""
     found: datetime | None = db.session.scalar(_DUE_AT, {"id": connection_id})
     return found
+
+
+def is_watched(connection_id: str) -> bool:
+    """True when the worker's watcher makes the next step of a connection."""
+    return db.session.scalar(_IS_WATCHED, {"id": connection_id}) is not None
 
 
 def secret_box() -> SecretBox:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flask import current_app
@@ -13,6 +15,7 @@ from datasync_flask.connections.models import SalesforceConnection, State
 from datasync_flask.operations import counters
 from datasync_flask.salesforce import probe, scopes
 from datasync_flask.salesforce.errors import Problem
+from datasync_flask.salesforce.oauth import AppCredentials
 
 # In 30 minutes; a longer deadline allows proportionally more.
 MAX_REQUESTS = 300
@@ -52,25 +55,53 @@ def start(connection: SalesforceConnection, now: datetime, *, by: int | None = N
     lifecycle.apply(connection, Event.WATCH_STARTED, now, by=by, due_at=now)
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a look needs to know of a connection; it can be made in any thread."""
+
+    connection_id: str
+    watch: int
+    app: AppCredentials
+    callback_url: str
+    scope: str
+
+    def see(self) -> probe.Observation:
+        """Probe once."""
+        return probe.look(self.app, self.callback_url, self.scope)
+
+
+def prepare(connection: SalesforceConnection) -> Look:
+    """Return the look at a connection, which the worker has claimed. Raises SecretUnreadable."""
+    scope = scopes.BY_KEY[connection.permission_level].scope
+    app = store.app_credentials(connection)
+    return Look(connection.id, connection.watch, app, connection.callback_url, scope)
+
+
 def look(connection: SalesforceConnection) -> None:
     """Probe once and let the connection know what was seen. Called by the worker, which holds the claim."""
-    watch_number, connection_id = connection.watch, connection.id
-    app = store.app_credentials(connection)
-    scope = scopes.BY_KEY[connection.permission_level].scope
-    observation = probe.look(app, connection.callback_url, scope)
-
-    outcome = observation.problem.value if observation.problem else "known"
-    counters.kept().add("probe_requests", outcome, observation.requests)
+    prepared = prepare(connection)
+    seen = [(prepared, prepared.see())]
+    count(seen)
     loaded = [connection]
+    # Who changed the row meanwhile made its version another one: the second try then sees what is there now.
+    store.in_transaction(lambda: record(seen, [loaded.pop()] if loaded else store.load_all([prepared.connection_id])))
 
-    def record() -> None:
-        # Who changed the row meanwhile made its version another one: the second try then sees what is there now.
-        current = loaded.pop() if loaded else store.load(connection_id)
+
+def count(seen: Sequence[tuple[Look, probe.Observation]]) -> None:
+    """Count the requests that looks made."""
+    for _, observation in seen:
+        outcome = observation.problem.value if observation.problem else "known"
+        counters.kept().add("probe_requests", outcome, observation.requests)
+
+
+def record(seen: Sequence[tuple[Look, probe.Observation]], connections: Sequence[SalesforceConnection]) -> None:
+    """Let the connections, as they are now, know what was seen. The caller commits."""
+    by_id = {connection.id: connection for connection in connections}
+    for prepared, observation in seen:
+        connection = by_id.get(prepared.connection_id)
         # Settings that changed during the look make what it saw worthless.
-        if current is not None and current.watch == watch_number and current.state == State.WAITING:
-            take_in(current, observation)
-
-    store.in_transaction(record)
+        if connection is not None and connection.watch == prepared.watch and connection.state == State.WAITING:
+            take_in(connection, observation)
 
 
 def take_in(connection: SalesforceConnection, observation: probe.Observation) -> None:
