@@ -105,8 +105,10 @@ def _looks(app: Flask) -> tuple[int, int]:
         return int(found[0]), int(found[1])
 
 
-def work(count: int, interval: float, seconds: float) -> AtWork:
-    """Let a worker process look at `count` connections every `interval` seconds, and measure it for `seconds`."""
+def work(count: int, interval: float, seconds: float, answer_seconds: float = 0.0) -> AtWork:
+    """Let a worker process look at `count` connections every `interval` seconds, and measure it for `seconds`; the
+    org's answers take `answer_seconds`.
+    """
     key, secret = Fernet.generate_key().decode(), "x" * 32
     with tempfile.TemporaryDirectory() as name, running_practice_org() as practice:
         folder = Path(name)
@@ -118,6 +120,8 @@ def work(count: int, interval: float, seconds: float) -> AtWork:
         app = create_app(settings)
         upgrade_database(app)
         _connections(app, practice.origin, count, interval)
+        if answer_seconds:
+            practice.fault("token", kind="hang", seconds=answer_seconds, times=None)
         worker = Program(
             folder, "worker", SECRET_KEY=secret, ENCRYPTION_KEYS=key, SALESFORCE_HOSTS=practice.origin,
             PROBE_INTERVAL=str(interval),

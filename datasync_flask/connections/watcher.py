@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from functools import partial
+from typing import TypeVar
 
 from flask import Flask
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
@@ -25,13 +26,15 @@ from datasync_flask.salesforce.errors import Problem
 from datasync_flask.salesforce.probe import Observation
 from datasync_flask.security.crypto import SecretUnreadable
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 
 TURN_SECONDS = 0.5
 # A look comes up to half a turn early or late: on average, in time.
 EARLY = timedelta(seconds=TURN_SECONDS / 2)
-# Enough for 200 connections when Salesforce takes half a second for an answer.
-LOOKS_AT_ONCE = 16
+# Enough for 200 connections when Salesforce takes a second for an answer.
+LOOKS_AT_ONCE = 32
 
 
 class Watcher:
@@ -41,8 +44,8 @@ class Watcher:
         self._pool = pool
         self._made: dict[Future[Observation], watch.Look] = {}
 
-    def begin(self) -> None:
-        """Claim the looks that are due, as many as there are free threads, and begin them."""
+    def begin(self) -> bool:
+        """Claim the looks that are due and begin them; return whether more may be due than there are free threads."""
         now, free = utcnow(), LOOKS_AT_ONCE - len(self._made)
         due = store.due_looks(now + EARLY, free) if free else []
         claimed = store.claim_all(due, now + EARLY, now + steps.LEASE) if due else []
@@ -57,6 +60,7 @@ class Watcher:
         db.session.commit()
         for connection_id in unreadable:
             steps.give_up_secrets(connection_id)
+        return len(due) == free
 
     def record(self, seconds: float | None) -> None:
         """Wait until all looks are made, at most some seconds, and record what those that are made have seen."""
@@ -91,14 +95,15 @@ def _see(look: watch.Look) -> Observation:
         return Observation(Problem.UNEXPECTED, type(error).__name__, 0)
 
 
-def _guarded(step: Callable[[], None]) -> None:
+def _guarded(step: Callable[[], T]) -> T | None:
     try:
-        step()
+        return step()
     except SQLAlchemyError as error:
         db.session.rollback()
         log.warning("watching: the database is away: %s", type(error).__name__)
     except Exception:
         log.exception("watching: a turn failed")
+    return None
 
 
 def start(app: Flask, stopping: threading.Event) -> threading.Thread:
@@ -114,9 +119,10 @@ def _watch(app: Flask, stopping: threading.Event) -> None:
         while not stopping.is_set():
             until = time.monotonic() + TURN_SECONDS
             with app.app_context():
-                _guarded(watcher.begin)
+                is_full = _guarded(watcher.begin)
                 _guarded(partial(watcher.record, max(until - time.monotonic(), 0)))
-            stopping.wait(until - time.monotonic())
+            if not is_full:
+                stopping.wait(until - time.monotonic())
         pool.shutdown(wait=False, cancel_futures=True)
         with app.app_context():
             _guarded(partial(watcher.record, None))

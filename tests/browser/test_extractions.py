@@ -35,12 +35,13 @@ def page(browser: Browser, demo: str) -> Iterator[Page]:
     page.get_by_label("Email").fill("demo@example.com")
     page.get_by_label("Password").fill("practice makes perfect")
     page.get_by_role("button", name="Sign in").click()
+    # The demo's connection, which either test may be the first to find on its way.
+    wait_for(lambda: page.goto("/connections") and page.get_by_text("Connected", exact=True).count() >= 2, 40)
     yield page
     context.close()
 
 
 def test_run_watch_and_look(page: Page, tmp_path: Path) -> None:
-    wait_for(lambda: page.goto("/connections") and page.get_by_text("Connected", exact=True).count() >= 2, 40)
     page.get_by_role("link", name="Extractions").click()
     page.get_by_role("link", name="Practice org to the warehouse").click()
     page.get_by_role("button", name="Run", exact=True).click()
