@@ -30,6 +30,8 @@ from tests.support.practice import running_practice_org
 from tests.support.program import Program, wait_for
 
 DEADLINE = 1800.0
+# What an answer of Salesforce may take on a bad day, seconds.
+SLOW_ANSWERS = 0.5
 # From when a look is due until what it saw is in the database.
 LOOK_SECONDS = 0.5
 
@@ -145,21 +147,25 @@ def work(count: int, interval: float, seconds: float, answer_seconds: float = 0.
     return AtWork(cpu / looks, (after[1] - before[1]) / looks, looks / seconds)
 
 
-def measure(count: int = 200, seconds: float = 40.0) -> tuple[list[Simulated], AtWork]:
-    """Return `count` watches, and what a worker takes that makes as many looks as these do on average."""
+def measure(count: int = 200, seconds: float = 40.0) -> tuple[list[Simulated], AtWork, AtWork]:
+    """Return `count` watches, and what a worker takes that makes as many looks as these do on average: with answers
+    that come at once, and with SLOW_ANSWERS.
+    """
     watched = simulate(count, 1)
     interval = count * max(each.lasted for each in watched) / sum(each.looks for each in watched)
-    return watched, work(count, interval, seconds)
+    return watched, work(count, interval, seconds), work(count, interval, seconds, SLOW_ANSWERS)
 
 
-def report(measured: tuple[list[Simulated], AtWork]) -> str:
+def report(measured: tuple[list[Simulated], AtWork, AtWork]) -> str:
     """Return the section of the report."""
-    watched, at_work = measured
+    watched, at_work, slow = measured
     count = len(watched)
     delays = sorted(each.delay for each in watched)
     late = sum(each.delay > each.interval + 2 for each in watched)
     looks = sum(each.looks for each in watched)
     p95, longest = delays[int(count * 0.95)], max(each.interval for each in watched)
+    # The next look is counted from the answer of the one before.
+    wanted = count / (count / at_work.looks + SLOW_ANSWERS)
     return f"""## Watching {count} connections at once
 
 Simulated: apps known after 2 to 10 minutes, the real rules for looks and for polls. Seconds from when Salesforce \
@@ -172,6 +178,8 @@ knows the app to the page that says so; looks come every {INTERVAL:g} s at first
 
 Measured: a worker process that looks at {count} connections as often as these are looked at on average, \
 {at_work.looks:.1f} times a second, takes {at_work.looks * at_work.cpu:.1%} of a core: {at_work.cpu * 1000:.1f} ms of \
-CPU per look, idling in between included. By py-spy that is made of the request (a third: a client and a connection of \
-its own, since Salesforce's servers may disagree), the database (nearly half: the claim, the row, what was seen, and a \
-count, so that a killed worker loses nothing) and the queue."""
+CPU per look, idling in between included; in the first minutes, when each is looked at every {INTERVAL:g} s, it is \
+{count / INTERVAL * at_work.cpu:.1%}. Half of it are the requests (a client and a connection for each look, since \
+Salesforce's servers may disagree), a third claims, rows and what was seen, for all looks of half a second together, \
+the rest is asking the queue. With answers that take {SLOW_ANSWERS:g} s it makes {slow.looks:.1f} of the {wanted:.1f} \
+looks a second that are due then, for {slow.looks * slow.cpu:.1%} of a core."""

@@ -37,11 +37,12 @@ def test_waiting_for_propagation() -> None:
 
 
 def test_watching() -> None:
-    at_work = watching.work(3, interval=1, seconds=3)
+    at_work, slow = watching.work(3, interval=1, seconds=3), watching.work(3, 1, 3, answer_seconds=0.1)
     assert at_work.requests >= 1
     assert at_work.looks > 0
+    assert slow.looks > 0
     watched = watching.simulate(5, at_work.requests)
-    assert "## Watching 5 connections" in watching.report((watched, at_work))
+    assert "## Watching 5 connections" in watching.report((watched, at_work, slow))
     assert "delays.svg" in plots.delays(watched)
     # Each look is shown by a poll of its own, and there is little to ask in between.
     assert watching.looks_a_second(watched) < watching.polls_a_second(watched) < 1 / 3
