@@ -23,7 +23,7 @@ from datasync_flask.clock import utcnow
 from datasync_flask.config import Settings
 from datasync_flask.connections import store, watch
 from datasync_flask.connections.models import LoginHost, SalesforceConnection, State
-from datasync_flask.connections.status import POLL_SECONDS
+from datasync_flask.connections.status import LOOK_SECONDS, POLL_SECONDS
 from datasync_flask.database import upgrade_database
 from datasync_flask.extensions import db
 from tests.support.practice import running_practice_org
@@ -32,8 +32,6 @@ from tests.support.program import Program, wait_for
 DEADLINE = 1800.0
 # What an answer of Salesforce may take on a bad day, seconds.
 SLOW_ANSWERS = 0.5
-# From when a look is due until what it saw is in the database.
-LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)

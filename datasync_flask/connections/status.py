@@ -23,6 +23,8 @@ from datasync_flask.salesforce.errors import Problem
 # How often an open page asks while a connection moves.
 POLL_SECONDS = 1
 USUAL_WAIT_SECONDS = 600
+# From when a look is due until what it saw is stored, mostly.
+LOOK_SECONDS = 0.5
 # Longer than the claim of the worker that makes the check.
 CHECK_IS_NEAR = timedelta(seconds=60)
 
@@ -97,12 +99,12 @@ def _administrators_note(connection: SalesforceConnection, problem: Problem | No
 
 
 def next_look_in(connection: SalesforceConnection) -> float:
-    """Return in how many seconds the worker looks again, 0.0 when it should be at it: until then an open page asks
-    rarely.
+    """Return in how many seconds the worker should have looked again, 0.0 when it has to any moment: until then an open
+    page asks rarely.
     """
     if connection.state != State.WAITING or connection.next_look_at is None:
         return 0.0
-    return round(max((connection.next_look_at - utcnow()).total_seconds(), 0.0), 1)
+    return round(max((connection.next_look_at - utcnow()).total_seconds() + LOOK_SECONDS, 0.0), 1)
 
 
 def context(connection: SalesforceConnection) -> dict[str, Any]:
