@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Flask, has_request_context, request, session
-from flask_babel import Babel, gettext, refresh
+from babel.support import NullTranslations
+from flask import Flask, g, has_request_context, request, session
+from flask_babel import Babel, get_translations, gettext, refresh
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -40,9 +41,22 @@ def keep_language(code: str) -> None:
     refresh()
 
 
+def _texts() -> NullTranslations:
+    """Return the translations that this answer is made with; Flask-Babel would look them up anew for each text."""
+    if "texts" not in g:
+        g.texts = get_translations()
+    found: NullTranslations = g.texts
+    return found
+
+
 def init_languages(app: Flask) -> None:
     """Have texts translated; templates get ``_`` and ``{% trans %}`` from Flask-Babel."""
     Babel(app, default_translation_directories="translations", locale_selector=language)
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # by the extension that Babel adds
+        gettext=lambda text: _texts().ugettext(text),
+        ngettext=lambda one, many, count: _texts().ungettext(one, many, count),
+        newstyle=True,
+    )
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     app.jinja_env.globals.update(language=language, languages=LANGUAGES)
     app.jinja_env.filters["translated"] = translated
