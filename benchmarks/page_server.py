@@ -93,6 +93,9 @@ class Handler(BaseHTTPRequestHandler):
     """Answers from memory."""
 
     protocol_version = "HTTP/1.1"
+    # Head and body in one packet: sent apart, each answer waits for the client to acknowledge the first, 40 ms.
+    wbufsize = -1
+    disable_nagle_algorithm = True
     prepared: Prepared
 
     def log_message(self, *_: object) -> None:
