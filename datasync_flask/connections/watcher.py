@@ -31,6 +31,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 TURN_SECONDS = 0.5
+AFTER_FAULT_SECONDS = 5.0
 # A look comes up to half a turn early or late: on average, in time.
 EARLY = timedelta(seconds=TURN_SECONDS / 2)
 # Enough for 200 connections when Salesforce takes a second for an answer.
@@ -121,7 +122,9 @@ def _watch(app: Flask, stopping: threading.Event) -> None:
             with app.app_context():
                 is_full = _guarded(watcher.begin)
                 _guarded(partial(watcher.record, max(until - time.monotonic(), 0)))
-            if not is_full:
+            if is_full is None:
+                stopping.wait(AFTER_FAULT_SECONDS)
+            elif not is_full:
                 stopping.wait(until - time.monotonic())
         pool.shutdown(wait=False, cancel_futures=True)
         with app.app_context():
