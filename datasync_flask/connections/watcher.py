@@ -66,7 +66,7 @@ class Watcher:
     def record(self, seconds: float | None) -> None:
         """Wait until all looks are made, at most some seconds, and record what those that are made have seen."""
         done = [(self._made.pop(future), future) for future in wait(self._made, seconds).done]
-        seen = [(look, future.result()) for look, future in done if not future.cancelled()]
+        seen = [(look, future.result()) for look, future in done]
         watch.count(seen)
         self._record(seen)
 
@@ -126,6 +126,5 @@ def _watch(app: Flask, stopping: threading.Event) -> None:
                 stopping.wait(AFTER_FAULT_SECONDS)
             elif not is_full:
                 stopping.wait(until - time.monotonic())
-        pool.shutdown(wait=False, cancel_futures=True)
         with app.app_context():
             _guarded(partial(watcher.record, None))

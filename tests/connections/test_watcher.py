@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import time_machine
 from flask import Flask
+from sqlalchemy import text
 
 from datasync_flask.connections import steps, store, watch, watcher
 from datasync_flask.connections.models import SalesforceConnection
@@ -180,6 +181,29 @@ def test_the_thread_watches_until_it_is_stopped(app: Flask, another: Another) ->
     stopping.set()
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_watching_goes_on_when_the_database_is_back(
+    app: Flask, another: Another, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(watcher, "AFTER_FAULT_SECONDS", 0.1)
+    walk = another()
+    rename("salesforce_connections", "away", app)
+    stopping = threading.Event()
+    thread = watcher.start(app, stopping)
+    try:
+        wait_for(lambda: "the database is away" in caplog.text)
+        rename("away", "salesforce_connections", app)
+        wait_for(lambda: walk.stored().looks)
+    finally:
+        stopping.set()
+        thread.join(10)
+
+
+def rename(table: str, name: str, app: Flask) -> None:
+    with app.app_context():
+        db.session.execute(text(f"ALTER TABLE {table} RENAME TO {name}"))
+        db.session.commit()
 
 
 def test_the_queue_does_not_plan_what_the_watcher_does(app: Flask, another: Another) -> None:
