@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, DateTime, or_
+from sqlalchemy import BindParameter, ColumnElement, DateTime, or_
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import TypeDecorator
 
@@ -19,13 +19,25 @@ def utcnow() -> datetime:
 SLACK = timedelta(minutes=5)
 
 
-def has_come(column: InstrumentedAttribute[Any], now: datetime, furthest: timedelta) -> ColumnElement[bool]:
-    """Return the condition that a stored time has come, where nothing is ever put off by more than `furthest`.
+def too_far(now: datetime, furthest: timedelta) -> datetime:
+    """Return the time after which nothing can lie that is never put off by more than `furthest`.
+
+    `now` may be a little old (the statement waited for a lock), and machines' clocks differ a little.
+    """
+    return now + furthest + SLACK
+
+
+def has_come(
+    column: ColumnElement[Any] | InstrumentedAttribute[Any],
+    now: datetime | BindParameter[Any],
+    limit: datetime | BindParameter[Any],
+) -> ColumnElement[bool]:
+    """Return the condition that a stored time has come; `limit` is from :func:`too_far`.
 
     What lies further ahead was stored before the clock was set back: without this it would rest until the clock is
-    there again. `now` may be a little old (the statement waited for a lock), and machines' clocks differ a little.
+    there again.
     """
-    return or_(column <= now, column > now + furthest + SLACK)
+    return or_(column <= now, column > limit)
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from flask import current_app
 from sqlalchemy import or_, select, update
 
-from datasync_flask.clock import has_come, utcnow
+from datasync_flask.clock import has_come, too_far, utcnow
 from datasync_flask.connections import store
 from datasync_flask.connections.models import Revocation, SalesforceConnection, SalesforceGrant
 from datasync_flask.extensions import db
@@ -132,7 +132,7 @@ def _ask_for_new_token(connection_id: str, current: HeldToken) -> TokenAnswer:
 def _claim_refresh(connection_id: str, generation: int, me: str) -> bool:
     now = utcnow()
     until = SalesforceGrant.refresh_claimed_until
-    free = or_(until.is_(None), has_come(until, now, REFRESH_LEASE))
+    free = or_(until.is_(None), has_come(until, now, too_far(now, REFRESH_LEASE)))
     statement = (
         update(SalesforceGrant)
         .where(SalesforceGrant.connection_id == connection_id, SalesforceGrant.generation == generation, free)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import joinedload
 from sqlalchemy.orm.exc import StaleDataError
 
-from datasync_flask.clock import SLACK
+from datasync_flask.clock import has_come, too_far
 from datasync_flask.connections.models import (
     AuthMethod,
     AuthorizationAttempt,
@@ -47,11 +47,9 @@ FURTHEST = timedelta(hours=25)
 FURTHEST_WHILE_MOVING = timedelta(minutes=21)
 # There is something to do; its parameters come from due_times.
 IS_DUE = or_(
-    _connections.c.due_at <= bindparam("now"),
-    # Stored before the clock was set back, as in clock.has_come.
-    _connections.c.due_at > bindparam("too_far"),
+    has_come(_connections.c.due_at, bindparam("now"), bindparam("too_far")),
     _connections.c.state.in_([state for state in State if state.is_moving])
-    & (_connections.c.due_at > bindparam("too_far_while_moving")),
+    & has_come(_connections.c.due_at, bindparam("now"), bindparam("too_far_while_moving")),
 )
 # A person has to allow access, and no code waits to be exchanged: watcher.py looks at these, several at once.
 _codes = select(AuthorizationAttempt.connection_id).where(AuthorizationAttempt.code_sealed != "")
@@ -96,7 +94,8 @@ def _is_collision(error: Exception) -> bool:
 
 def due_times(now: datetime) -> dict[str, datetime]:
     """Return the parameters of IS_DUE for a time."""
-    return {"now": now, "too_far": now + FURTHEST + SLACK, "too_far_while_moving": now + FURTHEST_WHILE_MOVING + SLACK}
+    limits = {"too_far": too_far(now, FURTHEST), "too_far_while_moving": too_far(now, FURTHEST_WHILE_MOVING)}
+    return {"now": now, **limits}
 
 
 def claim(connection_id: str, now: datetime, lease: timedelta) -> bool:

@@ -13,7 +13,7 @@ from flask import current_app
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import selectinload
 
-from datasync_flask.clock import SLACK, has_come, utcnow
+from datasync_flask.clock import SLACK, has_come, too_far, utcnow
 from datasync_flask.connections import lifecycle, store
 from datasync_flask.connections.lifecycle import Event
 from datasync_flask.connections.models import SalesforceConnection, State
@@ -110,7 +110,7 @@ def _is_left(now: datetime) -> ColumnElement[bool]:
     silent = or_(Run.alive_at < now - SILENT_FOR, Run.alive_at > now + SLACK)
     return or_(
         Run.state == RunState.QUEUED,
-        Run.state.in_((RunState.PAUSED, RunState.WAITING)) & has_come(Run.due_at, now, LONGEST_PAUSE),
+        Run.state.in_((RunState.PAUSED, RunState.WAITING)) & has_come(Run.due_at, now, too_far(now, LONGEST_PAUSE)),
         (Run.state == RunState.RUNNING) & silent,
     )
 
