@@ -29,13 +29,13 @@ def on_connection_moved(connection: Connection, *, before: State, after: State, 
         return
     key, path = f"connection:{connection.id}", warnings.connection_path(connection.id)
     with force_locale("en"):
-        if after is State.NEEDS_ATTENTION and before is not State.NEEDS_ATTENTION:
+        if after is State.NEEDS_ATTENTION:
             title = f"{connection.description} needs attention"
             service.begins(key, "connection_needs_attention", title, _meaning(connection), path)
-        elif after is State.CONNECTED and before is not State.CONNECTED:
+        elif after is State.CONNECTED:
             title = f"{connection.description} works again"
             service.is_over(key, "connection_works", title, "Nothing has to be done.", path)
-    if event == lifecycle.Event.CHECKED and before is not State.CONNECTED:
+    if event == lifecycle.Event.CHECKED:
         grant = getattr(connection, "grant", None)
         warnings.approved(connection, grant.username if grant else "")  # type: ignore[arg-type]
 
