@@ -10,6 +10,7 @@ from datasync_flask.extensions import db
 from datasync_flask.languages import init_languages
 from datasync_flask.logs import init_logs
 from datasync_flask.notices import hooks as notice_hooks
+from datasync_flask.operations import counters
 from datasync_flask.security.crypto import SecretBox
 from datasync_flask.worker import Queue
 
@@ -20,5 +21,6 @@ def wire_core(app: Flask, settings: Settings) -> None:
     db.init_app(app)
     app.extensions["secret_box"] = SecretBox(settings.encryption_keys)
     app.extensions["queue"] = Queue(app)
+    app.extensions["kept_counts"] = counters.Kept()
     init_languages(app)
     notice_hooks.connect()

@@ -68,7 +68,7 @@ class Kept:
 
 def kept() -> Kept:
     """Return the counts that this app keeps in memory; the worker's beat writes them down."""
-    found: Kept = current_app.extensions.setdefault("kept_counts", Kept())
+    found: Kept = current_app.extensions["kept_counts"]
     return found
 
 
