@@ -82,9 +82,7 @@ def look(connection: SalesforceConnection) -> None:
     prepared = prepare(connection)
     seen = [(prepared, prepared.see())]
     count(seen)
-    loaded = [connection]
-    # Who changed the row meanwhile made its version another one: the second try then sees what is there now.
-    store.in_transaction(lambda: record(seen, [loaded.pop()] if loaded else store.load_all([prepared.connection_id])))
+    record(seen)
 
 
 def count(seen: Sequence[tuple[Look, probe.Observation]]) -> None:
@@ -94,14 +92,18 @@ def count(seen: Sequence[tuple[Look, probe.Observation]]) -> None:
         counters.kept().add("probe_requests", outcome, observation.requests)
 
 
-def record(seen: Sequence[tuple[Look, probe.Observation]], connections: Sequence[SalesforceConnection]) -> None:
-    """Let the connections, as they are now, know what was seen. The caller commits."""
-    by_id = {connection.id: connection for connection in connections}
-    for prepared, observation in seen:
-        connection = by_id.get(prepared.connection_id)
-        # Settings that changed during the look make what it saw worthless.
-        if connection is not None and connection.watch == prepared.watch and connection.state == State.WAITING:
-            take_in(connection, observation)
+def record(seen: Sequence[tuple[Look, probe.Observation]]) -> None:
+    """Let the connections, as they are now, know what was seen, in one transaction."""
+    by_id = {prepared.connection_id: (prepared, observation) for prepared, observation in seen}
+
+    def take_all_in() -> None:
+        for connection in store.load_all(list(by_id)):
+            prepared, observation = by_id[connection.id]
+            # Settings that changed during the look make what it saw worthless.
+            if connection.watch == prepared.watch and connection.state == State.WAITING:
+                take_in(connection, observation)
+
+    store.in_transaction(take_all_in)
 
 
 def take_in(connection: SalesforceConnection, observation: probe.Observation) -> None:

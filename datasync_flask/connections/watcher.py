@@ -47,11 +47,19 @@ class Watcher:
 
     def begin(self) -> bool:
         """Claim the looks that are due and begin them; return whether more may be due than there are free threads."""
-        now, free = utcnow(), LOOKS_AT_ONCE - len(self._made)
-        due = store.due_looks(now + EARLY, free) if free else []
-        claimed = store.claim_all(due, now + EARLY, now + steps.LEASE) if due else []
+        free = LOOKS_AT_ONCE - len(self._made)
+        if not free:
+            return True
+        now = utcnow()
+        due = store.due_looks(now + EARLY, free)
+        claimed = store.claim_all(due, now + EARLY, now + steps.LEASE)
+        if claimed:
+            self._begin(claimed)
+        return len(due) == free
+
+    def _begin(self, claimed: list[str]) -> None:
         unreadable = []
-        for connection in store.load_all(claimed) if claimed else ():
+        for connection in store.load_all(claimed):
             try:
                 look = watch.prepare(connection)
             except SecretUnreadable:
@@ -61,26 +69,24 @@ class Watcher:
         db.session.commit()
         for connection_id in unreadable:
             steps.give_up_secrets(connection_id)
-        return len(due) == free
 
     def record(self, seconds: float | None) -> None:
         """Wait until all looks are made, at most some seconds, and record what those that are made have seen."""
         done = [(self._made.pop(future), future) for future in wait(self._made, seconds).done]
         seen = [(look, future.result()) for look, future in done]
-        watch.count(seen)
-        self._record(seen)
+        if seen:
+            watch.count(seen)
+            self._record(seen)
 
     def _record(self, seen: list[tuple[watch.Look, Observation]]) -> None:
-        ids = [look.connection_id for look, _ in seen]
         try:
-            if seen:
-                store.in_transaction(lambda: watch.record(seen, store.load_all(ids)))
+            watch.record(seen)
         except OperationalError:
             # The database is away: when the claims have run out, the same is looked at again.
             raise
         except Exception:
             if len(seen) == 1:
-                log.exception("what a look at %s saw couldn't be recorded", ids[0])
+                log.exception("what a look at %s saw couldn't be recorded", seen[0][0].connection_id)
                 return
             # One that can't be recorded doesn't keep the others from it.
             for each in seen:
