@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx2
 import psutil
 
-from tests.support.program import command_of
+from tests.support.program import command_of, wait_for
 from tests.support.servers import free_port
 
 HEAVY = ("pyarrow", "dlt", "duckdb", "apprise")
@@ -53,11 +53,20 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+def _commands(process: subprocess.Popen[bytes]) -> list[tuple[str, psutil.Process]]:
+    own = psutil.Process(process.pid)
+    return [(command_of(each), each) for each in [own, *own.children(recursive=True)]]
+
+
+def _both_there(process: subprocess.Popen[bytes]) -> bool:
+    # The worker is forked after the web process, which may have shown its page before.
+    return {"web", "worker"} <= {name for name, _ in _commands(process)}
+
+
 def _pss(process: subprocess.Popen[bytes]) -> dict[str, int]:
     found: dict[str, int] = {}
-    for child in [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]:
-        name = command_of(child)
-        found[name] = found.get(name, 0) + child.memory_full_info().pss
+    for name, each in _commands(process):
+        found[name] = found.get(name, 0) + each.memory_full_info().pss
     return found
 
 
@@ -89,6 +98,7 @@ def measure(idle_seconds: float = 15) -> Weight:
         process, first = _until_first_page(folder, port)
         _stop(process)
         process, again = _until_first_page(folder, port)
+        wait_for(lambda: _both_there(process))
         time.sleep(idle_seconds)
         pss = _pss(process)
         _stop(process)
