@@ -6,7 +6,7 @@ Sources: Object Reference "Field Types"; Bulk API 2.0 Developer Guide "Format of
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import Context, Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
@@ -38,7 +38,12 @@ ARROW_TYPES = {
     ColumnType.TIME: pa.time64("us"),
 }
 
+# What a float is written with: up to 17 digits, some of them behind zeros.
+_LONGER = pa.decimal128(38, 19)
 _WIDE = pa.decimal256(76, 38)
+SAMPLE = 100
+_STEP = Decimal(1).scaleb(-DECIMAL_SCALE)
+_EXACT = Context(prec=DECIMAL_PRECISION)
 
 
 def arrow_schema(columns: Iterable[Column]) -> pa.Schema:
@@ -80,7 +85,10 @@ def columns_for(fields: Iterable[Field], known: dict[str, str]) -> tuple[dict[st
 
 
 def parsed(texts: pa.Array, kind: ColumnType) -> pa.Array:
-    """Return a column of texts, as Bulk's CSV has them, in the column's type; what is empty is null."""
+    """Return a column of texts, as Bulk's CSV has them, in the column's type; what is empty is null.
+
+    Raises pyarrow.ArrowInvalid for what isn't of that type.
+    """
     if kind is ColumnType.TEXT:
         return texts
     if kind is ColumnType.BOOL:
@@ -115,17 +123,23 @@ def _timestamps(texts: pa.Array) -> pa.Array:
 
 def _decimals(texts: pa.Array) -> pa.Array:
     target = ARROW_TYPES[ColumnType.DECIMAL]
+    # The target doesn't take more digits behind the point than it keeps; the widest type is the slowest.
+    for kind in (target, _LONGER, _WIDE):
+        try:
+            # A column's numbers are alike: its first ones tell at once what all of them would tell slowly.
+            pc.cast(texts.slice(0, SAMPLE), kind)
+            exact = pc.cast(texts, kind)
+            return exact if kind == target else pc.cast(pc.round(exact, DECIMAL_SCALE, "half_to_even"), target)
+        except pa.ArrowInvalid:
+            continue
+    return pa.array([None if text is None else _decimal(text) for text in texts.to_pylist()], target)
+
+
+def _decimal(text: str) -> Decimal:
     try:
-        return pc.cast(texts, target)
-    except pa.ArrowInvalid:
-        # An exponent, or more digits than fit behind the point.
-        pass
-    try:
-        return pc.cast(pc.round(pc.cast(texts, _WIDE), DECIMAL_SCALE, "half_to_even"), target)
-    except pa.ArrowInvalid:
-        step = Decimal(1).scaleb(-DECIMAL_SCALE)
-        values = [None if text is None else Decimal(text).quantize(step) for text in texts.to_pylist()]
-        return pa.array(values, target)
+        return Decimal(text).quantize(_STEP, context=_EXACT)
+    except InvalidOperation:
+        raise pa.ArrowInvalid(f"not a number of at most {DECIMAL_PRECISION} digits: {text[:50]!r}") from None
 
 
 def from_json(values: list[Any], kind: ColumnType) -> pa.Array:

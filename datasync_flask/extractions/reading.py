@@ -118,10 +118,13 @@ class Reader:
         self.changed()
 
     def _write_records(self, records: list[dict[str, Any]]) -> None:
-        arrays = {
-            column.name: from_json([record.get(name) for record in records], column.type)
-            for name, column in self.columns.items()
-        }
+        try:
+            arrays = {
+                column.name: from_json([record.get(name) for record in records], column.type)
+                for name, column in self.columns.items()
+            }
+        except pa.ArrowInvalid as error:
+            raise SalesforceError(Problem.NOT_SALESFORCE, f"records with a value of another type: {error}") from None
         rows = self._write([pa.RecordBatch.from_pydict(arrays, schema=self._schema(with_version=False))])
         self._keep_page(rows, "rest")
 

@@ -54,6 +54,12 @@ def test_decimals(text: str, expected: str) -> None:
     assert values(["0.1", text, None], ColumnType.DECIMAL) == [Decimal("0.1"), Decimal(expected), None]
 
 
+@pytest.mark.parametrize("text", ["1e30", "12,5", "NaN", "-Infinity", "1e99999999999999999999"])
+def test_what_no_decimal_column_holds_is_refused(text: str) -> None:
+    with pytest.raises(pa.ArrowInvalid):
+        values(["0.1", text], ColumnType.DECIMAL)
+
+
 @given(st.lists(st.decimals(min_value=-(10**18), max_value=10**18, allow_nan=False), min_size=1))
 def test_any_decimal_is_rounded_to_the_nearest_even(numbers: list[Decimal]) -> None:
     wide = Context(prec=80, rounding=ROUND_HALF_EVEN)
