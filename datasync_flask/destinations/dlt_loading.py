@@ -22,13 +22,14 @@ from datasync_flask.destinations.base import (
 )
 
 ROWS_AT_ONCE = 100_000
+FILES_AT_ONCE = 2
 
 # A self-hosted tool calls nobody; dlt reads these when it is imported.
 _QUIET = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
     "RUNTIME__LOG_LEVEL": "CRITICAL",
     "DATA_WRITER__DISABLE_COMPRESSION": "true",
-    "LOAD__WORKERS": "2",
+    "LOAD__WORKERS": str(FILES_AT_ONCE),
 }
 
 

@@ -104,9 +104,12 @@ class PostgreSql(SqlDestination):
             # What dlt's history asks ("NOT IN") takes time squared where the answer doesn't fit.
             "query": {"options": "-cwork_mem=256MB"},
         }
+        copies = min(len(load.files), dlt_loading.FILES_AT_ONCE) if load.rows else 0
         try:
             with contextlib.closing(
-                StreamedPostgres(credentials, destination_name="postgres", replace_strategy="staging-optimized")
+                StreamedPostgres(
+                    credentials, destination_name="postgres", replace_strategy="staging-optimized", connections=copies
+                )
             ) as destination:
                 # The binary copy stumbles over a file without rows.
                 dlt_loading.run(load, destination, empty_format="csv", has_versions=has_versions)

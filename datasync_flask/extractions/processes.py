@@ -23,7 +23,6 @@ LOOK_SECONDS = 0.2
 NEEDED_BY_RUNS = (
     "datasync_flask.extractions.runner",
     "datasync_flask.destinations.streamed_postgres",
-    "adbc_driver_postgresql.dbapi",
     "dlt.common.libs.pyarrow",
     "dlt.destinations.impl.duckdb.duck",
     "duckdb",
