@@ -17,14 +17,20 @@
   // What is typed between the key that opens an edit and the arrival of its field belongs into the field.
   let typedAhead = null;
   let patience = 0;
+  // The field to edit when the answer under way is there: a row's ID, and which of its fields.
+  let goOnTo = null;
+
+  // The answer under way replaces the row; what is asked from inside the old one would come to nothing.
+  const isAsking = (row) => Boolean(row?.querySelector(".htmx-request"));
 
   function edit(row, field) {
     const button = row?.querySelector(`[data-quick-edit="${field}"]`);
-    if (!button) return false;
+    if (!button && !isAsking(row)) return false;
     typedAhead = "";
     clearTimeout(patience);
     patience = setTimeout(() => { typedAhead = null; }, 3000);
-    button.click();
+    if (isAsking(row)) goOnTo = { id: row.id, field };
+    else button.click();
     return true;
   }
 
@@ -73,8 +79,6 @@
   }
 
   // Tab saves what is edited and goes on to the next field, as in a spreadsheet; at the ends it leaves the list.
-  let goOnTo = null;
-
   function nextField(row, field, isBackward) {
     const fields = rows().flatMap((each) => [...each.querySelectorAll("td[data-cell]")]
       .filter((cell) => cell.querySelector("[data-quick-edit], form.quick"))
@@ -107,6 +111,8 @@
     edit(row, target.field);
   });
 
+  document.addEventListener("htmx:error", () => { goOnTo = null; });
+
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     const row = event.target.closest?.("tr");
@@ -128,6 +134,14 @@
       menu.querySelector("summary").focus();
     }
   }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-quick-edit]");
+    const row = button?.closest("tr");
+    if (!isAsking(row)) return;
+    event.stopPropagation();
+    edit(row, button.dataset.quickEdit);
+  }, { capture: true });
 
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-open=shortcuts]")) sheet.showModal();

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, Response, expect
+from playwright.sync_api import Page, Response, Route, expect
 
 from tests.support.practice import PracticeOrg
 from tests.support.program import Site
@@ -74,6 +74,36 @@ def test_a_click_beside_the_words_edits_the_cell(new_page: Callable[..., Page], 
     page.keyboard.press("Escape")
     page.locator("td[data-cell=description]").click(position={"x": 5, "y": 5})
     expect(page.get_by_label("Description of Clickable")).to_be_focused()
+
+
+@pytest.mark.parametrize("ended_by", ["Escape", "Enter"])
+def test_a_click_while_the_row_is_on_its_way_is_not_lost(
+    new_page: Callable[..., Page], site: Site, ended_by: str
+) -> None:
+    name = f"Hasty {ended_by}"
+    site.save(NOBODY, description=name)
+    page = new_page(viewport={"width": 1280, "height": 800})
+    page.goto(f"/connections?q={name}")
+    page.get_by_role("button", name=f"Change tracking type of {name}").click()
+    expect(page.locator("form.quick")).to_be_visible()
+    held: list[Route] = []
+    page.route("**/connections/**", lambda route: held.append(route))
+    for field, click in (
+        ("tracking_type", page.get_by_role("button", name=f"Rename {name}").click),
+        ("description", lambda: page.locator("td[data-cell=tracking_type]").click(position={"x": 5, "y": 5})),
+    ):
+        edited = page.locator(f"form.quick[data-editing={field}]")
+        expect(edited.locator(f"[name={field}]")).to_be_focused()
+        with page.expect_request("**/connections/**"):
+            page.keyboard.press(ended_by)
+        click()
+        for is_last in (False, True):
+            while not held:
+                page.wait_for_timeout(20)
+            held.pop(0).continue_()
+            if not is_last:
+                expect(edited).to_have_count(0)
+    expect(page.get_by_label(f"Tracking type of {name}")).to_be_focused()
 
 
 def test_two_hundred_edits_in_a_row(new_page: Callable[..., Page], site: Site) -> None:
