@@ -42,7 +42,8 @@ peers: $(VENV)/.dev ## Install what the benchmarks compare with, apart from ever
 
 .PHONY: test
 test: $(VENV)/.dev test-tools peers ## Run all tests, the browser ones included
-	$(BIN)/python -m pytest -n $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() or 2))') --dist worksteal
+	@# One more than there are cores: some always wait for a program or a page.
+	$(BIN)/python -m pytest -n $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)') --dist worksteal
 
 .PHONY: lint
 lint: $(VENV)/.dev ## ruff, mypy, djlint, import-linter

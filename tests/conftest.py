@@ -157,12 +157,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         path.write_bytes(request.getfixturevalue("_sqlite_template").read_bytes())
         return f"sqlite:///{path}"
     url: str = request.getfixturevalue("_postgresql_url")
-    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
-        tables = connection.execute(
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        # TRUNCATE makes the files of all tables anew, which takes twenty times as long.
+        connection.execute("SET LOCAL session_replication_role = replica")
+        for (name,) in connection.execute(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
-        ).fetchall()
-        names = ", ".join(f'"{name}"' for (name,) in tables)
-        connection.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+        ).fetchall():
+            connection.execute(f'DELETE FROM "{name}"')
+        for (name,) in connection.execute("SELECT sequencename FROM pg_sequences WHERE last_value > 0").fetchall():
+            connection.execute(f'ALTER SEQUENCE "{name}" RESTART')
     return url
 
 
