@@ -6,7 +6,6 @@ import hashlib
 import importlib.metadata
 from datetime import datetime
 from functools import cache
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, redirect, request, url_for
@@ -170,13 +169,13 @@ def _settings() -> Settings:
 
 
 @cache
-def _fingerprint(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+def _fingerprint(name: str) -> str:
+    return hashlib.sha256((resource_dir("static") / name).read_bytes()).hexdigest()[:12]
 
 
 def _asset(name: str) -> str:
     """Return the address of a static file, with its content's fingerprint so that browsers may keep it."""
-    return url_for("static", filename=name, v=_fingerprint(resource_dir("static") / name))
+    return url_for("static", filename=name, v=_fingerprint(name))
 
 
 def _time_tag(moment: datetime | None, style: str = "ago") -> Markup:
