@@ -30,7 +30,17 @@ STEPS = {
     "done": "done",
     "failed": "failed",
 }
+# What a connection goes on waiting through ends a run: the same problems, with another next step.
 PROBLEMS = {
+    "connection_failed": "The server DataSync runs on couldn't reach Salesforce, however often it tried. Check that it "
+    "may open https connections to the org's address, then run again: nothing is lost.",
+    "server_error": "Salesforce answered with a fault of its own (a 5xx status), however often it was asked. Look at "
+    "Salesforce's status page for the org's instance, then run again: nothing is lost.",
+    "no_answer_in_time": "Salesforce took longer than DataSync waits for an answer. Check the server's network, then "
+    "run again: nothing is lost.",
+    "not_salesforce": "What came as Salesforce's answer isn't what Salesforce answers: a page of a proxy, half an "
+    "answer, or a value that doesn't fit its field. Run again; if the same comes back, show the words that follow to "
+    "whoever looks after the network or the org.",
     "fault": "DataSync met something it doesn't know. The tables are as they were; the worker's log says where.",
     "quota": "The org has used the share of its daily API calls at which this extraction pauses. It looks again every "
     "15 minutes and goes on by itself.",

@@ -142,8 +142,11 @@ def test_a_record_that_is_not_as_described_fails_its_object_in_plain_words(
     record = {"Id": "001000000000001AAA", "AnnualRevenue": "a lot"}
     body = json.dumps({"totalSize": 1, "done": True, "records": [record]})
     extracting.walk.practice.fault("query", status=200, body=body, times=None)
-    found = extracting.run().objects[0]
-    assert (found.problem, "a lot" in found.problem_detail) == ("not_salesforce", True)
+    run = extracting.run()
+    visitor = extracting.walk.visitor
+    visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
+    assert "a value that doesn't fit its field. Run again" in visitor.text
+    assert "'a lot'" in visitor.text
     extracting.walk.practice.clear_faults()
     assert extracting.done().state == "done"
     extracting.assert_same("Account")
