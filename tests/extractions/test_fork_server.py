@@ -105,11 +105,15 @@ def test_a_server_that_was_killed_is_started_again_and_its_processes_go_on(stay:
 
 
 def test_a_process_notices_that_the_worker_is_gone(tmp_path: Path) -> None:
+    # Not before the process has said whose child it is: the server ends with the worker.
     worker = f"""
-import os, signal, sys
+import os, pathlib, signal, sys, time
 from datasync_flask.extractions.fork_server import ForkServer
+file = pathlib.Path({str(tmp_path / "one")!r})
 server = ForkServer([sys.executable, "-c", {SERVER!r}], os.environ)
-with server.forked("stay", {str(tmp_path / "one")!r}):
+with server.forked("stay", str(file)):
+    while not file.exists() or not file.read_text():
+        time.sleep(0.02)
     os.kill(os.getpid(), signal.SIGKILL)
 """
     os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", worker])
