@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.support.practice import PracticeOrg, running_practice_org
 from tests.support.program import Site, running_site
@@ -22,6 +22,10 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+# A machine that is busy with other tests isn't a slow page.
+expect.set_options(timeout=15_000)
 
 
 @pytest.fixture(scope="session")
