@@ -135,6 +135,7 @@
     }
   }
 
+  // Before htmx hears of the click: it would ask from inside the old row.
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-quick-edit]");
     const row = button?.closest("tr");

@@ -134,24 +134,6 @@ def test_answers_that_break_off_are_asked_for_again(ready: Extracting, fault: di
     ready.assert_same("Account")
 
 
-def test_a_record_that_is_not_as_described_fails_its_object_in_plain_words(
-    extracting: Extracting, org: Org, duckdb: str
-) -> None:
-    org.do("Account", "generate", count=2)
-    extracting.make(["Account"], duckdb)
-    record = {"Id": "001000000000001AAA", "AnnualRevenue": "a lot"}
-    body = json.dumps({"totalSize": 1, "done": True, "records": [record]})
-    extracting.walk.practice.fault("query", status=200, body=body, times=None)
-    run = extracting.run()
-    visitor = extracting.walk.visitor
-    visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
-    assert "a value that doesn't fit its field. Run again" in visitor.text
-    assert "'a lot'" in visitor.text
-    extracting.walk.practice.clear_faults()
-    assert extracting.done().state == "done"
-    extracting.assert_same("Account")
-
-
 def test_a_revoked_permission_waits_for_the_connection_and_goes_on(ready: Extracting) -> None:
     ready.walk.practice.expire("refresh")
     run = ready.run()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -22,6 +23,7 @@ from datasync_flask.extractions.plan import Wish, make_plan
 from datasync_flask.extractions.reading import Progress, Reader
 from datasync_flask.salesforce.data import Field, ObjectDescription
 from datasync_flask.salesforce.errors import SalesforceError
+from tests.support.extraction import Extracting, Org
 
 FIELDS = (Field("Id", "Id", "id"), Field("Name", "Name", "string"), Field("SystemModstamp", "S", "datetime"))
 OBJECT = ObjectDescription("Account", "Account", FIELDS)
@@ -124,3 +126,21 @@ def test_names_as_dlt_has_them_and_none_twice() -> None:
     assert len({column.name for column in columns.values()}) == 3
     assert columns["N"] == Column("n_v_double", ColumnType.DOUBLE)
     assert retyped == ["N"]
+
+
+def test_a_record_that_is_not_as_described_fails_its_object_in_plain_words(
+    extracting: Extracting, org: Org, duckdb: str
+) -> None:
+    org.do("Account", "generate", count=2)
+    extracting.make(["Account"], duckdb)
+    record = {"Id": "001000000000001AAA", "AnnualRevenue": "a lot"}
+    body = json.dumps({"totalSize": 1, "done": True, "records": [record]})
+    extracting.walk.practice.fault("query", status=200, body=body, times=None)
+    run = extracting.run()
+    visitor = extracting.walk.visitor
+    visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
+    assert "a value that doesn't fit its field. Run again" in visitor.text
+    assert "'a lot'" in visitor.text
+    extracting.walk.practice.clear_faults()
+    assert extracting.done().state == "done"
+    extracting.assert_same("Account")

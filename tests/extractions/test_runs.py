@@ -46,7 +46,7 @@ def test_each_tracking_type_on_each_destination(
 
 
 def test_nothing_new_costs_at_most_three_calls_per_object(extracting: Extracting, org: Org, duckdb: str) -> None:
-    names = [f"Thing{number}__c" for number in range(26)]
+    names = [f"Thing{number}__c" for number in range(50)]
     for name in names:
         org.do(name, "object", fields={"Value__c": "double"})
         org.do(name, "generate", count=2)
