@@ -75,8 +75,8 @@ translations: $(VENV)/.dev ## Extract all texts, merge and compile the translati
 
 .PHONY: lock
 lock: $(VENV)/.dev ## Pin the newest versions that fit
-	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --no-header requirements/base.in -o requirements/base.txt
-	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --no-header requirements/dev.in -o requirements/dev.txt
+	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --no-header setup.cfg -o requirements/base.txt
+	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --no-header setup.cfg requirements/dev.in -o requirements/dev.txt
 
 .PHONY: wheel
 wheel: $(VENV)/.dev ## Build the wheel into dist/
