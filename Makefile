@@ -45,6 +45,10 @@ test: $(VENV)/.dev test-tools peers ## Run all tests, the browser ones included
 	@# One more than there are cores: some always wait for a program or a page.
 	$(BIN)/python -m pytest -n $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)') --dist worksteal
 
+.PHONY: check
+check: lint ## Lint, types and the tests that need neither browser nor server: under two minutes
+	$(BIN)/python -m pytest -q -n $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)') --dist worksteal -m "not (browser or server or slow)" --ignore tests/test_benchmarks.py
+
 .PHONY: lint
 lint: $(VENV)/.dev ## ruff, mypy, djlint, import-linter
 	$(BIN)/ruff check .

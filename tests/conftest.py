@@ -37,6 +37,24 @@ hypothesis.settings.load_profile("suite")
 EMAIL, PASSWORD = "ada@example.com", "correct horse battery"
 
 
+# Fixtures and parameters that stand for a database or queue server.
+_SERVERS = {"postgresql", "mysql", "redis", "postgresql_address", "mysql_server_address", "redis_url"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make check` leaves out: tests in a browser, those that need a server, and whole runs."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent / "browser"):
+            item.add_marker(pytest.mark.browser)
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if "extracting" in fixtures:
+            item.add_marker(pytest.mark.slow)
+        parameters = getattr(getattr(item, "callspec", None), "params", {}).values()
+        named = {value for value in parameters if isinstance(value, str)}
+        if _SERVERS & (named | fixtures):
+            item.add_marker(pytest.mark.server)
+
+
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees the settings of the machine, nor the files of another test."""

@@ -16,6 +16,8 @@ import pytest
 from tests.support.program import wait_for
 from tests.support.servers import free_port, wait_until_open
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

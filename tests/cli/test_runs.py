@@ -15,6 +15,8 @@ from tests.support.practice import PracticeOrg
 from tests.support.program import Site, running_site, wait_for
 from tests.support.servers import free_port, own_redis
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def site(tmp_path: Path, practice: PracticeOrg) -> Iterator[Site]:

@@ -17,6 +17,8 @@ from tests.support.practice import PracticeOrg
 from tests.support.program import Program, Site, command_of, running_site, wait_for
 from tests.support.servers import free_port, is_open, wait_until_open
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=["sqlite", "postgresql", "redis"])
 def storage(request: pytest.FixtureRequest) -> dict[str, str]:

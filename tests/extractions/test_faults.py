@@ -24,6 +24,8 @@ from datasync_flask.extractions.runner import Runner
 from tests.support.extraction import Extracting, Org
 from tests.support.killed import Killed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def ready(extracting: Extracting, org: Org, duckdb: str) -> Extracting:

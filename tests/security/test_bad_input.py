@@ -22,6 +22,8 @@ from tests.support.extraction import Extracting
 from tests.support.hostile import PICKED, generated
 from tests.support.visitor import Visitor
 
+pytestmark = pytest.mark.slow
+
 VALUES = (*PICKED, *generated(90, seed=20261124))
 
 
