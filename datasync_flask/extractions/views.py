@@ -35,6 +35,7 @@ from datasync_flask.destinations.texts import fault_text
 from datasync_flask.extractions import catalog, charts, loader, pace, preview, runs, service
 from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.models import Extraction, RunState
+from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.languages import language
 from datasync_flask.salesforce.errors import SalesforceError
 from datasync_flask.security.access import fragment, needs_role
@@ -237,7 +238,7 @@ def _save(extraction: Extraction | None, form: ExtractionForm) -> ResponseReturn
             return _form_page(form, extraction)
         try:
             saved = service.save(extraction, form.settings(), by=current_user.id)
-        except DescriptionTaken:
+        except (DescriptionTaken, TableTaken):
             form.validate()
         else:
             flash(gettext("Saved."))
