@@ -126,7 +126,9 @@ class Runner:
             self._is_over.set()
 
     def _say_alive(self) -> None:
-        while not self._is_over.wait(SAY_ALIVE_EVERY):
+        # Often enough that whoever watches the process hears of progress in time.
+        every = min(SAY_ALIVE_EVERY, self._app.config["SETTINGS"].stalled_after / 4)
+        while not self._is_over.wait(every):
             if self._movement.has_moved():
                 self._say_progress()
             with self._app.app_context():
