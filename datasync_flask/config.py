@@ -81,6 +81,8 @@ class Settings(BaseSettings):
     oidc_domains: CommaList = ()
     oidc_role_claim: str = ""
     run_processes: int = Field(default=2, ge=1, le=32)
+    # After how many seconds without progress the process of a run is ended.
+    stalled_after: float = Field(default=600, ge=1, le=86400)
 
     @field_validator("salesforce_hosts", "encryption_keys", "oidc_domains", mode="before")
     @classmethod

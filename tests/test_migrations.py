@@ -17,12 +17,13 @@ from alembic.operations import BatchOperations
 from alembic.script import ScriptDirectory
 from cryptography.fernet import Fernet
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import MetaData, inspect, text
+from sqlalchemy import Boolean, DateTime, Integer, MetaData, inspect, select, text
 
 from datasync_flask import create_app
 from datasync_flask.config import Settings
 from datasync_flask.database import init_migrations, is_up_to_date, newest_revision, upgrade_database
 from datasync_flask.extensions import db
+from datasync_flask.extractions.models import DestinationTable, ExtractionObject
 from datasync_flask.resources import resource_dir
 from tests.support.killed import Killed, die
 
@@ -102,6 +103,72 @@ def test_rows_of_the_first_schema_survive_the_upgrade(empty_url: str, tmp_path: 
             # Who did it is still known: no table that was made anew took rows, or what they point to, with it.
             assert connection.execute(text("SELECT user_id, event FROM connection_events")).all() == [(1, "created")]
             assert connection.execute(text("SELECT email, language FROM users")).all() == [("ada@example.com", "")]
+        db.engine.dispose()
+
+
+def test_tables_and_columns_of_before_have_owners(empty_url: str, tmp_path: Path) -> None:
+    app = create_app(_settings(empty_url, tmp_path))
+    init_migrations(app)
+    with app.app_context():
+        upgrade(revision="0006")
+        old = MetaData()
+        with db.engine.begin() as connection:
+            old.reflect(connection)
+            zone = UTC if connection.dialect.name == "postgresql" else None
+
+            def put(table: str, **values: object) -> None:
+                connection.execute(old.tables[table].insert(), values)
+
+            def at(day: int) -> datetime:
+                return datetime(2026, 1, day, tzinfo=zone)
+
+            for key, kind in (("src", "salesforce"), ("one", "duckdb"), ("two", "duckdb")):
+                put("connections", id=key, kind=kind, description=key, description_key=key, created_at=at(1),
+                    updated_at=at(1), state="draft", state_since=at(1), problem="", problem_detail="",
+                    row_version=1)  # fmt: skip
+            columns = old.tables["salesforce_connections"].columns
+            put("salesforce_connections", **{
+                column.name: "src" if column.name == "id" else False if isinstance(column.type, Boolean)
+                else 0 if isinstance(column.type, Integer) else ""
+                for column in columns if not column.nullable and not isinstance(column.type, DateTime)
+            })  # fmt: skip
+            for key, path in (("one", "w.duckdb"), ("two", "./w.duckdb")):
+                put("destination_connections", id=key, settings={"path": path}, password_sealed="", problem_field="")
+            # The younger extraction loaded the table first; a third one never did.
+            for number, (key, target) in enumerate((("older", "one"), ("younger", "two"), ("never", "one")), start=1):
+                put("extractions", id=key, description=key, description_key=key, source_id="src",
+                    destination_id=target, dataset="crm", schedule="", timezone="UTC", quota_ceiling=80,
+                    look_back_minutes=10, compare_ids_days=7, reread_days=0, created_at=at(number),
+                    updated_at=at(number), row_version=1)  # fmt: skip
+                kept = {"id": "text", "my_field_c": "text", "my_field_c_x": "text", "score_c": "text",
+                        "score_c_v_double": "double"}  # fmt: skip
+                put("extraction_objects", extraction_id=key, name="Account", tracking_type="", cursor_field="",
+                    filter="", keeps_history=False, marks_deleted=False, made_by="",
+                    table_name="" if key == "never" else "account", columns={} if key == "never" else kept)  # fmt: skip
+            soql = "SELECT Id, MyField__c, My_Field__c, Score__c FROM Account WHERE Name != ''"
+            for key, day in (("older", 9), ("younger", 8)):
+                put("runs", id=f"run-{key}", extraction_id=key, state="done", started_by="", queued_at=at(day),
+                    holder="", tries=1, cancel_asked=False, api_calls=0, problem="", problem_detail="",
+                    version=1)  # fmt: skip
+                put("run_objects", run_id=f"run-{key}", name="Account", step="done", is_whole=True, rows=1, pages=1,
+                    deleted=0, plan={"soql": soql}, job_id="", locator="", is_read=True, ended_at=at(day), problem="",
+                    problem_detail="", notes=["retyped:Score__c"])  # fmt: skip
+        upgrade()
+        with app.app_context():
+            owners = db.session.scalars(select(DestinationTable)).all()
+            assert {(row.place, row.table_key): row.extraction_id for row in owners} == {
+                ("duckdb:w.duckdb", "crm.account"): "younger",
+                ("duckdb:w.duckdb", "crm_staging.account"): "younger",
+            }
+            stored = {each.extraction_id: each for each in db.session.scalars(select(ExtractionObject))}
+            assert stored["younger"].field_columns == {
+                "Id": {"text": "id"},
+                # In the order of the last query, by the rule of then.
+                "MyField__c": {"text": "my_field_c"},
+                "My_Field__c": {"text": "my_field_c_x"},
+                "Score__c": {"text": "score_c", "double": "score_c_v_double"},
+            }
+            assert stored["never"].field_columns == {}
         db.engine.dispose()
 
 

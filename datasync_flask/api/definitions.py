@@ -23,6 +23,7 @@ from datasync_flask.extensions import db
 from datasync_flask.extractions import service as extractions
 from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.models import Extraction, ExtractionObject
+from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.forms import SettingsForm
 from datasync_flask.worker import queue
 
@@ -198,7 +199,7 @@ def save_extraction(values: Mapping[str, Any], existing: Extraction | None, *, b
         raise _refuse(form)
     try:
         return extractions.save(existing, form.settings(), by=by)
-    except connections.DescriptionTaken:
+    except (connections.DescriptionTaken, TableTaken):
         form.validate()
         raise _refuse(form) from None
 

@@ -135,10 +135,21 @@ class RunList(Schema):
     items = fields.List(fields.Nested(RunShown))
 
 
+class TableShown(Schema):
+    """The table of an object, and the columns of its fields, the first one first."""
+
+    object = fields.String()
+    table = fields.String()
+    columns = fields.Dict(
+        keys=fields.String(), values=fields.List(fields.String()), metadata={"description": "By the field's API name."}
+    )
+
+
 class ExtractionState(ExtractionSettings):
     """An extraction with its newest run."""
 
     id = fields.String()
+    tables = fields.List(fields.Nested(TableShown))
     next_run_at = fields.AwareDateTime(allow_none=True)
     last_run = fields.Nested(RunShown, allow_none=True)
 

@@ -28,7 +28,7 @@ from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.texts import fault_text
 from datasync_flask.error_pages import api_error
 from datasync_flask.extensions import db
-from datasync_flask.extractions import loader, runs
+from datasync_flask.extractions import loader, runs, tables
 from datasync_flask.extractions import service as extractions
 from datasync_flask.extractions.models import Extraction, Run
 from datasync_flask.extractions.texts import problem_words
@@ -103,7 +103,16 @@ def _run(run: Run) -> dict[str, Any]:
 
 def _extraction(extraction: Extraction, run: Run | None) -> dict[str, Any]:
     last = {"next_run_at": extraction.next_run_at, "last_run": _run(run) if run else None}
-    return extraction_definition(extraction) | {"id": extraction.id} | last
+    found = tables.of_extraction(extraction.id)
+    shown = [
+        {
+            "object": chosen.name,
+            "table": found.get(chosen.name, chosen.table_name),
+            "columns": {field: list(columns.values()) for field, columns in chosen.field_columns.items()},
+        }
+        for chosen in extraction.objects
+    ]
+    return extraction_definition(extraction) | {"id": extraction.id, "tables": shown} | last
 
 
 @bp.get("/connections")

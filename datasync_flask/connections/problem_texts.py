@@ -265,6 +265,16 @@ TEXTS: dict[Problem, ProblemText] = {
         ),
         Action.CHECK,
     ),
+    Problem.NOT_DESCRIBED: ProblemText(
+        "Answer about something else",
+        "Salesforce was asked for the fields of this object, and the answer is about something else. Nothing of it was "
+        "loaded or changed.",
+        (
+            "Run again. If the same comes back, show the words below to whoever looks after the network or the org: a "
+            "program between DataSync and Salesforce may change answers.",
+        ),
+        Action.CHECK,
+    ),
     Problem.FIELD_GONE: ProblemText(
         "Field not visible",
         "Salesforce says that a field doesn't exist any more, or the user who allowed access may not see it.",

@@ -5,15 +5,26 @@ Sources: Object Reference "Field Types"; Bulk API 2.0 Developer Guide "Format of
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Context, Decimal, InvalidOperation
-from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datasync_flask.destinations.base import DECIMAL_PRECISION, DECIMAL_SCALE, KEY, Column, ColumnType
+from datasync_flask.destinations.base import (
+    DECIMAL_PRECISION,
+    DECIMAL_SCALE,
+    DELETED_COLUMN,
+    KEY,
+    VALID_FROM,
+    VALID_TO,
+    VERSION_COLUMN,
+    Column,
+    ColumnType,
+)
+from datasync_flask.extractions.names import new_name, snake_case
 from datasync_flask.salesforce.data import Field
 
 _TYPES = {
@@ -38,6 +49,16 @@ ARROW_TYPES = {
     ColumnType.TIME: pa.time64("us"),
 }
 
+# By API name: the field's columns by their types, the first one first.
+GivenNames = dict[str, dict[str, str]]
+_NONE: Mapping[str, str] = MappingProxyType({})
+# Columns that mean something to the destinations, and the one field that may have each ('' for none).
+_RESERVED = {
+    KEY: "Id",
+    DELETED_COLUMN: "IsDeleted",
+    **dict.fromkeys((VALID_FROM, VALID_TO, VERSION_COLUMN, "_dlt_id", "_dlt_load_id"), ""),
+}
+
 # What a float is written with: up to 17 digits, some of them behind zeros.
 _LONGER = pa.decimal128(38, 19)
 _WIDE = pa.decimal256(76, 38)
@@ -51,36 +72,35 @@ def arrow_schema(columns: Iterable[Column]) -> pa.Schema:
     return pa.schema([pa.field(each.name, ARROW_TYPES[each.type], nullable=each.name != KEY) for each in columns])
 
 
-@lru_cache(maxsize=10_000)
-def snake_case(name: str) -> str:
-    """Return an API name as dlt's naming convention spells it: SystemModstamp, system_modstamp."""
-    from dlt.common.normalizers.naming.snake_case import NamingConvention
-
-    return NamingConvention().normalize_identifier(name)
-
-
 def type_of(found: Field) -> ColumnType:
     """Return the type of a field's column."""
     return _TYPES.get(found.type, ColumnType.TEXT)
 
 
-def columns_for(fields: Iterable[Field], known: dict[str, str]) -> tuple[dict[str, Column], list[str]]:
-    """Return the column of each field, and the names of fields whose type changed since the table was made.
+def columns_for(
+    fields: Iterable[Field], given: GivenNames, known: Mapping[str, str] = _NONE
+) -> tuple[dict[str, Column], list[str]]:
+    """Return the column of each field, and the names of fields whose type changed since their first column was made.
 
-    A field of another type than its column gets a column of its own beside it: score_c_v_text.
+    `given` are the names that columns have: what a field has in it stays, in whatever order fields come, go and come
+    back; what is named now is added to it. A field of another type gets a column of its own beside the first:
+    score_c_v_text. `known` are the table's columns with their types, in case nobody remembers whose they are.
     """
     found, retyped = {}, []
-    taken: set[str] = set()
+    taken = {name for names in given.values() for name in names.values()}
+
     for each in fields:
-        kind, name = type_of(each), snake_case(each.name)
-        if name in known and known[name] != kind.value:
-            name = f"{name}_v_{kind.value}"
+        kind, names = type_of(each), given.setdefault(each.name, {})
+        if kind.value not in names:
+            owned = {name for name, owner in _RESERVED.items() if owner != each.name}
+            other = {name for name, known_kind in known.items() if known_kind != kind.value}
+            first = next(iter(names.values()), "")
+            wanted = f"{first}_v_{kind.value}" if first else snake_case(each.name)
+            names[kind.value] = new_name(wanted, taken | owned | other)
+            taken.add(names[kind.value])
+        if next(iter(names)) != kind.value:
             retyped.append(each.name)
-        while name in taken:
-            # Two API names may be one in snake case.
-            name += "_x"
-        taken.add(name)
-        found[each.name] = Column(name, kind)
+        found[each.name] = Column(names[kind.value], kind)
     return found, retyped
 
 

@@ -14,13 +14,20 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, ValidationError
 
 from datasync_flask.connections.forms import TRACKING_TYPES, one_line, strip
-from datasync_flask.extractions import loader, schedule, service
+from datasync_flask.destinations.models import DestinationConnection
+from datasync_flask.extractions import filters, loader, schedule, service, tables
 from datasync_flask.extractions.models import Extraction
+from datasync_flask.extractions.names import API_NAME
 from datasync_flask.extractions.service import ExtractionSettings, ObjectChoice
 from datasync_flask.forms import SettingsForm
 
-_OBJECT_NAME = re.compile(r"[A-Za-z]\w{0,79}")
 _DATASET = re.compile(r"[a-z][a-z0-9_]{0,49}")
+# How dlt spells names: underscores alone, and none at the end.
+_AS_DLT_SPELLS = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
+# Schemas and beginnings of names that the databases keep for themselves.
+_NOT_FREE = {
+    "postgresql": ("information_schema", "pg_"), "duckdb": ("information_schema", "pg_catalog"), "sqlite": ("sqlite",),
+}  # fmt: skip
 MAX_OBJECTS = 500
 
 
@@ -118,7 +125,14 @@ class ExtractionForm(SettingsForm):
                 gettext("Use small letters, digits and underscores, beginning with a letter, for instance salesforce.")
             )
 
-        target = next((each for each in loader.destinations() if each.id == self.destination.data), None)
+        target = self._chosen_destination
+        is_kept = self.extraction is not None and self.extraction.dataset == field.data
+        if not is_kept and not _AS_DLT_SPELLS.fullmatch(field.data):
+            raise ValidationError(gettext("Put one underscore between two words, and none at the end."))
+        if target is not None and field.data.startswith(_NOT_FREE.get(target.kind, ())):
+            raise ValidationError(
+                gettext("%(name)s is a name that the database keeps for itself. Choose another one.", name=field.data)
+            )
         path = str(target.settings.get("path", "")) if target is not None and target.kind == "duckdb" else ""
         if path and PurePosixPath(path).stem.lower() == field.data:
             # DuckDB calls a file's database by the file's name, and then can't tell it from a schema of that name.
@@ -138,10 +152,52 @@ class ExtractionForm(SettingsForm):
             raise ValidationError(gettext("Choose at least one object."))
         if len(names) > MAX_OBJECTS:
             raise ValidationError(gettext("Choose at most %(number)s objects.", number=MAX_OBJECTS))
-        wrong = [name for name in names if not _OBJECT_NAME.fullmatch(name)]
+        wrong = [name for name in names if not API_NAME.fullmatch(name)]
         if wrong:
             raise ValidationError(gettext("%(name)s can't be the API name of an object.", name=wrong[0][:80]))
+        spelled: dict[str, str] = {}
+        for name in names:
+            if spelled.setdefault(name.lower(), name) != name:
+                raise ValidationError(
+                    gettext(
+                        "%(one)s and %(other)s are the same object. Choose one of them.",
+                        one=spelled[name.lower()],
+                        other=name,
+                    )
+                )
+            try:
+                filters.check(self.choice(name).filter)
+            except filters.FilterRefused as refusal:
+                why = gettext(str(refusal))
+                raise ValidationError(gettext("The filter of %(name)s: %(why)s", name=name, why=why)) from None
         field.data = names
+
+    @property
+    def _chosen_destination(self) -> DestinationConnection | None:
+        return next((each for each in loader.destinations() if each.id == self.destination.data), None)
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Validate the fields, and that no other extraction has a table that this one would write into."""
+        return bool(super().validate(extra_validators)) and self._has_free_tables()
+
+    def _has_free_tables(self) -> bool:
+        target, stored = self._chosen_destination, self.extraction
+        if target is None:
+            return True
+        taken = tables.wanted_by(stored, target, self.dataset.data or "", self.objects.data or []).taken
+        if not taken:
+            return True
+        name = min(taken)
+        stays = stored is not None and (stored.destination_id, stored.dataset) == (target.id, self.dataset.data)
+        (self.objects if stays else self.dataset).errors = [
+            gettext(
+                "The extraction %(owner)s loads %(name)s into the same table already. Choose another dataset, or leave "
+                "%(name)s out of one of the two.",
+                owner=f"“{taken[name]}”",
+                name=name,
+            )
+        ]
+        return False
 
     def validate_schedule(self, field: Any) -> None:
         """Understand the schedule."""

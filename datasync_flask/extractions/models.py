@@ -93,6 +93,8 @@ class ExtractionObject(Model):
     # What the last good run left: moved only when everything is written.
     table_name: Mapped[str] = mapped_column(String(80), default="")
     columns: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    # By API name: the columns that a field was given, by their types, the first one first. None is given twice.
+    field_columns: Mapped[dict[str, dict[str, str]]] = mapped_column(JSON, default=dict, server_default="{}")
     watermark: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     loaded_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     read_whole_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
@@ -106,6 +108,19 @@ class ExtractionObject(Model):
     def effective_tracking_type(self) -> TrackingType:
         """The object's own tracking type, or the connection's."""
         return TrackingType(self.tracking_type or self.extraction.source.tracking_type)
+
+
+class DestinationTable(Model):
+    """A table, or one that is used on the way to it, and the extraction that has it."""
+
+    __tablename__ = "destination_tables"
+
+    place: Mapped[str] = mapped_column(String(600), primary_key=True)
+    # The table's name as the destination compares it, schema or prefix included.
+    table_key: Mapped[str] = mapped_column(String(250), primary_key=True)
+    extraction_id: Mapped[str] = mapped_column(ForeignKey("extractions.id", ondelete="CASCADE"), index=True)
+    object_name: Mapped[str] = mapped_column(String(80))
+    table_name: Mapped[str] = mapped_column(String(80))
 
 
 class Run(Model):
@@ -126,6 +141,8 @@ class Run(Model):
     # When a paused or waiting run looks again.
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None, index=True)
     tries: Mapped[int] = mapped_column(default=0)
+    # How often it was ended because it made no progress.
+    stalls: Mapped[int] = mapped_column(default=0, server_default="0")
     cancel_asked: Mapped[bool] = mapped_column(default=False)
     api_calls: Mapped[int] = mapped_column(default=0)
     calls_used: Mapped[int | None] = mapped_column(default=None)

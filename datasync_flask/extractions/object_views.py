@@ -11,7 +11,7 @@ from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
 from datasync_flask.connections.problem_texts import text_for
-from datasync_flask.extractions import catalog, loader, runs, service
+from datasync_flask.extractions import catalog, loader, runs, service, tables
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.plan import CURSORS, cursor_of, loadable
 from datasync_flask.salesforce.errors import SalesforceError
@@ -69,6 +69,8 @@ def fields(extraction_id: str, name: str) -> ResponseReturnValue:
         dates=[field for field in dates if field.name not in CURSORS],
         usual_cursor=cursor_of(description),
         wanted=wanted,
+        table=tables.of_extraction(extraction.id).get(name, ""),
+        columns_of=lambda field: chosen.field_columns.get(field, {}).values(),
         error=mistake,
         problem=None,
     )

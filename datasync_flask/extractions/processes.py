@@ -8,13 +8,14 @@ import logging
 import signal
 import socket
 import threading
+import time
 from types import FrameType
 
 from flask import Flask
 from structlog.contextvars import bind_contextvars
 
 from datasync_flask.extractions import runs
-from datasync_flask.extractions.fork_server import ForkServer, NotForked, has_ended
+from datasync_flask.extractions.fork_server import Forked, ForkServer, NotForked, has_ended, heard
 
 log = logging.getLogger(__name__)
 
@@ -33,22 +34,35 @@ NEEDED_BY_RUNS = (
 
 
 def do_run(app: Flask, server: ForkServer, run_id: str, stopping: threading.Event) -> None:
-    """Claim a run, have it done by a process, and return when that has ended or was told to stop."""
+    """Claim a run, have it done by a process, and return when that has ended, or was ended for making no progress."""
     with app.app_context():
         holder = runs.claim(run_id)
     if not holder:
         return
     try:
         with server.forked(run_id, holder) as process:
-            told = False
-            while not has_ended(process, LOOK_SECONDS):
-                if stopping.is_set() and not told:
-                    with contextlib.suppress(OSError):
-                        process.shutdown(socket.SHUT_WR)
-                    told = True
+            if not _watch(process, app.config["SETTINGS"].stalled_after, stopping):
+                process.kill()
+                with app.app_context():
+                    runs.stalled(run_id, holder)
     except NotForked:
         # Claimed by nobody who says that it's alive: the sweep takes it up again, a few times.
         log.error("no process could be started for run %s", run_id)
+
+
+def _watch(process: Forked, stalled_after: float, stopping: threading.Event) -> bool:
+    """Return True when the process has ended, False when it made no progress for `stalled_after` seconds."""
+    is_told, moved_at = False, time.monotonic()
+    while (sign := heard(process, LOOK_SECONDS)) != b"":
+        now = time.monotonic()
+        moved_at = now if sign else moved_at
+        if now - moved_at > stalled_after:
+            return False
+        if stopping.is_set() and not is_told:
+            with contextlib.suppress(OSError):
+                process.shutdown(socket.SHUT_WR)
+            is_told = True
+    return True
 
 
 def load_what_runs_need() -> None:
@@ -73,7 +87,12 @@ def work(app: Flask, run_id: str, holder: str, worker: socket.socket) -> None:
     from datasync_flask.extractions.runner import Runner
 
     bind_contextvars(request_id=f"run-{run_id}")
-    runner = Runner(app, run_id, holder)
+
+    def say_progress() -> None:
+        with contextlib.suppress(OSError):
+            worker.send(b".", socket.MSG_DONTWAIT)
+
+    runner = Runner(app, run_id, holder, say_progress)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         runner.stop()

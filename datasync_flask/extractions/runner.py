@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -22,14 +22,18 @@ from datasync_flask.destinations.base import Column, ColumnType, Destination, De
 from datasync_flask.destinations.registry import open_destination
 from datasync_flask.destinations.service import settings_of
 from datasync_flask.extensions import db
-from datasync_flask.extractions import forecast, left_jobs, runs
-from datasync_flask.extractions.columns import columns_for, snake_case
+from datasync_flask.extractions import forecast, left_jobs, runs, tables, working_files
+from datasync_flask.extractions.columns import columns_for
 from datasync_flask.extractions.engine import Outcome, Work, count_or_none, server_time_of
-from datasync_flask.extractions.models import Extraction, ExtractionObject, RunObject
-from datasync_flask.extractions.plan import Plan, Wish, make_plan, new_watermark
+from datasync_flask.extractions.models import ExtractionObject, RunObject
+from datasync_flask.extractions.movement import CountedApi, Movement
+from datasync_flask.extractions.plan import make_plan, new_watermark
 from datasync_flask.extractions.reading import Progress, Reader
+from datasync_flask.extractions.tables import TableTaken
+from datasync_flask.extractions.tasks import Task, has_pages, what_is_read
+from datasync_flask.extractions.wishes import wish_of
 from datasync_flask.notices import warnings
-from datasync_flask.salesforce.data import DataApi, ObjectDescription
+from datasync_flask.salesforce.data import ObjectDescription
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.oauth import TokenAnswer
 from datasync_flask.security.crypto import SecretUnreadable
@@ -61,30 +65,19 @@ class QuotaReached(Exception):
     """The org's API calls of the day reached the ceiling."""
 
 
-@dataclass
-class _Task:
-    """One object on its way."""
-
-    row_id: int
-    object_id: int
-    work: Work
-    progress: Progress
-    plan: Plan
-    began: datetime
-    retyped: list[str]
-    reader: Reader | None = None
-
-
 class Runner:
     """Does one run in this process."""
 
-    def __init__(self, app: Flask, run_id: str, holder: str) -> None:
-        self._app, self._run_id, self._holder = app, run_id, holder
+    def __init__(self, app: Flask, run_id: str, holder: str, say_progress: Callable[[], None] = lambda: None) -> None:
+        """`say_progress` is called every few seconds while the run gets on."""
+        self._app, self._run_id, self._holder, self._say_progress = app, run_id, holder, say_progress
         self._stop = threading.Event()
         self._is_over = threading.Event()
         self._lock = threading.Lock()
         self._last_write: dict[int, float] = {}
-        self._api: DataApi
+        self._api: CountedApi
+        self._movement = Movement()
+        self._tables = tables.Tables()
         self._ceiling = 100
 
     def stop(self) -> None:
@@ -111,6 +104,8 @@ class Runner:
                     runs.paused(self._run_id, self._holder, utcnow() + QUOTA_PAUSE)
                 elif error.problem in _LOST:
                     runs.waiting_for_connection(self._run_id, self._holder, error)
+                elif error.problem is Problem.NO_ANSWER_IN_TIME:
+                    runs.stalled(self._run_id, self._holder, error.detail)
                 else:
                     runs.failed(self._run_id, self._holder, error.problem.value, error.detail)
         except SecretUnreadable as error:
@@ -131,7 +126,11 @@ class Runner:
             self._is_over.set()
 
     def _say_alive(self) -> None:
-        while not self._is_over.wait(SAY_ALIVE_EVERY):
+        # Often enough that whoever watches the process hears of progress in time.
+        every = min(SAY_ALIVE_EVERY, self._app.config["SETTINGS"].stalled_after / 4)
+        while not self._is_over.wait(every):
+            if self._movement.has_moved():
+                self._say_progress()
             with self._app.app_context():
                 try:
                     is_ours = runs.still_ours(self._run_id, self._holder)
@@ -164,18 +163,21 @@ class Runner:
         settings = settings_of(destination_row)
         kind, version = destination_row.kind, extraction.source.grant.api_version if extraction.source.grant else ""
         db.session.commit()
-        self._api = self._open_api(source_id, version or "62.0")
-        destination = open_destination(kind, settings, current_app.config["SETTINGS"].effective_data_dir)
+        self._tables = tables.hold_for_run(extraction.id)
+        self._api = self._movement.api = self._open_api(source_id, version or "62.0")
+        destination = self._movement.watched(
+            open_destination(kind, settings, current_app.config["SETTINGS"].effective_data_dir)
+        )
         try:
             self._pause(0)
             self._work_on_all(destination)
         finally:
             runs.note_calls(self._run_id, self._api.calls, self._api.usage)
             self._api.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        working_files.remove(self.folder, working_files.root())
         runs.finished(self._run_id, self._holder)
 
-    def _open_api(self, source_id: str, version: str) -> DataApi:
+    def _open_api(self, source_id: str, version: str) -> CountedApi:
         held = grants.held_token(source_id)
         lock = threading.Lock()
 
@@ -187,7 +189,7 @@ class Runner:
                     held = grants.refreshed_token(source_id, held)
                 return held.token
 
-        return DataApi(held.token, version, refresh, current_app.config["SETTINGS"].salesforce_hosts)
+        return CountedApi(held.token, version, refresh, current_app.config["SETTINGS"].salesforce_hosts)
 
     def _work_on_all(self, destination: Destination) -> None:
         run = runs.load(self._run_id)
@@ -207,6 +209,8 @@ class Runner:
                 self._object_failed(row.id, error.problem.value, error.detail)
             except DestinationError as error:
                 self._object_failed(row.id, f"destination_{error.fault}", error.detail)
+            except TableTaken as owner:
+                self._object_failed(row.id, "table_taken", str(owner))
         self._forecast(tasks)
         with ThreadPoolExecutor(READ_SIDE_BY_SIDE, thread_name_prefix="read") as pool:
             readings = [(task, pool.submit(self._read, task)) for task in tasks]
@@ -219,7 +223,7 @@ class Runner:
                     reading.cancel()
                 raise
 
-    def _forecast(self, tasks: list[_Task]) -> None:
+    def _forecast(self, tasks: list[Task]) -> None:
         """Write down what the run will cost, before it costs anything to speak of."""
         cost = forecast.total(
             forecast.of_object(is_whole=task.plan.is_whole, rows=task.progress.expected, fields=len(task.plan.fields))
@@ -238,30 +242,35 @@ class Runner:
             runs.log(self._run_id, f"only {left} bulk jobs are left today")
         db.session.commit()
 
-    def _prepare(self, row_id: int, description: ObjectDescription, destination: Destination) -> _Task:
+    def _prepare(self, row_id: int, description: ObjectDescription, destination: Destination) -> Task:
         row = db.session.get_one(RunObject, row_id, populate_existing=True)
         extraction = row.run.extraction
         chosen = next((each for each in extraction.objects if each.name == row.name), None)
         if chosen is None:
             raise SalesforceError(Problem.OBJECT_GONE, "it was taken out of the extraction")
+        if row.name in self._tables.taken:
+            raise TableTaken(self._tables.taken[row.name])
         now = utcnow()
         # A run that goes on keeps its plan: pages of two plans must not meet in one table.
         planned_at = datetime.fromisoformat(row.plan["at"]) if row.plan else server_time_of(self._api, now)
         plan = make_plan(description, wish_of(chosen, extraction), planned_at)
-        columns, retyped = columns_for(plan.fields, chosen.columns)
-        table = Table(extraction.dataset, chosen.table_name or snake_case(description.name))
+        names = {name: dict(columns) for name, columns in chosen.field_columns.items()}
+        columns, retyped = columns_for(plan.fields, names, chosen.columns)
+        table = Table(extraction.dataset, self._tables.of[row.name])
         known = tuple(Column(name, ColumnType(kind)) for name, kind in chosen.columns.items())
-        is_same = row.plan.get("soql") == plan.soql
-        progress = Progress(**row.plan.get("progress", {})) if is_same else Progress()
-        if not is_same:
-            shutil.rmtree(self.folder / description.name, ignore_errors=True)
+        progress, folder = Progress(**row.plan.get("progress", {})), self.folder / str(row.id)
+        stored = what_is_read(planned_at, plan, columns)
+        if stored != {name: row.plan.get(name) for name in stored} or not has_pages(folder, progress):
+            # Another query, other columns, or a machine without what was read: begin anew.
+            progress = Progress()
+            working_files.remove(folder, self.folder)
         if plan.is_whole and progress.expected is None:
             progress.expected = count_or_none(self._api, plan)
         if not chosen.table_name and destination.has_table(table):
             raise DestinationError(Fault.TABLE_IN_THE_WAY, f"{table.dataset}: {table.name}")
         # From here on the table is ours: a run that is killed while it writes must know it again.
-        chosen.table_name = table.name
-        row.plan = {"at": planned_at.isoformat(), "soql": plan.soql, "progress": asdict(progress)}
+        chosen.table_name, chosen.field_columns = table.name, names
+        row.plan = stored | {"progress": asdict(progress)}
         row.is_whole, row.expected, row.step, row.started_at = plan.is_whole, progress.expected, "reading", now
         row.rows, row.pages = progress.rows, progress.pages
         runs.log(
@@ -269,12 +278,12 @@ class Runner:
         )
         db.session.commit()
         work = Work(
-            self._api, destination, plan, columns, known, table, self.folder / description.name,
+            self._api, destination, plan, columns, known, table, folder,
             f"datasync_{extraction.id}", self._pause,
         )  # fmt: skip
-        return _Task(row_id, chosen.id, work, progress, plan, planned_at, retyped)
+        return Task(row_id, row.name, chosen.id, work, progress, plan, planned_at, retyped)
 
-    def _read(self, task: _Task) -> Work:
+    def _read(self, task: Task) -> Work:
         # A thread of its own begins without the mark of the run.
         bind_contextvars(request_id=f"run-{self._run_id}")
         with self._app.app_context():
@@ -285,17 +294,18 @@ class Runner:
                 db.session.remove()
         return task.work
 
-    def _reader(self, task: _Task) -> Reader:
+    def _reader(self, task: Task) -> Reader:
         if task.reader is None:
             task.reader = task.work.reader(task.progress, lambda: self._keep(task))
         return task.reader
 
-    def _keep(self, task: _Task, *, force: bool = False) -> None:
+    def _keep(self, task: Task, *, force: bool = False) -> None:
         """Write down how far reading is, before the next page is asked for."""
+        self._movement.steps += 1
         with self._lock:
             now = time.monotonic()
             values = {
-                "plan": {"at": task.began.isoformat(), "soql": task.plan.soql, "progress": asdict(task.progress)},
+                "plan": what_is_read(task.began, task.plan, task.work.columns) | {"progress": asdict(task.progress)},
                 "rows": task.progress.rows, "pages": task.progress.pages, "job_id": task.progress.job_id,
                 "expected": task.progress.expected, "is_read": task.progress.is_read,
             }  # fmt: skip
@@ -304,7 +314,7 @@ class Runner:
                 self._last_write[0] = now
                 runs.note_calls(self._run_id, self._api.calls, self._api.usage)
 
-    def _result_of(self, task: _Task, reading: Future[Work]) -> _Task:
+    def _result_of(self, task: Task, reading: Future[Work]) -> Task:
         """Return the task when it is read; where a field went away in the middle, describe and read it once more."""
         try:
             reading.result()
@@ -316,11 +326,12 @@ class Runner:
             self._read(task)
         return task
 
-    def _write(self, task: _Task, reading: Future[Work]) -> None:
+    def _write(self, task: Task, reading: Future[Work]) -> None:
         try:
             task = self._result_of(task, reading)
             self._pause(0)
             runs.note_object(task.row_id, {"step": "writing"})
+            self._check_owner(task)
             outcome = task.work.write(self._reader(task))
             runs.note_object(task.row_id, {"step": "comparing"})
             task.work.compare(outcome, removes="date_deletes" in task.plan.made_by.split("|")[0])
@@ -332,9 +343,19 @@ class Runner:
         except DestinationError as error:
             self._object_failed(task.row_id, f"destination_{error.fault}", error.detail)
             return
+        except TableTaken:
+            self._object_failed(task.row_id, "table_given_back", task.work.table.name)
+            return
         self._object_done(task, outcome)
 
-    def _object_done(self, task: _Task, outcome: Outcome) -> None:
+    def _check_owner(self, task: Task) -> None:
+        """See that the table is still the extraction's: it may have been moved, or the object taken out, meanwhile."""
+        extraction_id = runs.load(self._run_id).extraction_id
+        if not tables.has(extraction_id, task.name, task.work.table.name):
+            raise TableTaken
+        db.session.commit()
+
+    def _object_done(self, task: Task, outcome: Outcome) -> None:
         """Move the watermark: everything is written."""
         now = utcnow()
         chosen = db.session.get_one(ExtractionObject, task.object_id, populate_existing=True)
@@ -357,7 +378,7 @@ class Runner:
                  f"{outcome.source_count} in Salesforce, {outcome.target_count} here")  # fmt: skip
         runs.touch(row.run_id)
         db.session.commit()
-        shutil.rmtree(task.work.folder, ignore_errors=True)
+        working_files.remove(task.work.folder, self.folder)
 
     def _object_failed(self, row_id: int, problem: str, detail: str) -> None:
         row = db.session.get_one(RunObject, row_id, populate_existing=True)
@@ -365,25 +386,3 @@ class Runner:
         runs.log(row.run_id, f"{row.name}: {problem}: {detail}")
         runs.touch(row.run_id)
         db.session.commit()
-
-
-def wish_of(chosen: ExtractionObject, extraction: Extraction) -> Wish:
-    """Return what was chosen for an object, in the plan's terms."""
-    days = extraction.reread_days
-    return Wish(
-        name=chosen.name,
-        tracking_type=chosen.effective_tracking_type.value,
-        cursor_field=chosen.cursor_field,
-        fields=tuple(chosen.fields) if chosen.fields else None,
-        filter=chosen.filter,
-        keeps_history=chosen.keeps_history,
-        marks_deleted=chosen.marks_deleted,
-        watermark=chosen.watermark,
-        loaded_at=chosen.loaded_at,
-        read_whole_at=chosen.read_whole_at,
-        ids_compared_at=chosen.ids_compared_at,
-        made_by=chosen.made_by,
-        look_back=timedelta(minutes=extraction.look_back_minutes),
-        compare_ids_every=timedelta(days=extraction.compare_ids_days) if extraction.compare_ids_days else None,
-        reread_every=timedelta(days=days) if days else None,
-    )

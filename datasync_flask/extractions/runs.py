@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import secrets
-import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from blinker import Signal
-from flask import current_app
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import selectinload
 
@@ -18,6 +16,7 @@ from datasync_flask.connections import lifecycle, store
 from datasync_flask.connections.lifecycle import Event
 from datasync_flask.connections.models import SalesforceConnection, State
 from datasync_flask.extensions import db
+from datasync_flask.extractions import working_files
 from datasync_flask.extractions.models import (
     OPEN_STATES,
     Extraction,
@@ -39,6 +38,8 @@ SILENT_FOR = timedelta(seconds=20)
 # No pause is longer; what seems to be was begun before the clock was set back.
 LONGEST_PAUSE = timedelta(hours=1)
 MAX_TRIES = 5
+# How long a run rests that was ended for making no progress, before it goes on; then it has failed.
+STALL_PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30))
 # Who starts the runs that nobody starts.
 SCHEDULE = "schedule"
 
@@ -53,8 +54,7 @@ class AlreadyRunning(Exception):
 
 def folder_of(run_id: str) -> Path:
     """Return where a run keeps its working files."""
-    folder: Path = current_app.config["SETTINGS"].instance_dir / "runs" / run_id
-    return folder
+    return working_files.root() / run_id
 
 
 def load(run_id: str) -> Run:
@@ -149,10 +149,10 @@ def due(now: datetime) -> list[str]:
 
 def clear_folders() -> None:
     """Remove the working files of runs that are over or gone."""
-    for folder in folder_of("").glob("*"):
+    for folder in working_files.root().glob("*"):
         state = db.session.scalar(select(Run.state).where(Run.id == folder.name))
         if state is None or RunState(state).is_over:
-            shutil.rmtree(folder, ignore_errors=True)
+            working_files.remove(folder, working_files.root())
     db.session.commit()
 
 
@@ -245,6 +245,22 @@ def paused(run_id: str, holder: str, until: datetime) -> None:
     """Let a run rest at the ceiling of API calls."""
     _ours(run_id, holder, state=RunState.PAUSED, due_at=until, problem="quota", holder="", tries=Run.tries - 1)
     log(run_id, "paused at the ceiling of API calls")
+    db.session.commit()
+
+
+def stalled(run_id: str, holder: str, detail: str = "") -> None:
+    """End an attempt that made no progress; the run goes on by itself after a pause, a few times, then it fails."""
+    if is_cancelled(run_id):
+        _end(run_id, holder, RunState.CANCELLED)
+        return
+    count = load(run_id).stalls
+    if count >= len(STALL_PAUSES):
+        failed(run_id, holder, "no_progress", f"{count + 1} times in a row. {detail}".strip())
+        return
+    due_at, detail = utcnow() + STALL_PAUSES[count], tidy(detail)
+    if _ours(run_id, holder, state=RunState.PAUSED, due_at=due_at, problem="no_progress", problem_detail=detail,
+             holder="", tries=Run.tries - 1, stalls=count + 1):  # fmt: skip
+        log(run_id, f"no progress: this attempt was ended. {detail}".strip())
     db.session.commit()
 
 

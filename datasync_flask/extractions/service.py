@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import count
 from typing import Any
 
 from sqlalchemy import delete as sql_delete
@@ -12,9 +13,11 @@ from sqlalchemy.exc import IntegrityError
 from datasync_flask.clock import utcnow
 from datasync_flask.connections.models import description_key
 from datasync_flask.connections.service import DescriptionTaken, free_description
+from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import db
-from datasync_flask.extractions import schedule
+from datasync_flask.extractions import schedule, tables
 from datasync_flask.extractions.models import Extraction, ExtractionObject
+from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.security import audit
 
 _SETTINGS = (
@@ -69,7 +72,7 @@ def is_description_taken(description: str, except_id: str = "") -> bool:
 
 
 def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | None) -> Extraction:
-    """Store an extraction; commits. An object whose place changes begins anew. Raises DescriptionTaken."""
+    """Store an extraction; commits. An object whose place changes begins anew. Raises DescriptionTaken, TableTaken."""
     now = utcnow()
     before_all = _as_data(extraction) if extraction is not None else None
     if extraction is None:
@@ -92,16 +95,25 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
     for name, choice in wanted.items():
         chosen = before.get(name)
         if chosen is None:
-            chosen = ExtractionObject(name=name, columns={})
+            chosen = ExtractionObject(name=name, columns={}, field_columns={})
             extraction.objects.append(chosen)
         if moved:
             chosen.table_name, chosen.columns, chosen.watermark, chosen.made_by = "", {}, None, ""
+            chosen.field_columns = {}
             chosen.loaded_at = chosen.read_whole_at = chosen.ids_compared_at = None
         chosen.tracking_type, chosen.filter = choice.tracking_type, choice.filter
         chosen.keeps_history, chosen.marks_deleted = choice.keeps_history, choice.marks_deleted
         chosen.fields, chosen.cursor_field = choice.fields, choice.cursor_field
     try:
         db.session.flush()
+    except IntegrityError:
+        db.session.rollback()
+        raise DescriptionTaken(data.description) from None
+    try:
+        destination = db.session.get_one(DestinationConnection, data.destination_id)
+        if taken := tables.hold(extraction, destination).taken:
+            db.session.rollback()
+            raise TableTaken(min(taken))
         after_all = _as_data(extraction)
         subject = ("extraction", extraction.id, extraction.description)
         if before_all is None:
@@ -112,7 +124,7 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
-        raise DescriptionTaken(data.description) from None
+        raise TableTaken(data.description) from None
     return extraction
 
 
@@ -167,7 +179,7 @@ def copy_along(old_source_id: str, new_source_id: str, *, by: int | None) -> int
             source_id=new_source_id,
             destination_id=original.destination_id,
             # Two sources in one table would take turns in deleting each other's rows.
-            dataset=f"{original.dataset[:44]}_copy",
+            dataset=_free_dataset(original),
             objects=[ObjectChoice.of(chosen) for chosen in original.objects],
             timezone=original.timezone,
             quota_ceiling=original.quota_ceiling,
@@ -177,8 +189,18 @@ def copy_along(old_source_id: str, new_source_id: str, *, by: int | None) -> int
     return len(found)
 
 
+def _free_dataset(original: Extraction) -> str:
+    """Return a dataset beside an extraction's in which no table of its objects belongs to another extraction."""
+    names = [chosen.name for chosen in original.objects]
+    for number in count(1):
+        dataset = f"{original.dataset[:40].rstrip('_')}_copy" + (f"_{number}" if number > 1 else "")
+        if not tables.wanted_by(None, original.destination, dataset, names).taken:
+            return dataset
+    raise AssertionError("unreachable")
+
+
 def delete(extraction: Extraction, *, by: int | None) -> None:
-    """Delete an extraction with its runs; the tables stay where they are. Commits."""
+    """Delete an extraction with its runs; the tables stay where they are, and belong to nobody. Commits."""
     audit.record("extraction_deleted", ("extraction", extraction.id, extraction.description), by=by)
     db.session.execute(sql_delete(Extraction).where(Extraction.id == extraction.id))
     db.session.commit()

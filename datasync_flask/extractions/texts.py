@@ -44,6 +44,13 @@ PROBLEMS = {
     "fault": "DataSync met something it doesn't know. The tables are as they were; the worker's log says where.",
     "quota": "The org has used the share of its daily API calls at which this extraction pauses. It looks again every "
     "15 minutes and goes on by itself.",
+    "no_progress": "Nothing came any more, so DataSync ended this attempt. A paused run goes on by itself where it "
+    "was, after longer and longer pauses. If it fails in the end, check the server's network and Salesforce's status "
+    "page, then run again: nothing is lost.",
+    "table_taken": "Another extraction loads this table already, so nothing was written. Choose another dataset for "
+    "one of the two, or take the object out of one of them, then run again. The other extraction:",
+    "table_given_back": "The extraction was changed while it ran, and this table doesn't belong to it any more. "
+    "Nothing was written into it. Run again.",
     "gave_up": "The process that ran it ended too often. Look into the worker's log, then run again: nothing is lost.",
 }
 

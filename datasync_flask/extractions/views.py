@@ -32,9 +32,10 @@ from datasync_flask.destinations import checking
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.service import settings_of
 from datasync_flask.destinations.texts import fault_text
-from datasync_flask.extractions import catalog, charts, loader, pace, preview, runs, service
+from datasync_flask.extractions import catalog, charts, loader, pace, preview, runs, service, tables
 from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.models import Extraction, RunState
+from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.languages import language
 from datasync_flask.salesforce.errors import SalesforceError
 from datasync_flask.security.access import fragment, needs_role
@@ -86,6 +87,7 @@ def show(extraction_id: str) -> ResponseReturnValue:
         quota=loader.quota_of(extraction),
         open_run=next((run for run in history if not RunState(run.state).is_over), None),
         previews=[preview.of_object(chosen, extraction) for chosen in extraction.objects],
+        tables=tables.of_extraction(extraction_id),
         tracking_types=TRACKING_TYPES,
         can_edit=_can_edit(),
     )
@@ -237,7 +239,7 @@ def _save(extraction: Extraction | None, form: ExtractionForm) -> ResponseReturn
             return _form_page(form, extraction)
         try:
             saved = service.save(extraction, form.settings(), by=current_user.id)
-        except DescriptionTaken:
+        except (DescriptionTaken, TableTaken):
             form.validate()
         else:
             flash(gettext("Saved."))

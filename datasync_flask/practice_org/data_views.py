@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 import secrets
 import time
 from typing import Any
@@ -25,6 +26,7 @@ from datasync_flask.practice_org.data import (
     run_soql,
 )
 from datasync_flask.practice_org.faults import count_and_fault, the_org
+from datasync_flask.practice_org.org import Fault
 
 bp = Blueprint("data", __name__)
 
@@ -48,7 +50,8 @@ def _entry(found: SObject, version: str) -> dict[str, Any]:
     }
 
 
-def _description(found: SObject, version: str) -> dict[str, Any]:
+def _description(found: SObject, version: str, fault: Fault | None = None) -> dict[str, Any]:
+    """Describe an object; with the fault "renamed", by another name: {"Account": "Contact"}."""
     fields = []
     for name, kind in found.fields.items():
         precision, scale = DECIMALS.get(kind, (0, 0))
@@ -60,7 +63,8 @@ def _description(found: SObject, version: str) -> dict[str, Any]:
                 "length": 255 if kind == "string" else 0, "compoundFieldName": compound,
             }
         )  # fmt: skip
-    return _entry(found, version) | {"fields": fields}
+    names = json.loads(fault.body) if fault is not None and fault.kind == "renamed" else {}
+    return _entry(found, version) | {"fields": fields, "name": names.get(found.name, found.name)}
 
 
 @bp.get("/services/data/v<version>/sobjects")
@@ -74,26 +78,28 @@ def sobjects(version: str) -> ResponseReturnValue:
 @bp.get("/services/data/v<version>/sobjects/<name>/describe")
 def describe(version: str, name: str) -> ResponseReturnValue:
     """One object's fields."""
-    count_and_fault("describe")
+    fault = count_and_fault("describe")
     require_api()
     try:
-        return jsonify(_description(_data().object(name), version))
+        return jsonify(_description(_data().object(name), version, fault))
     except SoqlError:
         return refuse(404, "NOT_FOUND", "The requested resource does not exist")
 
 
 @bp.post("/services/data/v<version>/composite/batch")
 def batch(version: str) -> ResponseReturnValue:
-    """Several describes at once."""
-    count_and_fault("describe")
+    """Several describes at once; with the fault "shuffled", in the opposite order."""
+    fault = count_and_fault("describe")
     require_api()
     results = []
     for part in (request.get_json(silent=True) or {}).get("batchRequests", ()):
         name = str(part.get("url", "")).split("/sobjects/")[-1].split("/")[0]
         try:
-            results.append({"statusCode": 200, "result": _description(_data().object(name), version)})
+            results.append({"statusCode": 200, "result": _description(_data().object(name), version, fault)})
         except SoqlError:
             results.append({"statusCode": 404, "result": [{"errorCode": "NOT_FOUND", "message": "does not exist"}]})
+    if fault is not None and fault.kind == "shuffled":
+        results.reverse()
     return jsonify({"hasErrors": False, "results": results})
 
 

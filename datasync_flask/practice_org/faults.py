@@ -32,6 +32,8 @@ def count_and_fault(at: str, client_id: str = "") -> Fault | None:
         # Hang up: what the server writes after this reaches nobody.
         request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
         abort(Response(""))
+    if fault.kind == "drip":
+        abort(Response(_dripping(fault.seconds), content_type=fault.headers.get("Content-Type", "application/json")))
     if fault.kind == "endless":
         abort(Response(_endless(), content_type="application/json"))
     if fault.kind == "answer":
@@ -42,3 +44,10 @@ def count_and_fault(at: str, client_id: str = "") -> Fault | None:
 def _endless() -> Iterator[bytes]:
     for _ in range(64):
         yield b" " * 65536
+
+
+def _dripping(seconds: float) -> Iterator[bytes]:
+    """Yield one byte every `seconds`, for as long as somebody listens."""
+    while True:
+        yield b" "
+        time.sleep(seconds)

@@ -6,6 +6,7 @@ a job, abort and delete a job) and "Limits".
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -67,7 +68,7 @@ def create_job(api: DataApi, soql: str, *, with_deleted: bool) -> str:
             raise NotInBulk(error.detail) from None
         raise
     job_id = answer.get("id") if isinstance(answer, dict) else None
-    if not isinstance(job_id, str) or not job_id.isalnum():
+    if not isinstance(job_id, str) or not re.fullmatch(r"[A-Za-z0-9]{1,40}", job_id):
         raise SalesforceError(Problem.NOT_SALESFORCE, "a job without an id")
     return job_id
 
@@ -101,7 +102,8 @@ def result_page(api: DataApi, job_id: str, locator: str, max_records: int) -> It
         found = response.headers.get("sforce-numberofrecords", "")
         # The end is the four letters "null", an empty header, or none.
         following = response.headers.get("sforce-locator", "").strip()
-        yield Page(response, int(found) if found.isdigit() else None, "" if following.lower() == "null" else following)
+        rows = int(found) if re.fullmatch(r"[0-9]{1,18}", found) else None
+        yield Page(response, rows, "" if following.lower() == "null" else following)
 
 
 def _refusal(response: httpx2.Response) -> SalesforceError:

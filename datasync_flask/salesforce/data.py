@@ -10,7 +10,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,7 +35,11 @@ REST_PAGE_ROWS = 2_000
 RETRIES = 4
 FIRST_PAUSE = 0.5
 
-_LIMIT_INFO = re.compile(r"api-usage=(\d+)/(\d+)")
+_LIMIT_INFO = re.compile(r"api-usage=(\d+)/(\d+)", re.A)
+# Names that come from Salesforce, or go into an address, have these letters only.
+_API_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
+_NEXT_PAGE = re.compile(r"/services/data/v\d{1,3}\.\d/(?:query|queryAll)/(?!\.)[\w.~=+-]{1,200}", re.A)
+_VERSION = re.compile(r"\d{1,3}\.\d", re.A)
 
 Refresh = Callable[[TokenAnswer], TokenAnswer]
 
@@ -88,6 +92,8 @@ class DataApi:
         """With `hurried` somebody waits for a page: short time-outs, and only a renewed token is worth another try."""
         self._hurried = hurried
         self._token, self._refresh, self._trusted = token, refresh, trusted
+        if not _VERSION.fullmatch(version):
+            raise SalesforceError(Problem.NOT_SALESFORCE, f"an API version {version[:20]}")
         self.version = version
         self.calls = 0
         # (used, most) of the day's calls, as the last answer told; None before the first.
@@ -174,13 +180,15 @@ class DataApi:
         found = [
             ObjectEntry(entry["name"], str(entry.get("label") or entry["name"]), bool(entry.get("custom")))
             for entry in entries
-            if isinstance(entry, dict) and isinstance(entry.get("name"), str) and _is_readable(entry)
+            if isinstance(entry, dict) and _is_api_name(entry.get("name")) and _is_readable(entry)
         ]
         return sorted(found, key=lambda entry: entry.name.lower())
 
     def describe(self, name: str) -> ObjectDescription:
-        """Return an object's fields. Raises SalesforceError, OBJECT_GONE when there is no such object for this user."""
-        return parse_description(self.request("GET", f"{self.base}/sobjects/{name}/describe"))
+        """Return an object's fields. Raises SalesforceError: OBJECT_GONE when there is no such object for this user,
+        NOT_DESCRIBED when the answer isn't about it.
+        """
+        return parse_description(self.request("GET", f"{self.base}/sobjects/{_checked(name)}/describe"), name)
 
     def describe_many(self, names: list[str]) -> dict[str, ObjectDescription | SalesforceError]:
         """Return the fields of several objects, up to 25 in one call; where that resource is missing, one by one."""
@@ -199,7 +207,7 @@ class DataApi:
         return found
 
     def _describe_batch(self, names: list[str]) -> dict[str, ObjectDescription | SalesforceError]:
-        requests = [{"method": "GET", "url": f"{self.base}/sobjects/{name}/describe"} for name in names]
+        requests = [{"method": "GET", "url": f"{self.base}/sobjects/{_checked(name)}/describe"} for name in names]
         try:
             answer = self.request(
                 "POST", f"{self.base}/composite/batch", json={"haltOnError": False, "batchRequests": requests}
@@ -211,10 +219,13 @@ class DataApi:
         results = answer.get("results") if isinstance(answer, dict) else None
         if not isinstance(results, list) or len(results) != len(names):
             return {}
+        answers = [each.get("result") for each in results if isinstance(each, dict) and each.get("statusCode") == 200]
+        by_name = {str(answer.get("name")).lower(): answer for answer in answers if isinstance(answer, dict)}
         found: dict[str, ObjectDescription | SalesforceError] = {}
-        for name, result in zip(names, results, strict=True):
-            if isinstance(result, dict) and result.get("statusCode") == 200 and isinstance(result.get("result"), dict):
-                found[name] = parse_description(result["result"])
+        for name in names:
+            # What the batch doesn't describe is asked for alone.
+            with suppress(SalesforceError):
+                found[name] = parse_description(by_name.get(name.lower()), name)
         return found
 
     def count(self, soql_tail: str, *, with_deleted: bool = False) -> int:
@@ -262,7 +273,7 @@ class DataApi:
 
     def next_page(self, path: str) -> QueryPage:
         """Return the page behind a nextRecordsUrl. Raises SalesforceError, LOCATOR_GONE when it is too old."""
-        if not path.startswith("/services/data/"):
+        if not _NEXT_PAGE.fullmatch(path):
             raise SalesforceError(Problem.NOT_SALESFORCE, "a next page somewhere else")
         return _parse_page(self.request("GET", path))
 
@@ -297,10 +308,26 @@ def _is_readable(entry: dict[str, Any]) -> bool:
     return entry.get("queryable", True) is not False and entry.get("retrieveable", True) is not False
 
 
-def parse_description(answer: Any) -> ObjectDescription:
-    """Return a describe's answer as an ObjectDescription. Raises SalesforceError when it is none."""
-    if not isinstance(answer, dict) or not isinstance(answer.get("fields"), list) or not answer.get("name"):
-        raise SalesforceError(Problem.NOT_SALESFORCE, "a description without fields")
+def _is_api_name(name: Any) -> bool:
+    return isinstance(name, str) and bool(_API_NAME.fullmatch(name))
+
+
+def _checked(name: str) -> str:
+    """Return the name of an object that goes into an address. Raises SalesforceError when it can't be one."""
+    if not _is_api_name(name):
+        raise SalesforceError(Problem.OBJECT_GONE, f"{name[:80]} can't be the name of an object")
+    return name
+
+
+def parse_description(answer: Any, name: str) -> ObjectDescription:
+    """Return a describe's answer as an ObjectDescription. Raises SalesforceError when it isn't about the object `name`:
+    what an answer calls itself decides nothing.
+    """
+    if not isinstance(answer, dict) or not isinstance(answer.get("fields"), list):
+        raise SalesforceError(Problem.NOT_DESCRIBED, f"a description of {name} without fields")
+    told = answer.get("name")
+    if not isinstance(told, str) or told.lower() != name.lower() or not _is_api_name(told):
+        raise SalesforceError(Problem.NOT_DESCRIBED, f"asked for {name}, answered for {str(told)[:80]}")
     fields = tuple(
         Field(
             name=field["name"],
@@ -309,11 +336,12 @@ def parse_description(answer: Any) -> ObjectDescription:
             is_calculated=bool(field.get("calculated")),
         )
         for field in answer["fields"]
-        if isinstance(field, dict) and isinstance(field.get("name"), str) and re.fullmatch(r"\w+", field["name"])
+        if isinstance(field, dict) and _is_api_name(field.get("name"))
     )
     return ObjectDescription(
-        name=str(answer["name"]),
-        label=str(answer.get("label") or answer["name"]),
-        fields=fields,
+        name=told,
+        label=str(answer.get("label") or told),
+        # Salesforce tells names apart by their letters only; a second field of a name would be a column twice.
+        fields=tuple({field.name.lower(): field for field in reversed(fields)}.values())[::-1],
         is_custom=bool(answer.get("custom")),
     )

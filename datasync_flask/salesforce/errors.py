@@ -68,6 +68,7 @@ class Problem(enum.StrEnum):
     UNTRUSTED_INSTANCE = "untrusted_instance"
     SECRETS_UNREADABLE = "secrets_unreadable"
     OBJECT_GONE = "object_gone"
+    NOT_DESCRIBED = "not_described"
     FIELD_GONE = "field_gone"
     QUERY_REFUSED = "query_refused"
     QUERY_TIMED_OUT = "query_timed_out"
@@ -130,6 +131,7 @@ _REASONS = {
 _ABOUT_THE_REQUEST = frozenset(
     {
         Problem.OBJECT_GONE,
+        Problem.NOT_DESCRIBED,
         Problem.FIELD_GONE,
         Problem.QUERY_REFUSED,
         Problem.QUERY_TIMED_OUT,

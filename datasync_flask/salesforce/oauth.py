@@ -26,6 +26,8 @@ AUTHORIZE_PATH = "/services/oauth2/authorize"
 TOKEN_PATH = "/services/oauth2/token"
 REVOKE_PATH = "/services/oauth2/revoke"
 
+# What a token consists of (RFC 6750 section 2.1, and the characters that Salesforce's have besides).
+_HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
 _IDENTITY = re.compile(r"/id/(00D[0-9A-Za-z]{12,15})/(005[0-9A-Za-z]{12,15})/?$")
 
 
@@ -195,6 +197,8 @@ def read_token_answer(answer: dict[str, Any], trusted: Collection[str]) -> Token
     if not is_trusted_origin(instance_url, trusted):
         raise SalesforceError(Problem.UNTRUSTED_INSTANCE, instance_url or "no instance_url")
     identity_url = str(answer.get("id") or "")
+    if not _HEADER_VALUE.fullmatch(answer["access_token"]):
+        raise SalesforceError(Problem.NOT_SALESFORCE, "a token that can't stand in a header")
     return TokenAnswer(
         access_token=str(answer["access_token"]),
         refresh_token=str(answer.get("refresh_token") or ""),

@@ -25,6 +25,8 @@ VERSIONS_PATH = "/services/data/"
 
 _LIMIT_INFO = re.compile(r"api-usage=(\d+)/(\d+)")
 _RECORD_ID = re.compile(r"[0-9A-Za-z]{15,18}")
+# It becomes part of every address.
+_VERSION = re.compile(r"[0-9]{1,3}\.[0-9]")
 
 
 @dataclass
@@ -117,7 +119,8 @@ def _choose_version(api: _Api) -> str:
     numbers = []
     for entry in versions if isinstance(versions, list) else []:
         try:
-            numbers.append(float(entry["version"]))
+            if _VERSION.fullmatch(entry["version"]):
+                numbers.append(float(entry["version"]))
         except (KeyError, TypeError, ValueError):
             continue
     if not numbers:

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasync_flask.destinations.base import Column, ColumnType
-from datasync_flask.extractions.columns import columns_for, parsed, snake_case
+from datasync_flask.destinations.base import ColumnType
+from datasync_flask.extractions.columns import columns_for, parsed
 from datasync_flask.extractions.plan import Wish, make_plan
 from datasync_flask.extractions.reading import Progress, Reader
 from datasync_flask.salesforce.data import Field, ObjectDescription
@@ -115,17 +115,6 @@ def test_a_row_larger_than_a_block_asks_for_a_larger_one(tmp_path: Path) -> None
 )
 def test_values(kind: ColumnType, text: str, value: object) -> None:
     assert parsed(pa.array([text, None], pa.string()), kind).to_pylist() == [value, None]
-
-
-def test_names_as_dlt_has_them_and_none_twice() -> None:
-    assert [snake_case(name) for name in ("SystemModstamp", "Score__c", "ABCName")] == [
-        "system_modstamp", "score_c", "abc_name",
-    ]  # fmt: skip
-    fields = [Field("A__c", "", "string"), Field("A_c", "", "string"), Field("N", "", "double")]
-    columns, retyped = columns_for(fields, {"n": "text"})
-    assert len({column.name for column in columns.values()}) == 3
-    assert columns["N"] == Column("n_v_double", ColumnType.DOUBLE)
-    assert retyped == ["N"]
 
 
 def test_a_record_that_is_not_as_described_fails_its_object_in_plain_words(

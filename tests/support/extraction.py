@@ -14,8 +14,8 @@ from datasync_flask.destinations.registry import open_destination
 from datasync_flask.destinations.service import settings_of
 from datasync_flask.extensions import db
 from datasync_flask.extractions import runs
-from datasync_flask.extractions.columns import snake_case
 from datasync_flask.extractions.models import Extraction, Run
+from datasync_flask.extractions.names import snake_case
 from datasync_flask.extractions.runner import Runner
 from tests.support.connection import ConnectionWalk
 from tests.support.practice import PracticeOrg

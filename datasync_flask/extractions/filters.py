@@ -1,0 +1,37 @@
+"""Filters that people write for an object: a condition in SOQL, which stays inside the brackets it is put into.
+
+Source: SOQL and SOSL Reference, "WHERE" and "Quoted String Escape Sequences".
+"""
+
+from __future__ import annotations
+
+import re
+
+# Strings, brackets, and what would end the condition and begin another part of the query.
+_PARTS = re.compile(
+    r"'(?:[^'\\]|\\.)*'|'|[()]|\b(?:ORDER\s+BY|GROUP\s+BY|LIMIT\s+\d|OFFSET\s+\d|HAVING\s+\w+\("
+    r"|FOR\s+(?:VIEW|REFERENCE|UPDATE)|ALL\s+ROWS|USING\s+SCOPE|WITH\s+(?:SECURITY_ENFORCED|USER_MODE|SYSTEM_MODE))\b",
+    re.I | re.S,
+)
+
+
+class FilterRefused(ValueError):
+    """A condition can't be put into a query; the text says why."""
+
+
+def check(condition: str) -> None:
+    """See what can be seen of a condition without asking Salesforce. Raises FilterRefused."""
+    depth = 0
+    for part in _PARTS.findall(condition):
+        if part == "'":
+            raise FilterRefused("A text isn't closed: put ' at both of its ends, and \\' for one inside it.")
+        if part in "()":
+            depth += 1 if part == "(" else -1
+            if depth < 0:
+                raise FilterRefused("A bracket is closed that was never opened.")
+        elif not part.startswith("'"):
+            raise FilterRefused(
+                "It may only say which rows, as what follows WHERE does. Take out what stands behind the condition."
+            )
+    if depth:
+        raise FilterRefused("A bracket isn't closed.")

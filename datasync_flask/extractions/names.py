@@ -1,0 +1,31 @@
+"""How tables and columns are named. A name is made once, stored, and never given to anything else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container
+
+_WORD_BEGINS = re.compile(r"([^_])([A-Z][a-z]+)")
+_CAPITALS_BEGIN = re.compile(r"([a-z0-9])([A-Z])")
+# What Salesforce calls its objects and fields (Object Reference, "API Names").
+API_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
+
+
+def snake_case(name: str) -> str:
+    """Return an API name as dlt's naming convention "snake_case" spells it: SystemModstamp, system_modstamp.
+
+    Written out, because loading dlt takes half a second, which pages don't have; a test compares the two.
+    """
+    spaced = _CAPITALS_BEGIN.sub(r"\1_\2", _WORD_BEGINS.sub(r"\1_\2", name)).lower()
+    bare = spaced.rstrip("_")
+    return re.sub("_{2,}", "_", bare + "x" * (len(spaced) - len(bare)))
+
+
+def new_name(wanted: str, taken: Container[str]) -> str:
+    """Return the name that is stored for a table or a column: `wanted`, or one beside it that isn't taken.
+
+    Every stored name is first made here.
+    """
+    while wanted in taken:
+        wanted += "_x"
+    return wanted

@@ -1,0 +1,153 @@
+"""Whose a table is: each table of a destination has one extraction that writes into it.
+
+Tables are told apart as the destinations do it, and two destination connections that lead to the same file or database
+count as one place. The rows here are the decision: who inserts one first has the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from datasync_flask.config import LOOPBACK_HOSTS
+from datasync_flask.connections import store
+from datasync_flask.destinations.models import DestinationConnection
+from datasync_flask.destinations.registry import DESTINATIONS
+from datasync_flask.extensions import db
+from datasync_flask.extractions.models import DestinationTable, Extraction
+from datasync_flask.extractions.names import new_name, snake_case
+
+_TRIES = 5
+
+
+class TableTaken(Exception):
+    """An extraction can't have a table, because another one has it; the text says which."""
+
+
+@dataclass
+class Tables:
+    """The table of each object, and which objects can't have theirs: the description of the extraction that has it."""
+
+    of: dict[str, str] = field(default_factory=dict)
+    taken: dict[str, str] = field(default_factory=dict)
+
+
+def place_of(kind: str, settings: Mapping[str, Any]) -> str:
+    """Return the one name of the place that a destination connection leads to."""
+    if DESTINATIONS[kind].is_file:
+        parts = [part for part in str(settings.get("path", "")).replace("\\", "/").split("/") if part not in {"", "."}]
+        # Two names that differ in capitals only are one file on many systems.
+        return f"{kind}:{'/'.join(parts).casefold()}"
+    host = str(settings.get("host", "")).strip().lower().rstrip(".").strip("[]")
+    if host in LOOPBACK_HOSTS or host.startswith(("/", "127.")):
+        host = "localhost"
+    database = str(settings.get("database", ""))
+    port = settings.get("port") or DESTINATIONS[kind].default_port
+    # MySQL tells databases by capitals on some systems only, PostgreSQL on all.
+    return f"{kind}:{host}:{port}/{database.casefold() if kind == 'mysql' else database}"
+
+
+def keys_of(kind: str, dataset: str, table: str) -> tuple[str, ...]:
+    """Return the names of a table in its place: its own, and that of its staging table where that lies elsewhere."""
+    if DESTINATIONS[kind].dataset_is == "prefix":
+        return (f"{dataset}_{table}".lower(),)
+    if DESTINATIONS[kind].is_file and kind != "duckdb":
+        return (f"{dataset}/{table}".lower(),)
+    # dlt spells schemas in its own way, and stages in a schema beside.
+    schema = snake_case(dataset)
+    return f"{schema}.{table}", f"{schema}_staging.{table}"
+
+
+# By place and key of a table: the object and the table's name.
+_Wanted = dict[tuple[str, str], tuple[str, str]]
+
+
+def _plan(
+    extraction_id: str, destination: DestinationConnection, dataset: str, names: Iterable[str], kept: Mapping[str, str]
+) -> tuple[Tables, _Wanted]:
+    """Return which table each object gets, and what has to be written down; `kept` are tables that objects have."""
+    place, names = place_of(destination.kind, destination.settings), list(names)
+    owners = {row.table_key: row for row in db.session.scalars(select(DestinationTable).filter_by(place=place))}
+    own = {row.object_name: row.table_name for row in owners.values() if row.extraction_id == extraction_id}
+    has = {name: table for name in names if (table := kept.get(name) or own.get(name))}
+    found, wanted = Tables(), _Wanted()
+    for name in sorted(names, key=lambda name: name not in has):
+        table = has.get(name) or new_name(snake_case(name), set(found.of.values()))
+        found.of[name] = table
+        keys = keys_of(destination.kind, dataset, table)
+        others = [owners[key] for key in keys if key in owners and owners[key].extraction_id != extraction_id]
+        if others:
+            found.taken[name] = db.session.get_one(Extraction, others[0].extraction_id).description
+        else:
+            wanted |= {(place, key): (name, table) for key in keys}
+    return found, wanted
+
+
+def wanted_by(
+    extraction: Extraction | None, destination: DestinationConnection, dataset: str, names: Iterable[str]
+) -> Tables:
+    """Return which tables an extraction would get with these settings; nothing is written."""
+    stays = extraction is not None and (extraction.destination_id, extraction.dataset) == (destination.id, dataset)
+    kept = _kept(extraction) if extraction is not None and stays else {}
+    return _plan(extraction.id if extraction else "", destination, dataset, names, kept)[0]
+
+
+def _kept(extraction: Extraction) -> dict[str, str]:
+    return {chosen.name: chosen.table_name for chosen in extraction.objects if chosen.table_name}
+
+
+def hold(extraction: Extraction, destination: DestinationConnection) -> Tables:
+    """Have the tables of all its objects belong to an extraction, as far as no other has them, and give back the rest.
+
+    The caller commits. Raises IntegrityError where another process was faster.
+    """
+    names = [chosen.name for chosen in extraction.objects]
+    found, wanted = _plan(extraction.id, destination, extraction.dataset, names, _kept(extraction))
+    for row in db.session.scalars(select(DestinationTable).filter_by(extraction_id=extraction.id)):
+        told = wanted.pop((row.place, row.table_key), None)
+        if told is None:
+            db.session.delete(row)
+        else:
+            row.object_name, row.table_name = told
+    db.session.flush()
+    for (place, key), (name, table) in wanted.items():
+        db.session.add(
+            DestinationTable(
+                place=place, table_key=key, extraction_id=extraction.id, object_name=name, table_name=table
+            )
+        )
+    db.session.flush()
+    return found
+
+
+def hold_for_run(extraction_id: str) -> Tables:
+    """Have an extraction's tables belong to it before a run writes; commits."""
+    for attempt in range(1, _TRIES + 1):
+        try:
+            return store.in_transaction(lambda: _hold_as_stored(extraction_id))
+        except IntegrityError:
+            # Another run began at the same moment and was faster: the next try sees what it has.
+            if attempt == _TRIES:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _hold_as_stored(extraction_id: str) -> Tables:
+    extraction = db.session.get_one(Extraction, extraction_id, populate_existing=True)
+    return hold(extraction, extraction.destination)
+
+
+def has(extraction_id: str, name: str, table: str) -> bool:
+    """True while a table is an object's of an extraction: nobody moved it, or took the object out."""
+    row = select(DestinationTable.table_key).filter_by(extraction_id=extraction_id, object_name=name, table_name=table)
+    return db.session.scalar(row.limit(1)) is not None
+
+
+def of_extraction(extraction_id: str) -> dict[str, str]:
+    """Return the table of each object that has one."""
+    rows = db.session.scalars(select(DestinationTable).filter_by(extraction_id=extraction_id))
+    return {row.object_name: row.table_name for row in rows}

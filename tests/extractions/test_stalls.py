@@ -1,0 +1,182 @@
+"""A run without progress is ended with its own reason, gives back its place, and goes on by itself, a few times."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from datasync_flask.clock import utcnow
+from datasync_flask.extensions import db
+from datasync_flask.extractions import movement, processes, runs
+from datasync_flask.extractions.fork_server import Forked, has_ended
+from datasync_flask.extractions.models import Run
+from datasync_flask.extractions.movement import Movement
+from datasync_flask.salesforce.errors import Problem, SalesforceError
+from tests.support.extraction import Extracting, Org
+from tests.support.practice import PracticeOrg
+from tests.support.program import running_site, wait_for
+
+
+@pytest.fixture
+def ready(extracting: Extracting, org: Org, duckdb: str) -> Extracting:
+    org.do("Account", "generate", count=20)
+    extracting.make(["Account"], duckdb)
+    return extracting
+
+
+def test_two_runs_that_stall_make_room_for_a_third(tmp_path: Path, practice: PracticeOrg) -> None:
+    with running_site(tmp_path, practice, STALLED_AFTER="4", RUN_PROCESSES="2") as site:
+        site.sign_in()
+        app = practice.register(site.callback_url)
+        source = site.save(app)
+        site.wait_for_state(source, "ready_to_authorize")
+        site.allow(source)
+        site.wait_for_state(source, "connected")
+        Org(practice).do("Account", "generate", count=5)
+        target = site.post("/connections/new/sqlite", {"description": "w", "path": "w.sqlite"})
+        assert target.status_code == 303
+        destination = target.headers["location"].rsplit("/", 1)[-1]
+        fields = {"source": source, "destination": destination, "objects": "Account", "schedule": "", "timezone": "UTC"}
+        made = []
+        for name in ("one", "two", "three"):
+            answer = site.post("/extractions/new", fields | {"description": name, "dataset": name})
+            assert answer.status_code == 303, answer.text
+            made.append(answer.headers["location"])
+        # Each answer drips, a byte at a time, and never ends.
+        practice.fault("describe", kind="drip", seconds=0.2, times=2)
+        started = [site.post(f"{address}/runs").headers["location"] for address in made[:2]]
+        for run in started:
+            wait_for(lambda run=run: 'data-state="running"' in site.http.get(run).text)
+        third = site.post(f"{made[2]}/runs").headers["location"]
+        wait_for(lambda: 'data-state="done"' in site.http.get(third).text, 60)
+        for run in started:
+            wait_for(lambda run=run: 'data-state="paused"' in site.http.get(run).text)
+            assert "goes on by itself" in site.http.get(run).text
+    assert not [line for line in site.program.output.splitlines() if "Traceback" in line]
+
+
+def test_it_goes_on_by_itself_after_longer_pauses_and_fails_in_the_end(ready: Extracting) -> None:
+    run_id = ready.start()
+    pauses = []
+    for _ in runs.STALL_PAUSES:
+        with ready.app.app_context():
+            holder = runs.claim(run_id)
+            runs.stalled(run_id, holder, "nothing")
+        run = ready.stored(run_id)
+        assert (run.state, run.problem, run.tries) == ("paused", "no_progress", 0)
+        assert run.due_at is not None
+        pauses.append(run.due_at - utcnow())
+        with ready.app.app_context():
+            assert runs.due(utcnow()) == []
+            assert runs.due(run.due_at) == [run_id]
+            db.session.get_one(Run, run_id).due_at = utcnow()
+            db.session.commit()
+    assert pauses == sorted(pauses)
+    assert pauses[-1] <= runs.LONGEST_PAUSE
+    with ready.app.app_context():
+        runs.stalled(run_id, runs.claim(run_id), "nothing")
+    run = ready.stored(run_id)
+    assert (run.state, run.problem) == ("failed", "no_progress")
+    ready.walk.visitor.get(f"/extractions/{ready.id}/runs/{run_id}")
+    assert "check the server's network" in ready.walk.visitor.text
+    ready.done()
+    ready.assert_same("Account")
+
+
+def test_answers_that_never_come_are_waited_for_again(ready: Extracting, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise SalesforceError(Problem.NO_ANSWER_IN_TIME, "no answer from acme")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(movement.CountedApi, "describe_many", never)
+        run = ready.run()
+    assert (run.state, run.problem) == ("paused", "no_progress")
+    with ready.app.app_context():
+        db.session.get_one(Run, run.id).due_at = utcnow()
+        db.session.commit()
+    ready.work_on(run.id)
+    assert ready.stored(run.id).state == "done"
+    ready.assert_same("Account")
+
+
+def test_a_run_that_is_cancelled_while_it_stalls_stays_cancelled(ready: Extracting) -> None:
+    run_id = ready.start()
+    with ready.app.app_context():
+        holder = runs.claim(run_id)
+        runs.cancel(runs.load(run_id))
+        runs.stalled(run_id, holder)
+    assert ready.stored(run_id).state == "cancelled"
+
+
+@pytest.fixture
+def wedged() -> Iterator[Forked]:
+    """A process that says nothing and can't be asked to end, and our end of its socket."""
+    ours, theirs = socket.socketpair()
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+    with subprocess.Popen([sys.executable, "-c", code], pass_fds=[theirs.fileno()]) as child:
+        theirs.close()
+        with Forked(fileno=ours.detach()) as process:
+            process.number = child.pid
+            yield process
+        child.kill()
+
+
+def test_a_process_that_is_stuck_is_ended_by_who_watches_it(wedged: Forked) -> None:
+    began = time.monotonic()
+    assert processes._watch(wedged, 0.5, threading.Event()) is False
+    wedged.kill()
+    assert has_ended(wedged, 5)
+    assert time.monotonic() - began < 30
+
+
+def test_a_process_that_says_something_is_left_alone() -> None:
+    ours, theirs = socket.socketpair()
+
+    def live() -> None:
+        with theirs:
+            for _ in range(6):
+                time.sleep(0.3)
+                theirs.send(b".")
+
+    speaking = threading.Thread(target=live)
+    speaking.start()
+    with Forked(fileno=ours.detach()) as process:
+        assert processes._watch(process, 1.0, threading.Event()) is True
+    speaking.join()
+
+
+def test_movement_is_answers_bytes_and_steps() -> None:
+    watched = Movement()
+    assert watched.has_moved()
+    assert not watched.has_moved()
+    watched.steps += 1
+    assert watched.has_moved()
+    assert not watched.has_moved()
+    watched.api = movement.CountedApi.__new__(movement.CountedApi)
+    watched.api.calls = 0
+    assert not watched.has_moved()
+    # A byte now and then is none.
+    watched.api.received = movement.BYTES_OF_A_STEP - 1
+    assert not watched.has_moved()
+    watched.api.received += 1
+    assert watched.has_moved()
+    watched.api.calls += 1
+    assert watched.has_moved()
+
+
+def test_a_destination_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Movement()
+    watched.has_moved()
+    with watched.at_destination():
+        assert watched.has_moved()
+        assert watched.has_moved()
+        monkeypatch.setattr(movement, "LONGEST_AT_DESTINATION", 0.0)
+        watched.has_moved()
+        assert not watched.has_moved()

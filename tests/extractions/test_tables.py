@@ -1,0 +1,212 @@
+"""A table has one owner: decided when an extraction is saved, and again when a run begins, for every destination."""
+
+from __future__ import annotations
+
+import multiprocessing
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, select
+
+from datasync_flask.clock import utcnow
+from datasync_flask.destinations.registry import DESTINATIONS
+from datasync_flask.extensions import db
+from datasync_flask.extractions import service, tables
+from datasync_flask.extractions.models import DestinationTable, Extraction, ExtractionObject
+from datasync_flask.extractions.tables import keys_of, place_of
+from tests.support.extraction import Extracting, Org
+
+
+@pytest.fixture
+def first(extracting: Extracting, org: Org, duckdb: str) -> Extracting:
+    """An extraction of Account, called To the warehouse."""
+    org.do("Account", "generate", count=3)
+    extracting.make(["Account"], duckdb)
+    return extracting
+
+
+def form(extracting: Extracting, destination: str, **fields: Any) -> dict[str, Any]:
+    return {"description": "Second", "source": extracting.walk.id, "destination": destination, "dataset": "crm",
+            "objects": ["Account"], "schedule": "", "timezone": "UTC", **fields}  # fmt: skip
+
+
+def refused(extracting: Extracting, destination: str, **fields: Any) -> str:
+    """Try to make another extraction, and return what stands at its dataset."""
+    visitor = extracting.walk.visitor
+    assert visitor.post("/extractions/new", form(extracting, destination, **fields)).status_code == 422
+    return str(visitor.error_at("dataset"))
+
+
+def test_a_second_one_is_refused_at_its_field_on_every_destination(
+    extracting: Extracting, org: Org, destination: str
+) -> None:
+    extracting.make(["Account"], destination)
+    assert "“To the warehouse”" in refused(extracting, destination)
+    assert "“To the warehouse”" in refused(extracting, destination, dataset="CRM", objects=["Contact", "ACCOUNT"])
+    visitor = extracting.walk.visitor
+    answer = visitor.post("/extractions/new", form(extracting, destination, dataset="other"))
+    assert answer.status_code == 303
+    second = answer.headers["Location"]
+    # Moving it there is the same.
+    assert visitor.post(f"{second}/edit", form(extracting, destination)).status_code == 422
+    assert "“To the warehouse”" in visitor.error_at("dataset")
+    # And so is taking an object in.
+    answer = visitor.post(f"{second}/edit", form(extracting, destination, objects=["Contact"]))
+    assert answer.status_code == 303
+    assert (
+        visitor.post(f"{second}/edit", form(extracting, destination, objects=["Contact", "Account"])).status_code == 422
+    )
+    assert "“To the warehouse”" in visitor.error_at("objects")
+
+
+def test_who_lets_go_of_a_table_frees_it(first: Extracting, duckdb: str) -> None:
+    visitor, address = first.walk.visitor, f"/extractions/{first.id}"
+    # Renaming keeps it, and the new name is told.
+    first.edit(description="Nightly")
+    assert "“Nightly”" in refused(first, duckdb)
+    first.edit(objects=["Contact"])
+    answer = visitor.post("/extractions/new", form(first, duckdb))
+    assert answer.status_code == 303
+    visitor.post(f"{address}/edit", form(first, duckdb, description="Nightly", objects=["Contact", "Account"]))
+    assert "“Second”" in visitor.error_at("objects")
+    visitor.post(f"{answer.headers['Location']}/delete")
+    first.edit(objects=["Contact", "Account"])
+    first.edit(dataset="elsewhere")
+    assert visitor.post("/extractions/new", form(first, duckdb)).status_code == 303
+
+
+def test_two_connections_to_one_place(first: Extracting) -> None:
+    visitor = first.walk.visitor
+    answer = visitor.post("/connections/new/duckdb", {"description": "Again", "path": "./w.duckdb"})
+    assert answer.status_code == 303
+    other = answer.headers["Location"].rsplit("/", 1)[-1]
+    assert "“To the warehouse”" in refused(first, other)
+
+
+def test_copies_get_datasets_of_their_own(first: Extracting) -> None:
+    with first.app.app_context():
+        for _ in range(3):
+            assert service.copy_along(first.walk.id, first.walk.id, by=None) in {1, 2, 4}
+        datasets = list(db.session.scalars(select(Extraction.dataset)))
+    assert len(set(datasets)) == len(datasets) == 8
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other"),
+    [
+        ("duckdb", {"path": "w.duckdb"}, {"path": "./w.duckdb"}),
+        ("parquet", {"path": "lake/raw"}, {"path": "lake//raw/"}),
+        ("sqlite", {"path": "W.sqlite"}, {"path": "w.sqlite"}),
+        ("postgresql", {"host": "localhost", "port": 5432, "database": "d"}, {"host": "127.0.0.1", "database": "d"}),
+        ("postgresql", {"host": "Db.Example.com.", "database": "d"}, {"host": "db.example.com", "database": "d"}),
+        ("mysql", {"host": "::1", "database": "Shop"}, {"host": "localhost", "port": 3306, "database": "shop"}),
+    ],
+)
+def test_places_that_are_one(kind: str, one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert place_of(kind, one) == place_of(kind, other)
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other"),
+    [
+        ("duckdb", {"path": "w.duckdb"}, {"path": "x/w.duckdb"}),
+        ("postgresql", {"host": "a", "database": "d"}, {"host": "a", "database": "D"}),
+        ("postgresql", {"host": "a", "port": 5433, "database": "d"}, {"host": "a", "database": "d"}),
+    ],
+)
+def test_places_that_are_two(kind: str, one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert place_of(kind, one) != place_of(kind, other)
+
+
+@pytest.mark.parametrize("kind", sorted(DESTINATIONS))
+def test_tables_that_meet_in_the_destination_meet_here(kind: str) -> None:
+    prefixes = DESTINATIONS[kind].dataset_is == "prefix"
+    meet = not set(keys_of(kind, "crm", "big_account")).isdisjoint(keys_of(kind, "crm_big", "account"))
+    assert meet == prefixes
+    # dlt stages in a schema beside, and spells schemas in its own way.
+    is_dlt = kind in {"duckdb", "postgresql"}
+    assert set(keys_of(kind, "crm", "a")).isdisjoint(keys_of(kind, "crm_staging", "a")) != is_dlt
+    assert set(keys_of(kind, "crm__x", "a")).isdisjoint(keys_of(kind, "crm_x", "a")) != is_dlt
+
+
+def make_as_before(extracting: Extracting, destination: str, description: str) -> str:
+    """Put an extraction into the database that shares a table with another, as older versions let people save it."""
+    with extracting.app.app_context():
+        stored = Extraction(
+            description=description, description_key=description.lower(), source_id=extracting.walk.id,
+            destination_id=destination, dataset="crm", created_at=utcnow(),
+        )  # fmt: skip
+        stored.objects = [ExtractionObject(name=name, columns={}, field_columns={}) for name in ("Account", "Contact")]
+        stored.objects[1].name = f"Contact{description}__c"
+        db.session.add(stored)
+        db.session.commit()
+        return stored.id
+
+
+def claim(settings: Any, extraction_id: str, ready: Any, results: Any) -> None:
+    """Be a process whose run begins."""
+    from datasync_flask import create_app
+
+    app = create_app(settings)
+    with app.app_context():
+        ready.wait(30)
+        found = tables.hold_for_run(extraction_id)
+        results.put((extraction_id, dict(found.taken)))
+        db.session.remove()
+
+
+def test_of_two_runs_that_begin_at_once_one_has_the_table(first: Extracting, org: Org, duckdb: str) -> None:
+    ids = [make_as_before(first, duckdb, name) for name in ("One", "Two", "Three")]
+    with first.app.app_context():
+        db.session.execute(delete(DestinationTable))
+        db.session.commit()
+        settings = first.app.config["SETTINGS"]
+    context = multiprocessing.get_context("spawn")
+    ready, results = context.Barrier(3), context.Queue()
+    processes = [context.Process(target=claim, args=(settings, each, ready, results)) for each in ids]
+    for process in processes:
+        process.start()
+    taken = dict(results.get(timeout=60) for _ in processes)
+    for process in processes:
+        process.join(30)
+    owners = [each for each in ids if not taken[each]]
+    assert len(owners) == 1
+    assert sorted(name for each in ids for name in taken[each]) == ["Account", "Account"]
+
+
+def test_the_other_of_two_that_shared_a_table_stops_and_says_so(first: Extracting, org: Org, duckdb: str) -> None:
+    first.done()
+    other = make_as_before(first, duckdb, "Other")
+    org.do("ContactOther__c", "object", fields={})
+    org.do("ContactOther__c", "insert", rows=[{"Name": "x"}])
+    mine, first.id = first.id, other
+    run = first.run()
+    assert (run.state, run.problem) == ("failed", "table_taken")
+    assert {each.name: each.step for each in run.objects} == {"Account": "failed", "ContactOther__c": "done"}
+    visitor = first.walk.visitor
+    visitor.get(f"/extractions/{other}/runs/{run.id}")
+    assert "Another extraction loads this table already" in visitor.text
+    assert "To the warehouse" in visitor.text
+    first.id = mine
+    first.done()
+    first.assert_same("Account")
+
+
+def test_an_object_taken_out_while_it_is_read_is_not_written(
+    first: Extracting, org: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datasync_flask.extractions.reading import Reader
+
+    original = Reader.read
+
+    def read(reader: Reader) -> None:
+        original(reader)
+        first.edit(objects=["Contact"])
+
+    monkeypatch.setattr(Reader, "read", read)
+    run = first.run()
+    assert (run.state, run.problem) == ("failed", "table_given_back")
+    found, _ = first.open()
+    from datasync_flask.destinations.base import Table
+
+    assert not found.has_table(Table("crm", "account"))
