@@ -228,12 +228,12 @@ class SalesforceForm(QuickEditForm, ConfirmedForm):
             address = understand_login_address(field.data or "", trusted)
         except AddressRefused as refusal:
             raise ValidationError(gettext(refusal.message, **refusal.values)) from None
-        self.login_origin = address.origin
+        self.login_origin = address.url
         if address.differs:
             self.login_note = gettext(
                 "You pasted %(pasted)s; the org's login address is %(origin)s.",
                 pasted=field.data,
-                origin=address.origin,
+                origin=address.url,
             )
 
     def validate_auth_method(self, field: Any) -> None:
@@ -244,7 +244,7 @@ class SalesforceForm(QuickEditForm, ConfirmedForm):
         needs_my_domain = self.login_host.data != LoginHost.CUSTOM
         if not needs_my_domain:
             try:
-                origin = understand_login_address(self.login_url.data or "", trusted).origin
+                origin = understand_login_address(self.login_url.data or "", trusted).url
             except AddressRefused:
                 return
             needs_my_domain = not is_my_domain(origin, trusted)

@@ -31,7 +31,7 @@ TRUSTED = ("http://127.0.0.1:9000",)
         ("acme--uat.sandbox.lightning.force.com/lightning/n/x", "https://acme--uat.sandbox.my.salesforce.com"),
         ("acme-dev-ed.develop.lightning.force.com", "https://acme-dev-ed.develop.my.salesforce.com"),
         ("acme.my.salesforce-setup.com/lightning/setup/x", "https://acme.my.salesforce.com"),
-        ("acme.my.site.com/portal", "https://acme.my.salesforce.com"),
+        ("acme.my.site.com/portal", "https://acme.my.site.com/portal"),
         ("acme--c.vf.force.com/apex/page", "https://acme.my.salesforce.com"),
         ("acme--uat--c.sandbox.vf.force.com", "https://acme--uat.sandbox.my.salesforce.com"),
         ("army.lightning.crmforce.mil", "https://army.my.salesforce.mil"),
@@ -43,7 +43,7 @@ TRUSTED = ("http://127.0.0.1:9000",)
     ],
 )
 def test_any_address_a_person_may_paste_is_understood(pasted: str, origin: str) -> None:
-    assert understand_login_address(pasted, TRUSTED).origin == origin
+    assert understand_login_address(pasted, TRUSTED).url == origin
 
 
 def test_another_address_than_the_pasted_one_is_marked() -> None:
@@ -121,7 +121,7 @@ def test_trusted_origins_and_salesforces_own() -> None:
 @given(st.text(max_size=60))
 def test_hostile_text_is_understood_or_refused_never_more(text: str) -> None:
     try:
-        origin = understand_login_address(text, TRUSTED).origin
+        origin = understand_login_address(text, TRUSTED).url
     except AddressRefused:
         return
     assert is_trusted_origin(origin, TRUSTED)
@@ -135,7 +135,7 @@ def test_hostile_text_is_understood_or_refused_never_more(text: str) -> None:
 )
 def test_no_mix_of_parts_leads_elsewhere(scheme: str, before: str, host: str, after: str) -> None:
     try:
-        origin = understand_login_address(scheme + before + host + after).origin
+        origin = understand_login_address(scheme + before + host + after).url
     except AddressRefused:
         return
     assert origin.startswith("https://")

@@ -94,7 +94,7 @@ def test_unknown_client_on_error_pages_of_any_form(practice: PracticeOrg, body: 
     [
         ("OAUTH_APP_BLOCKED : this app is blocked by admin", Problem.APP_BLOCKED),
         ("app must be installed into org", Problem.APP_NOT_INSTALLED),
-        ("OAUTH_APPROVAL_ERROR_GENERIC : An unexpected error has occured", Problem.UNEXPECTED),
+        ("OAUTH_APPROVAL_ERROR_GENERIC : An unexpected error has occured", Problem.APPROVAL_FAILED),
     ],
 )
 def test_other_error_pages(practice: PracticeOrg, words: str, problem: Problem) -> None:
