@@ -111,7 +111,7 @@ def save(connection: SalesforceConnection | None, data: SalesforceSettings, *, b
                 setattr(connection, name, getattr(data, name))
         if any(name in changes for name in _APP):
             connection.app_known_at = None
-    if not connection.needs_secret:
+    if not connection.needs_secret and not connection.signs:
         # What isn't sent any more isn't kept either.
         connection.client_secret_sealed = ""
     elif data.client_secret and not _is_stored_secret(connection, data.client_secret):
