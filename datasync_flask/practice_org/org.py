@@ -177,8 +177,8 @@ class Org:
                 app.change_callback_urls(list(data["callback_urls"]))
             changeable = {
                 "client_secret", "scopes", "kind", "name", "contact_email", "pkce_required", "secret_required",
-                "client_credentials", "run_as", "jwt_bearer", "certificate", "user_approved", "rotation", "refresh_policy",
-                "admin_approved_only", "blocked", "installed", "propagation_seconds",
+                "client_credentials", "run_as", "jwt_bearer", "certificate", "user_approved", "rotation",
+                "refresh_policy", "admin_approved_only", "blocked", "installed", "propagation_seconds",
             }  # fmt: skip
             for name in changeable & data.keys():
                 if data[name] is not None:
