@@ -40,6 +40,7 @@ KEYWORDS = {
     "AddressRefused": None,
     "PathRefused": None,
     "ScheduleRefused": None,
+    "ValueRefused": None,
 }
 
 

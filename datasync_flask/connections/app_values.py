@@ -25,10 +25,6 @@ _KEY_LENGTH = 85
 # Ids of orgs, users, apps and records that stand in the address bar of the page with the key.
 _SHORT_ID = re.compile(r"(00D|005|00e|0H4|0Ci|0xI|888|001|003)[0-9A-Za-z]{12}")
 
-NO_SPACES = "A Client ID has only letters, digits and signs, no spaces. Copy it again."
-NO_SECRET = "This can't be a Client Secret. Copy only the Consumer Secret."
-NO_SECRET_WANTED = "Leave this empty, or choose under Require secret that the app requires its secret."
-
 
 class ValueRefused(ValueError):
     """What was entered can't be the value; `message` says why, for the person who typed it."""
@@ -36,6 +32,21 @@ class ValueRefused(ValueError):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+
+
+def no_client_id() -> ValueRefused:
+    """Return the refusal of what can't be a Client ID, or of none where one is needed."""
+    return ValueRefused("A Client ID has only letters, digits and signs, no spaces. Copy it again.")
+
+
+def no_client_secret() -> ValueRefused:
+    """Return the refusal of what can't be a Client Secret, or of none where one is needed."""
+    return ValueRefused("This can't be a Client Secret. Copy only the Consumer Secret.")
+
+
+def no_secret_wanted() -> ValueRefused:
+    """Return the refusal of a secret for an app that is said to have none."""
+    return ValueRefused("Leave this empty, or choose under Require secret that the app requires its secret.")
 
 
 def client_id_in(text: str) -> str:
@@ -53,7 +64,7 @@ def client_id_in(text: str) -> str:
     if _SECRET.fullmatch(value):
         raise ValueRefused("This looks like the Client Secret. The Client ID is the Consumer Key above it.")
     if not re.fullmatch(r"[\x21-\x7e]+", value):
-        raise ValueRefused(NO_SPACES)
+        raise no_client_id()
     return value
 
 
@@ -70,7 +81,7 @@ def client_secret_in(text: str, *, client_id: str) -> str:
     if _CONSUMER_KEY.fullmatch(value) or value == client_id:
         raise ValueRefused("This is the Client ID. The Client Secret is the Consumer Secret, which stands below it.")
     if len(value) > _MAX_LENGTH or not re.fullmatch(r"[\x21-\x7e]+", value):
-        raise ValueRefused(NO_SECRET)
+        raise no_client_secret()
     return value
 
 

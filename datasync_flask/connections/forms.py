@@ -303,7 +303,7 @@ class SalesforceForm(QuickEditForm, ConfirmedForm):
             text = app_values.client_secret_in(text, client_id=self.client_id.data or "")
             if text and self._works_without_secret:
                 # Not stored either, so that nothing is kept that nobody uses.
-                raise ValueRefused(app_values.NO_SECRET_WANTED)
+                raise app_values.no_secret_wanted()
         except ValueRefused as refusal:
             self.kept_secret.data = ""
             raise ValidationError(gettext(refusal.message)) from None

@@ -71,13 +71,13 @@ def values_in(client_id: str, client_secret: str, *, needs_secret: bool) -> tupl
     try:
         client_id = app_values.client_id_in(client_id)
         if not client_id:
-            raise ValueRefused(app_values.NO_SPACES)
+            raise app_values.no_client_id()
     except ValueRefused as refusal:
         faults["client_id"] = gettext(refusal.message)
     try:
         client_secret = app_values.client_secret_in(client_secret, client_id=client_id) if needs_secret else ""
         if needs_secret and not client_secret:
-            raise ValueRefused(app_values.NO_SECRET)
+            raise app_values.no_client_secret()
     except ValueRefused as refusal:
         faults["client_secret"] = gettext(refusal.message)
     return client_id, client_secret, faults
