@@ -41,6 +41,7 @@ KEYWORDS = {
     "FilterRefused": None,
     "PathRefused": None,
     "ScheduleRefused": None,
+    "ValueRefused": None,
 }
 
 

@@ -28,7 +28,8 @@ from datasync_flask.forms import SettingsForm
 from datasync_flask.worker import queue
 
 SALESFORCE_FIELDS = (
-    "tracking_type", "login_host", "login_url", "auth_method", "client_id", "username", "permission_level",
+    "tracking_type", "login_host", "login_url", "auth_method", "client_id", "client_secret_use", "username",
+    "permission_level",
 )  # fmt: skip
 EXTRACTION_FIELDS = ("description", "dataset", "schedule", "timezone", "quota_ceiling", "reread_days")
 OBJECT_FIELDS = (

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from datasync_flask.connections.models import AuthMethod, LoginHost, State, TrackingType
+from datasync_flask.connections.models import AuthMethod, LoginHost, SecretUse, State, TrackingType
 from datasync_flask.destinations.registry import DESTINATIONS
 from datasync_flask.extractions.models import RunState
 
 _TEXT = validate.Length(max=2000)
 
 
-def _one_of(names: type[TrackingType] | type[LoginHost] | type[AuthMethod]) -> validate.OneOf:
+def _one_of(names: type[TrackingType] | type[LoginHost] | type[AuthMethod] | type[SecretUse]) -> validate.OneOf:
     return validate.OneOf([name.value for name in names])
 
 
@@ -37,6 +37,7 @@ class ConnectionSettings(Schema):
     auth_method = fields.String(validate=_one_of(AuthMethod))
     client_id = fields.String(validate=_TEXT)
     client_secret = fields.String(load_only=True, validate=_TEXT, metadata={"description": "Stored, never given back."})
+    client_secret_use = fields.String(validate=_one_of(SecretUse))
     permission_level = fields.String(validate=_TEXT)
     path = fields.String(validate=_TEXT)
     host = fields.String(validate=_TEXT)

@@ -25,8 +25,9 @@ from datasync_flask.extensions import db
 from datasync_flask.page_extensions import oauth
 from datasync_flask.salesforce import oauth as salesforce_oauth
 from datasync_flask.salesforce import probe, scopes
-from datasync_flask.salesforce.errors import Problem, SalesforceError, classify_oauth_error
+from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.oauth import SalesforceOAuth2Client
+from datasync_flask.salesforce.refusals import classify_oauth_error
 
 # How long a person may take on Salesforce's pages (RFC 9700 section 2.1.2: state is short-lived).
 STATE_LIFETIME = timedelta(minutes=10)

@@ -16,12 +16,14 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import DataRequired, Length, ValidationError
 
 from datasync_flask.accounts.service import confirm, is_confirmed
-from datasync_flask.connections import labels, service, store
+from datasync_flask.connections import app_values, labels, service, store
+from datasync_flask.connections.app_values import ValueRefused
 from datasync_flask.connections.models import (
     AuthMethod,
     Connection,
     LoginHost,
     SalesforceConnection,
+    SecretUse,
     TrackingType,
     description_key,
 )
@@ -61,15 +63,27 @@ AUTH_METHODS = {
         _l("No person and no secret: DataSync signs with its own certificate, which the app in Salesforce holds."),
     ),
 }
+SECRET_USES = {
+    SecretUse.REQUIRED: _l("The app requires its secret"),
+    SecretUse.NONE: _l("The app works without a secret (PKCE only)"),
+}
 # How long a secret that was typed into a form with a mistake elsewhere is kept for the next try.
 KEPT_SECRET_SECONDS = 3600
 
 
 def strip(value: str | None) -> str | None:
-    """Return text without surrounding white space and without characters that can't be seen."""
+    """Return text without surrounding white space and without characters that can't be seen.
+
+    Joiners stay where scripts and emoji need them: between letters, marks and signs beyond ASCII.
+    """
     if value is None:
         return None
-    return "".join(character for character in value if unicodedata.category(character) not in {"Cc", "Cf"}).strip()
+    kept = ""
+    for character in value:
+        is_joiner = character in "\u200c\u200d" and kept[-1:] > "\x7f" and unicodedata.category(kept[-1])[0] in "LMS"
+        if is_joiner or unicodedata.category(character) not in {"Cc", "Cf"}:
+            kept += character
+    return kept.strip()
 
 
 def one_line(value: str | None) -> str | None:
@@ -170,14 +184,18 @@ class SalesforceForm(QuickEditForm, ConfirmedForm):
     )
     client_id = StringField(
         _l("Client ID"),
-        filters=[strip],
         description=_l("Salesforce calls it Consumer Key. It may still be missing: save now and come back."),
         render_kw={"autocomplete": "off", "spellcheck": "false", "maxlength": 512},
     )
     client_secret = PasswordField(
         _l("Client Secret"),
-        filters=[strip],
         render_kw={"autocomplete": "off", "maxlength": 512},
+    )
+    client_secret_use = SelectField(
+        _l("Require secret"),
+        choices=[SelectChoice(key.value, title) for key, title in SECRET_USES.items()],
+        default=SecretUse.REQUIRED.value,
+        description=_l("As the app's setting Require secret for Web Server Flow in Salesforce says."),
     )
     username = StringField(
         _l("Username"),
@@ -228,12 +246,12 @@ class SalesforceForm(QuickEditForm, ConfirmedForm):
             address = understand_login_address(field.data or "", trusted)
         except AddressRefused as refusal:
             raise ValidationError(gettext(refusal.message, **refusal.values)) from None
-        self.login_origin = address.origin
+        self.login_origin = address.url
         if address.differs:
             self.login_note = gettext(
                 "You pasted %(pasted)s; the org's login address is %(origin)s.",
                 pasted=field.data,
-                origin=address.origin,
+                origin=address.url,
             )
 
     def validate_auth_method(self, field: Any) -> None:
@@ -244,7 +262,7 @@ class SalesforceForm(QuickEditForm, ConfirmedForm):
         needs_my_domain = self.login_host.data != LoginHost.CUSTOM
         if not needs_my_domain:
             try:
-                origin = understand_login_address(self.login_url.data or "", trusted).origin
+                origin = understand_login_address(self.login_url.data or "", trusted).url
             except AddressRefused:
                 return
             needs_my_domain = not is_my_domain(origin, trusted)
@@ -261,12 +279,11 @@ class SalesforceForm(QuickEditForm, ConfirmedForm):
         labels.check(field.data or "")
 
     def validate_client_id(self, field: Any) -> None:
-        """Refuse what cannot be a Consumer Key, such as a whole line of text."""
-        text = field.data or ""
-        if len(text) > 512:
-            raise ValidationError(gettext("This is too long for a Client ID. Copy only the Consumer Key."))
-        if text and not re.fullmatch(r"[\x21-\x7e]+", text):
-            raise ValidationError(gettext("A Client ID has only letters, digits and signs, no spaces. Copy it again."))
+        """Take a copy's dirt away; refuse what cannot be a Consumer Key."""
+        try:
+            field.data = app_values.client_id_in(field.data or "")
+        except ValueRefused as refusal:
+            raise ValidationError(gettext(refusal.message)) from None
 
     def validate_username(self, field: Any) -> None:
         """Refuse what can't be a Salesforce user's name, which has the form of an e-mail address."""
@@ -282,10 +299,20 @@ class SalesforceForm(QuickEditForm, ConfirmedForm):
             except SecretUnreadable:
                 self.kept_secret.data = ""
                 raise ValidationError(gettext("Enter the Client Secret again: it was kept for an hour only.")) from None
-        if len(text) > 512 or (text and not re.fullmatch(r"[\x21-\x7e]+", text)):
+        try:
+            text = app_values.client_secret_in(text, client_id=self.client_id.data or "")
+            if text and self._works_without_secret:
+                # Not stored either, so that nothing is kept that nobody uses.
+                raise app_values.no_secret_wanted()
+        except ValueRefused as refusal:
             self.kept_secret.data = ""
-            raise ValidationError(gettext("This can't be a Client Secret. Copy only the Consumer Secret."))
+            raise ValidationError(gettext(refusal.message)) from None
         self._found_secret = text
+
+    @property
+    def _works_without_secret(self) -> bool:
+        chosen = (self.auth_method.data, self.client_secret_use.data)
+        return chosen == (AuthMethod.AUTHORIZATION_CODE, SecretUse.NONE)
 
     def validate(self, *args: Any, **kwargs: Any) -> bool:
         """Ask for the password of the person who replaces a stored secret, when everything else is right."""
@@ -316,6 +343,7 @@ class SalesforceForm(QuickEditForm, ConfirmedForm):
             client_secret=self._found_secret,
             permission_level=self.permission_level.data,
             username=self.username.data or "",
+            client_secret_use=SecretUse(self.client_secret_use.data),
             labels=self._labels(),
         )
 

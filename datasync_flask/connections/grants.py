@@ -38,6 +38,7 @@ class HeldToken:
 def keep(connection: SalesforceConnection, answer: TokenAnswer, now: datetime) -> SalesforceGrant:
     """Store a new grant in the connection (the caller commits, before anybody uses it)."""
     box = store.secret_box()
+    connection.app_known_at = connection.app_known_at or now
     grant = connection.grant
     if grant is None:
         grant = SalesforceGrant(generation=0)

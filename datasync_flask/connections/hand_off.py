@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,14 +13,14 @@ from sqlalchemy import delete, select
 
 from datasync_flask.accounts.models import hash_token
 from datasync_flask.clock import utcnow
-from datasync_flask.connections import lifecycle, service
+from datasync_flask.connections import app_values, lifecycle, service
+from datasync_flask.connections.app_values import ValueRefused
 from datasync_flask.connections.models import HandOffLink, SalesforceConnection
 from datasync_flask.connections.service import SalesforceSettings
 from datasync_flask.extensions import db
 from datasync_flask.security import audit
 
 LIFETIME = timedelta(days=7)
-_VISIBLE = re.compile(r"[\x21-\x7e]{1,512}")
 
 
 def make(connection: SalesforceConnection, *, by: str) -> str:
@@ -66,14 +65,22 @@ def withdraw(connection: SalesforceConnection, link_id: str) -> None:
     db.session.commit()
 
 
-def faults_in(client_id: str, client_secret: str, *, needs_secret: bool) -> dict[str, str]:
-    """Return what is wrong with the values, by the name of the field."""
-    found = {}
-    if not _VISIBLE.fullmatch(client_id):
-        found["client_id"] = gettext("A Client ID has only letters, digits and signs, no spaces. Copy it again.")
-    if needs_secret and not _VISIBLE.fullmatch(client_secret):
-        found["client_secret"] = gettext("This can't be a Client Secret. Copy only the Consumer Secret.")
-    return found
+def values_in(client_id: str, client_secret: str, *, needs_secret: bool) -> tuple[str, str, dict[str, str]]:
+    """Return both values without a copy's dirt, and what is wrong with them, by the name of the field."""
+    faults = {}
+    try:
+        client_id = app_values.client_id_in(client_id)
+        if not client_id:
+            raise app_values.no_client_id()
+    except ValueRefused as refusal:
+        faults["client_id"] = gettext(refusal.message)
+    try:
+        client_secret = app_values.client_secret_in(client_secret, client_id=client_id) if needs_secret else ""
+        if needs_secret and not client_secret:
+            raise app_values.no_client_secret()
+    except ValueRefused as refusal:
+        faults["client_secret"] = gettext(refusal.message)
+    return client_id, client_secret, faults
 
 
 def take_in(link: HandOffLink, client_id: str, client_secret: str) -> SalesforceConnection:

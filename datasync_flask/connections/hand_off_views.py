@@ -54,10 +54,10 @@ def opened(token: str) -> ResponseReturnValue:
         return render_template("accounts/link_over.html"), 404
     connection = link.connection
     faults: dict[str, str] = {}
-    client_id = request.form.get("client_id", "").replace("\x00", "").strip()
+    client_id = request.form.get("client_id", "").replace("\x00", "")
     if request.method == "POST":
-        secret = request.form.get("client_secret", "").replace("\x00", "").strip()
-        faults = hand_off.faults_in(client_id, secret, needs_secret=not connection.signs)
+        secret = request.form.get("client_secret", "").replace("\x00", "")
+        client_id, secret, faults = hand_off.values_in(client_id, secret, needs_secret=connection.needs_secret)
         if not faults:
             saved = hand_off.take_in(link, client_id, secret)
             if saved.state == State.WAITING:

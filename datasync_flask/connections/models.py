@@ -57,14 +57,24 @@ class AuthMethod(enum.StrEnum):
     JWT_BEARER = "jwt_bearer"
 
 
+class SecretUse(enum.StrEnum):
+    """Whether the app in Salesforce requires its secret (its setting "Require secret for Web Server Flow")."""
+
+    REQUIRED = "required"
+    NONE = "none"
+
+
 def new_public_id() -> str:
     """Return an id for addresses that cannot be guessed in sequence."""
     return secrets.token_hex(8)
 
 
 def description_key(description: str) -> str:
-    """Return what two descriptions are compared by: neither case nor kind of space nor Unicode form matters."""
-    return " ".join(unicodedata.normalize("NFKC", description).casefold().split())
+    """Return what two descriptions are compared by: neither case nor kind of space nor Unicode form matters, nor what
+    can't be seen.
+    """
+    folded = unicodedata.normalize("NFKC", description).casefold()
+    return " ".join("".join(each for each in folded if unicodedata.category(each) != "Cf").split())
 
 
 connection_labels = Table(
@@ -141,6 +151,9 @@ class SalesforceConnection(Connection):
     auth_method: Mapped[AuthMethod] = mapped_column(String(32), default=AuthMethod.AUTHORIZATION_CODE)
     client_id: Mapped[str] = mapped_column(String(512), default="")
     client_secret_sealed: Mapped[str] = mapped_column(Text, default="")
+    client_secret_use: Mapped[SecretUse] = mapped_column(String(16), default=SecretUse.REQUIRED)
+    # Since when Salesforce has known this Client ID at this login address; None while it hasn't yet.
+    app_known_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     # In whose name signed tokens are asked for.
     username: Mapped[str] = mapped_column(String(255), default="")
     permission_level: Mapped[str] = mapped_column(String(32), default=scopes.DEFAULT)
@@ -181,7 +194,7 @@ class SalesforceConnection(Connection):
 
     @property
     def login_origin(self) -> str:
-        """Where the authorize and token endpoints are."""
+        """What the authorize and token endpoints stand below: an origin, with the path of an Experience Cloud site."""
         return {
             LoginHost.PRODUCTION: hosts.PRODUCTION,
             LoginHost.SANDBOX: hosts.SANDBOX,
@@ -199,10 +212,16 @@ class SalesforceConnection(Connection):
         return self.auth_method == AuthMethod.JWT_BEARER
 
     @property
+    def needs_secret(self) -> bool:
+        """True when the app has a secret that Salesforce asks for; else a signature or PKCE is the proof."""
+        works_without = self.auth_method == AuthMethod.AUTHORIZATION_CODE and self.client_secret_use == SecretUse.NONE
+        return not self.signs and not works_without
+
+    @property
     def is_complete(self) -> bool:
         """True when everything that Salesforce asks for is there."""
-        proof = self.username if self.signs else self.client_secret_sealed
-        return bool(self.client_id and proof and self.login_origin)
+        has_proof = self.client_secret_sealed or not self.needs_secret
+        return bool(self.client_id and has_proof and self.login_origin and (self.username or not self.signs))
 
     @property
     def current_problem(self) -> Problem | None:

@@ -60,6 +60,14 @@ _APPS = (EXTERNAL_APPS, APP_MANAGER)
 
 WHERE: dict[Problem, tuple[SetupPage, ...]] = {
     Problem.CLIENT_UNKNOWN: _APPS,
+    Problem.APP_NOT_FOUND: (*_APPS, OAUTH_USAGE),
+    Problem.APP_GONE: (*_APPS, OAUTH_USAGE),
+    Problem.APP_OF_ANOTHER_ORG: _APPS,
+    Problem.SECRET_NEEDED: _APPS,
+    Problem.ORG_INACTIVE: (COMPANY,),
+    Problem.APPROVAL_FAILED: (OAUTH_USAGE,),
+    Problem.CODE_FLOW_NOT_ENABLED: _APPS,
+    Problem.ADDRESS_MOVED: (MY_DOMAIN,),
     Problem.CALLBACK_MISMATCH: _APPS,
     Problem.SECRET_REFUSED: _APPS,
     Problem.APP_BLOCKED: (OAUTH_USAGE,),
@@ -94,6 +102,8 @@ FOR_ADMINISTRATORS = frozenset(
 _OPERATORS = frozenset(
     {
         Problem.HOST_NOT_FOUND,
+        Problem.CLOCK_WRONG,
+        Problem.CERTIFICATE_NOT_TRUSTED,
         Problem.CONNECTION_FAILED,
         Problem.NOT_SALESFORCE,
         Problem.NO_ANSWER_IN_TIME,
@@ -102,12 +112,13 @@ _OPERATORS = frozenset(
     }
 )
 _ACCESS_TO_DATA = frozenset({Problem.OBJECT_GONE, Problem.FIELD_GONE, Problem.NO_ACCESS})
-_NOBODY_HERE = frozenset({Problem.SERVER_ERROR, Problem.TOKEN_REQUEST_BUSY})
+_IN_THE_ORG = frozenset({Problem.APP_GONE, Problem.APPROVAL_FAILED})
+_NOBODY_HERE = frozenset({Problem.MAINTENANCE, Problem.SERVER_ERROR, Problem.TOKEN_REQUEST_BUSY})
 
 
 def mender_of(problem: Problem) -> Mender:
     """Return who can mend `problem`."""
-    if problem.reason in FOR_ADMINISTRATORS or problem in _ACCESS_TO_DATA:
+    if problem.reason in FOR_ADMINISTRATORS or problem in _ACCESS_TO_DATA | _IN_THE_ORG:
         return Mender.SALESFORCE_ADMINISTRATOR
     if problem in _OPERATORS:
         return Mender.OPERATOR

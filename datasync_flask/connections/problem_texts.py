@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_babel import gettext
 
+from datasync_flask.connections.app_texts import APP_TEXTS
 from datasync_flask.connections.headless_texts import HEADLESS_TEXTS
 from datasync_flask.connections.problem_help import APP_POLICIES, Action, Mender, ProblemText, mender_of
 from datasync_flask.languages import translated
@@ -11,13 +12,16 @@ from datasync_flask.salesforce.errors import Problem
 
 TEXTS: dict[Problem, ProblemText] = {
     **HEADLESS_TEXTS,
+    **APP_TEXTS,
     Problem.CLIENT_UNKNOWN: ProblemText(
         "Client ID unknown",
         "Salesforce doesn't know this Client ID. For a new app that is normal for 2 to 10 minutes; later it means that "
         "the Client ID is wrong or belongs to another org.",
         (
             "In Salesforce, open the app and compare its Consumer Key with the Client ID here, to the last character.",
-            "Check the login host: an app made in a sandbox is known there only, and the other way round.",
+            "Check the login host: an app made in a sandbox is known there only, and the other way round. If it is "
+            "Production or Sandbox, choose My Domain instead and enter the org's own address, like "
+            "acme--uat.sandbox.my.salesforce.com: many orgs are known only there.",
             "If both are right, go on waiting.",
         ),
         Action.WATCH,
@@ -203,19 +207,23 @@ TEXTS: dict[Problem, ProblemText] = {
     Problem.CONNECTION_FAILED: ProblemText(
         "Salesforce can't be reached",
         "The server DataSync runs on can't connect to Salesforce. A firewall or proxy may be in the way.",
-        ("Check that the server may open https connections to the login host.", "Then go on waiting."),
+        (
+            "Check that the server may open https connections to the login host; if that works through a proxy only, "
+            "name the proxy in HTTPS_PROXY (and exceptions in NO_PROXY) and restart DataSync.",
+            "Then go on waiting.",
+        ),
         Action.WATCH,
     ),
     Problem.SERVER_ERROR: ProblemText(
         "Salesforce has a fault",
-        "Salesforce answers with a fault of its own (a 5xx status).",
+        "Salesforce answers with a fault of its own.",
         ("Look at Salesforce's status page for the org's instance.", "Then go on waiting."),
         Action.WATCH,
     ),
     Problem.NOT_SALESFORCE: ProblemText(
         "Answer isn't Salesforce's",
-        "What answers at the login host isn't what Salesforce answers: a maintenance page, a company proxy or another "
-        "site may stand in between.",
+        "What answers at the login host isn't what Salesforce answers: a company proxy or another site may stand in "
+        "between.",
         ("Open the login host in a browser and look whether Salesforce's log-in page comes.", "Then go on waiting."),
         Action.WATCH,
     ),
@@ -351,8 +359,14 @@ def text_for(problem: Problem) -> ProblemText:
 LOOK_FIRST = frozenset(
     {
         Problem.CLIENT_UNKNOWN,
+        Problem.APP_NOT_FOUND,
+        Problem.APP_GONE,
         Problem.CALLBACK_MISMATCH,
         Problem.SECRET_REFUSED,
+        Problem.SECRET_NEEDED,
+        Problem.CERTIFICATE_NOT_TRUSTED,
+        Problem.ADDRESS_MOVED,
+        Problem.MAINTENANCE,
         Problem.HOST_NOT_FOUND,
         Problem.CONNECTION_FAILED,
         Problem.SERVER_ERROR,

@@ -20,6 +20,7 @@ from datasync_flask.connections.models import (
     Connection,
     LoginHost,
     SalesforceConnection,
+    SecretUse,
     State,
     TrackingType,
     description_key,
@@ -30,7 +31,9 @@ from datasync_flask.security import audit
 from datasync_flask.security.crypto import SecretUnreadable
 
 # Changing one of these means: another app, or another place where it is known. The watch begins anew.
-_CREDENTIALS = ("login_host", "login_url", "auth_method", "client_id", "username")
+_CREDENTIALS = ("login_host", "login_url", "auth_method", "client_id", "client_secret_use", "username")
+# Changing one of these means an app that Salesforce may not know yet.
+_APP = ("login_host", "login_url", "client_id")
 _SETTINGS = ("description", "tracking_type", *_CREDENTIALS, "permission_level")
 
 
@@ -47,6 +50,7 @@ class SalesforceSettings:
     client_secret: str
     permission_level: str
     username: str = ""
+    client_secret_use: SecretUse = SecretUse.REQUIRED
     labels: list[str] = field(default_factory=list)
 
     @classmethod
@@ -62,6 +66,7 @@ class SalesforceSettings:
             client_secret="",
             permission_level=connection.permission_level,
             username=connection.username,
+            client_secret_use=SecretUse(connection.client_secret_use),
             labels=[label.name for label in connection.labels],
         )
 
@@ -104,7 +109,12 @@ def save(connection: SalesforceConnection | None, data: SalesforceSettings, *, b
         for name in changes:
             if name != "description":
                 setattr(connection, name, getattr(data, name))
-    if data.client_secret and not _is_stored_secret(connection, data.client_secret):
+        if any(name in changes for name in _APP):
+            connection.app_known_at = None
+    if not connection.needs_secret and not connection.signs:
+        # What isn't sent any more isn't kept either.
+        connection.client_secret_sealed = ""
+    elif data.client_secret and not _is_stored_secret(connection, data.client_secret):
         if not is_new:
             changes["client_secret"] = "changed"
         if connection.grant is not None:

@@ -19,6 +19,7 @@ from datasync_flask.connections.problem_help import WHERE
 from datasync_flask.connections.problem_texts import LOOK_FIRST, administrators_note, text_for
 from datasync_flask.languages import language
 from datasync_flask.salesforce.errors import Problem
+from datasync_flask.salesforce.hosts import setup_origin_of
 
 # How often an open page asks while a connection moves.
 POLL_SECONDS = 1
@@ -70,7 +71,7 @@ def setup_origin(connection: SalesforceConnection | None) -> str:
         return ""
     if connection.grant is not None:
         return connection.grant.instance_url
-    return connection.login_url if connection.login_host == LoginHost.CUSTOM else ""
+    return setup_origin_of(connection.login_url) if connection.login_host == LoginHost.CUSTOM else ""
 
 
 def _knows_app(state: State, problem: Problem | None) -> bool:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import joinedload
 from sqlalchemy.orm.exc import StaleDataError
 
-from datasync_flask.clock import has_come, too_far
+from datasync_flask.clock import has_come, too_far, utcnow
 from datasync_flask.connections.models import (
     AuthMethod,
     AuthorizationAttempt,
@@ -34,6 +34,8 @@ T = TypeVar("T")
 _TRIES = 6
 # The queue may hand out a task a little early; doing it then is better than not at all.
 EARLY = timedelta(seconds=0.6)
+# For so long Salesforce's servers may disagree whether they know an app; after that a no isn't propagation.
+NEW_APP = timedelta(hours=1)
 # Statements that every look needs are made once.
 _connections = cast("Table", Connection.__table__)
 _LOADED = (
@@ -165,8 +167,9 @@ def app_credentials(connection: SalesforceConnection) -> AppCredentials:
     return AppCredentials(
         origin=connection.login_origin,
         client_id=connection.client_id,
-        client_secret="" if connection.signs else box.open(connection.client_secret_sealed),
+        client_secret=box.open(connection.client_secret_sealed) if connection.needs_secret else "",
         trusted=current_app.config["SETTINGS"].salesforce_hosts,
         username=connection.username,
         signing_key=box.open(certificate.private_key_sealed) if certificate is not None else "",
+        has_worked=connection.app_known_at is not None and utcnow() - connection.app_known_at > NEW_APP,
     )

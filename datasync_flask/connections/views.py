@@ -322,7 +322,7 @@ def _authenticate(connection: SalesforceConnection) -> ResponseReturnValue:
             form.username.errors = [
                 gettext("Enter the Username: it is needed to authenticate. Everything else is saved.")
             ]
-        if not connection.signs and not connection.client_secret_sealed:
+        if connection.needs_secret and not connection.client_secret_sealed:
             form.client_secret.errors = [
                 gettext("Enter the Client Secret: it is needed to authenticate. Everything else is saved.")
             ]

@@ -14,7 +14,7 @@ from datasync_flask.connections.lifecycle import Event
 from datasync_flask.connections.models import SalesforceConnection, State
 from datasync_flask.operations import counters
 from datasync_flask.salesforce import probe, scopes
-from datasync_flask.salesforce.errors import Problem
+from datasync_flask.salesforce.errors import Problem, tidy
 from datasync_flask.salesforce.oauth import AppCredentials
 
 # In 30 minutes; a longer deadline allows proportionally more.
@@ -25,6 +25,8 @@ MOST_REQUESTS_PER_LOOK = 2 * (1 + probe.MAX_HOPS)
 MAX_INTERVAL = 30.0
 # A refusal that isn't known to come from propagation is believed after this many looks in a row.
 LOOKS_TO_BELIEVE = 3
+# Words that nobody here knows might still pass.
+LOOKS_TO_BELIEVE_UNKNOWN = 5
 
 
 def interval_after(elapsed: float, *, first: float, deadline: float, looks: int = 0, requests: int = 0) -> float:
@@ -111,6 +113,9 @@ def take_in(connection: SalesforceConnection, observation: probe.Observation) ->
     now = utcnow()
     problem = observation.problem
     agrees = problem is not None and connection.problem == problem
+    if problem is Problem.UNEXPECTED:
+        # Two refusals that nobody here knows are the same one only when Salesforce says the same.
+        agrees = agrees and connection.problem_detail == tidy(observation.detail)
     connection.agreeing_looks = connection.agreeing_looks + 1 if agrees else 1
     connection.looks += 1
     connection.probe_requests += observation.requests
@@ -120,13 +125,13 @@ def take_in(connection: SalesforceConnection, observation: probe.Observation) ->
         # A clock that was set back doesn't make the wait longer than the deadline.
         connection.watch_started_at = min(connection.watch_started_at, now)
     if problem is None:
+        connection.app_known_at = connection.app_known_at or now
         lifecycle.apply(connection, Event.APP_KNOWN, now, detail=observation.detail)
         return
     due_at = next_look(connection, now)
-    is_believed = (
-        not (problem.may_be_propagation or problem.is_transient or problem is Problem.UNEXPECTED)
-        and connection.agreeing_looks >= LOOKS_TO_BELIEVE
-    )
+    enough = LOOKS_TO_BELIEVE_UNKNOWN if problem is Problem.UNEXPECTED else LOOKS_TO_BELIEVE
+    is_final = not (problem.may_be_propagation or problem.is_transient)
+    is_believed = is_final and connection.agreeing_looks >= enough
     if due_at is None or is_believed:
         lifecycle.apply(connection, Event.WATCH_FAILED, now, problem=problem, detail=observation.detail)
         return

@@ -50,6 +50,7 @@ FIELD_WORDS = {
     "auth_method": "authentication",
     "client_id": "Client ID",
     "client_secret": "Client Secret",
+    "client_secret_use": "whether the app requires its secret",
     "permission_level": "permission level",
     "labels": "labels",
     "path": "file",

@@ -14,6 +14,7 @@ from datasync_flask.connections.problem_texts import text_for
 from datasync_flask.help import documents
 from datasync_flask.languages import translated
 from datasync_flask.salesforce.errors import Problem, Reason, salesforces_words
+from datasync_flask.salesforce.refusals import oauth_words
 
 bp = Blueprint("help", __name__, url_prefix="/help")
 
@@ -33,7 +34,8 @@ def by_reason() -> dict[Reason, list[Entry]]:
     found: dict[Reason, list[Entry]] = {reason: [] for reason in Reason}
     for problem in Problem:
         mender = translated(mender_of(problem).value)
-        entry = Entry(text_for(problem), mender, WHERE.get(problem, ()), salesforces_words(problem))
+        words = [*oauth_words(problem), *salesforces_words(problem)]
+        entry = Entry(text_for(problem), mender, WHERE.get(problem, ()), words)
         found[problem.reason].append(entry)
     return found
 

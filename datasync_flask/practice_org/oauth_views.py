@@ -158,7 +158,9 @@ def token() -> ResponseReturnValue:
     app = the_org().known_app(client_id, at_token_endpoint=True)
     if app is None:
         return _refuse("invalid_client_id", "client identifier invalid")
-    if claims is None and form.get("client_secret", "") != app.client_secret:
+    works_without = not app.secret_required and form.get("grant_type") in {"authorization_code", "refresh_token"}
+    is_proven = form["client_secret"] == app.client_secret if "client_secret" in form else works_without
+    if claims is None and not is_proven:
         return _refuse("invalid_client", "invalid client credentials")
     grants = {
         "authorization_code": _by_code,

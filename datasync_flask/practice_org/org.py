@@ -45,6 +45,8 @@ class App:
     former_callback_urls: list[str] = field(default_factory=list)
     callbacks_known_at: float = 0.0
     pkce_required: bool = True
+    # Off: the app works without its secret, but a secret that is sent has to be right.
+    secret_required: bool = True
     client_credentials: bool = False
     run_as: str = ""
     # Signed tokens: switched on, the certificate that signatures are compared with, and whether the user's profile is
@@ -174,9 +176,9 @@ class Org:
             if "callback_urls" in data and data["callback_urls"] != app.callback_urls:
                 app.change_callback_urls(list(data["callback_urls"]))
             changeable = {
-                "client_secret", "scopes", "kind", "name", "contact_email", "pkce_required", "client_credentials",
-                "run_as", "jwt_bearer", "certificate", "user_approved", "rotation", "refresh_policy",
-                "admin_approved_only", "blocked", "installed", "propagation_seconds",
+                "client_secret", "scopes", "kind", "name", "contact_email", "pkce_required", "secret_required",
+                "client_credentials", "run_as", "jwt_bearer", "certificate", "user_approved", "rotation",
+                "refresh_policy", "admin_approved_only", "blocked", "installed", "propagation_seconds",
             }  # fmt: skip
             for name in changeable & data.keys():
                 if data[name] is not None:

@@ -157,6 +157,7 @@ def _posted() -> dict[str, Any]:
         "jwt_bearer": "jwt_bearer" in form,
         # A form without a file leaves the certificate as it is.
         "certificate": certificate or None,
+        "secret_required": "secret_required" in form,
         "pkce_required": "pkce_required" in form,
         "rotation": "rotation" in form,
     }

@@ -21,6 +21,8 @@ from datasync_flask.salesforce.hosts import PRODUCTION, SANDBOX
 GRANT_TYPE = JWTBearerGrant.GRANT_TYPE
 # Salesforce refuses what holds longer than three minutes; a little less bears a clock that is a little fast.
 LIFETIME_SECONDS = 120
+# A difference between the clocks that the lifetime bears.
+CLOCK_MAY_DIFFER_SECONDS = 60
 # Whoever forgets to replace a certificate loses access: as long as is usual where a person has to upload it.
 CERTIFICATE_LIFETIME = timedelta(days=3650)
 # The least that Salesforce takes; it takes no elliptic curves for this.

@@ -1,12 +1,12 @@
-"""What can go wrong with Salesforce, as one type, and how its answers map to it.
+"""What can go wrong with Salesforce, as one type, and how the data API's answers map to it (OAuth's: refusals.py).
 
-Sources: Salesforce help "OAuth 2.0 Authorization Errors" and "Connected App and OAuth error codes", REST API Developer
-Guide "Status Codes and Error Responses". Descriptions vary from release to release, so words are looked for in them.
+Source: REST API Developer Guide "Status Codes and Error Responses".
 """
 
 from __future__ import annotations
 
 import enum
+import re
 from typing import Any
 
 
@@ -24,6 +24,7 @@ class Reason(enum.StrEnum):
     REVOKED = "revoked"
     API_DISABLED = "api_disabled"
     IP_RESTRICTED = "ip_restricted"
+    CLOCK_WRONG = "clock_wrong"
     UNREACHABLE = "unreachable"
     TIMED_OUT = "timed_out"
     UNEXPECTED = "unexpected"
@@ -33,15 +34,23 @@ class Problem(enum.StrEnum):
     """One distinguishable thing that can be wrong; each has its own sentence, several may share a reason code."""
 
     CLIENT_UNKNOWN = "client_unknown"
+    APP_NOT_FOUND = "app_not_found"
+    APP_GONE = "app_gone"
+    APP_OF_ANOTHER_ORG = "app_of_another_org"
     CALLBACK_MISMATCH = "callback_mismatch"
     SECRET_REFUSED = "secret_refused"
+    SECRET_NEEDED = "secret_needed"
     APP_BLOCKED = "app_blocked"
     APP_NOT_INSTALLED = "app_not_installed"
     USER_NOT_APPROVED = "user_not_approved"
     USER_INACTIVE = "user_inactive"
+    ORG_INACTIVE = "org_inactive"
+    APPROVAL_FAILED = "approval_failed"
+    CODE_FLOW_NOT_ENABLED = "code_flow_not_enabled"
     FLOW_NOT_ENABLED = "flow_not_enabled"
     NO_RUN_AS_USER = "no_run_as_user"
     CERTIFICATE_REFUSED = "certificate_refused"
+    CLOCK_WRONG = "clock_wrong"
     CONSUMER_NOT_APPROVED = "consumer_not_approved"
     AUDIENCE_REFUSED = "audience_refused"
     MY_DOMAIN_NEEDED = "my_domain_needed"
@@ -61,6 +70,9 @@ class Problem(enum.StrEnum):
     REQUEST_LIMIT_EXCEEDED = "request_limit_exceeded"
     HOST_NOT_FOUND = "host_not_found"
     CONNECTION_FAILED = "connection_failed"
+    CERTIFICATE_NOT_TRUSTED = "certificate_not_trusted"
+    ADDRESS_MOVED = "address_moved"
+    MAINTENANCE = "maintenance"
     SERVER_ERROR = "server_error"
     NOT_SALESFORCE = "not_salesforce"
     NO_ANSWER_IN_TIME = "no_answer_in_time"
@@ -95,20 +107,27 @@ class Problem(enum.StrEnum):
     @property
     def may_be_propagation(self) -> bool:
         """True when Salesforce answers this for a *right* app too, in the minutes after it was made or changed."""
-        return self in {Problem.CLIENT_UNKNOWN, Problem.CALLBACK_MISMATCH}
+        return self in {Problem.CLIENT_UNKNOWN, Problem.APP_NOT_FOUND, Problem.CALLBACK_MISMATCH}
 
 
 _REASONS = {
     Problem.CLIENT_UNKNOWN: Reason.CLIENT_UNKNOWN,
+    Problem.APP_NOT_FOUND: Reason.CLIENT_UNKNOWN,
+    Problem.APP_GONE: Reason.CLIENT_UNKNOWN,
+    Problem.APP_OF_ANOTHER_ORG: Reason.CLIENT_UNKNOWN,
     Problem.CALLBACK_MISMATCH: Reason.CALLBACK_MISMATCH,
     Problem.SECRET_REFUSED: Reason.SECRET_REFUSED,
+    Problem.SECRET_NEEDED: Reason.SECRET_REFUSED,
     Problem.APP_BLOCKED: Reason.BLOCKED,
     Problem.APP_NOT_INSTALLED: Reason.BLOCKED,
     Problem.USER_NOT_APPROVED: Reason.BLOCKED,
     Problem.USER_INACTIVE: Reason.BLOCKED,
+    Problem.ORG_INACTIVE: Reason.BLOCKED,
+    Problem.CODE_FLOW_NOT_ENABLED: Reason.BLOCKED,
     Problem.FLOW_NOT_ENABLED: Reason.BLOCKED,
     Problem.NO_RUN_AS_USER: Reason.BLOCKED,
     Problem.CERTIFICATE_REFUSED: Reason.SECRET_REFUSED,
+    Problem.CLOCK_WRONG: Reason.CLOCK_WRONG,
     Problem.CONSUMER_NOT_APPROVED: Reason.BLOCKED,
     Problem.AUDIENCE_REFUSED: Reason.CLIENT_UNKNOWN,
     Problem.DENIED: Reason.DENIED,
@@ -122,6 +141,9 @@ _REASONS = {
     Problem.IP_RESTRICTED: Reason.IP_RESTRICTED,
     Problem.HOST_NOT_FOUND: Reason.UNREACHABLE,
     Problem.CONNECTION_FAILED: Reason.UNREACHABLE,
+    Problem.CERTIFICATE_NOT_TRUSTED: Reason.UNREACHABLE,
+    Problem.ADDRESS_MOVED: Reason.UNREACHABLE,
+    Problem.MAINTENANCE: Reason.UNREACHABLE,
     Problem.SERVER_ERROR: Reason.UNREACHABLE,
     Problem.NOT_SALESFORCE: Reason.UNREACHABLE,
     Problem.NO_ANSWER_IN_TIME: Reason.TIMED_OUT,
@@ -149,6 +171,8 @@ _TRANSIENT = frozenset(
         Problem.REQUEST_LIMIT_EXCEEDED,
         Problem.HOST_NOT_FOUND,
         Problem.CONNECTION_FAILED,
+        Problem.CERTIFICATE_NOT_TRUSTED,
+        Problem.MAINTENANCE,
         Problem.SERVER_ERROR,
         Problem.NOT_SALESFORCE,
         Problem.NO_ANSWER_IN_TIME,
@@ -174,65 +198,6 @@ def tidy(text: str) -> str:
     return flat if len(flat) <= _MAX_DETAIL else flat[: _MAX_DETAIL - 1] + "…"
 
 
-# (words in the description, problem), looked at in order before the error code itself.
-_BY_DESCRIPTION = (
-    ("client identifier invalid", Problem.CLIENT_UNKNOWN),
-    ("redirect_uri must match", Problem.CALLBACK_MISMATCH),
-    ("must be installed into org", Problem.APP_NOT_INSTALLED),
-    ("blocked by admin", Problem.APP_BLOCKED),
-    ("not admin approved", Problem.USER_NOT_APPROVED),
-    ("hasn't approved this consumer", Problem.CONSUMER_NOT_APPROVED),
-    ("audience is invalid", Problem.AUDIENCE_REFUSED),
-    ("invalid assertion", Problem.CERTIFICATE_REFUSED),
-    ("no client credentials user", Problem.NO_RUN_AS_USER),
-    ("not supported on this domain", Problem.MY_DOMAIN_NEEDED),
-    ("already being processed", Problem.TOKEN_REQUEST_BUSY),
-    ("code challenge", Problem.PKCE_MISSING),
-    ("code verifier", Problem.VERIFIER_REFUSED),
-    ("code_verifier", Problem.VERIFIER_REFUSED),
-    ("authorization code", Problem.CODE_EXPIRED),
-    ("access/refresh token", Problem.REVOKED),
-    ("refresh token", Problem.REVOKED),
-    ("token validity expired", Problem.REVOKED),
-    ("ip restricted", Problem.IP_RESTRICTED),
-    ("invalid login hours", Problem.IP_RESTRICTED),
-    ("login rate exceeded", Problem.LOGIN_RATE_EXCEEDED),
-    ("invalid client credentials", Problem.SECRET_REFUSED),
-    ("end-user denied", Problem.DENIED),
-    ("inactive user", Problem.USER_INACTIVE),
-)
-
-_BY_CODE = {
-    "invalid_client_id": Problem.CLIENT_UNKNOWN,
-    "app_not_found": Problem.CLIENT_UNKNOWN,
-    "redirect_uri_mismatch": Problem.CALLBACK_MISMATCH,
-    "redirect_uri_missing": Problem.CALLBACK_MISMATCH,
-    "invalid_client": Problem.SECRET_REFUSED,
-    "invalid_client_credentials": Problem.SECRET_REFUSED,
-    "oauth_app_blocked": Problem.APP_BLOCKED,
-    "oauth_app_access_denied": Problem.USER_NOT_APPROVED,
-    "invalid_app_access": Problem.USER_NOT_APPROVED,
-    "inactive_user": Problem.USER_INACTIVE,
-    "inactive_org": Problem.USER_INACTIVE,
-    "unsupported_grant_type": Problem.FLOW_NOT_ENABLED,
-    "access_denied": Problem.DENIED,
-    "access-denied": Problem.DENIED,
-    "invalid_scope": Problem.SCOPE_REFUSED,
-    "rate_limit_exceeded": Problem.LOGIN_RATE_EXCEEDED,
-    "server_error": Problem.SERVER_ERROR,
-    "temporarily_unavailable": Problem.SERVER_ERROR,
-}
-
-
-def classify_oauth_error(error: str, description: str) -> Problem:
-    """Return the problem behind an OAuth error answer (RFC 6749 sections 4.1.2.1 and 5.2, in Salesforce's wording)."""
-    words = description.lower()
-    for needle, problem in _BY_DESCRIPTION:
-        if needle in words:
-            return problem
-    return _BY_CODE.get(error.strip().lower(), Problem.UNEXPECTED)
-
-
 _BY_API_CODE = {
     "API_DISABLED_FOR_ORG": Problem.API_DISABLED_FOR_ORG,
     "API_CURRENTLY_DISABLED": Problem.API_DISABLED_FOR_USER,
@@ -256,17 +221,8 @@ _BY_API_CODE = {
 
 
 def salesforces_words(problem: Problem) -> list[str]:
-    """Return the error codes and words of Salesforce that stand for `problem`."""
-    tables = (_BY_CODE.items(), _BY_DESCRIPTION, _BY_API_CODE.items())
-    return [words for table in tables for words, meant in table if meant is problem]
-
-
-def oauth_error_of(body: Any) -> tuple[str, str] | None:
-    """Return (error, description) of a token endpoint's answer, or None when it holds no error."""
-    if isinstance(body, dict) and isinstance(body.get("error"), str):
-        description = body.get("error_description")
-        return body["error"], description if isinstance(description, str) else ""
-    return None
+    """Return the error codes of Salesforce's data API that stand for `problem`; see also refusals.oauth_words."""
+    return [code for code, meant in _BY_API_CODE.items() if meant is problem]
 
 
 def classify_api_error(status: int, body: Any, text: str) -> SalesforceError:
@@ -279,8 +235,12 @@ def classify_api_error(status: int, body: Any, text: str) -> SalesforceError:
     return SalesforceError(_api_problem(status, code, message.lower(), text), detail)
 
 
+# "… with the API", "… with the REST API", "… with the SOAP API": which one depends on the release.
+_CLOSED_TO_THE_API = re.compile(r"not valid for use with the (\w+ )*api")
+
+
 def _api_problem(status: int, code: str, message: str, text: str) -> Problem:
-    if status == 401 and ("not valid for use with the rest api" in message or "not attached to agent" in message):
+    if status == 401 and (_CLOSED_TO_THE_API.search(message) or "not attached to agent" in message):
         return Problem.API_SCOPE_MISSING
     if status == 401 or (status == 403 and ("Bad_OAuth_Token" in text or "Inactive_User" in text)):
         return Problem.REVOKED

@@ -1,6 +1,7 @@
 """Which hosts are Salesforce's, and what people mean by the addresses they paste.
 
-Sources: Salesforce help "My Domain URL Formats" and sfdx-core's list of Salesforce domains.
+Sources: Salesforce help "My Domain URL Formats", "Experience Cloud Site URLs" and "OAuth Endpoints" (sites have theirs
+below their path), and the domains that sfdx-core takes for Salesforce's (`src/util/sfdcUrl.ts`).
 """
 
 from __future__ import annotations
@@ -9,13 +10,25 @@ import ipaddress
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 PRODUCTION = "https://login.salesforce.com"
 SANDBOX = "https://test.salesforce.com"
 
-# Secrets and tokens go to these domains and the hosts below them, over https, and nowhere else.
-SALESFORCE_DOMAINS = ("salesforce.com", "salesforce.mil", "sfcrmproducts.cn", "my-salesforce.com")
+# Where orgs answer, so that an access token may go there: these domains and the hosts below them, over https.
+ORG_DOMAINS = (
+    "salesforce.com",
+    "salesforce.mil",
+    "crmforce.mil",
+    "sfcrmproducts.cn",
+    "my-salesforce.com",
+    "cloudforce.com",
+    "database.com",
+)
+# Sites that orgs serve for their customers: people may log in there, but no org's API is reached through them.
+SITE_DOMAINS = ("my.site.com", "force.com")
+# The Client Secret and codes go to these, and nowhere else.
+LOGIN_DOMAINS = (*ORG_DOMAINS, *SITE_DOMAINS)
 
 # Salesforce's own sites that have no org behind them.
 _NOT_AN_ORG = frozenset(
@@ -26,11 +39,50 @@ _NOT_AN_ORG = frozenset(
 # Hosts of an org's pages and the login host of the same org: (what the page's host ends with, what login's does).
 _PAGE_SUFFIXES = (
     (".lightning.force.com", ".my.salesforce.com"),
+    (".setup.force.com", ".my.salesforce.com"),
+    (".file.force.com", ".my.salesforce.com"),
     (".my.salesforce-setup.com", ".my.salesforce.com"),
-    (".my.site.com", ".my.salesforce.com"),
+    (".my.salesforce-sites.com", ".my.salesforce.com"),
+    (".builder.salesforce-experience.com", ".my.salesforce.com"),
+    (".preview.salesforce-experience.com", ".my.salesforce.com"),
     (".vf.force.com", ".my.salesforce.com"),
+    (".visualforce.com", ".my.salesforce.com"),
+    (".documentforce.com", ".my.salesforce.com"),
+    (".my-lightning.com", ".my-salesforce.com"),
+    (".lightning.my-salesforce.com", ".my-salesforce.com"),
     (".lightning.crmforce.mil", ".my.salesforce.mil"),
     (".lightning.sfcrmapps.cn", ".my.sfcrmproducts.cn"),
+)
+# The first label of these names a package too: acme--c or acme--uat--c.
+_WITH_PACKAGE = frozenset({".vf.force.com", ".visualforce.com", ".documentforce.com"})
+_SITE_SUFFIX = ".my.site.com"
+# A site's name in its address; what comes after it is one of the site's pages, or an endpoint.
+_SITE_PATH = re.compile(
+    r"/(?P<site>[A-Za-z0-9][A-Za-z0-9_-]{0,39})(/((s|login|services|secur|apex|vforcesite|CommunitiesLogin)\b.*)?)?",
+    re.DOTALL,
+)
+# First parts of an org's own addresses that are no site's name.
+_NO_SITE = frozenset(
+    {
+        "s",
+        "login",
+        "lightning",
+        "setup",
+        "secur",
+        "services",
+        "apex",
+        "home",
+        "one",
+        "visualforce",
+        "ui",
+        "_ui",
+        "page",
+        "id",
+        "vforcesite",
+        "communitieslogin",
+        "practice",
+        "oauth",
+    }
 )
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 _MAX_LENGTH = 2000
@@ -49,19 +101,36 @@ class AddressRefused(ValueError):
 
 @dataclass(frozen=True)
 class LoginAddress:
-    """A login origin without path, and whether it differs from what was pasted."""
+    """What an app's OAuth endpoints stand below, and whether it differs from what was pasted.
 
-    origin: str
+    `url` is an origin, with the site's path if people log in at an Experience Cloud site.
+    """
+
+    url: str
     differs: bool = False
 
 
-def is_salesforce_host(host: str) -> bool:
+def is_salesforce_host(host: str, domains: Collection[str] = LOGIN_DOMAINS) -> bool:
     """True for Salesforce's own hosts."""
-    return any(host == domain or host.endswith("." + domain) for domain in SALESFORCE_DOMAINS)
+    return any(host == domain or host.endswith("." + domain) for domain in domains)
 
 
 def is_trusted_origin(url: str, trusted: Collection[str]) -> bool:
-    """True when `url` may be sent secrets: https on a Salesforce domain with no oddities, or a listed origin."""
+    """True when `url` may be asked at all: https on a Salesforce domain with no oddities, or a listed origin."""
+    return _is_clean(url, trusted, LOGIN_DOMAINS)
+
+
+def is_login_origin(url: str, trusted: Collection[str]) -> bool:
+    """True when people may log in at `url`, so that a Client Secret may go there."""
+    return _is_clean(url, trusted, LOGIN_DOMAINS) and (urlsplit(url).hostname or "") not in _NOT_AN_ORG
+
+
+def is_api_origin(url: str, trusted: Collection[str]) -> bool:
+    """True when `url` may be an org's address, so that an access token may go there; a site may not."""
+    return _is_clean(url, trusted, ORG_DOMAINS)
+
+
+def _is_clean(url: str, trusted: Collection[str], domains: Collection[str]) -> bool:
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -78,7 +147,7 @@ def is_trusted_origin(url: str, trusted: Collection[str]) -> bool:
         parts.scheme == "https"
         and port in {None, 443}
         and bool(_HOST_NAME.fullmatch(host))
-        and is_salesforce_host(host)
+        and is_salesforce_host(host, domains)
     )
 
 
@@ -92,7 +161,17 @@ def origin_of(url: str) -> str:
 
 def is_my_domain(origin: str, trusted: Collection[str]) -> bool:
     """True when `origin` belongs to one org; login.salesforce.com and test.salesforce.com serve all of them."""
-    return origin in trusted or ".my." in (urlsplit(origin).hostname or "")
+    host = urlsplit(origin).hostname or ""
+    is_one_orgs = ".my." in host or host.endswith((".my-salesforce.com", ".cloudforce.com", ".database.com"))
+    return origin_of(origin) in trusted or (is_one_orgs and host.split(".")[0] not in {"login", "test"})
+
+
+def setup_origin_of(url: str) -> str:
+    """Return where the Setup of the org is whose people log in at `url`; an org's site has none of its own."""
+    host = urlsplit(url).hostname or ""
+    if host.endswith(_SITE_SUFFIX):
+        return f"https://{host.removesuffix(_SITE_SUFFIX)}.my.salesforce.com"
+    return origin_of(url) if url else ""
 
 
 def looks_like_sandbox(origin: str) -> bool:
@@ -102,7 +181,7 @@ def looks_like_sandbox(origin: str) -> bool:
 
 
 def understand_login_address(text: str, trusted: Collection[str] = ()) -> LoginAddress:
-    """Return the login origin of the org that `text`, any address a person may paste, belongs to.
+    """Return where the people of the org log in that `text`, any address a person may paste, belongs to.
 
     Raises AddressRefused when the address isn't Salesforce's (or one of the `trusted` origins).
     """
@@ -129,7 +208,8 @@ def understand_login_address(text: str, trusted: Collection[str] = ()) -> LoginA
         if same_place and (
             not has_scheme or origin_of(origin) == origin_of(f"{parts.scheme}://{parts.netloc.lower()}")
         ):
-            return LoginAddress(origin, pasted.rstrip("/") != origin)
+            url = origin + _site_path(parts)
+            return LoginAddress(url, pasted.rstrip("/") != url)
 
     if not host.isascii():
         raise AddressRefused("This address has letters that only look like Latin ones. Type it instead of pasting.")
@@ -144,20 +224,25 @@ def understand_login_address(text: str, trusted: Collection[str] = ()) -> LoginA
             "Look in your browser's address bar while you are in Salesforce, and paste what you see.",
             host=host,
         )
-    if login_host in _NOT_AN_ORG:
+    if login_host in _NOT_AN_ORG or login_host in LOGIN_DOMAINS:
         raise AddressRefused(
             "%(host)s is one of Salesforce's public sites, not your org. Use the org's own address.", host=host
         )
-    origin = f"https://{login_host}"
-    return LoginAddress(origin, pasted.rstrip("/") != origin)
+    url = f"https://{login_host}{_site_path(parts) if is_salesforce_host(login_host, SITE_DOMAINS) else ''}"
+    return LoginAddress(url, pasted.rstrip("/") != url)
+
+
+def _site_path(parts: SplitResult) -> str:
+    """Return the path of the site that an address belongs to: ``/portal`` of ``/portal/s/login``, '' without one."""
+    found = _SITE_PATH.fullmatch(parts.path)
+    return f"/{found['site']}" if found and found["site"].lower() not in _NO_SITE else ""
 
 
 def _login_host_of(host: str) -> str:
     for page_suffix, login_suffix in _PAGE_SUFFIXES:
         if host.endswith(page_suffix):
             name = host.removesuffix(page_suffix)
-            if page_suffix == ".vf.force.com":
-                # acme--c or acme--uat--c.sandbox: the last part of the first label names a package, not the org.
+            if page_suffix in _WITH_PACKAGE:
                 first, dot, rest = name.partition(".")
                 name = first.rpartition("--")[0] + dot + rest if "--" in first else name
             return name + login_suffix

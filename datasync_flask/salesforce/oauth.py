@@ -18,9 +18,11 @@ import httpx2
 from authlib.integrations.httpx_client import OAuth2Client
 
 from datasync_flask.salesforce import assertions
-from datasync_flask.salesforce.errors import Problem, SalesforceError, classify_oauth_error, oauth_error_of
-from datasync_flask.salesforce.hosts import is_trusted_origin, origin_of
-from datasync_flask.salesforce.transport import TIMEOUT, USER_AGENT, BoundedClient, json_of, text_of
+from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce.hosts import is_api_origin, is_trusted_origin, origin_of
+from datasync_flask.salesforce.pages import not_salesforce, trouble_instead_of_answer
+from datasync_flask.salesforce.refusals import Asked, Flow, as_said, classify_oauth_error, oauth_error_of
+from datasync_flask.salesforce.transport import DIRECT, TIMEOUT, USER_AGENT, BoundedClient, json_of, text_of, time_of
 
 AUTHORIZE_PATH = "/services/oauth2/authorize"
 TOKEN_PATH = "/services/oauth2/token"
@@ -33,9 +35,10 @@ _IDENTITY = re.compile(r"/id/(00D[0-9A-Za-z]{12,15})/(005[0-9A-Za-z]{12,15})/?$"
 
 @dataclass(frozen=True)
 class AppCredentials:
-    """An app in Salesforce as one connection knows it; `origin` is where its people log in.
+    """An app in Salesforce as one connection knows it; `origin` is where its people log in, with a site's path.
 
-    With a `signing_key` (PEM) tokens are asked for by signed assertions in the name of `username`.
+    Without a secret nothing is sent in its place: the app is a public client, which PKCE alone proves. With a
+    `signing_key` (PEM) tokens are asked for by signed assertions in the name of `username`.
     """
 
     origin: str
@@ -44,6 +47,8 @@ class AppCredentials:
     trusted: Collection[str] = ()
     username: str = ""
     signing_key: str = field(default="", repr=False)
+    # Salesforce knew this app long ago: that it doesn't any more is no propagation.
+    has_worked: bool = False
 
     @property
     def authorize_url(self) -> str:
@@ -59,6 +64,10 @@ class AppCredentials:
     def audiences(self) -> tuple[str, ...]:
         """The audiences to sign for, one after the other, when nothing but an assertion is sent."""
         return assertions.audiences(self.origin) if self.signing_key else ()
+
+    def asking(self, flow: Flow) -> Asked:
+        """Return what a refusal of this app has to be read by."""
+        return Asked(flow, self.has_worked, bool(self.client_secret))
 
 
 @dataclass(frozen=True)
@@ -88,10 +97,10 @@ class TokenAnswer:
 class SalesforceOAuth2Client(OAuth2Client, BoundedClient):
     """Authlib's OAuth 2 client over :class:`BoundedClient`, with Salesforce's way of saying no."""
 
-    def __init__(self, *args: Any, trusted: Collection[str] = (), **kwargs: Any) -> None:
+    def __init__(self, *args: Any, trusted: Collection[str] = (), asked: Asked | None = None, **kwargs: Any) -> None:
         # Authlib calls httpx2's own initialiser, past BoundedClient's.
-        self._trusted = trusted
-        super().__init__(*args, timeout=TIMEOUT, **kwargs)
+        self._trusted, self._asked = trusted, asked or Asked()
+        super().__init__(*args, timeout=TIMEOUT, mounts=DIRECT, **kwargs)
         self.headers["User-Agent"] = USER_AGENT
 
     def parse_response_token(self, resp: httpx2.Response) -> dict[str, Any]:
@@ -99,30 +108,41 @@ class SalesforceOAuth2Client(OAuth2Client, BoundedClient):
         body = json_of(resp)
         refusal = oauth_error_of(body)
         if refusal is not None:
-            raise SalesforceError(classify_oauth_error(*refusal), ": ".join(part for part in refusal if part))
-        if resp.status_code == 429:
-            raise SalesforceError(Problem.LOGIN_RATE_EXCEEDED, "HTTP 429")
-        if resp.status_code >= 500:
-            raise SalesforceError(Problem.SERVER_ERROR, f"HTTP {resp.status_code}")
+            raise _refused(refusal, resp, self._asked)
+        if trouble := trouble_instead_of_answer(resp, str(resp.request.url), self._trusted):
+            raise trouble
         if resp.status_code != 200 or not isinstance(body, dict) or not isinstance(body.get("access_token"), str):
-            kind = resp.headers.get("content-type", "no content type")
-            raise SalesforceError(Problem.NOT_SALESFORCE, f"HTTP {resp.status_code}, {kind}")
+            raise not_salesforce(resp)
         self.token = body
         return body
 
 
-def _client(app: AppCredentials) -> SalesforceOAuth2Client:
+def _refused(refusal: tuple[str, str], response: httpx2.Response, asked: Asked) -> SalesforceError:
+    problem = classify_oauth_error(*refusal, asked)
+    said_at = time_of(response)
+    if problem is Problem.CERTIFICATE_REFUSED and said_at is not None:
+        # Salesforce has the same words for an assertion that comes from another time.
+        seconds = round((datetime.now(UTC) - said_at).total_seconds())
+        if abs(seconds) > assertions.CLOCK_MAY_DIFFER_SECONDS:
+            difference = f"{abs(seconds)} s {'ahead of' if seconds > 0 else 'behind'} Salesforce's clock"
+            return SalesforceError(Problem.CLOCK_WRONG, f"{as_said(refusal)} ({difference})")
+    return SalesforceError(problem, as_said(refusal))
+
+
+def _client(app: AppCredentials, flow: Flow) -> SalesforceOAuth2Client:
     return SalesforceOAuth2Client(
         client_id=app.client_id,
         client_secret=app.client_secret,
-        token_endpoint_auth_method="client_secret_post",
+        # The assertion authenticates the app: a secret beside it would be one secret too many on its way.
+        token_endpoint_auth_method="client_secret_post" if app.client_secret and flow is not Flow.JWT else "none",
         trusted=app.trusted,
+        asked=app.asking(flow),
     )
 
 
 def exchange_code(app: AppCredentials, code: str, code_verifier: str, redirect_uri: str) -> TokenAnswer:
     """Exchange an authorization code (RFC 6749 section 4.1.3 with RFC 7636). Raises SalesforceError."""
-    with _client(app) as client:
+    with _client(app, Flow.CODE) as client:
         answer = client.fetch_token(
             app.token_url,
             grant_type="authorization_code",
@@ -140,21 +160,26 @@ def exchange_without_person(app: AppCredentials) -> TokenAnswer:
 
 def _exchange_client_credentials(app: AppCredentials) -> TokenAnswer:
     """Ask as RFC 6749 section 4.4.2 says."""
-    with _client(app) as client:
+    with _client(app, Flow.CLIENT_CREDENTIALS) as client:
         answer = client.fetch_token(app.token_url, grant_type="client_credentials")
     return read_token_answer(answer, app.trusted)
 
 
 # What Salesforce says of an assertion for another audience than it wants, the most telling last.
-_ABOUT_THE_AUDIENCE = (Problem.AUDIENCE_REFUSED, Problem.CLIENT_UNKNOWN, Problem.CONSUMER_NOT_APPROVED)
+_ABOUT_THE_AUDIENCE = (
+    Problem.AUDIENCE_REFUSED,
+    Problem.CLIENT_UNKNOWN,
+    Problem.APP_NOT_FOUND,
+    Problem.APP_NOT_INSTALLED,
+    Problem.APP_GONE,
+    Problem.CONSUMER_NOT_APPROVED,
+)
 
 
 def _exchange_assertion(app: AppCredentials) -> TokenAnswer:
     """Ask as RFC 7523 section 2.1 says, for one audience after the other."""
     refusals: list[SalesforceError] = []
-    with _client(app) as client:
-        # The assertion authenticates the app; a secret beside it would be one secret too many on its way.
-        client.token_endpoint_auth_method = "none"
+    with _client(app, Flow.JWT) as client:
         for audience in app.audiences:
             assertion = assertions.sign(
                 app.signing_key, client_id=app.client_id, username=app.username, audience=audience
@@ -174,7 +199,7 @@ def refresh(app: AppCredentials, refresh_token: str) -> TokenAnswer:
 
     `scope` is never sent: Salesforce refuses a refresh that names it. Raises SalesforceError.
     """
-    with _client(app) as client:
+    with _client(app, Flow.REFRESH) as client:
         answer = client.refresh_token(app.token_url, refresh_token=refresh_token)
     return read_token_answer(answer, app.trusted)
 
@@ -194,7 +219,7 @@ def revoke(app: AppCredentials, token: str) -> None:
 def read_token_answer(answer: dict[str, Any], trusted: Collection[str]) -> TokenAnswer:
     """Return a token answer's parts. Raises SalesforceError when its instance isn't Salesforce's own."""
     instance_url = str(answer.get("instance_url") or "")
-    if not is_trusted_origin(instance_url, trusted):
+    if not is_api_origin(instance_url, trusted):
         raise SalesforceError(Problem.UNTRUSTED_INSTANCE, instance_url or "no instance_url")
     identity_url = str(answer.get("id") or "")
     if not _HEADER_VALUE.fullmatch(answer["access_token"]):

@@ -11,44 +11,39 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass
-from html import unescape
-from urllib.parse import parse_qs, unquote_plus, urljoin, urlsplit
+from urllib.parse import urljoin
 
 import httpx2
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
-from datasync_flask.salesforce.errors import (
-    Problem,
-    SalesforceError,
-    classify_oauth_error,
-    oauth_error_of,
-)
+from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.hosts import is_trusted_origin
 from datasync_flask.salesforce.oauth import AppCredentials
+from datasync_flask.salesforce.pages import (
+    REDIRECTS,
+    is_own_error_page,
+    not_salesforce,
+    plain_text,
+    refusal_in_address,
+    refusal_on_page,
+    trouble_instead_of_answer,
+)
+from datasync_flask.salesforce.refusals import Asked, Flow, as_said, classify_oauth_error, oauth_error_of
 from datasync_flask.salesforce.transport import BoundedClient, json_of, text_of
 
 MAX_HOPS = 3
 
-# What Salesforce's own error page says, in its address or its text.
-_PAGE_WORDS = (
-    ("invalid_client_id", Problem.CLIENT_UNKNOWN),
-    ("client identifier invalid", Problem.CLIENT_UNKNOWN),
-    ("redirect_uri_mismatch", Problem.CALLBACK_MISMATCH),
-    ("redirect_uri must match", Problem.CALLBACK_MISMATCH),
-    ("redirect_uri_missing", Problem.CALLBACK_MISMATCH),
-    ("must be installed into org", Problem.APP_NOT_INSTALLED),
-    ("oauth_app_blocked", Problem.APP_BLOCKED),
-    ("blocked by admin", Problem.APP_BLOCKED),
-    ("oauth_app_access_denied", Problem.USER_NOT_APPROVED),
-    ("oauth_approval_error_generic", Problem.UNEXPECTED),
-)
 _LOGIN_PAGE = re.compile(r"type\s*=\s*[\"']?password|name\s*=\s*[\"']?(username|un|pw)\b|allow access", re.IGNORECASE)
 
 # Which of two answers says more about what keeps the app from being ready, worst first.
 _ORDER = (
     Problem.CLIENT_UNKNOWN,
+    Problem.APP_NOT_FOUND,
+    Problem.APP_GONE,
+    Problem.APP_OF_ANOTHER_ORG,
     Problem.CALLBACK_MISMATCH,
     Problem.SECRET_REFUSED,
+    Problem.SECRET_NEEDED,
 )
 
 
@@ -94,7 +89,7 @@ def _look_at_token_endpoint(client: BoundedClient, app: AppCredentials, callback
         "grant_type": "authorization_code",
         "code": f"aPrx{secrets.token_urlsafe(24)}==",
         "client_id": app.client_id,
-        "client_secret": app.client_secret,
+        **({"client_secret": app.client_secret} if app.client_secret else {}),
         "redirect_uri": callback_url,
         "code_verifier": secrets.token_urlsafe(48),
     }
@@ -104,14 +99,13 @@ def _look_at_token_endpoint(client: BoundedClient, app: AppCredentials, callback
         return Observation(error.problem, error.detail, 1)
     refusal = oauth_error_of(json_of(response))
     if refusal is None:
-        return _unclear(response, 1)
-    detail = ": ".join(part for part in refusal if part)
-    problem = classify_oauth_error(*refusal)
+        return _unclear(response, app.token_url, app, 1)
+    problem = classify_oauth_error(*refusal, app.asking(Flow.CODE))
     # The made-up code is refused: only a client that is known gets that far.
     knows_client = problem in {Problem.CODE_EXPIRED, Problem.VERIFIER_REFUSED, Problem.PKCE_MISSING} or (
         refusal[0] == "invalid_grant" and problem in {Problem.UNEXPECTED, Problem.REVOKED}
     )
-    return Observation(None if knows_client else problem, detail, 1)
+    return Observation(None if knows_client else problem, as_said(refusal), 1)
 
 
 def _look_at_authorize_endpoint(
@@ -133,12 +127,12 @@ def _look_at_authorize_endpoint(
             response = client.get(url, headers={"Accept": "text/html"})
         except SalesforceError as error:
             return Observation(error.problem, error.detail, hop)
-        if response.status_code not in {301, 302, 303, 307, 308}:
-            return _read_page(response, hop)
+        if response.status_code not in REDIRECTS:
+            return _read_page(response, url, app, hop)
         target = urljoin(url, response.headers.get("location", ""))
-        problem = _problem_in_address(target)
-        if problem is not None:
-            return Observation(problem, f"redirect to {urlsplit(target).path}", hop)
+        refusal = refusal_in_address(target)
+        if refusal is not None:
+            return Observation(classify_oauth_error(*refusal, app.asking(Flow.CODE)), as_said(refusal), hop)
         if target.startswith(callback_url) or not is_trusted_origin(target, app.trusted):
             # Only for an app it knows does Salesforce send people on: back to us, or to their own sign-in.
             return Observation(None, "redirect to the Callback URL or to a sign-in elsewhere", hop)
@@ -146,36 +140,27 @@ def _look_at_authorize_endpoint(
     return Observation(None, "redirect to a login page", MAX_HOPS)
 
 
-def _problem_in_address(url: str) -> Problem | None:
-    query = parse_qs(urlsplit(url).query)
-    error, description = query.get("error", [""])[0], query.get("error_description", [""])[0]
-    if error:
-        return classify_oauth_error(error, description)
-    return _problem_in_text(unquote_plus(url)) if "RemoteAccessErrorPage" in url else None
-
-
-def _problem_in_text(text: str) -> Problem | None:
-    words = unescape(unquote_plus(text)).lower()
-    return next((problem for needle, problem in _PAGE_WORDS if needle in words), None)
-
-
-def _read_page(response: httpx2.Response, hop: int) -> Observation:
+def _read_page(response: httpx2.Response, url: str, app: AppCredentials, hop: int) -> Observation:
+    asked: Asked = app.asking(Flow.CODE)
     refusal = oauth_error_of(json_of(response))
     if refusal is not None:
-        return Observation(classify_oauth_error(*refusal), ": ".join(part for part in refusal if part), hop)
-    text = text_of(response)
-    problem = _problem_in_text(text)
-    is_login_page = bool(_LOGIN_PAGE.search(text))
-    if problem is not None and not (is_login_page and response.status_code == 200):
-        return Observation(problem, f"an error page (HTTP {response.status_code})", hop)
+        return Observation(classify_oauth_error(*refusal, asked), as_said(refusal), hop)
+    is_login_page = response.status_code == 200 and bool(_LOGIN_PAGE.search(text_of(response)))
+    refusal = None if is_login_page else refusal_on_page(response)
+    if refusal is not None:
+        said = as_said(refusal) if refusal[0] != refusal[1] else refusal[0]
+        return Observation(classify_oauth_error(*refusal, asked), said, hop)
+    if is_own_error_page(url) and not is_login_page:
+        # Whatever it says, it isn't what comes for an app that may be allowed.
+        return Observation(Problem.UNEXPECTED, plain_text(response)[:300], hop)
     if response.status_code == 200:
+        trouble = None if is_login_page else trouble_instead_of_answer(response, url, app.trusted)
+        if trouble is not None:
+            return Observation(trouble.problem, trouble.detail, hop)
         return Observation(None, "a login page" if is_login_page else "a page without an error", hop)
-    return _unclear(response, hop)
+    return _unclear(response, url, app, hop)
 
 
-def _unclear(response: httpx2.Response, requests: int) -> Observation:
-    status, kind = response.status_code, response.headers.get("content-type", "no content type")
-    if status == 429:
-        return Observation(Problem.LOGIN_RATE_EXCEEDED, "HTTP 429", requests)
-    problem = Problem.SERVER_ERROR if status >= 500 else Problem.NOT_SALESFORCE
-    return Observation(problem, f"HTTP {status}, {kind}", requests)
+def _unclear(response: httpx2.Response, url: str, app: AppCredentials, requests: int) -> Observation:
+    trouble = trouble_instead_of_answer(response, url, app.trusted) or not_salesforce(response)
+    return Observation(trouble.problem, trouble.detail, requests)

@@ -26,13 +26,19 @@ MAX_BYTES = 2_000_000
 TIMEOUT = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
 USER_AGENT = "datasync_flask"
 
+# HTTPS_PROXY, HTTP_PROXY and NO_PROXY are obeyed, but what runs on this machine is asked without a proxy.
+DIRECT: dict[str, httpx2.BaseTransport | None] = {f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")}
+
 # httpx2 sets these again for the decoded body.
 _BODY_HEADERS = {"content-encoding", "content-length", "transfer-encoding"}
 
 
 @cache
 def _trust() -> ssl.SSLContext:
-    """Return what certificates are checked with; reading them anew for each client would be most of a look's CPU."""
+    """Return what certificates are checked with: the machine's authorities, or those in SSL_CERT_FILE.
+
+    Reading them anew for each client would be most of a look's CPU.
+    """
     return httpx2.create_ssl_context()
 
 
@@ -51,7 +57,7 @@ class BoundedClient(httpx2.Client):
         max_bytes: int = MAX_BYTES,
     ) -> None:
         self._trusted, self._total_seconds, self._max_bytes = trusted, total_seconds, max_bytes
-        super().__init__(timeout=timeout or TIMEOUT, headers={"User-Agent": USER_AGENT}, verify=_trust())
+        super().__init__(timeout=timeout or TIMEOUT, headers={"User-Agent": USER_AGENT}, verify=_trust(), mounts=DIRECT)
 
     def send(self, request: httpx2.Request, **kwargs: Any) -> httpx2.Response:
         """Send to a trusted origin only. Raises SalesforceError for everything that keeps the answer from coming."""
@@ -82,8 +88,7 @@ class BoundedClient(httpx2.Client):
         except httpx2.TimeoutException as error:
             raise SalesforceError(Problem.NO_ANSWER_IN_TIME, f"no answer from {request.url.host}") from error
         except httpx2.ConnectError as error:
-            problem = Problem.HOST_NOT_FOUND if _is_unknown_host(error) else Problem.CONNECTION_FAILED
-            raise SalesforceError(problem, f"{request.url.host}: {error}") from error
+            raise _not_connected(error, request.url.host) from error
         except httpx2.DecodingError as error:
             raise SalesforceError(Problem.NOT_SALESFORCE, "an answer that could not be unpacked") from error
         except httpx2.RequestError as error:
@@ -103,12 +108,19 @@ class BoundedClient(httpx2.Client):
         return b"".join(chunks)
 
 
-def _is_unknown_host(error: BaseException | None) -> bool:
+def _not_connected(error: httpx2.ConnectError, host: str) -> SalesforceError:
+    for cause in _causes(error):
+        if isinstance(cause, socket.gaierror):
+            return SalesforceError(Problem.HOST_NOT_FOUND, f"{host}: {error}")
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return SalesforceError(Problem.CERTIFICATE_NOT_TRUSTED, f"{host}: {cause.verify_message}")
+    return SalesforceError(Problem.CONNECTION_FAILED, f"{host}: {error}")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
-        if isinstance(error, socket.gaierror):
-            return True
+        yield error
         error = error.__cause__ or error.__context__
-    return False
 
 
 def time_of(response: httpx2.Response) -> datetime | None:

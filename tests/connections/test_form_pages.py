@@ -346,3 +346,26 @@ def test_no_input_breaks_the_form(walk: ConnectionWalk, fields: dict[str, str]) 
         walk.visitor.follow()
         assert walk.visitor.response.status_code == 200
         walk.visitor.post(f"/connections/{response.headers['Location'].rsplit('/', 1)[-1]}/delete")
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        "Team \U0001f468\u200d\U0001f469\u200d\U0001f467",
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        "\u0915\u094d\u200d\u0937",
+    ],
+)
+def test_joiners_stay_and_the_same_text_is_found(walk: ConnectionWalk, description: str) -> None:
+    walk.save(description=f"\ufeff{description}\u200b", client_id="")
+    assert walk.stored().description == description
+    for words in (description, description.replace("\u200c", "").replace("\u200d", "")):
+        walk.visitor.get("/connections", query_string={"q": words})
+        assert description in walk.visitor.page.text_content()
+        response = walk.visitor.post(NEW, walk.fields(description=words))
+        assert response.status_code == 422
+
+
+def test_what_only_hides_in_a_description_goes_away(walk: ConnectionWalk) -> None:
+    walk.save(description="Sa\u200dles\u202e EM\u200bEA", client_id="")
+    assert walk.stored().description == "Sales EMEA"

@@ -286,3 +286,41 @@ def test_a_moved_site_leaves_a_working_connection_alone_but_says_what_to_update(
     response = walk.visitor.post(f"/connections/{walk.id}/authenticate")
     assert response.headers["Location"] == f"/connections/{walk.id}"
     assert walk.state == "waiting_for_propagation"
+
+
+def test_words_that_nobody_knows_are_shown_at_once_and_soon_believed(
+    clock: time_machine.Traveller, walk: ConnectionWalk
+) -> None:
+    walk.make_app()
+    page = "/setup/secur/RemoteAccessErrorPage.apexp?error=brand_new&error_description=%3Cb%3ENobody%3C/b%3E+saw+this"
+    walk.practice.fault("authorize", status=302, headers={"Location": page}, times=None)
+    walk.save()
+    walk.work()
+    assert walk.state == "waiting_for_propagation"
+    assert "brand_new: <b>Nobody</b> saw this" in walk.visitor.text
+    run_until_rest(walk, clock)
+    assert (walk.state, walk.reason) == ("needs_attention", "unexpected")
+    assert walk.stored().state_since < NOON + timedelta(minutes=2)
+    assert "brand_new: <b>Nobody</b> saw this" in walk.visitor.text
+
+
+def test_an_app_that_was_known_for_months_is_gone_and_not_new(
+    clock: time_machine.Traveller, walk: ConnectionWalk
+) -> None:
+    walk.to_ready()
+    clock.shift(timedelta(hours=2))
+    walk.practice.refuse("token", "invalid_client_id", "client identifier invalid", times=None)
+    walk.visitor.post(f"/connections/{walk.id}/watch")
+    for _ in range(3):
+        walk.make_due()
+        walk.work()
+    assert (walk.state, walk.reason) == ("needs_attention", "client_unknown")
+    assert "it was deleted, uninstalled or blocked" in walk.visitor.text
+    assert "For a new app" not in walk.visitor.text
+
+
+def test_production_and_sandbox_are_advised_the_orgs_own_address(walk: ConnectionWalk) -> None:
+    walk.make_app()
+    walk.save(login_host="sandbox")
+    walk.show()
+    assert "Choose My Domain as the login host" in walk.visitor.text

@@ -10,10 +10,9 @@ from datasync_flask.salesforce.errors import (
     Problem,
     Reason,
     classify_api_error,
-    classify_oauth_error,
-    oauth_error_of,
     tidy,
 )
+from datasync_flask.salesforce.refusals import classify_oauth_error, oauth_error_of
 
 
 @pytest.mark.parametrize(
@@ -38,7 +37,7 @@ from datasync_flask.salesforce.errors import (
         ("invalid_grant", "IP restricted or invalid login hours", Problem.IP_RESTRICTED),
         ("invalid_grant", "no client credentials user enabled", Problem.NO_RUN_AS_USER),
         ("invalid_grant", "request not supported on this domain", Problem.MY_DOMAIN_NEEDED),
-        ("unsupported_grant_type", "grant type not supported", Problem.FLOW_NOT_ENABLED),
+        ("unsupported_grant_type", "grant type not supported", Problem.CODE_FLOW_NOT_ENABLED),
         ("invalid_app_access", "user is not admin approved to access this app", Problem.USER_NOT_APPROVED),
         ("OAUTH_APP_BLOCKED", "this app is blocked by admin", Problem.APP_BLOCKED),
         ("OAUTH_APP_ACCESS_DENIED", "", Problem.USER_NOT_APPROVED),

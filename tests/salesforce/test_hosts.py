@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from datasync_flask.salesforce.hosts import (
     AddressRefused,
+    is_api_origin,
+    is_login_origin,
     is_my_domain,
     is_trusted_origin,
     looks_like_sandbox,
@@ -31,7 +33,22 @@ TRUSTED = ("http://127.0.0.1:9000",)
         ("acme--uat.sandbox.lightning.force.com/lightning/n/x", "https://acme--uat.sandbox.my.salesforce.com"),
         ("acme-dev-ed.develop.lightning.force.com", "https://acme-dev-ed.develop.my.salesforce.com"),
         ("acme.my.salesforce-setup.com/lightning/setup/x", "https://acme.my.salesforce.com"),
-        ("acme.my.site.com/portal", "https://acme.my.salesforce.com"),
+        ("acme.my.site.com/portal", "https://acme.my.site.com/portal"),
+        ("https://acme.my.site.com/portal/s/login/?ec=302", "https://acme.my.site.com/portal"),
+        ("acme.my.site.com/s/", "https://acme.my.site.com"),
+        (
+            "acme--uat.sandbox.my.site.com/portal/services/oauth2/authorize?x=1",
+            "https://acme--uat.sandbox.my.site.com/portal",
+        ),
+        ("acme.secure.force.com/portal", "https://acme.secure.force.com/portal"),
+        ("acme.my-salesforce.com/home", "https://acme.my-salesforce.com"),
+        ("acme.my-lightning.com/lightning/page/home", "https://acme.my-salesforce.com"),
+        ("acme.cloudforce.com/x", "https://acme.cloudforce.com"),
+        ("login.database.com", "https://login.database.com"),
+        ("acme.file.force.com/x", "https://acme.my.salesforce.com"),
+        ("acme--uat.sandbox.my.salesforce-setup.com/x", "https://acme--uat.sandbox.my.salesforce.com"),
+        ("acme--c.visualforce.com/apex/x", "https://acme.my.salesforce.com"),
+        ("127.0.0.1:9000/portal/login", "http://127.0.0.1:9000/portal"),
         ("acme--c.vf.force.com/apex/page", "https://acme.my.salesforce.com"),
         ("acme--uat--c.sandbox.vf.force.com", "https://acme--uat.sandbox.my.salesforce.com"),
         ("army.lightning.crmforce.mil", "https://army.my.salesforce.mil"),
@@ -43,7 +60,7 @@ TRUSTED = ("http://127.0.0.1:9000",)
     ],
 )
 def test_any_address_a_person_may_paste_is_understood(pasted: str, origin: str) -> None:
-    assert understand_login_address(pasted, TRUSTED).origin == origin
+    assert understand_login_address(pasted, TRUSTED).url == origin
 
 
 def test_another_address_than_the_pasted_one_is_marked() -> None:
@@ -90,6 +107,12 @@ REFUSED = [
     "force.com",
     "acme.force.com.evil.io",
     "www.salesforce.com",
+    "my.site.com",
+    "acme.my.site.com.evil.io/portal",
+    "https://acme.my.site.com@evil.io/portal",
+    "https://evil.io\\@acme.my.site.com/portal",
+    "acme.cloudforce.com:8443",
+    "acmecloudforce.com",
     "help.salesforce.com/s/articleView",
     "salesforce.com",
     "x" * 3000,
@@ -105,7 +128,13 @@ def test_everything_else_is_refused_with_a_reason(pasted: str) -> None:
 
 @pytest.mark.parametrize("url", [*REFUSED, "http://acme.my.salesforce.com", "acme.my.salesforce.com"])
 def test_no_secret_goes_to_what_is_not_salesforces(url: str) -> None:
-    public_sites = {"www.salesforce.com", "help.salesforce.com/s/articleView", "salesforce.com"}
+    public_sites = {
+        "force.com",
+        "my.site.com",
+        "www.salesforce.com",
+        "help.salesforce.com/s/articleView",
+        "salesforce.com",
+    }
     assert url in public_sites or not is_trusted_origin(url, TRUSTED)
 
 
@@ -121,7 +150,7 @@ def test_trusted_origins_and_salesforces_own() -> None:
 @given(st.text(max_size=60))
 def test_hostile_text_is_understood_or_refused_never_more(text: str) -> None:
     try:
-        origin = understand_login_address(text, TRUSTED).origin
+        origin = understand_login_address(text, TRUSTED).url
     except AddressRefused:
         return
     assert is_trusted_origin(origin, TRUSTED)
@@ -135,7 +164,7 @@ def test_hostile_text_is_understood_or_refused_never_more(text: str) -> None:
 )
 def test_no_mix_of_parts_leads_elsewhere(scheme: str, before: str, host: str, after: str) -> None:
     try:
-        origin = understand_login_address(scheme + before + host + after).origin
+        origin = understand_login_address(scheme + before + host + after).url
     except AddressRefused:
         return
     assert origin.startswith("https://")
@@ -149,3 +178,38 @@ def test_sandbox_and_my_domain_are_told_apart() -> None:
     assert is_my_domain("https://acme.my.salesforce.com", ())
     assert not is_my_domain("https://login.salesforce.com", ())
     assert is_my_domain("http://127.0.0.1:9000", TRUSTED)
+
+
+SITES = ["https://acme.my.site.com/portal", "https://acme.force.com/portal"]
+ORGS = [
+    "https://acme.my.salesforce.com", "https://acme.my.salesforce.mil", "https://acme.my.sfcrmproducts.cn", "https://acme.my-salesforce.com",
+    "https://acme.cloudforce.com", "https://acme.database.com",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", [*SITES, *ORGS])
+def test_people_may_log_in_at_a_site_but_no_access_token_goes_there(url: str) -> None:
+    assert is_login_origin(url, ())
+    assert is_api_origin(url, ()) is (url in ORGS)
+    for twisted in (
+        url.replace("https:", "http:"),
+        url.replace("https://", "https://x@"),
+        url.replace(".com", ".com:8443").replace(".mil", ".mil:8443").replace(".cn", ".cn:8443"),
+        url.replace("acme.", "acme\\@"),
+        url.replace("acme", "\u0430cme"),
+    ):
+        assert not is_login_origin(twisted, ())
+        assert not is_api_origin(twisted, ())
+
+
+@given(
+    st.text(alphabet="abc.@:/\\#?-%\u00e9\u3002", max_size=12),
+    st.sampled_from([*SITES, *ORGS]),
+    st.text(alphabet="ab.@:/\\#?", max_size=8),
+)
+def test_no_text_around_a_good_address_leads_elsewhere(before: str, url: str, after: str) -> None:
+    try:
+        found = understand_login_address(before + url.removeprefix("https://") + after).url
+    except AddressRefused:
+        return
+    assert is_login_origin(found, ())

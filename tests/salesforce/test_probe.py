@@ -94,7 +94,7 @@ def test_unknown_client_on_error_pages_of_any_form(practice: PracticeOrg, body: 
     [
         ("OAUTH_APP_BLOCKED : this app is blocked by admin", Problem.APP_BLOCKED),
         ("app must be installed into org", Problem.APP_NOT_INSTALLED),
-        ("OAUTH_APPROVAL_ERROR_GENERIC : An unexpected error has occured", Problem.UNEXPECTED),
+        ("OAUTH_APPROVAL_ERROR_GENERIC : An unexpected error has occured", Problem.APPROVAL_FAILED),
     ],
 )
 def test_other_error_pages(practice: PracticeOrg, words: str, problem: Problem) -> None:
@@ -152,3 +152,60 @@ def test_redirects_in_a_circle_come_to_an_end(practice: PracticeOrg) -> None:
 def test_a_redirect_to_the_callback_with_an_error_is_read(practice: PracticeOrg) -> None:
     app = practice.register(CALLBACK, scopes=["id"])
     assert observe(practice, app).problem is Problem.SCOPE_REFUSED
+
+
+@pytest.mark.parametrize(
+    ("address", "problem", "words"),
+    [
+        (
+            "/setup/secur/RemoteAccessErrorPage.apexp?error=brand_new&error_description=Nobody%20saw%20this",
+            Problem.UNEXPECTED,
+            "brand_new: Nobody saw this",
+        ),
+        (
+            "/_nc_external/identity/sso/ui/AuthorizationError?ErrorCode=OAUTH_EC_APP_NOT_FOUND&ErrorDescription=gone",
+            Problem.APP_NOT_INSTALLED,
+            "OAUTH_EC_APP_NOT_FOUND: gone",
+        ),
+        ("/setup/secur/RemoteAccessErrorPage.apexp", Problem.UNEXPECTED, "OAuth error"),
+    ],
+)
+def test_salesforces_error_page_is_quoted(practice: PracticeOrg, address: str, problem: Problem, words: str) -> None:
+    app = practice.register(CALLBACK)
+    practice.fault("authorize", status=302, headers={"Location": address})
+    observation = observe(practice, app)
+    assert observation.problem is problem
+    assert words in observation.detail
+
+
+def test_an_unknown_code_in_an_error_pages_text_is_quoted(practice: PracticeOrg) -> None:
+    app = practice.register(CALLBACK)
+    page = "<html><h1>Error</h1><p>OAUTH_BRAND_NEW : <b>Nobody</b> saw this</p><script>x</script></html>"
+    practice.fault("authorize", status=200, body=page, headers={"Content-Type": "text/html"})
+    observation = observe(practice, app)
+    assert (observation.problem, observation.detail[:15]) == (Problem.UNEXPECTED, "OAUTH_BRAND_NEW")
+
+
+@pytest.mark.parametrize(
+    ("fault", "problem", "words"),
+    [
+        (
+            {"status": 301, "headers": {"Location": "https://newname.my.salesforce.com/services/oauth2/token"}},
+            Problem.ADDRESS_MOVED,
+            "https://newname.my.salesforce.com",
+        ),
+        (
+            {"status": 200, "body": "<p>We\u2019re setting things up for you</p>"},
+            Problem.MAINTENANCE,
+            "setting things up",
+        ),
+        ({"status": 503, "body": "<h1>Down for maintenance</h1>"}, Problem.MAINTENANCE, "Down for maintenance"),
+        ({"status": 301, "headers": {"Location": "https://evil.example/"}}, Problem.NOT_SALESFORCE, "evil.example"),
+    ],
+)
+def test_pages_instead_of_answers(practice: PracticeOrg, fault: dict[str, Any], problem: Problem, words: str) -> None:
+    app = practice.register(CALLBACK)
+    practice.fault("token", times=None, **fault)
+    observation = observe(practice, app)
+    assert observation.problem is problem
+    assert words in observation.detail

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import trustme
+from werkzeug.serving import make_server
 
 from datasync_flask.salesforce import transport
 from datasync_flask.salesforce.errors import Problem, SalesforceError
@@ -90,3 +97,103 @@ def test_half_json_is_none(practice: PracticeOrg) -> None:
 def test_gzip_is_unpacked() -> None:
     response = transport.httpx2.Response(200, content=gzip.compress(b"[1]"), headers={"Content-Encoding": "gzip"})
     assert json_of(response) == [1]
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def fresh_trust() -> Iterator[None]:
+    """What the environment names as trusted is read once per process."""
+    transport._trust.cache_clear()
+    yield
+    transport._trust.cache_clear()
+
+
+@pytest.fixture
+def encrypted(authority: trustme.CA, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A server behind TLS, with a certificate for the name that the test's parameter gives."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(getattr(request, "param", "127.0.0.1")).configure_cert(context)
+
+    def answer(_environ: object, start: object) -> list[bytes]:
+        start("200 OK", [("Content-Type", "text/plain")])  # type: ignore[operator]
+        return [b"reached"]
+
+    server = make_server("127.0.0.1", 0, answer, threaded=True, ssl_context=context)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    yield f"https://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_an_authority_that_is_not_trusted_is_named_as_that(encrypted: str) -> None:
+    with BoundedClient((encrypted,)) as client, pytest.raises(SalesforceError) as error:
+        client.get(encrypted)
+    assert error.value.problem is Problem.CERTIFICATE_NOT_TRUSTED
+    assert "issuer certificate" in error.value.detail
+
+
+@pytest.mark.usefixtures("fresh_trust")
+@pytest.mark.parametrize("encrypted", ["other.example"], indirect=True)
+def test_a_certificate_for_another_host(
+    encrypted: str, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with BoundedClient((encrypted,)) as client, pytest.raises(SalesforceError) as error:
+        client.get(encrypted)
+    assert error.value.problem is Problem.CERTIFICATE_NOT_TRUSTED
+    assert "mismatch" in error.value.detail
+
+
+@pytest.mark.usefixtures("fresh_trust")
+def test_the_file_that_ssl_cert_file_names_is_trusted(
+    encrypted: str, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with BoundedClient((encrypted,)) as client:
+        assert client.get(encrypted).text == "reached"
+
+
+@pytest.fixture
+def proxy() -> Iterator[tuple[str, list[str]]]:
+    """A proxy that notes which CONNECT it is asked for, and lets none through."""
+    asked: list[str] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                peer, _ = listener.accept()
+            except OSError:
+                return
+            with peer:
+                asked.append(peer.recv(4096).decode().split("\r\n")[0])
+                peer.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}", asked
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join()
+
+
+def test_salesforce_is_asked_through_the_proxy_and_this_machine_is_not(
+    practice: PracticeOrg, proxy: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, asked = proxy
+    monkeypatch.setenv("HTTPS_PROXY", address)
+    monkeypatch.setenv("HTTP_PROXY", address)
+    with BoundedClient() as client, pytest.raises(SalesforceError) as error:
+        client.get("https://acme.my.salesforce.com/")
+    assert error.value.problem is Problem.CONNECTION_FAILED
+    assert asked == ["CONNECT acme.my.salesforce.com:443 HTTP/1.1"]
+    assert ask(practice).status_code == 200
+    assert len(asked) == 1

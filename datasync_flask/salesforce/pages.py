@@ -1,0 +1,105 @@
+"""Answers that are pages instead of data: what Salesforce, or what stands before it, says to people.
+
+Sources: Salesforce help "My Domain Redirections" and what its error and maintenance pages are known to say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from html import unescape
+from urllib.parse import parse_qsl, unquote_plus, urljoin, urlsplit
+
+import httpx2
+
+from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce.hosts import is_login_origin, origin_of
+from datasync_flask.salesforce.transport import text_of
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+_MAINTENANCE = re.compile(
+    r"(down|closed|scheduled|system|undergoing|under|currently in|planned) (for )?(\w+ )?maintenance"
+    r"|setting (things|your \w+|up your)|getting things ready"
+    r"|(org|sandbox|instance) is being (set up|created|refreshed)",
+)
+_NOT_TEXT = re.compile(r"(?is)<(script|style)\b.*?</\1\s*>|<[^>]*>")
+
+# In the address of an error page, or in its text as if it were one.
+_ERROR_PARAMETERS = frozenset({"error", "errorcode"})
+_DESCRIPTION_PARAMETERS = frozenset({"error_description", "errordescription"})
+_ERROR_IN_TEXT = re.compile(r"\berror=([\w.-]{1,100})(?:&(?:amp;)?error_description=([^\s&<\"']{0,300}))?")
+# A code such as OAUTH_EC_APP_NOT_FOUND, mostly with Salesforce's words after a colon.
+_CODE_ON_PAGE = re.compile(r"\b(OAUTH_[A-Z_]{3,60})\b(?: *[:\u2013-] *([^\n]{0,300}))?")
+_WORDS_ON_PAGE = re.compile(
+    r"invalid_client_id|client identifier invalid|redirect_uri_mismatch|redirect_uri must match|redirect_uri_missing"
+    r"|must be installed into org|external client app is not installed in this org|blocked by admin"
+    r"|cross-org oauth flows are not supported",
+    re.IGNORECASE,
+)
+_OWN_ERROR_PAGES = ("RemoteAccessErrorPage", "/AuthorizationError")
+
+
+def plain_text(response: httpx2.Response) -> str:
+    """Return what a page says, without markup, one line per piece of text."""
+    text = unescape(_NOT_TEXT.sub("\n", text_of(response)))
+    return "\n".join(" ".join(line.split()) for line in text.splitlines() if line.strip())
+
+
+def is_own_error_page(url: str) -> bool:
+    """True for the address of a page on which Salesforce tells people what is wrong, whatever it tells."""
+    path = urlsplit(url).path
+    return any(name in path for name in _OWN_ERROR_PAGES)
+
+
+def refusal_in_address(url: str) -> tuple[str, str] | None:
+    """Return (error, description) that an address carries, as the Callback URL and Salesforce's error pages do."""
+    parts = urlsplit(url)
+    values = {name.lower(): value for name, value in parse_qsl(f"{parts.query}&{parts.fragment}") if value}
+    error = next((values[name] for name in _ERROR_PARAMETERS if name in values), "")
+    description = next((values[name] for name in _DESCRIPTION_PARAMETERS if name in values), "")
+    return (error, description) if error else None
+
+
+def refusal_on_page(response: httpx2.Response) -> tuple[str, str] | None:
+    """Return (error, description) that a page tells in its text, or None when it tells none."""
+    text = plain_text(response)
+    if in_query := _ERROR_IN_TEXT.search(text):
+        return in_query[1], unquote_plus(in_query[2] or "")
+    if named := _CODE_ON_PAGE.search(text):
+        return named[1], named[2] or ""
+    known = _WORDS_ON_PAGE.search(" ".join(text.split()))
+    return (known[0], known[0]) if known else None
+
+
+def trouble_instead_of_answer(
+    response: httpx2.Response, asked: str, trusted: Collection[str]
+) -> SalesforceError | None:
+    """Return what keeps the host at the address `asked` from answering, when the answer tells: an address that moved,
+    maintenance, too many requests, a fault of Salesforce.
+    """
+    status = response.status_code
+    if status == 429:
+        return SalesforceError(Problem.LOGIN_RATE_EXCEEDED, "HTTP 429")
+    if status in REDIRECTS:
+        return _moved(urljoin(asked, response.headers.get("location", "")), asked, trusted)
+    if _MAINTENANCE.search(plain_text(response).lower().replace("\u2019", "'")):
+        return SalesforceError(Problem.MAINTENANCE, _first_lines(response))
+    return SalesforceError(Problem.SERVER_ERROR, f"HTTP {status}") if status >= 500 else None
+
+
+def _moved(target: str, asked: str, trusted: Collection[str]) -> SalesforceError | None:
+    if is_login_origin(target, trusted) and origin_of(target) != origin_of(asked):
+        return SalesforceError(Problem.ADDRESS_MOVED, origin_of(target))
+    host = urlsplit(target).hostname or ""
+    return SalesforceError(Problem.NOT_SALESFORCE, f"redirect to {host}") if host else None
+
+
+def _first_lines(response: httpx2.Response) -> str:
+    return plain_text(response)[:300]
+
+
+def not_salesforce(response: httpx2.Response) -> SalesforceError:
+    """Return the error for an answer that nothing of Salesforce gives."""
+    kind = response.headers.get("content-type", "no content type")
+    return SalesforceError(Problem.NOT_SALESFORCE, f"HTTP {response.status_code}, {kind}")
