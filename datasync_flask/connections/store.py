@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flask import current_app
 from sqlalchemy import Update, bindparam, or_, select, update
@@ -16,15 +16,20 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from datasync_flask.clock import has_come, too_far
 from datasync_flask.connections.models import (
+    APP_SETTINGS,
     AuthMethod,
     AuthorizationAttempt,
     Connection,
     SalesforceConnection,
+    SalesforceGrant,
+    SigningCertificate,
     State,
+    TrialGrant,
+    login_origin_of,
 )
 from datasync_flask.extensions import db
 from datasync_flask.salesforce.oauth import AppCredentials
-from datasync_flask.security.crypto import SecretBox
+from datasync_flask.security.crypto import SecretBox, SecretUnreadable
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
@@ -39,7 +44,11 @@ _connections = cast("Table", Connection.__table__)
 _LOADED = (
     select(SalesforceConnection)
     .where(SalesforceConnection.id.in_(bindparam("ids", expanding=True)))
-    .options(joinedload(SalesforceConnection.grant), joinedload(SalesforceConnection.certificate))
+    .options(
+        joinedload(SalesforceConnection.grant),
+        joinedload(SalesforceConnection.trial),
+        joinedload(SalesforceConnection.certificate),
+    )
     .execution_options(populate_existing=True)
 )
 # No step is put off for longer: a connection that works is looked at daily, one that moves is looked at within minutes.
@@ -161,12 +170,50 @@ def secret_box() -> SecretBox:
 
 def app_credentials(connection: SalesforceConnection) -> AppCredentials:
     """Return the connection's app, secret or signing key included. Raises SecretUnreadable when the key is lost."""
-    box, certificate = secret_box(), connection.certificate if connection.signs else None
+    return _credentials(app_settings(connection), connection.client_secret_sealed)
+
+
+def app_of_tokens(tokens: SalesforceGrant | TrialGrant) -> AppCredentials:
+    """Return the app that tokens were got with. Raises SecretUnreadable when the key is lost."""
+    return _credentials(tokens.app_settings, tokens.app_secret_sealed)
+
+
+def app_settings(connection: SalesforceConnection) -> dict[str, Any]:
+    """Return the settings that tokens are got with, without the secret."""
+    return {name: getattr(connection, name) for name in APP_SETTINGS}
+
+
+def has_new_settings(connection: SalesforceConnection) -> bool:
+    """True when the tokens work that were got with other settings than the saved ones, which are unproven as yet."""
+    grant = connection.grant
+    if grant is None or not grant.works or not grant.app_settings:
+        return False
+    if _proof_of(app_settings(connection)) != _proof_of(grant.app_settings):
+        return True
+    if connection.signs or connection.client_secret_sealed == grant.app_secret_sealed:
+        return False
+    try:
+        box = secret_box()
+        return box.open(connection.client_secret_sealed or "") != box.open(grant.app_secret_sealed)
+    except SecretUnreadable:
+        return True
+
+
+def _proof_of(settings: Mapping[str, Any]) -> tuple[Any, ...]:
+    signs = settings["auth_method"] == AuthMethod.JWT_BEARER
+    signer = (settings["username"], settings["certificate_id"]) if signs else ()
+    origin = login_origin_of(settings["login_host"], settings["login_url"])
+    return (origin, settings["auth_method"], settings["client_id"], *signer)
+
+
+def _credentials(settings: Mapping[str, Any], secret_sealed: str) -> AppCredentials:
+    box, signs = secret_box(), settings["auth_method"] == AuthMethod.JWT_BEARER
+    certificate = db.session.get(SigningCertificate, settings["certificate_id"]) if settings["certificate_id"] else None
     return AppCredentials(
-        origin=connection.login_origin,
-        client_id=connection.client_id,
-        client_secret="" if connection.signs else box.open(connection.client_secret_sealed),
+        origin=login_origin_of(settings["login_host"], settings["login_url"]),
+        client_id=settings["client_id"],
+        client_secret="" if signs else box.open(secret_sealed),
         trusted=current_app.config["SETTINGS"].salesforce_hosts,
-        username=connection.username,
-        signing_key=box.open(certificate.private_key_sealed) if certificate is not None else "",
+        username=settings["username"],
+        signing_key=box.open(certificate.private_key_sealed) if certificate is not None and signs else "",
     )

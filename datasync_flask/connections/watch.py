@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from flask import current_app
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections import certificates, lifecycle, store
+from datasync_flask.connections import certificates, grants, lifecycle, store
 from datasync_flask.connections.lifecycle import Event
 from datasync_flask.connections.models import SalesforceConnection, State
 from datasync_flask.operations import counters
@@ -25,6 +25,8 @@ MOST_REQUESTS_PER_LOOK = 2 * (1 + probe.MAX_HOPS)
 MAX_INTERVAL = 30.0
 # A refusal that isn't known to come from propagation is believed after this many looks in a row.
 LOOKS_TO_BELIEVE = 3
+# Until tokens that go on working are checked after the wait for new settings failed.
+CHECK_EVERY = timedelta(hours=1)
 
 
 def interval_after(elapsed: float, *, first: float, deadline: float, looks: int = 0, requests: int = 0) -> float:
@@ -52,6 +54,7 @@ def start(connection: SalesforceConnection, now: datetime, *, by: int | None = N
     connection.certificate = certificates.usable() if connection.signs else None
     for attempt in list(connection.attempts):
         connection.attempts.remove(attempt)
+    grants.drop_trial(connection)
     lifecycle.apply(connection, Event.WATCH_STARTED, now, by=by, due_at=now)
 
 
@@ -128,7 +131,10 @@ def take_in(connection: SalesforceConnection, observation: probe.Observation) ->
         and connection.agreeing_looks >= LOOKS_TO_BELIEVE
     )
     if due_at is None or is_believed:
-        lifecycle.apply(connection, Event.WATCH_FAILED, now, problem=problem, detail=observation.detail)
+        # What worked before the settings were changed goes on working.
+        event = Event.WATCH_FAILED_STILL_CONNECTED if connection.works else Event.WATCH_FAILED
+        due_at = now + CHECK_EVERY if connection.works else None
+        lifecycle.apply(connection, event, now, problem=problem, detail=observation.detail, due_at=due_at)
         return
     connection.next_look_at = due_at
     lifecycle.apply(connection, Event.LOOKED, now, problem=problem, detail=observation.detail, due_at=due_at)

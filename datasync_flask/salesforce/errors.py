@@ -26,6 +26,7 @@ class Reason(enum.StrEnum):
     IP_RESTRICTED = "ip_restricted"
     UNREACHABLE = "unreachable"
     TIMED_OUT = "timed_out"
+    OTHER_ORG = "other_org"
     UNEXPECTED = "unexpected"
 
 
@@ -74,6 +75,9 @@ class Problem(enum.StrEnum):
     LOCATOR_GONE = "locator_gone"
     NOT_FOUND = "not_found"
     NO_ACCESS = "no_access"
+    DATA_API_CLOSED = "data_api_closed"
+    ADDRESS_MOVED = "address_moved"
+    OTHER_ORG = "other_org"
     UNEXPECTED = "unexpected"
 
     @property
@@ -118,6 +122,9 @@ _REASONS = {
     Problem.REVOKED: Reason.REVOKED,
     Problem.API_DISABLED_FOR_ORG: Reason.API_DISABLED,
     Problem.API_DISABLED_FOR_USER: Reason.API_DISABLED,
+    Problem.DATA_API_CLOSED: Reason.API_DISABLED,
+    Problem.ADDRESS_MOVED: Reason.UNREACHABLE,
+    Problem.OTHER_ORG: Reason.OTHER_ORG,
     Problem.IP_RESTRICTED: Reason.IP_RESTRICTED,
     Problem.HOST_NOT_FOUND: Reason.UNREACHABLE,
     Problem.CONNECTION_FAILED: Reason.UNREACHABLE,
@@ -150,6 +157,7 @@ _TRANSIENT = frozenset(
         Problem.SERVER_ERROR,
         Problem.NOT_SALESFORCE,
         Problem.NO_ANSWER_IN_TIME,
+        Problem.ADDRESS_MOVED,
     }
 )
 

@@ -26,6 +26,7 @@ AUTHORIZE_PATH = "/services/oauth2/authorize"
 TOKEN_PATH = "/services/oauth2/token"
 REVOKE_PATH = "/services/oauth2/revoke"
 
+_ORG_OF_TOKEN = re.compile(r"(00D[0-9A-Za-z]{12,15})!")
 _IDENTITY = re.compile(r"/id/(00D[0-9A-Za-z]{12,15})/(005[0-9A-Za-z]{12,15})/?$")
 
 
@@ -72,8 +73,10 @@ class TokenAnswer:
 
     @property
     def org_id(self) -> str:
-        """The org's 15- or 18-character id, read from the identity URL ('' when it holds none)."""
-        found = _IDENTITY.search(self.identity_url)
+        """The org's 15- or 18-character id, read from the identity URL, else from the access token ('' when neither
+        holds one).
+        """
+        found = _IDENTITY.search(self.identity_url) or _ORG_OF_TOKEN.match(self.access_token)
         return found.group(1) if found else ""
 
     @property
