@@ -136,8 +136,7 @@ def receive(state: str, code: str, error: str, description: str, person: SignedI
     """Take in what Salesforce sent back to the Callback URL and return the connection's id.
 
     The code is stored, encrypted, and exchanged by the worker. Raises CallbackRefused for an unknown, used, expired or
-    other people's state, and for a connection whose Client ID changed since (RFC 9700 sections 2.1 and 4.7). An attempt
-    whose answer is refused is over.
+    other people's state, and for a connection whose Client ID changed since (RFC 9700 sections 2.1 and 4.7).
     """
     now = utcnow()
     attempt = db.session.get(AuthorizationAttempt, hash_token(state), populate_existing=True) if state else None
@@ -151,13 +150,13 @@ def receive(state: str, code: str, error: str, description: str, person: SignedI
         )
     connection_id = attempt.connection_id
     is_theirs = attempt.user_id == person.id and hmac.compare_digest(attempt.browser_hash, hash_token(browser))
-    if attempt.used_at is not None or not _use_up(attempt.state_hash, now):
-        raise CallbackRefused(gettext("This answer from Salesforce was used already."), connection_id)
     if not is_theirs:
-        _end(connection_id, attempt.state_hash)
+        # It stays open for whom it belongs to: nobody else ends it.
         raise CallbackRefused(
             gettext("Somebody else, or another browser, started this. Start it again from here."), connection_id
         )
+    if attempt.used_at is not None or not _use_up(attempt.state_hash, now):
+        raise CallbackRefused(gettext("This answer from Salesforce was used already."), connection_id)
     if attempt.expires_at < now:
         _end(connection_id, attempt.state_hash)
         raise CallbackRefused(

@@ -44,6 +44,8 @@ PROBLEMS = {
     "fault": "DataSync met something it doesn't know. The tables are as they were; the worker's log says where.",
     "quota": "The org has used the share of its daily API calls at which this extraction pauses. It looks again every "
     "15 minutes and goes on by itself.",
+    "loaded_from_other_org": "The tables hold rows of another org than the one that the connection opens now, so "
+    "nothing was written. Choose on the extraction's page: load everything again, use another dataset, or go back.",
     "gave_up": "The process that ran it ended too often. Look into the worker's log, then run again: nothing is lost.",
 }
 

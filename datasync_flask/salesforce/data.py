@@ -104,6 +104,11 @@ class DataApi:
         self._client.close()
 
     @property
+    def org_id(self) -> str:
+        """The id of the org that the token is for, '' when the token doesn't tell."""
+        return self._token.org_id
+
+    @property
     def base(self) -> str:
         """The path that all resources are below."""
         return f"/services/data/v{self.version}"
