@@ -8,7 +8,7 @@ from sqlalchemy import select
 from datasync_flask.connections import grants
 from datasync_flask.connections.models import Revocation
 from datasync_flask.extensions import db
-from tests.connections.test_other_org import live, revoke
+from tests.connections.test_other_org import live, revoke, status_text
 from tests.support.connection import CALLBACK_URL, ConnectionWalk
 
 
@@ -44,7 +44,7 @@ def test_changed_settings_leave_what_works(walk: ConnectionWalk, change: dict[st
     save(walk, **change)
     works_still(walk)
     if "permission_level" not in change:
-        assert "Works with the previous settings" in walk.show().text
+        assert "Works with the previous settings" in status_text(walk)
 
 
 def test_a_wrong_secret_is_told_and_can_be_taken_back(walk: ConnectionWalk) -> None:
@@ -61,7 +61,7 @@ def test_a_wrong_secret_is_told_and_can_be_taken_back(walk: ConnectionWalk) -> N
     assert walk.visitor.post(f"/connections/{walk.id}/go-back").status_code == 303
     walk.work()
     assert (walk.state, walk.reason) == ("connected", "")
-    assert "previous settings" not in walk.visitor.page.select_one("#connection-status").text
+    assert "previous settings" not in status_text(walk)
 
 
 def test_the_old_tokens_are_revoked_once_the_new_ones_work(walk: ConnectionWalk) -> None:
