@@ -106,3 +106,18 @@ def test_a_closed_data_api_is_the_same_on_run_and_connection(
     extracting.walk.make_due()
     extracting.walk.work()
     assert extracting.walk.state == "connected"
+
+
+@pytest.mark.parametrize("at", ["describe", "jobs", "job", "results"])
+@pytest.mark.parametrize("status", [302, 404])
+def test_an_address_that_fails_in_the_middle_is_asked_for_once(
+    extracting: Extracting, org: Org, destination: str, at: str, status: int
+) -> None:
+    org.do("Account", "generate", count=3000)
+    extracting.make(["Account"], destination)
+    headers = {"Location": "https://acme.my.salesforce.com/", "Content-Type": "text/html"}
+    extracting.walk.practice.fault(at, status=status, body="<html>", headers=headers)
+    before = extracting.walk.practice.requests()["token"]
+    extracting.done()
+    assert extracting.walk.practice.requests()["token"] == before + 1
+    extracting.assert_same("Account")
