@@ -6,6 +6,7 @@ import pytest
 
 from datasync_flask.connections import store
 from datasync_flask.extensions import db
+from datasync_flask.extractions import reading
 from tests.connections.test_other_org import OTHER, choose
 from tests.support.connection import ConnectionWalk
 from tests.support.extraction import Extracting, Org
@@ -111,9 +112,11 @@ def test_a_closed_data_api_is_the_same_on_run_and_connection(
 @pytest.mark.parametrize("at", ["describe", "jobs", "job", "results"])
 @pytest.mark.parametrize("status", [302, 404])
 def test_an_address_that_fails_in_the_middle_is_asked_for_once(
-    extracting: Extracting, org: Org, destination: str, at: str, status: int
+    extracting: Extracting, org: Org, destination: str, at: str, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    org.do("Account", "generate", count=3000)
+    # So that a few rows come in bulk.
+    monkeypatch.setattr(reading, "REST_ROWS", 10)
+    org.do("Account", "generate", count=40)
     extracting.make(["Account"], destination)
     headers = {"Location": "https://acme.my.salesforce.com/", "Content-Type": "text/html"}
     extracting.walk.practice.fault(at, status=status, body="<html>", headers=headers)
