@@ -31,11 +31,12 @@ from datasync_flask.connections import (
     views,
     words,
 )
+from datasync_flask.connections import org_views as connection_org_views
 from datasync_flask.connections.kinds import KINDS
 from datasync_flask.destinations import views as destination_views
 from datasync_flask.destinations.texts import fault_text
 from datasync_flask.error_pages import init_error_pages
-from datasync_flask.extractions import object_views
+from datasync_flask.extractions import object_views, org_views
 from datasync_flask.extractions import texts as extraction_texts
 from datasync_flask.extractions import views as extraction_views
 from datasync_flask.help import component_views
@@ -84,6 +85,8 @@ def wire(app: Flask, settings: Settings) -> None:
         destination_views.bp,
         extraction_views.bp,
         object_views.bp,
+        org_views.bp,
+        connection_org_views.bp,
         operation_views.bp,
         people_views.bp,
         sso_views.bp,

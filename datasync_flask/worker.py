@@ -174,6 +174,7 @@ class Queue:
 
     def _run_sweep(self, ahead: timedelta = timedelta(0)) -> None:
         from datasync_flask.connections.grants import revoke_due
+        from datasync_flask.connections.orgs import expire_questions
         from datasync_flask.connections.steps import due_connections
         from datasync_flask.extractions import left_jobs, runs, schedule
         from datasync_flask.notices import sending, warnings
@@ -181,6 +182,7 @@ class Queue:
         with self._app.app_context():
             for connection_id, due_at in due_connections(utcnow() + ahead):
                 self.wake(connection_id, due_at)
+            expire_questions()
             revoke_due()
             schedule.start_due(utcnow())
             runs.wake_waiting()

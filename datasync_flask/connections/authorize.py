@@ -10,6 +10,7 @@ import hmac
 from datetime import datetime, timedelta
 from typing import Any
 
+from authlib.common.security import generate_token
 from authlib.integrations.flask_client import FlaskIntegration, FlaskOAuth2App
 from flask import current_app
 from flask.typing import ResponseReturnValue
@@ -59,12 +60,12 @@ def register_provider() -> None:
 class AttemptKeeper(FlaskIntegration):
     """Keeps Authlib's state data as an AuthorizationAttempt instead of in the browser."""
 
-    def __init__(self, name: str, connection: SalesforceConnection, person: SignedIn) -> None:
+    def __init__(self, name: str, connection: SalesforceConnection, person: SignedIn, browser: str) -> None:
         super().__init__(name)
-        self._connection, self._person = connection, person
+        self._connection, self._person, self._browser = connection, person, browser
 
     def set_state_data(self, session: Any, state: str, data: dict[str, Any]) -> None:
-        """Store state (hashed) and PKCE verifier (encrypted), bound to the person, the session and the connection."""
+        """Store state (hashed) and PKCE verifier (encrypted), bound to the person, the browser and the connection."""
         connection, now = self._connection, utcnow()
         for earlier in list(connection.attempts):
             connection.attempts.remove(earlier)
@@ -72,22 +73,21 @@ class AttemptKeeper(FlaskIntegration):
             AuthorizationAttempt(
                 state_hash=hash_token(state),
                 user_id=self._person.id,
-                session_hash=hash_token(self._person.token),
+                browser_hash=hash_token(self._browser),
                 watch=connection.watch,
                 redirect_uri=data["redirect_uri"],
                 code_verifier_sealed=store.secret_box().seal(data["code_verifier"]),
                 started_at=now,
                 expires_at=now + STATE_LIFETIME,
-                was_connected=connection.state == State.CONNECTED,
             )
         )
 
 
-def _provider_client(connection: SalesforceConnection, person: SignedIn) -> SalesforceApp:
+def _provider_client(connection: SalesforceConnection, person: SignedIn, browser: str) -> SalesforceApp:
     registered = oauth.create_client("salesforce")
     app = store.app_credentials(connection)
     return SalesforceApp(
-        AttemptKeeper("salesforce", connection, person),
+        AttemptKeeper("salesforce", connection, person, browser),
         "salesforce",
         client_id=app.client_id,
         client_secret=app.client_secret,
@@ -101,24 +101,39 @@ def _provider_client(connection: SalesforceConnection, person: SignedIn) -> Sale
     )
 
 
-def begin(connection: SalesforceConnection, person: SignedIn) -> ResponseReturnValue:
-    """Return the redirect to Salesforce's authorize page; the caller commits before sending it."""
+def begin(connection: SalesforceConnection, person: SignedIn, browser: str) -> ResponseReturnValue:
+    """Return the redirect to Salesforce's authorize page; the caller commits before sending it.
+
+    `browser` is what the browser says when it comes back, signed in anew or not (RFC 9700 section 4.7.1: state is bound
+    to the user agent).
+    """
     now = utcnow()
-    response = _provider_client(connection, person).authorize_redirect(connection.callback_url)
+    # Whatever becomes of the attempt, the answer tells which connection it belongs to.
+    state = f"{connection.id}.{generate_token(43)}"
+    # Where there was an org, the login that the browser happens to have isn't taken without asking.
+    prompt = {"prompt": "login"} if connection.org_id else {}
+    client = _provider_client(connection, person, browser)
+    response = client.authorize_redirect(connection.callback_url, state=state, **prompt)
     lifecycle.apply(connection, Event.AUTHORIZE_STARTED, now, by=person.id, due_at=now + STATE_LIFETIME)
     response.status_code = 303
     return response
 
 
 class CallbackRefused(Exception):
-    """What came back doesn't belong to an open attempt of this person; the text says so in plain words."""
+    """What came back isn't taken; the text says why in plain words. `connection_id` is '' where nobody can tell it."""
 
     def __init__(self, message: str, connection_id: str = "") -> None:
         super().__init__(message)
         self.connection_id = connection_id
 
 
-def receive(state: str, code: str, error: str, description: str, person: SignedIn) -> str:
+def connection_of(state: str) -> str:
+    """Return the id of the connection that a state was made for, '' when it holds none. It proves nothing."""
+    connection_id, dot, _ = state.partition(".")
+    return connection_id if dot and connection_id.isalnum() and len(connection_id) <= 16 else ""
+
+
+def receive(state: str, code: str, error: str, description: str, person: SignedIn, browser: str) -> str:
     """Take in what Salesforce sent back to the Callback URL and return the connection's id.
 
     The code is stored, encrypted, and exchanged by the worker. Raises CallbackRefused for an unknown, used, expired or
@@ -131,21 +146,24 @@ def receive(state: str, code: str, error: str, description: str, person: SignedI
             gettext(
                 "This answer from Salesforce doesn't belong to anything that is open here. It was used already, or a "
                 "newer attempt replaced it."
-            )
+            ),
+            connection_of(state),
         )
     connection_id = attempt.connection_id
-    is_theirs = attempt.user_id == person.id and hmac.compare_digest(attempt.session_hash, hash_token(person.token))
+    is_theirs = attempt.user_id == person.id and hmac.compare_digest(attempt.browser_hash, hash_token(browser))
     if not is_theirs:
-        raise CallbackRefused(gettext("Somebody else, or another browser, started this. Start it again from here."))
-    if attempt.used_at is not None:
+        # It stays open for whom it belongs to: nobody else ends it.
+        raise CallbackRefused(
+            gettext("Somebody else, or another browser, started this. Start it again from here."), connection_id
+        )
+    if attempt.used_at is not None or not _use_up(attempt.state_hash, now):
         raise CallbackRefused(gettext("This answer from Salesforce was used already."), connection_id)
     if attempt.expires_at < now:
+        _end(connection_id, attempt.state_hash)
         raise CallbackRefused(
             gettext("More than 10 minutes passed since you left for Salesforce, so this answer isn't taken any more."),
             connection_id,
         )
-    if not _use_up(attempt.state_hash, now):
-        raise CallbackRefused(gettext("This answer from Salesforce was used already."), connection_id)
 
     def take_in() -> None:
         connection = store.load(connection_id)
@@ -167,6 +185,18 @@ def receive(state: str, code: str, error: str, description: str, person: SignedI
 
     store.in_transaction(take_in)
     return connection_id
+
+
+def _end(connection_id: str, state_hash: str) -> None:
+    """End an attempt whose answer isn't taken, so that the connection doesn't wait for another one."""
+
+    def end() -> None:
+        connection = store.load(connection_id)
+        attempt = db.session.get(AuthorizationAttempt, state_hash, populate_existing=True)
+        if connection is not None and attempt is not None and connection.state == State.AUTHORIZING:
+            fail(connection, attempt, Problem.NEVER_CAME_BACK, "")
+
+    store.in_transaction(end)
 
 
 def _use_up(state_hash: str, now: datetime) -> bool:
@@ -198,7 +228,7 @@ def fail(connection: SalesforceConnection, attempt: AuthorizationAttempt, proble
     now = utcnow()
     connection.attempts.remove(attempt)
     connection.next_look_at = None
-    if attempt.was_connected and connection.grant is not None:
+    if connection.works:
         event, due_at = Event.AUTHORIZE_FAILED_STILL_CONNECTED, now + timedelta(hours=1)
     else:
         event, due_at = Event.AUTHORIZE_FAILED, None
@@ -224,6 +254,9 @@ def exchange(connection: SalesforceConnection, attempt: AuthorizationAttempt) ->
             select(AuthorizationAttempt).where(AuthorizationAttempt.state_hash == state_hash)
         )
         if current is None or open_attempt is None or open_attempt.watch != current.watch:
+            # Disconnected, deleted or changed meanwhile: what was given is given back.
+            if not isinstance(outcome, SalesforceError):
+                grants.discard(current, app.origin, outcome)
             return
         if isinstance(outcome, SalesforceError):
             _put_off_or_fail(current, open_attempt, outcome)
@@ -269,6 +302,8 @@ def exchange_headless(connection: SalesforceConnection) -> None:
     def record() -> None:
         current = store.load(connection_id)
         if current is None or current.watch != watch_number or current.state != State.WAITING:
+            if not isinstance(outcome, SalesforceError):
+                grants.discard(current, app.origin, outcome)
             return
         if isinstance(outcome, SalesforceError):
             watch.take_in(current, probe.Observation(outcome.problem, outcome.detail, max(1, len(app.audiences))))
@@ -307,6 +342,8 @@ def give_up_waiting_for_person(connection: SalesforceConnection) -> None:
             fail(current, current.attempts[0], problem, detail)
         else:
             # Its person's account was deleted meanwhile.
-            lifecycle.apply(current, Event.AUTHORIZE_FAILED, now, problem=problem, detail=detail)
+            event = Event.AUTHORIZE_FAILED_STILL_CONNECTED if current.works else Event.AUTHORIZE_FAILED
+            due_at = now + timedelta(hours=1) if current.works else None
+            lifecycle.apply(current, event, now, problem=problem, detail=detail, due_at=due_at)
 
     store.in_transaction(record)

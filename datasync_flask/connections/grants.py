@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,7 +13,16 @@ from sqlalchemy import or_, select, update
 
 from datasync_flask.clock import has_come, too_far, utcnow
 from datasync_flask.connections import store
-from datasync_flask.connections.models import Revocation, SalesforceConnection, SalesforceGrant
+from datasync_flask.connections.models import (
+    AuthMethod,
+    Revocation,
+    SalesforceConnection,
+    SalesforceGrant,
+    TrialGrant,
+    login_origin_of,
+    new_public_id,
+    same_org,
+)
 from datasync_flask.extensions import db
 from datasync_flask.operations import counters
 from datasync_flask.salesforce import oauth
@@ -35,23 +45,91 @@ class HeldToken:
     token: TokenAnswer
 
 
-def keep(connection: SalesforceConnection, answer: TokenAnswer, now: datetime) -> SalesforceGrant:
-    """Store a new grant in the connection (the caller commits, before anybody uses it)."""
+def keep(connection: SalesforceConnection, answer: TokenAnswer, now: datetime) -> None:
+    """Store new tokens in the connection (the caller commits, before anybody uses them).
+
+    Where there are tokens, or the connection belongs to an org, the new ones are held aside until they are proven.
+    """
+    if connection.grant is None and not connection.org_id:
+        connection.grant = SalesforceGrant(generation=1, works=False)
+        _fill(connection.grant, connection, answer)
+        connection.grant.granted_at = connection.grant.refreshed_at = now
+        return
+    hold_aside(connection, answer, now)
+
+
+def hold_aside(connection: SalesforceConnection, answer: TokenAnswer, now: datetime) -> None:
+    """Store tokens on trial, in place of any that were there."""
+    drop_trial(connection)
+    # Two rows of one connection: the old one has to be gone before the new one comes.
+    db.session.flush()
+    connection.trial = TrialGrant(number=new_public_id(), received_at=now, failed_checks=0)
+    _fill(connection.trial, connection, answer)
+
+
+def _fill(tokens: SalesforceGrant | TrialGrant, connection: SalesforceConnection, answer: TokenAnswer) -> None:
     box = store.secret_box()
-    connection.app_known_at = connection.app_known_at or now
+    connection.app_known_at = connection.app_known_at or utcnow()
+    tokens.access_token_sealed = box.seal(answer.access_token)
+    tokens.refresh_token_sealed = box.seal(answer.refresh_token) if answer.refresh_token else ""
+    tokens.instance_url, tokens.identity_url = answer.instance_url, answer.identity_url
+    tokens.scopes, tokens.org_id = " ".join(answer.scopes), answer.org_id
+    tokens.app_settings = store.app_settings(connection)
+    tokens.app_secret_sealed = connection.client_secret_sealed
+
+
+_OF_BOTH = (
+    "access_token_sealed", "refresh_token_sealed", "instance_url", "identity_url", "scopes", "app_settings",
+    "app_secret_sealed", "org_id", "org_name", "is_sandbox", "username",
+)  # fmt: skip
+
+
+def promote(connection: SalesforceConnection, trial: TrialGrant, now: datetime) -> SalesforceGrant:
+    """Put the tokens on trial in the place of those in use, which are ordered to be revoked."""
     grant = connection.grant
     if grant is None:
-        grant = SalesforceGrant(generation=0)
-        connection.grant = grant
+        grant = connection.grant = SalesforceGrant(generation=0)
+    else:
+        order_revocation(connection, grant, unless=(trial,))
+    for name in _OF_BOTH:
+        setattr(grant, name, getattr(trial, name))
     grant.generation += 1
-    grant.access_token_sealed = box.seal(answer.access_token)
-    grant.refresh_token_sealed = box.seal(answer.refresh_token) if answer.refresh_token else ""
-    grant.instance_url, grant.identity_url = answer.instance_url, answer.identity_url
-    grant.scopes = " ".join(answer.scopes)
     grant.granted_at = grant.refreshed_at = now
     grant.refresh_claim, grant.refresh_claimed_until = "", None
-    grant.checked_at, grant.failed_checks = None, 0
+    grant.checked_at, grant.failed_checks, grant.works = None, 0, False
+    connection.trial = None
     return grant
+
+
+def put_on_trial(connection: SalesforceConnection, grant: SalesforceGrant, now: datetime) -> TrialGrant:
+    """Take tokens out of use without revoking them: they turned out to open another org."""
+    drop_trial(connection)
+    db.session.flush()
+    trial = TrialGrant(number=new_public_id(), received_at=now, failed_checks=0)
+    for name in _OF_BOTH:
+        setattr(trial, name, getattr(grant, name))
+    connection.grant, connection.trial = None, trial
+    return trial
+
+
+def drop_trial(connection: SalesforceConnection) -> None:
+    """Give tokens on trial back, if there are any."""
+    if connection.trial is not None:
+        order_revocation(connection, connection.trial, unless=(connection.grant,))
+        connection.trial = None
+
+
+def tokens_of(tokens: SalesforceGrant | TrialGrant) -> TokenAnswer:
+    """Return stored tokens as Salesforce gave them. Raises SecretUnreadable."""
+    box = store.secret_box()
+    return TokenAnswer(
+        access_token=box.open(tokens.access_token_sealed),
+        refresh_token=box.open(tokens.refresh_token_sealed) if tokens.refresh_token_sealed else "",
+        instance_url=tokens.instance_url,
+        identity_url=tokens.identity_url,
+        scopes=tuple(tokens.scopes.split()),
+        issued_at=None,
+    )
 
 
 def held_token(connection_id: str) -> HeldToken:
@@ -59,16 +137,7 @@ def held_token(connection_id: str) -> HeldToken:
     grant = db.session.get(SalesforceGrant, connection_id, populate_existing=True)
     if grant is None:
         raise SalesforceError(Problem.REVOKED, "there is no token")
-    box = store.secret_box()
-    answer = TokenAnswer(
-        access_token=box.open(grant.access_token_sealed),
-        refresh_token=box.open(grant.refresh_token_sealed) if grant.refresh_token_sealed else "",
-        instance_url=grant.instance_url,
-        identity_url=grant.identity_url,
-        scopes=tuple(grant.scopes.split()),
-        issued_at=None,
-    )
-    held = HeldToken(grant.generation, answer)
+    held = HeldToken(grant.generation, tokens_of(grant))
     # Nothing may stay open on the database while Salesforce is spoken to.
     db.session.commit()
     return held
@@ -78,7 +147,8 @@ def refreshed_token(connection_id: str, stale: HeldToken) -> HeldToken:
     """Return an access token newer than `stale`, refreshing it if nobody else did.
 
     Raises SalesforceError: REVOKED when the grant is at its end, NO_REFRESH_TOKEN when there never was a way to renew
-    it, TOKEN_REQUEST_BUSY when others keep refreshing for too long, or what kept Salesforce from answering.
+    it, TOKEN_REQUEST_BUSY when others keep refreshing for too long, OTHER_ORG when the new one opens another org (it is
+    held aside then), or what kept Salesforce from answering.
     """
     me = secrets.token_hex(8)
     for _ in range(REFRESH_TRIES):
@@ -109,25 +179,60 @@ def refreshed_token(connection_id: str, stale: HeldToken) -> HeldToken:
             if error.problem is Problem.REVOKED and held_token(connection_id).token != current.token:
                 continue
             raise error from None
+        if _opens_other_org(connection_id, current.generation, answer):
+            _release_refresh(connection_id, me)
+            raise SalesforceError(Problem.OTHER_ORG, answer.org_id)
         # Committed before anybody uses the access token: with rotation on, the old refresh token is dead already.
         is_stored = _store_refreshed(connection_id, current.generation, me, answer)
         counters.add("refreshes", "done")
         if is_stored:
             return held_token(connection_id)
+        _give_back_late(connection_id, current.generation, answer)
     raise SalesforceError(Problem.TOKEN_REQUEST_BUSY, "another process is refreshing the token")
 
 
 def _ask_for_new_token(connection_id: str, current: HeldToken) -> TokenAnswer:
     connection = store.load(connection_id)
-    if connection is None:
+    if connection is None or connection.grant is None:
         raise SalesforceError(Problem.REVOKED, "the connection is gone")
-    app, is_headless = store.app_credentials(connection), connection.is_headless
+    # With the settings that the tokens were got with: later ones have yet to prove themselves.
+    app = store.app_of_tokens(connection.grant)
+    needs_person = connection.grant.app_settings["auth_method"] == AuthMethod.AUTHORIZATION_CODE
     db.session.commit()
-    if is_headless:
+    if not needs_person:
         return oauth.exchange_without_person(app)
     if not current.token.refresh_token:
         raise SalesforceError(Problem.NO_REFRESH_TOKEN)
     return oauth.refresh(app, current.token.refresh_token)
+
+
+def _opens_other_org(connection_id: str, generation: int, answer: TokenAnswer) -> bool:
+    """True when refreshed tokens open another org than the connection's; they are held aside then."""
+
+    def compare() -> bool:
+        connection = store.load(connection_id)
+        grant = connection.grant if connection is not None else None
+        if connection is None or grant is None or grant.generation != generation:
+            return False
+        if same_org(answer.org_id, connection.org_id):
+            return False
+        hold_aside(connection, answer, utcnow())
+        return True
+
+    return store.in_transaction(compare)
+
+
+def _give_back_late(connection_id: str, generation: int, answer: TokenAnswer) -> None:
+    """Have a rotated refresh token revoked that came after its grant was replaced; the others went with the grant."""
+
+    def give_back_answer() -> None:
+        connection = store.load(connection_id)
+        if connection is None or not answer.refresh_token:
+            return
+        if connection.grant is None or connection.grant.generation != generation:
+            discard(connection, connection.login_origin, answer)
+
+    store.in_transaction(give_back_answer)
 
 
 def _claim_refresh(connection_id: str, generation: int, me: str) -> bool:
@@ -179,14 +284,46 @@ def _store_refreshed(connection_id: str, generation: int, me: str, answer: Token
 
 def give_back(connection: SalesforceConnection) -> bool:
     """Erase the connection's tokens here and order their revocation at Salesforce; True when there were any."""
+    drop_trial(connection)
     grant = connection.grant
     if grant is None:
         return False
-    # The refresh token's revocation takes its access tokens with it (Salesforce help "Revoke OAuth Tokens").
-    sealed = grant.refresh_token_sealed or grant.access_token_sealed
-    db.session.add(Revocation(origin=connection.login_origin, token_sealed=sealed, due_at=utcnow()))
+    order_revocation(connection, grant)
     connection.grant = None
     return True
+
+
+def order_revocation(
+    connection: SalesforceConnection,
+    tokens: SalesforceGrant | TrialGrant,
+    unless: Iterable[SalesforceGrant | TrialGrant | None] = (),
+) -> None:
+    """Have tokens revoked at Salesforce, unless they are the same as those that go on being used."""
+    # The refresh token's revocation takes its access tokens with it (Salesforce help "Revoke OAuth Tokens").
+    sealed = tokens.refresh_token_sealed or tokens.access_token_sealed
+    if any(_has(kept, sealed) for kept in unless if kept is not None):
+        return
+    settings = tokens.app_settings or store.app_settings(connection)
+    origin = login_origin_of(settings["login_host"], settings["login_url"])
+    db.session.add(Revocation(origin=origin, token_sealed=sealed, due_at=utcnow()))
+
+
+def discard(connection: SalesforceConnection | None, origin: str, answer: TokenAnswer) -> None:
+    """Have the tokens of an answer revoked that nobody wants any more (the caller commits)."""
+    sealed = store.secret_box().seal(answer.refresh_token or answer.access_token)
+    in_use = (connection.grant, connection.trial) if connection is not None else ()
+    if not any(_has(kept, sealed) for kept in in_use if kept is not None):
+        db.session.add(Revocation(origin=origin, token_sealed=sealed, due_at=utcnow()))
+
+
+def _has(kept: SalesforceGrant | TrialGrant, sealed: str) -> bool:
+    """True when a token is one of those that are kept, or can't be compared with them."""
+    box = store.secret_box()
+    try:
+        token = box.open(sealed)
+        return token in {box.open(each) for each in (kept.access_token_sealed, kept.refresh_token_sealed) if each}
+    except SecretUnreadable:
+        return True
 
 
 def revoke_due() -> None:

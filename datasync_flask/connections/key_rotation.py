@@ -14,6 +14,7 @@ from datasync_flask.connections.models import (
     SalesforceConnection,
     SalesforceGrant,
     SigningCertificate,
+    TrialGrant,
 )
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import db
@@ -25,6 +26,10 @@ SEALED_COLUMNS: tuple[tuple[InstrumentedAttribute[Any], InstrumentedAttribute[st
     (SigningCertificate.id, SigningCertificate.private_key_sealed),
     (SalesforceGrant.connection_id, SalesforceGrant.access_token_sealed),
     (SalesforceGrant.connection_id, SalesforceGrant.refresh_token_sealed),
+    (SalesforceGrant.connection_id, SalesforceGrant.app_secret_sealed),
+    (TrialGrant.connection_id, TrialGrant.access_token_sealed),
+    (TrialGrant.connection_id, TrialGrant.refresh_token_sealed),
+    (TrialGrant.connection_id, TrialGrant.app_secret_sealed),
     (AuthorizationAttempt.state_hash, AuthorizationAttempt.code_verifier_sealed),
     (AuthorizationAttempt.state_hash, AuthorizationAttempt.code_sealed),
     (Revocation.id, Revocation.token_sealed),

@@ -27,6 +27,7 @@ class Event(enum.StrEnum):
     LOOKED = "looked"
     APP_KNOWN = "app_known"
     WATCH_FAILED = "watch_failed"
+    WATCH_FAILED_STILL_CONNECTED = "watch_failed_still_connected"
     AUTHORIZE_STARTED = "authorize_started"
     CODE_RECEIVED = "code_received"
     EXCHANGE_DEFERRED = "exchange_deferred"
@@ -38,6 +39,11 @@ class Event(enum.StrEnum):
     CHECK_FAILED = "check_failed"
     ACCESS_LOST = "access_lost"
     DISCONNECTED = "disconnected"
+    OTHER_ORG_ASKED = "other_org_asked"
+    OTHER_ORG_ASKED_STILL_CONNECTED = "other_org_asked_still_connected"
+    ORG_REPLACED = "org_replaced"
+    ORG_KEPT = "org_kept"
+    WENT_BACK = "went_back"
 
 
 class TransitionRefused(Exception):
@@ -53,6 +59,7 @@ TRANSITIONS: dict[Event, tuple[tuple[State, ...], State | None]] = {
     Event.LOOKED: ((State.WAITING,), None),
     Event.APP_KNOWN: ((State.WAITING,), State.READY),
     Event.WATCH_FAILED: ((State.WAITING,), State.NEEDS_ATTENTION),
+    Event.WATCH_FAILED_STILL_CONNECTED: ((State.WAITING,), State.CONNECTED),
     Event.AUTHORIZE_STARTED: (
         (State.READY, State.AUTHORIZING, State.CONNECTED, State.NEEDS_ATTENTION),
         State.AUTHORIZING,
@@ -67,6 +74,13 @@ TRANSITIONS: dict[Event, tuple[tuple[State, ...], State | None]] = {
     Event.CHECK_FAILED: ((State.AUTHORIZING, State.CONNECTED, State.NEEDS_ATTENTION), None),
     Event.ACCESS_LOST: ((State.AUTHORIZING, State.CONNECTED, State.NEEDS_ATTENTION), State.NEEDS_ATTENTION),
     Event.DISCONNECTED: (_ANY, State.READY),
+    # Tokens of another org are held aside; what worked before goes on working.
+    Event.OTHER_ORG_ASKED: ((State.AUTHORIZING, State.CONNECTED, State.NEEDS_ATTENTION), State.NEEDS_ATTENTION),
+    Event.OTHER_ORG_ASKED_STILL_CONNECTED: ((State.AUTHORIZING, State.CONNECTED), State.CONNECTED),
+    Event.ORG_REPLACED: ((State.CONNECTED, State.NEEDS_ATTENTION), State.AUTHORIZING),
+    Event.ORG_KEPT: ((State.CONNECTED, State.NEEDS_ATTENTION), State.READY),
+    # To the settings and tokens from before, which never stopped working.
+    Event.WENT_BACK: (_ANY, State.CONNECTED),
 }
 
 # Happen all the time; the history keeps them only when they say something new.

@@ -16,6 +16,11 @@ from datasync_flask.extensions import Model
 from datasync_flask.salesforce import hosts, scopes
 from datasync_flask.salesforce.errors import Problem
 
+# What tokens are got and refreshed with, besides the secret.
+APP_SETTINGS = (
+    "login_host", "login_url", "auth_method", "client_id", "client_secret_use", "username", "certificate_id",
+)  # fmt: skip
+
 
 class State(enum.StrEnum):
     """Where a connection is in its life."""
@@ -64,9 +69,22 @@ class SecretUse(enum.StrEnum):
     NONE = "none"
 
 
+def login_origin_of(login_host: str, login_url: str) -> str:
+    """Return what the authorize and token endpoints stand below: an origin, for Experience Cloud with a path."""
+    known = {LoginHost.PRODUCTION: hosts.PRODUCTION, LoginHost.SANDBOX: hosts.SANDBOX}
+    return known.get(LoginHost(login_host), login_url)
+
+
 def new_public_id() -> str:
     """Return an id for addresses that cannot be guessed in sequence."""
     return secrets.token_hex(8)
+
+
+def same_org(one: str, other: str) -> bool:
+    """True when two ids name the same org: 18 characters are 15 and a checksum of their case (SOAP API Developer Guide
+    "ID Field Type"); an id that isn't known is no other one.
+    """
+    return not one or not other or one[:15] == other[:15]
 
 
 def description_key(description: str) -> str:
@@ -162,6 +180,10 @@ class SalesforceConnection(Connection):
     # The certificate that the app has to hold, chosen when the watch started; only for signed tokens.
     certificate_id: Mapped[int | None] = mapped_column(ForeignKey("signing_certificates.id"), default=None)
 
+    # Which org the connection belongs to, until somebody chooses another one: outlives tokens and settings.
+    org_id: Mapped[str] = mapped_column(String(18), default="")
+    org_name: Mapped[str] = mapped_column(String(255), default="")
+
     # One watch: from a change of the credentials until Salesforce knows the app.
     watch: Mapped[int] = mapped_column(default=0)
     watch_started_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
@@ -173,6 +195,9 @@ class SalesforceConnection(Connection):
     agreeing_looks: Mapped[int] = mapped_column(default=0)
 
     grant: Mapped[SalesforceGrant | None] = relationship(
+        back_populates="connection", cascade="all, delete-orphan", uselist=False
+    )
+    trial: Mapped[TrialGrant | None] = relationship(
         back_populates="connection", cascade="all, delete-orphan", uselist=False
     )
     certificate: Mapped[SigningCertificate | None] = relationship()
@@ -194,17 +219,23 @@ class SalesforceConnection(Connection):
 
     @property
     def login_origin(self) -> str:
-        """What the authorize and token endpoints stand below: an origin, with the path of an Experience Cloud site."""
-        return {
-            LoginHost.PRODUCTION: hosts.PRODUCTION,
-            LoginHost.SANDBOX: hosts.SANDBOX,
-            LoginHost.CUSTOM: self.login_url,
-        }[LoginHost(self.login_host)]
+        """What the authorize and token endpoints stand below."""
+        return login_origin_of(self.login_host, self.login_url)
 
     @property
     def is_headless(self) -> bool:
         """True when no person has to allow access."""
         return self.auth_method != AuthMethod.AUTHORIZATION_CODE
+
+    @property
+    def works(self) -> bool:
+        """True when there are tokens that worked when they were used last, with whatever settings they were got."""
+        return self.grant is not None and self.grant.works
+
+    @property
+    def asks_which_org(self) -> bool:
+        """True when somebody has to say whether the connection belongs to another org from now on."""
+        return self.trial is not None and self.trial.asked_at is not None
 
     @property
     def signs(self) -> bool:
@@ -246,7 +277,30 @@ class SigningCertificate(Model):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class SalesforceGrant(Model):
+class _Tokens:
+    """Tokens, and the app they were got with: they can be refreshed whatever is changed in the connection since."""
+
+    access_token_sealed: Mapped[str] = mapped_column(Text)
+    refresh_token_sealed: Mapped[str] = mapped_column(Text, default="")
+    instance_url: Mapped[str] = mapped_column(String(300))
+    identity_url: Mapped[str] = mapped_column(String(300), default="")
+    scopes: Mapped[str] = mapped_column(String(1000), default="")
+    # The connection's settings by name, see APP_SETTINGS.
+    app_settings: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    app_secret_sealed: Mapped[str] = mapped_column(Text, default="")
+    org_id: Mapped[str] = mapped_column(String(18), default="")
+    org_name: Mapped[str] = mapped_column(String(255), default="")
+    is_sandbox: Mapped[bool] = mapped_column(default=False)
+    username: Mapped[str] = mapped_column(String(255), default="")
+    failed_checks: Mapped[int] = mapped_column(default=0)
+
+    @property
+    def host(self) -> str:
+        """The instance's host, as people know it from the address bar."""
+        return self.instance_url.split("://")[-1]
+
+
+class SalesforceGrant(_Tokens, Model):
     """The tokens that Salesforce gave for a connection, and what they turned out to open."""
 
     __tablename__ = "salesforce_grants"
@@ -256,11 +310,8 @@ class SalesforceGrant(Model):
     )
     # Counts the grants; an answer that belongs to an older one is thrown away.
     generation: Mapped[int] = mapped_column(default=1)
-    access_token_sealed: Mapped[str] = mapped_column(Text)
-    refresh_token_sealed: Mapped[str] = mapped_column(Text, default="")
-    instance_url: Mapped[str] = mapped_column(String(300))
-    identity_url: Mapped[str] = mapped_column(String(300), default="")
-    scopes: Mapped[str] = mapped_column(String(1000), default="")
+    # False from the first check that failed for good until one succeeds.
+    works: Mapped[bool] = mapped_column(default=False)
     granted_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     refreshed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     # Who refreshes at present, and until when that is believed: one refresh at a time, on all machines.
@@ -268,14 +319,9 @@ class SalesforceGrant(Model):
     refresh_claimed_until: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
 
     checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    failed_checks: Mapped[int] = mapped_column(default=0)
     api_version: Mapped[str] = mapped_column(String(8), default="")
     user_id: Mapped[str] = mapped_column(String(18), default="")
-    username: Mapped[str] = mapped_column(String(255), default="")
     display_name: Mapped[str] = mapped_column(String(255), default="")
-    org_id: Mapped[str] = mapped_column(String(18), default="")
-    org_name: Mapped[str] = mapped_column(String(255), default="")
-    is_sandbox: Mapped[bool] = mapped_column(default=False)
     org_type: Mapped[str] = mapped_column(String(255), default="")
     instance_name: Mapped[str] = mapped_column(String(255), default="")
     api_calls_max: Mapped[int | None] = mapped_column(default=None)
@@ -283,10 +329,22 @@ class SalesforceGrant(Model):
 
     connection: Mapped[SalesforceConnection] = relationship(back_populates="grant")
 
-    @property
-    def host(self) -> str:
-        """The instance's host, as people know it from the address bar."""
-        return self.instance_url.split("://")[-1]
+
+class TrialGrant(_Tokens, Model):
+    """Tokens held aside until a call proves them, and where they open another org, until somebody decides."""
+
+    __tablename__ = "trial_grants"
+
+    connection_id: Mapped[str] = mapped_column(
+        ForeignKey("salesforce_connections.id", ondelete="CASCADE"), primary_key=True
+    )
+    # Tells a trial from the one before it, in answers and in forms that were open for long.
+    number: Mapped[str] = mapped_column(String(16), default=new_public_id)
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    # Since when somebody is asked whether to use this other org.
+    asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None, index=True)
+
+    connection: Mapped[SalesforceConnection] = relationship(back_populates="trial")
 
 
 class AuthorizationAttempt(Model):
@@ -297,7 +355,8 @@ class AuthorizationAttempt(Model):
     state_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     connection_id: Mapped[str] = mapped_column(ForeignKey("salesforce_connections.id", ondelete="CASCADE"), index=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    session_hash: Mapped[str] = mapped_column(String(64))
+    # Of a cookie that says which browser this is, and outlives the sign-in.
+    browser_hash: Mapped[str] = mapped_column(String(64))
     watch: Mapped[int]
     redirect_uri: Mapped[str] = mapped_column(String(300))
     code_verifier_sealed: Mapped[str] = mapped_column(Text)
@@ -306,9 +365,6 @@ class AuthorizationAttempt(Model):
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     # The authorization code, from the callback until the exchange is settled.
     code_sealed: Mapped[str] = mapped_column(Text, default="")
-    # Whether the connection worked when this attempt began: a refusal then leaves it working.
-    was_connected: Mapped[bool] = mapped_column(default=False)
-
     connection: Mapped[SalesforceConnection] = relationship(back_populates="attempts")
 
 

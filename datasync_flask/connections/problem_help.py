@@ -87,6 +87,8 @@ WHERE: dict[Problem, tuple[SetupPage, ...]] = {
     Problem.REVOKED: (OAUTH_USAGE,),
     Problem.API_DISABLED_FOR_ORG: (COMPANY,),
     Problem.API_DISABLED_FOR_USER: (PERMISSION_SETS, USERS),
+    Problem.DATA_API_CLOSED: (PERMISSION_SETS, COMPANY),
+    Problem.INSTANCE_MOVED: (MY_DOMAIN,),
     Problem.IP_RESTRICTED: (*_APPS, NETWORK_ACCESS),
     Problem.REQUEST_LIMIT_EXCEEDED: (COMPANY,),
     Problem.UNTRUSTED_INSTANCE: (MY_DOMAIN,),
@@ -107,6 +109,7 @@ _OPERATORS = frozenset(
         Problem.CONNECTION_FAILED,
         Problem.NOT_SALESFORCE,
         Problem.NO_ANSWER_IN_TIME,
+        Problem.INSTANCE_MOVED,
         Problem.UNTRUSTED_INSTANCE,
         Problem.SECRETS_UNREADABLE,
     }

@@ -322,6 +322,33 @@ TEXTS: dict[Problem, ProblemText] = {
         ("Ask the Salesforce administrator to give the user the right to read it (View All for the object).",),
         Action.CHECK,
     ),
+    Problem.DATA_API_CLOSED: ProblemText(
+        "Data API closed",
+        "Salesforce still knows who allowed access, but the org refuses every call to its data API, so nothing can be "
+        "read.",
+        (
+            "Ask the Salesforce administrator whether the org's API is switched on, whether the user has API Enabled, "
+            "and whether an API access control or a firewall stands in front of the org.",
+            "Then check again. DataSync also tries again every hour.",
+        ),
+        Action.CHECK,
+    ),
+    Problem.INSTANCE_MOVED: ProblemText(
+        "Org isn't at its address",
+        "The org doesn't answer at the address that Salesforce gave for it. The login host was asked for the address "
+        "once more, and that didn't help; the login host itself works.",
+        (
+            "Check that this server can reach the org's own address, which stands in the words below.",
+            "If the org's My Domain was renamed, check again when the change is through, or authenticate again.",
+        ),
+        Action.CHECK,
+    ),
+    Problem.OTHER_ORG: ProblemText(
+        "Another org answered",
+        "Access was given for another org than the one this connection belongs to. Nothing was read from it.",
+        ("Choose below which org the connection belongs to.",),
+        Action.AUTHENTICATE,
+    ),
     Problem.UNEXPECTED: ProblemText(
         "Unexpected answer",
         "Salesforce answered something that DataSync doesn't know.",

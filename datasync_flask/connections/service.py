@@ -101,9 +101,6 @@ def save(connection: SalesforceConnection | None, data: SalesforceSettings, *, b
     else:
         changes = _changes(connection, data)
         other_app = any(name in changes for name in _CREDENTIALS)
-        if other_app and connection.grant is not None:
-            # The tokens belong to the app as it was; ordered before the address they are revoked at changes.
-            grants.give_back(connection)
         if "description" in changes:
             connection.rename(data.description)
         for name in changes:
@@ -117,8 +114,6 @@ def save(connection: SalesforceConnection | None, data: SalesforceSettings, *, b
     elif data.client_secret and not _is_stored_secret(connection, data.client_secret):
         if not is_new:
             changes["client_secret"] = "changed"
-        if connection.grant is not None:
-            grants.give_back(connection)
         connection.client_secret_sealed = store.secret_box().seal(data.client_secret)
         other_app = True
     connection.updated_at = now
@@ -186,8 +181,6 @@ def _is_stored_secret(connection: SalesforceConnection, secret: str) -> bool:
 def _go_on(connection: SalesforceConnection, now: datetime, by: int | None, *, other_app: bool) -> None:
     if not connection.is_complete:
         if connection.state != State.DRAFT:
-            if connection.grant is not None:
-                grants.give_back(connection)
             lifecycle.apply(connection, Event.SAVED_INCOMPLETE, now, by=by)
     elif other_app or connection.state == State.DRAFT:
         watch.start(connection, now, by=by)
@@ -207,7 +200,10 @@ def has_to_watch_first(connection: SalesforceConnection) -> bool:
     return (
         connection.is_headless
         or callback_has_moved(connection)
-        or (connection.state == State.NEEDS_ATTENTION and connection.current_problem in LOOK_FIRST)
+        or (
+            (connection.state == State.NEEDS_ATTENTION or store.has_new_settings(connection))
+            and connection.current_problem in LOOK_FIRST
+        )
     )
 
 

@@ -12,11 +12,12 @@ from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
 from datasync_flask.clock import utcnow
-from datasync_flask.connections import authorize, service
+from datasync_flask.connections import authorize, service, store
 from datasync_flask.connections.listing import Glance
 from datasync_flask.connections.models import LoginHost, SalesforceConnection, State
 from datasync_flask.connections.problem_help import WHERE
 from datasync_flask.connections.problem_texts import LOOK_FIRST, administrators_note, text_for
+from datasync_flask.extractions.loader import depending_on
 from datasync_flask.languages import language
 from datasync_flask.salesforce.errors import Problem
 from datasync_flask.salesforce.hosts import setup_origin_of
@@ -130,7 +131,10 @@ def context(connection: SalesforceConnection) -> dict[str, Any]:
         "usual_wait_seconds": USUAL_WAIT_SECONDS,
         "deadline_minutes": round(settings.probe_deadline / 60),
         "has_pending_code": authorize.has_pending_code(connection),
-        "is_checking": grant is not None and grant.checked_at is None,
+        "is_checking": (grant is not None and grant.checked_at is None)
+        or (connection.trial is not None and not connection.asks_which_org),
+        "has_new_settings": store.has_new_settings(connection),
+        "extractions_here": depending_on(connection.id) if connection.asks_which_org else (),
         "callback_url": settings.callback_url,
         "callback_has_moved": service.callback_has_moved(connection),
         "watches_first": service.has_to_watch_first(connection),

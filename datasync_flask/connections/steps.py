@@ -48,12 +48,15 @@ def _step(connection_id: str) -> None:
         return
     state, pending = State(connection.state), authorize.pending_code(connection)
     is_unchecked = connection.grant is not None and connection.grant.checked_at is None
+    is_on_trial = connection.trial is not None and not connection.asks_which_org
     if pending is not None:
         authorize.exchange(connection, pending)
     elif state is State.WAITING and connection.is_headless:
         authorize.exchange_headless(connection)
     elif state is State.WAITING:
         watch.look(connection)
+    elif is_on_trial and lifecycle.can_happen(state, Event.CHECKED):
+        checks.check_trial(connection)
     elif state is State.AUTHORIZING and not is_unchecked:
         authorize.give_up_waiting_for_person(connection)
     elif connection.grant is not None:
@@ -72,6 +75,8 @@ def give_up_secrets(connection_id: str) -> None:
         if connection is None:
             return
         event = {State.WAITING: Event.WATCH_FAILED}.get(State(connection.state), Event.ACCESS_LOST)
+        if connection.grant is not None:
+            connection.grant.works = False
         if lifecycle.can_happen(connection.state, event):
             lifecycle.apply(connection, event, utcnow(), problem=Problem.SECRETS_UNREADABLE)
 

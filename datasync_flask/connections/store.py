@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flask import current_app
 from sqlalchemy import Update, bindparam, or_, select, update
@@ -16,15 +16,21 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from datasync_flask.clock import has_come, too_far, utcnow
 from datasync_flask.connections.models import (
+    APP_SETTINGS,
     AuthMethod,
     AuthorizationAttempt,
     Connection,
     SalesforceConnection,
+    SalesforceGrant,
+    SecretUse,
+    SigningCertificate,
     State,
+    TrialGrant,
+    login_origin_of,
 )
 from datasync_flask.extensions import db
 from datasync_flask.salesforce.oauth import AppCredentials
-from datasync_flask.security.crypto import SecretBox
+from datasync_flask.security.crypto import SecretBox, SecretUnreadable
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
@@ -41,7 +47,11 @@ _connections = cast("Table", Connection.__table__)
 _LOADED = (
     select(SalesforceConnection)
     .where(SalesforceConnection.id.in_(bindparam("ids", expanding=True)))
-    .options(joinedload(SalesforceConnection.grant), joinedload(SalesforceConnection.certificate))
+    .options(
+        joinedload(SalesforceConnection.grant),
+        joinedload(SalesforceConnection.trial),
+        joinedload(SalesforceConnection.certificate),
+    )
     .execution_options(populate_existing=True)
 )
 # No step is put off for longer: a connection that works is looked at daily, one that moves is looked at within minutes.
@@ -163,13 +173,58 @@ def secret_box() -> SecretBox:
 
 def app_credentials(connection: SalesforceConnection) -> AppCredentials:
     """Return the connection's app, secret or signing key included. Raises SecretUnreadable when the key is lost."""
-    box, certificate = secret_box(), connection.certificate if connection.signs else None
+    return _credentials(app_settings(connection), connection.client_secret_sealed, connection.app_known_at)
+
+
+def app_of_tokens(tokens: SalesforceGrant | TrialGrant) -> AppCredentials:
+    """Return the app that tokens were got with. Raises SecretUnreadable when the key is lost."""
+    since = tokens.granted_at if isinstance(tokens, SalesforceGrant) else tokens.received_at
+    return _credentials(tokens.app_settings, tokens.app_secret_sealed, since)
+
+
+def app_settings(connection: SalesforceConnection) -> dict[str, Any]:
+    """Return the settings that tokens are got with, without the secret."""
+    return {name: getattr(connection, name) for name in APP_SETTINGS}
+
+
+def has_new_settings(connection: SalesforceConnection) -> bool:
+    """True when the tokens work that were got with other settings than the saved ones, which are unproven as yet."""
+    grant = connection.grant
+    if grant is None or not grant.works or not grant.app_settings:
+        return False
+    if _proof_of(app_settings(connection)) != _proof_of(grant.app_settings):
+        return True
+    if not connection.needs_secret or connection.client_secret_sealed == grant.app_secret_sealed:
+        return False
+    try:
+        box = secret_box()
+        return box.open(connection.client_secret_sealed or "") != box.open(grant.app_secret_sealed)
+    except SecretUnreadable:
+        return True
+
+
+def _proof_of(settings: Mapping[str, Any]) -> tuple[Any, ...]:
+    signs = settings["auth_method"] == AuthMethod.JWT_BEARER
+    proof = (settings["username"], settings["certificate_id"]) if signs else (_secret_use(settings),)
+    origin = login_origin_of(settings["login_host"], settings["login_url"])
+    return (origin, settings["auth_method"], settings["client_id"], *proof)
+
+
+def _secret_use(settings: Mapping[str, Any]) -> SecretUse:
+    # Tokens of before there were apps without a secret don't say.
+    return SecretUse(settings.get("client_secret_use", SecretUse.REQUIRED))
+
+
+def _credentials(settings: Mapping[str, Any], secret_sealed: str, known_since: datetime | None) -> AppCredentials:
+    box, signs = secret_box(), settings["auth_method"] == AuthMethod.JWT_BEARER
+    certificate = db.session.get(SigningCertificate, settings["certificate_id"]) if settings["certificate_id"] else None
+    needs_secret = not signs and _secret_use(settings) is SecretUse.REQUIRED
     return AppCredentials(
-        origin=connection.login_origin,
-        client_id=connection.client_id,
-        client_secret=box.open(connection.client_secret_sealed) if connection.needs_secret else "",
+        origin=login_origin_of(settings["login_host"], settings["login_url"]),
+        client_id=settings["client_id"],
+        client_secret=box.open(secret_sealed) if needs_secret else "",
         trusted=current_app.config["SETTINGS"].salesforce_hosts,
-        username=connection.username,
-        signing_key=box.open(certificate.private_key_sealed) if certificate is not None else "",
-        has_worked=connection.app_known_at is not None and utcnow() - connection.app_known_at > NEW_APP,
+        username=settings["username"],
+        signing_key=box.open(certificate.private_key_sealed) if certificate is not None and signs else "",
+        has_worked=known_since is not None and utcnow() - known_since > NEW_APP,
     )

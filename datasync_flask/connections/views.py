@@ -11,6 +11,7 @@ from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
 from datasync_flask.connections import authorize, certificates, labels, listing, loader, service, status
+from datasync_flask.connections.browser import mark_of_browser
 from datasync_flask.connections.forms import AUTH_METHODS, TRACKING_TYPES, DeleteForm, SalesforceForm
 from datasync_flask.connections.kinds import KINDS
 from datasync_flask.connections.models import Connection, SalesforceConnection, State
@@ -335,7 +336,7 @@ def _authenticate(connection: SalesforceConnection) -> ResponseReturnValue:
         queue().wake(connection.id)
         return _to(connection)
     try:
-        response: Any = authorize.begin(connection, current_user)
+        response: Any = authorize.begin(connection, current_user, mark_of_browser())
     except SecretUnreadable:
         db.session.rollback()
         form = SalesforceForm(connection, formdata=None)

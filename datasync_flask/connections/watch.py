@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from flask import current_app
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections import certificates, lifecycle, store
+from datasync_flask.connections import certificates, grants, lifecycle, store
 from datasync_flask.connections.lifecycle import Event
 from datasync_flask.connections.models import SalesforceConnection, State
 from datasync_flask.operations import counters
@@ -27,6 +27,8 @@ MAX_INTERVAL = 30.0
 LOOKS_TO_BELIEVE = 3
 # Words that nobody here knows might still pass.
 LOOKS_TO_BELIEVE_UNKNOWN = 5
+# Until tokens that go on working are checked after the wait for new settings failed.
+CHECK_EVERY = timedelta(hours=1)
 
 
 def interval_after(elapsed: float, *, first: float, deadline: float, looks: int = 0, requests: int = 0) -> float:
@@ -54,6 +56,7 @@ def start(connection: SalesforceConnection, now: datetime, *, by: int | None = N
     connection.certificate = certificates.usable() if connection.signs else None
     for attempt in list(connection.attempts):
         connection.attempts.remove(attempt)
+    grants.drop_trial(connection)
     lifecycle.apply(connection, Event.WATCH_STARTED, now, by=by, due_at=now)
 
 
@@ -133,7 +136,10 @@ def take_in(connection: SalesforceConnection, observation: probe.Observation) ->
     is_final = not (problem.may_be_propagation or problem.is_transient)
     is_believed = is_final and connection.agreeing_looks >= enough
     if due_at is None or is_believed:
-        lifecycle.apply(connection, Event.WATCH_FAILED, now, problem=problem, detail=observation.detail)
+        # What worked before the settings were changed goes on working.
+        event = Event.WATCH_FAILED_STILL_CONNECTED if connection.works else Event.WATCH_FAILED
+        due_at = now + CHECK_EVERY if connection.works else None
+        lifecycle.apply(connection, event, now, problem=problem, detail=observation.detail, due_at=due_at)
         return
     connection.next_look_at = due_at
     lifecycle.apply(connection, Event.LOOKED, now, problem=problem, detail=observation.detail, due_at=due_at)

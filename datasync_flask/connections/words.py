@@ -39,6 +39,12 @@ EVENT_WORDS = {
     "check_failed": "A check failed; trying again",
     "access_lost": "Access doesn't work any more",
     "disconnected": "Disconnected; tokens erased",
+    "watch_failed_still_connected": "Stopped watching; the previous settings still work",
+    "other_org_asked": "Access was given for another org; asked which one is meant",
+    "other_org_asked_still_connected": "Access was given for another org; asked which one is meant",
+    "org_replaced": "Belongs to another org now",
+    "org_kept": "Kept its org",
+    "went_back": "Went back to what worked before",
     "destination_works": "Found to work",
     "destination_fails": "Found not to work",
 }
@@ -73,6 +79,9 @@ def event_words(event: ConnectionEvent) -> str:
     words = translated(EVENT_WORDS.get(event.event, event.event))
     if event.event == "changed":
         return f"{words}: {'; '.join(_change(name, value) for name, value in event.detail.items())}"
+    if "was" in event.detail and "now" in event.detail:
+        both = gettext("%(field)s from %(old)s to %(new)s", field="", old=event.detail["was"], new=event.detail["now"])
+        return f"{words}: {both.strip()}"
     if event.problem:
         return f"{words}: {problem_title(Problem(event.problem))}"
     return words

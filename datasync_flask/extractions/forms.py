@@ -36,6 +36,11 @@ def names_in(text: str) -> list[str] | None:
     return list(dict.fromkeys(re.findall(r"\w+", text)))[:2000] or None
 
 
+def is_dataset_name(name: str) -> bool:
+    """True for names that every destination takes without quoting."""
+    return bool(_DATASET.fullmatch(name))
+
+
 class ExtractionForm(SettingsForm):
     """Which objects go where, and when."""
 

@@ -101,6 +101,8 @@ class ExtractionObject(Model):
     ids_compared_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     # What the table was made by: another type, filter or history makes the next run a whole one.
     made_by: Mapped[str] = mapped_column(Text, default="")
+    # The org whose rows are in the table; rows of another one never join them.
+    loaded_org_id: Mapped[str] = mapped_column(String(18), default="")
 
     extraction: Mapped[Extraction] = relationship(back_populates="objects")
 

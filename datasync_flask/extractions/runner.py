@@ -22,7 +22,7 @@ from datasync_flask.destinations.base import Column, ColumnType, Destination, De
 from datasync_flask.destinations.registry import open_destination
 from datasync_flask.destinations.service import settings_of
 from datasync_flask.extensions import db
-from datasync_flask.extractions import forecast, left_jobs, runs, tables, working_files
+from datasync_flask.extractions import forecast, left_jobs, orgs, runs, tables, working_files
 from datasync_flask.extractions.columns import columns_for
 from datasync_flask.extractions.engine import Outcome, Work, count_or_none, server_time_of
 from datasync_flask.extractions.models import ExtractionObject, RunObject
@@ -52,7 +52,8 @@ _LOST = frozenset(
     {
         Problem.REVOKED, Problem.NO_REFRESH_TOKEN, Problem.IP_RESTRICTED, Problem.API_DISABLED_FOR_ORG,
         Problem.API_DISABLED_FOR_USER, Problem.API_SCOPE_MISSING, Problem.USER_INACTIVE, Problem.APP_BLOCKED,
-        Problem.CLIENT_UNKNOWN, Problem.SECRET_REFUSED, Problem.USER_NOT_APPROVED, Problem.SECRETS_UNREADABLE,
+        Problem.DATA_API_CLOSED, Problem.INSTANCE_MOVED, Problem.OTHER_ORG, Problem.CLIENT_UNKNOWN,
+        Problem.SECRET_REFUSED, Problem.USER_NOT_APPROVED, Problem.SECRETS_UNREADABLE,
     }
 )  # fmt: skip
 
@@ -78,6 +79,7 @@ class Runner:
         self._api: CountedApi
         self._movement = Movement()
         self._tables = tables.Tables()
+        self._org_id = ""
         self._ceiling = 100
 
     def stop(self) -> None:
@@ -108,6 +110,9 @@ class Runner:
                     runs.stalled(self._run_id, self._holder, error.detail)
                 else:
                     runs.failed(self._run_id, self._holder, error.problem.value, error.detail)
+        except orgs.LoadedFromOtherOrg as error:
+            with self._app.app_context():
+                runs.failed(self._run_id, self._holder, orgs.LOADED_FROM_OTHER_ORG, str(error))
         except SecretUnreadable as error:
             with self._app.app_context():
                 runs.failed(self._run_id, self._holder, Problem.SECRETS_UNREADABLE.value, str(error))
@@ -170,12 +175,21 @@ class Runner:
         )
         try:
             self._pause(0)
+            self._check_org()
             self._work_on_all(destination)
         finally:
             runs.note_calls(self._run_id, self._api.calls, self._api.usage)
             self._api.close()
         working_files.remove(self.folder, working_files.root())
         runs.finished(self._run_id, self._holder)
+
+    def _check_org(self) -> None:
+        """Make sure, before anything is written, that the token opens the org that the tables were filled from."""
+        self._org_id = orgs.org_behind(self._api, runs.load(self._run_id).extraction.source)
+        found = orgs.others(runs.load(self._run_id).extraction, self._org_id)
+        if found:
+            raise orgs.LoadedFromOtherOrg(", ".join(f"{each.name} ({each.loaded_org_id})" for each in found))
+        db.session.commit()
 
     def _open_api(self, source_id: str, version: str) -> CountedApi:
         held = grants.held_token(source_id)
@@ -270,6 +284,7 @@ class Runner:
             raise DestinationError(Fault.TABLE_IN_THE_WAY, f"{table.dataset}: {table.name}")
         # From here on the table is ours: a run that is killed while it writes must know it again.
         chosen.table_name, chosen.field_columns = table.name, names
+        chosen.loaded_org_id = self._org_id[:18]
         row.plan = stored | {"progress": asdict(progress)}
         row.is_whole, row.expected, row.step, row.started_at = plan.is_whole, progress.expected, "reading", now
         row.rows, row.pages = progress.rows, progress.pages

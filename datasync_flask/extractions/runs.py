@@ -27,7 +27,7 @@ from datasync_flask.extractions.models import (
     RunState,
 )
 from datasync_flask.operations import counters
-from datasync_flask.salesforce.errors import SalesforceError, tidy
+from datasync_flask.salesforce.errors import Problem, SalesforceError, tidy
 from datasync_flask.security import audit
 
 # Sent when a run is over, with the run; what listeners write is committed after them.
@@ -272,10 +272,17 @@ def waiting_for_connection(run_id: str, holder: str, error: SalesforceError) -> 
           holder="", tries=Run.tries - 1)  # fmt: skip
     log(run_id, f"waiting for the connection: {error}")
 
+    # These are checked for soon: the answer may be another by then, or there is something to ask.
+    is_checked = error.problem in {Problem.DATA_API_CLOSED, Problem.INSTANCE_MOVED, Problem.OTHER_ORG}
+    due_at = utcnow() + timedelta(minutes=0 if error.problem is Problem.OTHER_ORG else 60) if is_checked else None
+
     def lose() -> None:
         connection = store.load(source_id)
+        if connection is not None and connection.grant is not None:
+            connection.grant.works = False
         if connection is not None and lifecycle.can_happen(connection.state, Event.ACCESS_LOST):
-            lifecycle.apply(connection, Event.ACCESS_LOST, utcnow(), problem=error.problem, detail=error.detail)
+            lifecycle.apply(connection, Event.ACCESS_LOST, utcnow(), problem=error.problem, detail=error.detail,
+                            due_at=due_at)  # fmt: skip
 
     store.in_transaction(lose)
 

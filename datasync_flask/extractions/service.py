@@ -78,9 +78,9 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
     if extraction is None:
         extraction = Extraction(created_at=now)
         db.session.add(extraction)
-    moved = (extraction.source_id, extraction.destination_id, extraction.dataset) != (
-        data.source_id, data.destination_id, data.dataset,
-    )  # fmt: skip
+    moved = (extraction.destination_id, extraction.dataset) != (data.destination_id, data.dataset)
+    # The tables stay its own: a run stops before rows of another org join them.
+    has_other_source = extraction.source_id != data.source_id
     if (extraction.schedule, extraction.timezone) != (data.schedule, data.timezone):
         extraction.next_run_at = schedule.next_after(data.schedule, data.timezone, now)
     extraction.description, extraction.description_key = data.description, description_key(data.description)
@@ -101,6 +101,9 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
             chosen.table_name, chosen.columns, chosen.watermark, chosen.made_by = "", {}, None, ""
             chosen.field_columns = {}
             chosen.loaded_at = chosen.read_whole_at = chosen.ids_compared_at = None
+            chosen.loaded_org_id = ""
+        elif has_other_source:
+            chosen.watermark = None
         chosen.tracking_type, chosen.filter = choice.tracking_type, choice.filter
         chosen.keeps_history, chosen.marks_deleted = choice.keeps_history, choice.marks_deleted
         chosen.fields, chosen.cursor_field = choice.fields, choice.cursor_field

@@ -51,6 +51,8 @@ PROBLEMS = {
     "one of the two, or take the object out of one of them, then run again. The other extraction:",
     "table_given_back": "The extraction was changed while it ran, and this table doesn't belong to it any more. "
     "Nothing was written into it. Run again.",
+    "loaded_from_other_org": "The tables hold rows of another org than the one that the connection opens now, so "
+    "nothing was written. Choose on the extraction's page: load everything again, use another dataset, or go back.",
     "gave_up": "The process that ran it ended too often. Look into the worker's log, then run again: nothing is lost.",
 }
 

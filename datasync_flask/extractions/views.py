@@ -32,7 +32,7 @@ from datasync_flask.destinations import checking
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.service import settings_of
 from datasync_flask.destinations.texts import fault_text
-from datasync_flask.extractions import catalog, charts, loader, pace, preview, runs, service, tables
+from datasync_flask.extractions import catalog, charts, loader, org_views, pace, preview, runs, service, tables
 from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.models import Extraction, RunState
 from datasync_flask.extractions.tables import TableTaken
@@ -89,6 +89,7 @@ def show(extraction_id: str) -> ResponseReturnValue:
         previews=[preview.of_object(chosen, extraction) for chosen in extraction.objects],
         tables=tables.of_extraction(extraction_id),
         tracking_types=TRACKING_TYPES,
+        other_org=org_views.question_of(extraction),
         can_edit=_can_edit(),
     )
 

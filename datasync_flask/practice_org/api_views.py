@@ -9,7 +9,7 @@ from flask import Blueprint, Response, abort, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from datasync_flask.practice_org.faults import count_and_fault, the_org
-from datasync_flask.practice_org.org import ORG_ID, USER_ID, USERNAME, Token
+from datasync_flask.practice_org.org import USER_ID, USERNAME, Token
 
 bp = Blueprint("api", __name__)
 
@@ -90,7 +90,7 @@ def query(version: str) -> ResponseReturnValue:
     settings = the_org().settings
     records: dict[str, dict[str, Any]] = {
         "organization": {
-            "Id": ORG_ID,
+            "Id": settings.org_id,
             "Name": settings.org_name,
             "IsSandbox": settings.is_sandbox,
             "OrganizationType": "Developer Edition",
@@ -130,9 +130,9 @@ def userinfo() -> ResponseReturnValue:
         return Response("Bad_OAuth_Token", 403, content_type="text/html;charset=UTF-8")
     return jsonify(
         {
-            "sub": f"{request.host_url}id/{ORG_ID}/{USER_ID}",
+            "sub": f"{request.host_url}id/{the_org().settings.org_id}/{USER_ID}",
             "user_id": USER_ID,
-            "organization_id": ORG_ID,
+            "organization_id": the_org().settings.org_id,
             "preferred_username": USERNAME,
             "name": "Ada Practice",
             "email": USERNAME,
@@ -142,12 +142,17 @@ def userinfo() -> ResponseReturnValue:
     )
 
 
-@bp.get(f"/id/{ORG_ID}/{USER_ID}")
-def identity() -> ResponseReturnValue:
+@bp.get(f"/id/<org_id>/{USER_ID}")
+def identity(org_id: str) -> ResponseReturnValue:
     """The identity URL."""
     count_and_fault("identity")
-    if _bearer() is None:
+    if _bearer() is None or org_id != the_org().settings.org_id:
         return Response("Bad_OAuth_Token", 403)
     return jsonify(
-        {"user_id": USER_ID, "organization_id": ORG_ID, "username": USERNAME, "display_name": "Ada Practice"}
+        {
+            "user_id": USER_ID,
+            "organization_id": the_org().settings.org_id,
+            "username": USERNAME,
+            "display_name": "Ada Practice",
+        }
     )

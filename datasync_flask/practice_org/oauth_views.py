@@ -16,7 +16,6 @@ from joserfc.jwk import RSAKey
 
 from datasync_flask.practice_org.faults import count_and_fault, the_org
 from datasync_flask.practice_org.org import (
-    ORG_ID,
     PASSWORD,
     USER_ID,
     USERNAME,
@@ -261,7 +260,7 @@ def _by_assertion(app: App) -> dict[str, Any] | ResponseReturnValue:
 
 
 def _token_answer(app: App, scopes: list[str], tokens: dict[str, str]) -> dict[str, Any]:
-    identity_url = f"{origin()}/id/{ORG_ID}/{USER_ID}"
+    identity_url = f"{origin()}/id/{the_org().settings.org_id}/{USER_ID}"
     issued_at = str(int(time.time() * 1000))
     return {
         **tokens,

@@ -105,6 +105,8 @@ class Settings:
     # "redirect": errors on a page of their own address; "page": a 400 with the same words.
     error_style: str = "redirect"
     org_name: str = "Practice Org"
+    # A refreshed sandbox, or another org behind the same address.
+    org_id: str = ORG_ID
     is_sandbox: bool = False
     api_disabled: str = ""
     limits_forbidden: bool = False
@@ -210,7 +212,7 @@ class Org:
         with self.lock:
             is_new_family = not family
             family = family or secrets.token_hex(8)
-            access = f"{ORG_ID[:15]}!{secrets.token_urlsafe(60)}"
+            access = f"{self.settings.org_id[:15]}!{secrets.token_urlsafe(60)}"
             self.tokens[access] = Token(
                 "access", app.client_id, family, scopes, time.time() + self.settings.access_token_seconds
             )

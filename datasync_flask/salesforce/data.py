@@ -10,17 +10,18 @@ import random
 import re
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 
-from datasync_flask.salesforce.errors import Problem, SalesforceError, classify_api_error
+from datasync_flask.salesforce.address import at_the_orgs_address, may_have_moved, refusal_of
+from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.hosts import is_trusted_origin
 from datasync_flask.salesforce.oauth import TokenAnswer
-from datasync_flask.salesforce.transport import BoundedClient, json_of, text_of, time_of
+from datasync_flask.salesforce.transport import BoundedClient, json_of, time_of
 
 # A page of 2,000 rows with long texts is large; a describe of 800 fields with picklists too.
 MAX_JSON_BYTES = 64_000_000
@@ -41,6 +42,7 @@ _API_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
 _NEXT_PAGE = re.compile(r"/services/data/v\d{1,3}\.\d/(?:query|queryAll)/(?!\.)[\w.~=+-]{1,200}", re.A)
 _VERSION = re.compile(r"\d{1,3}\.\d", re.A)
 
+T = TypeVar("T")
 Refresh = Callable[[TokenAnswer], TokenAnswer]
 
 
@@ -108,6 +110,11 @@ class DataApi:
         self._client.close()
 
     @property
+    def org_id(self) -> str:
+        """The id of the org that the token is for, '' when the token doesn't tell."""
+        return self._token.org_id
+
+    @property
     def base(self) -> str:
         """The path that all resources are below."""
         return f"/services/data/v{self.version}"
@@ -134,12 +141,19 @@ class DataApi:
         time.sleep(FIRST_PAUSE * 4 ** (attempt - 1) * random.uniform(0.7, 1.3))  # noqa: S311 (not for secrets)
         return True
 
+    def _renew(self, stale: TokenAnswer) -> TokenAnswer:
+        self._token = self._refresh(stale)
+        return self._token
+
     def _once(self, method: str, path: str, json: Any, params: dict[str, str] | None) -> Any:
+        return at_the_orgs_address(self._token, self._renew, lambda: self._answer(method, path, json, params))
+
+    def _answer(self, method: str, path: str, json: Any, params: dict[str, str] | None) -> Any:
         response = self._client.send(self.build(method, path, json=json, params=params))
         self.note(response)
         body = json_of(response)
         if response.status_code not in {200, 201, 202, 204}:
-            raise classify_api_error(response.status_code, body, text_of(response)[:500])
+            raise refusal_of(response)
         if response.status_code == 204 or not response.content:
             return ""
         if body is None:
@@ -159,9 +173,19 @@ class DataApi:
     @contextmanager
     def streamed(self, path: str, params: dict[str, str]) -> Iterator[httpx2.Response]:
         """Yield an answer whose body is read piece by piece."""
-        with self._client.opened(self.build("GET", path, params=params, accept="text/csv")) as response:
-            self.note(response)
-            yield response
+        with ExitStack() as stack:
+            yield at_the_orgs_address(self._token, self._renew, lambda: self._opened(stack, path, params))
+
+    def _opened(self, stack: ExitStack, path: str, params: dict[str, str]) -> httpx2.Response:
+        request = self.build("GET", path, params=params, accept="text/csv")
+        response = stack.enter_context(self._client.opened(request))
+        self.note(response)
+        if 300 <= response.status_code < 400 or response.status_code in {400, 404}:
+            response.read()
+            refusal = refusal_of(response)
+            if may_have_moved(refusal):
+                raise refusal
+        return response
 
     def note(self, response: httpx2.Response) -> None:
         """Count a call, and remember what the answer's headers tell."""
@@ -288,7 +312,7 @@ class QueryPage:
 
 
 # Waiting a few seconds doesn't bring these back.
-_LASTING = frozenset({Problem.REQUEST_LIMIT_EXCEEDED, Problem.HOST_NOT_FOUND})
+_LASTING = frozenset({Problem.REQUEST_LIMIT_EXCEEDED, Problem.HOST_NOT_FOUND, Problem.INSTANCE_MOVED})
 
 
 def _parse_page(answer: Any) -> QueryPage:

@@ -27,6 +27,7 @@ class Reason(enum.StrEnum):
     CLOCK_WRONG = "clock_wrong"
     UNREACHABLE = "unreachable"
     TIMED_OUT = "timed_out"
+    OTHER_ORG = "other_org"
     UNEXPECTED = "unexpected"
 
 
@@ -87,6 +88,9 @@ class Problem(enum.StrEnum):
     LOCATOR_GONE = "locator_gone"
     NOT_FOUND = "not_found"
     NO_ACCESS = "no_access"
+    DATA_API_CLOSED = "data_api_closed"
+    INSTANCE_MOVED = "instance_moved"
+    OTHER_ORG = "other_org"
     UNEXPECTED = "unexpected"
 
     @property
@@ -138,6 +142,9 @@ _REASONS = {
     Problem.REVOKED: Reason.REVOKED,
     Problem.API_DISABLED_FOR_ORG: Reason.API_DISABLED,
     Problem.API_DISABLED_FOR_USER: Reason.API_DISABLED,
+    Problem.DATA_API_CLOSED: Reason.API_DISABLED,
+    Problem.INSTANCE_MOVED: Reason.UNREACHABLE,
+    Problem.OTHER_ORG: Reason.OTHER_ORG,
     Problem.IP_RESTRICTED: Reason.IP_RESTRICTED,
     Problem.HOST_NOT_FOUND: Reason.UNREACHABLE,
     Problem.CONNECTION_FAILED: Reason.UNREACHABLE,
@@ -176,6 +183,7 @@ _TRANSIENT = frozenset(
         Problem.SERVER_ERROR,
         Problem.NOT_SALESFORCE,
         Problem.NO_ANSWER_IN_TIME,
+        Problem.INSTANCE_MOVED,
     }
 )
 

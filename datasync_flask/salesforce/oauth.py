@@ -30,6 +30,7 @@ REVOKE_PATH = "/services/oauth2/revoke"
 
 # What a token consists of (RFC 6750 section 2.1, and the characters that Salesforce's have besides).
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
+_ORG_OF_TOKEN = re.compile(r"(00D[0-9A-Za-z]{12,15})!")
 _IDENTITY = re.compile(r"/id/(00D[0-9A-Za-z]{12,15})/(005[0-9A-Za-z]{12,15})/?$")
 
 
@@ -83,8 +84,10 @@ class TokenAnswer:
 
     @property
     def org_id(self) -> str:
-        """The org's 15- or 18-character id, read from the identity URL ('' when it holds none)."""
-        found = _IDENTITY.search(self.identity_url)
+        """The org's 15- or 18-character id, read from the identity URL, else from the access token ('' when neither
+        holds one).
+        """
+        found = _IDENTITY.search(self.identity_url) or _ORG_OF_TOKEN.match(self.access_token)
         return found.group(1) if found else ""
 
     @property

@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from datasync_flask.salesforce.errors import Problem, SalesforceError, classify_api_error
+from datasync_flask.salesforce.address import prove_data_api, refusal_of
+from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.hosts import is_trusted_origin, looks_like_sandbox
 from datasync_flask.salesforce.oauth import TokenAnswer
-from datasync_flask.salesforce.transport import BoundedClient, json_of, text_of
+from datasync_flask.salesforce.transport import BoundedClient, json_of
 
 # The newest version this program was written against; an org that is older is spoken to in its own newest.
 PINNED_VERSION = 66.0
@@ -53,7 +54,6 @@ class _Api:
     def __init__(self, client: BoundedClient, token: TokenAnswer, trusted: Collection[str]) -> None:
         self._client, self._token, self._trusted = client, token, trusted
         self.limit_info: tuple[int, int] | None = None
-        self.has_worked = False
 
     def get(self, url: str, **params: str) -> Any:
         """Return the JSON of a GET. Raises SalesforceError for every other answer."""
@@ -68,21 +68,13 @@ class _Api:
         usage = _LIMIT_INFO.search(response.headers.get("sforce-limit-info", ""))
         if usage:
             self.limit_info = (int(usage.group(1)), int(usage.group(2)))
-        body = _success(response)
-        self.has_worked = self.has_worked or full != self._token.instance_url + VERSIONS_PATH
-        return body
-
-    def query(self, version: str, soql: str) -> dict[str, Any]:
-        """Return the first record of a SOQL query ({} when there is none). Raises SalesforceError."""
-        answer = self.get(f"/services/data/v{version}/query", q=soql)
-        records = answer.get("records") if isinstance(answer, dict) else None
-        return records[0] if isinstance(records, list) and records and isinstance(records[0], dict) else {}
+        return _success(response)
 
 
 def _success(response: httpx2.Response) -> Any:
     body = json_of(response)
     if response.status_code != 200:
-        raise classify_api_error(response.status_code, body, text_of(response)[:500])
+        raise refusal_of(response)
     if body is None:
         kind = response.headers.get("content-type", "no content type")
         raise SalesforceError(Problem.NOT_SALESFORCE, f"HTTP 200, {kind}")
@@ -99,12 +91,10 @@ def check_access(token: TokenAnswer, trusted: Collection[str] = ()) -> AccessRep
     with BoundedClient(trusted) as client:
         api = _Api(client, token, trusted)
         report.api_version = _choose_version(api)
-        refusal = _read_organization(api, report)
+        # First what runs need: the endpoints below that tell whose token it is work without the data API too.
+        _take_organization(prove_data_api(lambda path, params: api.get(path, **params), report.api_version), report)
         _read_user(api, token, report)
         _read_limits(api, report)
-        if not api.has_worked and refusal is not None:
-            # Not one call was answered: the resource list, open to everybody who may call at all, has the last word.
-            api.get(f"{VERSIONS_PATH}v{report.api_version}/")
     return report
 
 
@@ -113,7 +103,7 @@ def _choose_version(api: _Api) -> str:
     try:
         versions = api.get(VERSIONS_PATH)
     except SalesforceError as error:
-        if not error.problem.is_about_the_request:
+        if not error.problem.is_about_the_request and error.problem is not Problem.INSTANCE_MOVED:
             raise
         return f"{PINNED_VERSION:.1f}"
     numbers = []
@@ -128,22 +118,13 @@ def _choose_version(api: _Api) -> str:
     return f"{min(PINNED_VERSION, max(numbers)):.1f}"
 
 
-def _read_organization(api: _Api, report: AccessReport) -> SalesforceError | None:
-    """Read the org's name and kind; return the refusal when the user may not see the Organization object."""
-    soql = "SELECT Id, Name, IsSandbox, OrganizationType, InstanceName FROM Organization"
-    try:
-        record = api.query(report.api_version, soql)
-    except SalesforceError as error:
-        if not error.problem.is_about_the_request:
-            raise
-        return error
+def _take_organization(record: dict[str, Any], report: AccessReport) -> None:
     report.org_id = _text(record, "Id") or report.org_id
     report.org_name = _text(record, "Name")
     report.org_type = _text(record, "OrganizationType")
     report.instance_name = _text(record, "InstanceName")
     if isinstance(record.get("IsSandbox"), bool):
         report.is_sandbox = record["IsSandbox"]
-    return None
 
 
 def _read_user(api: _Api, token: TokenAnswer, report: AccessReport) -> None:
@@ -166,8 +147,11 @@ def _read_user(api: _Api, token: TokenAnswer, report: AccessReport) -> None:
     # The id was matched against letters and digits just above.
     soql = f"SELECT Id, Username, Name FROM User WHERE Id = '{report.user_id}'"  # noqa: S608
     try:
-        record = api.query(report.api_version, soql)
-    except SalesforceError:
+        answer = api.get(f"/services/data/v{report.api_version}/query", q=soql)
+        record = answer["records"][0]
+    except (SalesforceError, KeyError, IndexError, TypeError):
+        return
+    if not isinstance(record, dict):
         return
     report.username, report.display_name = _text(record, "Username"), _text(record, "Name")
 

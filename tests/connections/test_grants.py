@@ -225,16 +225,6 @@ def test_revoking_is_tried_a_few_times_and_then_given_up(clock: time_machine.Tra
     assert walk.practice.requests()["revoke"] == grants.REVOKE_TRIES
 
 
-def test_changing_the_client_id_gives_the_old_tokens_back(walk: ConnectionWalk) -> None:
-    walk.to_connected()
-    other = walk.practice.register("http://127.0.0.1:5000/oauth/salesforce/callback")
-    walk.visitor.get(f"/connections/{walk.id}/edit")
-    walk.visitor.submit("connection-form", client_id=other["client_id"], client_secret=other["client_secret"])
-    assert walk.state == "waiting_for_propagation"
-    assert revoke(walk) == 0
-    assert all(token["is_dead"] for token in walk.practice.tokens().values())
-
-
 def test_a_connection_is_checked_once_a_day(clock: time_machine.Traveller, walk: ConnectionWalk) -> None:
     walk.to_connected()
     asked = sum(walk.practice.requests().values())

@@ -1,0 +1,77 @@
+"""Which org an extraction's tables were filled from, and what to do when its source belongs to another one by now."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from datasync_flask.clock import utcnow
+from datasync_flask.connections.models import SalesforceConnection, same_org
+from datasync_flask.extensions import db
+from datasync_flask.extractions.models import Extraction, ExtractionObject
+from datasync_flask.salesforce.address import prove_data_api
+from datasync_flask.salesforce.data import DataApi
+from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.security import audit
+
+# What a run that stops for this reason says.
+LOADED_FROM_OTHER_ORG = "loaded_from_other_org"
+
+
+class LoadedFromOtherOrg(Exception):
+    """The tables hold rows of another org than the one that the run's token opens."""
+
+
+def org_behind(api: DataApi, connection: SalesforceConnection) -> str:
+    """Return the id of the org that a run's token opens, asked by a call of the data API.
+
+    Raises SalesforceError: OTHER_ORG when it isn't the connection's, DATA_API_CLOSED when no call gets through.
+    """
+    known, token_org = connection.org_id, api.org_id
+    db.session.commit()
+    record = prove_data_api(lambda path, params: api.request("GET", path, params=params or None), api.version)
+    found = str(record.get("Id") or "") or token_org or known
+    if not same_org(found, known):
+        raise SalesforceError(Problem.OTHER_ORG, found)
+    return found
+
+
+def others(extraction: Extraction, org_id: str) -> list[ExtractionObject]:
+    """Return the objects whose tables hold rows of another org."""
+    return [each for each in extraction.objects if each.table_name and not same_org(each.loaded_org_id, org_id)]
+
+
+def sources_of(org_id: str, except_id: str) -> list[SalesforceConnection]:
+    """Return the connections that belong to an org."""
+    found = db.session.scalars(select(SalesforceConnection).where(SalesforceConnection.id != except_id)).all()
+    return [each for each in found if each.org_id and same_org(each.org_id, org_id)]
+
+
+def load_again(extraction: Extraction, *, by: int) -> None:
+    """Let the next run replace the tables with the rows of the present org; commits."""
+    for chosen in others(extraction, extraction.source.org_id):
+        chosen.watermark = chosen.loaded_at = chosen.read_whole_at = chosen.ids_compared_at = None
+        chosen.loaded_org_id = chosen.made_by = ""
+    _record(extraction, "load everything again", by)
+
+
+def into_other_dataset(extraction: Extraction, dataset: str, *, by: int) -> None:
+    """Let the next run fill another dataset; the tables stay as they are. Commits."""
+    extraction.dataset = dataset
+    for chosen in extraction.objects:
+        chosen.table_name, chosen.columns, chosen.watermark, chosen.made_by = "", {}, None, ""
+        chosen.loaded_at = chosen.read_whole_at = chosen.ids_compared_at = None
+        chosen.loaded_org_id = ""
+    _record(extraction, f"into the dataset {dataset}", by)
+
+
+def back_to(extraction: Extraction, source: SalesforceConnection, *, by: int) -> None:
+    """Read from a connection of the org that the tables were filled from; commits."""
+    extraction.source_id = source.id
+    _record(extraction, f"back to {source.description}", by)
+
+
+def _record(extraction: Extraction, choice: str, by: int) -> None:
+    extraction.updated_at = utcnow()
+    subject = ("extraction", extraction.id, extraction.description)
+    audit.record("extraction_changed", subject, by=by, changes={"org": ["", choice]})
+    db.session.commit()

@@ -1,0 +1,113 @@
+"""Whether the org is still where its token says, and whether its data API is open.
+
+A My Domain that is renamed and an org that moves to another instance leave redirects, 404 answers or nothing behind
+(Salesforce help "My Domain URL Formats"; REST API Developer Guide "Status Codes and Error Responses": 3xx means that
+the resource was not found at this address, 404 `URL_NOT_RESET` that the domain is not set up). The login host knows the
+new address: a token answer's `instance_url` holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import httpx2
+
+from datasync_flask.salesforce.errors import Problem, SalesforceError, classify_api_error
+from datasync_flask.salesforce.oauth import TokenAnswer
+from datasync_flask.salesforce.transport import json_of, text_of
+
+T = TypeVar("T")
+
+_MOVED_WORDS = ("url_not_reset", "destination url not reset", "url no longer exists")
+# Parts of what OpenSSL says of a certificate that belongs to another host.
+_OTHER_NAME = ("hostname mismatch", "is not valid for", "ip address mismatch")
+
+
+def refusal_of(response: httpx2.Response) -> SalesforceError:
+    """Return the error for an answer of the API that isn't a success."""
+    body, text = json_of(response), text_of(response)[:500]
+    said = classify_api_error(response.status_code, body, text)
+    if response.is_redirect or 300 <= response.status_code < 400:
+        target = urlsplit(response.headers.get("location", "")).hostname or "another page"
+        return SalesforceError(Problem.INSTANCE_MOVED, f"HTTP {response.status_code} to {target}")
+    words = text.lower()
+    if response.status_code in {400, 404} and any(part in words for part in _MOVED_WORDS):
+        return SalesforceError(Problem.INSTANCE_MOVED, said.detail)
+    if response.status_code == 404 and body is None:
+        return SalesforceError(Problem.INSTANCE_MOVED, "HTTP 404 without a word of the API")
+    return said
+
+
+def may_have_moved(error: SalesforceError) -> bool:
+    """True when a call with a token failed as it does when the org isn't at the token's address any more."""
+    if error.problem in {Problem.INSTANCE_MOVED, Problem.HOST_NOT_FOUND}:
+        return True
+    words = error.detail.lower()
+    return any(part in words for part in _OTHER_NAME)
+
+
+def at_the_orgs_address(token: TokenAnswer, refresh: Callable[[TokenAnswer], TokenAnswer], call: Callable[[], T]) -> T:
+    """Return what `call` gives; where the org seems to have moved, have `token` refreshed once, and call once more.
+
+    `refresh` asks the login host and lets `call` use the new token. Raises SalesforceError: what kept the login host
+    from answering, INSTANCE_MOVED when its answer didn't help, DATA_API_CLOSED when the org is where it was.
+    """
+    try:
+        return call()
+    except SalesforceError as error:
+        if not may_have_moved(error):
+            raise
+        first = error
+    try:
+        fresh = refresh(token)
+    except SalesforceError as error:
+        if error.problem is Problem.NO_REFRESH_TOKEN:
+            raise _still_failing(first, is_same=False) from None
+        raise
+    try:
+        return call()
+    except SalesforceError as error:
+        raise _still_failing(error, is_same=token.instance_url == fresh.instance_url) from None
+
+
+def _still_failing(error: SalesforceError, *, is_same: bool) -> SalesforceError:
+    if not may_have_moved(error):
+        return error
+    has_answered = error.problem is Problem.INSTANCE_MOVED
+    return SalesforceError(
+        Problem.DATA_API_CLOSED if has_answered and is_same else Problem.INSTANCE_MOVED, error.detail
+    )
+
+
+def prove_data_api(get: Callable[[str, dict[str, str]], Any], version: str) -> dict[str, Any]:
+    """Make a call of the kind that runs make, and return the org's record: {} when the user may not see it.
+
+    `get` returns the JSON of a GET (path, parameters). Raises SalesforceError: DATA_API_CLOSED when each call is
+    refused as no open data API refuses it, what it said otherwise. That a user is known proves nothing about the data.
+    """
+    base = f"/services/data/v{version}"
+    soql = "SELECT Id, Name, IsSandbox, OrganizationType, InstanceName FROM Organization"
+    try:
+        return _first_record(get(f"{base}/query", {"q": soql}))
+    except SalesforceError as error:
+        if not error.problem.is_about_the_request:
+            raise
+    try:
+        # The list of resources is open to everybody who may call at all.
+        resources = get(f"{base}/", {})
+    except SalesforceError as error:
+        if not error.problem.is_about_the_request:
+            raise
+        raise SalesforceError(Problem.DATA_API_CLOSED, error.detail) from None
+    if not isinstance(resources, dict) or not {"query", "sobjects"} & resources.keys():
+        raise SalesforceError(Problem.NOT_SALESFORCE, "no list of resources")
+    return {}
+
+
+def _first_record(answer: Any) -> dict[str, Any]:
+    records = answer.get("records") if isinstance(answer, dict) else None
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise SalesforceError(Problem.NOT_SALESFORCE, "a query's answer without records")
+    return records[0] if records else {}

@@ -1,0 +1,126 @@
+"""No run writes rows of two orgs into one table; an org that moves in the middle of a run is followed."""
+
+from __future__ import annotations
+
+import pytest
+
+from datasync_flask.connections import store
+from datasync_flask.extensions import db
+from datasync_flask.extractions import reading
+from tests.connections.test_other_org import OTHER, choose
+from tests.support.connection import ConnectionWalk
+from tests.support.extraction import Extracting, Org
+
+
+@pytest.fixture
+def destination(extracting: Extracting) -> str:
+    """What is decided before the first write is the same for each kind."""
+    return extracting.make_destination("sqlite", {"path": "w.sqlite"})
+
+
+def use_other_org(walk: ConnectionWalk) -> None:
+    walk.practice.change_org(org_id=OTHER, org_name="Other Org")
+    walk.allow()
+    walk.work()
+    choose(walk, "use")
+    assert walk.state == "connected"
+
+
+def page(extracting: Extracting) -> str:
+    extracting.walk.visitor.get(f"/extractions/{extracting.id}")
+    return extracting.walk.visitor.text
+
+
+def test_an_extraction_of_another_org_stops_until_somebody_chooses(
+    extracting: Extracting, org: Org, destination: str
+) -> None:
+    org.do("Account", "generate", count=20)
+    extracting.make(["Account"], destination)
+    extracting.done()
+    assert "Practice Org" in page(extracting)
+    use_other_org(extracting.walk)
+    org.do("Account", "hard_delete", ids=org.ids("Account")[:13])
+    run = extracting.run()
+    assert (run.state, run.problem) == ("failed", "loaded_from_other_org")
+    assert len(extracting.table("Account")) == 20
+    assert "The tables are from another org" in page(extracting)
+    assert (
+        extracting.walk.visitor.post(f"/extractions/{extracting.id}/other-org", {"choice": "reload"}).status_code == 303
+    )
+    assert "The tables are from another org" not in page(extracting)
+    extracting.done()
+    extracting.assert_same("Account")
+    assert len(extracting.table("Account")) == 7
+
+
+def test_the_old_org_is_read_from_while_nobody_has_decided(extracting: Extracting, org: Org, destination: str) -> None:
+    org.do("Account", "generate", count=5)
+    extracting.make(["Account"], destination)
+    extracting.done()
+    walk = extracting.walk
+    walk.practice.change_org(org_id=OTHER, org_name="Other Org")
+    walk.allow()
+    walk.work()
+    walk.practice.change_org(org_id="00D5g000004PrctEAC", org_name="Practice Org")
+    extracting.done()
+
+
+def test_another_dataset(extracting: Extracting, org: Org, destination: str) -> None:
+    org.do("Account", "generate", count=5)
+    extracting.make(["Account"], destination)
+    extracting.done()
+    use_other_org(extracting.walk)
+    choice = {"choice": "dataset", "dataset": "other_crm"}
+    assert extracting.walk.visitor.post(f"/extractions/{extracting.id}/other-org", choice).status_code == 303
+    extracting.done()
+    extracting.assert_same("Account")
+
+
+def test_a_run_follows_an_org_that_moved(extracting: Extracting, org: Org, destination: str) -> None:
+    org.do("Account", "generate", count=5)
+    extracting.make(["Account"], destination)
+    walk = extracting.walk
+    with walk.app.app_context():
+        connection = store.load(walk.id)
+        assert connection is not None
+        assert connection.grant is not None
+        connection.grant.instance_url = "https://gone.invalid.my.salesforce.com"
+        db.session.commit()
+    before = walk.practice.requests()["token"]
+    extracting.done()
+    assert walk.practice.requests()["token"] == before + 1
+    extracting.assert_same("Account")
+
+
+@pytest.mark.parametrize("status", [301, 404])
+def test_a_closed_data_api_is_the_same_on_run_and_connection(
+    extracting: Extracting, org: Org, destination: str, status: int
+) -> None:
+    org.do("Account", "generate", count=5)
+    extracting.make(["Account"], destination)
+    headers = {"Location": "https://acme.my.salesforce.com/"}
+    extracting.walk.practice.fault("api", status=status, body="<html>", headers=headers, times=None)
+    run = extracting.run()
+    assert (run.state, run.problem) == ("waiting", "data_api_closed")
+    assert (extracting.walk.state, extracting.walk.reason) == ("needs_attention", "api_disabled")
+    extracting.walk.practice.clear_faults()
+    extracting.walk.make_due()
+    extracting.walk.work()
+    assert extracting.walk.state == "connected"
+
+
+@pytest.mark.parametrize("at", ["describe", "jobs", "job", "results"])
+@pytest.mark.parametrize("status", [302, 404])
+def test_an_address_that_fails_in_the_middle_is_asked_for_once(
+    extracting: Extracting, org: Org, destination: str, at: str, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So that a few rows come in bulk.
+    monkeypatch.setattr(reading, "REST_ROWS", 10)
+    org.do("Account", "generate", count=40)
+    extracting.make(["Account"], destination)
+    headers = {"Location": "https://acme.my.salesforce.com/", "Content-Type": "text/html"}
+    extracting.walk.practice.fault(at, status=status, body="<html>", headers=headers)
+    before = extracting.walk.practice.requests()["token"]
+    extracting.done()
+    assert extracting.walk.practice.requests()["token"] == before + 1
+    extracting.assert_same("Account")
