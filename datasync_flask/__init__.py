@@ -46,12 +46,6 @@ def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask
         WTF_CSRF_TIME_LIMIT=None,
         # Referrer-Policy: no-referrer leaves nothing to compare; the token alone decides.
         WTF_CSRF_SSL_STRICT=False,
-        RATELIMIT_STORAGE_URI=settings.effective_queue_url
-        if settings.effective_queue_url.startswith("redis")
-        else "memory://",
-        RATELIMIT_HEADERS_ENABLED=False,
-        # While Redis is away, each web process counts for itself.
-        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
         SEND_FILE_MAX_AGE_DEFAULT=3600,
         # Static files only: a compressed page that holds a token and echoes input tells of the token by its length.
         COMPRESS_MIMETYPES=["text/css", "text/javascript", "application/javascript", "image/svg+xml"],

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, jsonify, render_template, request
+from flask import Flask, jsonify, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, TooManyRequests
 
+from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
 from datasync_flask.security.access import answers_with_fragment, is_api, wants_fragment
 
@@ -45,15 +47,20 @@ def init_error_pages(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected_error)
 
 
-def _error_page(status: int, title: str, advice: str, *, data: dict[str, Any] | None = None) -> ResponseReturnValue:
+def _error_page(
+    status: int, title: str, advice: str, *, data: dict[str, Any] | None = None, again_at: datetime | None = None
+) -> ResponseReturnValue:
     if is_api():
         told = data or {}
         return api_error(
             status, told.get("message") or f"{title}. {advice}", told.get("errors") or told.get("messages")
         )
     if wants_fragment() or answers_with_fragment():
-        return render_template("errors/_fragment.html", status=status, title=title, advice=advice), status
-    return render_template("errors/error.html", status=status, title=title, advice=advice), status
+        fragment = render_template(
+            "errors/_fragment.html", status=status, title=title, advice=advice, again_at=again_at
+        )
+        return fragment, status
+    return render_template("errors/error.html", status=status, title=title, advice=advice, again_at=again_at), status
 
 
 def api_error(status: int, message: str, errors: dict[str, Any] | None = None) -> ResponseReturnValue:
@@ -73,6 +80,11 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     if status == 401:
         return _error_page(401, gettext("You are signed out"), gettext("Sign in again; what was saved is still there."))
     title, advice = _WORDS.get(status, _FAULT)
+    if isinstance(error, TooManyRequests) and isinstance(error.retry_after, int):
+        again_at = utcnow() + timedelta(seconds=error.retry_after)
+        answer = make_response(_error_page(status, str(title), str(advice), again_at=again_at))
+        answer.headers["Retry-After"] = str(error.retry_after)
+        return answer
     return _error_page(status, str(title), str(advice), data=getattr(error, "data", None))
 
 

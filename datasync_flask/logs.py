@@ -39,7 +39,7 @@ def init_logs(app: Flask, settings: Settings) -> None:
     root.addHandler(handler)
     root.setLevel(logging.INFO)
     # Their lines at INFO hold addresses with codes in them, or come several times a second.
-    for noisy in ("httpx2", "httpcore", "httpcore2", "huey", "alembic.runtime", "flask-limiter"):
+    for noisy in ("httpx2", "httpcore", "httpcore2", "huey", "alembic.runtime"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     app.logger.handlers.clear()
     app.logger.propagate = True

@@ -45,7 +45,7 @@ from datasync_flask.notices import texts as notice_texts
 from datasync_flask.notices import views as notice_views
 from datasync_flask.operations import views as operation_views
 from datasync_flask.operations.metrics import init_metrics
-from datasync_flask.page_extensions import compress, csrf, limiter, login_manager, oauth
+from datasync_flask.page_extensions import compress, csrf, login_manager, oauth
 from datasync_flask.request_ids import init_request_ids
 from datasync_flask.resources import resource_dir
 from datasync_flask.security import audit_views
@@ -56,7 +56,6 @@ from datasync_flask.security.headers import init_headers
 def wire(app: Flask, settings: Settings) -> None:
     """Give `app`, which has its core, everything that pages need."""
     csrf.init_app(app)
-    limiter.init_app(app)
     login_manager.init_app(app)
     login_manager.session_protection = None
     login_manager.user_loader(load_signed_in)

@@ -178,8 +178,10 @@ class Queue:
         from datasync_flask.connections.steps import due_connections
         from datasync_flask.extractions import left_jobs, runs, schedule
         from datasync_flask.notices import sending, warnings
+        from datasync_flask.security import guessing
 
         with self._app.app_context():
+            guessing.forget_old()
             for connection_id, due_at in due_connections(utcnow() + ahead):
                 self.wake(connection_id, due_at)
             expire_questions()

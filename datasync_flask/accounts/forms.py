@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, SelectField, StringField, SubmitField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import InputRequired, Length, ValidationError
 
-from datasync_flask.accounts.service import MIN_PASSWORD_LENGTH
+from datasync_flask.accounts.service import MIN_PASSWORD_LENGTH, has_unseen
 
 
 def _new_password(label: Any) -> PasswordField:
@@ -35,6 +36,11 @@ class _EmailForm(FlaskForm):
         ],
         render_kw={"autocomplete": "username", "autofocus": True},
     )
+
+    def validate_email(self, field: EmailField) -> None:
+        """Refuse what can't be seen, wherever an address is typed: accounts are never made with it."""
+        if has_unseen(field.data or ""):
+            raise ValidationError(gettext("This address has characters in it that can't be seen. Type it again."))
 
 
 class SignInForm(_EmailForm):

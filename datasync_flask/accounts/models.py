@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Self
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from datasync_flask.clock import UtcDateTime, utcnow
@@ -79,6 +79,21 @@ class UserSession(Model):
         return secrets.token_urlsafe(32)
 
 
+class SignOnIdentity(Model):
+    """Who somebody is at a sign-on service (OpenID Connect Core 1.0 section 2: issuer and subject). Linked once."""
+
+    __tablename__ = "sign_on_identities"
+    __table_args__ = (UniqueConstraint("issuer", "subject"), UniqueConstraint("user_id", "issuer"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    issuer: Mapped[str] = mapped_column(String(300))
+    subject: Mapped[str] = mapped_column(String(255))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    linked_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+
+    user: Mapped[User] = relationship()
+
+
 class PersonLink(Model):
     """A link for somebody to come in by: an invitation, or the choice of a new password. Works once."""
 
@@ -92,6 +107,8 @@ class PersonLink(Model):
     # Whose password it changes; None for an invitation.
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), default=None)
     invited_by: Mapped[str] = mapped_column(String(254), default="")
+    # With whom it ends: only an administrator's link opens something.
+    invited_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

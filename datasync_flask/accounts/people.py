@@ -10,9 +10,12 @@ from flask_babel import gettext
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from datasync_flask.accounts.models import ApiToken, PersonLink, Role, User, UserSession, hash_token
+from datasync_flask.accounts import endings
+from datasync_flask.accounts.endings import Happening
+from datasync_flask.accounts.models import ApiToken, PersonLink, Role, SignedIn, User, UserSession, hash_token
 from datasync_flask.accounts.service import AccountError, check_password, hash_password, normalise_email
 from datasync_flask.clock import utcnow
+from datasync_flask.connections.store import in_transaction
 from datasync_flask.extensions import db
 from datasync_flask.security import audit
 
@@ -22,6 +25,10 @@ RESET_LIFETIME = timedelta(days=1)
 TOKEN_PREFIX = "dsp_"
 
 
+# Whoever made a link may have lost the right to since.
+_OPEN_LINKS = select(PersonLink).join(User, PersonLink.invited_by_id == User.id).where(User.role == Role.ADMIN)
+
+
 def everybody() -> Sequence[User]:
     """Return all accounts."""
     return db.session.scalars(select(User).order_by(User.email)).all()
@@ -29,12 +36,10 @@ def everybody() -> Sequence[User]:
 
 def open_links() -> Sequence[PersonLink]:
     """Return the links that still open something."""
-    return db.session.scalars(
-        select(PersonLink).where(PersonLink.expires_at > utcnow()).order_by(PersonLink.created_at)
-    ).all()
+    return db.session.scalars(_OPEN_LINKS.where(PersonLink.expires_at > utcnow()).order_by(PersonLink.created_at)).all()
 
 
-def invite(email: str, role: Role, *, by: str) -> str:
+def invite(email: str, role: Role, *, by: SignedIn) -> str:
     """Make an invitation and return its token, which is shown once; commits. Raises AccountError."""
     address = normalise_email(email)
     if db.session.scalar(select(User.id).where(User.email == address)) is not None:
@@ -45,20 +50,25 @@ def invite(email: str, role: Role, *, by: str) -> str:
     return token
 
 
-def make_reset_link(user: User, *, by: str) -> str:
-    """Make a link to choose a new password by, and return its token; commits."""
+def make_reset_link(user: User, *, by: SignedIn) -> str:
+    """Make a link to choose a new password by, and return its token; what ends with a reset ends at once; commits."""
+    user_id = user.id
+    return in_transaction(lambda: _reset(db.session.get_one(User, user_id), by))
+
+
+def _reset(user: User, by: SignedIn) -> str:
+    endings.end(user.id, Happening.PASSWORD_RESET)
     token = _new_link(user.email, Role(user.role), user.id, by, RESET_LIFETIME)
     audit.record("reset_link_made", ("person", user.id, user.email))
-    db.session.commit()
     return token
 
 
-def _new_link(email: str, role: Role, user_id: int | None, by: str, lifetime: timedelta) -> str:
+def _new_link(email: str, role: Role, user_id: int | None, by: SignedIn, lifetime: timedelta) -> str:
     now, token = utcnow(), secrets.token_urlsafe(32)
     db.session.execute(delete(PersonLink).where((PersonLink.expires_at <= now) | (PersonLink.email == email)))
     link = PersonLink(
-        token_hash=hash_token(token), id=secrets.token_hex(8), email=email, role=role, user_id=user_id, invited_by=by,
-        created_at=now, expires_at=now + lifetime,
+        token_hash=hash_token(token), id=secrets.token_hex(8), email=email, role=role, user_id=user_id,
+        invited_by=by.email, invited_by_id=by.id, created_at=now, expires_at=now + lifetime,
     )  # fmt: skip
     db.session.add(link)
     return token
@@ -67,7 +77,7 @@ def _new_link(email: str, role: Role, user_id: int | None, by: str, lifetime: ti
 def link_of(token: str) -> PersonLink | None:
     """Return what a link's token opens, or None when it is used up, withdrawn or too old."""
     return db.session.scalar(
-        select(PersonLink).where(PersonLink.token_hash == hash_token(token), PersonLink.expires_at > utcnow())
+        _OPEN_LINKS.where(PersonLink.token_hash == hash_token(token), PersonLink.expires_at > utcnow())
     )
 
 
@@ -90,7 +100,7 @@ def use_link(link: PersonLink, password: str) -> User:
         else:
             user = db.session.get_one(User, user_id)
             user.password_hash = password_hash
-            db.session.execute(delete(UserSession).where(UserSession.user_id == user_id))
+            endings.end(user_id, Happening.PASSWORD_RESET)
             audit.record("password_reset", ("person", user_id, email), who=email)
         db.session.commit()
     except IntegrityError:
@@ -110,28 +120,43 @@ def withdraw(link_id: str) -> bool:
     return True
 
 
-def change_role(user_id: int, role: Role) -> None:
-    """Give somebody another role; commits. Raises AccountError for the last administrator."""
-    user = db.session.get_one(User, user_id)
+def change_role(user_id: int, role: Role, *, who: str = "") -> Sequence[Happening]:
+    """Give somebody another role; commits; return what that is to them. Raises AccountError for the last administrator.
+
+    `who` does it; '' is the person of this request.
+    """
+    return in_transaction(lambda: _change_role(user_id, role, who))
+
+
+def _change_role(user_id: int, role: Role, who: str) -> Sequence[Happening]:
+    user = db.session.get_one(User, user_id, populate_existing=True)
     before = Role(user.role)
     if before is role:
-        return
+        return ()
     if before is Role.ADMIN:
         _refuse_last_administrator(user_id)
     db.session.execute(update(User).where(User.id == user_id).values(role=role))
-    audit.record("role_changed", ("person", user_id, user.email), before=before.value, after=role.value)
-    db.session.commit()
+    happenings = endings.of_other_role(before, role)
+    endings.end(user_id, *happenings)
+    audit.record("role_changed", ("person", user_id, user.email), who=who, before=before.value, after=role.value)
+    return happenings
 
 
 def remove(user_id: int) -> str:
-    """Remove an account with its sessions and tokens; commits; return its address. Raises AccountError."""
+    """Remove an account with all that it holds; commits; return its address. Raises AccountError."""
+    return in_transaction(lambda: _remove(user_id))
+
+
+def _remove(user_id: int) -> str:
     user = db.session.get_one(User, user_id)
     email, role = user.email, Role(user.role)
     if role is Role.ADMIN:
         _refuse_last_administrator(user_id)
+    endings.end(user_id, Happening.REMOVED)
     audit.record("person_removed", ("person", user_id, email), role=role.value)
+    # What was changed in memory is written before its person is gone.
+    db.session.flush()
     db.session.execute(delete(User).where(User.id == user_id))
-    db.session.commit()
     return email
 
 
@@ -146,9 +171,13 @@ def _refuse_last_administrator(user_id: int) -> None:
 
 def sign_out_everywhere(user: User) -> None:
     """End all sessions of a person; commits."""
-    db.session.execute(delete(UserSession).where(UserSession.user_id == user.id))
-    audit.record("signed_out_everywhere", ("person", user.id, user.email))
-    db.session.commit()
+    user_id, email = user.id, user.email
+
+    def sign_out() -> None:
+        endings.end(user_id, Happening.SIGNED_OUT_EVERYWHERE)
+        audit.record("signed_out_everywhere", ("person", user_id, email))
+
+    in_transaction(sign_out)
 
 
 def sessions_of(user: User) -> Sequence[UserSession]:

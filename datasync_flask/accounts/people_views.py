@@ -7,12 +7,13 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_login import current_user, logout_user
 
-from datasync_flask.accounts import people, service
+from datasync_flask.accounts import endings, people, service, sso
+from datasync_flask.accounts.endings import Happening
 from datasync_flask.accounts.forms import InviteForm, PasswordForm, TokenForm
 from datasync_flask.accounts.models import PersonLink, Role, User
-from datasync_flask.accounts.views import FAILURES_PER_ADDRESS, start_session
+from datasync_flask.accounts.views import start_session
 from datasync_flask.extensions import db
-from datasync_flask.page_extensions import limiter
+from datasync_flask.security import guessing
 from datasync_flask.security.access import needs_role, public, public_link
 from datasync_flask.worker import queue
 
@@ -29,6 +30,7 @@ def _people_page(form: InviteForm, *, link: str = "", link_for: str = "") -> str
         link=link,
         link_for=link_for,
         sends_mail=bool(current_app.config["SETTINGS"].smtp_url),
+        endings=endings,
     )
 
 
@@ -51,14 +53,15 @@ def invite() -> ResponseReturnValue:
     form = InviteForm()
     if form.validate_on_submit():
         try:
-            token = people.invite(form.email.data or "", Role(form.role.data), by=current_user.email)
+            address = service.normalise_email(form.email.data or "")
+            token = people.invite(address, Role(form.role.data), by=current_user)
         except service.AccountError as error:
             form.email.errors = [str(error)]
         else:
             link = public_link("people.join", token=token)
             sentence = gettext("%(who)s invites you to DataSync. Choose a password here:", who=current_user.email)
-            _mail(form.email.data or "", gettext("Invitation to DataSync"), link, sentence)
-            return _people_page(InviteForm(formdata=None), link=link, link_for=form.email.data or "")
+            _mail(address, gettext("Invitation to DataSync"), link, sentence)
+            return _people_page(InviteForm(formdata=None), link=link, link_for=address)
     return _people_page(form), 422
 
 
@@ -78,8 +81,8 @@ def change_role(user_id: int) -> ResponseReturnValue:
     if role not in {each.value for each in Role}:
         abort(400)
     try:
-        people.change_role(user_id, Role(role))
-        flash(gettext("Saved."))
+        ended = endings.what_ends(*people.change_role(user_id, Role(role)))
+        flash(gettext("Saved. Ended: %(what)s.", what="; ".join(ended)) if ended else gettext("Saved."))
     except service.AccountError as error:
         flash(str(error))
     return redirect(url_for("people.index"), 303)
@@ -90,7 +93,7 @@ def change_role(user_id: int) -> ResponseReturnValue:
 def reset(user_id: int) -> ResponseReturnValue:
     """Make a link by which somebody chooses a new password; it is shown once."""
     user = _person(user_id)
-    link = public_link("people.join", token=people.make_reset_link(user, by=current_user.email))
+    link = public_link("people.join", token=people.make_reset_link(user, by=current_user))
     _mail(user.email, gettext("A new password for DataSync"), link, gettext("Choose a new password here:"))
     return _people_page(InviteForm(formdata=None), link=link, link_for=user.email)
 
@@ -118,11 +121,11 @@ def withdraw(link_id: str) -> ResponseReturnValue:
 
 @bp.route("/join/<token>", methods=["GET", "POST"])
 @public
-@limiter.limit(FAILURES_PER_ADDRESS)
 def join(token: str) -> ResponseReturnValue:
     """Come in by an invitation, or choose a new password."""
     link: PersonLink | None = people.link_of(token[:100])
     if link is None:
+        guessing.count_wrong("links")
         return render_template("accounts/link_over.html"), 404
     form = PasswordForm()
     if form.validate_on_submit():
@@ -146,6 +149,10 @@ def _account_page(form: PasswordForm, token_form: TokenForm, *, token: str = "")
         tokens=people.tokens_of(current_user.user),
         sessions=people.sessions_of(current_user.user),
         has_password=bool(current_user.user.password_hash),
+        sign_on=current_app.config["SETTINGS"].oidc_name if current_app.config["SETTINGS"].oidc_issuer else "",
+        identity=sso.identity_of(current_user.user),
+        asks_password=not service.is_confirmed(current_user),
+        endings=endings,
     )
 
 
@@ -156,17 +163,16 @@ def account() -> ResponseReturnValue:
 
 
 @bp.post("/account/password")
-@limiter.limit(FAILURES_PER_ADDRESS)
 def change_password() -> ResponseReturnValue:
     """Change one's own password; all other sessions end."""
     form = PasswordForm(asks_present=True)
     if form.validate_on_submit():
         user = current_user.user
-        if service.authenticate(user.email, form.present.data or "") is None:
+        if not service.is_own_password(current_user, form.present.data or ""):
             form.present.errors = [gettext("This isn't your present password.")]
         else:
             try:
-                service.set_password(user, form.password.data or "")
+                service.set_password(user, form.password.data or "", Happening.PASSWORD_CHANGED)
             except service.AccountError as error:
                 form.password.errors = [str(error)]
             else:

@@ -14,16 +14,20 @@ from flask import Flask, current_app
 from flask_babel import gettext
 from sqlalchemy import delete, select, update
 
+from datasync_flask.accounts import endings
+from datasync_flask.accounts.endings import Happening
 from datasync_flask.accounts.models import Role, SignedIn, User, UserSession, hash_token
 from datasync_flask.clock import utcnow
+from datasync_flask.connections.store import in_transaction
 from datasync_flask.extensions import db
-from datasync_flask.security import audit
+from datasync_flask.security import audit, guessing
 
 SESSION_LIFETIME = timedelta(days=14)
 # For so long after the password was given, what is hard to undo isn't asked for again.
 CONFIRMED_FOR = timedelta(hours=1)
 MIN_PASSWORD_LENGTH = 10
 MAX_PASSWORD_LENGTH = 200
+_SPACES = " \t\r\n"
 
 _hasher = PasswordHasher()
 
@@ -44,17 +48,48 @@ class AccountError(ValueError):
 
 def normalise_email(text: str) -> str:
     """Return `text` as an address in lower case; raise AccountError when it isn't one."""
+    if has_unseen(text):
+        raise AccountError("email", gettext("This address has characters in it that can't be seen. Type it again."))
     try:
         # Special-use domains such as acme.internal are fine: the tool is hosted inside companies and sends no mail.
-        found = validate_email(text.strip(), check_deliverability=False, test_environment=True)
+        found = validate_email(text.strip(_SPACES), check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         raise AccountError("email", gettext("Enter an email address, like ada@example.com.")) from None
     return found.normalized.lower()
 
 
+def has_unseen(text: str) -> bool:
+    """True when `text` has control or format characters, which mean nothing in a name (Unicode Cc, Cf, Cs).
+
+    Spaces and line breaks around it are what copying brings along.
+    """
+    return any(unicodedata.category(character) in {"Cc", "Cf", "Cs"} for character in text.strip(_SPACES))
+
+
+def lookup_address(text: str) -> str:
+    """Return what an account is looked up by, and guesses at it are counted by.
+
+    Everything that may be typed for one account gives the same, whatever can't be seen in it.
+    """
+    seen = "".join(character for character in text if unicodedata.category(character)[0] not in "CZ")
+    try:
+        return normalise_email(seen)
+    except AccountError:
+        return unicodedata.normalize("NFC", seen.lower())
+
+
+def find(email: str) -> User | None:
+    """Return the account of an address as somebody typed it."""
+    return db.session.scalar(select(User).where(User.email == lookup_address(email)))
+
+
 def check_password(text: str) -> str:
-    """Return `text` in Unicode NFC; raise AccountError when it is too short or too long."""
+    """Return `text` in Unicode NFC; raise AccountError when it is too short, too long or can't be typed."""
     password = unicodedata.normalize("NFC", text)
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in password):
+        raise AccountError(
+            "password", gettext("This password has control characters in it. Choose one that can be typed.")
+        )
     if len(password) < MIN_PASSWORD_LENGTH:
         raise AccountError(
             "password", gettext("Choose a password of at least %(number)s characters.", number=MIN_PASSWORD_LENGTH)
@@ -89,18 +124,22 @@ def hash_password(password: str) -> str:
     return _hasher.hash(password)
 
 
-def set_password(user: User, password: str) -> None:
-    """Change the password and end all of the person's sessions. Raises AccountError."""
-    user.password_hash = _hasher.hash(check_password(password))
-    db.session.execute(delete(UserSession).where(UserSession.user_id == user.id))
-    audit.record("password_changed", ("person", user.id, user.email))
-    db.session.commit()
+def set_password(user: User, password: str, happening: Happening = Happening.PASSWORD_RESET) -> None:
+    """Change the password and end what ends with the old one; commits. Raises AccountError."""
+    user_id, password_hash = user.id, _hasher.hash(check_password(password))
+
+    def change() -> None:
+        changed = db.session.get_one(User, user_id)
+        changed.password_hash = password_hash
+        endings.end(user_id, happening)
+        audit.record("password_changed", ("person", user_id, changed.email))
+
+    in_transaction(change)
 
 
 def authenticate(email: str, password: str) -> User | None:
     """Return the account that email and password open, or None; both cases take the same time."""
-    address = email.replace("\x00", "").strip().lower()
-    user = db.session.scalar(select(User).where(User.email == address))
+    user = find(email)
     password = unicodedata.normalize("NFC", password)[:MAX_PASSWORD_LENGTH]
     # Made for the first sign-in of all, known or not, so that it tells nothing.
     nobodys = _nobodys_hash()
@@ -141,9 +180,21 @@ def is_confirmed(person: SignedIn) -> bool:
     return utcnow() - person.confirmed_at < CONFIRMED_FOR
 
 
-def confirm(person: SignedIn, password: str) -> bool:
-    """Take a password given once more; True when it is right. The caller commits."""
+def is_own_password(person: SignedIn, password: str) -> bool:
+    """True when a person who is signed in gave their own password. Raises TooManyTries."""
+    if not password:
+        return False
+    limit = guessing.of_person(person.id)
+    guessing.take(limit)
     if authenticate(person.email, password) is None:
+        return False
+    guessing.give_back(limit)
+    return True
+
+
+def confirm(person: SignedIn, password: str) -> bool:
+    """Take a password given once more; True when it is right. The caller commits. Raises TooManyTries."""
+    if not is_own_password(person, password):
         return False
     person.confirmed_at = utcnow()
     db.session.execute(

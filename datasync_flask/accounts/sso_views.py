@@ -1,26 +1,36 @@
-"""To the sign-on service and back."""
+"""To the sign-on service and back: to sign in, or to link one's account."""
 
 from __future__ import annotations
 
 import logging
+import secrets
+from datetime import datetime, timedelta
 
-from flask import Blueprint, abort, current_app, redirect, request, session
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
+from flask_login import current_user
 
-from datasync_flask.accounts import sso
+from datasync_flask.accounts import service, sso
 from datasync_flask.accounts.forms import SignInForm
-from datasync_flask.accounts.views import FAILURES_PER_ADDRESS, login_page, start_session
-from datasync_flask.page_extensions import limiter
+from datasync_flask.accounts.views import login_page, start_session
+from datasync_flask.clock import utcnow
+from datasync_flask.security import guessing
 from datasync_flask.security.access import public, public_link, safe_next
 
 bp = Blueprint("sso", __name__)
 log = logging.getLogger(__name__)
 
 _NEXT = "sso_next"
+# Who wants to link their account, and until when: written by a form only, so that no other site can have it done.
+_LINKING = "sso_linking"
+_LINKING_LIFETIME = timedelta(minutes=10)
+# Authlib takes back only a state that this browser's session began with: it tells which of the two ways it was.
+_LINK_STATE = "link."
 
 
 def _refused(message: str) -> ResponseReturnValue:
+    guessing.count_wrong("sso")
     form = SignInForm(formdata=None)
     form.form_errors = [message]
     return login_page(form, ""), 422
@@ -31,43 +41,110 @@ def _is_on() -> None:
         abort(404)
 
 
+def _leave(state: str) -> ResponseReturnValue:
+    answer: ResponseReturnValue = sso.client().authorize_redirect(public_link("sso.receive"), state=state)
+    return answer
+
+
+def _no_answer(error: Exception) -> str:
+    log.warning("the sign-on service can't be reached: %s", type(error).__name__)
+    return str(gettext("The sign-on service doesn't answer. Try again in a moment, or sign in with a password."))
+
+
 @bp.get("/sso")
 @public
-@limiter.limit(FAILURES_PER_ADDRESS)
 def begin() -> ResponseReturnValue:
     """Leave for the sign-on service."""
     _is_on()
     session[_NEXT] = safe_next(request.args.get("next"))
     try:
-        answer: ResponseReturnValue = sso.client().authorize_redirect(public_link("sso.receive"))
+        return _leave(secrets.token_urlsafe(24))
     except sso.FAULTS as error:
-        log.warning("the sign-on service can't be reached: %s", type(error).__name__)
-        return _refused(
-            gettext("The sign-on service doesn't answer. Try again in a moment, or sign in with a password.")
-        )
-    return answer
+        return _refused(_no_answer(error))
 
 
 @bp.get("/sso/callback")
 @public
-@limiter.limit(FAILURES_PER_ADDRESS)
 def receive() -> ResponseReturnValue:
     """Come back from the sign-on service."""
     _is_on()
     target = safe_next(session.get(_NEXT))
+    is_linking = request.args.get("state", "").startswith(_LINK_STATE)
     try:
-        token = sso.client().authorize_access_token()
-        claims = dict(token.get("userinfo") or {})
-        if not claims.get("email"):
-            claims |= dict(sso.client().userinfo(token=token))
+        claims = sso.received_claims()
     except sso.FAULTS as error:
-        log.warning("single sign-on failed: %s", type(error).__name__)
-        return _refused(
-            gettext("The sign-on service didn't let you in. Begin again; if it goes on, tell whoever runs it.")
-        )
+        log.warning("single sign-on failed: %s: %s", type(error).__name__, str(error)[:200])
+        message = gettext("The sign-on service didn't let you in. Begin again; if it goes on, tell whoever runs it.")
+        return _to_account(message) if is_linking and current_user.is_authenticated else _refused(message)
+    if is_linking:
+        return _link(claims)
     try:
         user = sso.person_of(claims)
     except sso.SignOnRefused as refusal:
         return _refused(str(refusal))
     start_session(user, "single sign-on")
     return redirect(target, 303)
+
+
+@bp.post("/account/sso")
+def ask_to_link() -> ResponseReturnValue:
+    """Begin to link one's account: says what will happen, and leads to the sign-on service."""
+    _is_on()
+    password = request.form.get("your_password", "")
+    if not service.is_confirmed(current_user) and not service.confirm(current_user, password):
+        return _to_account(gettext("Enter your own password, the one for DataSync, then press “Link single sign-on”."))
+    session[_LINKING] = [current_user.id, (utcnow() + _LINKING_LIFETIME).isoformat()]
+    # A page with a link and no redirect: browsers hold what follows a form to the hosts that forms may be sent to.
+    return render_template("accounts/link_sign_on.html", name=current_app.config["SETTINGS"].oidc_name)
+
+
+@bp.get("/account/sso/begin")
+def begin_to_link() -> ResponseReturnValue:
+    """Leave for the sign-on service to link one's account."""
+    _is_on()
+    if not _wants_to_link():
+        return _to_account(gettext("Press “Link single sign-on” first."))
+    try:
+        return _leave(_LINK_STATE + secrets.token_urlsafe(24))
+    except sso.FAULTS as error:
+        return _to_account(_no_answer(error))
+
+
+@bp.post("/account/sso/unlink")
+def unlink() -> ResponseReturnValue:
+    """Unlink one's account, so that only its password opens it."""
+    _is_on()
+    if not current_user.user.password_hash:
+        return _to_account(
+            gettext(
+                "You have no password here and couldn't sign in any more. Ask an administrator for a link to choose "
+                "one."
+            )
+        )
+    if sso.unlink(current_user.user):
+        flash(gettext("Single sign-on is unlinked. Your password opens your account."))
+    return redirect(url_for("people.account"), 303)
+
+
+def _to_account(message: str) -> ResponseReturnValue:
+    flash(message)
+    return redirect(url_for("people.account"), 303)
+
+
+def _wants_to_link() -> bool:
+    """True when the person who is signed in pressed the button lately, in this browser."""
+    user_id, until = session.get(_LINKING) or (0, "")
+    return bool(current_user.is_authenticated and user_id == current_user.id) and (
+        datetime.fromisoformat(until) > utcnow()
+    )
+
+
+def _link(claims: dict[str, object]) -> ResponseReturnValue:
+    if not _wants_to_link():
+        return _refused(gettext("You were signed out meanwhile, so nothing was linked. Sign in and begin again."))
+    session.pop(_LINKING, None)
+    try:
+        sso.link(current_user.user, claims)
+    except sso.SignOnRefused as refusal:
+        return _to_account(str(refusal))
+    return _to_account(gettext("Single sign-on is linked: it opens your account from now on."))

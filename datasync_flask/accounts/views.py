@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, current_app, flash, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
@@ -15,23 +13,18 @@ from datasync_flask.accounts.forms import SetupForm, SignInForm
 from datasync_flask.accounts.models import Role, User
 from datasync_flask.extensions import db
 from datasync_flask.languages import LANGUAGES, keep_language
-from datasync_flask.page_extensions import limiter
-from datasync_flask.security import audit
+from datasync_flask.security import audit, guessing, known_browsers
 from datasync_flask.security.access import public, safe_next
 
 bp = Blueprint("accounts", __name__)
 
-# Only failed sign-ins count: a team behind one address must not lock itself out by working.
-FAILURES_PER_ADDRESS = "60 per 5 minutes"
-FAILURES_PER_ACCOUNT = "10 per 5 minutes"
 
-
-def _failed(response: Any) -> bool:
-    return bool(response.status_code == 422)
-
-
-def _account_key() -> str:
-    return "account:" + request.form.get("email", "")[:254].strip().lower()
+def _limits(address: str) -> list[guessing.Limit]:
+    """Return what a try to sign in is counted for."""
+    browser = known_browsers.known_for(address)
+    if browser:
+        return [guessing.of_browser(browser)]
+    return [guessing.of_network("sign-in"), guessing.of_account(address)]
 
 
 def start_session(user: User, way: str) -> None:
@@ -40,6 +33,7 @@ def start_session(user: User, way: str) -> None:
     session.clear()
     session.permanent = True
     audit.record("signed_in", ("person", user.id, user.email), who=user.email, by=user.id, way=way)
+    known_browsers.remember(user.email)
     browser = request.headers.get("User-Agent", "")
     login_user(service.open_session(user, address=request.remote_addr or "", browser=browser))
     # Made now: were it left to the first pages, two of them opened at once would each make one, and one be refused.
@@ -65,18 +59,24 @@ def login() -> ResponseReturnValue:
 
 @bp.post("/login")
 @public
-@limiter.limit(FAILURES_PER_ADDRESS, deduct_when=_failed)
-@limiter.limit(FAILURES_PER_ACCOUNT, key_func=_account_key, deduct_when=_failed)
 def login_post() -> ResponseReturnValue:
     """Sign in; a refusal never says which of the two was wrong."""
     form = SignInForm()
+    email, password = form.email.data or "", form.password.data or ""
+    # Whole fields may be 256 KB long; no address is.
+    address = service.lookup_address(email[:1000])
+    limits = _limits(address)
+    if email and password:
+        # Also what the form refuses: how something is typed must not be a way around the count.
+        guessing.take(*limits)
     if form.validate_on_submit():
-        user = service.authenticate(form.email.data or "", form.password.data or "")
+        user = service.authenticate(email, password)
         if user is not None:
+            guessing.give_back(*limits)
             start_session(user, "password")
             return redirect(safe_next(request.form.get("next")), 303)
         form.password.errors = [gettext("The email address or the password is wrong.")]
-        audit.record("sign_in_failed", ("person", "", form.email.data or ""), who=form.email.data or "nobody")
+        audit.record("sign_in_failed", ("person", "", address), who=address or "nobody")
         db.session.commit()
     return login_page(form, request.form.get("next", "")), 422
 
@@ -106,13 +106,14 @@ def choose_language() -> ResponseReturnValue:
 
 @bp.route("/setup", methods=["GET", "POST"])
 @public
-@limiter.limit(FAILURES_PER_ADDRESS, methods=["POST"])
 def setup() -> ResponseReturnValue:
     """The first administrator; the link to this page is printed at start and ends with the first account."""
     if service.any_account():
         flash(gettext("DataSync is set up already. Sign in with your account."))
         return redirect(url_for("accounts.login"), 303)
     if not service.setup_token_matches(request.args.get("token", "")):
+        if request.args.get("token"):
+            guessing.count_wrong("links")
         return render_template("accounts/setup_refused.html"), 403
     form = SetupForm()
     if form.validate_on_submit():

@@ -60,20 +60,16 @@ def list_users(as_json: bool) -> None:
 @click.argument("email")
 @click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True, envvar="DATASYNC_NEW_PASSWORD")
 def password(email: str, password: str) -> None:
-    """Give the account of EMAIL a new password; all its sessions end."""
-    from sqlalchemy import select
-
-    from datasync_flask.accounts.models import User
-    from datasync_flask.accounts.service import AccountError, set_password
+    """Give the account of EMAIL a new password; its sessions, API tokens and links end."""
+    from datasync_flask.accounts.service import AccountError, find, set_password
     from datasync_flask.cli.session import app_session
-    from datasync_flask.extensions import db
 
     with app_session():
-        found = db.session.scalar(select(User).where(User.email == email.strip().lower()))
+        found = find(email)
         if found is None:
             raise click.ClickException(f"There is no account for {email}.")
         try:
             set_password(found, password)
         except AccountError as error:
             raise click.ClickException(str(error)) from None
-        click.echo(f"The password of {found.email} is changed; all sessions of that account have ended.")
+        click.echo(f"The password of {found.email} is changed; its sessions, API tokens and links have ended.")

@@ -11,7 +11,7 @@ from flask import g
 from flask_babel import gettext
 from sqlalchemy import delete, select
 
-from datasync_flask.accounts.models import hash_token
+from datasync_flask.accounts.models import Role, SignedIn, User, hash_token
 from datasync_flask.clock import utcnow
 from datasync_flask.connections import app_values, lifecycle, service
 from datasync_flask.connections.app_values import ValueRefused
@@ -21,14 +21,17 @@ from datasync_flask.extensions import db
 from datasync_flask.security import audit
 
 LIFETIME = timedelta(days=7)
+# Whoever made a link may have lost the right to since.
+_OPEN = select(HandOffLink).join(User, HandOffLink.made_by_id == User.id).where(User.role != Role.VIEWER)
 
 
-def make(connection: SalesforceConnection, *, by: str) -> str:
+def make(connection: SalesforceConnection, *, by: SignedIn) -> str:
     """Make a link for a connection and return its token, which is shown once; commits."""
     token, now = secrets.token_urlsafe(32), utcnow()
     link = HandOffLink(
-        token_hash=hash_token(token), connection_id=connection.id, made_by=by, created_at=now, expires_at=now + LIFETIME
-    )
+        token_hash=hash_token(token), connection_id=connection.id, made_by=by.email, made_by_id=by.id, created_at=now,
+        expires_at=now + LIFETIME,
+    )  # fmt: skip
     db.session.add(link)
     audit.record("hand_off_made", lifecycle.audit_subject(connection), until=link.expires_at.isoformat())
     db.session.commit()
@@ -38,16 +41,16 @@ def make(connection: SalesforceConnection, *, by: str) -> str:
 def open_links(connection: SalesforceConnection) -> Sequence[HandOffLink]:
     """Return a connection's links that still open something."""
     return db.session.scalars(
-        select(HandOffLink)
-        .where(HandOffLink.connection_id == connection.id, HandOffLink.expires_at > utcnow())
-        .order_by(HandOffLink.created_at)
+        _OPEN.where(HandOffLink.connection_id == connection.id, HandOffLink.expires_at > utcnow()).order_by(
+            HandOffLink.created_at
+        )
     ).all()
 
 
 def link_of(token: str) -> HandOffLink | None:
     """Return what a token opens, or None when it is withdrawn or too old. The first time is written down; commits."""
     link = db.session.scalar(
-        select(HandOffLink).where(HandOffLink.token_hash == hash_token(token), HandOffLink.expires_at > utcnow())
+        _OPEN.where(HandOffLink.token_hash == hash_token(token), HandOffLink.expires_at > utcnow())
     )
     if link is not None:
         g.acting_as = f"hand-off link made by {link.made_by}"

@@ -8,13 +8,12 @@ from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
-from datasync_flask.accounts.views import FAILURES_PER_ADDRESS
 from datasync_flask.connections import hand_off, loader
 from datasync_flask.connections.models import State
 from datasync_flask.connections.status import setup_origin
 from datasync_flask.connections.views import certificate_file
-from datasync_flask.page_extensions import limiter
 from datasync_flask.salesforce import scopes
+from datasync_flask.security import guessing
 from datasync_flask.security.access import needs_role, public, public_link
 from datasync_flask.worker import queue
 
@@ -28,7 +27,7 @@ def manage(connection_id: str) -> ResponseReturnValue:
     connection = loader.editable(connection_id)
     link = ""
     if request.method == "POST":
-        token = hand_off.make(connection, by=current_user.email)
+        token = hand_off.make(connection, by=current_user)
         link = public_link("hand_off.opened", token=token)
     return render_template(
         "connections/hand_off.html", connection=connection, links=hand_off.open_links(connection), link=link
@@ -46,11 +45,11 @@ def withdraw(connection_id: str, link_id: str) -> ResponseReturnValue:
 
 @bp.route("/hand-off/<token>", methods=["GET", "POST"])
 @public
-@limiter.limit(FAILURES_PER_ADDRESS)
 def opened(token: str) -> ResponseReturnValue:
     """The guide, the values to copy, and the two fields to fill in."""
     link = hand_off.link_of(token[:100])
     if link is None:
+        guessing.count_wrong("links")
         return render_template("accounts/link_over.html"), 404
     connection = link.connection
     faults: dict[str, str] = {}
@@ -83,9 +82,9 @@ def opened(token: str) -> ResponseReturnValue:
 
 @bp.get("/hand-off/<token>/certificate")
 @public
-@limiter.limit(FAILURES_PER_ADDRESS)
 def certificate(token: str) -> ResponseReturnValue:
     """The certificate that the app has to hold, for the guide on the page that a link opens."""
     if hand_off.link_of(token[:100]) is None:
+        guessing.count_wrong("links")
         return render_template("accounts/link_over.html"), 404
     return certificate_file()

@@ -412,6 +412,8 @@ class HandOffLink(Model):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     connection_id: Mapped[str] = mapped_column(ForeignKey("salesforce_connections.id", ondelete="CASCADE"), index=True)
     made_by: Mapped[str] = mapped_column(String(254), default="")
+    # With whom it ends: only the link of somebody who may edit opens something.
+    made_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)

@@ -12,6 +12,7 @@ from flask_login import current_user
 
 from datasync_flask.accounts.models import Role, SignedIn
 from datasync_flask.accounts.people import person_with_token
+from datasync_flask.security import guessing
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -90,8 +91,11 @@ def is_api() -> bool:
 def _sign_in_with_token() -> None:
     """Let the bearer of a personal token act (RFC 6750 section 2.1); a browser's session counts for nothing here."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    person = person_with_token(token.strip()) if scheme.lower() == "bearer" else None
+    given = token.strip() if scheme.lower() == "bearer" else ""
+    person = person_with_token(given) if given else None
     if person is None:
+        if given:
+            guessing.count_wrong("tokens")
         abort(401)
     # Where Flask-Login keeps who this request's person is.
     g._login_user = SignedIn.of(person)

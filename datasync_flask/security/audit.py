@@ -26,6 +26,8 @@ EVENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "person_removed": ("Removed an account", ("role",)),
     "reset_link_made": ("Made a link to choose a new password", ()),
     "password_reset": ("Chose a new password through a link", ()),
+    "sign_on_linked": ("Linked single sign-on", ("issuer",)),
+    "sign_on_unlinked": ("Unlinked single sign-on", ("issuer",)),
     "token_made": ("Made an API token", ("name",)),
     "token_withdrawn": ("Withdrew an API token", ("name",)),
     "connection_created": ("Made a connection", ("kind",)),

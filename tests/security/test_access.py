@@ -42,7 +42,7 @@ EDITING = {
 # One's own account; what these do is tried in tests/accounts/.
 OWN_ACCOUNT = {
     "people.account", "people.change_password", "people.make_token", "people.withdraw_token",
-    "people.sign_out_everywhere",
+    "people.sign_out_everywhere", "sso.ask_to_link", "sso.begin_to_link", "sso.unlink",
 }  # fmt: skip
 ADMINISTERING = {
     "components.show", "people.index", "people.invite", "people.change_role", "people.reset", "people.remove",

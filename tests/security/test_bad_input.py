@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 from datasync_flask.connections.checks import check_now
 from datasync_flask.connections.models import SalesforceConnection
 from datasync_flask.extensions import db
-from datasync_flask.page_extensions import limiter
+from datasync_flask.security import guessing
 from tests.conftest import EMAIL
 from tests.support.connection import ConnectionWalk
 from tests.support.extraction import Extracting
@@ -36,11 +36,10 @@ def database_url(tmp_path: Path, _sqlite_template: Path) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _no_limits() -> Iterator[None]:
+def _no_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten thousand tries are what the limits are against."""
-    limiter.enabled = False
-    yield
-    limiter.enabled = True
+    monkeypatch.setattr(guessing, "PER_ACCOUNT", 1_000_000)
+    monkeypatch.setattr(guessing, "PER_NETWORK", 1_000_000)
 
 
 def hold(answer: TestResponse, value: str, where: str) -> None:

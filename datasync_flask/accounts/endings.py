@@ -1,0 +1,120 @@
+"""What ends when: one table of what a person holds, and what of it ends with which change to their account.
+
+The pages show it to whoever presses a button, docs/people.md prints it, and a test tries each cell.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import delete
+
+from datasync_flask.accounts.models import ApiToken, PersonLink, Role, SignOnIdentity, UserSession
+from datasync_flask.connections import left_behind
+from datasync_flask.extensions import db
+
+
+class Happening(enum.StrEnum):
+    """What can happen to an account that ends something."""
+
+    REMOVED = "removed"
+    NO_LONGER_ADMINISTRATOR = "no_longer_administrator"
+    NO_LONGER_EDITOR = "no_longer_editor"
+    # By an administrator's link or on the command line.
+    PASSWORD_RESET = "password_reset"
+    PASSWORD_CHANGED = "password_changed"
+    SIGNED_OUT_EVERYWHERE = "signed_out_everywhere"
+
+
+HAPPENING_WORDS: dict[Happening, Any] = {
+    Happening.REMOVED: _l("Removed"),
+    Happening.NO_LONGER_ADMINISTRATOR: _l("No longer administrator"),
+    Happening.NO_LONGER_EDITOR: _l("No longer editor"),
+    Happening.PASSWORD_RESET: _l("Password reset"),
+    Happening.PASSWORD_CHANGED: _l("Own password changed"),
+    Happening.SIGNED_OUT_EVERYWHERE: _l("Signed out everywhere"),
+}
+
+
+@dataclass(frozen=True)
+class Held:
+    """Something that a person holds, how it is ended, and when."""
+
+    words: Any
+    end: Callable[[int], None]
+    ends_when: frozenset[Happening]
+
+
+def _end_sessions(user_id: int) -> None:
+    db.session.execute(delete(UserSession).where(UserSession.user_id == user_id))
+
+
+def _end_tokens(user_id: int) -> None:
+    db.session.execute(delete(ApiToken).where(ApiToken.user_id == user_id))
+
+
+def _end_links_to_them(user_id: int) -> None:
+    db.session.execute(delete(PersonLink).where(PersonLink.user_id == user_id))
+
+
+def _end_links_for_others(user_id: int) -> None:
+    db.session.execute(delete(PersonLink).where(PersonLink.invited_by_id == user_id))
+
+
+def _end_sign_on(user_id: int) -> None:
+    db.session.execute(delete(SignOnIdentity).where(SignOnIdentity.user_id == user_id))
+
+
+_ALL = frozenset(Happening)
+_GONE_OR_RESET = frozenset({Happening.REMOVED, Happening.PASSWORD_RESET})
+TABLE: dict[str, Held] = {
+    "sessions": Held(
+        _l("where they are signed in"),
+        _end_sessions,
+        _GONE_OR_RESET | {Happening.PASSWORD_CHANGED, Happening.SIGNED_OUT_EVERYWHERE},
+    ),
+    "tokens": Held(_l("their API tokens"), _end_tokens, _GONE_OR_RESET),
+    "links_to_them": Held(
+        _l("earlier links for choosing a new password"),
+        _end_links_to_them,
+        _GONE_OR_RESET | {Happening.PASSWORD_CHANGED},
+    ),
+    "links_for_others": Held(
+        _l("invitations and links for new passwords that they made for others"),
+        _end_links_for_others,
+        _GONE_OR_RESET | {Happening.NO_LONGER_ADMINISTRATOR},
+    ),
+    "hand_offs": Held(
+        _l("hand-off links that they made, also where one is open in a browser"),
+        left_behind.end_hand_offs,
+        _GONE_OR_RESET | {Happening.NO_LONGER_EDITOR},
+    ),
+    "attempts": Held(
+        _l("their way to Salesforce and back, where they are in the middle of it"),
+        left_behind.end_attempts,
+        _ALL - {Happening.NO_LONGER_ADMINISTRATOR},
+    ),
+    "sign_on": Held(_l("the link to single sign-on"), _end_sign_on, _GONE_OR_RESET),
+}
+
+
+def end(user_id: int, *happenings: Happening) -> None:
+    """End what a person holds and what ends with one of `happenings`; the caller commits."""
+    for held in TABLE.values():
+        if held.ends_when.intersection(happenings):
+            held.end(user_id)
+
+
+def what_ends(*happenings: Happening) -> list[str]:
+    """Return in words what ends with one of `happenings`."""
+    return [str(held.words) for held in TABLE.values() if held.ends_when.intersection(happenings)]
+
+
+def of_other_role(before: Role, after: Role) -> tuple[Happening, ...]:
+    """Return what it means for a person to have another role."""
+    lost = {Role.ADMIN: Happening.NO_LONGER_ADMINISTRATOR, Role.EDITOR: Happening.NO_LONGER_EDITOR}
+    return tuple(happening for role, happening in lost.items() if after.rank < role.rank <= before.rank)

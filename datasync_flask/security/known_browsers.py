@@ -1,0 +1,50 @@
+"""Browsers that an account was signed in on before have tries of their own: guesses elsewhere don't lock them out.
+
+Source: OWASP, "Slow Down Online Guessing Attacks with Device Cookies".
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from flask import Response, after_this_request, current_app, request
+from itsdangerous import BadData, URLSafeSerializer
+
+from datasync_flask.accounts.models import hash_token
+
+COOKIE = "datasync_browser"
+_LIFETIME_SECONDS = 365 * 86400
+
+
+def _serializer() -> URLSafeSerializer:
+    return URLSafeSerializer(current_app.config["SECRET_KEY"], salt="known browser")
+
+
+def known_for(address: str) -> str:
+    """Return this browser's id when the account of `address` was signed in on it before, else ''."""
+    try:
+        account, browser = _serializer().loads(request.cookies.get(COOKIE, ""))
+    except (BadData, ValueError, TypeError):
+        return ""
+    return str(browser) if account == hash_token(address) else ""
+
+
+def remember(address: str) -> None:
+    """Have this browser known for the account of `address` from now on."""
+    # An id is kept: a new one would be a fresh allowance of tries.
+    browser = known_for(address) or secrets.token_hex(8)
+    value = _serializer().dumps([hash_token(address), browser])
+    assert isinstance(value, str)  # noqa: S101 (of a text the serializer makes a text; its types allow bytes)
+
+    @after_this_request
+    def set_cookie(response: Response) -> Response:
+        response.set_cookie(
+            COOKIE,
+            value,
+            max_age=_LIFETIME_SECONDS,
+            path=current_app.session_interface.get_cookie_path(current_app),
+            secure=current_app.config["SESSION_COOKIE_SECURE"],
+            httponly=True,
+            samesite="Lax",
+        )
+        return response
