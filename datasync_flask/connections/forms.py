@@ -24,6 +24,7 @@ from datasync_flask.connections.models import (
     SalesforceConnection,
     TrackingType,
     description_key,
+    login_origin_of,
 )
 from datasync_flask.connections.service import SalesforceSettings
 from datasync_flask.forms import SettingsForm
@@ -286,6 +287,23 @@ class SalesforceForm(QuickEditForm, ConfirmedForm):
             self.kept_secret.data = ""
             raise ValidationError(gettext("This can't be a Client Secret. Copy only the Consumer Secret."))
         self._found_secret = text
+        if not text and (address := self._address_of_secret()):
+            raise ValidationError(
+                gettext(
+                    "Enter the Client Secret again: the stored one belongs to %(address)s and is sent nowhere else.",
+                    address=address,
+                )
+            )
+
+    def _address_of_secret(self) -> str:
+        """Return the login address that the stored Client Secret was entered for, when this form has another one."""
+        connection = self.connection
+        if not isinstance(connection, SalesforceConnection) or not connection.client_secret_sealed:
+            return ""
+        if self.auth_method.data == AuthMethod.JWT_BEARER or self.login_url.errors or self.login_host.errors:
+            return ""
+        is_same = connection.login_origin == login_origin_of(self.login_host.data, self._login_url())
+        return "" if is_same else connection.login_origin
 
     def validate(self, *args: Any, **kwargs: Any) -> bool:
         """Ask for the password of the person who replaces a stored secret, when everything else is right."""

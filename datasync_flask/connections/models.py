@@ -128,6 +128,15 @@ class Connection(Model):
         self.description_key = description_key(description)
 
 
+def login_origin_of(login_host: str, login_url: str) -> str:
+    """Return where the authorize and token endpoints are for a choice of login host."""
+    return {
+        LoginHost.PRODUCTION: hosts.PRODUCTION,
+        LoginHost.SANDBOX: hosts.SANDBOX,
+        LoginHost.CUSTOM: login_url,
+    }[LoginHost(login_host)]
+
+
 class SalesforceConnection(Connection):
     """A Salesforce org as a source."""
 
@@ -182,11 +191,7 @@ class SalesforceConnection(Connection):
     @property
     def login_origin(self) -> str:
         """Where the authorize and token endpoints are."""
-        return {
-            LoginHost.PRODUCTION: hosts.PRODUCTION,
-            LoginHost.SANDBOX: hosts.SANDBOX,
-            LoginHost.CUSTOM: self.login_url,
-        }[LoginHost(self.login_host)]
+        return login_origin_of(self.login_host, self.login_url)
 
     @property
     def is_headless(self) -> bool:

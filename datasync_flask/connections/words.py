@@ -59,6 +59,8 @@ FIELD_WORDS = {
     "username": "username",
     "password": "password",
     "schema": "schema",
+    "tls": "TLS",
+    "tls_ca": "CA certificate",
 }
 
 
