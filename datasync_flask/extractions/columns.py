@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datasync_flask.destinations.base import DECIMAL_PRECISION, DECIMAL_SCALE, KEY, Column, ColumnType
+from datasync_flask.destinations.base import DECIMAL_PRECISION, DECIMAL_SCALE, KEY, Column, ColumnType, shorten
 from datasync_flask.salesforce.data import Field
 
 _TYPES = {
@@ -59,26 +59,41 @@ def snake_case(name: str) -> str:
     return NamingConvention().normalize_identifier(name)
 
 
+def is_shortened(name: str, column: str) -> bool:
+    """True when an API name was too long for the destination: its name there ends with a mark made of all of it."""
+    spelled = snake_case(name)
+    return len(column) < len(spelled) and column == shorten(spelled, len(column))
+
+
+def shortened_notes(columns: dict[str, Column], table: str, table_name: str) -> list[str]:
+    """Return a note of a run for each name that was too long for the destination."""
+    names = {field: column.name for field, column in columns.items()} | {table: table_name}
+    return [f"shortened:{name}:{short}" for name, short in names.items() if is_shortened(name, short)]
+
+
 def type_of(found: Field) -> ColumnType:
     """Return the type of a field's column."""
     return _TYPES.get(found.type, ColumnType.TEXT)
 
 
-def columns_for(fields: Iterable[Field], known: dict[str, str]) -> tuple[dict[str, Column], list[str]]:
-    """Return the column of each field, and the names of fields whose type changed since the table was made.
+def columns_for(
+    fields: Iterable[Field], known: dict[str, str], limit: int | None = None
+) -> tuple[dict[str, Column], list[str]]:
+    """Return the column of each field, and the names of fields whose type changed since the table was made. Names that
+    are longer than `limit` are shortened.
 
     A field of another type than its column gets a column of its own beside it: score_c_v_text.
     """
     found, retyped = {}, []
     taken: set[str] = set()
     for each in fields:
-        kind, name = type_of(each), snake_case(each.name)
+        kind, name = type_of(each), shorten(snake_case(each.name), limit)
         if name in known and known[name] != kind.value:
-            name = f"{name}_v_{kind.value}"
+            name = shorten(f"{name}_v_{kind.value}", limit)
             retyped.append(each.name)
         while name in taken:
             # Two API names may be one in snake case.
-            name += "_x"
+            name = shorten(f"{name}_x", limit)
         taken.add(name)
         found[each.name] = Column(name, kind)
     return found, retyped

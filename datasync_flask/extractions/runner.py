@@ -18,13 +18,22 @@ from structlog.contextvars import bind_contextvars
 from datasync_flask.clock import utcnow
 from datasync_flask.connections import grants
 from datasync_flask.connections.models import State
-from datasync_flask.destinations.base import Column, ColumnType, Destination, DestinationError, Fault, Table
+from datasync_flask.destinations.base import (
+    Column,
+    ColumnType,
+    Destination,
+    DestinationError,
+    Fault,
+    Table,
+    shorten,
+)
 from datasync_flask.destinations.registry import open_destination
 from datasync_flask.destinations.service import settings_of
 from datasync_flask.extensions import db
 from datasync_flask.extractions import forecast, left_jobs, runs
-from datasync_flask.extractions.columns import columns_for, snake_case
+from datasync_flask.extractions.columns import columns_for, shortened_notes, snake_case
 from datasync_flask.extractions.engine import Outcome, Work, count_or_none, server_time_of
+from datasync_flask.extractions.file_waits import FileWaits
 from datasync_flask.extractions.models import Extraction, ExtractionObject, RunObject
 from datasync_flask.extractions.plan import Plan, Wish, make_plan, new_watermark
 from datasync_flask.extractions.reading import Progress, Reader
@@ -40,6 +49,8 @@ READ_SIDE_BY_SIDE = 3
 SAY_ALIVE_EVERY = 3.0
 # At the ceiling of API calls a run looks again after this long.
 QUOTA_PAUSE = timedelta(minutes=15)
+# What is kept of a table's name has room for this many characters.
+LONGEST_TABLE_NAME = 80
 # Progress is written for the page at most this often.
 WRITE_PROGRESS_EVERY = 0.5
 
@@ -86,6 +97,7 @@ class Runner:
         self._last_write: dict[int, float] = {}
         self._api: DataApi
         self._ceiling = 100
+        self._waits = FileWaits(run_id, self._pause_for_file)
 
     def stop(self) -> None:
         """Have the run stop at the next page; it goes on where it was when it is started again."""
@@ -149,6 +161,10 @@ class Runner:
         if usage is not None and usage[1] and usage[0] >= usage[1] * self._ceiling / 100:
             raise QuotaReached
 
+    def _pause_for_file(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise Stopped
+
     @property
     def folder(self) -> Path:
         """Where the run's working files are."""
@@ -166,6 +182,7 @@ class Runner:
         db.session.commit()
         self._api = self._open_api(source_id, version or "62.0")
         destination = open_destination(kind, settings, current_app.config["SETTINGS"].effective_data_dir)
+        destination.patience = self._waits.patience
         try:
             self._pause(0)
             self._work_on_all(destination)
@@ -245,11 +262,15 @@ class Runner:
         if chosen is None:
             raise SalesforceError(Problem.OBJECT_GONE, "it was taken out of the extraction")
         now = utcnow()
+        self._waits.prepare(row_id, row.step)
         # A run that goes on keeps its plan: pages of two plans must not meet in one table.
         planned_at = datetime.fromisoformat(row.plan["at"]) if row.plan else server_time_of(self._api, now)
         plan = make_plan(description, wish_of(chosen, extraction), planned_at)
-        columns, retyped = columns_for(plan.fields, chosen.columns)
-        table = Table(extraction.dataset, chosen.table_name or snake_case(description.name))
+        limit = destination.max_name_length
+        columns, retyped = columns_for(plan.fields, chosen.columns, limit)
+        destination.check_width(tuple(columns.values()))
+        table_name = shorten(snake_case(description.name), limit or LONGEST_TABLE_NAME)
+        table = Table(extraction.dataset, chosen.table_name or table_name)
         known = tuple(Column(name, ColumnType(kind)) for name, kind in chosen.columns.items())
         is_same = row.plan.get("soql") == plan.soql
         progress = Progress(**row.plan.get("progress", {})) if is_same else Progress()
@@ -320,9 +341,9 @@ class Runner:
         try:
             task = self._result_of(task, reading)
             self._pause(0)
-            runs.note_object(task.row_id, {"step": "writing"})
+            self._waits.begin(task.row_id, "writing")
             outcome = task.work.write(self._reader(task))
-            runs.note_object(task.row_id, {"step": "comparing"})
+            self._waits.begin(task.row_id, "comparing")
             task.work.compare(outcome, removes="date_deletes" in task.plan.made_by.split("|")[0])
         except SalesforceError as error:
             if not error.problem.is_about_the_request and error.problem is not Problem.NOT_SALESFORCE:
@@ -352,6 +373,7 @@ class Runner:
         notes = [reason.value for reason in task.plan.reasons] + outcome.notes
         notes += [f"retyped:{name}" for name in task.retyped]
         notes += [f"formula:{name}" for name in task.plan.formulas if not task.plan.is_whole]
+        notes += shortened_notes(task.work.columns, task.plan.name, chosen.table_name)
         row.notes = notes
         runs.log(row.run_id, f"{row.name}: {outcome.rows} rows, {outcome.deleted} deleted, "
                  f"{outcome.source_count} in Salesforce, {outcome.target_count} here")  # fmt: skip
