@@ -128,13 +128,16 @@ class StreamedPostgres(postgres):
     The first `connections` are made while dlt still looks at what it has to load.
     """
 
-    def __init__(self, *arguments: Any, connections: int, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(self, credentials: Credentials, *, connections: int, **options: Any) -> None:
+        super().__init__(credentials, **options)
+        self._given = credentials
         self._connections, self._ahead = Connections(), connections
 
     def client(self, schema: Any, initial_config: Any = None) -> Any:
         """Return a client whose jobs share the connections."""
         client: Any = super().client(schema, initial_config)
+        # dlt makes credentials of its own class again; what connects has to be told exactly how.
+        client.config.credentials = client.sql_client.credentials = self._given
         client.connections = self._connections
         self._connections.make_ahead(client.url, self._ahead)
         self._ahead = 0
