@@ -162,7 +162,7 @@ def _save_destination(kind: str, values: Mapping[str, Any], existing: Connection
     form = DestinationForm(kind, found, given=_given(values, base))
     if not form.validate():
         raise _refuse(form)
-    password = form.typed_password or (destinations.password_of(found) if found else "")
+    password = destinations.password_for(found, form.settings(), form.typed_password)
     problem = None
     try:
         destinations.check(kind, form.settings(), password)

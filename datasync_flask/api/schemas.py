@@ -9,6 +9,7 @@ from marshmallow import Schema, fields, validate
 
 from datasync_flask.connections.models import AuthMethod, LoginHost, SecretUse, State, TrackingType
 from datasync_flask.destinations.registry import DESTINATIONS
+from datasync_flask.destinations.tls import MAX_CA, Tls
 from datasync_flask.extractions.models import RunState
 
 _TEXT = validate.Length(max=2000)
@@ -45,6 +46,13 @@ class ConnectionSettings(Schema):
     database = fields.String(validate=_TEXT)
     username = fields.String(validate=_TEXT)
     password = fields.String(load_only=True, validate=_TEXT, metadata={"description": "Stored, never given back."})
+    tls = fields.String(
+        validate=validate.OneOf(["", *Tls]),
+        metadata={"description": "Empty: required, and off for a server on this machine."},
+    )
+    tls_ca = fields.String(
+        validate=validate.Length(max=MAX_CA), metadata={"description": "Certificates (PEM) that verified checks with."}
+    )
     # Called as the field of the form; marshmallow has no field of this name of its own.
     schema = fields.String(validate=_TEXT)
     save_anyway = fields.Boolean(

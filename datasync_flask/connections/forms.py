@@ -26,6 +26,7 @@ from datasync_flask.connections.models import (
     SecretUse,
     TrackingType,
     description_key,
+    login_origin_of,
 )
 from datasync_flask.connections.service import SalesforceSettings
 from datasync_flask.forms import SettingsForm
@@ -308,6 +309,23 @@ class SalesforceForm(QuickEditForm, ConfirmedForm):
             self.kept_secret.data = ""
             raise ValidationError(gettext(refusal.message)) from None
         self._found_secret = text
+        if not text and (address := self._address_of_secret()):
+            raise ValidationError(
+                gettext(
+                    "Enter the Client Secret again: the stored one belongs to %(address)s and is sent nowhere else.",
+                    address=address,
+                )
+            )
+
+    def _address_of_secret(self) -> str:
+        """Return the login address that the stored Client Secret was entered for, when this form has another one."""
+        connection = self.connection
+        if not isinstance(connection, SalesforceConnection) or not connection.client_secret_sealed:
+            return ""
+        if self.auth_method.data == AuthMethod.JWT_BEARER or self.login_url.errors or self.login_host.errors:
+            return ""
+        is_same = connection.login_origin == login_origin_of(self.login_host.data, self._login_url())
+        return "" if is_same else connection.login_origin
 
     @property
     def _works_without_secret(self) -> bool:

@@ -24,6 +24,7 @@ from datasync_flask.connections.models import (
     State,
     TrackingType,
     description_key,
+    login_origin_of,
 )
 from datasync_flask.connections.problem_texts import LOOK_FIRST
 from datasync_flask.extensions import db
@@ -100,6 +101,9 @@ def save(connection: SalesforceConnection | None, data: SalesforceSettings, *, b
         other_app = True
     else:
         changes = _changes(connection, data)
+        if login_origin_of(data.login_host, data.login_url) != connection.login_origin:
+            # A stored secret goes nowhere but to the address that it was entered for.
+            connection.client_secret_sealed = ""
         other_app = any(name in changes for name in _CREDENTIALS)
         if "description" in changes:
             connection.rename(data.description)

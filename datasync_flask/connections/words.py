@@ -66,6 +66,8 @@ FIELD_WORDS = {
     "username": "username",
     "password": "password",
     "schema": "schema",
+    "tls": "TLS",
+    "tls_ca": "CA certificate",
 }
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import enum
+import hashlib
+import re
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,12 +37,43 @@ class ColumnType(enum.StrEnum):
 DECIMAL_PRECISION, DECIMAL_SCALE = 38, 9
 
 
+# Names that Windows keeps for devices: a folder that is shared or copied there couldn't be read.
+_DEVICES = re.compile(r"con|prn|aux|nul|com[0-9]|lpt[0-9]", re.IGNORECASE)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MARK_LENGTH = 10
+
+
+def shorten(name: str, limit: int | None) -> str:
+    """Return `name` when it fits `limit` characters, else its beginning and a mark made of all of it: the same each
+    time, and another one for each name.
+    """
+    if limit is None or len(name) <= limit:
+        return name
+    mark = hashlib.sha256(name.encode()).hexdigest()[:_MARK_LENGTH]
+    return f"{name[: limit - _MARK_LENGTH - 1].rstrip('_')}_{mark}"
+
+
+def is_device(name: str) -> bool:
+    """True for a name that some systems keep for a device, with or without an ending."""
+    return _DEVICES.fullmatch(name.partition(".")[0].strip()) is not None
+
+
+def check_name(name: str) -> str:
+    """Return a name that may stand in a statement or a path. Raises DestinationError for every other one."""
+    if not _NAME.fullmatch(name) or len(name) > 200:
+        raise DestinationError(Fault.NAME_REFUSED, repr(name[:80]))
+    return name
+
+
 @dataclass(frozen=True)
 class Column:
-    """A column of a table; `name` is already in the destination's spelling."""
+    """A column of a table; `name` is already in the destination's spelling. Raises DestinationError for a bad name."""
 
     name: str
     type: ColumnType
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
 
 
 class Fault(enum.StrEnum):
@@ -53,6 +87,13 @@ class Fault(enum.StrEnum):
     TABLE_IN_THE_WAY = "table_in_the_way"
     DISK_FULL = "disk_full"
     LOCKED = "locked"
+    BUSY = "busy"
+    NO_TLS = "no_tls"
+    TLS_NOT_VERIFIED = "tls_not_verified"
+    PASSWORD_IN_CLEAR = "password_in_clear"
+    ASKS_FOR_FILES = "asks_for_files"
+    ROW_TOO_WIDE = "row_too_wide"
+    NAME_REFUSED = "name_refused"
     NOT_OURS = "not_ours"
     TOO_SLOW = "too_slow"
     UNEXPECTED = "unexpected"
@@ -68,10 +109,18 @@ class DestinationError(Exception):
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a destination: `dataset` is its schema, or the prefix of its name, or its folder."""
+    """A table of a destination: `dataset` is its schema, or the prefix of its name, or its folder.
+
+    Raises DestinationError for names that aren't plain ones: they become parts of statements and paths.
+    """
 
     dataset: str
     name: str
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        if self.dataset and (is_device(check_name(self.dataset)) or is_device(self.name)):
+            raise DestinationError(Fault.NAME_REFUSED, repr(f"{self.dataset}.{self.name}"))
 
 
 @dataclass(frozen=True)
@@ -103,8 +152,33 @@ class Preview:
     rows: tuple[tuple[Any, ...], ...]
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How an operation waits while something else has the file: `pause` may raise, which ends the waiting; `tell` gets
+    'busy' or 'locked' and who it is when waiting begins, and '' when it is over.
+    """
+
+    # Seconds for another program, and for another run; None: until that is done.
+    for_programs: float = 4.0
+    for_runs: float | None = 4.0
+    pause: Callable[[float], None] = time.sleep
+    tell: Callable[[str, str], None] = lambda _what, _who: None
+
+
 class Destination(ABC):
     """One place that tables are written to. All methods raise DestinationError."""
+
+    # How many characters a name of a table or column may have, and how many columns a table; None: no bound to mind.
+    max_name_length: int | None = None
+    max_columns: int | None = None
+    patience = Patience()
+
+    def check_width(self, columns: tuple[Column, ...]) -> None:
+        """See whether a table may have these columns, before anything is read for it."""
+        if self.max_columns is not None and len(columns) > self.max_columns:
+            raise DestinationError(
+                Fault.ROW_TOO_WIDE, f"{len(columns)} columns, and {self.max_columns} is the most a table can have"
+            )
 
     @abstractmethod
     def check(self) -> None:

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from datasync_flask.destinations import dlt_loading
-from datasync_flask.destinations.base import DestinationError, Fault, Load, Table
+from datasync_flask.destinations.base import DestinationError, Fault, Load, Preview, Table
+from datasync_flask.destinations.file_lock import FileLock
 from datasync_flask.destinations.sql import SqlDestination
 
 # Beyond it DuckDB writes to disk; by itself it would take most of the machine's memory. Rows have no order to keep.
 MEMORY = {"memory_limit": "256MB", "preserve_insertion_order": False}
+
+
+TRIES = 3
+# "Conflicting lock is held in /usr/bin/duckdb (PID 4711) by user ada." (DuckDB's local_file_system.cpp)
+_HOLDER = re.compile(r"lock is held in (?P<program>[^()\n]{1,300}) \(PID (?P<number>\d{1,10})\)")
+
+
+def _holder_in(words: str) -> str:
+    found = _HOLDER.search(words)
+    if found is None:
+        return words
+    return f"{found['program'].strip().rpartition('/')[2]}, process {found['number']}"
 
 
 class DuckDb(SqlDestination):
@@ -18,13 +33,18 @@ class DuckDb(SqlDestination):
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock, self._reads = FileLock(path), False
+
+    def alone(self) -> AbstractContextManager[None]:
+        """DuckDB takes one process that writes, and refuses every other one at once."""
+        return self._lock.held(self.patience, to_read=self._reads)
 
     def connect(self) -> Any:
         """Return a connection in a transaction."""
         import duckdb
 
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = duckdb.connect(str(self._path))
+        connection = duckdb.connect(str(self._path), read_only=self._reads)
         connection.execute("SET TimeZone = 'UTC'")
         connection.begin()
         return connection
@@ -34,7 +54,7 @@ class DuckDb(SqlDestination):
         words = str(error)
         low = words.lower()
         if "could not set lock" in low or "conflicting lock" in low or "being used by another process" in low:
-            return DestinationError(Fault.LOCKED, words, "path")
+            return DestinationError(Fault.LOCKED, _holder_in(words), "path")
         if "no space left" in low or "disk is full" in low or "out of space" in low:
             return DestinationError(Fault.DISK_FULL, words, "path")
         if "not a valid duckdb database" in low or "could not read" in low:
@@ -59,9 +79,21 @@ class DuckDb(SqlDestination):
 
     def load(self, load: Load) -> None:
         """Write through dlt."""
+        with self.alone():
+            for tries_left in reversed(range(TRIES)):
+                try:
+                    self._load(load)
+                    return
+                except DestinationError as error:
+                    # A program took the file between two of dlt's connections; it is waited for at the next try.
+                    if error.fault is not Fault.LOCKED or not tries_left:
+                        raise
+
+    def _load(self, load: Load) -> None:
         import dlt
         from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
+        # Whoever has the file is waited for here: dlt wouldn't.
         has_versions = self.begin_history(load, moment_type="TIMESTAMPTZ")
         try:
             credentials = DuckDbCredentials(str(self._path))
@@ -70,6 +102,16 @@ class DuckDb(SqlDestination):
             dlt_loading.run(load, destination, has_versions=has_versions)
         except Exception as error:
             raise self.explain(error) from error
+
+    def preview(self, table: Table, rows: int) -> Preview:
+        """Return columns with their types, and the first rows; opened to read, beside others that read."""
+        if not self._path.exists():
+            raise DestinationError(Fault.UNEXPECTED, f"there is no table {table.name}")
+        self._reads = True
+        try:
+            return super().preview(table, rows)
+        finally:
+            self._reads = False
 
     def changed(self, cursor: Any, expected: int) -> int:
         """DuckDB answers a change with a row that holds the count."""

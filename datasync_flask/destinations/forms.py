@@ -7,19 +7,43 @@ from typing import Any
 from flask import current_app
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
+from flask_login import current_user
 from werkzeug.datastructures import MultiDict
-from wtforms import HiddenField, IntegerField, PasswordField, StringField
+from wtforms import HiddenField, IntegerField, PasswordField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, ValidationError
 
+from datasync_flask.accounts.models import Role
 from datasync_flask.connections import labels, service, store
 from datasync_flask.connections.forms import KEPT_SECRET_SECONDS, one_line, strip
 from datasync_flask.destinations.models import DestinationConnection
-from datasync_flask.destinations.registry import DESTINATIONS, PathRefused, inside
+from datasync_flask.destinations.registry import DESTINATIONS, FILE_FIELDS, SERVER_FIELDS, PathRefused, inside
+from datasync_flask.destinations.tls import (
+    MAX_CA,
+    Tls,
+    check_certificates,
+    default_tls,
+    is_host,
+    is_this_machine,
+    tls_of,
+)
 from datasync_flask.forms import SettingsForm
 from datasync_flask.security.crypto import SecretUnreadable
 
 _TOO_LONG = Length(max=200, message=_l("Use at most 200 characters."))
 _PLAIN = {"autocomplete": "off", "spellcheck": "false", "maxlength": 200}
+
+
+TLS_CHOICES = {
+    Tls.OFF: _l("Off"),
+    Tls.REQUIRED: _l("Required"),
+    Tls.VERIFIED: _l("Verified"),
+}
+
+
+def normalised_lines(value: str | None) -> str | None:
+    """Return text with the line ends of Unix, without white space around it."""
+    return "\n".join(value.split("\r\n")).strip() if value is not None else None
 
 
 class DestinationForm(SettingsForm):
@@ -46,7 +70,24 @@ class DestinationForm(SettingsForm):
     username = StringField(
         _l("Username"), [InputRequired(_l("Enter the username.")), _TOO_LONG], [strip], render_kw=_PLAIN
     )
-    password = PasswordField(_l("Password"), [_TOO_LONG], render_kw={"autocomplete": "off", "maxlength": 200})
+    tls = SelectField(
+        _l("Encryption (TLS)"),
+        choices=[SelectChoice(key.value, title) for key, title in TLS_CHOICES.items()],
+        description=_l(
+            "A server on this machine needs none. Required hides everything from whoever listens on the way; verified "
+            "also makes sure that it is your server, by its certificate."
+        ),
+    )
+    tls_ca = TextAreaField(
+        _l("CA certificate"),
+        filters=[normalised_lines],
+        description=_l(
+            "Only for verified, and only where the server's certificate comes from an authority of your own: paste "
+            "that authority's certificate, from BEGIN CERTIFICATE to END CERTIFICATE."
+        ),
+        render_kw={"autocomplete": "off", "spellcheck": "false", "rows": 4, "maxlength": MAX_CA},
+    )
+    password = PasswordField(_l("Password"), [_TOO_LONG], render_kw={"autocomplete": "new-password", "maxlength": 200})
     schema = StringField(
         _l("Schema"),
         [_TOO_LONG],
@@ -78,13 +119,67 @@ class DestinationForm(SettingsForm):
                 "label_names": labels.joined(connection.labels),
                 "edited": connection.updated_at.isoformat(),
             }
+            if "tls" in self.kind.fields:
+                values["tls"] = tls_of(connection.settings).value
         super().__init__(data=values, given=given)
         self.connection = connection
-        for name in {"path", "host", "port", "database", "username", "password", "schema"} - set(self.kind.fields):
+        for name in (set(FILE_FIELDS) | set(SERVER_FIELDS) | {"schema"}) - set(self.kind.fields):
             del self[name]
+        if "tls" in self.kind.fields and self.is_submitted():
+            self._fill_in_tls()
         if "password" not in self.kind.fields:
             del self["kept_password"]
         self._password = ""
+
+    def _fill_in_tls(self) -> None:
+        """Give the fields that weren't sent the values that hold: those stored for the same host, or the safe ones."""
+        host = self.host.data or ""
+        stored = self.connection.settings if self.connection is not None else {}
+        is_same = bool(stored) and str(stored.get("host", "")).lower() == host.lower()
+        if not self.sent.get("tls"):
+            self.tls.data = (tls_of(stored) if is_same else default_tls(host)).value
+        if "tls_ca" not in self.sent and is_same:
+            self.tls_ca.data = stored.get("tls_ca", "")
+
+    def validate_host(self, field: Any) -> None:
+        """One server, by its name or address."""
+        if not is_host(field.data or ""):
+            raise ValidationError(
+                gettext("Enter one name or address only, such as db.example.com or 10.0.0.5, without port and path.")
+            )
+
+    def validate_tls(self, field: Any) -> None:
+        """What goes to another machine is encrypted, unless an administrator wants it otherwise."""
+        if field.data == Tls.OFF and not is_this_machine(self.host.data or ""):
+            is_administrator = (
+                not current_user or not current_user.is_authenticated or current_user.has_role(Role.ADMIN)
+            )
+            was_off = self.connection is not None and self.connection.is_server_of(self.settings())
+            if not is_administrator and not was_off:
+                raise ValidationError(
+                    gettext(
+                        "This server isn't the machine that DataSync runs on, so rows would go over the network in "
+                        "clear. Choose Required or Verified, or ask an administrator to save it with Off."
+                    )
+                )
+
+    def validate_tls_ca(self, field: Any) -> None:
+        """Certificates, and for a server that is verified only."""
+        if self.tls.data != Tls.VERIFIED:
+            field.data = ""
+        if not field.data:
+            return
+        try:
+            if len(field.data) > MAX_CA:
+                raise ValueError("too long")
+            check_certificates(field.data)
+        except ValueError:
+            raise ValidationError(
+                gettext(
+                    "This isn't a certificate. Paste the authority's certificate as text (PEM), from BEGIN CERTIFICATE "
+                    "to END CERTIFICATE, and no private key."
+                )
+            ) from None
 
     def validate_description(self, field: Any) -> None:
         """Refuse a description that another connection has."""
@@ -117,6 +212,15 @@ class DestinationForm(SettingsForm):
             except SecretUnreadable:
                 self.kept_password.data = ""
                 raise ValidationError(gettext("Enter the password again: it was kept for an hour only.")) from None
+        connection = self.connection
+        is_kept = connection is not None and connection.password_sealed and not self._password
+        if connection is not None and is_kept and not connection.has_password_for(self.settings()):
+            raise ValidationError(
+                gettext(
+                    "Enter the password again: the stored one belongs to %(server)s and is used with nothing else.",
+                    server=connection.server,
+                )
+            )
 
     def keep_password(self) -> None:
         """Put a typed password, encrypted, into the page that goes back because of a mistake elsewhere."""

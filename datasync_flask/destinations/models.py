@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from datasync_flask.clock import UtcDateTime
 from datasync_flask.connections.models import Connection
 from datasync_flask.destinations.registry import DESTINATIONS
+from datasync_flask.destinations.tls import tls_of
 
 
 class DestinationConnection(Connection):
@@ -34,9 +36,29 @@ class DestinationConnection(Connection):
         return f"{self.settings.get('database', '')} on {self.settings.get('host', '')}"
 
     @property
+    def server(self) -> str:
+        """The server and the user that a stored password belongs to."""
+        return f"{self.settings.get('username', '')}@{self.settings.get('host', '')}:{self.settings.get('port', '')}"
+
+    def has_password_for(self, settings: Mapping[str, Any]) -> bool:
+        """True when the stored password may be used with these settings: it belongs to the server, the user and the way
+        of encryption that it was entered for.
+        """
+        return bool(self.password_sealed) and self.is_server_of(settings)
+
+    def is_server_of(self, settings: Mapping[str, Any]) -> bool:
+        """True when these settings lead to the same server, as the same user, equally encrypted."""
+        return _server(self.settings) == _server(settings)
+
+    @property
     def last_activity(self) -> datetime:
         """When the destination was last found to work, or not to."""
         return self.checked_at or self.state_since
+
+
+def _server(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    host, port, username = (str(settings.get(name, "")) for name in ("host", "port", "username"))
+    return host.lower(), port, username, tls_of(settings), str(settings.get("tls_ca", ""))
 
 
 # One class per kind: the kind is what tells them apart in the table of connections.

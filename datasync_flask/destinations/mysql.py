@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,9 +16,12 @@ from datasync_flask.destinations.base import (
     DestinationError,
     Fault,
     Table,
+    shorten,
 )
+from datasync_flask.destinations.guarded_mysql import WouldReveal
 from datasync_flask.destinations.postgresql import CONNECT_SECONDS, Address
 from datasync_flask.destinations.staged import StagedDestination
+from datasync_flask.destinations.tls import Tls, ssl_context
 
 _TYPES = {
     ColumnType.TEXT: "LONGTEXT",
@@ -29,6 +33,8 @@ _TYPES = {
     ColumnType.TIMESTAMP: "DATETIME(6)",
     ColumnType.TIME: "TIME(6)",
 }
+# As many columns of text as InnoDB takes in a table whatever they are, and a few more.
+SURELY_FIT = 150
 # Salesforce's ids tell upper from lower case.
 _KEY_TYPE = "VARCHAR(18) CHARACTER SET ascii COLLATE ascii_bin"
 _VERSION_TYPE = "VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin"
@@ -39,15 +45,18 @@ class MySql(StagedDestination):
 
     marker = "%s"
     quote_sign = "`"
+    max_name_length = 64
+    # InnoDB's, less those of history.
+    max_columns = 1_014
 
     def __init__(self, address: Address) -> None:
         self._address = address
 
     def connect(self) -> Any:
         """Return a connection; statements begin a transaction."""
-        import pymysql
+        from datasync_flask.destinations.guarded_mysql import GuardedConnection
 
-        return pymysql.connect(
+        return GuardedConnection(
             host=self._address.host,
             port=self._address.port,
             database=self._address.database,
@@ -57,6 +66,9 @@ class MySql(StagedDestination):
             connect_timeout=CONNECT_SECONDS,
             init_command="SET time_zone = '+00:00'",
             autocommit=False,
+            local_infile=False,
+            ssl=ssl_context(self._address.tls, self._address.tls_ca),
+            ssl_disabled=self._address.tls is Tls.OFF,
         )
 
     def explain(self, error: Exception) -> DestinationError:
@@ -65,6 +77,16 @@ class MySql(StagedDestination):
         number = arguments[0] if arguments and isinstance(arguments[0], int) else 0
         words = str(arguments[1]) if len(arguments) > 1 else str(error)
         low = words.lower()
+        if isinstance(error, WouldReveal):
+            return DestinationError(Fault.PASSWORD_IN_CLEAR, words, "host")
+        if isinstance(error, RuntimeError) and "load_local" in low:
+            return DestinationError(Fault.ASKS_FOR_FILES, "LOAD DATA LOCAL", "host")
+        if number == 2026 or isinstance(getattr(error, "original_exception", error), ssl.SSLError):
+            if "verif" in low or "certificate" in low:
+                return DestinationError(Fault.TLS_NOT_VERIFIED, words, "tls_ca")
+            return DestinationError(Fault.NO_TLS, words, "tls")
+        if number in {1117, 1118}:
+            return DestinationError(Fault.ROW_TOO_WIDE, words, "host")
         if number in {1045, 1698}:
             return DestinationError(Fault.PASSWORD_REFUSED, words, "password")
         if number == 1049:
@@ -92,6 +114,17 @@ class MySql(StagedDestination):
     def check(self) -> None:
         """See whether tables can be made, written and dropped."""
         self._try_out(Table("", "_datasync_check"))
+
+    def full_name(self, table: Table) -> str:
+        """Return the name as the database has it."""
+        return shorten(super().full_name(table), self.max_name_length)
+
+    def check_width(self, columns: tuple[Column, ...]) -> None:
+        """See whether a table may have these columns: whether a row fits a page depends on them all."""
+        super().check_width(columns)
+        if len(columns) > SURELY_FIT:
+            with self.transaction() as cursor:
+                self._create(cursor, Table("", "_datasync_width"), list(columns), kind="TEMPORARY TABLE")
 
     def column_type(self, column: Column) -> str:
         """Return a column's type as MySQL names it."""

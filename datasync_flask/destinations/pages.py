@@ -16,9 +16,10 @@ from datasync_flask.connections.models import Connection
 from datasync_flask.connections.service import DescriptionTaken, free_description
 from datasync_flask.destinations import service
 from datasync_flask.destinations.base import DestinationError
-from datasync_flask.destinations.forms import DestinationForm
+from datasync_flask.destinations.forms import TLS_CHOICES, DestinationForm
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.texts import fault_text
+from datasync_flask.destinations.tls import tls_of
 
 
 def is_destination(connection: Connection) -> bool:
@@ -41,8 +42,19 @@ def show(connection: Connection) -> ResponseReturnValue:
         "destinations/show.html",
         history=loader.history(connection),
         saved_by=loader.saved_by(connection),
+        shown_settings=shown_settings(found),
         **context(found),
     )
+
+
+def shown_settings(connection: DestinationConnection) -> dict[str, Any]:
+    """Return the settings as the page shows them."""
+    found = {name: value for name, value in connection.settings.items() if name != "tls_ca"}
+    if "host" in found:
+        found["tls"] = str(TLS_CHOICES[tls_of(connection.settings)])
+        if connection.settings.get("tls_ca"):
+            found["tls_ca"] = gettext("stored")
+    return found
 
 
 def context(connection: DestinationConnection) -> dict[str, Any]:
@@ -111,7 +123,7 @@ def _save(connection: DestinationConnection | None, kind: str, form: Destination
         ]
         form.keep_password()
         return _form_page(kind, form, connection)
-    password = form.typed_password or (service.password_of(connection) if connection else "")
+    password = service.password_for(connection, form.settings(), form.typed_password)
     problem = None
     try:
         service.check(kind, form.settings(), password)

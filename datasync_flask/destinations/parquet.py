@@ -7,8 +7,9 @@ writes the new file, streaming.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from datasync_flask.destinations.base import (
     Preview,
     Table,
 )
+from datasync_flask.destinations.file_lock import FileLock
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,8 +49,11 @@ class Parquet(Destination):
         self._folder = folder
 
     def file(self, table: Table) -> Path:
-        """Return the table's file."""
-        return self._folder / table.dataset / f"{table.name}.parquet"
+        """Return the table's file. Raises DestinationError where a link leads out of the folder."""
+        found = self._folder / table.dataset / f"{table.name}.parquet"
+        if not found.resolve().is_relative_to(self._folder.resolve()):
+            raise DestinationError(Fault.NAME_REFUSED, f"{table.dataset}/{table.name} leads out of its folder", "path")
+        return found
 
     @contextmanager
     def _faults(self) -> Iterator[None]:
@@ -83,7 +88,7 @@ class Parquet(Destination):
 
     def load(self, load: Load) -> None:
         """Write a new file from the old one and the new rows, and put it in the old one's place."""
-        with self._faults():
+        with self._alone(load.table), self._faults():
             before = self._columns(load.table)
             files = ", ".join(_text(file) for file in load.files)
             names = [column.name for column in load.columns]
@@ -136,20 +141,28 @@ class Parquet(Destination):
             f"SELECT f.*, {now} AS {begin}, {never} AS {end} FROM fresh f WHERE NOT {known}"
         )
 
+    def _alone(self, table: Table) -> AbstractContextManager[None]:
+        # Others read the old file until the new one is in its place; only who writes has to wait.
+        return FileLock(self.file(table)).held(self.patience)
+
     def _write(self, table: Table, query: str) -> None:
         import duckdb
 
         target = self.file(table)
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft = target.with_suffix(".parquet.new")
+        draft, spill = target.with_suffix(".parquet.new"), target.with_name(f".{table.name}.spill")
+        draft.unlink(missing_ok=True)
         with duckdb.connect() as connection:
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET memory_limit = '256MB'")
-            connection.execute(f"SET temp_directory = {_text(target.parent)}")
+            connection.execute(f"SET temp_directory = {_text(spill)}")
             connection.execute(f"COPY ({query}) TO {_text(draft)} (FORMAT parquet, COMPRESSION zstd)")
         with draft.open("rb") as written:
             os.fsync(written.fileno())
         draft.replace(target)
+        # Of its own, so that two tables written at once don't take each other's working files.
+        if spill.is_dir() and not spill.is_symlink():
+            shutil.rmtree(spill, ignore_errors=True)
 
     def _query(self, sql: str) -> list[tuple[Any, ...]]:
         import duckdb
@@ -184,7 +197,7 @@ class Parquet(Destination):
 
     def take_out(self, table: Table, keys: list[str], *, marks: bool) -> int:
         """Write the file anew without the rows, or with is_deleted set."""
-        with self._faults():
+        with self._alone(table), self._faults():
             names = self._columns(table)
             gone = f"{_quoted(KEY)} IN ({', '.join(_text(key) for key in keys)})"
             source = f"read_parquet({_text(self.file(table))})"

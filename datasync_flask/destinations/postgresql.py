@@ -3,50 +3,92 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import tempfile
+import weakref
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from datasync_flask.destinations import dlt_loading
 from datasync_flask.destinations.base import DestinationError, Fault, Load, Table
 from datasync_flask.destinations.sql import SqlDestination
+from datasync_flask.destinations.tls import Tls, is_this_machine, trusted_file
 
 CONNECT_SECONDS = 5
+# Names a file that can't be: libpq would take files of the user's home folder instead of none.
+_NO_FILE = "/dev/null/none"
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a database server is and how to get in."""
+    """Where a database server is, how to get in, and how the way there is protected."""
 
     host: str
     port: int
     database: str
     username: str
     password: str
-    schema: str = ""
+    tls: Tls
+    tls_ca: str = ""
 
 
 class PostgreSql(SqlDestination):
     """Writes through dlt; each dataset is a schema of the database."""
 
     marker = "%s"
+    max_name_length = 63
+    # 1,600, less what dlt adds.
+    max_columns = 1_590
 
     def __init__(self, address: Address) -> None:
         self._address = address
+
+    @cached_property
+    def _ca_file(self) -> str:
+        if not self._address.tls_ca:
+            return trusted_file()
+        handle, path = tempfile.mkstemp(prefix="datasync-ca-", suffix=".pem")
+        with os.fdopen(handle, "w") as file:
+            file.write(self._address.tls_ca)
+        weakref.finalize(self, os.unlink, path)
+        return path
+
+    def conninfo(self, **more: str) -> str:
+        """Return what libpq connects with (PostgreSQL manual, 34.1.2). Whatever could send the password elsewhere or
+        in clear is said here, so that neither the environment nor files of the user's home folder decide it.
+        """
+        from psycopg.conninfo import make_conninfo
+
+        place, is_verified = self._address, self._address.tls is Tls.VERIFIED
+        # A server that takes everybody gets no password; another machine that asks for none isn't the one known.
+        methods = "scram-sha-256,md5,none" if is_this_machine(place.host) else "scram-sha-256,md5"
+        return make_conninfo(
+            host=place.host,
+            hostaddr="",
+            port=place.port,
+            dbname=place.database,
+            user=place.username,
+            password=place.password,
+            passfile=_NO_FILE,
+            require_auth=methods if place.password else "none",
+            channel_binding="prefer",
+            gssencmode="disable",
+            sslmode={Tls.OFF: "disable", Tls.REQUIRED: "require", Tls.VERIFIED: "verify-full"}[place.tls],
+            sslrootcert=self._ca_file if is_verified else _NO_FILE,
+            sslcertmode="disable",
+            sslcrl="",
+            sslcrldir="",
+            connect_timeout=CONNECT_SECONDS,
+            application_name="datasync",
+            **more,
+        )
 
     def connect(self) -> Any:
         """Return a connection; statements begin a transaction."""
         import psycopg
 
-        return psycopg.connect(
-            host=self._address.host,
-            port=self._address.port,
-            dbname=self._address.database,
-            user=self._address.username,
-            password=self._address.password or None,
-            connect_timeout=CONNECT_SECONDS,
-            application_name="datasync",
-            options="-c TimeZone=UTC",
-        )
+        return psycopg.connect(self.conninfo(options="-c TimeZone=UTC"))
 
     def explain(self, error: Exception) -> DestinationError:
         """Return what an error of PostgreSQL means (its SQLSTATE, or libpq's words where there is none yet)."""
@@ -54,6 +96,16 @@ class PostgreSql(SqlDestination):
         low, state = words.lower(), str(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or "")
         if "could not translate host name" in low or "failed to resolve host" in low or "name or service" in low:
             return DestinationError(Fault.HOST_NOT_FOUND, words, "host")
+        if "does not support ssl" in low:
+            return DestinationError(Fault.NO_TLS, words, "tls")
+        if "certificate verify failed" in low or ("certificate" in low and "does not match host name" in low):
+            return DestinationError(Fault.TLS_NOT_VERIFIED, words, "tls_ca")
+        if "authentication method requirement" in low and self._address.password:
+            return DestinationError(Fault.PASSWORD_IN_CLEAR, words, "host")
+        if state in {"54000", "54011"} or "row is too big" in low or "can have at most" in low:
+            return DestinationError(Fault.ROW_TOO_WIDE, words, "host")
+        if "authentication method requirement" in low:
+            return DestinationError(Fault.PASSWORD_REFUSED, "the server asks for a password", "password")
         if state in {"28P01", "28000"} or "password authentication failed" in low or "no password supplied" in low:
             return DestinationError(Fault.PASSWORD_REFUSED, words, "password")
         if state == "3D000" or ("database" in low and "does not exist" in low):
@@ -89,21 +141,11 @@ class PostgreSql(SqlDestination):
     def load(self, load: Load) -> None:
         """Write through dlt, with Parquet handed to PostgreSQL's binary copy (ADBC)."""
         # Imported here: the worker and the pages look at destinations too, and do without dlt.
-        from datasync_flask.destinations.streamed_postgres import StreamedPostgres
+        from datasync_flask.destinations.streamed_postgres import Credentials, StreamedPostgres
 
         has_versions = self.begin_history(load, moment_type="TIMESTAMPTZ")
-        credentials = {
-            "drivername": "postgresql",
-            "host": self._address.host,
-            "port": self._address.port,
-            "database": self._address.database,
-            "username": self._address.username,
-            # dlt insists on a password; a server that trusts doesn't look at it.
-            "password": self._address.password or "none",
-            "connect_timeout": CONNECT_SECONDS,
-            # What dlt's history asks ("NOT IN") takes time squared where the answer doesn't fit.
-            "query": {"options": "-cwork_mem=256MB"},
-        }
+        # What dlt's history asks ("NOT IN") takes time squared where the answer doesn't fit.
+        credentials = Credentials.of(self.conninfo(), options="-cwork_mem=256MB")
         copies = min(len(load.files), dlt_loading.FILES_AT_ONCE) if load.rows else 0
         try:
             with contextlib.closing(

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from datasync_flask.connections.kinds import KINDS, Kind
-from datasync_flask.destinations.base import Destination, DestinationError, Fault
+from datasync_flask.destinations.base import Destination, DestinationError, Fault, is_device
+from datasync_flask.destinations.tls import is_host, tls_of
 
 FILE_FIELDS = ("path",)
-SERVER_FIELDS = ("host", "port", "database", "username", "password")
+SERVER_FIELDS = ("host", "port", "database", "username", "password", "tls", "tls_ca")
 
 Settings = Mapping[str, Any]
 
@@ -30,7 +31,10 @@ def inside(data_dir: Path, name: str) -> Path:
         raise PathRefused(
             "The file has to lie inside the data folder: enter a name like warehouse.duckdb, no other path."
         )
-    if any(not re.fullmatch(r"[\w][\w.\- ]*", part) or len(part) > 100 for part in parts) or len(parts) > 5:
+    if (
+        any(is_device(part) or not re.fullmatch(r"[\w]([\w.\- ]*[\w\-])?", part) or len(part) > 100 for part in parts)
+        or len(parts) > 5
+    ):
         raise PathRefused("Use letters, digits, dots, dashes and underscores only.")
     root = data_dir.resolve()
     found = (root / Path(*parts)).resolve()
@@ -52,6 +56,8 @@ class DestinationKind:
     # How a name of a dataset shows in the destination.
     dataset_is: str
     default_port: int = 0
+    # How many characters the name of a table may have.
+    longest_table: int = 80
     example: str = ""
 
     @property
@@ -78,17 +84,25 @@ def _parquet(settings: Settings, data_dir: Path) -> Destination:
     return Parquet(inside(data_dir, settings["path"]))
 
 
-def _postgresql(settings: Settings, _: Path) -> Destination:
-    from datasync_flask.destinations.postgresql import Address, PostgreSql
+def _address(settings: Settings) -> Any:
+    from datasync_flask.destinations.postgresql import Address
 
-    return PostgreSql(Address(**{name: settings[name] for name in SERVER_FIELDS}, schema=settings.get("schema", "")))
+    if not is_host(str(settings["host"])):
+        raise DestinationError(Fault.HOST_NOT_FOUND, str(settings["host"])[:80], "host")
+    named = {name: settings[name] for name in ("host", "port", "database", "username", "password")}
+    return Address(**named, tls=tls_of(settings), tls_ca=settings.get("tls_ca", ""))
+
+
+def _postgresql(settings: Settings, _: Path) -> Destination:
+    from datasync_flask.destinations.postgresql import PostgreSql
+
+    return PostgreSql(_address(settings))
 
 
 def _mysql(settings: Settings, _: Path) -> Destination:
     from datasync_flask.destinations.mysql import MySql
-    from datasync_flask.destinations.postgresql import Address
 
-    return MySql(Address(**{name: settings[name] for name in SERVER_FIELDS}))
+    return MySql(_address(settings))
 
 
 DESTINATIONS = {
@@ -96,8 +110,10 @@ DESTINATIONS = {
     for kind in (
         DestinationKind("duckdb", FILE_FIELDS, _duckdb, "schema", example="warehouse.duckdb"),
         DestinationKind("sqlite", FILE_FIELDS, _sqlite, "prefix", example="warehouse.sqlite"),
-        DestinationKind("postgresql", (*SERVER_FIELDS, "schema"), _postgresql, "schema", default_port=5432),
-        DestinationKind("mysql", SERVER_FIELDS, _mysql, "prefix", default_port=3306),
+        DestinationKind(
+            "postgresql", (*SERVER_FIELDS, "schema"), _postgresql, "schema", default_port=5432, longest_table=63
+        ),
+        DestinationKind("mysql", SERVER_FIELDS, _mysql, "prefix", default_port=3306, longest_table=64),
         DestinationKind("parquet", FILE_FIELDS, _parquet, "folder", example="lake"),
     )
 }

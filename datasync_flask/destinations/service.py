@@ -12,7 +12,7 @@ from datasync_flask.connections import labels, lifecycle, store
 from datasync_flask.connections.models import Connection, State
 from datasync_flask.connections.service import DescriptionTaken
 from datasync_flask.destinations import checking
-from datasync_flask.destinations.base import DestinationError
+from datasync_flask.destinations.base import DestinationError, Fault
 from datasync_flask.destinations.models import DESTINATION_CLASSES, DestinationConnection
 from datasync_flask.extensions import db
 from datasync_flask.security import audit
@@ -20,12 +20,24 @@ from datasync_flask.security import audit
 
 def check(kind: str, settings: dict[str, Any], password: str) -> None:
     """See whether these settings can be used. Raises DestinationError."""
-    checking.check(kind, settings | {"password": password}, current_app.config["SETTINGS"].effective_data_dir)
+    try:
+        checking.check(kind, settings | {"password": password}, current_app.config["SETTINGS"].effective_data_dir)
+    except DestinationError as error:
+        # A run that writes to the file proves that it can be written to.
+        if error.fault is not Fault.BUSY:
+            raise
 
 
 def password_of(connection: DestinationConnection) -> str:
     """Return the stored password ('' when there is none)."""
     return store.secret_box().open(connection.password_sealed) if connection.password_sealed else ""
+
+
+def password_for(connection: DestinationConnection | None, settings: dict[str, Any], typed: str) -> str:
+    """Return the password to use with `settings`: the one typed, or the stored one where it belongs to them."""
+    if typed or connection is None or not connection.has_password_for(settings):
+        return typed
+    return password_of(connection)
 
 
 def settings_of(connection: DestinationConnection) -> dict[str, Any]:
@@ -58,6 +70,8 @@ def save(
     if connection.description != description:
         changes["description"] = [connection.description or "", description]
     connection.rename(description)
+    if not password and connection.password_sealed and not connection.has_password_for(settings):
+        connection.password_sealed = ""
     connection.settings = settings
     if password:
         connection.password_sealed = store.secret_box().seal(password)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from datasync_flask.destinations.base import (
@@ -20,6 +21,7 @@ from datasync_flask.destinations.base import (
     Preview,
     Table,
 )
+from datasync_flask.destinations.file_lock import ASK_AGAIN_SECONDS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,13 +58,19 @@ class SqlDestination(Destination):
         """Return the table's name for a statement: with the schema, where there are schemas."""
         return f"{self.quoted(table.dataset)}.{self.quoted(table.name)}"
 
+    def alone(self) -> AbstractContextManager[None]:
+        """Return what keeps others from what is written meanwhile, where the database doesn't do so itself."""
+        return nullcontext()
+
     @contextmanager
     def transaction(self) -> Iterator[Any]:
         """Yield a cursor; commit at the end, roll back on an error. Raises DestinationError."""
-        try:
-            connection = self.connect()
-        except Exception as error:
-            raise self.explain(error) from error
+        with self.alone(), self._transaction() as cursor:
+            yield cursor
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Any]:
+        connection = self._connect_patiently()
         try:
             cursor = connection.cursor()
             yield cursor
@@ -75,6 +83,25 @@ class SqlDestination(Destination):
             raise self.explain(error) from error
         finally:
             connection.close()
+
+    def _connect_patiently(self) -> Any:
+        """Connect; a program that has the file is waited for, as long as the patience says."""
+        began, is_told = time.monotonic(), False
+        while True:
+            try:
+                connection = self.connect()
+            except Exception as error:
+                fault = self.explain(error)
+                if fault.fault is not Fault.LOCKED or time.monotonic() - began > self.patience.for_programs:
+                    raise fault from error
+                if not is_told:
+                    self.patience.tell(Fault.LOCKED, fault.detail)
+                    is_told = True
+                self.patience.pause(ASK_AGAIN_SECONDS)
+            else:
+                if is_told:
+                    self.patience.tell("", "")
+                return connection
 
     def _roll_back(self, connection: Any) -> None:
         try:

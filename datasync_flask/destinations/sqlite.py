@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from datasync_flask.destinations.base import Column, ColumnType, DestinationError, Fault, Table
+from datasync_flask.destinations.base import Column, ColumnType, DestinationError, Fault, Load, Preview, Table
+from datasync_flask.destinations.file_lock import FileLock
 from datasync_flask.destinations.staged import StagedDestination
 
 # SQLite has few types; dates and times are ISO 8601 texts, which its date functions and most programs understand.
@@ -22,21 +24,49 @@ _TYPES = {
     ColumnType.TIMESTAMP: "TIMESTAMP",
     ColumnType.TIME: "TIME",
 }
-WAIT_SECONDS = 15
+# How long SQLite itself waits for a lock: to begin, and to commit.
+ASK_SECONDS, WAIT_SECONDS = 0.2, 15
 
 
 class Sqlite(StagedDestination):
     """The tables lie in the file itself, the dataset before their names."""
 
+    # SQLITE_MAX_COLUMN as Python's is built, less those of history.
+    max_columns = 1_997
+
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock, self._reads = FileLock(path), False
+
+    def alone(self) -> AbstractContextManager[None]:
+        """A run that writes for minutes would keep another one longer than SQLite waits."""
+        return self._lock.held(self.patience, to_read=self._reads)
+
+    def load(self, load: Load) -> None:
+        """Write into a new table, then put it in place or merge it; no other run in between."""
+        with self.alone():
+            super().load(load)
 
     def connect(self) -> Any:
         """Return a connection; statements that write begin a transaction, and so do those that make tables."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, timeout=WAIT_SECONDS, isolation_level=None)
-        connection.execute("BEGIN")
+        connection = sqlite3.connect(self._path, timeout=ASK_SECONDS, isolation_level=None)
+        try:
+            # Who only reads hinders nobody; who writes has the file from here on.
+            connection.execute("BEGIN" if self._reads else "BEGIN IMMEDIATE")
+            connection.execute(f"PRAGMA busy_timeout = {WAIT_SECONDS * 1000}")
+        except BaseException:
+            connection.close()
+            raise
         return connection
+
+    def preview(self, table: Table, rows: int) -> Preview:
+        """Return columns with their types, and the first rows; others may read at the same time."""
+        self._reads = True
+        try:
+            return super().preview(table, rows)
+        finally:
+            self._reads = False
 
     def explain(self, error: Exception) -> DestinationError:
         """Return what an error of SQLite means."""

@@ -102,14 +102,16 @@ class StagedDestination(SqlDestination):
         self.swap(cursor, load.table, versioned)
         return {column.name for column in kept + added}
 
-    def _create(self, cursor: Any, table: Table, columns: list[Column], *, is_versioned: bool = False) -> None:
+    def _create(
+        self, cursor: Any, table: Table, columns: list[Column], *, is_versioned: bool = False, kind: str = "TABLE"
+    ) -> None:
         definitions = [
             f"{self.quoted(column.name)} {self.column_type(column)}" + (" NOT NULL" if column.name == KEY else "")
             for column in columns
         ]
         if not is_versioned:
             definitions.append(f"PRIMARY KEY ({self.quoted(KEY)})")
-        cursor.execute(f"CREATE TABLE {self.path(table)} ({', '.join(definitions)})")
+        cursor.execute(f"CREATE {kind} {self.path(table)} ({', '.join(definitions)})")
 
     def _fill(self, load: Load, incoming: Table, columns: list[Column]) -> None:
         names = [column.name for column in load.columns]

@@ -14,10 +14,39 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from adbc_driver_postgresql import dbapi
+from dlt.common.configuration import configspec
 from dlt.destinations import postgres
+from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 from dlt.destinations.impl.postgres.postgres import PostgresClient, PostgresParquetCopyJob
 
 ROWS_AT_ONCE = 10_000
+
+
+@configspec(init=False)
+class Credentials(PostgresCredentials):
+    """dlt's credentials, which hand a finished connection string of libpq to its drivers; dlt's own knows no host that
+    is a socket, and takes spaces off passwords.
+    """
+
+    conninfo: str = ""
+
+    @classmethod
+    def of(cls, conninfo: str, *, options: str) -> Credentials:
+        """Return credentials for a connection string; `options` are the server's, for the session."""
+        from psycopg.conninfo import conninfo_to_dict
+
+        parts = conninfo_to_dict(conninfo)
+        found = cls()
+        found.conninfo = conninfo
+        found.host, found.port, found.database = str(parts["host"]), int(str(parts["port"])), str(parts["dbname"])
+        # dlt insists on a password; it is only ever sent as the connection string says.
+        found.username, found.password = str(parts["user"]), "unused"
+        found.query = {"options": options}
+        return found
+
+    def to_native_representation(self) -> str:
+        """Return what psycopg2 and ADBC connect with."""
+        return self.conninfo
 
 
 class Connections:
@@ -99,13 +128,16 @@ class StreamedPostgres(postgres):
     The first `connections` are made while dlt still looks at what it has to load.
     """
 
-    def __init__(self, *arguments: Any, connections: int, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(self, credentials: Credentials, *, connections: int, **options: Any) -> None:
+        super().__init__(credentials, **options)
+        self._given = credentials
         self._connections, self._ahead = Connections(), connections
 
     def client(self, schema: Any, initial_config: Any = None) -> Any:
         """Return a client whose jobs share the connections."""
         client: Any = super().client(schema, initial_config)
+        # dlt makes credentials of its own class again; what connects has to be told exactly how.
+        client.config.credentials = client.sql_client.credentials = self._given
         client.connections = self._connections
         self._connections.make_ahead(client.url, self._ahead)
         self._ahead = 0

@@ -23,6 +23,7 @@ from datasync_flask.destinations.base import (
     VERSION_COLUMN,
     Column,
     ColumnType,
+    shorten,
 )
 from datasync_flask.extractions.names import new_name, snake_case
 from datasync_flask.salesforce.data import Field
@@ -72,19 +73,32 @@ def arrow_schema(columns: Iterable[Column]) -> pa.Schema:
     return pa.schema([pa.field(each.name, ARROW_TYPES[each.type], nullable=each.name != KEY) for each in columns])
 
 
+def is_shortened(name: str, column: str) -> bool:
+    """True when an API name was too long for the destination: its name there ends with a mark made of all of it."""
+    spelled = snake_case(name)
+    return len(column) < len(spelled) and column == shorten(spelled, len(column))
+
+
+def shortened_notes(columns: dict[str, Column], table: str, table_name: str) -> list[str]:
+    """Return a note of a run for each name that was too long for the destination."""
+    names = {field: column.name for field, column in columns.items()} | {table: table_name}
+    return [f"shortened:{name}:{short}" for name, short in names.items() if is_shortened(name, short)]
+
+
 def type_of(found: Field) -> ColumnType:
     """Return the type of a field's column."""
     return _TYPES.get(found.type, ColumnType.TEXT)
 
 
 def columns_for(
-    fields: Iterable[Field], given: GivenNames, known: Mapping[str, str] = _NONE
+    fields: Iterable[Field], given: GivenNames, known: Mapping[str, str] = _NONE, limit: int | None = None
 ) -> tuple[dict[str, Column], list[str]]:
     """Return the column of each field, and the names of fields whose type changed since their first column was made.
 
     `given` are the names that columns have: what a field has in it stays, in whatever order fields come, go and come
     back; what is named now is added to it. A field of another type gets a column of its own beside the first:
-    score_c_v_text. `known` are the table's columns with their types, in case nobody remembers whose they are.
+    score_c_v_text. `known` are the table's columns with their types, in case nobody remembers whose they are. New
+    names that are longer than `limit` are shortened.
     """
     found, retyped = {}, []
     taken = {name for names in given.values() for name in names.values()}
@@ -96,7 +110,7 @@ def columns_for(
             other = {name for name, known_kind in known.items() if known_kind != kind.value}
             first = next(iter(names.values()), "")
             wanted = f"{first}_v_{kind.value}" if first else snake_case(each.name)
-            names[kind.value] = new_name(wanted, taken | owned | other)
+            names[kind.value] = new_name(wanted, taken | owned | other, limit)
             taken.add(names[kind.value])
         if next(iter(names)) != kind.value:
             retyped.append(each.name)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 
+from datasync_flask.destinations.base import shorten
+
 _WORD_BEGINS = re.compile(r"([^_])([A-Z][a-z]+)")
 _CAPITALS_BEGIN = re.compile(r"([a-z0-9])([A-Z])")
 # What Salesforce calls its objects and fields (Object Reference, "API Names").
@@ -21,11 +23,14 @@ def snake_case(name: str) -> str:
     return re.sub("_{2,}", "_", bare + "x" * (len(spaced) - len(bare)))
 
 
-def new_name(wanted: str, taken: Container[str]) -> str:
-    """Return the name that is stored for a table or a column: `wanted`, or one beside it that isn't taken.
+def new_name(wanted: str, taken: Container[str], limit: int | None = None) -> str:
+    """Return the name that is stored for a table or a column: `wanted`, or one beside it that isn't taken, of at most
+    `limit` characters.
 
     Every stored name is first made here.
     """
-    while wanted in taken:
+    name = shorten(wanted, limit)
+    while name in taken:
         wanted += "_x"
-    return wanted
+        name = shorten(wanted, limit)
+    return name

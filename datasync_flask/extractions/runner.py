@@ -18,13 +18,21 @@ from structlog.contextvars import bind_contextvars
 from datasync_flask.clock import utcnow
 from datasync_flask.connections import grants
 from datasync_flask.connections.models import State
-from datasync_flask.destinations.base import Column, ColumnType, Destination, DestinationError, Fault, Table
+from datasync_flask.destinations.base import (
+    Column,
+    ColumnType,
+    Destination,
+    DestinationError,
+    Fault,
+    Table,
+)
 from datasync_flask.destinations.registry import open_destination
 from datasync_flask.destinations.service import settings_of
 from datasync_flask.extensions import db
 from datasync_flask.extractions import forecast, left_jobs, orgs, runs, tables, working_files
-from datasync_flask.extractions.columns import columns_for
+from datasync_flask.extractions.columns import columns_for, shortened_notes
 from datasync_flask.extractions.engine import Outcome, Work, count_or_none, server_time_of
+from datasync_flask.extractions.file_waits import FileWaits
 from datasync_flask.extractions.models import ExtractionObject, RunObject
 from datasync_flask.extractions.movement import CountedApi, Movement
 from datasync_flask.extractions.plan import make_plan, new_watermark
@@ -81,6 +89,7 @@ class Runner:
         self._tables = tables.Tables()
         self._org_id = ""
         self._ceiling = 100
+        self._waits = FileWaits(run_id, self._pause_for_file)
 
     def stop(self) -> None:
         """Have the run stop at the next page; it goes on where it was when it is started again."""
@@ -153,6 +162,10 @@ class Runner:
         if usage is not None and usage[1] and usage[0] >= usage[1] * self._ceiling / 100:
             raise QuotaReached
 
+    def _pause_for_file(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise Stopped
+
     @property
     def folder(self) -> Path:
         """Where the run's working files are."""
@@ -170,9 +183,9 @@ class Runner:
         db.session.commit()
         self._tables = tables.hold_for_run(extraction.id)
         self._api = self._movement.api = self._open_api(source_id, version or "62.0")
-        destination = self._movement.watched(
-            open_destination(kind, settings, current_app.config["SETTINGS"].effective_data_dir)
-        )
+        target = open_destination(kind, settings, current_app.config["SETTINGS"].effective_data_dir)
+        target.patience = self._waits.patience
+        destination = self._movement.watched(target)
         try:
             self._pause(0)
             self._check_org()
@@ -265,11 +278,13 @@ class Runner:
         if row.name in self._tables.taken:
             raise TableTaken(self._tables.taken[row.name])
         now = utcnow()
+        self._waits.prepare(row_id, row.step)
         # A run that goes on keeps its plan: pages of two plans must not meet in one table.
         planned_at = datetime.fromisoformat(row.plan["at"]) if row.plan else server_time_of(self._api, now)
         plan = make_plan(description, wish_of(chosen, extraction), planned_at)
         names = {name: dict(columns) for name, columns in chosen.field_columns.items()}
-        columns, retyped = columns_for(plan.fields, names, chosen.columns)
+        columns, retyped = columns_for(plan.fields, names, chosen.columns, destination.max_name_length)
+        destination.check_width(tuple(columns.values()))
         table = Table(extraction.dataset, self._tables.of[row.name])
         known = tuple(Column(name, ColumnType(kind)) for name, kind in chosen.columns.items())
         progress, folder = Progress(**row.plan.get("progress", {})), self.folder / str(row.id)
@@ -345,10 +360,10 @@ class Runner:
         try:
             task = self._result_of(task, reading)
             self._pause(0)
-            runs.note_object(task.row_id, {"step": "writing"})
+            self._waits.begin(task.row_id, "writing")
             self._check_owner(task)
             outcome = task.work.write(self._reader(task))
-            runs.note_object(task.row_id, {"step": "comparing"})
+            self._waits.begin(task.row_id, "comparing")
             task.work.compare(outcome, removes="date_deletes" in task.plan.made_by.split("|")[0])
         except SalesforceError as error:
             if not error.problem.is_about_the_request and error.problem is not Problem.NOT_SALESFORCE:
@@ -388,6 +403,7 @@ class Runner:
         notes = [reason.value for reason in task.plan.reasons] + outcome.notes
         notes += [f"retyped:{name}" for name in task.retyped]
         notes += [f"formula:{name}" for name in task.plan.formulas if not task.plan.is_whole]
+        notes += shortened_notes(task.work.columns, task.plan.name, chosen.table_name)
         row.notes = notes
         runs.log(row.run_id, f"{row.name}: {outcome.rows} rows, {outcome.deleted} deleted, "
                  f"{outcome.source_count} in Salesforce, {outcome.target_count} here")  # fmt: skip

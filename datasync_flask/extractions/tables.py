@@ -74,9 +74,9 @@ def _plan(
     owners = {row.table_key: row for row in db.session.scalars(select(DestinationTable).filter_by(place=place))}
     own = {row.object_name: row.table_name for row in owners.values() if row.extraction_id == extraction_id}
     has = {name: table for name in names if (table := kept.get(name) or own.get(name))}
-    found, wanted = Tables(), _Wanted()
+    found, wanted, longest = Tables(), _Wanted(), DESTINATIONS[destination.kind].longest_table
     for name in sorted(names, key=lambda name: name not in has):
-        table = has.get(name) or new_name(snake_case(name), set(found.of.values()))
+        table = has.get(name) or new_name(snake_case(name), set(found.of.values()), longest)
         found.of[name] = table
         keys = keys_of(destination.kind, dataset, table)
         others = [owners[key] for key in keys if key in owners and owners[key].extraction_id != extraction_id]

@@ -27,6 +27,8 @@ STEPS = {
     "reading": "reading",
     "writing": "writing",
     "comparing": "comparing counts",
+    "waiting_for_file": "waiting for another run that writes to this file",
+    "waiting_to_open": "waiting for another program that has the file open",
     "done": "done",
     "failed": "failed",
 }
@@ -86,6 +88,11 @@ def note_words(note: str) -> str:
         return str(gettext("%(name)s has another type than before: it stands in a column of its own now.", name=name))
     if kind == "formula":
         return str(gettext("%(name)s is a formula: it is read again only when its row changes otherwise.", name=name))
+    if kind == "shortened":
+        name, _, short = name.partition(":")
+        return str(
+            gettext("%(name)s is called %(short)s there: the destination takes no longer name.", name=name, short=short)
+        )
     return translated(note)
 
 

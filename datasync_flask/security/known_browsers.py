@@ -12,7 +12,7 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from datasync_flask.accounts.models import hash_token
 
-COOKIE = "datasync_browser"
+COOKIE = "datasync_known_browser"
 _LIFETIME_SECONDS = 365 * 86400
 
 

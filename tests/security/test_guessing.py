@@ -143,7 +143,7 @@ def test_the_owner_comes_in_on_a_browser_that_is_known(
     assert guess(app, EMAIL, PASSWORD, start=owner).status_code == 429
     # Made up, or another one's: known for nothing.
     stranger = Visitor(app)
-    stranger.client.set_cookie("datasync_browser", '["x","y"].forged', domain="127.0.0.1")
+    stranger.client.set_cookie("datasync_known_browser", '["x","y"].forged', domain="127.0.0.1")
     assert guess(app, EMAIL, PASSWORD, start=stranger).status_code == 429
     clock.shift(301)
     assert guess(app, EMAIL, PASSWORD).status_code == 303
