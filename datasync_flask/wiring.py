@@ -20,7 +20,7 @@ from datasync_flask.accounts import views as account_views
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.whose_request import load_signed_in
 from datasync_flask.api.views import init_api
-from datasync_flask.config import LOOPBACK_HOSTS, Settings
+from datasync_flask.config import LOOPBACK_HOSTS, Settings, SettingsError
 from datasync_flask.connections import (
     authorize,
     callback_views,
@@ -48,7 +48,7 @@ from datasync_flask.page_extensions import compress, csrf, limiter, login_manage
 from datasync_flask.request_ids import init_request_ids
 from datasync_flask.resources import resource_dir
 from datasync_flask.security import audit_views
-from datasync_flask.security.access import init_access, is_api, wants_fragment
+from datasync_flask.security.access import init_access, is_api, this_page, wants_fragment
 from datasync_flask.security.headers import init_headers
 
 
@@ -93,7 +93,8 @@ def wire(app: Flask, settings: Settings) -> None:
     )
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
-    init_api(app)
+    init_api(app, settings)
+    _refuse_own_path(app, settings)
     init_error_pages(app)
     app.jinja_env.globals.update(
         asset=_asset,
@@ -114,6 +115,7 @@ def wire(app: Flask, settings: Settings) -> None:
         next_look_in=status.next_look_in,
         state_words=words.state_words,
         status_tag=status.tag,
+        this_page=this_page,
         version=importlib.metadata.version("datasync-flask"),
         waiting_words=words.waiting_words,
     )
@@ -126,6 +128,15 @@ def wire(app: Flask, settings: Settings) -> None:
         channel_words=notice_texts.channel_words,
         audit_words=notice_texts.audit_words,
     )
+
+
+def _refuse_own_path(app: Flask, settings: Settings) -> None:
+    """Refuse a public path that can't be told from our own pages behind a proxy that strips it."""
+    first = settings.public_path.partition("/")[2].partition("/")[0]
+    if first and first in {rule.rule.split("/")[1] for rule in app.url_map.iter_rules()}:
+        raise SettingsError(
+            f"DATASYNC_PUBLIC_URL: /{first} is an address of DataSync's own pages; choose another path, like /datasync."
+        )
 
 
 class PublicIdConverter(BaseConverter):

@@ -127,7 +127,7 @@ class Doctor:
         url = self._settings.effective_public_url
         try:
             # Our own address is trusted for this one look, which carries no secret.
-            answer = reach.ask(f"{url}/healthz", (url,))
+            answer = reach.ask(f"{url}/healthz", (self._settings.public_origin,))
         except SalesforceError as error:
             mend = "Start the web process; behind a proxy, see that it forwards to it, and that the name leads there."
             yield Finding("public address", False, f"{url}: {error.detail or error.problem.value}", mend)
