@@ -177,7 +177,8 @@ class SalesforceForm(QuickEditForm, ConfirmedForm):
     client_secret = PasswordField(
         _l("Client Secret"),
         filters=[strip],
-        render_kw={"autocomplete": "off", "maxlength": 512},
+        # With "off", browsers fill in the person's own password for DataSync.
+        render_kw={"autocomplete": "new-password", "maxlength": 512},
     )
     username = StringField(
         _l("Username"),

@@ -46,7 +46,8 @@ class DestinationForm(SettingsForm):
     username = StringField(
         _l("Username"), [InputRequired(_l("Enter the username.")), _TOO_LONG], [strip], render_kw=_PLAIN
     )
-    password = PasswordField(_l("Password"), [_TOO_LONG], render_kw={"autocomplete": "off", "maxlength": 200})
+    # With "off", browsers fill in the person's own password for DataSync.
+    password = PasswordField(_l("Password"), [_TOO_LONG], render_kw={"autocomplete": "new-password", "maxlength": 200})
     schema = StringField(
         _l("Schema"),
         [_TOO_LONG],

@@ -1,13 +1,12 @@
 """Takes one message to its target, in a process of its own with limits: time, memory, where it may connect.
 
-Nothing that a receiver answers can hold or fill the worker: the process is ended by the clock, and its memory is its own.
+Nothing that a receiver answers can hold or fill the worker: the clock ends the process, and its memory is its own.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import json
 import os
 import resource
@@ -45,7 +44,7 @@ def deliver(order: dict[str, Any]) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DATASYNC_")}
     try:
         # -P: what lies in the folder DataSync was started in isn't imported.
-        done = subprocess.run(  # noqa: S603 (our own program)
+        done = subprocess.run(
             [sys.executable, "-P", "-m", "datasync_flask.notices.courier"],
             input=json.dumps(order),
             capture_output=True,

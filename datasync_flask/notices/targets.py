@@ -10,27 +10,25 @@ from datasync_flask.config import LOOPBACK_HOSTS
 
 # Services that Apprise reaches over https, at their makers' addresses or at one that somebody runs. What isn't here can
 # reach into this machine (syslog, the desktop, a file), or speaks something else than https.
-SERVICES = frozenset(
-    """
-    46elks atalk azure bark barks bluesky brevo bsky bulksms bulkvs burstsms chanify clickatell
-    clicksend cliq d7sms dapnet dingtalk discord elks feishu flock form forms freemobile gchat gotify gotifys groupme
-    guilded hassio hassios httpsms ifttt ilert incidentio infobip jira join json jsons kumulos lametric
-    lametrics lark line mailersend mailgun mastodon mastodons matrix matrixs misskey misskeys mmost mmosts msg91 msgbird
-    msteams nctalk nctalks ncloud nclouds nexmo notica noticas notifiarr notifico notificos ntfy ntfys o365 octopush
-    onesignal opsgenie pagerduty pagertree pbul plivo postmark pover prowl psafer psafers push pushdeer pushdeers pushed
-    pushme pushplus pushy qq resend revolt ringc rocket rockets ryver schan sendgrid sendpulse ses seven signal
-    signals signl4 simplepush sinch slack smtp2go sns sparkpost spike splunk spush squadcast synology synologys
-    telesign telnyx tgram threema toot toots twilio twist victorops voipms vonage webex wecombot whatsapp workflow
-    workflows wxpusher wxteams xml xmls zcliq zoom zulip
-    """.split()
-)
+_SERVICES = """
+46elks atalk azure bark barks bluesky brevo bsky bulksms bulkvs burstsms chanify clickatell clicksend cliq d7sms
+dapnet dingtalk discord elks feishu flock form forms freemobile gchat gotify gotifys groupme guilded hassio
+hassios httpsms ifttt ilert incidentio infobip jira join json jsons kumulos lametric lametrics lark line
+mailersend mailgun mastodon mastodons matrix matrixs misskey misskeys mmost mmosts msg91 msgbird msteams nctalk
+nctalks ncloud nclouds nexmo notica noticas notifiarr notifico notificos ntfy ntfys o365 octopush onesignal
+opsgenie pagerduty pagertree pbul plivo postmark pover prowl psafer psafers push pushdeer pushdeers pushed
+pushme pushplus pushy qq resend revolt ringc rocket rockets ryver schan sendgrid sendpulse ses seven signal
+signals signl4 simplepush sinch slack smtp2go sns sparkpost spike splunk spush squadcast synology synologys
+telesign telnyx tgram threema toot toots twilio twist victorops voipms vonage webex wecombot whatsapp workflow
+workflows wxpusher wxteams xml xmls zcliq zoom zulip
+"""
+SERVICES = frozenset(_SERVICES.split())
 # These speak http; the same service over https has an s behind its name.
-PLAIN_SERVICES = frozenset(
-    """
-    bark form gotify hassio json lametric mastodon matrix misskey mmost nctalk ncloud notica notifico ntfy psafer
-    pushdeer rocket signal synology toot xml
-    """.split()
-)
+_PLAIN_SERVICES = """
+bark form gotify hassio json lametric mastodon matrix misskey mmost nctalk ncloud notica notifico ntfy psafer
+pushdeer rocket signal synology toot xml
+"""
+PLAIN_SERVICES = frozenset(_PLAIN_SERVICES.split())
 # Apprise reads files of this machine that these name, or stops checking certificates.
 _REFUSED_PARAMETERS = re.compile(r"[?&](template|[a-z]*file|verify|redirect)=", re.IGNORECASE)
 
@@ -54,7 +52,7 @@ def check(kind: str, target: str, *, allow_internal: bool) -> None:
             "is on this machine or in its own network."
         )
     host = host_of(kind, target)
-    if host in LOOPBACK_HOSTS or _is_address(host) and is_internal(host):
+    if host in LOOPBACK_HOSTS or (_is_address(host) and is_internal(host)):
         refuse_internal(host, allow_internal=allow_internal)
 
 

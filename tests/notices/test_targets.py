@@ -153,7 +153,7 @@ def test_nothing_goes_in_clear_to_a_mail_server_elsewhere(monkeypatch: pytest.Mo
             said.append(line)
             request.sendall(b"250 ok\r\n")
 
-    with socketserver.ThreadingTCPServer(("0.0.0.0", 0), _handler(talk)) as server:  # noqa: S104 (as a server elsewhere)
+    with socketserver.ThreadingTCPServer(("0.0.0.0", 0), _handler(talk)) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
@@ -163,8 +163,8 @@ def test_nothing_goes_in_clear_to_a_mail_server_elsewhere(monkeypatch: pytest.Mo
         assert "offers no encryption" in found
         assert b"AUTH" not in b"".join(said)
         assert b"team@example.com" not in b"".join(said)
-        outcome("email", "team@example.com", smtp_url=f"{url}?tls=off", sender="a@example.com")
-        assert b"team@example.com" in b"".join(said) or b"AUTH" in b"".join(said)
+        outcome("email", "team@example.com", smtp_url=f"{url}?tls=off".replace("user:pa55@", ""), sender="a@example.com")
+        assert b"team@example.com" in b"".join(said)
         server.shutdown()
         thread.join()
 
