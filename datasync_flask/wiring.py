@@ -15,6 +15,7 @@ from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 from werkzeug.routing import BaseConverter
 
+from datasync_flask import browser_address
 from datasync_flask.accounts import people_views, sso, sso_views
 from datasync_flask.accounts import views as account_views
 from datasync_flask.accounts.models import Role
@@ -69,6 +70,7 @@ def wire(app: Flask, settings: Settings) -> None:
     app.before_request(_refuse_nul)
     app.before_request(_to_the_public_address)
     init_access(app)
+    app.before_request(browser_address.remember)
     init_headers(app)
     compress.init_app(app)
     # Runs before the compression: the last one registered is the first.
@@ -97,6 +99,7 @@ def wire(app: Flask, settings: Settings) -> None:
     _refuse_own_path(app, settings)
     init_error_pages(app)
     app.jinja_env.globals.update(
+        address_note=browser_address.note,
         asset=_asset,
         csrf_token=generate_csrf,
         event_words=words.event_words,

@@ -41,8 +41,8 @@ PROBLEMS = {
     "not_salesforce": "What came as Salesforce's answer isn't what Salesforce answers: a page of a proxy, half an "
     "answer, or a value that doesn't fit its field. Run again; if the same comes back, show the words that follow to "
     "whoever looks after the network or the org.",
-    "unexpected": "Salesforce answered something that DataSync doesn't know. Read Salesforce's own words, fix what they "
-    "name, then run again: nothing is lost.",
+    "unexpected": "Salesforce answered something that DataSync doesn't know. Read Salesforce's own words, fix what "
+    "they name, then run again: nothing is lost.",
     "destination_disk_full": "The disk is full. Make room, then run again: nothing is lost.",
     "fault": "DataSync met something it doesn't know. The tables are as they were; the worker's log says where.",
     "quota": "The org has used the share of its daily API calls at which this extraction pauses. It looks again every "

@@ -58,9 +58,7 @@ def check(kind: str, target: str, *, allow_internal: bool) -> None:
 
 def _check_service(scheme: str, target: str) -> None:
     if scheme not in SERVICES:
-        raise TargetRefused(
-            f"{scheme[:40]}:// isn't a service that notices can go to. Choose one that is reached over https."
-        )
+        raise TargetRefused(f"{scheme[:40]}:// isn't a service that notices can go to. Choose one reached over https.")
     if _REFUSED_PARAMETERS.search(target):
         raise TargetRefused(
             "Addresses with template=, verify=, redirect= or the name of a file aren't used. Leave that out."

@@ -163,7 +163,9 @@ def test_nothing_goes_in_clear_to_a_mail_server_elsewhere(monkeypatch: pytest.Mo
         assert "offers no encryption" in found
         assert b"AUTH" not in b"".join(said)
         assert b"team@example.com" not in b"".join(said)
-        outcome("email", "team@example.com", smtp_url=f"{url}?tls=off".replace("user:pa55@", ""), sender="a@example.com")
+        outcome(
+            "email", "team@example.com", smtp_url=f"{url}?tls=off".replace("user:pa55@", ""), sender="a@example.com"
+        )
         assert b"team@example.com" in b"".join(said)
         server.shutdown()
         thread.join()
