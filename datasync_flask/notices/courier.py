@@ -222,15 +222,16 @@ def _bound_requests(limits: _Limits) -> None:
             raise requests.exceptions.InvalidURL("not encrypted")
         response = plain_send(self, request, **{**options, "stream": True, "timeout": STEP_SECONDS})
         # Unpacked as it is read: a small answer that becomes a large one is cut off too.
-        response._content = response.raw.read(MAX_ANSWER_BYTES + 1, decode_content=True)
+        content: bytes = response.raw.read(MAX_ANSWER_BYTES + 1, decode_content=True)
+        response._content = content
         response._content_consumed = True
         response.close()
-        if len(response._content) > MAX_ANSWER_BYTES:
+        if len(content) > MAX_ANSWER_BYTES:
             raise requests.exceptions.ConnectionError("the answer is too long")
         response.headers.pop("Location", None)
         return response
 
-    requests.adapters.HTTPAdapter.send = send
+    requests.adapters.HTTPAdapter.send = send  # type: ignore[method-assign, assignment]
 
 
 def main() -> None:

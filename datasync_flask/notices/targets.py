@@ -48,7 +48,7 @@ def check(kind: str, target: str, *, allow_internal: bool) -> None:
     if is_plain and not allow_internal:
         encrypted = "https" if kind == "webhook" else f"{scheme}s"
         raise TargetRefused(
-            f"{scheme}:// sends everything in clear. Use {encrypted}://, or allow an internal address when the receiver "
+            f"{scheme}:// sends everything in clear. Use {encrypted}://, or allow an internal address if the receiver "
             "is on this machine or in its own network."
         )
     host = host_of(kind, target)
