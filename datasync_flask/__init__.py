@@ -7,6 +7,7 @@ from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from datasync_flask.config import Settings, load_settings
+from datasync_flask.public_path import PublicPath
 from datasync_flask.resources import resource_dir
 
 # A form is a few kilobytes; nothing here takes uploads.
@@ -36,6 +37,8 @@ def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask
         MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
         # Cookies know no ports: a name of our own keeps other programs on this computer out.
         SESSION_COOKIE_NAME="datasync_session",
+        # Also the path of cookies: what else the host serves never gets them.
+        APPLICATION_ROOT=settings.public_path or "/",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=is_https,
@@ -52,6 +55,7 @@ def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask
     )
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.wsgi_app = PublicPath(app.wsgi_app, settings.public_path)  # type: ignore[method-assign]
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]

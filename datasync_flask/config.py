@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -30,6 +31,32 @@ def parse_origin(text: str) -> str:
 
     Raises ValueError, in words for the person who set it, when it is anything else.
     """
+    origin, path = _origin_and_path(text)
+    if path not in {"", "/"}:
+        raise ValueError(
+            "it must be only scheme, host and port, with nothing behind, like https://datasync.example.com"
+        )
+    return origin
+
+
+def parse_public_url(text: str) -> str:
+    """Return ``scheme://host[:port]`` and the path below it, if there is one, without a slash at the end.
+
+    Raises ValueError, in words for the person who set it, when it is anything else.
+    """
+    origin, path = _origin_and_path(text)
+    path = path.rstrip("/")
+    parts = path.split("/")[1:]
+    # Unreserved characters only (RFC 3986 section 2.3): there is one way to write them.
+    if not all(re.fullmatch(r"[A-Za-z0-9._~-]+", part) and part.strip(".") for part in parts) or len(path) > 100:
+        raise ValueError(
+            "the path in it may have letters, digits, hyphens, dots and underscores, up to 100 characters, like "
+            "https://tools.example.com/datasync"
+        )
+    return origin + path
+
+
+def _origin_and_path(text: str) -> tuple[str, str]:
     parts = urlsplit(text.strip())
     try:
         port = parts.port
@@ -37,13 +64,13 @@ def parse_origin(text: str) -> str:
         raise ValueError("the port in it is not a number from 1 to 65535") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("it must begin with http:// or https:// and name a host, like https://datasync.example.com")
-    if parts.username is not None or parts.path not in {"", "/"} or parts.query or parts.fragment:
+    if parts.username is not None or parts.query or parts.fragment:
         raise ValueError(
-            "it must be only scheme, host and port, with nothing behind, like https://datasync.example.com"
+            "it must have no sign-in before the host and no ? or # behind it, like https://datasync.example.com"
         )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     default = {"http": 80, "https": 443}[parts.scheme]
-    return f"{parts.scheme}://{host}" + (f":{port}" if port and port != default else "")
+    return f"{parts.scheme}://{host}" + (f":{port}" if port and port != default else ""), parts.path
 
 
 class Settings(BaseSettings):
@@ -97,7 +124,7 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _public_url(cls, value: str) -> str:
-        return parse_origin(value) if value else ""
+        return parse_public_url(value) if value else ""
 
     @field_validator("port")
     @classmethod
@@ -163,8 +190,18 @@ class Settings(BaseSettings):
 
     @property
     def effective_public_url(self) -> str:
-        """The origin people use; the Callback URL is built from it."""
+        """The address people use, with its path; the Callback URL is built from it."""
         return self.public_url or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def public_path(self) -> str:
+        """The path that all pages lie below, such as ``/datasync``; empty when the public address has none."""
+        return urlsplit(self.effective_public_url).path
+
+    @property
+    def public_origin(self) -> str:
+        """The public address without its path."""
+        return self.effective_public_url.removesuffix(self.public_path)
 
     @property
     def callback_url(self) -> str:

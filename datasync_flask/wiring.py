@@ -15,12 +15,13 @@ from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 from werkzeug.routing import BaseConverter
 
+from datasync_flask import browser_address
 from datasync_flask.accounts import people_views, sso, sso_views
 from datasync_flask.accounts import views as account_views
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.whose_request import load_signed_in
 from datasync_flask.api.views import init_api
-from datasync_flask.config import LOOPBACK_HOSTS, Settings
+from datasync_flask.config import LOOPBACK_HOSTS, Settings, SettingsError
 from datasync_flask.connections import (
     authorize,
     callback_views,
@@ -49,7 +50,7 @@ from datasync_flask.page_extensions import compress, csrf, login_manager, oauth
 from datasync_flask.request_ids import init_request_ids
 from datasync_flask.resources import resource_dir
 from datasync_flask.security import audit_views
-from datasync_flask.security.access import init_access, is_api, wants_fragment
+from datasync_flask.security.access import init_access, is_api, this_page, wants_fragment
 from datasync_flask.security.headers import init_headers
 
 
@@ -69,6 +70,7 @@ def wire(app: Flask, settings: Settings) -> None:
     app.before_request(_refuse_nul)
     app.before_request(_to_the_public_address)
     init_access(app)
+    app.before_request(browser_address.remember)
     init_headers(app)
     compress.init_app(app)
     # Runs before the compression: the last one registered is the first.
@@ -95,9 +97,11 @@ def wire(app: Flask, settings: Settings) -> None:
     )
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
-    init_api(app)
+    init_api(app, settings)
+    _refuse_own_path(app, settings)
     init_error_pages(app)
     app.jinja_env.globals.update(
+        address_note=browser_address.note,
         asset=_asset,
         csrf_token=generate_csrf,
         event_words=words.event_words,
@@ -116,6 +120,7 @@ def wire(app: Flask, settings: Settings) -> None:
         next_look_in=status.next_look_in,
         state_words=words.state_words,
         status_tag=status.tag,
+        this_page=this_page,
         version=importlib.metadata.version("datasync-flask"),
         waiting_words=words.waiting_words,
     )
@@ -128,6 +133,15 @@ def wire(app: Flask, settings: Settings) -> None:
         channel_words=notice_texts.channel_words,
         audit_words=notice_texts.audit_words,
     )
+
+
+def _refuse_own_path(app: Flask, settings: Settings) -> None:
+    """Refuse a public path that can't be told from our own pages behind a proxy that strips it."""
+    first = settings.public_path.partition("/")[2].partition("/")[0]
+    if first and first in {rule.rule.split("/")[1] for rule in app.url_map.iter_rules()}:
+        raise SettingsError(
+            f"DATASYNC_PUBLIC_URL: /{first} is an address of DataSync's own pages; choose another path, like /datasync."
+        )
 
 
 class PublicIdConverter(BaseConverter):

@@ -277,6 +277,20 @@
     else polled.set(event.target, { ...known, asked: now });
   });
 
+  // A proxy may hide from DataSync which address the browser shows.
+  function checkAddress() {
+    const note = document.getElementById("address-note");
+    if (!note) return;
+    const known = new URL(note.dataset.origin);
+    const isLocal = (host) => ["127.0.0.1", "localhost", "[::1]"].includes(host);
+    const areBothLocal = isLocal(known.hostname) && isLocal(location.hostname) && known.protocol === location.protocol;
+    note.hidden = location.origin === known.origin || (areBothLocal && location.port === known.port);
+    note.querySelector("[data-seen]").textContent = location.origin;
+    const advised = note.querySelector("[data-advised]");
+    if (advised) advised.textContent = isLocal(location.hostname) ? location.origin : `https://${location.host}`;
+  }
+
+  checkAddress();
   const form = document.querySelector("form[data-autosave]");
   if (form) restoreDraft(form);
   // A connection's page is where a successful save leads.

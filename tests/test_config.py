@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from datasync_flask import create_app
 from datasync_flask.config import SettingsError, load_settings
 
 
@@ -17,6 +18,20 @@ def test_defaults(tmp_path: Path) -> None:
     assert settings.effective_database_url == f"sqlite:///{tmp_path}/instance/datasync.sqlite"
     assert not settings.callback_needs_https
     assert (settings.probe_interval, settings.probe_deadline, settings.exchange_retry_for) == (5, 1800, 600)
+
+
+@pytest.mark.parametrize("url", ["https://tools.example.com/datasync", "https://Tools.example.com:443/datasync/"])
+def test_a_public_address_may_have_a_path(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("DATASYNC_PUBLIC_URL", url)
+    settings = load_settings()
+    assert settings.callback_url == "https://tools.example.com/datasync/oauth/salesforce/callback"
+    assert (settings.public_origin, settings.public_path) == ("https://tools.example.com", "/datasync")
+
+
+def test_a_path_that_is_a_page_of_ours_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATASYNC_PUBLIC_URL", "https://tools.example.com/connections")
+    with pytest.raises(SettingsError, match="DATASYNC_PUBLIC_URL: /connections"):
+        create_app(load_settings())
 
 
 def test_keys_are_made_once_and_for_nobody_else(tmp_path: Path) -> None:
@@ -32,7 +47,12 @@ def test_keys_are_made_once_and_for_nobody_else(tmp_path: Path) -> None:
     ("name", "value", "words"),
     [
         ("PUBLIC_URL", "datasync.example.com", "begin with http:// or https://"),
-        ("PUBLIC_URL", "https://datasync.example.com/path", "nothing behind"),
+        ("PUBLIC_URL", "https://datasync.example.com/a path", "the path in it"),
+        ("PUBLIC_URL", "https://datasync.example.com/../up", "the path in it"),
+        ("PUBLIC_URL", "https://datasync.example.com/a//b", "the path in it"),
+        ("PUBLIC_URL", "https://datasync.example.com/%2e", "the path in it"),
+        ("PUBLIC_URL", "https://datasync.example.com/?q=1", "no ? or #"),
+        ("SALESFORCE_HOSTS", "https://acme.my.salesforce.com/path", "nothing behind"),
         ("PUBLIC_URL", "https://datasync.example.com:99999", "port"),
         ("PORT", "5060", "browsers refuse"),
         ("PORT", "0", "greater than or equal to 1"),

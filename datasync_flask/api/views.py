@@ -19,10 +19,11 @@ from datasync_flask.api.definitions import (
     save_connection,
     save_extraction,
 )
+from datasync_flask.config import Settings
 from datasync_flask.connections import loader as connection_loader
 from datasync_flask.connections import service as connections
 from datasync_flask.connections.models import Connection, SalesforceConnection
-from datasync_flask.connections.problem_texts import text_for
+from datasync_flask.connections.problem_texts import text_for_connection
 from datasync_flask.destinations import service as destinations
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.texts import fault_text
@@ -46,7 +47,7 @@ class _Description(Api):  # type: ignore[misc]  # flask-smorest has no types
         """Leave the app's own handlers alone."""
 
 
-def init_api(app: Flask) -> None:
+def init_api(app: Flask, settings: Settings) -> None:
     """Add the API and its description to `app`."""
     app.config.update(
         API_TITLE="DataSync",
@@ -57,6 +58,7 @@ def init_api(app: Flask) -> None:
         API_SPEC_OPTIONS={
             "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
             "security": [{"token": []}],
+            **({"servers": [{"url": settings.public_path}]} if settings.public_path else {}),
         },
     )
     api = _Description(app)
@@ -82,7 +84,7 @@ def _connection(connection: Connection) -> dict[str, Any]:
     if isinstance(connection, SalesforceConnection):
         problem = connection.current_problem
         if problem is not None:
-            text = text_for(problem)
+            text = text_for_connection(problem)
             found |= {"reason": problem.reason.value, "message": text.meaning, "next_steps": list(text.steps)}
     elif connection.problem:
         found |= {"reason": connection.problem, "message": fault_text(connection.problem)}

@@ -31,7 +31,7 @@ def _find(name: str) -> SalesforceConnection:
 
 def facts(connection: SalesforceConnection) -> dict[str, Any]:
     """Return what the pages show of a connection; never a secret."""
-    from datasync_flask.connections.problem_texts import text_for
+    from datasync_flask.connections.problem_texts import text_for_connection
 
     problem, grant = connection.current_problem, connection.grant
     found: dict[str, Any] = {
@@ -40,8 +40,8 @@ def facts(connection: SalesforceConnection) -> dict[str, Any]:
         "kind": connection.kind,
         "state": str(connection.state),
         "reason": connection.reason,
-        "message": text_for(problem).meaning if problem else "",
-        "next_steps": list(text_for(problem).steps) if problem else [],
+        "message": text_for_connection(problem).meaning if problem else "",
+        "next_steps": list(text_for_connection(problem).steps) if problem else [],
         "since": connection.state_since.isoformat(),
         "login_host": connection.login_origin,
         "authentication": str(connection.auth_method),

@@ -190,7 +190,8 @@ class SalesforceForm(QuickEditForm, ConfirmedForm):
     )
     client_secret = PasswordField(
         _l("Client Secret"),
-        render_kw={"autocomplete": "off", "maxlength": 512},
+        # With "off", browsers fill in the person's own password for DataSync.
+        render_kw={"autocomplete": "new-password", "maxlength": 512},
     )
     client_secret_use = SelectField(
         _l("Require secret"),

@@ -362,7 +362,7 @@ def administrators_note(problem: Problem, *, description: str, login_host: str, 
     """Return a text ready to be sent to the Salesforce administrator, or '' when that wouldn't help."""
     if mender_of(problem) is not Mender.SALESFORCE_ADMINISTRATOR:
         return ""
-    text = text_for(problem)
+    text = text_for_connection(problem)
     note: str = gettext(
         "Our data connection “%(description)s” to %(login_host)s needs a change in Salesforce. %(meaning)s %(steps)s "
         "The app’s Consumer Key ends in %(key_end)s.",
@@ -380,6 +380,15 @@ def text_for(problem: Problem) -> ProblemText:
     text = TEXTS[problem]
     steps = tuple(translated(step) for step in text.steps)
     return ProblemText(translated(text.title), translated(text.meaning), steps, text.action)
+
+
+def text_for_connection(problem: Problem) -> ProblemText:
+    """Return the words for a problem that a connection has: nothing of runs, which may not exist."""
+    text = text_for(problem)
+    if not problem.is_about_the_request or problem is Problem.UNEXPECTED:
+        return text
+    step = gettext("Read Salesforce's own words on the connection's page, fix what they name, then check again.")
+    return ProblemText(text.title, text.meaning, (step,), Action.CHECK)
 
 
 # Nothing can be expected from Salesforce's Allow Access page until these are out of the way: look again first.

@@ -16,7 +16,7 @@ from datasync_flask.connections import authorize, service, store
 from datasync_flask.connections.listing import Glance
 from datasync_flask.connections.models import LoginHost, SalesforceConnection, State
 from datasync_flask.connections.problem_help import WHERE
-from datasync_flask.connections.problem_texts import LOOK_FIRST, administrators_note, text_for
+from datasync_flask.connections.problem_texts import LOOK_FIRST, administrators_note, text_for_connection
 from datasync_flask.extractions.loader import depending_on
 from datasync_flask.languages import language
 from datasync_flask.salesforce.errors import Problem
@@ -123,7 +123,7 @@ def context(connection: SalesforceConnection) -> dict[str, Any]:
         "reason": connection.reason,
         "setup_origin": setup_origin(connection),
         "setup_pages": WHERE.get(problem, ()) if problem else (),
-        "problem_text": text_for(problem) if problem else None,
+        "problem_text": text_for_connection(problem) if problem else None,
         "administrators_note": _administrators_note(connection, problem),
         "is_polled": state.is_moving or _awaits_check(connection),
         "poll_seconds": POLL_SECONDS,

@@ -87,6 +87,7 @@ class DestinationForm(SettingsForm):
         ),
         render_kw={"autocomplete": "off", "spellcheck": "false", "rows": 4, "maxlength": MAX_CA},
     )
+    # With "off", browsers fill in the person's own password for DataSync.
     password = PasswordField(_l("Password"), [_TOO_LONG], render_kw={"autocomplete": "new-password", "maxlength": 200})
     schema = StringField(
         _l("Schema"),

@@ -12,7 +12,7 @@ FAULT_TEXTS = {
     Fault.NO_DATABASE: "There is no database of this name on the server. Make it there first, or correct the name.",
     Fault.NO_RIGHT: "There is no right to write here. Whoever runs the server has to allow making and changing tables.",
     Fault.TABLE_IN_THE_WAY: "A table of this name is there already. Choose another dataset, or drop the table.",
-    Fault.DISK_FULL: "The disk is full. Make room, then run again: nothing is lost.",
+    Fault.DISK_FULL: "The disk is full. Make room, then check again.",
     Fault.LOCKED: "Another program has the file open; its name stands beside this. Close the file there, or open it "
     "there for reading only, then try again.",
     Fault.BUSY: "A run writes to this file at the moment. Try again when it is done.",

@@ -43,6 +43,9 @@ PROBLEMS = {
     "not_salesforce": "What came as Salesforce's answer isn't what Salesforce answers: a page of a proxy, half an "
     "answer, or a value that doesn't fit its field. Run again; if the same comes back, show the words that follow to "
     "whoever looks after the network or the org.",
+    "unexpected": "Salesforce answered something that DataSync doesn't know. Read Salesforce's own words, fix what "
+    "they name, then run again: nothing is lost.",
+    "destination_disk_full": "The disk is full. Make room, then run again: nothing is lost.",
     "fault": "DataSync met something it doesn't know. The tables are as they were; the worker's log says where.",
     "quota": "The org has used the share of its daily API calls at which this extraction pauses. It looks again every "
     "15 minutes and goes on by itself.",
@@ -77,8 +80,13 @@ def problem_words(problem: str) -> str:
         return translated(PROBLEMS[problem])
     if problem.startswith("destination_"):
         return fault_text(problem.removeprefix("destination_"))
-    text = text_for(Problem(problem))
-    return " ".join((text.meaning, *text.steps))
+    known = Problem(problem)
+    text = text_for(known)
+    if known.is_about_the_request:
+        return " ".join((text.meaning, *text.steps))
+    # What to do about it stands where it can be done.
+    advice = gettext("The connection's page says what to do. Then run again: nothing is lost.")
+    return f"{text.meaning} {advice}"
 
 
 def note_words(note: str) -> str:

@@ -72,10 +72,11 @@ def _read(name: str, text: str) -> Document:
 
 
 def _lead_links_to_pages(token: Token) -> None:
+    # Relative: the pages lie beside each other, whatever path they are served below.
     for child in token.children or ():
         target = child.attrs.get("href")
         if child.type == "link_open" and isinstance(target, str):
-            child.attrs["href"] = re.sub(r"^([a-z-]+)\.md", r"/help/\1", target)
+            child.attrs["href"] = re.sub(r"^([a-z-]+)\.md", r"\1", target)
 
 
 def _sections(name: str, tokens: list[Token]) -> list[Section]:

@@ -9,6 +9,7 @@ from flask_babel import force_locale
 
 from datasync_flask.connections import lifecycle
 from datasync_flask.connections.models import Connection, SalesforceConnection, State
+from datasync_flask.connections.problem_texts import text_for_connection
 from datasync_flask.destinations.texts import fault_text
 from datasync_flask.extractions import runs
 from datasync_flask.extractions.models import Run, RunState
@@ -41,9 +42,12 @@ def on_connection_moved(connection: Connection, *, before: State, after: State, 
 
 
 def _meaning(connection: Connection) -> str:
-    if isinstance(connection, SalesforceConnection):
-        return problem_words(connection.problem)
-    return fault_text(connection.problem) if connection.problem else ""
+    if not isinstance(connection, SalesforceConnection):
+        return fault_text(connection.problem) if connection.problem else ""
+    if connection.current_problem is None:
+        return ""
+    text = text_for_connection(connection.current_problem)
+    return " ".join((text.meaning, *text.steps))
 
 
 def on_run_ended(run: Run, **_: Any) -> None:

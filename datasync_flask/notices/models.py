@@ -28,6 +28,10 @@ class Channel(Model):
     errors_only: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     last_sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    # An administrator's choice: it may lead to this machine or into its network, and unencrypted there.
+    allow_internal: Mapped[bool] = mapped_column(default=False)
+    tested_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    test_error: Mapped[str] = mapped_column(String(300), default="")
     last_error: Mapped[str] = mapped_column(String(300), default="")
 
 

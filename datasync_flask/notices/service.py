@@ -73,25 +73,47 @@ def target_of(channel: Channel) -> str:
     return _box().open(channel.target_sealed)
 
 
-def make(kind: str, description: str, target: str, *, errors_only: bool) -> tuple[Channel, str]:
+def test(channel: Channel, title: str, body: str, link: str) -> None:
+    """Have the worker send a test, unless one is on its way; commits."""
+    if channel.id not in tests_on_their_way():
+        db.session.add(
+            Delivery(channel_id=channel.id, event=TEST_EVENT, title=title, body=body, link=link, due_at=utcnow())
+        )
+    db.session.commit()
+    queue().tell_soon()
+
+
+def tests_on_their_way() -> set[str]:
+    """Return the ids of the channels whose test wasn't sent yet."""
+    return set(db.session.scalars(select(Delivery.channel_id).where(Delivery.event == TEST_EVENT)))
+
+
+def make(
+    kind: str, description: str, target: str, *, errors_only: bool, allow_internal: bool = False
+) -> tuple[Channel, str]:
     """Make a channel; return it with the key that a webhook's receiver checks signatures with, else ''. Commits."""
     box, signing_key = _box(), secrets.token_urlsafe(32) if kind == "webhook" else ""
     channel = Channel(
         kind=kind, description=description, target_sealed=box.seal(target), errors_only=errors_only,
         signing_key_sealed=box.seal(signing_key) if signing_key else "", created_at=utcnow(), last_error="",
+        allow_internal=allow_internal,
     )  # fmt: skip
     db.session.add(channel)
     db.session.flush()
-    audit.record("channel_made", ("channel", channel.id, description), kind=kind, errors_only=errors_only)
+    audit.record("channel_made", ("channel", channel.id, description), kind=kind, errors_only=errors_only,
+                 allow_internal=allow_internal)  # fmt: skip
     db.session.commit()
     return channel, signing_key
 
 
-def set_errors_only(channel: Channel, *, errors_only: bool) -> None:
-    """Choose whether recoveries are told too; commits."""
-    channel.errors_only = errors_only
+def change(channel: Channel, *, errors_only: bool, allow_internal: bool) -> None:
+    """Choose whether recoveries are told too, and whether its address may be an internal one; commits.
+
+    The address itself never changes: what is stored with it, such as a password in it, was given for that address.
+    """
+    channel.errors_only, channel.allow_internal = errors_only, allow_internal
     audit.record("channel_changed", ("channel", channel.id, channel.description), kind=channel.kind,
-                 errors_only=errors_only)  # fmt: skip
+                 errors_only=errors_only, allow_internal=allow_internal)  # fmt: skip
     db.session.commit()
 
 

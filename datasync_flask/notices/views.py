@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
@@ -16,11 +17,14 @@ from wtforms.validators import InputRequired, Length, ValidationError
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.service import AccountError, normalise_email
 from datasync_flask.extensions import db
-from datasync_flask.notices import sending, service
+from datasync_flask.notices import service, targets
 from datasync_flask.notices.models import Channel
-from datasync_flask.security.access import needs_role, public_link
+from datasync_flask.security.access import fragment, needs_role, public_link
 
 bp = Blueprint("notices", __name__)
+
+# While a test is on its way.
+POLL_SECONDS = 1
 
 
 class ChannelForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
@@ -51,6 +55,12 @@ class ChannelForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         ],
         render_kw={"autocomplete": "off", "maxlength": 120},
     )
+    allow_internal = BooleanField(
+        _l("Allow an internal address"),
+        description=_l(
+            "This machine or its own network, also without encryption. Whoever receives there can learn what is told."
+        ),
+    )
     errors_only = BooleanField(_l("Only when something is wrong, not when it works again"))
 
     def validate_target(self, field: StringField) -> None:
@@ -68,6 +78,10 @@ class ChannelForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
             self._check_webhook(text)
         elif "://" not in text:
             raise ValidationError(gettext("An Apprise address begins with the service's name and ://."))
+        try:
+            targets.check(self.kind.data or "", text, allow_internal=bool(self.allow_internal.data))
+        except targets.TargetRefused as refusal:
+            raise ValidationError(str(refusal)) from None
 
     def _check_webhook(self, text: str) -> None:
         try:
@@ -83,10 +97,22 @@ def _page(form: ChannelForm, *, signing_key: str = "") -> str:
     return render_template(
         "notices/index.html",
         form=form,
-        channels=service.channels(),
+        **_ways(),
         signing_key=signing_key,
         sends_mail=bool(current_app.config["SETTINGS"].smtp_url),
     )
+
+
+def _ways() -> dict[str, Any]:
+    return {"channels": service.channels(), "on_their_way": service.tests_on_their_way(), "poll_seconds": POLL_SECONDS}
+
+
+@bp.get("/notices/ways")
+@needs_role(Role.ADMIN)
+@fragment
+def ways() -> ResponseReturnValue:
+    """The table of ways; it asks for itself while a test is on its way."""
+    return render_template("notices/_ways.html", **_ways())
 
 
 @bp.get("/notices")
@@ -104,7 +130,11 @@ def make() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _page(form), 422
     _, signing_key = service.make(
-        form.kind.data, form.description.data or "", form.target.data or "", errors_only=bool(form.errors_only.data)
+        form.kind.data,
+        form.description.data or "",
+        form.target.data or "",
+        errors_only=bool(form.errors_only.data),
+        allow_internal=bool(form.allow_internal.data),
     )
     if signing_key:
         return _page(ChannelForm(formdata=None), signing_key=signing_key)
@@ -122,23 +152,21 @@ def _channel(channel_id: str) -> Channel:
 @bp.post("/notices/<public_id:channel_id>/test")
 @needs_role(Role.ADMIN)
 def test(channel_id: str) -> ResponseReturnValue:
-    """Send a message now and say whether it got through."""
-    channel = _channel(channel_id)
-    try:
-        words = gettext("This is a test. When a connection or a run needs somebody, you will hear of it here.")
-        link = public_link("connections.index")
-        sending.send(channel, service.TEST_EVENT, gettext("DataSync: a test"), words, link)
-        flash(gettext("It got through."))
-    except sending.NotSent as failure:
-        flash(gettext("It didn't get through: %(why)s", why=str(failure)))
+    """Have a message sent; what came of it stands in the table as soon as it is known."""
+    words = gettext("This is a test. When a connection or a run needs somebody, you will hear of it here.")
+    service.test(_channel(channel_id), gettext("DataSync: a test"), words, public_link("connections.index"))
     return redirect(url_for("notices.index"), 303)
 
 
 @bp.post("/notices/<public_id:channel_id>")
 @needs_role(Role.ADMIN)
 def change(channel_id: str) -> ResponseReturnValue:
-    """Choose whether recoveries are told."""
-    service.set_errors_only(_channel(channel_id), errors_only="errors_only" in request.form)
+    """Choose whether recoveries are told, and whether the address may be internal."""
+    service.change(
+        _channel(channel_id),
+        errors_only="errors_only" in request.form,
+        allow_internal="allow_internal" in request.form,
+    )
     flash(gettext("Saved."))
     return redirect(url_for("notices.index"), 303)
 

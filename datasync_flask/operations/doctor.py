@@ -6,25 +6,29 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from datasync_flask import browser_address
 from datasync_flask.clock import utcnow
-from datasync_flask.config import Settings
+from datasync_flask.config import LOOPBACK_HOSTS, Settings
 from datasync_flask.connections import key_rotation
 from datasync_flask.connections.models import SalesforceConnection
 from datasync_flask.database import is_up_to_date
 from datasync_flask.extensions import db
 from datasync_flask.operations import health
+from datasync_flask.operations.models import BrowserAddress
 from datasync_flask.salesforce import reach
 from datasync_flask.salesforce.errors import SalesforceError
 
 # Tokens and signatures bear this much; more, and codes look expired.
 CLOCK_MAY_DIFFER_SECONDS = 60
 LEAST_FREE_BYTES = 1_000_000_000
+# An address that nobody has opened for longer is in the past.
+SEEN_LATELY = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Doctor:
         return (
             ("settings", self._look_at_settings),
             ("database", self._look_at_database),
+            ("browsers", self._look_at_browsers),
             ("queue and worker", self._look_at_parts),
             ("keys", self._look_at_keys),
             ("data folder", self._look_at_data_folder),
@@ -77,6 +82,25 @@ class Doctor:
             )
         else:
             yield Finding("Callback URL", True, self._settings.callback_url)
+
+    def _look_at_browsers(self) -> Iterator[Finding]:
+        seen = db.session.get(BrowserAddress, 1)
+        is_lately = seen is not None and seen.seen_at > utcnow() - SEEN_LATELY
+        if seen is not None and is_lately and browser_address.differs(seen.address, self._settings):
+            mend = (
+                f"Set DATASYNC_PUBLIC_URL={browser_address.advised(seen.address)}, and DATASYNC_TRUSTED_PROXIES to the "
+                "number of proxies in front; or have people open the public address."
+            )
+            words = f"people open {seen.address}, but the Callback URL leads to {self._settings.effective_public_url}"
+            yield Finding("browsers", False, words, mend)
+        elif not self._settings.public_url and self._is_for_others():
+            mend = "Set it to the address that people's browsers show, like https://datasync.example.com."
+            yield Finding("browsers", False, "DATASYNC_PUBLIC_URL isn't set, but others can reach DataSync", mend)
+        else:
+            yield Finding("browsers", True, "nobody was seen at another address than the public one")
+
+    def _is_for_others(self) -> bool:
+        return self._settings.host not in LOOPBACK_HOSTS or self._settings.trusted_proxies > 0
 
     def _look_at_database(self) -> Iterator[Finding]:
         try:
@@ -127,7 +151,7 @@ class Doctor:
         url = self._settings.effective_public_url
         try:
             # Our own address is trusted for this one look, which carries no secret.
-            answer = reach.ask(f"{url}/healthz", (url,))
+            answer = reach.ask(f"{url}/healthz", (self._settings.public_origin,))
         except SalesforceError as error:
             mend = "Start the web process; behind a proxy, see that it forwards to it, and that the name leads there."
             yield Finding("public address", False, f"{url}: {error.detail or error.problem.value}", mend)

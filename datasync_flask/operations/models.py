@@ -29,3 +29,13 @@ class Counter(Model):
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
     label: Mapped[str] = mapped_column(String(40), primary_key=True)
     value: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class BrowserAddress(Model):
+    """The address that a signed-in person's browser showed last when it wasn't the public one; one row at most."""
+
+    __tablename__ = "browser_addresses"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    address: Mapped[str] = mapped_column(String(300))
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)

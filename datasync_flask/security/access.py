@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from flask import Flask, abort, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -52,17 +52,25 @@ def answers_with_fragment() -> bool:
 
 def safe_next(target: str | None) -> str:
     """Return `target` when it is a path on this site, else the start page: no open redirect (RFC 9700 section 4.11)."""
-    if not target or not target.startswith("/") or target.startswith(("//", "/\\")) or "\\" in target:
+    # Another program may have the rest of the host.
+    is_below = (target or "").startswith(f"{request.script_root}/")
+    if not target or not is_below or target.startswith(("//", "/\\")) or "\\" in target:
         return url_for("connections.index")
     parts = urlsplit(target)
-    if parts.scheme or parts.netloc or any(ord(character) < 32 for character in target):
+    climbs = ".." in unquote(parts.path).split("/")
+    if parts.scheme or parts.netloc or climbs or any(ord(character) < 32 for character in target):
         return url_for("connections.index")
     return target
 
 
+def this_page() -> str:
+    """Return the path of the page that is asked for, with its query, as a browser shows it."""
+    return str(request.script_root + request.full_path.rstrip("?"))
+
+
 def public_link(endpoint: str, **values: Any) -> str:
     """Return a page's whole address as people elsewhere reach it."""
-    return str(current_app.config["SETTINGS"].effective_public_url + url_for(endpoint, **values))
+    return str(current_app.config["SETTINGS"].public_origin + url_for(endpoint, **values))
 
 
 def _guard() -> ResponseReturnValue | None:
@@ -76,7 +84,7 @@ def _guard() -> ResponseReturnValue | None:
     if not current_user.is_authenticated:
         if wants_fragment() or answers_with_fragment() or request.method not in {"GET", "HEAD"}:
             abort(401)
-        return redirect(url_for("accounts.login", next=request.full_path.rstrip("?")))
+        return redirect(url_for("accounts.login", next=this_page()))
     role: Role | None = getattr(view, "needs_role", None)
     if role is not None and not current_user.has_role(role):
         abort(403)

@@ -1,0 +1,106 @@
+"""Where notices may go: which services, which addresses, and what has to be encrypted on its way."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+from datasync_flask.config import LOOPBACK_HOSTS
+
+# Services that Apprise reaches over https, at their makers' addresses or at one that somebody runs. What isn't here can
+# reach into this machine (syslog, the desktop, a file), or speaks something else than https.
+_SERVICES = """
+46elks atalk azure bark barks bluesky brevo bsky bulksms bulkvs burstsms chanify clickatell clicksend cliq d7sms
+dapnet dingtalk discord elks feishu flock form forms freemobile gchat gotify gotifys groupme guilded hassio
+hassios httpsms ifttt ilert incidentio infobip jira join json jsons kumulos lametric lametrics lark line
+mailersend mailgun mastodon mastodons matrix matrixs misskey misskeys mmost mmosts msg91 msgbird msteams nctalk
+nctalks ncloud nclouds nexmo notica noticas notifiarr notifico notificos ntfy ntfys o365 octopush onesignal
+opsgenie pagerduty pagertree pbul plivo postmark pover prowl psafer psafers push pushdeer pushdeers pushed
+pushme pushplus pushy qq resend revolt ringc rocket rockets ryver schan sendgrid sendpulse ses seven signal
+signals signl4 simplepush sinch slack smtp2go sns sparkpost spike splunk spush squadcast synology synologys
+telesign telnyx tgram threema toot toots twilio twist victorops voipms vonage webex wecombot whatsapp workflow
+workflows wxpusher wxteams xml xmls zcliq zoom zulip
+"""
+SERVICES = frozenset(_SERVICES.split())
+# These speak http; the same service over https has an s behind its name.
+_PLAIN_SERVICES = """
+bark form gotify hassio json lametric mastodon matrix misskey mmost nctalk ncloud notica notifico ntfy psafer
+pushdeer rocket signal synology toot xml
+"""
+PLAIN_SERVICES = frozenset(_PLAIN_SERVICES.split())
+# Apprise reads files of this machine that these name, or stops checking certificates.
+_REFUSED_PARAMETERS = re.compile(r"[?&](template|[a-z]*file|verify|redirect)=", re.IGNORECASE)
+
+
+class TargetRefused(Exception):
+    """A notice can't go to this target; the text says why and what to do."""
+
+
+def check(kind: str, target: str, *, allow_internal: bool) -> None:
+    """Refuse targets whose very form is wrong, without asking the network. Raises TargetRefused."""
+    if kind == "email":
+        return
+    scheme = urlsplit(target).scheme.lower() if kind == "webhook" else target.partition("://")[0].lower()
+    if kind == "service":
+        _check_service(scheme, target)
+    is_plain = scheme == "http" or scheme in PLAIN_SERVICES
+    if is_plain and not allow_internal:
+        encrypted = "https" if kind == "webhook" else f"{scheme}s"
+        raise TargetRefused(
+            f"{scheme}:// sends everything in clear. Use {encrypted}://, or allow an internal address if the receiver "
+            "is on this machine or in its own network."
+        )
+    host = host_of(kind, target)
+    if host in LOOPBACK_HOSTS or (_is_address(host) and is_internal(host)):
+        refuse_internal(host, allow_internal=allow_internal)
+
+
+def _check_service(scheme: str, target: str) -> None:
+    if scheme not in SERVICES:
+        raise TargetRefused(f"{scheme[:40]}:// isn't a service that notices can go to. Choose one reached over https.")
+    if _REFUSED_PARAMETERS.search(target):
+        raise TargetRefused(
+            "Addresses with template=, verify=, redirect= or the name of a file aren't used. Leave that out."
+        )
+
+
+def host_of(kind: str, target: str) -> str:
+    """Return the host in an address; of a service it may be a token instead."""
+    try:
+        return (urlsplit(target).hostname or "").rstrip(".") if kind != "email" else ""
+    except ValueError:
+        return ""
+
+
+def refuse_internal(host: str, *, allow_internal: bool) -> None:
+    """Raise TargetRefused for a host that is known to be internal, unless an administrator allowed that."""
+    if not allow_internal:
+        raise TargetRefused(f"{host} is an internal address, and internal addresses aren't allowed for it.")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+# Addresses of IPv4 in IPv6 (RFC 6052 section 2.1).
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+def is_internal(address: str) -> bool:
+    """True for an IP address that isn't one of the public internet: this machine, private, link-local, reserved."""
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(parsed, ipaddress.IPv6Address):
+        inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo or (None, None))[1]
+        if inner is None and parsed in _NAT64:
+            inner = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
+        # ::1.2.3.4, which nobody should use any more.
+        if inner is None and int(parsed) < 2**32:
+            inner = ipaddress.IPv4Address(int(parsed))
+        if inner is not None:
+            return is_internal(str(inner))
+    return not parsed.is_global or parsed.is_multicast
