@@ -59,7 +59,7 @@ def _access_report(connection_id: str, held: grants.HeldToken) -> AccessReport:
     try:
         return rest.check_access(held.token, trusted)
     except SalesforceError as error:
-        if error.problem is not Problem.REVOKED:
+        if error.problem is not Problem.SESSION_REFUSED:
             raise
         # INVALID_SESSION_ID: the access token is over. Refresh once, try once more.
         return rest.check_access(grants.refreshed_token(connection_id, held).token, trusted)

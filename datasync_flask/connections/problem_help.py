@@ -54,6 +54,7 @@ USERS = SetupPage("Users", "/lightning/setup/ManageUsers/home")
 PERMISSION_SETS = SetupPage("Permission Sets", "/lightning/setup/PermSets/home")
 NETWORK_ACCESS = SetupPage("Network Access", "/lightning/setup/NetworkAccess/home")
 COMPANY = SetupPage("Company Information", "/lightning/setup/CompanyProfileInfo/home")
+SESSION_SETTINGS = SetupPage("Session Settings", "/lightning/setup/SecuritySession/home")
 MY_DOMAIN = SetupPage("My Domain", "/lightning/setup/OrgDomain/home")
 
 _APPS = (EXTERNAL_APPS, APP_MANAGER)
@@ -77,6 +78,7 @@ WHERE: dict[Problem, tuple[SetupPage, ...]] = {
     Problem.API_SCOPE_MISSING: _APPS,
     Problem.NO_REFRESH_TOKEN: _APPS,
     Problem.REVOKED: (OAUTH_USAGE,),
+    Problem.SESSION_REFUSED: (*_APPS, SESSION_SETTINGS),
     Problem.API_DISABLED_FOR_ORG: (COMPANY,),
     Problem.API_DISABLED_FOR_USER: (PERMISSION_SETS, USERS),
     Problem.IP_RESTRICTED: (*_APPS, NETWORK_ACCESS),
@@ -89,7 +91,14 @@ WHERE: dict[Problem, tuple[SetupPage, ...]] = {
 
 # What somebody with Setup rights in Salesforce has to mend, who often is somebody else.
 FOR_ADMINISTRATORS = frozenset(
-    {Reason.BLOCKED, Reason.SCOPE_REFUSED, Reason.NO_REFRESH_TOKEN, Reason.API_DISABLED, Reason.IP_RESTRICTED}
+    {
+        Reason.BLOCKED,
+        Reason.SCOPE_REFUSED,
+        Reason.NO_REFRESH_TOKEN,
+        Reason.API_DISABLED,
+        Reason.IP_RESTRICTED,
+        Reason.SESSION_REFUSED,
+    }
 )
 _OPERATORS = frozenset(
     {
@@ -102,7 +111,7 @@ _OPERATORS = frozenset(
     }
 )
 _ACCESS_TO_DATA = frozenset({Problem.OBJECT_GONE, Problem.FIELD_GONE, Problem.NO_ACCESS})
-_NOBODY_HERE = frozenset({Problem.SERVER_ERROR, Problem.TOKEN_REQUEST_BUSY})
+_NOBODY_HERE = frozenset({Problem.SERVER_ERROR, Problem.TOO_MANY_REQUESTS, Problem.TOKEN_REQUEST_BUSY})
 
 
 def mender_of(problem: Problem) -> Mender:

@@ -1,7 +1,7 @@
 """What can go wrong with Salesforce, as one type, and how its answers map to it.
 
-Sources: Salesforce help "OAuth 2.0 Authorization Errors" and "Connected App and OAuth error codes", REST API Developer
-Guide "Status Codes and Error Responses". Descriptions vary from release to release, so words are looked for in them.
+Sources: Salesforce help "OAuth 2.0 Authorization Errors" and "Connected App and OAuth error codes"; what the
+data API refuses is in refusals.py. Descriptions vary from release to release, so words are looked for in them.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class Reason(enum.StrEnum):
     REVOKED = "revoked"
     API_DISABLED = "api_disabled"
     IP_RESTRICTED = "ip_restricted"
+    SESSION_REFUSED = "session_refused"
     UNREACHABLE = "unreachable"
     TIMED_OUT = "timed_out"
     UNEXPECTED = "unexpected"
@@ -53,12 +54,16 @@ class Problem(enum.StrEnum):
     API_SCOPE_MISSING = "api_scope_missing"
     NO_REFRESH_TOKEN = "no_refresh_token"
     REVOKED = "revoked"
+    SESSION_REFUSED = "session_refused"
     API_DISABLED_FOR_ORG = "api_disabled_for_org"
     API_DISABLED_FOR_USER = "api_disabled_for_user"
     IP_RESTRICTED = "ip_restricted"
     TOKEN_REQUEST_BUSY = "token_request_busy"
     LOGIN_RATE_EXCEEDED = "login_rate_exceeded"
     REQUEST_LIMIT_EXCEEDED = "request_limit_exceeded"
+    TOO_MANY_REQUESTS = "too_many_requests"
+    BULK_LIMIT_REACHED = "bulk_limit_reached"
+    NOT_IN_BULK = "not_in_bulk"
     HOST_NOT_FOUND = "host_not_found"
     CONNECTION_FAILED = "connection_failed"
     SERVER_ERROR = "server_error"
@@ -74,6 +79,7 @@ class Problem(enum.StrEnum):
     LOCATOR_GONE = "locator_gone"
     NOT_FOUND = "not_found"
     NO_ACCESS = "no_access"
+    EXTERNAL_SOURCE = "external_source"
     UNEXPECTED = "unexpected"
 
     @property
@@ -119,6 +125,8 @@ _REASONS = {
     Problem.API_DISABLED_FOR_ORG: Reason.API_DISABLED,
     Problem.API_DISABLED_FOR_USER: Reason.API_DISABLED,
     Problem.IP_RESTRICTED: Reason.IP_RESTRICTED,
+    Problem.SESSION_REFUSED: Reason.SESSION_REFUSED,
+    Problem.TOO_MANY_REQUESTS: Reason.UNREACHABLE,
     Problem.HOST_NOT_FOUND: Reason.UNREACHABLE,
     Problem.CONNECTION_FAILED: Reason.UNREACHABLE,
     Problem.SERVER_ERROR: Reason.UNREACHABLE,
@@ -136,6 +144,9 @@ _ABOUT_THE_REQUEST = frozenset(
         Problem.LOCATOR_GONE,
         Problem.NOT_FOUND,
         Problem.NO_ACCESS,
+        Problem.EXTERNAL_SOURCE,
+        Problem.NOT_IN_BULK,
+        Problem.BULK_LIMIT_REACHED,
         Problem.UNEXPECTED,
     }
 )
@@ -145,6 +156,7 @@ _TRANSIENT = frozenset(
         Problem.TOKEN_REQUEST_BUSY,
         Problem.LOGIN_RATE_EXCEEDED,
         Problem.REQUEST_LIMIT_EXCEEDED,
+        Problem.TOO_MANY_REQUESTS,
         Problem.HOST_NOT_FOUND,
         Problem.CONNECTION_FAILED,
         Problem.SERVER_ERROR,
@@ -157,10 +169,13 @@ _MAX_DETAIL = 300
 
 
 class SalesforceError(Exception):
-    """Salesforce refused or didn't answer; `detail` is its own text, shortened and without control characters."""
+    """Salesforce refused or didn't answer; `detail` is its own text, shortened and without control characters.
 
-    def __init__(self, problem: Problem, detail: str = "") -> None:
-        self.problem = problem
+    `retry_after` is how many seconds Salesforce asked to wait (RFC 9110 section 10.2.3), None where it didn't.
+    """
+
+    def __init__(self, problem: Problem, detail: str = "", *, retry_after: float | None = None) -> None:
+        self.problem, self.retry_after = problem, retry_after
         self.detail = tidy(detail)
         super().__init__(f"{problem}: {self.detail}" if self.detail else str(problem))
 
@@ -231,32 +246,12 @@ def classify_oauth_error(error: str, description: str) -> Problem:
     return _BY_CODE.get(error.strip().lower(), Problem.UNEXPECTED)
 
 
-_BY_API_CODE = {
-    "API_DISABLED_FOR_ORG": Problem.API_DISABLED_FOR_ORG,
-    "API_CURRENTLY_DISABLED": Problem.API_DISABLED_FOR_USER,
-    "REQUEST_LIMIT_EXCEEDED": Problem.REQUEST_LIMIT_EXCEEDED,
-    "INVALID_LOGIN_IP": Problem.IP_RESTRICTED,
-    "INVALID_SESSION_ID": Problem.REVOKED,
-    "LIMIT_EXCEEDED": Problem.REQUEST_LIMIT_EXCEEDED,
-    "INVALID_TYPE": Problem.OBJECT_GONE,
-    "INVALID_FIELD": Problem.FIELD_GONE,
-    "MALFORMED_QUERY": Problem.QUERY_REFUSED,
-    "INVALID_QUERY_FILTER_OPERATOR": Problem.QUERY_REFUSED,
-    "QUERY_TOO_COMPLICATED": Problem.QUERY_REFUSED,
-    "OPERATION_TOO_LARGE": Problem.QUERY_REFUSED,
-    "QUERY_TIMEOUT": Problem.QUERY_TIMED_OUT,
-    "INVALID_QUERY_LOCATOR": Problem.LOCATOR_GONE,
-    "NOT_FOUND": Problem.NOT_FOUND,
-    "INSUFFICIENT_ACCESS": Problem.NO_ACCESS,
-    "INSUFFICIENT_ACCESS_OR_READONLY": Problem.NO_ACCESS,
-    "FORBIDDEN": Problem.NO_ACCESS,
-}
-
-
 def salesforces_words(problem: Problem) -> list[str]:
     """Return the error codes and words of Salesforce that stand for `problem`."""
-    tables = (_BY_CODE.items(), _BY_DESCRIPTION, _BY_API_CODE.items())
-    return [words for table in tables for words, meant in table if meant is problem]
+    from datasync_flask.salesforce.refusals import words_for
+
+    tables = (_BY_CODE.items(), _BY_DESCRIPTION)
+    return [words for table in tables for words, meant in table if meant is problem] + words_for(problem)
 
 
 def oauth_error_of(body: Any) -> tuple[str, str] | None:
@@ -265,29 +260,3 @@ def oauth_error_of(body: Any) -> tuple[str, str] | None:
         description = body.get("error_description")
         return body["error"], description if isinstance(description, str) else ""
     return None
-
-
-def classify_api_error(status: int, body: Any, text: str) -> SalesforceError:
-    """Return the error for a REST answer that isn't a success (an array of objects with errorCode and message)."""
-    code, message = "", ""
-    first = body[0] if isinstance(body, list) and body else body
-    if isinstance(first, dict):
-        code, message = str(first.get("errorCode") or first.get("error") or ""), str(first.get("message") or "")
-    detail = f"{code}: {message}" if code and message else code or message or text
-    return SalesforceError(_api_problem(status, code, message.lower(), text), detail)
-
-
-def _api_problem(status: int, code: str, message: str, text: str) -> Problem:
-    if status == 401 and ("not valid for use with the rest api" in message or "not attached to agent" in message):
-        return Problem.API_SCOPE_MISSING
-    if status == 401 or (status == 403 and ("Bad_OAuth_Token" in text or "Inactive_User" in text)):
-        return Problem.REVOKED
-    if code == "API_CURRENTLY_DISABLED" and "organization" in message:
-        return Problem.API_DISABLED_FOR_ORG
-    if code in _BY_API_CODE:
-        return _BY_API_CODE[code]
-    if "ip restricted" in message or "ip address" in message:
-        return Problem.IP_RESTRICTED
-    if status >= 500:
-        return Problem.SERVER_ERROR
-    return Problem.UNEXPECTED

@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from datasync_flask.salesforce.errors import Problem, SalesforceError, classify_api_error
+from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.hosts import is_trusted_origin, looks_like_sandbox
 from datasync_flask.salesforce.oauth import TokenAnswer
+from datasync_flask.salesforce.refusals import classify_api_error
 from datasync_flask.salesforce.transport import BoundedClient, json_of, text_of
 
 # The newest version this program was written against; an org that is older is spoken to in its own newest.

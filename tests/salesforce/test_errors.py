@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from datasync_flask.salesforce.errors import (
     Problem,
     Reason,
-    classify_api_error,
     classify_oauth_error,
     oauth_error_of,
     tidy,
 )
+from datasync_flask.salesforce.refusals import classify_api_error
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,12 @@ def test_oauth_errors_are_told_apart(error: str, description: str, problem: Prob
 @pytest.mark.parametrize(
     ("status", "body", "text", "problem"),
     [
-        (401, [{"errorCode": "INVALID_SESSION_ID", "message": "Session expired or invalid"}], "", Problem.REVOKED),
+        (
+            401,
+            [{"errorCode": "INVALID_SESSION_ID", "message": "Session expired or invalid"}],
+            "",
+            Problem.SESSION_REFUSED,
+        ),
         (
             401,
             [{"errorCode": "INVALID_SESSION_ID", "message": "This session is not valid for use with the REST API"}],
@@ -78,7 +83,7 @@ def test_oauth_errors_are_told_apart(error: str, description: str, problem: Prob
             "",
             Problem.REQUEST_LIMIT_EXCEEDED,
         ),
-        (403, None, "Bad_OAuth_Token", Problem.REVOKED),
+        (403, None, "Bad_OAuth_Token", Problem.SESSION_REFUSED),
         (503, None, "<html>", Problem.SERVER_ERROR),
         (400, [], "", Problem.UNEXPECTED),
         (400, "text", "", Problem.UNEXPECTED),
