@@ -67,7 +67,8 @@ def cells(body: Body, wanted: list[str], *, is_first_page: bool, block_bytes: in
     header = body.first_line()
     if not header:
         return
-    names = [name.strip().strip('"') for name in header.split(",")]
+    # A line that is cut off is no header.
+    names = [name.strip().strip('"') for name in header.split(",")] if len(header) < MAX_HEADER_BYTES else []
     is_header = {name.lower() for name in names} == {name.lower() for name in wanted}
     if not is_header:
         if is_first_page:
