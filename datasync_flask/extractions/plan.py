@@ -27,7 +27,7 @@ class Why(enum.StrEnum):
     NO_DATE = "This object has no date that tells when a row changed, so it is loaded whole."
     NO_DELETES = "Rows of this object can't be deleted in Salesforce."
     NO_FILTER = (
-        "Salesforce doesn't filter by the date that was chosen to tell of changes, so another one is used, or none."
+        "Salesforce doesn't filter by the date chosen to detect changes, so the run used the default date, or read all."
     )
     FIRST = "The first run loads everything."
     ASKED = "Somebody asked to load everything again."
