@@ -122,7 +122,7 @@ def _access_report(connection_id: str, held: grants.HeldToken) -> AccessReport:
     try:
         return _report_of(held.token, refresh)
     except SalesforceError as error:
-        if error.problem is not Problem.REVOKED:
+        if error.problem is not Problem.SESSION_REFUSED:
             raise
         current = grants.held_token(connection_id)
         if current.token.access_token != held.token.access_token and current.generation == held.generation:

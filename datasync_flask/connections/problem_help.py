@@ -54,6 +54,7 @@ USERS = SetupPage("Users", "/lightning/setup/ManageUsers/home")
 PERMISSION_SETS = SetupPage("Permission Sets", "/lightning/setup/PermSets/home")
 NETWORK_ACCESS = SetupPage("Network Access", "/lightning/setup/NetworkAccess/home")
 COMPANY = SetupPage("Company Information", "/lightning/setup/CompanyProfileInfo/home")
+SESSION_SETTINGS = SetupPage("Session Settings", "/lightning/setup/SecuritySession/home")
 MY_DOMAIN = SetupPage("My Domain", "/lightning/setup/OrgDomain/home")
 
 _APPS = (EXTERNAL_APPS, APP_MANAGER)
@@ -85,6 +86,7 @@ WHERE: dict[Problem, tuple[SetupPage, ...]] = {
     Problem.API_SCOPE_MISSING: _APPS,
     Problem.NO_REFRESH_TOKEN: _APPS,
     Problem.REVOKED: (OAUTH_USAGE,),
+    Problem.SESSION_REFUSED: (*_APPS, SESSION_SETTINGS),
     Problem.API_DISABLED_FOR_ORG: (COMPANY,),
     Problem.API_DISABLED_FOR_USER: (PERMISSION_SETS, USERS),
     Problem.DATA_API_CLOSED: (PERMISSION_SETS, COMPANY),
@@ -99,7 +101,14 @@ WHERE: dict[Problem, tuple[SetupPage, ...]] = {
 
 # What somebody with Setup rights in Salesforce has to mend, who often is somebody else.
 FOR_ADMINISTRATORS = frozenset(
-    {Reason.BLOCKED, Reason.SCOPE_REFUSED, Reason.NO_REFRESH_TOKEN, Reason.API_DISABLED, Reason.IP_RESTRICTED}
+    {
+        Reason.BLOCKED,
+        Reason.SCOPE_REFUSED,
+        Reason.NO_REFRESH_TOKEN,
+        Reason.API_DISABLED,
+        Reason.IP_RESTRICTED,
+        Reason.SESSION_REFUSED,
+    }
 )
 _OPERATORS = frozenset(
     {
@@ -116,7 +125,9 @@ _OPERATORS = frozenset(
 )
 _ACCESS_TO_DATA = frozenset({Problem.OBJECT_GONE, Problem.FIELD_GONE, Problem.NO_ACCESS})
 _IN_THE_ORG = frozenset({Problem.APP_GONE, Problem.APPROVAL_FAILED})
-_NOBODY_HERE = frozenset({Problem.MAINTENANCE, Problem.SERVER_ERROR, Problem.TOKEN_REQUEST_BUSY})
+_NOBODY_HERE = frozenset(
+    {Problem.MAINTENANCE, Problem.SERVER_ERROR, Problem.TOO_MANY_REQUESTS, Problem.TOKEN_REQUEST_BUSY}
+)
 
 
 def mender_of(problem: Problem) -> Mender:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask_babel import gettext
 
 from datasync_flask.connections.app_texts import APP_TEXTS
+from datasync_flask.connections.data_texts import DATA_TEXTS
 from datasync_flask.connections.headless_texts import HEADLESS_TEXTS
 from datasync_flask.connections.problem_help import APP_POLICIES, Action, Mender, ProblemText, mender_of
 from datasync_flask.languages import translated
@@ -13,6 +14,7 @@ from datasync_flask.salesforce.errors import Problem
 TEXTS: dict[Problem, ProblemText] = {
     **HEADLESS_TEXTS,
     **APP_TEXTS,
+    **DATA_TEXTS,
     Problem.CLIENT_UNKNOWN: ProblemText(
         "Client ID unknown",
         "Salesforce doesn't know this Client ID. For a new app that is normal for 2 to 10 minutes; later it means that "
@@ -263,64 +265,6 @@ TEXTS: dict[Problem, ProblemText] = {
             "authenticate and upload the new certificate in Salesforce.",
         ),
         Action.EDIT,
-    ),
-    Problem.OBJECT_GONE: ProblemText(
-        "Object not visible",
-        "Salesforce says that there is no such object, or the user who allowed access may not see it.",
-        (
-            "Ask the Salesforce administrator whether the object exists, and to give the user the right to read it.",
-            "Or take the object out of the extraction.",
-        ),
-        Action.CHECK,
-    ),
-    Problem.NOT_DESCRIBED: ProblemText(
-        "Answer about something else",
-        "Salesforce was asked for the fields of this object, and the answer is about something else. Nothing of it was "
-        "loaded or changed.",
-        (
-            "Run again. If the same comes back, show the words below to whoever looks after the network or the org: a "
-            "program between DataSync and Salesforce may change answers.",
-        ),
-        Action.CHECK,
-    ),
-    Problem.FIELD_GONE: ProblemText(
-        "Field not visible",
-        "Salesforce says that a field doesn't exist any more, or the user who allowed access may not see it.",
-        (
-            "Run again: the fields are read anew before each run.",
-            "If it happens again, take the field out, or ask the Salesforce administrator for the right to read it.",
-        ),
-        Action.CHECK,
-    ),
-    Problem.QUERY_REFUSED: ProblemText(
-        "Query refused",
-        "Salesforce doesn't accept the query for this object, because of its filter or because the object needs one.",
-        ("Read Salesforce's own words below and change the object's filter.",),
-        Action.CHECK,
-    ),
-    Problem.QUERY_TIMED_OUT: ProblemText(
-        "Query took too long in Salesforce",
-        "Salesforce gave the query up because it ran for too long.",
-        ("Run again at a quieter time, or filter the object by a field that is indexed.",),
-        Action.CHECK,
-    ),
-    Problem.LOCATOR_GONE: ProblemText(
-        "Place in the result was lost",
-        "Salesforce keeps the place in a long result for some time only, and for a few queries at once.",
-        ("Run again: reading begins anew, and nothing is lost or doubled.",),
-        Action.CHECK,
-    ),
-    Problem.NOT_FOUND: ProblemText(
-        "Not found in Salesforce",
-        "Salesforce says that what was asked for doesn't exist.",
-        ("Read Salesforce's own words below, then run again.",),
-        Action.CHECK,
-    ),
-    Problem.NO_ACCESS: ProblemText(
-        "No right to read this",
-        "The Salesforce user who allowed access may not read what was asked for.",
-        ("Ask the Salesforce administrator to give the user the right to read it (View All for the object).",),
-        Action.CHECK,
     ),
     Problem.DATA_API_CLOSED: ProblemText(
         "Data API closed",

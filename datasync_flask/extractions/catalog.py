@@ -36,7 +36,9 @@ def api_of(connection_id: str) -> Iterator[DataApi]:
     trusted = current_app.config["SETTINGS"].salesforce_hosts
 
     def refresh(_stale: TokenAnswer) -> TokenAnswer:
-        return grants.refreshed_token(connection_id, held).token
+        nonlocal held
+        held = grants.refreshed_token(connection_id, held)
+        return held.token
 
     api = DataApi(held.token, version or "62.0", refresh, trusted, hurried=True)
     try:

@@ -1,17 +1,14 @@
-"""Salesforce's fields as columns: names in snake case, types of Arrow, values parsed without loss.
+"""Salesforce's fields as columns: names in snake case, types of Arrow. Values are parsed in values.py.
 
-Sources: Object Reference "Field Types"; Bulk API 2.0 Developer Guide "Format of CSV responses".
+Source: Object Reference "Field Types".
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Context, Decimal, InvalidOperation
 from types import MappingProxyType
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from datasync_flask.destinations.base import (
     DECIMAL_PRECISION,
@@ -59,13 +56,6 @@ _RESERVED = {
     DELETED_COLUMN: "IsDeleted",
     **dict.fromkeys((VALID_FROM, VALID_TO, VERSION_COLUMN, "_dlt_id", "_dlt_load_id"), ""),
 }
-
-# What a float is written with: up to 17 digits, some of them behind zeros.
-_LONGER = pa.decimal128(38, 19)
-_WIDE = pa.decimal256(76, 38)
-SAMPLE = 100
-_STEP = Decimal(1).scaleb(-DECIMAL_SCALE)
-_EXACT = Context(prec=DECIMAL_PRECISION)
 
 
 def arrow_schema(columns: Iterable[Column]) -> pa.Schema:
@@ -116,77 +106,3 @@ def columns_for(
             retyped.append(each.name)
         found[each.name] = Column(names[kind.value], kind)
     return found, retyped
-
-
-def parsed(texts: pa.Array, kind: ColumnType) -> pa.Array:
-    """Return a column of texts, as Bulk's CSV has them, in the column's type; what is empty is null.
-
-    Raises pyarrow.ArrowInvalid for what isn't of that type.
-    """
-    if kind is ColumnType.TEXT:
-        return texts
-    if kind is ColumnType.BOOL:
-        return pc.equal(pc.utf8_lower(texts), "true")
-    if kind is ColumnType.DATE:
-        return pc.cast(pc.utf8_slice_codeunits(texts, 0, 10), pa.date32())
-    if kind is ColumnType.TIMESTAMP:
-        return _timestamps(texts)
-    if kind is ColumnType.TIME:
-        moments = pc.binary_join_element_wise("1970-01-01T", pc.replace_substring_regex(texts, r"Z$", ""), "")
-        return pc.cast(pc.cast(moments, pa.timestamp("us")), pa.time64("us"))
-    if kind is ColumnType.DOUBLE:
-        return pc.cast(texts, pa.float64())
-    if kind is ColumnType.BIGINT:
-        try:
-            return pc.cast(texts, pa.int64())
-        except pa.ArrowInvalid:
-            # An int comes as 5.0 sometimes.
-            return pc.cast(pc.cast(texts, pa.float64()), pa.int64(), safe=False)
-    return _decimals(texts)
-
-
-def _timestamps(texts: pa.Array) -> pa.Array:
-    # Z in CSV, +0000 in JSON; both mean UTC.
-    try:
-        return pc.cast(texts, ARROW_TYPES[ColumnType.TIMESTAMP])
-    except pa.ArrowInvalid:
-        # Without a zone, UTC is meant as well.
-        plain = pc.replace_substring_regex(texts, r"(Z|[+-]00:?00)$", "")
-        return pc.assume_timezone(pc.cast(plain, pa.timestamp("us")), "UTC")
-
-
-def _decimals(texts: pa.Array) -> pa.Array:
-    target = ARROW_TYPES[ColumnType.DECIMAL]
-    # The target doesn't take more digits behind the point than it keeps; the widest type is the slowest.
-    for kind in (target, _LONGER, _WIDE):
-        try:
-            # A column's numbers are alike: its first ones tell at once what all of them would tell slowly.
-            pc.cast(texts.slice(0, SAMPLE), kind)
-            exact = pc.cast(texts, kind)
-            return exact if kind == target else pc.cast(pc.round(exact, DECIMAL_SCALE, "half_to_even"), target)
-        except pa.ArrowInvalid:
-            continue
-    return pa.array([None if text is None else _decimal(text) for text in texts.to_pylist()], target)
-
-
-def _decimal(text: str) -> Decimal:
-    try:
-        return Decimal(text).quantize(_STEP, context=_EXACT)
-    except InvalidOperation:
-        raise pa.ArrowInvalid(f"not a number of at most {DECIMAL_PRECISION} digits: {text[:50]!r}") from None
-
-
-def from_json(values: list[Any], kind: ColumnType) -> pa.Array:
-    """Return a column of values, as REST's JSON has them, in the column's type."""
-    if kind is ColumnType.BOOL:
-        return pa.array([value if isinstance(value, bool) else None for value in values], pa.bool_())
-    texts = [None if value is None or value == "" else _text(value) for value in values]
-    return parsed(pa.array(texts, pa.string()), kind)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return value.replace("\x00", "")
-    return repr(value) if isinstance(value, float) else str(value)

@@ -24,10 +24,10 @@ from datasync_flask.destinations.base import (
 from datasync_flask.extractions.plan import Plan
 from datasync_flask.extractions.reading import Progress, Reader
 from datasync_flask.salesforce.data import DataApi, Field
-from datasync_flask.salesforce.errors import Problem, SalesforceError
 
 # How many rows without a place in Salesforce are taken out in one step.
 TAKE_OUT_AT_ONCE = 5_000
+NOT_COUNTED = "Salesforce didn't count this object's rows in time, so they weren't compared. The rows are loaded."
 
 
 @dataclass
@@ -62,7 +62,7 @@ class Work:
 
     def write(self, reader: Reader) -> Outcome:
         """Write what was read. Raises DestinationError; the table is then as it was before."""
-        outcome = Outcome(rows=reader.progress.rows, notes=list(reader.notes))
+        outcome = Outcome(rows=reader.progress.rows, notes=[*reader.notes, *reader.odd_notes()])
         files, rows = reader.files(), reader.progress.rows
         ended: list[str] = []
         if self.plan.keeps_history and self.plan.removes_deleted and self.plan.with_deleted:
@@ -109,7 +109,9 @@ class Work:
 
     def compare(self, outcome: Outcome, *, removes: bool) -> None:
         """Count on both sides; where rows are to be removed and there are too many, find out which by their Ids."""
-        outcome.source_count = count_or_none(self.api, self.plan)
+        outcome.source_count = self.api.count(self.plan.count_tail)
+        if outcome.source_count is None:
+            outcome.notes.append(NOT_COUNTED)
         outcome.target_count = self.destination.count(self.table, without_deleted=True)
         are_too_many = outcome.source_count is not None and outcome.target_count > outcome.source_count
         if removes and (self.plan.compares_ids or are_too_many):
@@ -151,14 +153,9 @@ class Work:
         return taken
 
 
-def count_or_none(api: DataApi, plan: Plan) -> int | None:
-    """Return how many rows Salesforce has, or None where it doesn't count this object (big objects, some others)."""
-    try:
-        return api.count(plan.count_tail)
-    except SalesforceError as error:
-        if not error.problem.is_about_the_request and error.problem is not Problem.NOT_SALESFORCE:
-            raise
-        return None
+def expected_counts(api: DataApi, names: list[str]) -> dict[str, int]:
+    """Return about how many rows objects have, for the forecast and the choice of the way; nothing hangs on it."""
+    return api.record_counts(names) if names else {}
 
 
 def _count_deleted(files: tuple[Path, ...]) -> int:

@@ -13,7 +13,7 @@ from datasync_flask.accounts.models import Role
 from datasync_flask.connections.problem_texts import text_for
 from datasync_flask.extractions import catalog, loader, runs, service, tables
 from datasync_flask.extractions.models import Extraction, ExtractionObject
-from datasync_flask.extractions.plan import CURSORS, cursor_of, loadable
+from datasync_flask.extractions.plan import CURSORS, can_be_cursor, cursor_of, loadable
 from datasync_flask.salesforce.errors import SalesforceError
 from datasync_flask.security.access import needs_role
 from datasync_flask.worker import queue
@@ -40,7 +40,7 @@ def fields(extraction_id: str, name: str) -> ResponseReturnValue:
         problem = text_for(error.problem)
         return render_template("extractions/fields.html", extraction=extraction, name=name, problem=problem), 200
     available = loadable(description)
-    dates = [field for field in available if field.type in {"date", "datetime"}]
+    dates = [field for field in available if can_be_cursor(field)]
     mistake = ""
     wanted = chosen.fields
     if request.method == "POST":
@@ -50,11 +50,13 @@ def fields(extraction_id: str, name: str) -> ResponseReturnValue:
         cursor = request.form.get("cursor", "")
         if wanted == []:
             mistake = gettext("Choose at least one field, or all of them.")
+        elif cursor and cursor not in {field.name for field in dates}:
+            mistake = gettext("Salesforce doesn't filter by %(name)s, so it can't tell of changes.", name=cursor)
         else:
             choice = replace(
                 service.ObjectChoice.of(chosen),
                 fields=wanted,
-                cursor_field=cursor if cursor in {field.name for field in dates} else "",
+                cursor_field=cursor,
             )
             fills = "fill" in request.form
             service.choose_fields(extraction, name, choice, fills=fills, by=current_user.id)

@@ -7,6 +7,7 @@ Sources: SOAP API Developer Guide "System Fields" (SystemModstamp, IsDeleted), B
 from __future__ import annotations
 
 import enum
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -25,6 +26,9 @@ class Why(enum.StrEnum):
 
     NO_DATE = "This object has no date that tells when a row changed, so it is loaded whole."
     NO_DELETES = "Rows of this object can't be deleted in Salesforce."
+    NO_FILTER = (
+        "Salesforce doesn't filter by the date chosen to detect changes, so the run used the default date, or read all."
+    )
     FIRST = "The first run loads everything."
     ASKED = "Somebody asked to load everything again."
     CHANGED = "The settings changed since the last run, so everything is loaded once."
@@ -88,9 +92,14 @@ def cursor_of(description: ObjectDescription, wanted: str = "") -> str:
     """Return the field that tells when a row changed ('' when there is none)."""
     for name in (wanted, *CURSORS):
         found = description.field(name) if name else None
-        if found is not None and found.type in {"datetime", "date"}:
+        if found is not None and can_be_cursor(found):
             return name
     return ""
+
+
+def can_be_cursor(found: Field) -> bool:
+    """True for a date that a query may have in its WHERE."""
+    return found.type in {"datetime", "date"} and found.is_filterable
 
 
 def make_plan(description: ObjectDescription, wish: Wish, now: datetime) -> Plan:
@@ -104,6 +113,8 @@ def make_plan(description: ObjectDescription, wish: Wish, now: datetime) -> Plan
     reasons: list[Why] = []
     tracks_changes = wish.tracking_type != "none"
     tracks_deletes = wish.tracking_type == "date_deletes" and has_flag
+    if tracks_changes and wish.cursor_field and cursor != wish.cursor_field:
+        reasons.append(Why.NO_FILTER)
     if tracks_changes and not cursor:
         reasons.append(Why.NO_DATE)
     if wish.tracking_type == "date_deletes" and not has_flag:
@@ -145,6 +156,12 @@ def make_plan(description: ObjectDescription, wish: Wish, now: datetime) -> Plan
         reasons=tuple(reasons),
         formulas=tuple(found.name for found in chosen if found.is_calculated),
     )
+
+
+def without_fields(plan: Plan, names: Collection[str]) -> str:
+    """Return the plan's query without some of its fields."""
+    kept = ", ".join(found.name for found in plan.fields if found.name not in names)
+    return f"SELECT {kept} {plan.soql[plan.soql.index(' FROM ') + 1 :]}"  # noqa: S608 (SOQL, own names)
 
 
 def _table_part(made_by: str) -> str:

@@ -31,7 +31,7 @@ from datasync_flask.destinations.service import settings_of
 from datasync_flask.extensions import db
 from datasync_flask.extractions import forecast, left_jobs, orgs, runs, tables, working_files
 from datasync_flask.extractions.columns import columns_for, shortened_notes
-from datasync_flask.extractions.engine import Outcome, Work, count_or_none, server_time_of
+from datasync_flask.extractions.engine import Outcome, Work, expected_counts, server_time_of
 from datasync_flask.extractions.file_waits import FileWaits
 from datasync_flask.extractions.models import ExtractionObject, RunObject
 from datasync_flask.extractions.movement import CountedApi, Movement
@@ -58,10 +58,10 @@ WRITE_PROGRESS_EVERY = 0.5
 # Nothing but a person's Allow brings these back: the run waits for the connection.
 _LOST = frozenset(
     {
-        Problem.REVOKED, Problem.NO_REFRESH_TOKEN, Problem.IP_RESTRICTED, Problem.API_DISABLED_FOR_ORG,
-        Problem.API_DISABLED_FOR_USER, Problem.API_SCOPE_MISSING, Problem.USER_INACTIVE, Problem.APP_BLOCKED,
-        Problem.DATA_API_CLOSED, Problem.INSTANCE_MOVED, Problem.OTHER_ORG, Problem.CLIENT_UNKNOWN,
-        Problem.SECRET_REFUSED, Problem.USER_NOT_APPROVED, Problem.SECRETS_UNREADABLE,
+        Problem.REVOKED, Problem.SESSION_REFUSED, Problem.NO_REFRESH_TOKEN, Problem.IP_RESTRICTED,
+        Problem.API_DISABLED_FOR_ORG, Problem.API_DISABLED_FOR_USER, Problem.API_SCOPE_MISSING, Problem.USER_INACTIVE,
+        Problem.APP_BLOCKED, Problem.DATA_API_CLOSED, Problem.INSTANCE_MOVED, Problem.OTHER_ORG,
+        Problem.CLIENT_UNKNOWN, Problem.SECRET_REFUSED, Problem.USER_NOT_APPROVED, Problem.SECRETS_UNREADABLE,
     }
 )  # fmt: skip
 
@@ -88,6 +88,7 @@ class Runner:
         self._movement = Movement()
         self._tables = tables.Tables()
         self._org_id = ""
+        self._counts: dict[str, int] = {}
         self._ceiling = 100
         self._waits = FileWaits(run_id, self._pause_for_file)
 
@@ -216,12 +217,14 @@ class Runner:
                     held = grants.refreshed_token(source_id, held)
                 return held.token
 
-        return CountedApi(held.token, version, refresh, current_app.config["SETTINGS"].salesforce_hosts)
+        trusted = current_app.config["SETTINGS"].salesforce_hosts
+        return CountedApi(held.token, version, refresh, trusted, wait=self._pause)
 
     def _work_on_all(self, destination: Destination) -> None:
         run = runs.load(self._run_id)
         open_rows = [row for row in run.objects if row.step not in {"done", "failed"}]
         descriptions = self._api.describe_many([row.name for row in open_rows])
+        self._counts = expected_counts(self._api, [row.name for row in open_rows if _may_be_whole(row)])
         tasks = []
         for row in open_rows:
             found = descriptions[row.name]
@@ -293,8 +296,8 @@ class Runner:
             # Another query, other columns, or a machine without what was read: begin anew.
             progress = Progress()
             working_files.remove(folder, self.folder)
-        if plan.is_whole and progress.expected is None:
-            progress.expected = count_or_none(self._api, plan)
+        if plan.is_whole and progress.expected is None and plan.count_tail == plan.name:
+            progress.expected = self._counts.get(plan.name)
         if not chosen.table_name and destination.has_table(table):
             raise DestinationError(Fault.TABLE_IN_THE_WAY, f"{table.dataset}: {table.name}")
         # From here on the table is ours: a run that is killed while it writes must know it again.
@@ -417,3 +420,9 @@ class Runner:
         runs.log(row.run_id, f"{row.name}: {problem}: {detail}")
         runs.touch(row.run_id)
         db.session.commit()
+
+
+def _may_be_whole(row: RunObject) -> bool:
+    """True unless it is sure that only changes are read."""
+    chosen = next((each for each in row.run.extraction.objects if each.name == row.name), None)
+    return chosen is not None and (chosen.effective_tracking_type.value == "none" or chosen.watermark is None)

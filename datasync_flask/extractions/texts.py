@@ -6,6 +6,7 @@ from flask_babel import gettext
 
 from datasync_flask.connections.problem_texts import text_for
 from datasync_flask.destinations.texts import fault_text
+from datasync_flask.extractions import odd_values
 from datasync_flask.languages import translated
 from datasync_flask.salesforce.errors import Problem
 
@@ -92,6 +93,8 @@ def problem_words(problem: str) -> str:
 def note_words(note: str) -> str:
     """Return a note of an object."""
     kind, _, name = note.partition(":")
+    if kind == odd_values.KIND:
+        return odd_values.odd_words(name)
     if kind == "retyped":
         return str(gettext("%(name)s has another type than before: it stands in a column of its own now.", name=name))
     if kind == "formula":

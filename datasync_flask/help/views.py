@@ -13,7 +13,8 @@ from datasync_flask.connections.problem_help import WHERE, ProblemText, SetupPag
 from datasync_flask.connections.problem_texts import text_for
 from datasync_flask.help import documents
 from datasync_flask.languages import translated
-from datasync_flask.salesforce.errors import Problem, Reason, salesforces_words
+from datasync_flask.salesforce.data_refusals import words_for
+from datasync_flask.salesforce.errors import Problem, Reason
 from datasync_flask.salesforce.refusals import oauth_words
 
 bp = Blueprint("help", __name__, url_prefix="/help")
@@ -34,7 +35,7 @@ def by_reason() -> dict[Reason, list[Entry]]:
     found: dict[Reason, list[Entry]] = {reason: [] for reason in Reason}
     for problem in Problem:
         mender = translated(mender_of(problem).value)
-        words = [*oauth_words(problem), *salesforces_words(problem)]
+        words = [*oauth_words(problem), *words_for(problem)]
         entry = Entry(text_for(problem), mender, WHERE.get(problem, ()), words)
         found[problem.reason].append(entry)
     return found

@@ -54,7 +54,8 @@ def _made(answer: ResponseReturnValue) -> Response:
 
 
 @bp.after_request
-def _limit_info(response: Response) -> Response:
+def limit_info(response: Response) -> Response:
+    """Tell how many of the calls of the day are used, as on every answer of the API."""
     org = the_org()
     response.headers["Sforce-Limit-Info"] = f"api-usage={org.requests_today}/{org.settings.daily_requests}"
     return response
@@ -119,6 +120,19 @@ def limits(version: str) -> ResponseReturnValue:
     jobs = {"Max": 10_000, "Remaining": max(10_000 - org.data.jobs_made, 0)}
     calls = {"Max": most, "Remaining": max(most - org.requests_today, 0)}
     return jsonify({"DailyApiRequests": calls, "DailyBulkV2QueryJobs": jobs})
+
+
+@bp.get("/services/data/v<version>/limits/recordCount")
+def record_count(version: str) -> ResponseReturnValue:
+    """About how many rows objects have; those it doesn't know are left out."""
+    count_and_fault("recordCount")
+    require_api()
+    org = the_org()
+    if org.settings.limits_forbidden:
+        return refuse(403, "FORBIDDEN", "You don't have permission to view record counts.")
+    asked = [name.strip() for name in request.args.get("sObjects", "").split(",")]
+    counts = [{"count": len(found.rows), "name": name} for name, found in org.data.objects.items() if name in asked]
+    return jsonify({"sObjects": counts})
 
 
 @bp.get("/services/oauth2/userinfo")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import time
@@ -63,6 +64,8 @@ class SObject:
     next_number: int = 1
     # Fields that there are, but not for the user.
     hidden: dict[str, str] = field(default_factory=dict)
+    # Fields that no query may filter by.
+    unfilterable: set[str] = field(default_factory=set)
 
     @property
     def has_dates(self) -> bool:
@@ -160,6 +163,11 @@ class Data:
             found.fields.update(added)
             for gone in removed:
                 found.fields.pop(gone, None)
+
+    def make_unfilterable(self, name: str, names: list[str]) -> None:
+        """Have describe call fields not filterable, and queries that filter by them refused."""
+        with self.lock:
+            self.object(name).unfilterable.update(names)
 
     def hide_fields(self, name: str, names: list[str]) -> None:
         """Take fields away from the user; FieldDefinition goes on telling of them."""
@@ -282,6 +290,14 @@ def _condition(found: SObject, text: str) -> Callable[[Row], bool]:
     name = next((key for key in found.fields if key.lower() == parts[1].lower()), None)
     if name is None:
         raise SoqlError("INVALID_FIELD", f"No such column '{parts[1]}' on entity '{found.name}'.")
+    if name in found.unfilterable:
+        raise SoqlError("INVALID_FIELD", f"field '{name}' can not be filtered in a query call")
+    if found.fields[name] == "datetime" and parts[3].startswith("'"):
+        raise SoqlError(
+            "INVALID_FIELD",
+            f"value of filter criterion for field '{name}' must be of type dateTime "
+            "and should not be enclosed in quotes",
+        )
     sign = parts[2].upper()
     if sign == "IN":
         values = {_literal(part.strip()) for part in parts[3].strip("()").split(",")}
@@ -327,6 +343,8 @@ def as_csv(value: Any) -> str:
         return f'"{str(value).lower()}"'
     if isinstance(value, datetime):
         return f'"{value.strftime("%Y-%m-%dT%H:%M:%S.")}{value.microsecond // 1000:03}Z"'
+    if isinstance(value, dict | list):
+        value = json.dumps(value, ensure_ascii=False)
     return '"' + str(value).replace('"', '""') + '"'
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, jsonify, make_response, request
 from flask.typing import ResponseReturnValue
 
-from datasync_flask.practice_org.api_views import refuse, require_api
+from datasync_flask.practice_org.api_views import limit_info, refuse, require_api
 from datasync_flask.practice_org.data import (
     CALCULATED,
     DECIMALS,
@@ -29,6 +29,7 @@ from datasync_flask.practice_org.faults import count_and_fault, the_org
 from datasync_flask.practice_org.org import Fault
 
 bp = Blueprint("data", __name__)
+bp.after_request(limit_info)
 
 REST_PAGE = 2000
 
@@ -61,6 +62,7 @@ def _description(found: SObject, version: str, fault: Fault | None = None) -> di
                 "name": name, "label": name, "type": kind, "custom": name.endswith("__c"), "nillable": name != "Id",
                 "calculated": (found.name, name) in CALCULATED, "precision": precision, "scale": scale,
                 "length": 255 if kind == "string" else 0, "compoundFieldName": compound,
+                "filterable": name not in found.unfilterable,
             }
         )  # fmt: skip
     names = json.loads(fault.body) if fault is not None and fault.kind == "renamed" else {}
@@ -180,7 +182,8 @@ def create_job(version: str) -> ResponseReturnValue:
         return refuse(400, error.code, str(error))
     if answer.object in NOT_IN_BULK:
         return refuse(400, "INVALIDENTITY", f"Entity '{answer.object}' is not supported by the Bulk API.")
-    if any(_data().object(answer.object).fields[name] in {"address", "location", "base64"} for name in answer.fields):
+    kinds = {"address", "location", "base64"} | ({"json"} if the_org().settings.bulk_refuses_json else set())
+    if any(_data().object(answer.object).fields[name] in kinds for name in answer.fields):
         return refuse(400, "API_ERROR", "Selecting compound data not supported in Bulk Query")
     complete_at = time.time() + the_org().settings.job_seconds
     job = Job(f"7505g{secrets.token_hex(6)}A", order["query"], order.get("operation", "query"), answer, complete_at)
@@ -223,7 +226,7 @@ def results(version: str, job_id: str) -> ResponseReturnValue:
     start = int(base64.urlsafe_b64decode(request.args["locator"])) if request.args.get("locator") else 0
     size = min(int(request.args.get("maxRecords", 50_000)), the_org().settings.result_page_rows)
     text, rows, following = found.page(start, size)
-    body = gzip.compress(text.encode(), 1)
+    body = gzip.compress(text.encode("utf-8", "surrogatepass"), 1)
     headers = {
         "Content-Type": "text/csv; charset=UTF-8",
         "Content-Encoding": "gzip",
@@ -249,6 +252,7 @@ def change_data() -> ResponseReturnValue:
         "undelete": lambda: data.undelete(name, ids),
         "merge": lambda: data.merge(name, order["winner"], ids),
         "fields": lambda: data.change_fields(name, order.get("added", {}), order.get("removed", [])),
+        "unfilterable": lambda: data.make_unfilterable(name, order["fields"]),
         "hide": lambda: data.hide_fields(name, order["fields"]),
         "object": lambda: data.add_object(name, order["fields"], dated=order.get("dated", True)),
     }

@@ -116,6 +116,7 @@ class Settings:
     audience: str = ""
     # Bulk: not offered at all, seconds until a job is complete, the most rows on a result's page.
     bulk_off: bool = False
+    bulk_refuses_json: bool = False
     job_seconds: float = 0.0
     result_page_rows: int = 50_000
 

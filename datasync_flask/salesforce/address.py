@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from datasync_flask.salesforce.errors import Problem, SalesforceError, classify_api_error
+from datasync_flask.salesforce import answers
+from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.oauth import TokenAnswer
-from datasync_flask.salesforce.transport import json_of, text_of
+from datasync_flask.salesforce.transport import text_of
 
 T = TypeVar("T")
 
@@ -25,14 +26,13 @@ _MOVED_WORDS = ("url_not_reset", "destination url not reset", "url no longer exi
 _OTHER_NAME = ("hostname mismatch", "is not valid for", "ip address mismatch")
 
 
-def refusal_of(response: httpx2.Response) -> SalesforceError:
-    """Return the error for an answer of the API that isn't a success."""
-    body, text = json_of(response), text_of(response)[:500]
-    said = classify_api_error(response.status_code, body, text)
+def refusal_of(response: httpx2.Response, body: Any) -> SalesforceError:
+    """Return the error for an answer of the API that isn't a success; `body` is its JSON, None where it has none."""
+    said = answers.refusal_of(response, body)
     if response.is_redirect or 300 <= response.status_code < 400:
         target = urlsplit(response.headers.get("location", "")).hostname or "another page"
         return SalesforceError(Problem.INSTANCE_MOVED, f"HTTP {response.status_code} to {target}")
-    words = text.lower()
+    words = text_of(response)[: answers.REFUSAL_CHARACTERS].lower()
     if response.status_code in {400, 404} and any(part in words for part in _MOVED_WORDS):
         return SalesforceError(Problem.INSTANCE_MOVED, said.detail)
     if response.status_code == 404 and body is None:

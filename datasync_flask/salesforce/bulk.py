@@ -14,30 +14,27 @@ from dataclasses import dataclass
 
 import httpx2
 
+from datasync_flask.salesforce.answers import COMFORT
 from datasync_flask.salesforce.data import DataApi
-from datasync_flask.salesforce.errors import Problem, SalesforceError, classify_api_error
-from datasync_flask.salesforce.transport import json_of
+from datasync_flask.salesforce.errors import Problem, SalesforceError
 
 # Salesforce gives a job up after 24 hours.
 MAX_WAIT_SECONDS = 24 * 3600
 FIRST_POLL_SECONDS = 0.25
 MAX_POLL_SECONDS = 10.0
 
-# Words by which Salesforce says that an object can't be read in bulk, though perhaps by REST.
-_NOT_IN_BULK = (
-    "not supported by the bulk api",
-    "does not support query",
-    "selecting compound data not supported",
-    "async api not enabled",
-    "implementation restriction",
-    "invalidentity",
-    "featurenotenabled",
-    "invalidjob",
-)
+# What REST would say as well; everything else that is said of one query may be Bulk's alone.
+_SAME_BY_REST = frozenset({Problem.FIELD_GONE, Problem.OBJECT_GONE})
+# Bulk may be switched off, or refused to this user, where REST isn't.
+_SWITCHED_OFF = frozenset({Problem.API_DISABLED_FOR_ORG, Problem.API_DISABLED_FOR_USER})
 
 
 class NotInBulk(Exception):
-    """The org doesn't let this query run as a bulk job; REST may."""
+    """The org doesn't let this query run as a bulk job; REST may. `problem` is what Bulk's refusal is called."""
+
+    def __init__(self, words: str, problem: Problem = Problem.NOT_IN_BULK) -> None:
+        self.problem = problem
+        super().__init__(words)
 
 
 @dataclass(frozen=True)
@@ -63,14 +60,21 @@ def create_job(api: DataApi, soql: str, *, with_deleted: bool) -> str:
     try:
         answer = api.request("POST", f"{api.base}/jobs/query", json=order)
     except SalesforceError as error:
-        words = error.detail.lower()
-        if error.problem is Problem.NOT_FOUND or any(part in words for part in _NOT_IN_BULK):
-            raise NotInBulk(error.detail) from None
+        if may_be_bulks_alone(error):
+            raise NotInBulk(error.detail, error.problem) from None
         raise
     job_id = answer.get("id") if isinstance(answer, dict) else None
     if not isinstance(job_id, str) or not re.fullmatch(r"[A-Za-z0-9]{1,40}", job_id):
         raise SalesforceError(Problem.NOT_SALESFORCE, "a job without an id")
     return job_id
+
+
+def may_be_bulks_alone(error: SalesforceError) -> bool:
+    """True when a refusal of the Bulk API leaves it open whether REST refuses too: REST's answer decides."""
+    if error.problem is Problem.REQUEST_LIMIT_EXCEEDED:
+        # LIMIT_EXCEEDED is Bulk's own limit; REQUEST_LIMIT_EXCEEDED that of all calls.
+        return error.detail.upper().startswith("LIMIT_EXCEEDED")
+    return error.problem in _SWITCHED_OFF or (error.problem.is_about_the_request and error.problem not in _SAME_BY_REST)
 
 
 def wait_for_job(api: DataApi, job_id: str, pause: Callable[[float], None]) -> None:
@@ -97,8 +101,6 @@ def result_page(api: DataApi, job_id: str, locator: str, max_records: int) -> It
     """Yield one page of a complete job's result. Raises SalesforceError, also while the caller reads."""
     params = {"maxRecords": str(max_records)} | ({"locator": locator} if locator else {})
     with api.streamed(f"{api.base}/jobs/query/{job_id}/results", params) as response:
-        if response.status_code != 200:
-            raise _refusal(response)
         found = response.headers.get("sforce-numberofrecords", "")
         # The end is the four letters "null", an empty header, or none.
         following = response.headers.get("sforce-locator", "").strip()
@@ -106,19 +108,12 @@ def result_page(api: DataApi, job_id: str, locator: str, max_records: int) -> It
         yield Page(response, rows, "" if following.lower() == "null" else following)
 
 
-def _refusal(response: httpx2.Response) -> SalesforceError:
-    response.read()
-    if response.status_code == 204:
-        return SalesforceError(Problem.SERVER_ERROR, "the result isn't ready (HTTP 204)")
-    return classify_api_error(response.status_code, json_of(response), response.text[:500])
-
-
 def abort_job(api: DataApi, job_id: str) -> None:
     """Stop a job that is no longer wanted, and delete it; a refusal is no matter."""
     try:
-        api.request("PATCH", f"{api.base}/jobs/query/{job_id}", json={"state": "Aborted"})
+        api.request("PATCH", f"{api.base}/jobs/query/{job_id}", json={"state": "Aborted"}, bounds=COMFORT)
     except SalesforceError as error:
-        if error.problem is Problem.REVOKED:
+        if not error.problem.is_about_the_request and not error.problem.is_transient:
             raise
     delete_job(api, job_id)
 
@@ -126,7 +121,7 @@ def abort_job(api: DataApi, job_id: str) -> None:
 def delete_job(api: DataApi, job_id: str) -> None:
     """Delete a finished job, so that its result doesn't count against the org's storage; a refusal is no matter."""
     try:
-        api.request("DELETE", f"{api.base}/jobs/query/{job_id}")
+        api.request("DELETE", f"{api.base}/jobs/query/{job_id}", bounds=COMFORT)
     except SalesforceError as error:
-        if error.problem is Problem.REVOKED:
+        if not error.problem.is_about_the_request and not error.problem.is_transient:
             raise

@@ -1,40 +1,61 @@
 """The data of an org: objects and their fields, queries, counts. Bulk jobs are in bulk.py.
 
 Sources: REST API Developer Guide "Describe Global", "sObject Describe", "Composite Batch", "Query", "QueryAll",
-"Limit Info Header", "Status Codes and Error Responses".
+"Limit Info Header", "Record Count".
 """
 
 from __future__ import annotations
 
-import random
+import logging
 import re
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
 import httpx2
 
-from datasync_flask.salesforce.address import at_the_orgs_address, may_have_moved, refusal_of
+from datasync_flask.salesforce.address import at_the_orgs_address, refusal_of
+from datasync_flask.salesforce.answers import (
+    COMFORT,
+    HURRIED,
+    HURRIED_SECONDS,
+    MAX_JSON_BYTES,
+    QUERY,
+    REFUSAL_CHARACTERS,
+    SMALL_BYTES,
+    TIMEOUT,
+    TOTAL_SECONDS,
+    USUAL,
+    Bounds,
+    QueryPage,
+    parse_page,
+)
+from datasync_flask.salesforce.data_refusals import classify_api_error, is_passing_page
 from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce.exact_json import loads, number_of
 from datasync_flask.salesforce.hosts import is_trusted_origin
 from datasync_flask.salesforce.oauth import TokenAnswer
-from datasync_flask.salesforce.transport import BoundedClient, json_of, time_of
+from datasync_flask.salesforce.transport import (
+    MAX_BYTES_KEY,
+    TOTAL_SECONDS_KEY,
+    BoundedClient,
+    json_of,
+    text_of,
+    time_of,
+)
+from datasync_flask.salesforce.tries import TRIES, Tries
 
-# A page of 2,000 rows with long texts is large; a describe of 800 fields with picklists too.
-MAX_JSON_BYTES = 64_000_000
-TIMEOUT = httpx2.Timeout(60.0, connect=10.0)
-TOTAL_SECONDS = 180.0
-HURRIED, HURRIED_SECONDS = httpx2.Timeout(6.0, connect=3.0), 8.0
+log = logging.getLogger(__name__)
+
 # Longer addresses are answered 414 or 431.
 MAX_QUERY_LENGTH = 12_000
 DESCRIBES_PER_CALL = 25
 # Salesforce's own size of a page of a REST query.
 REST_PAGE_ROWS = 2_000
-RETRIES = 4
-FIRST_PAUSE = 0.5
+COUNTS_PER_CALL = 100
 
 _LIMIT_INFO = re.compile(r"api-usage=(\d+)/(\d+)", re.A)
 # Names that come from Salesforce, or go into an address, have these letters only.
@@ -54,6 +75,8 @@ class Field:
     label: str
     type: str
     is_calculated: bool = False
+    # False: no query may have it in its WHERE.
+    is_filterable: bool = True
 
 
 @dataclass(frozen=True)
@@ -80,7 +103,7 @@ class ObjectEntry:
 
 
 class DataApi:
-    """Calls with an org's token: counted, repeated when that may help, renewed once when the token is over."""
+    """Calls with an org's token: counted, made again when that may help, the token renewed when its session ended."""
 
     def __init__(
         self,
@@ -90,9 +113,13 @@ class DataApi:
         trusted: Collection[str] = (),
         *,
         hurried: bool = False,
+        wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        """With `hurried` somebody waits for a page: short time-outs, and only a renewed token is worth another try."""
-        self._hurried = hurried
+        """With `hurried` somebody waits for a page: short time-outs, and only a renewed token is worth another try.
+
+        `wait` waits so many seconds before another try and may raise to stop.
+        """
+        self._hurried, self._wait = hurried, wait
         self._token, self._refresh, self._trusted = token, refresh, trusted
         if not _VERSION.fullmatch(version):
             raise SalesforceError(Problem.NOT_SALESFORCE, f"an API version {version[:20]}")
@@ -119,72 +146,112 @@ class DataApi:
         """The path that all resources are below."""
         return f"/services/data/v{self.version}"
 
-    def request(self, method: str, path: str, *, json: Any = None, params: dict[str, str] | None = None) -> Any:
-        """Return the JSON of an answer ('' for one without content). Raises SalesforceError."""
-        for attempt in range(1, RETRIES + 1):
-            try:
-                return self._once(method, path, json, params)
-            except SalesforceError as error:
-                if not self.may_help(error, attempt):
-                    raise
-        raise AssertionError("unreachable")
-
-    def may_help(self, error: SalesforceError, attempt: int) -> bool:
-        """True when the request is worth another try; waits before it."""
-        if attempt >= RETRIES:
-            return False
-        if error.problem is Problem.REVOKED and attempt == 1:
-            self._token = self._refresh(self._token)
-            return True
-        if self._hurried or not error.problem.is_transient or error.problem in _LASTING:
-            return False
-        time.sleep(FIRST_PAUSE * 4 ** (attempt - 1) * random.uniform(0.7, 1.3))  # noqa: S311 (not for secrets)
-        return True
-
-    def _renew(self, stale: TokenAnswer) -> TokenAnswer:
-        self._token = self._refresh(stale)
+    @property
+    def token(self) -> TokenAnswer:
+        """The token that the next request goes with."""
         return self._token
 
-    def _once(self, method: str, path: str, json: Any, params: dict[str, str] | None) -> Any:
-        return at_the_orgs_address(self._token, self._renew, lambda: self._answer(method, path, json, params))
+    def renew(self, stale: TokenAnswer) -> None:
+        """Ask for a token instead of `stale`. Raises SalesforceError; REVOKED when the token endpoint says so."""
+        self._token = self._refresh(stale)
 
-    def _answer(self, method: str, path: str, json: Any, params: dict[str, str] | None) -> Any:
-        response = self._client.send(self.build(method, path, json=json, params=params))
+    def wait(self, seconds: float) -> None:
+        """Wait before another try."""
+        self._wait(seconds)
+
+    def tries(self, most: int = TRIES) -> Tries:
+        """Return how often one request may be made."""
+        return Tries(self, most=1 if self._hurried else most)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: dict[str, str] | None = None,
+        bounds: Bounds = USUAL,
+    ) -> Any:
+        """Return the JSON of an answer ('' for one without content). Raises SalesforceError."""
+        tries = self.tries(bounds.tries)
+        while True:
+            try:
+                return self._once(method, path, json, params, bounds)
+            except SalesforceError as error:
+                tries.again(error)
+
+    def comfort(self, path: str, params: dict[str, str] | None = None) -> Any:
+        """Return the JSON of something that is only good to know, asked for once; None for whatever goes wrong."""
+        try:
+            return self.request("GET", path, params=params, bounds=COMFORT)
+        except SalesforceError as error:
+            log.info("%s: %s", path, error)
+            return None
+
+    def _renewed(self, stale: TokenAnswer) -> TokenAnswer:
+        self.renew(stale)
+        return self._token
+
+    def _once(self, method: str, path: str, json: Any, params: dict[str, str] | None, bounds: Bounds) -> Any:
+        return at_the_orgs_address(self._token, self._renewed, lambda: self._answer(method, path, json, params, bounds))
+
+    def _answer(self, method: str, path: str, json: Any, params: dict[str, str] | None, bounds: Bounds) -> Any:
+        limits = self._limits(bounds)
+        response = self._client.send(self.build(method, path, json=json, params=params, extensions=limits))
         self.note(response)
-        body = json_of(response)
+        body = loads(response.content) if bounds.is_exact else json_of(response)
         if response.status_code not in {200, 201, 202, 204}:
-            raise refusal_of(response)
+            raise refusal_of(response, body)
         if response.status_code == 204 or not response.content:
             return ""
         if body is None:
+            words = text_of(response)[:REFUSAL_CHARACTERS]
+            if is_passing_page(words):
+                raise classify_api_error(503, None, words)
             raise SalesforceError(Problem.NOT_SALESFORCE, f"HTTP {response.status_code}, not JSON")
         return body
 
+    def _limits(self, bounds: Bounds) -> dict[str, Any]:
+        """Return what httpx2 and BoundedClient are told of one request's limits."""
+        limits: dict[str, Any] = {MAX_BYTES_KEY: bounds.max_bytes}
+        if bounds.timeout is not None and not self._hurried:
+            limits |= {"timeout": bounds.timeout.as_dict(), TOTAL_SECONDS_KEY: bounds.seconds}
+        return limits
+
     def build(
-        self, method: str, path: str, *, json: Any = None, params: dict[str, str] | None = None, accept: str = ""
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: dict[str, str] | None = None,
+        accept: str = "",
+        extensions: dict[str, Any] | None = None,
     ) -> httpx2.Request:
         """Return a request with the token, for the org's instance only."""
         url = self._token.instance_url + path
         if not is_trusted_origin(url, self._trusted):
             raise SalesforceError(Problem.UNTRUSTED_INSTANCE, self._token.instance_url)
         headers = {"Authorization": f"Bearer {self._token.access_token}", "Accept": accept or "application/json"}
-        return self._client.build_request(method, url, json=json, params=params, headers=headers)
+        return self._client.build_request(
+            method, url, json=json, params=params, headers=headers, extensions=extensions or None
+        )
 
     @contextmanager
     def streamed(self, path: str, params: dict[str, str]) -> Iterator[httpx2.Response]:
-        """Yield an answer whose body is read piece by piece."""
+        """Yield an answer whose body is read piece by piece. Raises SalesforceError for all but 200."""
         with ExitStack() as stack:
-            yield at_the_orgs_address(self._token, self._renew, lambda: self._opened(stack, path, params))
+            yield at_the_orgs_address(self._token, self._renewed, lambda: self._opened(stack, path, params))
 
     def _opened(self, stack: ExitStack, path: str, params: dict[str, str]) -> httpx2.Response:
         request = self.build("GET", path, params=params, accept="text/csv")
         response = stack.enter_context(self._client.opened(request))
         self.note(response)
-        if 300 <= response.status_code < 400 or response.status_code in {400, 404}:
-            response.read()
-            refusal = refusal_of(response)
-            if may_have_moved(refusal):
-                raise refusal
+        if response.status_code == 204:
+            raise SalesforceError(Problem.SERVER_ERROR, "the result isn't ready (HTTP 204)")
+        if response.status_code != 200:
+            whole = self._client.whole(response, max_bytes=SMALL_BYTES)
+            raise refusal_of(whole, json_of(whole))
         return response
 
     def note(self, response: httpx2.Response) -> None:
@@ -252,45 +319,53 @@ class DataApi:
                 found[name] = parse_description(by_name.get(name.lower()), name)
         return found
 
-    def count(self, soql_tail: str, *, with_deleted: bool = False) -> int:
-        """Return how many rows ``SELECT COUNT() FROM`` + tail has."""
-        path = f"{self.base}/{'queryAll' if with_deleted else 'query'}"
-        answer = self.request("GET", path, params={"q": "SELECT COUNT() FROM " + soql_tail})
-        total = answer.get("totalSize") if isinstance(answer, dict) else None
-        if not isinstance(total, int):
-            raise SalesforceError(Problem.NOT_SALESFORCE, "a count without a number")
-        return total
+    def count(self, soql_tail: str) -> int | None:
+        """Return how many rows ``SELECT COUNT() FROM`` + tail has; None where Salesforce doesn't tell."""
+        answer = self.comfort(f"{self.base}/query", {"q": "SELECT COUNT() FROM " + soql_tail})
+        return number_of(answer.get("totalSize")) if isinstance(answer, dict) else None
+
+    def record_counts(self, names: list[str]) -> dict[str, int]:
+        """Return about how many rows objects have, all in one call (REST API Developer Guide "Record Count").
+
+        Without the right "View Setup and Configuration" there is none, and some objects (history, feeds) never are.
+        """
+        found: dict[str, int] = {}
+        for start in range(0, len(names), COUNTS_PER_CALL):
+            asked = names[start : start + COUNTS_PER_CALL]
+            answer = self.comfort(f"{self.base}/limits/recordCount", {"sObjects": ",".join(asked)})
+            told = answer.get("sObjects") if isinstance(answer, dict) else None
+            if not isinstance(told, list):
+                break
+            for entry in told:
+                if isinstance(entry, dict) and entry.get("name") in asked:
+                    count = number_of(entry.get("count"))
+                    found |= {} if count is None else {entry["name"]: count}
+        return found
 
     def bulk_jobs_left(self) -> int | None:
         """Return how many bulk query jobs the org may still make today; None where it doesn't tell (it takes the right
         "View Setup and Configuration").
         """
-        try:
-            answer = self.request("GET", f"{self.base}/limits")
-        except SalesforceError as error:
-            if not error.problem.is_about_the_request:
-                raise
-            return None
+        answer = self.comfort(f"{self.base}/limits")
         found = answer.get("DailyBulkV2QueryJobs") if isinstance(answer, dict) else None
-        left = found.get("Remaining") if isinstance(found, dict) else None
-        return left if isinstance(left, int) else None
+        return number_of(found.get("Remaining")) if isinstance(found, dict) else None
 
-    def query(self, soql: str, *, with_deleted: bool) -> QueryPage:
+    def query(self, soql: str, *, with_deleted: bool, tries: int = TRIES) -> QueryPage:
         """Return the first page of a query; `with_deleted` asks for deleted and archived rows too."""
         path = f"{self.base}/{'queryAll' if with_deleted else 'query'}"
-        return _parse_page(self.request("GET", path, params={"q": soql}))
+        return parse_page(self.request("GET", path, params={"q": soql}, bounds=replace(QUERY, tries=tries)))
 
     def hidden_fields(self, description: ObjectDescription) -> list[str] | None:
         """Return the fields of an object that the user may not see; None where Salesforce doesn't tell (it takes the
         right "View Setup and Configuration").
         """
         which = f"EntityDefinition.QualifiedApiName = '{description.name}'"
+        soql = f"SELECT QualifiedApiName FROM FieldDefinition WHERE {which}"
         try:
-            page = self.query(f"SELECT QualifiedApiName FROM FieldDefinition WHERE {which}", with_deleted=False)
+            page = self.query(soql, with_deleted=False, tries=1)
         except SalesforceError as error:
-            if error.problem.is_about_the_request:
-                return None
-            raise
+            log.info("%s: %s", which, error)
+            return None
         seen = {field.name for field in description.fields}
         found = sorted(str(record.get("QualifiedApiName") or "") for record in page.records)
         return [name for name in found if name and name not in seen] if found else None
@@ -299,30 +374,7 @@ class DataApi:
         """Return the page behind a nextRecordsUrl. Raises SalesforceError, LOCATOR_GONE when it is too old."""
         if not _NEXT_PAGE.fullmatch(path):
             raise SalesforceError(Problem.NOT_SALESFORCE, "a next page somewhere else")
-        return _parse_page(self.request("GET", path))
-
-
-@dataclass(frozen=True)
-class QueryPage:
-    """One page of a REST query; `next_path` is '' on the last."""
-
-    records: list[dict[str, Any]]
-    total: int
-    next_path: str
-
-
-# Waiting a few seconds doesn't bring these back.
-_LASTING = frozenset({Problem.REQUEST_LIMIT_EXCEEDED, Problem.HOST_NOT_FOUND, Problem.INSTANCE_MOVED})
-
-
-def _parse_page(answer: Any) -> QueryPage:
-    if not isinstance(answer, dict) or not isinstance(answer.get("records"), list):
-        raise SalesforceError(Problem.NOT_SALESFORCE, "a query's answer without records")
-    next_path = answer.get("nextRecordsUrl")
-    total = answer.get("totalSize")
-    records = [record for record in answer["records"] if isinstance(record, dict)]
-    is_last = answer.get("done") is True or not isinstance(next_path, str)
-    return QueryPage(records, total if isinstance(total, int) else len(records), "" if is_last else str(next_path))
+        return parse_page(self.request("GET", path, bounds=QUERY))
 
 
 def _is_readable(entry: dict[str, Any]) -> bool:
@@ -358,6 +410,7 @@ def parse_description(answer: Any, name: str) -> ObjectDescription:
             label=str(field.get("label") or field["name"]),
             type=str(field.get("type") or "string").lower(),
             is_calculated=bool(field.get("calculated")),
+            is_filterable=field.get("filterable") is not False,
         )
         for field in answer["fields"]
         if isinstance(field, dict) and _is_api_name(field.get("name"))

@@ -1,13 +1,12 @@
-"""What can go wrong with Salesforce, as one type, and how the data API's answers map to it (OAuth's: refusals.py).
+"""What can go wrong with Salesforce, as one type.
 
-Source: REST API Developer Guide "Status Codes and Error Responses".
+Sources: Salesforce help "OAuth 2.0 Authorization Errors" and "Connected App and OAuth error codes". How answers map to
+a problem is in refusals.py for the OAuth endpoints, in data_refusals.py for the data API.
 """
 
 from __future__ import annotations
 
 import enum
-import re
-from typing import Any
 
 
 class Reason(enum.StrEnum):
@@ -25,6 +24,7 @@ class Reason(enum.StrEnum):
     API_DISABLED = "api_disabled"
     IP_RESTRICTED = "ip_restricted"
     CLOCK_WRONG = "clock_wrong"
+    SESSION_REFUSED = "session_refused"
     UNREACHABLE = "unreachable"
     TIMED_OUT = "timed_out"
     OTHER_ORG = "other_org"
@@ -63,12 +63,16 @@ class Problem(enum.StrEnum):
     API_SCOPE_MISSING = "api_scope_missing"
     NO_REFRESH_TOKEN = "no_refresh_token"
     REVOKED = "revoked"
+    SESSION_REFUSED = "session_refused"
     API_DISABLED_FOR_ORG = "api_disabled_for_org"
     API_DISABLED_FOR_USER = "api_disabled_for_user"
     IP_RESTRICTED = "ip_restricted"
     TOKEN_REQUEST_BUSY = "token_request_busy"
     LOGIN_RATE_EXCEEDED = "login_rate_exceeded"
     REQUEST_LIMIT_EXCEEDED = "request_limit_exceeded"
+    TOO_MANY_REQUESTS = "too_many_requests"
+    BULK_LIMIT_REACHED = "bulk_limit_reached"
+    NOT_IN_BULK = "not_in_bulk"
     HOST_NOT_FOUND = "host_not_found"
     CONNECTION_FAILED = "connection_failed"
     CERTIFICATE_NOT_TRUSTED = "certificate_not_trusted"
@@ -91,6 +95,7 @@ class Problem(enum.StrEnum):
     DATA_API_CLOSED = "data_api_closed"
     INSTANCE_MOVED = "instance_moved"
     OTHER_ORG = "other_org"
+    EXTERNAL_SOURCE = "external_source"
     UNEXPECTED = "unexpected"
 
     @property
@@ -146,6 +151,8 @@ _REASONS = {
     Problem.INSTANCE_MOVED: Reason.UNREACHABLE,
     Problem.OTHER_ORG: Reason.OTHER_ORG,
     Problem.IP_RESTRICTED: Reason.IP_RESTRICTED,
+    Problem.SESSION_REFUSED: Reason.SESSION_REFUSED,
+    Problem.TOO_MANY_REQUESTS: Reason.UNREACHABLE,
     Problem.HOST_NOT_FOUND: Reason.UNREACHABLE,
     Problem.CONNECTION_FAILED: Reason.UNREACHABLE,
     Problem.CERTIFICATE_NOT_TRUSTED: Reason.UNREACHABLE,
@@ -167,6 +174,9 @@ _ABOUT_THE_REQUEST = frozenset(
         Problem.LOCATOR_GONE,
         Problem.NOT_FOUND,
         Problem.NO_ACCESS,
+        Problem.EXTERNAL_SOURCE,
+        Problem.NOT_IN_BULK,
+        Problem.BULK_LIMIT_REACHED,
         Problem.UNEXPECTED,
     }
 )
@@ -176,6 +186,7 @@ _TRANSIENT = frozenset(
         Problem.TOKEN_REQUEST_BUSY,
         Problem.LOGIN_RATE_EXCEEDED,
         Problem.REQUEST_LIMIT_EXCEEDED,
+        Problem.TOO_MANY_REQUESTS,
         Problem.HOST_NOT_FOUND,
         Problem.CONNECTION_FAILED,
         Problem.CERTIFICATE_NOT_TRUSTED,
@@ -191,10 +202,13 @@ _MAX_DETAIL = 300
 
 
 class SalesforceError(Exception):
-    """Salesforce refused or didn't answer; `detail` is its own text, shortened and without control characters."""
+    """Salesforce refused or didn't answer; `detail` is its own text, shortened and without control characters.
 
-    def __init__(self, problem: Problem, detail: str = "") -> None:
-        self.problem = problem
+    `retry_after` is how many seconds Salesforce asked to wait (RFC 9110 section 10.2.3), None where it didn't.
+    """
+
+    def __init__(self, problem: Problem, detail: str = "", *, retry_after: float | None = None) -> None:
+        self.problem, self.retry_after = problem, retry_after
         self.detail = tidy(detail)
         super().__init__(f"{problem}: {self.detail}" if self.detail else str(problem))
 
@@ -204,60 +218,3 @@ def tidy(text: str) -> str:
     printable = "".join(character if character.isprintable() else " " for character in text)
     flat = " ".join(printable.split())
     return flat if len(flat) <= _MAX_DETAIL else flat[: _MAX_DETAIL - 1] + "…"
-
-
-_BY_API_CODE = {
-    "API_DISABLED_FOR_ORG": Problem.API_DISABLED_FOR_ORG,
-    "API_CURRENTLY_DISABLED": Problem.API_DISABLED_FOR_USER,
-    "REQUEST_LIMIT_EXCEEDED": Problem.REQUEST_LIMIT_EXCEEDED,
-    "INVALID_LOGIN_IP": Problem.IP_RESTRICTED,
-    "INVALID_SESSION_ID": Problem.REVOKED,
-    "LIMIT_EXCEEDED": Problem.REQUEST_LIMIT_EXCEEDED,
-    "INVALID_TYPE": Problem.OBJECT_GONE,
-    "INVALID_FIELD": Problem.FIELD_GONE,
-    "MALFORMED_QUERY": Problem.QUERY_REFUSED,
-    "INVALID_QUERY_FILTER_OPERATOR": Problem.QUERY_REFUSED,
-    "QUERY_TOO_COMPLICATED": Problem.QUERY_REFUSED,
-    "OPERATION_TOO_LARGE": Problem.QUERY_REFUSED,
-    "QUERY_TIMEOUT": Problem.QUERY_TIMED_OUT,
-    "INVALID_QUERY_LOCATOR": Problem.LOCATOR_GONE,
-    "NOT_FOUND": Problem.NOT_FOUND,
-    "INSUFFICIENT_ACCESS": Problem.NO_ACCESS,
-    "INSUFFICIENT_ACCESS_OR_READONLY": Problem.NO_ACCESS,
-    "FORBIDDEN": Problem.NO_ACCESS,
-}
-
-
-def salesforces_words(problem: Problem) -> list[str]:
-    """Return the error codes of Salesforce's data API that stand for `problem`; see also refusals.oauth_words."""
-    return [code for code, meant in _BY_API_CODE.items() if meant is problem]
-
-
-def classify_api_error(status: int, body: Any, text: str) -> SalesforceError:
-    """Return the error for a REST answer that isn't a success (an array of objects with errorCode and message)."""
-    code, message = "", ""
-    first = body[0] if isinstance(body, list) and body else body
-    if isinstance(first, dict):
-        code, message = str(first.get("errorCode") or first.get("error") or ""), str(first.get("message") or "")
-    detail = f"{code}: {message}" if code and message else code or message or text
-    return SalesforceError(_api_problem(status, code, message.lower(), text), detail)
-
-
-# "… with the API", "… with the REST API", "… with the SOAP API": which one depends on the release.
-_CLOSED_TO_THE_API = re.compile(r"not valid for use with the (\w+ )*api")
-
-
-def _api_problem(status: int, code: str, message: str, text: str) -> Problem:
-    if status == 401 and (_CLOSED_TO_THE_API.search(message) or "not attached to agent" in message):
-        return Problem.API_SCOPE_MISSING
-    if status == 401 or (status == 403 and ("Bad_OAuth_Token" in text or "Inactive_User" in text)):
-        return Problem.REVOKED
-    if code == "API_CURRENTLY_DISABLED" and "organization" in message:
-        return Problem.API_DISABLED_FOR_ORG
-    if code in _BY_API_CODE:
-        return _BY_API_CODE[code]
-    if "ip restricted" in message or "ip address" in message:
-        return Problem.IP_RESTRICTED
-    if status >= 500:
-        return Problem.SERVER_ERROR
-    return Problem.UNEXPECTED

@@ -74,7 +74,7 @@ class _Api:
 def _success(response: httpx2.Response) -> Any:
     body = json_of(response)
     if response.status_code != 200:
-        raise refusal_of(response)
+        raise refusal_of(response, body)
     if body is None:
         kind = response.headers.get("content-type", "no content type")
         raise SalesforceError(Problem.NOT_SALESFORCE, f"HTTP 200, {kind}")

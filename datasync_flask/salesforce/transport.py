@@ -28,6 +28,14 @@ USER_AGENT = "datasync_flask"
 
 # HTTPS_PROXY, HTTP_PROXY and NO_PROXY are obeyed, but what runs on this machine is asked without a proxy.
 DIRECT: dict[str, httpx2.BaseTransport | None] = {f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")}
+# What a request's extensions may bound more closely, or more generously, than the client does.
+MAX_BYTES_KEY, TOTAL_SECONDS_KEY = "max_bytes", "total_seconds"
+# A streamed body may be large, but it has an end, and doesn't trickle.
+MAX_STREAM_BYTES = 8_000_000_000
+MAX_STREAM_SECONDS = 3600.0
+SLOW_AFTER_SECONDS, SLOWEST_BYTES_PER_SECOND = 60.0, 1_000
+# Others may be stacked, or grow a body more than a thousandfold.
+ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
 
 # httpx2 sets these again for the decoded body.
 _BODY_HEADERS = {"content-encoding", "content-length", "transfer-encoding"}
@@ -62,7 +70,11 @@ class BoundedClient(httpx2.Client):
     def send(self, request: httpx2.Request, **kwargs: Any) -> httpx2.Response:
         """Send to a trusted origin only. Raises SalesforceError for everything that keeps the answer from coming."""
         with self.opened(request, **kwargs) as response:
-            content = self._read(response)
+            return self.whole(response)
+
+    def whole(self, response: httpx2.Response, *, max_bytes: int = 0) -> httpx2.Response:
+        """Return an open answer with its body read, as far as the request's limits allow. Raises SalesforceError."""
+        content, request = self._read(response, max_bytes), response.request
         headers = [pair for pair in response.headers.multi_items() if pair[0].lower() not in _BODY_HEADERS]
         return httpx2.Response(response.status_code, headers=headers, content=content, request=request)
 
@@ -77,6 +89,7 @@ class BoundedClient(httpx2.Client):
         if mark:
             # Salesforce's event logs keep it: both sides can find the same call.
             request.headers["X-Request-ID"] = mark
+        request.headers["Accept-Encoding"] = "gzip, deflate"
         kwargs["stream"] = True
         kwargs["follow_redirects"] = False
         try:
@@ -94,18 +107,41 @@ class BoundedClient(httpx2.Client):
         except httpx2.RequestError as error:
             raise SalesforceError(Problem.CONNECTION_FAILED, f"{request.url.host}: {error}") from error
 
-    def _read(self, response: httpx2.Response) -> bytes:
-        chunks, size, deadline = [], 0, time.monotonic() + self._total_seconds
-        for chunk in response.iter_bytes():
-            size += len(chunk)
-            if size > self._max_bytes:
-                raise SalesforceError(Problem.NOT_SALESFORCE, f"an answer of more than {self._max_bytes} bytes")
-            if time.monotonic() > deadline:
-                raise SalesforceError(
-                    Problem.NO_ANSWER_IN_TIME, f"an answer that took over {self._total_seconds:.0f} seconds"
-                )
-            chunks.append(chunk)
-        return b"".join(chunks)
+    def _read(self, response: httpx2.Response, max_bytes: int) -> bytes:
+        limits = response.request.extensions
+        most = max_bytes or int(limits.get(MAX_BYTES_KEY) or self._max_bytes)
+        seconds = float(limits.get(TOTAL_SECONDS_KEY) or self._total_seconds)
+        return b"".join(pieces_of(response, most, seconds))
+
+
+def pieces_of(
+    response: httpx2.Response, max_bytes: int = MAX_STREAM_BYTES, max_seconds: float = MAX_STREAM_SECONDS
+) -> Iterator[bytes]:
+    """Yield a body's unpacked pieces, of a megabyte at most each.
+
+    Raises SalesforceError for a body of more bytes, for one that takes longer, one that trickles, and one packed in
+    another way than was asked for. Waiting is what counts as slow, not what the caller does in between.
+    """
+    packing = response.headers.get("content-encoding", "").strip().lower()
+    if packing not in ENCODINGS:
+        raise SalesforceError(Problem.NOT_SALESFORCE, f"an answer packed as {packing[:40]}")
+    size, waited, began = 0, 0.0, time.monotonic()
+    pieces = response.iter_bytes()
+    while True:
+        asked = time.monotonic()
+        piece = next(pieces, None)
+        now = time.monotonic()
+        waited += now - asked
+        if piece is None:
+            return
+        size += len(piece)
+        if size > max_bytes:
+            raise SalesforceError(Problem.NOT_SALESFORCE, f"an answer of more than {max_bytes} bytes")
+        if now - began > max_seconds:
+            raise SalesforceError(Problem.NO_ANSWER_IN_TIME, f"an answer that took over {max_seconds:.0f} seconds")
+        if waited > SLOW_AFTER_SECONDS and size < waited * SLOWEST_BYTES_PER_SECOND:
+            raise SalesforceError(Problem.NO_ANSWER_IN_TIME, f"an answer of {size} bytes in {waited:.0f} seconds")
+        yield piece
 
 
 def _not_connected(error: httpx2.ConnectError, host: str) -> SalesforceError:

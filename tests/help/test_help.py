@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from datasync_flask.help.documents import ORDER, documents, search
-from datasync_flask.salesforce.errors import Problem, salesforces_words
+from datasync_flask.salesforce.data_refusals import words_for
+from datasync_flask.salesforce.errors import Problem
 from tests.support.visitor import Visitor
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -61,7 +62,7 @@ def test_every_code_of_salesforce_is_listed_with_who_mends_it(visitor: Visitor) 
     visitor.get("/help/errors")
     text = visitor.text
     for problem in Problem:
-        for words in salesforces_words(problem):
+        for words in words_for(problem):
             assert words in text
     assert text.count("Who can mend it") == len(Problem)
     assert "Setup, External Client App Manager" in text

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from datasync_flask.salesforce.data_refusals import classify_api_error
 from datasync_flask.salesforce.errors import (
     Problem,
     Reason,
-    classify_api_error,
     tidy,
 )
 from datasync_flask.salesforce.refusals import classify_oauth_error, oauth_error_of
@@ -57,7 +57,12 @@ def test_oauth_errors_are_told_apart(error: str, description: str, problem: Prob
 @pytest.mark.parametrize(
     ("status", "body", "text", "problem"),
     [
-        (401, [{"errorCode": "INVALID_SESSION_ID", "message": "Session expired or invalid"}], "", Problem.REVOKED),
+        (
+            401,
+            [{"errorCode": "INVALID_SESSION_ID", "message": "Session expired or invalid"}],
+            "",
+            Problem.SESSION_REFUSED,
+        ),
         (
             401,
             [{"errorCode": "INVALID_SESSION_ID", "message": "This session is not valid for use with the REST API"}],
@@ -77,7 +82,7 @@ def test_oauth_errors_are_told_apart(error: str, description: str, problem: Prob
             "",
             Problem.REQUEST_LIMIT_EXCEEDED,
         ),
-        (403, None, "Bad_OAuth_Token", Problem.REVOKED),
+        (403, None, "Bad_OAuth_Token", Problem.SESSION_REFUSED),
         (503, None, "<html>", Problem.SERVER_ERROR),
         (400, [], "", Problem.UNEXPECTED),
         (400, "text", "", Problem.UNEXPECTED),

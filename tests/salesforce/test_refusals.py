@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from datasync_flask.salesforce.errors import Problem, Reason, classify_api_error
+from datasync_flask.salesforce.data_refusals import classify_api_error
+from datasync_flask.salesforce.errors import Problem, Reason
 from datasync_flask.salesforce.refusals import Asked, Flow, classify_oauth_error
 
 NOT_INSTALLED = "External client app is not installed in this org"

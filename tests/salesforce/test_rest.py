@@ -89,7 +89,7 @@ def test_odd_limits_fall_back_to_the_header(token: TokenAnswer, practice: Practi
 
 def test_a_dead_token(token: TokenAnswer, practice: PracticeOrg) -> None:
     practice.expire()
-    assert problem_of(token) is Problem.REVOKED
+    assert problem_of(token) is Problem.SESSION_REFUSED
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,48 @@
+"""JSON whose numbers stay as they were written: a float would lose digits, and bytes that aren't UTF-8 would end it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+class JsonNumber(str):
+    """A number as its digits stand in the JSON text."""
+
+    __slots__ = ()
+
+
+def loads(content: bytes) -> Any:
+    """Return JSON with numbers as JsonNumber; other bytes than UTF-8's become lone surrogates. None: it is no JSON."""
+    try:
+        text = content.decode("utf-8-sig", "surrogateescape")
+        return json.loads(text, parse_float=JsonNumber, parse_int=JsonNumber, parse_constant=JsonNumber)
+    except (ValueError, RecursionError):
+        return None
+
+
+def dumps(value: Any) -> str:
+    """Return a value of `loads` as JSON again, members in the order they came. Raises RecursionError."""
+    if isinstance(value, JsonNumber):
+        return str(value)
+    if isinstance(value, dict):
+        return (
+            "{"
+            + ",".join([f"{json.dumps(name, ensure_ascii=False)}:{dumps(each)}" for name, each in value.items()])
+            + "}"
+        )
+    if isinstance(value, list):
+        return "[" + ",".join([dumps(each) for each in value]) + "]"
+    return _quoted(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _quoted(text: str) -> str:
+    # Half a character can't be in UTF-8, but as an escape it can.
+    return json.dumps(text, ensure_ascii=any("\ud800" <= each <= "\udfff" for each in text))
+
+
+def number_of(value: Any) -> int | None:
+    """Return a whole number of JSON, read with or without `loads`, that isn't negative; None for anything else."""
+    if isinstance(value, JsonNumber) and value.isascii() and value.isdigit() and len(value) < 19:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -1,0 +1,168 @@
+"""What Salesforce refuses while a run is under way: it goes on, by another way where there is one, or says why not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.extraction import Extracting, Org
+
+
+def refusal(code: str, message: str = "") -> str:
+    return json.dumps([{"errorCode": code, "message": message}])
+
+
+@pytest.fixture
+def small(extracting: Extracting, org: Org, duckdb: str) -> Extracting:
+    """A few rows of an object of which Salesforce says that it is large: it is read by a job."""
+    org.do("Account", "generate", count=30)
+    extracting.walk.practice.fault("recordCount", body='{"sObjects":[{"name":"Account","count":9000}]}', times=None)
+    extracting.walk.practice.change_org(result_page_rows=10)
+    extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date"})
+    return extracting
+
+
+def page_of(extracting: Extracting, run_id: str) -> str:
+    extracting.walk.visitor.get(f"/extractions/{extracting.id}/runs/{run_id}")
+    return extracting.walk.visitor.text
+
+
+ENDED = {"status": 401, "body": refusal("INVALID_SESSION_ID", "Session expired or invalid")}
+DOWN = {"status": 503, "body": "<html>Service Unavailable</html>"}
+
+
+@pytest.mark.parametrize("at", ["describe", "recordCount", "jobs", "job", "results"])
+def test_a_503_and_then_an_ended_session_is_no_revocation(small: Extracting, at: str) -> None:
+    for answer in (DOWN, ENDED):
+        small.walk.practice.fault(at, **answer)
+    small.done()
+    small.assert_same("Account")
+
+
+def test_a_token_that_ends_at_every_page_is_renewed_each_time(small: Extracting) -> None:
+    for _ in range(3):
+        small.walk.practice.fault("results", **ENDED)
+        small.walk.practice.fault("results", kind="pass")
+    before = small.walk.practice.requests()["token"]
+    small.done()
+    assert small.walk.practice.requests()["token"] == before + 3
+    small.assert_same("Account")
+
+
+def test_a_session_refused_for_good_has_its_own_reason(small: Extracting) -> None:
+    small.walk.practice.fault("describe", **ENDED, times=None)
+    run = small.run()
+    assert (run.state, run.problem) == ("waiting", "session_refused")
+    assert (small.walk.state, small.walk.reason) == ("needs_attention", "session_refused")
+    assert "wasn't revoked" in page_of(small, run.id)
+
+
+def test_the_token_endpoint_asks_to_retry(small: Extracting) -> None:
+    small.walk.practice.expire()
+    small.walk.practice.refuse("token", "unknown_error", "retry your request")
+    small.done()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message"),
+    [
+        (400, "LIMIT_EXCEEDED", "Max bulk v2 query jobs (10000) per 24 hrs has been reached for the org"),
+        (400, "LIMIT_EXCEEDED", "Max bulk v2 query result size stored (1000000000) kb per 24 hrs has been exceeded"),
+        (400, "FeatureNotEnabled", "Async API not enabled"),
+        (403, "API_DISABLED_FOR_ORG", "The Bulk API is not enabled for this Organization."),
+        (403, "INSUFFICIENT_ACCESS", "You don't have permission"),
+    ],
+)
+def test_what_bulk_refuses_goes_by_rest(small: Extracting, status: int, code: str, message: str) -> None:
+    small.walk.practice.fault("jobs", status=status, body=refusal(code, message), times=None)
+    run = small.done()
+    small.assert_same("Account")
+    assert message in page_of(small, run.id).replace("&#39;", "'")
+
+
+def test_a_place_that_rest_forgot_is_read_again_from_the_beginning(
+    extracting: Extracting, org: Org, duckdb: str
+) -> None:
+    org.do("Account", "generate", count=2100)
+    extracting.make(["Account"], duckdb)
+    extracting.walk.practice.fault("query", kind="pass")
+    extracting.walk.practice.fault("query", status=400, body=refusal("INVALID_QUERY_LOCATOR", "invalid query locator"))
+    extracting.done()
+    extracting.assert_same("Account")
+
+
+@pytest.mark.parametrize(
+    "fault", [DOWN, {"kind": "reset"}, {"status": 400, "body": refusal("QUERY_TIMEOUT")}, {"body": "7"}]
+)
+def test_a_count_that_does_not_come_fails_nothing(small: Extracting, fault: dict[str, Any]) -> None:
+    # By a job only the count is a query.
+    small.walk.practice.fault("query", **fault, times=None)
+    small.walk.practice.fault("recordCount", **fault)
+    run = small.done()
+    assert run.objects[0].source_count is None
+    assert "count this object's rows in time" in page_of(small, run.id)
+    small.walk.practice.clear_faults()
+    small.assert_same("Account")
+
+
+def test_one_call_counts_all_objects(extracting: Extracting, org: Org, duckdb: str) -> None:
+    names = ["Account", "Contact", "Opportunity"]
+    for name in names:
+        org.do(name, "generate", count=3)
+    extracting.make(names, duckdb)
+    extracting.done()
+    requests = extracting.walk.practice.requests()
+    assert requests["recordCount"] == 1
+    assert requests.get("jobs", 0) == 0
+
+
+def test_sizes_that_are_not_told_cost_no_job_for_a_small_table(extracting: Extracting, org: Org, duckdb: str) -> None:
+    org.do("Account", "generate", count=3)
+    extracting.walk.practice.change_org(limits_forbidden=True)
+    extracting.make(["Account"], duckdb)
+    extracting.done()
+    extracting.assert_same("Account")
+    assert extracting.walk.practice.requests().get("jobs", 0) == 0
+
+
+def test_a_date_that_no_query_filters_by_never_tells_of_changes(extracting: Extracting, org: Org, duckdb: str) -> None:
+    org.do("Account", "fields", added={"Touched__c": "datetime"})
+    org.do("Account", "generate", count=3)
+    extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date"})
+    extracting.done()
+    org.do("Account", "unfilterable", fields=["SystemModstamp", "Touched__c"])
+    visitor = extracting.walk.visitor
+    address = f"/extractions/{extracting.id}/objects/Account"
+    visitor.get(address)
+    assert 'value="Touched__c" ' not in visitor.text.partition("<fieldset")[0]
+    assert "LastModifiedDate (the usual one)" in visitor.text
+    refused = visitor.post(address, {"cursor": "Touched__c", "which": "all"})
+    assert refused.status_code == 422
+    assert "filter by Touched__c" in visitor.text
+    org.do("Account", "update", ids=org.ids("Account")[:1], values={"Name": "Changed"})
+    extracting.done()
+    extracting.assert_same("Account")
+
+
+def test_a_chosen_date_that_lost_its_filter_is_told(extracting: Extracting, org: Org, duckdb: str) -> None:
+    org.do("Account", "fields", added={"Touched__c": "datetime"})
+    org.do("Account", "generate", count=3)
+    extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date"})
+    address = f"/extractions/{extracting.id}/objects/Account"
+    assert extracting.walk.visitor.post(address, {"cursor": "Touched__c", "which": "all"}).status_code == 303
+    org.do("Account", "unfilterable", fields=["Touched__c"])
+    for _ in range(2):
+        run = extracting.done()
+        text = page_of(extracting, run.id)
+        assert "filter by the date chosen to detect changes" in text, text
+    extracting.assert_same("Account")
+
+
+def test_a_filter_that_salesforce_refuses_is_shown_in_its_words(extracting: Extracting, org: Org, duckdb: str) -> None:
+    org.do("Account", "generate", count=3)
+    extracting.make(["Account"], duckdb, **{"filter-Account": "CreatedDate > '2024-01-01T00:00:00Z'"})
+    run = extracting.run()
+    assert (run.state, run.problem) == ("failed", "query_refused")
+    assert "should not be enclosed in quotes" in page_of(extracting, run.id)

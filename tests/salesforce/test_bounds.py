@@ -1,0 +1,188 @@
+"""Bodies without end, packed too well or trickling, over real HTTP: each is cut off, and memory stays where it was."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import socket
+import threading
+import tracemalloc
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from datasync_flask.destinations.base import Column, ColumnType
+from datasync_flask.extractions.plan import Wish, make_plan
+from datasync_flask.extractions.reading import Progress, Reader
+from datasync_flask.salesforce import transport
+from datasync_flask.salesforce.answers import COMFORT
+from datasync_flask.salesforce.data import DataApi, Field, ObjectDescription
+from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce.oauth import TokenAnswer
+
+OBJECT = ObjectDescription("Account", "Account", (Field("Id", "Id", "id"), Field("Name", "Name", "string")))
+Sender = Callable[[socket.socket], None]
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\nSforce-Locator: null\r\n"
+MEGABYTE = 1_000_000
+PACKED = gzip.compress(b" " * 64 * MEGABYTE)
+
+
+@contextlib.contextmanager
+def server(send: Sender) -> Iterator[DataApi]:
+    """Yield calls of an org that answers each with what `send` writes, until the other side hangs up."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    is_over = threading.Event()
+
+    def answer(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            connection.recv(65_536)
+            send(connection)
+
+    def serve() -> None:
+        while not is_over.is_set():
+            with contextlib.suppress(OSError):
+                connection, _ = listening.accept()
+                threading.Thread(target=answer, args=(connection,), daemon=True).start()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    origin = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    token = TokenAnswer("token", "", origin, "", (), None)
+    api = DataApi(token, "66.0", lambda stale: stale, (origin,), wait=lambda _: None)
+    try:
+        yield api
+    finally:
+        api.close()
+        is_over.set()
+        # Wakes accept().
+        with contextlib.suppress(OSError):
+            listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        thread.join(5)
+
+
+def endless(piece: bytes, head: bytes = b"") -> Sender:
+    def send(connection: socket.socket) -> None:
+        connection.sendall(HEAD + head + b"\r\n")
+        while True:
+            connection.sendall(piece)
+
+    return send
+
+
+def bomb(connection: socket.socket) -> None:
+    """Send 64 megabytes, packed a thousand to one."""
+    connection.sendall(HEAD + b"Content-Encoding: gzip\r\n\r\n" + PACKED)
+
+
+def peak_of(work: Callable[[], object]) -> tuple[SalesforceError, int]:
+    tracemalloc.start()
+    try:
+        with pytest.raises(SalesforceError) as error:
+            work()
+        return error.value, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def reader(api: DataApi, folder: Path) -> Reader:
+    plan = make_plan(OBJECT, Wish("Account", "none"), datetime.now(UTC))
+    columns = {"Id": Column("id", ColumnType.TEXT), "Name": Column("name", ColumnType.TEXT)}
+    return Reader(api, plan, columns, folder, Progress(job_id="1"), lambda: None, lambda _: None)
+
+
+@pytest.mark.parametrize("send", [endless(b"x" * 65_536), endless(b'"Id",' * 10_000)], ids=["letters", "names"])
+def test_a_first_line_without_end_is_given_up(tmp_path: Path, send: Sender) -> None:
+    with server(send) as api:
+        error, peak = peak_of(reader(api, tmp_path)._read_page)
+    assert error.problem is Problem.NOT_SALESFORCE
+    assert peak < 30 * MEGABYTE
+
+
+def test_a_row_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("datasync_flask.extractions.reading.MAX_BLOCK_BYTES", 4 * MEGABYTE)
+
+    def send(connection: socket.socket) -> None:
+        connection.sendall(HEAD + b'\r\n"Id","Name"\n"1","')
+        while True:
+            connection.sendall(b"x" * 65_536)
+
+    with server(send) as api:
+        error, peak = peak_of(reader(api, tmp_path)._read_page)
+    assert error.problem is Problem.NOT_SALESFORCE
+    assert peak < 100 * MEGABYTE
+
+
+def test_a_page_has_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limited = transport.pieces_of
+    monkeypatch.setattr("datasync_flask.extractions.reading.pieces_of", lambda found: limited(found, 20 * MEGABYTE))
+
+    def send(connection: socket.socket) -> None:
+        connection.sendall(HEAD + b'\r\n"Id","Name"\n')
+        while True:
+            connection.sendall(b'"1","x"\n' * 10_000)
+
+    with server(send) as api:
+        error, peak = peak_of(reader(api, tmp_path)._read_page)
+    assert "more than 20000000 bytes" in error.detail
+    assert peak < 40 * MEGABYTE
+
+
+def test_json_counts_unpacked() -> None:
+    with server(bomb) as api:
+        error, peak = peak_of(lambda: api.request("GET", "/services/data/v66.0/limits", bounds=COMFORT))
+    assert "more than 2000000 bytes" in error.detail
+    assert peak < 8 * MEGABYTE
+
+
+@pytest.mark.parametrize("packing", [b"gzip, gzip", b"br", b"zstd"])
+def test_other_packings_are_not_unpacked(packing: bytes) -> None:
+    body = gzip.compress(PACKED)
+
+    def send(connection: socket.socket) -> None:
+        connection.sendall(HEAD + b"Content-Encoding: " + packing + b"\r\n\r\n" + body)
+
+    with server(send) as api:
+        error, peak = peak_of(lambda: api.describe("Account"))
+    assert error.problem is Problem.NOT_SALESFORCE
+    assert peak < 8 * MEGABYTE
+
+
+def test_a_body_that_trickles_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "SLOW_AFTER_SECONDS", 0.3)
+
+    def send(connection: socket.socket) -> None:
+        connection.sendall(HEAD + b'\r\n"Id","Name"\n')
+        while True:
+            connection.sendall(b'"1","x"\n')
+            threading.Event().wait(0.02)
+
+    with server(send) as api:
+        error, _ = peak_of(reader(api, tmp_path)._read_page)
+    assert error.problem is Problem.NO_ANSWER_IN_TIME
+
+
+def test_headers_without_end_are_given_up() -> None:
+    def send(connection: socket.socket) -> None:
+        connection.sendall(HEAD)
+        while True:
+            connection.sendall(b"X-Filler: " + b"x" * 8_000 + b"\r\n")
+
+    with server(send) as api:
+        error, peak = peak_of(lambda: api.describe("Account"))
+    assert error.problem is Problem.CONNECTION_FAILED
+    assert peak < 8 * MEGABYTE
+
+
+def test_a_refusal_without_end_is_read_only_so_far(tmp_path: Path) -> None:
+    def send(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 500 No\r\nContent-Type: text/html\r\n\r\n")
+        while True:
+            connection.sendall(b"x" * 65_536)
+
+    with server(send) as api:
+        error, peak = peak_of(reader(api, tmp_path)._read_page)
+    assert error.problem is Problem.NOT_SALESFORCE
+    assert peak < 12 * MEGABYTE
