@@ -13,6 +13,7 @@ from datasync_flask.accounts.models import Role
 from datasync_flask.extractions import loader, orgs
 from datasync_flask.extractions.forms import is_dataset_name
 from datasync_flask.extractions.models import Extraction
+from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.security.access import needs_role
 
 bp = Blueprint("extraction_orgs", __name__)
@@ -49,8 +50,14 @@ def choose(extraction_id: str) -> ResponseReturnValue:
         if not is_dataset_name(dataset) or dataset == extraction.dataset:
             flash(gettext("Enter another name for the dataset: small letters, digits and _, a letter first."))
         else:
-            orgs.into_other_dataset(extraction, dataset, by=current_user.id)
-            flash(gettext("The next run fills the new dataset. The tables from before stay as they are."))
+            try:
+                orgs.into_other_dataset(extraction, dataset, by=current_user.id)
+            except TableTaken as taken:
+                flash(
+                    gettext("Another extraction has the table of %(name)s there. Choose another dataset.", name=taken)
+                )
+            else:
+                flash(gettext("The next run fills the new dataset. The tables from before stay as they are."))
     elif choice == "back":
         source = next((each for each in question["sources"] if each.id == request.form.get("source")), None)
         if source is not None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import select
 
 from datasync_flask.clock import utcnow
 from datasync_flask.connections.models import SalesforceConnection, same_org
 from datasync_flask.extensions import db
+from datasync_flask.extractions import service
 from datasync_flask.extractions.models import Extraction, ExtractionObject
+from datasync_flask.extractions.service import ExtractionSettings
 from datasync_flask.salesforce.address import prove_data_api
 from datasync_flask.salesforce.data import DataApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
@@ -55,13 +59,8 @@ def load_again(extraction: Extraction, *, by: int) -> None:
 
 
 def into_other_dataset(extraction: Extraction, dataset: str, *, by: int) -> None:
-    """Let the next run fill another dataset; the tables stay as they are. Commits."""
-    extraction.dataset = dataset
-    for chosen in extraction.objects:
-        chosen.table_name, chosen.columns, chosen.watermark, chosen.made_by = "", {}, None, ""
-        chosen.loaded_at = chosen.read_whole_at = chosen.ids_compared_at = None
-        chosen.loaded_org_id = ""
-    _record(extraction, f"into the dataset {dataset}", by)
+    """Let the next run fill another dataset; the tables stay as they are. Commits. Raises TableTaken."""
+    service.save(extraction, replace(ExtractionSettings.of(extraction), dataset=dataset), by=by)
 
 
 def back_to(extraction: Extraction, source: SalesforceConnection, *, by: int) -> None:

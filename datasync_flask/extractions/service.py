@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import count
 from typing import Any
 
@@ -61,6 +61,12 @@ class ExtractionSettings:
     timezone: str = "UTC"
     quota_ceiling: int = 80
     reread_days: int = 0
+
+    @classmethod
+    def of(cls, stored: Extraction) -> ExtractionSettings:
+        """Return what is stored of an extraction."""
+        objects = [ObjectChoice.of(chosen) for chosen in stored.objects]
+        return cls(objects=objects, **{name: getattr(stored, name) for name in _SETTINGS})
 
 
 def is_description_taken(description: str, except_id: str = "") -> bool:
@@ -177,16 +183,13 @@ def copy_along(old_source_id: str, new_source_id: str, *, by: int | None) -> int
     """
     found = db.session.scalars(select(Extraction).where(Extraction.source_id == old_source_id)).all()
     for original in found:
-        data = ExtractionSettings(
+        data = replace(
+            ExtractionSettings.of(original),
             description=free_description(original.description, is_description_taken),
             source_id=new_source_id,
-            destination_id=original.destination_id,
             # Two sources in one table would take turns in deleting each other's rows.
             dataset=_free_dataset(original),
-            objects=[ObjectChoice.of(chosen) for chosen in original.objects],
-            timezone=original.timezone,
-            quota_ceiling=original.quota_ceiling,
-            reread_days=original.reread_days,
+            schedule="",
         )
         save(None, data, by=by)
     return len(found)

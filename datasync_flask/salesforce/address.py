@@ -22,12 +22,17 @@ from datasync_flask.salesforce.transport import text_of
 T = TypeVar("T")
 
 _MOVED_WORDS = ("url_not_reset", "destination url not reset", "url no longer exists")
+# A host that isn't the org's any more answers a 404 of its own; the API's are JSON.
+_BARE = "HTTP 404 without a word of the API"
 # Parts of what OpenSSL says of a certificate that belongs to another host.
 _OTHER_NAME = ("hostname mismatch", "is not valid for", "ip address mismatch")
 
 
-def refusal_of(response: httpx2.Response, body: Any) -> SalesforceError:
-    """Return the error for an answer of the API that isn't a success; `body` is its JSON, None where it has none."""
+def refusal_of(response: httpx2.Response, body: Any, *, is_optional: bool = False) -> SalesforceError:
+    """Return the error for an answer of the API that isn't a success; `body` is its JSON, None where it has none.
+
+    With `is_optional` not every org has what was asked for, so that a 404 says nothing about the org's address.
+    """
     said = answers.refusal_of(response, body)
     if response.is_redirect or 300 <= response.status_code < 400:
         target = urlsplit(response.headers.get("location", "")).hostname or "another page"
@@ -36,13 +41,17 @@ def refusal_of(response: httpx2.Response, body: Any) -> SalesforceError:
     if response.status_code in {400, 404} and any(part in words for part in _MOVED_WORDS):
         return SalesforceError(Problem.INSTANCE_MOVED, said.detail)
     if response.status_code == 404 and body is None:
-        return SalesforceError(Problem.INSTANCE_MOVED, "HTTP 404 without a word of the API")
+        return SalesforceError(Problem.NOT_FOUND, "HTTP 404" if is_optional else _BARE)
     return said
+
+
+def _is_bare(error: SalesforceError) -> bool:
+    return error.problem is Problem.NOT_FOUND and error.detail == _BARE
 
 
 def may_have_moved(error: SalesforceError) -> bool:
     """True when a call with a token failed as it does when the org isn't at the token's address any more."""
-    if error.problem in {Problem.INSTANCE_MOVED, Problem.HOST_NOT_FOUND}:
+    if error.problem in {Problem.INSTANCE_MOVED, Problem.HOST_NOT_FOUND} or _is_bare(error):
         return True
     words = error.detail.lower()
     return any(part in words for part in _OTHER_NAME)

@@ -45,10 +45,13 @@ class Bounds:
     max_bytes: int = MAX_JSON_BYTES
     # Numbers of the answer stay as they are written.
     is_exact: bool = False
+    # Not every org has it: that it isn't there says nothing about the org's address.
+    is_optional: bool = False
 
 
 QUERY = Bounds(timeout=QUERY_TIMEOUT, seconds=QUERY_SECONDS, is_exact=True)
-COMFORT = Bounds(tries=1, timeout=COMFORT_TIMEOUT, seconds=COMFORT_SECONDS, max_bytes=SMALL_BYTES)
+COMFORT = Bounds(tries=1, timeout=COMFORT_TIMEOUT, seconds=COMFORT_SECONDS, max_bytes=SMALL_BYTES, is_optional=True)
+OPTIONAL = Bounds(is_optional=True)
 USUAL = Bounds()
 
 

@@ -23,6 +23,7 @@ from datasync_flask.salesforce.answers import (
     HURRIED,
     HURRIED_SECONDS,
     MAX_JSON_BYTES,
+    OPTIONAL,
     QUERY,
     REFUSAL_CHARACTERS,
     SMALL_BYTES,
@@ -201,7 +202,7 @@ class DataApi:
         self.note(response)
         body = loads(response.content) if bounds.is_exact else json_of(response)
         if response.status_code not in {200, 201, 202, 204}:
-            raise refusal_of(response, body)
+            raise refusal_of(response, body, is_optional=bounds.is_optional)
         if response.status_code == 204 or not response.content:
             return ""
         if body is None:
@@ -301,7 +302,10 @@ class DataApi:
         requests = [{"method": "GET", "url": f"{self.base}/sobjects/{_checked(name)}/describe"} for name in names]
         try:
             answer = self.request(
-                "POST", f"{self.base}/composite/batch", json={"haltOnError": False, "batchRequests": requests}
+                "POST",
+                f"{self.base}/composite/batch",
+                json={"haltOnError": False, "batchRequests": requests},
+                bounds=OPTIONAL,
             )
         except SalesforceError as error:
             if error.problem.is_about_the_request:
