@@ -13,7 +13,8 @@ from datasync_flask.connections import grants, store
 from datasync_flask.connections.models import SalesforceConnection
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import ObjectCatalog
-from datasync_flask.salesforce.data import DataApi, ObjectDescription, ObjectEntry
+from datasync_flask.salesforce.data import DataApi
+from datasync_flask.salesforce.descriptions import ObjectDescription, ObjectEntry
 from datasync_flask.salesforce.errors import SalesforceError
 from datasync_flask.salesforce.oauth import TokenAnswer
 

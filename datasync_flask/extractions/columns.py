@@ -23,7 +23,7 @@ from datasync_flask.destinations.base import (
     shorten,
 )
 from datasync_flask.extractions.names import new_name, snake_case
-from datasync_flask.salesforce.data import Field
+from datasync_flask.salesforce.descriptions import Field
 
 _TYPES = {
     "boolean": ColumnType.BOOL,

@@ -23,7 +23,8 @@ from datasync_flask.destinations.base import (
 )
 from datasync_flask.extractions.plan import Plan
 from datasync_flask.extractions.reading import Progress, Reader
-from datasync_flask.salesforce.data import DataApi, Field
+from datasync_flask.salesforce.data import DataApi
+from datasync_flask.salesforce.descriptions import Field
 
 # How many rows without a place in Salesforce are taken out in one step.
 TAKE_OUT_AT_ONCE = 5_000

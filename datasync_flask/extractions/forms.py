@@ -17,9 +17,9 @@ from datasync_flask.connections.forms import TRACKING_TYPES, one_line, strip
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extractions import filters, loader, schedule, service, tables
 from datasync_flask.extractions.models import Extraction
-from datasync_flask.extractions.names import API_NAME
 from datasync_flask.extractions.service import ExtractionSettings, ObjectChoice
 from datasync_flask.forms import SettingsForm
+from datasync_flask.salesforce.descriptions import is_api_name
 
 _DATASET = re.compile(r"[a-z][a-z0-9_]{0,49}")
 # How dlt spells names: underscores alone, and none at the end.
@@ -157,7 +157,7 @@ class ExtractionForm(SettingsForm):
             raise ValidationError(gettext("Choose at least one object."))
         if len(names) > MAX_OBJECTS:
             raise ValidationError(gettext("Choose at most %(number)s objects.", number=MAX_OBJECTS))
-        wrong = [name for name in names if not API_NAME.fullmatch(name)]
+        wrong = [name for name in names if not is_api_name(name)]
         if wrong:
             raise ValidationError(gettext("%(name)s can't be the API name of an object.", name=wrong[0][:80]))
         spelled: dict[str, str] = {}

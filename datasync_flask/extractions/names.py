@@ -9,8 +9,6 @@ from datasync_flask.destinations.base import shorten
 
 _WORD_BEGINS = re.compile(r"([^_])([A-Z][a-z]+)")
 _CAPITALS_BEGIN = re.compile(r"([a-z0-9])([A-Z])")
-# What Salesforce calls its objects and fields (Object Reference, "API Names").
-API_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
 
 
 def snake_case(name: str) -> str:

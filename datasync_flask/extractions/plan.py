@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from datasync_flask.salesforce.data import Field, ObjectDescription
+from datasync_flask.salesforce.descriptions import Field, ObjectDescription
 
 # A row is stamped while its transaction runs and seen when that is over: the watermark stays this far behind.
 TRAILING_DELAY = timedelta(minutes=1)

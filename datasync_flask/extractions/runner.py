@@ -39,9 +39,9 @@ from datasync_flask.extractions.plan import make_plan, new_watermark
 from datasync_flask.extractions.reading import Progress, Reader
 from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.extractions.tasks import Task, has_pages, what_is_read
-from datasync_flask.extractions.wishes import wish_of
+from datasync_flask.extractions.wishes import may_be_whole, wish_of
 from datasync_flask.notices import warnings
-from datasync_flask.salesforce.data import ObjectDescription
+from datasync_flask.salesforce.descriptions import ObjectDescription
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.oauth import TokenAnswer
 from datasync_flask.security.crypto import SecretUnreadable
@@ -224,7 +224,7 @@ class Runner:
         run = runs.load(self._run_id)
         open_rows = [row for row in run.objects if row.step not in {"done", "failed"}]
         descriptions = self._api.describe_many([row.name for row in open_rows])
-        self._counts = expected_counts(self._api, [row.name for row in open_rows if _may_be_whole(row)])
+        self._counts = expected_counts(self._api, [row.name for row in open_rows if may_be_whole(row)])
         tasks = []
         for row in open_rows:
             found = descriptions[row.name]
@@ -420,9 +420,3 @@ class Runner:
         runs.log(row.run_id, f"{row.name}: {problem}: {detail}")
         runs.touch(row.run_id)
         db.session.commit()
-
-
-def _may_be_whole(row: RunObject) -> bool:
-    """True unless it is sure that only changes are read."""
-    chosen = next((each for each in row.run.extraction.objects if each.name == row.name), None)
-    return chosen is not None and (chosen.effective_tracking_type.value == "none" or chosen.watermark is None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from datasync_flask.extractions.models import Extraction, ExtractionObject
+from datasync_flask.extractions.models import Extraction, ExtractionObject, RunObject
 from datasync_flask.extractions.plan import Wish
 
 
@@ -28,3 +28,9 @@ def wish_of(chosen: ExtractionObject, extraction: Extraction) -> Wish:
         compare_ids_every=timedelta(days=extraction.compare_ids_days) if extraction.compare_ids_days else None,
         reread_every=timedelta(days=days) if days else None,
     )
+
+
+def may_be_whole(row: RunObject) -> bool:
+    """True unless it is sure that only changes are read."""
+    chosen = next((each for each in row.run.extraction.objects if each.name == row.name), None)
+    return chosen is not None and (chosen.effective_tracking_type.value == "none" or chosen.watermark is None)

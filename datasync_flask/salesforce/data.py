@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -35,6 +35,14 @@ from datasync_flask.salesforce.answers import (
     parse_page,
 )
 from datasync_flask.salesforce.data_refusals import classify_api_error, is_passing_page
+from datasync_flask.salesforce.descriptions import (
+    ObjectDescription,
+    ObjectEntry,
+    checked_name,
+    is_api_name,
+    is_readable,
+    parse_description,
+)
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.exact_json import loads, number_of
 from datasync_flask.salesforce.hosts import is_trusted_origin
@@ -59,48 +67,11 @@ REST_PAGE_ROWS = 2_000
 COUNTS_PER_CALL = 100
 
 _LIMIT_INFO = re.compile(r"api-usage=(\d+)/(\d+)", re.A)
-# Names that come from Salesforce, or go into an address, have these letters only.
-_API_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
 _NEXT_PAGE = re.compile(r"/services/data/v\d{1,3}\.\d/(?:query|queryAll)/(?!\.)[\w.~=+-]{1,200}", re.A)
 _VERSION = re.compile(r"\d{1,3}\.\d", re.A)
 
 T = TypeVar("T")
 Refresh = Callable[[TokenAnswer], TokenAnswer]
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field of an object, as describe tells it."""
-
-    name: str
-    label: str
-    type: str
-    is_calculated: bool = False
-    # False: no query may have it in its WHERE.
-    is_filterable: bool = True
-
-
-@dataclass(frozen=True)
-class ObjectDescription:
-    """An object and the fields of it that the user may see."""
-
-    name: str
-    label: str
-    fields: tuple[Field, ...]
-    is_custom: bool = False
-
-    def field(self, name: str) -> Field | None:
-        """Return a field by its API name, or None."""
-        return next((field for field in self.fields if field.name == name), None)
-
-
-@dataclass(frozen=True)
-class ObjectEntry:
-    """An object as the list of all objects tells it."""
-
-    name: str
-    label: str
-    is_custom: bool
 
 
 class DataApi:
@@ -272,7 +243,7 @@ class DataApi:
         found = [
             ObjectEntry(entry["name"], str(entry.get("label") or entry["name"]), bool(entry.get("custom")))
             for entry in entries
-            if isinstance(entry, dict) and _is_api_name(entry.get("name")) and _is_readable(entry)
+            if isinstance(entry, dict) and is_api_name(entry.get("name")) and is_readable(entry)
         ]
         return sorted(found, key=lambda entry: entry.name.lower())
 
@@ -280,7 +251,7 @@ class DataApi:
         """Return an object's fields. Raises SalesforceError: OBJECT_GONE when there is no such object for this user,
         NOT_DESCRIBED when the answer isn't about it.
         """
-        return parse_description(self.request("GET", f"{self.base}/sobjects/{_checked(name)}/describe"), name)
+        return parse_description(self.request("GET", f"{self.base}/sobjects/{checked_name(name)}/describe"), name)
 
     def describe_many(self, names: list[str]) -> dict[str, ObjectDescription | SalesforceError]:
         """Return the fields of several objects, up to 25 in one call; where that resource is missing, one by one."""
@@ -299,7 +270,7 @@ class DataApi:
         return found
 
     def _describe_batch(self, names: list[str]) -> dict[str, ObjectDescription | SalesforceError]:
-        requests = [{"method": "GET", "url": f"{self.base}/sobjects/{_checked(name)}/describe"} for name in names]
+        requests = [{"method": "GET", "url": f"{self.base}/sobjects/{checked_name(name)}/describe"} for name in names]
         try:
             answer = self.request(
                 "POST",
@@ -379,50 +350,3 @@ class DataApi:
         if not _NEXT_PAGE.fullmatch(path):
             raise SalesforceError(Problem.NOT_SALESFORCE, "a next page somewhere else")
         return parse_page(self.request("GET", path, bounds=QUERY))
-
-
-def _is_readable(entry: dict[str, Any]) -> bool:
-    name = entry["name"]
-    if entry.get("deprecatedAndHidden") or name.endswith(("ChangeEvent", "__e", "__ChangeEvent")):
-        return False
-    return entry.get("queryable", True) is not False and entry.get("retrieveable", True) is not False
-
-
-def _is_api_name(name: Any) -> bool:
-    return isinstance(name, str) and bool(_API_NAME.fullmatch(name))
-
-
-def _checked(name: str) -> str:
-    """Return the name of an object that goes into an address. Raises SalesforceError when it can't be one."""
-    if not _is_api_name(name):
-        raise SalesforceError(Problem.OBJECT_GONE, f"{name[:80]} can't be the name of an object")
-    return name
-
-
-def parse_description(answer: Any, name: str) -> ObjectDescription:
-    """Return a describe's answer as an ObjectDescription. Raises SalesforceError when it isn't about the object `name`:
-    what an answer calls itself decides nothing.
-    """
-    if not isinstance(answer, dict) or not isinstance(answer.get("fields"), list):
-        raise SalesforceError(Problem.NOT_DESCRIBED, f"a description of {name} without fields")
-    told = answer.get("name")
-    if not isinstance(told, str) or told.lower() != name.lower() or not _is_api_name(told):
-        raise SalesforceError(Problem.NOT_DESCRIBED, f"asked for {name}, answered for {str(told)[:80]}")
-    fields = tuple(
-        Field(
-            name=field["name"],
-            label=str(field.get("label") or field["name"]),
-            type=str(field.get("type") or "string").lower(),
-            is_calculated=bool(field.get("calculated")),
-            is_filterable=field.get("filterable") is not False,
-        )
-        for field in answer["fields"]
-        if isinstance(field, dict) and _is_api_name(field.get("name"))
-    )
-    return ObjectDescription(
-        name=told,
-        label=str(answer.get("label") or told),
-        # Salesforce tells names apart by their letters only; a second field of a name would be a column twice.
-        fields=tuple({field.name.lower(): field for field in reversed(fields)}.values())[::-1],
-        is_custom=bool(answer.get("custom")),
-    )

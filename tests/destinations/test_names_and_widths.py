@@ -14,7 +14,7 @@ from datasync_flask.destinations.base import Column, ColumnType, DestinationErro
 from datasync_flask.destinations.registry import PathRefused, inside, open_destination
 from datasync_flask.extractions.columns import columns_for
 from datasync_flask.extractions.texts import note_words
-from datasync_flask.salesforce.data import Field
+from datasync_flask.salesforce.descriptions import Field
 
 BAD = ["..", "../up", "a/b", "/etc", "a\x00b", "a b", "a;drop", 'a"b', "a`b", "é", "1a", "a.b", "x" * 201, "a\nb"]
 

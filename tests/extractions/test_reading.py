@@ -22,7 +22,7 @@ from datasync_flask.extractions.columns import columns_for
 from datasync_flask.extractions.plan import Wish, make_plan
 from datasync_flask.extractions.reading import Progress, Reader
 from datasync_flask.extractions.values import parsed
-from datasync_flask.salesforce.data import Field, ObjectDescription
+from datasync_flask.salesforce.descriptions import Field, ObjectDescription
 from datasync_flask.salesforce.errors import SalesforceError
 from tests.support.extraction import Extracting, Org
 

@@ -18,7 +18,8 @@ from datasync_flask.extractions.plan import Wish, make_plan
 from datasync_flask.extractions.reading import Progress, Reader
 from datasync_flask.salesforce import transport
 from datasync_flask.salesforce.answers import COMFORT
-from datasync_flask.salesforce.data import DataApi, Field, ObjectDescription
+from datasync_flask.salesforce.data import DataApi
+from datasync_flask.salesforce.descriptions import Field, ObjectDescription
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.oauth import TokenAnswer
 

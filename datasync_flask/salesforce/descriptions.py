@@ -1,0 +1,99 @@
+"""What describe tells of an org's objects and fields, checked where it comes in.
+
+Sources: REST API Developer Guide "Describe Global", "sObject Describe"; Object Reference "API Names".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from datasync_flask.salesforce.errors import Problem, SalesforceError
+
+# Names that come from Salesforce, or go into an address, have these letters only.
+API_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of an object, as describe tells it."""
+
+    name: str
+    label: str
+    type: str
+    is_calculated: bool = False
+    # False: no query may have it in its WHERE.
+    is_filterable: bool = True
+
+
+@dataclass(frozen=True)
+class ObjectDescription:
+    """An object and the fields of it that the user may see."""
+
+    name: str
+    label: str
+    fields: tuple[Field, ...]
+    is_custom: bool = False
+
+    def field(self, name: str) -> Field | None:
+        """Return a field by its API name, or None."""
+        return next((field for field in self.fields if field.name == name), None)
+
+
+@dataclass(frozen=True)
+class ObjectEntry:
+    """An object as the list of all objects tells it."""
+
+    name: str
+    label: str
+    is_custom: bool
+
+
+def is_readable(entry: dict[str, Any]) -> bool:
+    """True for an entry of the list of all objects whose rows can be queried."""
+    name = entry["name"]
+    if entry.get("deprecatedAndHidden") or name.endswith(("ChangeEvent", "__e", "__ChangeEvent")):
+        return False
+    return entry.get("queryable", True) is not False and entry.get("retrieveable", True) is not False
+
+
+def is_api_name(name: Any) -> bool:
+    """True for what may be the name of an object or a field."""
+    return isinstance(name, str) and bool(API_NAME.fullmatch(name))
+
+
+def checked_name(name: str) -> str:
+    """Return the name of an object that goes into an address. Raises SalesforceError when it can't be one."""
+    if not is_api_name(name):
+        raise SalesforceError(Problem.OBJECT_GONE, f"{name[:80]} can't be the name of an object")
+    return name
+
+
+def parse_description(answer: Any, name: str) -> ObjectDescription:
+    """Return a describe's answer as an ObjectDescription. Raises SalesforceError when it isn't about the object `name`:
+    what an answer calls itself decides nothing.
+    """
+    if not isinstance(answer, dict) or not isinstance(answer.get("fields"), list):
+        raise SalesforceError(Problem.NOT_DESCRIBED, f"a description of {name} without fields")
+    told = answer.get("name")
+    if not isinstance(told, str) or told.lower() != name.lower() or not is_api_name(told):
+        raise SalesforceError(Problem.NOT_DESCRIBED, f"asked for {name}, answered for {str(told)[:80]}")
+    fields = tuple(
+        Field(
+            name=field["name"],
+            label=str(field.get("label") or field["name"]),
+            type=str(field.get("type") or "string").lower(),
+            is_calculated=bool(field.get("calculated")),
+            is_filterable=field.get("filterable") is not False,
+        )
+        for field in answer["fields"]
+        if isinstance(field, dict) and is_api_name(field.get("name"))
+    )
+    return ObjectDescription(
+        name=told,
+        label=str(answer.get("label") or told),
+        # Salesforce tells names apart by their letters only; a second field of a name would be a column twice.
+        fields=tuple({field.name.lower(): field for field in reversed(fields)}.values())[::-1],
+        is_custom=bool(answer.get("custom")),
+    )
