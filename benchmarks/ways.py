@@ -35,7 +35,8 @@ def tables(origin: str) -> Iterator[Any]:
     import pyarrow as pa
     import pyarrow.csv as pa_csv
 
-    from datasync_flask.extractions.columns import arrow_schema, columns_for, parsed
+    from datasync_flask.extractions.columns import arrow_schema, columns_for
+    from datasync_flask.extractions.values import parsed
     from datasync_flask.salesforce.descriptions import Field
 
     columns, _ = columns_for(tuple(Field(name, name, kind) for name, kind in FIELDS.items()), {})

@@ -87,7 +87,7 @@ APP_TEXTS: dict[Problem, ProblemText] = {
         Action.WATCH,
     ),
     Problem.CERTIFICATE_NOT_TRUSTED: ProblemText(
-        "Certificate of the login host not trusted",
+        "Login host's certificate not trusted",
         "The connection is encrypted, but the certificate that came isn't one that this machine trusts: a proxy that "
         "inspects TLS put its own there, the certificate is for another host name, or it has expired. A wrong clock of "
         "this machine makes a good certificate look expired.",

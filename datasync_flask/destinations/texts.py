@@ -25,7 +25,7 @@ FAULT_TEXTS = {
     Fault.ASKS_FOR_FILES: "The server asked for a file of this machine (LOAD DATA LOCAL), which it never gets. Check "
     "that it is the server you mean.",
     Fault.ROW_TOO_WIDE: "This object has more fields, or longer texts in one row, than a table can hold there. Choose "
-    "fewer fields for the object (the link all fields beside it), then run again.",
+    "fewer fields for the object (the link all fields beside it).",
     Fault.NAME_REFUSED: "A name can't be used for a table, column or folder: it has to begin with a letter and have "
     "letters, digits and underscores only. Nothing was written.",
     Fault.NOT_OURS: "This file is something else, so it isn't touched. Choose another name.",

@@ -12,7 +12,7 @@ from datasync_flask.extensions import db
 from datasync_flask.extractions import service
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.service import ExtractionSettings
-from datasync_flask.salesforce.address import prove_data_api
+from datasync_flask.salesforce.address import is_resource_list, org_id_in, prove_data_api
 from datasync_flask.salesforce.data import DataApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.security import audit
@@ -32,11 +32,25 @@ def org_behind(api: DataApi, connection: SalesforceConnection) -> str:
     """
     known, token_org = connection.org_id, api.org_id
     db.session.commit()
-    record = prove_data_api(lambda path, params: api.request("GET", path, params=params or None), api.version)
-    found = str(record.get("Id") or "") or token_org or known
+    if token_org and has_resources(api):
+        found = token_org
+    else:
+        record = prove_data_api(lambda path, params: api.request("GET", path, params=params or None), api.version)
+        found = org_id_in(record) or token_org or known
     if not same_org(found, known):
         raise SalesforceError(Problem.OTHER_ORG, found)
     return found
+
+
+def has_resources(api: DataApi) -> bool:
+    """True when the data API lists its resources, for which the token has to open it."""
+    try:
+        resources = api.request("GET", f"{api.base}/")
+    except SalesforceError as error:
+        if not error.problem.is_about_the_request and error.problem is not Problem.NOT_SALESFORCE:
+            raise
+        return False
+    return is_resource_list(resources)
 
 
 def others(extraction: Extraction, org_id: str) -> list[ExtractionObject]:

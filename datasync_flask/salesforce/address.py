@@ -8,6 +8,7 @@ new address: a token answer's `instance_url` holds it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from datasync_flask.salesforce.oauth import TokenAnswer
 from datasync_flask.salesforce.transport import text_of
 
 T = TypeVar("T")
+_ORG_ID = re.compile(r"00D[0-9A-Za-z]{12}([0-9A-Za-z]{3})?")
 
 _MOVED_WORDS = ("url_not_reset", "destination url not reset", "url no longer exists")
 # A host that isn't the org's any more answers a 404 of its own; the API's are JSON.
@@ -46,7 +48,7 @@ def refusal_of(response: httpx2.Response, body: Any, *, is_optional: bool = Fals
 
 
 def _is_bare(error: SalesforceError) -> bool:
-    return error.problem is Problem.NOT_FOUND and error.detail == _BARE
+    return error.problem in {Problem.NOT_FOUND, Problem.DATA_API_CLOSED} and error.detail == _BARE
 
 
 def may_have_moved(error: SalesforceError) -> bool:
@@ -84,10 +86,11 @@ def at_the_orgs_address(token: TokenAnswer, refresh: Callable[[TokenAnswer], Tok
 def _still_failing(error: SalesforceError, *, is_same: bool) -> SalesforceError:
     if not may_have_moved(error):
         return error
-    has_answered = error.problem is Problem.INSTANCE_MOVED
-    return SalesforceError(
-        Problem.DATA_API_CLOSED if has_answered and is_same else Problem.INSTANCE_MOVED, error.detail
-    )
+    if is_same and _is_bare(error):
+        # The org is here, and has nothing at this path.
+        return error
+    is_closed = is_same and error.problem is Problem.INSTANCE_MOVED
+    return SalesforceError(Problem.DATA_API_CLOSED if is_closed else Problem.INSTANCE_MOVED, error.detail)
 
 
 def prove_data_api(get: Callable[[str, dict[str, str]], Any], version: str) -> dict[str, Any]:
@@ -110,9 +113,20 @@ def prove_data_api(get: Callable[[str, dict[str, str]], Any], version: str) -> d
         if not error.problem.is_about_the_request:
             raise
         raise SalesforceError(Problem.DATA_API_CLOSED, error.detail) from None
-    if not isinstance(resources, dict) or not {"query", "sobjects"} & resources.keys():
+    if not is_resource_list(resources):
         raise SalesforceError(Problem.NOT_SALESFORCE, "no list of resources")
     return {}
+
+
+def is_resource_list(answer: Any) -> bool:
+    """True for the data API's list of its resources (REST API Developer Guide "Resources by Version")."""
+    return isinstance(answer, dict) and bool({"query", "sobjects"} & answer.keys())
+
+
+def org_id_in(record: dict[str, Any]) -> str:
+    """Return the Id of a record of Organization, '' for anything else (SOAP API Developer Guide "ID Field Type")."""
+    found = record.get("Id")
+    return found if isinstance(found, str) and _ORG_ID.fullmatch(found) else ""
 
 
 def _first_record(answer: Any) -> dict[str, Any]:

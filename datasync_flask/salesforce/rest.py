@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from datasync_flask.salesforce.address import prove_data_api, refusal_of
+from datasync_flask.salesforce.address import org_id_in, prove_data_api, refusal_of
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.hosts import is_trusted_origin, looks_like_sandbox
 from datasync_flask.salesforce.oauth import TokenAnswer
@@ -119,7 +119,7 @@ def _choose_version(api: _Api) -> str:
 
 
 def _take_organization(record: dict[str, Any], report: AccessReport) -> None:
-    report.org_id = _text(record, "Id") or report.org_id
+    report.org_id = org_id_in(record) or report.org_id
     report.org_name = _text(record, "Name")
     report.org_type = _text(record, "OrganizationType")
     report.instance_name = _text(record, "InstanceName")

@@ -104,10 +104,10 @@ def test_keys(walk: ConnectionWalk, run: Any, monkeypatch: pytest.MonkeyPatch, e
     new = run("keys", "generate").stdout.strip()
     Fernet(new)
     monkeypatch.setenv("DATASYNC_ENCRYPTION_KEYS", f"{new},{encryption_key}")
-    assert "3 secrets are encrypted" in run("keys", "rotate").stdout
+    assert "4 secrets are encrypted" in run("keys", "rotate").stdout
     monkeypatch.setenv("DATASYNC_ENCRYPTION_KEYS", new)
     assert run("connection", "check", walk.id).exit_code == 0
     monkeypatch.setenv("DATASYNC_ENCRYPTION_KEYS", Fernet.generate_key().decode())
     answer = run("keys", "rotate")
     assert answer.exit_code == 1
-    assert "3 secrets can't be read" in answer.output
+    assert "4 secrets can't be read" in answer.output

@@ -196,8 +196,8 @@ def test_changing_the_description_leaves_the_connection_alone(walk: ConnectionWa
     [
         {"client_id": "3MVG9_other"},
         {"client_secret": "another"},
-        {"login_host": "production", "client_secret": "typed again"},
-        {"login_url": "acme.my.salesforce.com", "client_secret": "typed again"},
+        {"login_host": "production", "client_secret": "typed-again"},
+        {"login_url": "acme.my.salesforce.com", "client_secret": "typed-again"},
     ],
 )
 def test_changing_credentials_starts_the_watch_again(walk: ConnectionWalk, change: dict[str, str]) -> None:

@@ -33,7 +33,7 @@ def works_still(walk: ConnectionWalk) -> None:
     [
         {"client_secret": "typo"},
         {"client_id": "3MVG9unknown"},
-        {"login_host": "production"},
+        {"login_host": "production", "client_secret": "typed-again"},
         {"auth_method": "client_credentials"},
         {"client_id": ""},
         {"permission_level": "full"},

@@ -12,7 +12,7 @@ import pytest
 
 from datasync_flask.destinations.base import Column, ColumnType, DestinationError, Fault, Load, Table, shorten
 from datasync_flask.destinations.registry import PathRefused, inside, open_destination
-from datasync_flask.extractions.columns import columns_for
+from datasync_flask.extractions.columns import GivenNames, columns_for
 from datasync_flask.extractions.texts import note_words
 from datasync_flask.salesforce.descriptions import Field
 
@@ -78,10 +78,9 @@ def test_long_names_of_tables_and_columns_are_loaded(request: pytest.FixtureRequ
     destination = open_destination(kind, settings_of(request, kind), tmp_path)
     api_names = [f"npsp__OpportunityPaymentScheduleRecurringDonationInstallment{letter}__c" for letter in "AB"]
     fields = [Field("Id", "Id", "id"), *(Field(name, name, "string") for name in api_names)]
-    columns, _ = columns_for(fields, {}, destination.max_name_length)
-    again, retyped = columns_for(
-        fields, {each.name: each.type.value for each in columns.values()}, destination.max_name_length
-    )
+    given: GivenNames = {}
+    columns, _ = columns_for(fields, given, limit=destination.max_name_length)
+    again, retyped = columns_for(fields, given, limit=destination.max_name_length)
     assert again == columns
     assert retyped == []
     assert len({each.name for each in columns.values()}) == 3

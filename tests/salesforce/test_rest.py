@@ -110,7 +110,7 @@ def test_an_org_that_refuses(
 def test_the_token_is_not_sent_after_a_redirect(token: TokenAnswer, practice: PracticeOrg) -> None:
     for at in ("api", "userinfo", "identity"):
         practice.fault(at, status=302, headers={"Location": "https://evil.example/services/data/"}, times=None)
-    assert problem_of(token) is Problem.UNEXPECTED
+    assert problem_of(token) is Problem.INSTANCE_MOVED
 
 
 def test_a_refused_list_of_versions_is_not_the_end(token: TokenAnswer, practice: PracticeOrg) -> None:

@@ -37,7 +37,8 @@ EDITING = {
     "connections.delete", "connections.duplicate", "quick_edit.change", "callback.receive",
     "destinations.new", "extractions.new", "extractions.edit", "extractions.start_run", "extractions.cancel_run",
     "extraction_objects.fields", "extraction_objects.reload", "hand_off.manage", "hand_off.withdraw",
-    "extractions.confirm_delete", "extractions.delete", "extractions.objects",
+    "extractions.confirm_delete", "extractions.delete", "extractions.objects", "extraction_orgs.choose",
+    "connection_orgs.choose", "connection_orgs.go_back",
 }  # fmt: skip
 # One's own account; what these do is tried in tests/accounts/.
 OWN_ACCOUNT = {
