@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -62,11 +63,16 @@ class Sqlite(StagedDestination):
 
     def preview(self, table: Table, rows: int) -> Preview:
         """Return columns with their types, and the first rows; others may read at the same time."""
-        self._reads = True
-        try:
+        with self._reading():
             return super().preview(table, rows)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        before, self._reads = self._reads, True
+        try:
+            yield
         finally:
-            self._reads = False
+            self._reads = before
 
     def explain(self, error: Exception) -> DestinationError:
         """Return what an error of SQLite means."""
@@ -83,8 +89,8 @@ class Sqlite(StagedDestination):
         return DestinationError(Fault.UNEXPECTED, words, "path")
 
     def columns_of(self, table: Table) -> list[tuple[str, str]]:
-        """Return names and types of a table's columns."""
-        with self.transaction() as cursor:
+        """Return names and types of a table's columns; also asked for while this process writes."""
+        with self._reading(), self.transaction() as cursor:
             cursor.execute("SELECT name, type FROM pragma_table_info(?)", (self.full_name(table),))
             return [(str(name), str(kind)) for name, kind in cursor.fetchall()]
 
