@@ -72,7 +72,11 @@ class DestinationForm(SettingsForm):
     )
     tls = SelectField(
         _l("Encryption (TLS)"),
-        choices=[SelectChoice(key.value, title) for key, title in TLS_CHOICES.items()],
+        # What nobody chose depends on the host: in clear to another machine only when somebody says so.
+        choices=[
+            SelectChoice("", _l("By the host: off on this machine, required elsewhere")),
+            *(SelectChoice(key.value, title) for key, title in TLS_CHOICES.items()),
+        ],
         description=_l(
             "A server on this machine needs none. Required hides everything from whoever listens on the way; verified "
             "also makes sure that it is your server, by its certificate."
