@@ -17,17 +17,17 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from datasync_flask.connections.problem_help import Mender
-from datasync_flask.connections.problem_texts import TEXTS
-from datasync_flask.connections.words import EVENT_WORDS, FIELD_WORDS, STATE_WORDS
+from datasync_flask.audit.trail import EVENTS
+from datasync_flask.connections.history import EVENT_WORDS, FIELD_WORDS, STATE_WORDS
 from datasync_flask.destinations.registry import KINDS  # with the destinations, which it adds
 from datasync_flask.destinations.texts import FAULT_TEXTS
-from datasync_flask.extractions.plan import Why
+from datasync_flask.extractions.runs.plan import Why
 from datasync_flask.extractions.texts import PROBLEMS, RUN_STATES, STEPS
 from datasync_flask.languages import LANGUAGES
 from datasync_flask.notices.texts import CHANNELS, ROLES
+from datasync_flask.problems.problem_help import Mender
+from datasync_flask.problems.problem_texts import TEXTS
 from datasync_flask.salesforce.scopes import PERMISSION_LEVELS
-from datasync_flask.security.audit import EVENTS
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "datasync_flask" / "translations"

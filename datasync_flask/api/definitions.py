@@ -9,8 +9,6 @@ from flask_babel import gettext
 from sqlalchemy import or_, select
 from werkzeug.datastructures import MultiDict
 
-from datasync_flask.connections import service as connections
-from datasync_flask.connections.forms import SalesforceForm
 from datasync_flask.connections.kinds import KINDS
 from datasync_flask.connections.models import Connection, SalesforceConnection, State, description_key
 from datasync_flask.destinations import service as destinations
@@ -25,6 +23,8 @@ from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.forms import SettingsForm
+from datasync_flask.salesforce_connections import service as connections
+from datasync_flask.salesforce_connections.forms import SalesforceForm
 from datasync_flask.worker import queue
 
 SALESFORCE_FIELDS = (

@@ -11,6 +11,7 @@ from flask_smorest import Api, Blueprint, abort
 from sqlalchemy import func, select
 
 from datasync_flask.accounts.models import Role
+from datasync_flask.accounts.rights import needs_role, public
 from datasync_flask.api import schemas
 from datasync_flask.api.definitions import (
     Refused,
@@ -21,20 +22,20 @@ from datasync_flask.api.definitions import (
 )
 from datasync_flask.config import Settings
 from datasync_flask.connections import loader as connection_loader
-from datasync_flask.connections import service as connections
 from datasync_flask.connections.models import Connection, SalesforceConnection
-from datasync_flask.connections.problem_texts import text_for_connection
 from datasync_flask.destinations import service as destinations
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.texts import fault_text
 from datasync_flask.error_pages import api_error
 from datasync_flask.extensions import db
-from datasync_flask.extractions import loader, runs, tables
+from datasync_flask.extractions import loader, tables
 from datasync_flask.extractions import service as extractions
 from datasync_flask.extractions.models import Extraction, Run
+from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.texts import problem_words
 from datasync_flask.page_extensions import csrf
-from datasync_flask.security.access import needs_role, public
+from datasync_flask.problems.problem_texts import text_for_connection
+from datasync_flask.salesforce_connections import service as connections
 from datasync_flask.worker import queue
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1", description="Connections, extractions and their runs.")
@@ -261,8 +262,8 @@ def start_run(extraction_id: str) -> dict[str, Any]:
     """Start a run; 409 while another one isn't over."""
     loader.editable(extraction_id)
     try:
-        run = runs.start(extraction_id, current_user.email)
-    except runs.AlreadyRunning as other:
+        run = states.start(extraction_id, current_user.email)
+    except states.AlreadyRunning as other:
         abort(409, message=f"Run {other.run_id} of it isn't over yet.")
     queue().run_soon(run.id)
     return _run(loader.run_of(extraction_id, run.id))
@@ -283,5 +284,5 @@ def show_run(extraction_id: str, run_id: str) -> dict[str, Any]:
 def cancel_run(extraction_id: str, run_id: str) -> dict[str, Any]:
     """Stop a run."""
     loader.editable(extraction_id)
-    runs.cancel(loader.run_of(extraction_id, run_id))
+    states.cancel(loader.run_of(extraction_id, run_id))
     return _run(loader.run_of(extraction_id, run_id))

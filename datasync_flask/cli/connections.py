@@ -31,7 +31,7 @@ def _find(name: str) -> SalesforceConnection:
 
 def facts(connection: SalesforceConnection) -> dict[str, Any]:
     """Return what the pages show of a connection; never a secret."""
-    from datasync_flask.connections.problem_texts import text_for_connection
+    from datasync_flask.problems.problem_texts import text_for_connection
 
     problem, grant = connection.current_problem, connection.grant
     found: dict[str, Any] = {
@@ -126,8 +126,8 @@ def show(name: str, as_json: bool) -> None:
 def check(name: str, as_json: bool) -> None:
     """Test the connection NAME with real API calls now; exit status 1 when it doesn't work."""
     from datasync_flask.cli.session import app_session
-    from datasync_flask.connections.checks import check_now
     from datasync_flask.connections.models import State
+    from datasync_flask.salesforce_connections.health_check import check_now
     from datasync_flask.security.crypto import SecretUnreadable
 
     with app_session():

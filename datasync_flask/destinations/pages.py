@@ -13,13 +13,13 @@ from datasync_flask.accounts.models import Role
 from datasync_flask.connections import labels, loader
 from datasync_flask.connections.kinds import KINDS
 from datasync_flask.connections.models import Connection
-from datasync_flask.connections.service import DescriptionTaken, free_description
 from datasync_flask.destinations import service
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.forms import TLS_CHOICES, DestinationForm
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.texts import fault_text
 from datasync_flask.destinations.tls import tls_of
+from datasync_flask.salesforce_connections.service import DescriptionTaken, free_description
 
 
 def is_destination(connection: Connection) -> bool:

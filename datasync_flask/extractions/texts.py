@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask_babel import gettext
 
-from datasync_flask.connections.problem_texts import text_for
 from datasync_flask.destinations.texts import fault_text
-from datasync_flask.extractions import odd_values
+from datasync_flask.extractions.runs import odd_values
 from datasync_flask.languages import translated
+from datasync_flask.problems.problem_texts import text_for
 from datasync_flask.salesforce.errors import Problem
 
 RUN_STATES = {

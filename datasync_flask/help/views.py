@@ -8,14 +8,15 @@ from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from datasync_flask.connections import loader, status
-from datasync_flask.connections.problem_help import WHERE, ProblemText, SetupPage, mender_of
-from datasync_flask.connections.problem_texts import text_for
+from datasync_flask.connections import loader
 from datasync_flask.help import documents
 from datasync_flask.languages import translated
+from datasync_flask.problems.problem_help import WHERE, ProblemText, SetupPage, mender_of
+from datasync_flask.problems.problem_texts import text_for
 from datasync_flask.salesforce.data_refusals import words_for
 from datasync_flask.salesforce.errors import Problem, Reason
 from datasync_flask.salesforce.refusals import oauth_words
+from datasync_flask.salesforce_connections import status
 
 bp = Blueprint("help", __name__, url_prefix="/help")
 

@@ -7,20 +7,20 @@ from typing import Any
 from flask import has_app_context
 from flask_babel import force_locale
 
-from datasync_flask.connections import lifecycle
 from datasync_flask.connections.models import Connection, SalesforceConnection, State
-from datasync_flask.connections.problem_texts import text_for_connection
 from datasync_flask.destinations.texts import fault_text
-from datasync_flask.extractions import runs
 from datasync_flask.extractions.models import Run, RunState
+from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.texts import problem_words
 from datasync_flask.notices import service, warnings
+from datasync_flask.problems.problem_texts import text_for_connection
+from datasync_flask.salesforce_connections import lifecycle
 
 
 def connect() -> None:
     """Begin to hear; doing it twice changes nothing."""
     lifecycle.moved.connect(on_connection_moved)
-    runs.ended.connect(on_run_ended)
+    states.ended.connect(on_run_ended)
 
 
 def on_connection_moved(connection: Connection, *, before: State, after: State, event: str, **_: Any) -> None:

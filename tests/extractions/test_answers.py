@@ -9,7 +9,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from datasync_flask.extractions import filters, working_files
+from datasync_flask.extractions import filters
+from datasync_flask.extractions.runs import working_files
 from datasync_flask.salesforce import bulk
 from datasync_flask.salesforce.data import DataApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from datasync_flask.connections import store
 from datasync_flask.extensions import db
-from datasync_flask.extractions import reading
-from tests.connections.test_other_org import OTHER, choose
+from datasync_flask.extractions.runs import reading
+from datasync_flask.salesforce_connections import store
+from tests.salesforce_connections.test_other_org import OTHER, choose
 from tests.support.connection import ConnectionWalk
 from tests.support.extraction import Extracting, Org
 

@@ -195,7 +195,7 @@ def test_the_other_of_two_that_shared_a_table_stops_and_says_so(first: Extractin
 def test_an_object_taken_out_while_it_is_read_is_not_written(
     first: Extracting, org: Org, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from datasync_flask.extractions.reading import Reader
+    from datasync_flask.extractions.runs.reading import Reader
 
     original = Reader.read
 
