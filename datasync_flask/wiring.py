@@ -26,8 +26,8 @@ from datasync_flask.audit import views as audit_views
 from datasync_flask.config import LOOPBACK_HOSTS, Settings, SettingsError
 from datasync_flask.connections import history, quick_edit_views, views
 from datasync_flask.connections.kinds import KINDS
+from datasync_flask.destinations import pages as destination_pages
 from datasync_flask.destinations import views as destination_views
-from datasync_flask.destinations.texts import fault_text
 from datasync_flask.error_pages import init_error_pages
 from datasync_flask.extractions import object_views, org_views
 from datasync_flask.extractions import texts as extraction_texts
@@ -99,12 +99,12 @@ def wire(app: Flask, settings: Settings) -> None:
         event_words=history.event_words,
         kinds_by_key=KINDS,
         problem_title=history.problem_title,
-        fault_text=fault_text,
+        destination_problem=destination_pages.explain_problem,
         field_words=history.field_words,
         run_looks=extraction_texts.RUN_LOOKS,
         run_state=extraction_texts.run_state,
         step_words=extraction_texts.step_words,
-        problem_words=extraction_texts.problem_words,
+        explain_problem=extraction_texts.explain_problem,
         note_words=extraction_texts.note_words,
         span_words=extraction_texts.span_words,
         difference_words=extraction_texts.difference_words,

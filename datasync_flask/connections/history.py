@@ -8,7 +8,7 @@ from flask_babel import gettext
 
 from datasync_flask.connections.models import ConnectionEvent, State
 from datasync_flask.languages import translated
-from datasync_flask.problems.problem_texts import text_for
+from datasync_flask.problems.registry import trouble
 from datasync_flask.salesforce.errors import Problem
 
 STATE_WORDS = {
@@ -104,7 +104,7 @@ def field_words(name: str) -> str:
 
 def problem_title(problem: Problem) -> str:
     """Return the few words that fit a list."""
-    return text_for(problem).title
+    return trouble(problem).title
 
 
 def waiting_words(problem: Problem) -> str:
