@@ -157,6 +157,7 @@ def check_destination(reader: Reader, destination_id: str, code: str) -> None:
     app = reader.app
     with app.app_context():
         connection = db.session.get_one(DestinationConnection, destination_id)
+        lifecycle.destination_checked(connection, utcnow(), fault="", detail="")
         lifecycle.destination_checked(connection, utcnow(), fault=code.partition(".")[2], detail="its own words")
         db.session.commit()
     mail = reader.mail()
