@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 from datetime import datetime
-from functools import cache
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, redirect, request, url_for
+from flask import Flask, abort, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_wtf.csrf import generate_csrf
@@ -48,10 +46,10 @@ from datasync_flask.operations import views as operation_views
 from datasync_flask.operations.metrics import init_metrics
 from datasync_flask.page_extensions import compress, csrf, login_manager, oauth
 from datasync_flask.request_ids import init_request_ids
-from datasync_flask.resources import resource_dir
 from datasync_flask.security import audit_views
 from datasync_flask.security.access import init_access, is_api, this_page, wants_fragment
 from datasync_flask.security.headers import init_headers
+from datasync_flask.static_files import init_static_files
 
 
 def wire(app: Flask, settings: Settings) -> None:
@@ -74,7 +72,7 @@ def wire(app: Flask, settings: Settings) -> None:
     init_headers(app)
     compress.init_app(app)
     # Runs before the compression: the last one registered is the first.
-    app.after_request(_read_static)
+    init_static_files(app)
     blueprints = (
         account_views.bp,
         views.bp,
@@ -102,7 +100,6 @@ def wire(app: Flask, settings: Settings) -> None:
     init_error_pages(app)
     app.jinja_env.globals.update(
         address_note=browser_address.note,
-        asset=_asset,
         csrf_token=generate_csrf,
         event_words=words.event_words,
         kinds_by_key=KINDS,
@@ -169,29 +166,11 @@ def _to_the_public_address() -> ResponseReturnValue | None:
     return None
 
 
-def _read_static(response: Response) -> Response:
-    """Read a static file whole: compressed as a stream it would be left open."""
-    if request.endpoint == "static" and response.is_streamed:
-        response.direct_passthrough = False
-        response.get_data()
-    return response
-
-
 def _settings() -> Settings:
     from flask import current_app
 
     settings: Settings = current_app.config["SETTINGS"]
     return settings
-
-
-@cache
-def _fingerprint(name: str) -> str:
-    return hashlib.sha256((resource_dir("static") / name).read_bytes()).hexdigest()[:12]
-
-
-def _asset(name: str) -> str:
-    """Return the address of a static file, with its content's fingerprint so that browsers may keep it."""
-    return url_for("static", filename=name, v=_fingerprint(name))
 
 
 def _time_tag(moment: datetime | None, style: str = "ago") -> Markup:
