@@ -106,8 +106,8 @@ def wire(app: Flask, settings: Settings) -> None:
         problem_title=words.problem_title,
         fault_text=fault_text,
         field_words=words.field_words,
-        run_looks=extraction_texts.RUN_LOOKS,
         run_state=extraction_texts.run_state,
+        run_tone=extraction_texts.run_tone,
         step_words=extraction_texts.step_words,
         problem_words=extraction_texts.problem_words,
         note_words=extraction_texts.note_words,
@@ -115,6 +115,7 @@ def wire(app: Flask, settings: Settings) -> None:
         difference_words=extraction_texts.difference_words,
         glance_tag=status.glance_tag,
         next_look_in=status.next_look_in,
+        state_tone=words.state_tone,
         state_words=words.state_words,
         status_tag=status.tag,
         this_page=this_page,
@@ -123,8 +124,6 @@ def wire(app: Flask, settings: Settings) -> None:
     )
     app.jinja_env.filters.update(
         time_tag=_time_tag,
-        state_words=words.state_words,
-        zipped=zip,
         as_role=Role,
         role_words=notice_texts.role_words,
         channel_words=notice_texts.channel_words,

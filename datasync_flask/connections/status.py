@@ -17,6 +17,7 @@ from datasync_flask.connections.listing import Glance
 from datasync_flask.connections.models import LoginHost, SalesforceConnection, State
 from datasync_flask.connections.problem_help import WHERE
 from datasync_flask.connections.problem_texts import LOOK_FIRST, administrators_note, text_for_connection
+from datasync_flask.connections.status_texts import missing_text, road
 from datasync_flask.extractions.loader import depending_on
 from datasync_flask.languages import language
 from datasync_flask.salesforce.errors import Problem
@@ -119,7 +120,8 @@ def context(connection: SalesforceConnection) -> dict[str, Any]:
         "connection": connection,
         "state": state,
         "grant": grant,
-        "knows_app": _knows_app(state, problem),
+        "road": road(connection, knows_app=_knows_app(state, problem)),
+        "missing_text": missing_text(connection) if state is State.DRAFT else "",
         "reason": connection.reason,
         "setup_origin": setup_origin(connection),
         "setup_pages": WHERE.get(problem, ()) if problem else (),

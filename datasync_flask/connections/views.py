@@ -14,9 +14,9 @@ from datasync_flask.connections import authorize, certificates, labels, listing,
 from datasync_flask.connections.browser import mark_of_browser
 from datasync_flask.connections.forms import AUTH_METHODS, TRACKING_TYPES, DeleteForm, SalesforceForm
 from datasync_flask.connections.kinds import KINDS
+from datasync_flask.connections.list_filters import filters
 from datasync_flask.connections.models import Connection, SalesforceConnection, State
 from datasync_flask.connections.status import setup_origin
-from datasync_flask.connections.words import STATE_WORDS
 from datasync_flask.destinations import pages
 from datasync_flask.extensions import db
 from datasync_flask.extractions.loader import depending_on
@@ -44,9 +44,8 @@ def index() -> ResponseReturnValue:
         "connections/index.html",
         page=listing.page_of_connections(query),
         query=query,
-        states=STATE_WORDS,
         kinds=KINDS,
-        label_names=labels.all_names(),
+        filters=filters(query, labels.all_names()),
         glance=listing.at_a_glance(),
         tracking_types=TRACKING_TYPES,
         can_edit=_can_edit(),
