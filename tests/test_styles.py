@@ -49,3 +49,9 @@ def test_every_rule_is_used() -> None:
 
 def test_every_class_has_a_rule() -> None:
     assert sorted(classes_of_pages() - styled_classes() - HOOKS) == []
+
+
+def test_gaps_are_steps_of_the_scale() -> None:
+    gaps = re.findall(r"[^-]gap: ([^;}]*)", (ROOT / "static/style.css").read_text())
+    assert len(gaps) > 20
+    assert [gap for gap in gaps if not re.fullmatch(r"(?:(?:0|var\(--(?:space-[1-6]|gap)\))\s*)+", gap)] == []
