@@ -91,6 +91,16 @@ DATA_TEXTS: dict[Problem, ProblemText] = {
         ("Run again: reading begins anew, and nothing is lost or doubled.",),
         Action.CHECK,
     ),
+    Problem.PAGES_REPEAT: ProblemText(
+        "Result without an end",
+        "Salesforce gives long results in pages. One of them led back to a page that was read already, so reading would "
+        "never have ended. The table is as it was before.",
+        (
+            "Run again. If it happens again, show the words below to Salesforce's support, or to whoever looks after the "
+            "network: a program between DataSync and Salesforce may change answers.",
+        ),
+        Action.CHECK,
+    ),
     Problem.NOT_FOUND: ProblemText(
         "Not found in Salesforce",
         "Salesforce says that what was asked for doesn't exist.",
