@@ -93,11 +93,11 @@ DATA_TEXTS: dict[Problem, ProblemText] = {
     ),
     Problem.PAGES_REPEAT: ProblemText(
         "Result without an end",
-        "Salesforce gives long results in pages. One of them led back to a page that was read already, so reading would "
-        "never have ended. The table is as it was before.",
+        "Salesforce gives long results in pages. One of them led back to a page that was read already, so reading "
+        "would never have ended. The table is as it was before.",
         (
-            "Run again. If it happens again, show the words below to Salesforce's support, or to whoever looks after the "
-            "network: a program between DataSync and Salesforce may change answers.",
+            "Run again. If it happens again, show the words below to Salesforce's support, or to whoever looks after "
+            "the network: a program between DataSync and Salesforce may change answers.",
         ),
         Action.CHECK,
     ),

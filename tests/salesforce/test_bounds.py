@@ -216,9 +216,10 @@ def test_a_token_answer_whose_head_drips_is_given_up(monkeypatch: pytest.MonkeyP
             threading.Event().wait(0.02)
         connection.sendall(b'\r\nContent-Length: 25\r\n\r\n{"error":"invalid_grant"} ')
 
-    with server(send) as api, pytest.raises(SalesforceError) as error:
-        origin = api.token.instance_url
-        oauth.refresh(oauth.AppCredentials(origin, "3MVG", "secret", (origin,)), "refresh")
+    with server(send) as api:
+        app = oauth.AppCredentials(api.token.instance_url, "3MVG", "secret", (api.token.instance_url,))
+        with pytest.raises(SalesforceError) as error:
+            oauth.refresh(app, "refresh")
     assert error.value.problem is Problem.NO_ANSWER_IN_TIME
 
 
@@ -239,22 +240,29 @@ def json_page(next_path: str) -> bytes:
     return b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
 
+def in_time(found: Reader) -> Reader:
+    """Have reading fail where it goes on for ever."""
+    found.pause = lambda _: None if found.progress.pages < 20 else pytest.fail("it goes on for ever")
+    return found
+
+
 @pytest.mark.parametrize("locators", [[b"A"], [b"A", b"B"], [b"A", b"B", b"C"]])
-def test_bulk_pages_in_a_circle_end_with_their_own_reason(tmp_path: Path, locators: list[bytes]) -> None:
+def test_bulk_pages_in_a_circle_end_with_their_own_reason(
+    tmp_path: Path, locators: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("datasync_flask.salesforce.bulk.wait_for_job", lambda *_: None)
     with server(pages([csv_page(locator) for locator in locators])) as api:
-        found = reader(api, tmp_path)
+        found = in_time(reader(api, tmp_path))
         with pytest.raises(SalesforceError) as error:
-            for _ in range(20):
-                found._not_again(found.progress.locator)
-                found._read_page()
+            found._read_job()
     assert error.value.problem is Problem.PAGES_REPEAT
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_rest_pages_in_a_circle_end_with_their_own_reason(tmp_path: Path, count: int) -> None:
     answers = [json_page(f"/services/data/v66.0/query/01g-{number}") for number in range(count)]
-    with server(pages(answers)) as api, pytest.raises(SalesforceError) as error:
-        found = reader(api, tmp_path)
-        found.pause = lambda _: None if found.progress.pages < 20 else pytest.fail("it goes on for ever")
-        found._read_rest()
+    with server(pages(answers)) as api:
+        found = in_time(reader(api, tmp_path))
+        with pytest.raises(SalesforceError) as error:
+            found._read_rest()
     assert error.value.problem is Problem.PAGES_REPEAT
