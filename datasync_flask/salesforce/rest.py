@@ -16,7 +16,7 @@ import httpx2
 
 from datasync_flask.salesforce.address import org_id_in, prove_data_api, refusal_of
 from datasync_flask.salesforce.errors import Problem, SalesforceError
-from datasync_flask.salesforce.hosts import is_trusted_origin, looks_like_sandbox
+from datasync_flask.salesforce.hosts import is_api_origin, looks_like_sandbox
 from datasync_flask.salesforce.oauth import TokenAnswer
 from datasync_flask.salesforce.transport import BoundedClient, json_of
 
@@ -58,7 +58,8 @@ class _Api:
     def get(self, url: str, **params: str) -> Any:
         """Return the JSON of a GET. Raises SalesforceError for every other answer."""
         full = url if url.startswith("http") else self._token.instance_url + url
-        if not is_trusted_origin(full, self._trusted):
+        # An identity URL may be that of a site, which is somebody's own pages: no token goes there.
+        if not is_api_origin(full, self._trusted):
             raise SalesforceError(Problem.UNTRUSTED_INSTANCE, urlsplit(full).hostname or "")
         response = self._client.get(
             full,
