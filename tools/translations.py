@@ -22,6 +22,7 @@ from datasync_flask.connections.problem_texts import TEXTS
 from datasync_flask.connections.words import EVENT_WORDS, FIELD_WORDS, STATE_WORDS
 from datasync_flask.destinations.registry import KINDS  # with the destinations, which it adds
 from datasync_flask.destinations.texts import FAULT_TEXTS
+from datasync_flask.extractions.engine import IDS_BROKE_OFF, NOT_COUNTED
 from datasync_flask.extractions.plan import Why
 from datasync_flask.extractions.texts import PROBLEMS, RUN_STATES, STEPS
 from datasync_flask.languages import LANGUAGES
@@ -41,6 +42,7 @@ KEYWORDS = {
     "FilterRefused": None,
     "PathRefused": None,
     "ScheduleRefused": None,
+    "TargetRefused": None,
     "ValueRefused": None,
 }
 
@@ -52,6 +54,7 @@ def texts_in_tables() -> Iterator[str]:
     for table in (STATE_WORDS, EVENT_WORDS, FIELD_WORDS, FAULT_TEXTS, RUN_STATES, STEPS, PROBLEMS, ROLES, CHANNELS):
         yield from table.values()
     yield from (why.value for why in Why)
+    yield from (NOT_COUNTED, IDS_BROKE_OFF)
     yield from (words for words, _ in EVENTS.values())
     yield from (mender.value for mender in Mender)
     yield from (level.title for level in PERMISSION_LEVELS)
