@@ -12,7 +12,6 @@ from flask import Flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import make_server
 
-from datasync_flask.config import Settings
 from datasync_flask.practice_org.org import Org as PracticeData
 from datasync_flask.practice_org.server import QuietHandler, create_practice_org
 from tests.support.connection import ConnectionWalk
@@ -38,7 +37,7 @@ def practice() -> Iterator[PracticeOrg]:
     server = make_server("127.0.0.1", 0, below, threaded=True, request_handler=QuietHandler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
-    found = PracticeOrg(f"http://127.0.0.1:{server.server_port}{PATH}")
+    found = PracticeOrg(f"http://127.0.0.1:{server.server_port}")
     yield found
     found.http.close()
     server.shutdown()
@@ -47,8 +46,11 @@ def practice() -> Iterator[PracticeOrg]:
 
 
 @pytest.fixture
-def settings(settings: Settings, practice: PracticeOrg) -> Settings:
-    return settings.model_copy(update={"salesforce_hosts": (practice.origin.removesuffix(PATH),)})
+def site(practice: PracticeOrg) -> Iterator[PracticeOrg]:
+    """The same as its customers see it."""
+    found = PracticeOrg(practice.origin + PATH)
+    yield found
+    found.http.close()
 
 
 @pytest.fixture
@@ -58,17 +60,17 @@ def database_url(tmp_path: Path, _sqlite_template: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def test_the_whole_way_of_a_site(app: Flask, visitor: Visitor, practice: PracticeOrg, tmp_path: Path) -> None:
-    walk = ConnectionWalk(app, visitor, practice)
+def test_the_whole_way_of_a_site(app: Flask, visitor: Visitor, site: PracticeOrg, tmp_path: Path) -> None:
+    walk = ConnectionWalk(app, visitor, site)
     walk.make_app()
-    walk.save(login_url=f"{practice.origin}/s/login/?ec=302")
+    walk.save(login_url=f"{site.origin}/s/login/?ec=302")
     walk.work()
     assert walk.state == "ready_to_authorize"
     walk.allow()
     walk.work()
     assert walk.state == "connected", visitor.text
     # The org answers where it is, not below the site.
-    assert walk.stored().grant.instance_url == practice.origin.removesuffix(PATH)  # type: ignore[union-attr]
+    assert walk.stored().grant.instance_url == site.origin.removesuffix(PATH)  # type: ignore[union-attr]
     extracting = Extracting(walk, tmp_path)
     extracting.org.do("Account", "generate", count=3)
     extracting.make(["Account"], extracting.make_destination("duckdb", {"path": "w.duckdb"}))
@@ -82,10 +84,9 @@ def test_the_whole_way_of_a_site(app: Flask, visitor: Visitor, practice: Practic
     assert walk.state != "connected"
 
 
-def test_a_site_without_its_path_is_no_place_to_log_in(app: Flask, visitor: Visitor, practice: PracticeOrg) -> None:
-    walk = ConnectionWalk(app, visitor, practice)
+def test_a_site_without_its_path_is_no_place_to_log_in(app: Flask, visitor: Visitor, site: PracticeOrg) -> None:
+    walk = ConnectionWalk(app, visitor, site)
     walk.make_app()
-    walk.save(login_url=practice.origin.removesuffix(PATH))
+    walk.save(login_url=site.origin.removesuffix(PATH))
     walk.work()
-    assert walk.state == "waiting"
-    assert walk.show().text_content()
+    assert (walk.state, walk.reason) == ("waiting_for_propagation", "unreachable")
