@@ -42,6 +42,7 @@ from datasync_flask.extractions import texts as extraction_texts
 from datasync_flask.extractions import views as extraction_views
 from datasync_flask.help import component_views
 from datasync_flask.help import views as help_views
+from datasync_flask.moving_in import views as moving_in_views
 from datasync_flask.notices import texts as notice_texts
 from datasync_flask.notices import views as notice_views
 from datasync_flask.operations import views as operation_views
@@ -94,6 +95,7 @@ def wire(app: Flask, settings: Settings) -> None:
         audit_views.bp,
         hand_off_views.bp,
         notice_views.bp,
+        moving_in_views.bp,
     )
     for blueprint in blueprints:
         app.register_blueprint(blueprint)

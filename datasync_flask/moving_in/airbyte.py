@@ -74,7 +74,8 @@ def found_in(entries: list[Mapping[Any, Any]]) -> Found:
         name = text_of(value(entry, "name") or value(entry, "resource_name"))
         kind = text_of(value(entry, "source_type") or configuration.get("sourceType"))
         if kind and "salesforce" not in kind.lower():
-            found.left(name or kind, gettext("This isn't a Salesforce source."))
+            found.subject = name
+            found.left(kind, gettext("This isn't a Salesforce source."))
             continue
         key = text_of(value(entry, "source_id") or value(entry, "resource_name")) or name
         sources[key] = _Source(_connection(found, configuration, name), configuration)
@@ -137,6 +138,7 @@ def _key_of_source(entry: Mapping[Any, Any], sources: Mapping[str, _Source]) -> 
 
 def _connection(found: Found, configuration: Mapping[Any, Any], name: str) -> FoundConnection:
     connection = FoundConnection(name[:120] or gettext("Salesforce (%(tool)s)", tool="Airbyte"))
+    found.subject = connection.description
     if text_of(configuration.get("auth_type")) == "client_credentials":
         connection.auth_method = AuthMethod.CLIENT_CREDENTIALS
     put_domain(found, connection, text_of(configuration.get("domain_url")))
@@ -152,6 +154,7 @@ def _connection(found: Found, configuration: Mapping[Any, Any], name: str) -> Fo
 def _objects_of_source(found: Found, source: _Source) -> None:
     """Take the objects that a source names exactly, when no connection in the file says which streams are read."""
     connection, configuration = source
+    found.subject = connection.description
     objects: list[FoundObject] = []
     others: list[str] = []
     for each in items(configuration.get("streams_criteria")):
@@ -162,7 +165,7 @@ def _objects_of_source(found: Found, source: _Source) -> None:
             others.append(f"{kind} “{text}”")
     if others:
         found.left(
-            connection.description,
+            gettext("Objects"),
             gettext(
                 "Conditions on names need the org's list of objects. Choose them after connecting: %(rules)s.",
                 rules=listed(others),
@@ -171,7 +174,7 @@ def _objects_of_source(found: Found, source: _Source) -> None:
     put_start(found, objects, configuration.get("start_date"))
     if not objects or found.add_extraction(connection.description, objects, connection) is None:
         found.left(
-            connection.description,
+            gettext("Objects"),
             gettext("A source doesn't say which streams are read. Import its connection too, or choose the objects."),
         )
 
@@ -187,12 +190,15 @@ def _extraction(
     description = name[:120] or (
         source.connection.description if source else gettext("Salesforce (%(tool)s)", tool="Airbyte")
     )
-    objects, appended, renamed = [], [], []
+    found.subject = description
+    objects, appended, renamed, unclear = [], [], [], []
     for stream, config in streams:
         if "selected" in config and not is_true(config["selected"]):
             continue
         each = _object(stream, config)
         objects.append(each)
+        if value(config, "selected_fields") and each.fields is None:
+            unclear.append(each.name)
         mode = f"{text_of(value(config, 'sync_mode'))} {text_of(value(config, 'destination_sync_mode'))}"
         if "append" in mode and "dedup" not in mode:
             appended.append(each.name)
@@ -203,15 +209,23 @@ def _extraction(
         return
     if appended:
         found.changed(
-            description,
+            gettext("Tables"),
             gettext(
                 "Airbyte appends a row for each change. DataSync updates the row, unless you choose Keep every version "
                 "of a row: %(names)s.",
                 names=listed(appended),
             ),
         )
+    if unclear:
+        found.left(
+            gettext("Fields"),
+            gettext(
+                "Your file doesn't write the selected fields as plain names: %(names)s. All fields are chosen.",
+                names=listed(unclear),
+            ),
+        )
     if renamed:
-        found.left(description, gettext("DataSync has no mappers: %(names)s.", names=listed(renamed)))
+        found.left(gettext("Fields"), gettext("DataSync has no mappers: %(names)s.", names=listed(renamed)))
     schedule = value(entry, "schedule") or value(inner, "schedule_data") or value(inner, "schedule")
     if schedule:
         found.left(

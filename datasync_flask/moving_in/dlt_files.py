@@ -55,6 +55,7 @@ class Settings:
         found = Found()
         credentials = mapping(values.get("credentials"))
         connection = FoundConnection(gettext("Salesforce (%(tool)s)", tool="dlt"))
+        found.subject = connection.description
         if "privatekey" in credentials or "privatekey_file" in credentials:
             connection.auth_method = AuthMethod.JWT_BEARER
         elif "consumer_secret" in credentials and "user_name" not in credentials:
@@ -68,7 +69,7 @@ class Settings:
         others = [name for name in credentials if name not in _KNOWN]
         remark_on_others(found, [*others, *(name for name in values if name not in {"credentials", "domain"})])
         found.left(
-            connection.description,
+            gettext("Objects"),
             gettext("dlt's settings don't say which objects are read. Import the pipeline's script, or choose them."),
         )
         found.connections.append(connection)
@@ -97,7 +98,7 @@ class Script:
 
     def detect(self, document: Document) -> bool:
         """True for Python that imports dlt or the source."""
-        return document.suffix == ".py" or bool(_SCRIPT.search(document.text))
+        return document.suffix == ".py" or (document.suffix in {"", ".txt"} and bool(_SCRIPT.search(document.text)))
 
     def parse(self, document: Document) -> Found:
         """Return the resources that the script names, or all of the source. Raises FileRefused."""
@@ -111,10 +112,11 @@ class Script:
         if not any(_name_of(call.func) == "salesforce_source" for call in calls):
             raise FileRefused(gettext("This script doesn't call salesforce_source."))
         found, description = Found(), gettext("Salesforce (%(tool)s)", tool="dlt")
+        found.subject = description
         chosen = [name for call in calls if _name_of(call.func) == "with_resources" for name in _texts(call.args)]
         unknown = [name for name in chosen if not object_of_table(name)]
         if unknown:
-            found.left(description, gettext("dlt's source has no resources with these names: %(names)s.",
+            found.left(gettext("Objects"), gettext("dlt's source has no resources with these names: %(names)s.",
                                             names=", ".join(unknown)[:500]))  # fmt: skip
         objects = [_object(name) for name in chosen or _RESOURCES if object_of_table(name)]
         for name, start in _starts(calls):

@@ -15,7 +15,7 @@ from datasync_flask.moving_in.singer import Catalogue, Config
 
 # What is recognised by its text alone comes first: the others read the text as data.
 FORMATS: tuple[Format, ...] = (
-    CommandLine(), Terraform(), Script(), Project(), Catalogue(), Config(), Airbyte(), Settings(),
+    CommandLine(), Script(), Terraform(), Project(), Catalogue(), Config(), Airbyte(), Settings(),
 )  # fmt: skip
 
 

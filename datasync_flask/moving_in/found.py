@@ -37,9 +37,10 @@ VERDICT_TEXTS = {
 
 @dataclass(frozen=True)
 class Remark:
-    """One line of the list: what it is about, and what became of it and why."""
+    """One line of the list: which connection or extraction, which setting, and what became of it and why."""
 
     verdict: Verdict
+    subject: str
     about: str
     text: str
 
@@ -93,23 +94,26 @@ class Found:
     connections: list[FoundConnection] = field(default_factory=list)
     extractions: list[FoundExtraction] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
+    # The description of what the next remarks are about.
+    subject: str = ""
 
     def taken(self, about: str, text: str) -> None:
         """Remark that something is as in the file."""
-        self.remarks.append(Remark(Verdict.TAKEN, about, text))
+        self.remarks.append(Remark(Verdict.TAKEN, self.subject, about, text))
 
     def changed(self, about: str, text: str) -> None:
         """Remark that something is taken, but works in another way here."""
-        self.remarks.append(Remark(Verdict.CHANGED, about, text))
+        self.remarks.append(Remark(Verdict.CHANGED, self.subject, about, text))
 
     def left(self, about: str, text: str) -> None:
         """Remark that something isn't taken, and why."""
-        self.remarks.append(Remark(Verdict.LEFT, about, text))
+        self.remarks.append(Remark(Verdict.LEFT, self.subject, about, text))
 
     def add_extraction(
         self, description: str, objects: Iterable[FoundObject], source: FoundConnection | None
     ) -> FoundExtraction | None:
         """Add an extraction of the objects whose names can be names; None when nothing is left of them."""
+        self.subject, about = description, gettext("Objects")
         kept: dict[str, FoundObject] = {}
         impossible, repeated, too_many = [], [], 0
         for each in objects:
@@ -123,25 +127,25 @@ class Found:
                 self._check_fields(each)
                 kept[each.name.lower()] = each
         if impossible:
-            self.left(description, gettext("Salesforce has no objects with these names: %(names)s.",
+            self.left(about, gettext("Salesforce has no objects with these names: %(names)s.",
                                            names=listed(impossible)))  # fmt: skip
         if repeated:
-            self.left(description, gettext("These objects are in the file more than once. The first counts: %(names)s.",
+            self.left(about, gettext("These objects are in the file more than once. The first counts: %(names)s.",
                                            names=listed(dict.fromkeys(repeated))))  # fmt: skip
         if too_many:
-            self.left(description, gettext("An extraction has at most %(most)s objects: %(count)s are left out.",
+            self.left(about, gettext("An extraction has at most %(most)s objects: %(count)s are left out.",
                                            most=MAX_OBJECTS, count=too_many))  # fmt: skip
         if not kept:
             return None
         extraction = FoundExtraction(description, list(kept.values()), source)
         self.extractions.append(extraction)
-        self.taken(description, gettext("Objects: %(names)s.", names=listed(each.name for each in kept.values())))
+        self.taken(about, listed(each.name for each in kept.values()))
         if whole := [each.name for each in kept.values() if each.is_whole]:
-            self.taken(description, gettext("Each run loads these objects completely, as in your file: %(names)s.",
+            self.taken(about, gettext("Each run loads these objects completely, as in your file: %(names)s.",
                                             names=listed(whole)))  # fmt: skip
         if chosen := [each for each in kept.values() if each.fields is not None]:
             counts = listed(f"{each.name} ({len(each.fields or [])})" for each in chosen)
-            self.taken(description, gettext("Only the fields that your file selects: %(counts)s.", counts=counts))
+            self.taken(gettext("Fields"), gettext("Those that your file selects: %(counts)s.", counts=counts))
         return extraction
 
     def _check_fields(self, found: FoundObject) -> None:
@@ -152,8 +156,12 @@ class Found:
         names = list(dict.fromkeys(found.fields))
         impossible = [name for name in names if not is_api_name(name)]
         if impossible:
-            self.left(found.name, gettext("Salesforce has no fields with these names: %(names)s.",
-                                          names=listed(impossible)))  # fmt: skip
+            self.left(
+                gettext("Fields"),
+                gettext(
+                    "%(object)s has no fields with these names: %(names)s.", object=found.name, names=listed(impossible)
+                ),
+            )
         found.fields = [name for name in names if is_api_name(name)][:MAX_FIELDS] or None
 
 

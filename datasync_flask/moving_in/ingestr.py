@@ -66,9 +66,10 @@ class CommandLine:
             if table := options.get("source-table", ""):
                 _take_table(found, connection, objects, table, options)
         for connection, objects in by_uri.values():
+            found.subject = connection.description
             if not objects or found.add_extraction(connection.description, objects, connection) is None:
                 found.left(
-                    connection.description,
+                    gettext("Objects"),
                     gettext("No table is read from here by name. Choose the objects in a new extraction."),
                 )
         return found
@@ -108,6 +109,7 @@ def _options(words: list[str]) -> dict[str, str]:
 def _connection(found: Found, uri: str, number: int) -> FoundConnection:
     description = gettext("Salesforce (%(tool)s)", tool=f"ingestr {number + 1}" if number else "ingestr")
     connection = FoundConnection(description)
+    found.subject = description
     try:
         values = {name: text_of(texts[-1]) for name, texts in parse_qs(urlsplit(uri).query, max_num_fields=50).items()}
     except ValueError:
@@ -127,6 +129,7 @@ def _connection(found: Found, uri: str, number: int) -> FoundConnection:
 def _take_table(
     found: Found, connection: FoundConnection, objects: list[FoundObject], table: str, options: dict[str, str]
 ) -> None:
+    found.subject = connection.description
     name = table.removeprefix("custom:") if table.startswith("custom:") else object_of_table(table)
     if not name:
         found.left(table[:80], gettext("ingestr has no table with this name for Salesforce."))
@@ -139,7 +142,14 @@ def _take_table(
     )
     put_start(found, [each], options.get("interval-start"))
     if options.get("interval-end"):
-        found.left(name, gettext("An extraction has no end date. Set a filter if newer rows have to stay out."))
+        found.left(
+            gettext("End date"), gettext("An extraction has no end date. Set a filter if newer rows have to stay out.")
+        )
     if options.get("columns") or options.get("mask"):
-        found.left(name, gettext("DataSync has no renamed, converted or masked columns. Choose the fields instead."))
+        found.left(
+            gettext("Fields"),
+            gettext(
+                "DataSync has no renamed, converted or masked columns: %(name)s. Choose its fields instead.", name=name
+            ),
+        )
     objects.append(each)

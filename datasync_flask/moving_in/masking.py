@@ -20,13 +20,13 @@ _RULES = (
     # Keys in PEM, wherever they stand.
     re.compile(r"(?P<before>)-----BEGIN [A-Z ]{1,40}-----.{1,8000}?-----END [A-Z ]{1,40}-----", re.DOTALL),
     # postgresql://loader:password@host
-    re.compile(r"(?P<before>://[^\s/:@\"'?]{0,200}:)[^\s\"'/]{1,500}(?=@)"),
+    re.compile(rf"(?P<before>://[^\s/:@\"'?]{{0,200}}:)(?!{MASK}@)[^\s\"'/]{{1,500}}(?=@)"),
     # ?password=…&token=…
-    re.compile(rf"(?P<before>[?&]{_KEY}=)[^&\s\"'`]{{1,2000}}", re.IGNORECASE),
+    re.compile(rf"(?P<before>[?&]{_KEY}=)(?!{MASK}\b)[^&\s\"'`]{{1,2000}}", re.IGNORECASE),
     # YAML's texts over several lines, each line further in than the key.
     re.compile(
         rf"(?m)^(?P<before>(?P<indent>[ \t]*)(?:- )?[\"']?{_KEY}[\"']?:[ \t]*[|>][-+\d]*[ \t]*\n"
-        r"(?P<deeper>(?P=indent)[ \t]+))\S[^\n]*(?:\n(?P=deeper)[^\n]*)*",
+        r"(?P<deeper>(?P=indent)[ \t]+))(?!REMOVED$)\S[^\n]*(?:\n(?P=deeper)[^\n]*)*",
         re.IGNORECASE,
     ),
     re.compile(rf"{_BEGINNING}\s*(?P<quote>\"\"\"|'''))(?!{MASK}).{{1,{_LONGEST}}}?(?=(?P=quote))", re.I | re.DOTALL),

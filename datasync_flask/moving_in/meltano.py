@@ -39,6 +39,7 @@ class Project:
             for title, settings in _uses(tap, extractors, project):
                 self._take(found, title, settings)
         names = {text_of(tap.get("name")) for tap in taps}
+        found.subject = ""
         for schedule in items(project.get("schedules")):
             if text_of(part(schedule, "extractor")) in names:
                 found.left(
@@ -55,12 +56,14 @@ class Project:
         config |= mapping(config.pop("airbyte_config", None))
         description = gettext("Salesforce (%(tool)s)", tool=f"Meltano {title}"[:80])
         connection = connection_from(found, config, description)
-        objects = _objects(found, description, tap)
+        objects = _objects(found, tap)
         if not objects:
             objects = [FoundObject(text_of(name)) for name in items(config.get("streams_to_discover"))]
         put_start(found, objects, config.get("start_date"))
         if not objects or found.add_extraction(description, objects, connection) is None:
-            found.left(description, gettext("Your file selects no objects by name. Choose them in a new extraction."))
+            found.left(
+                gettext("Objects"), gettext("Your file selects no objects by name. Choose them in a new extraction.")
+            )
 
 
 def _is_salesforce(plugin: Mapping[Any, Any], plugins: list[Mapping[Any, Any]]) -> bool:
@@ -111,7 +114,7 @@ def _over(base: Mapping[Any, Any], above: Mapping[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _objects(found: Found, description: str, tap: Mapping[Any, Any]) -> list[FoundObject]:
+def _objects(found: Found, tap: Mapping[Any, Any]) -> list[FoundObject]:
     """Return what the select rules choose: `Account.*`, `Contact.Email`, and with ! what not."""
     fields: dict[str, list[str] | None] = {}
     excluded, unclear = [], []
@@ -131,7 +134,7 @@ def _objects(found: Found, description: str, tap: Mapping[Any, Any]) -> list[Fou
             chosen.append(field)
     if excluded:
         found.left(
-            description,
+            gettext("Fields"),
             gettext(
                 "DataSync has a list of chosen fields, none of excluded ones. These rules are left out, so choose the "
                 "fields after connecting: %(rules)s.",
@@ -140,7 +143,7 @@ def _objects(found: Found, description: str, tap: Mapping[Any, Any]) -> list[Fou
         )
     if unclear:
         found.left(
-            description,
+            gettext("Objects"),
             gettext(
                 "Names with * need the org's list of objects and fields. Choose them after connecting: %(rules)s.",
                 rules=listed(unclear),

@@ -34,6 +34,7 @@ _KNOWN = frozenset(
 
 def connection_from(found: Found, config: Mapping[Any, Any], description: str) -> FoundConnection:
     """Add the connection that a tap's settings describe."""
+    found.subject = description
     connection = FoundConnection(description)
     put_sandbox(connection, is_true(config.get("is_sandbox")))
     remark_on_login(found, connection)
@@ -63,7 +64,7 @@ class Config:
         if objects:
             found.add_extraction(connection.description, objects, connection)
             found.changed(
-                connection.description,
+                gettext("Objects"),
                 gettext("The objects are those the tap discovers. Import its catalogue to take selected fields too."),
             )
         return found

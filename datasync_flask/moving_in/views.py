@@ -1,0 +1,58 @@
+"""The page that takes settings of another tool: shows what they give, then makes drafts of it."""
+
+from __future__ import annotations
+
+from flask import Blueprint, current_app, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from flask_login import current_user
+
+from datasync_flask.accounts.models import Role
+from datasync_flask.moving_in.drafts import Made, checked, make
+from datasync_flask.moving_in.formats import FORMATS
+from datasync_flask.moving_in.forms import MAX_KILOBYTES, ImportForm
+from datasync_flask.moving_in.found import VERDICT_TEXTS, Found
+from datasync_flask.security.access import needs_role
+
+bp = Blueprint("moving_in", __name__)
+
+
+@bp.route("/connections/import", methods=["GET", "POST"])
+@needs_role(Role.EDITOR)
+def index() -> ResponseReturnValue:
+    """Form, then the list of what is taken, then the drafts."""
+    form = ImportForm()
+    if not form.validate_on_submit() or form.found is None:
+        if form.is_submitted():
+            form.put_masked_text()
+        return _page(form), 422 if form.is_submitted() else 200
+    result = checked(form.found, form.choice(), current_app.config["SETTINGS"].salesforce_hosts)
+    # A file that was chosen with the second button hasn't been seen yet.
+    is_seen = request.form.get("then") == "make" and not form.has_file
+    made = make(result, form.choice(), by=current_user.id) if is_seen else None
+    form.put_masked_text()
+    return _page(form, result, made)
+
+
+@bp.errorhandler(413)
+def too_large(_error: Exception) -> ResponseReturnValue:
+    """More than a request may hold: nothing of it could be read."""
+    form = ImportForm(formdata=None)
+    form.file.errors = [
+        gettext(
+            "This is more than %(most)s KB. Use the command datasync connection import on the server instead.",
+            most=MAX_KILOBYTES,
+        )
+    ]
+    return _page(form), 413
+
+
+def _page(form: ImportForm, result: Found | None = None, made: Made | None = None) -> str:
+    return render_template(
+        "moving_in/import.html",
+        form=form,
+        result=result,
+        made=made,
+        formats=[each.title for each in FORMATS],
+        verdicts=VERDICT_TEXTS,
+    )
