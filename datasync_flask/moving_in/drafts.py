@@ -171,11 +171,21 @@ def make(result: Found, choice: Choice, *, by: int | None) -> Made:
         if source_id is None:
             continue
         try:
-            made.extractions.append(_save_extraction(extraction, source_id, choice.destination_id, by))
+            draft = _save_extraction(extraction, source_id, choice.destination_id, by)
         except Refused as refusal:
             db.session.rollback()
             result.subject = extraction.description
             result.left(gettext("Extraction"), str(refusal))
+            continue
+        made.extractions.append(draft)
+        if draft.dataset != DATASET:
+            result.subject = extraction.description
+            result.changed(
+                gettext("Tables"),
+                gettext(
+                    "They are in the dataset %(dataset)s, because other tables have their names.", dataset=draft.dataset
+                ),
+            )
     return made
 
 
