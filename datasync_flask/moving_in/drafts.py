@@ -139,10 +139,7 @@ def _check_extraction(result: Found, extraction: FoundExtraction, choice: Choice
         extraction.objects = [each for each in extraction.objects if each.name.lower() in known]
     if not extraction.objects:
         return
-    result.changed(
-        gettext("Tables"),
-        gettext("They are new ones, in the dataset %(dataset)s. Nothing runs until you start it.", dataset=DATASET),
-    )
+    result.changed(gettext("Tables"), gettext("They are new ones. Nothing runs until you start it."))
     result.extractions.append(extraction)
 
 
@@ -178,15 +175,8 @@ def make(result: Found, choice: Choice, *, by: int | None) -> Made:
             result.left(gettext("Extraction"), str(refusal))
             continue
         made.extractions.append(draft)
-        if draft.dataset != DATASET:
-            result.subject = extraction.description
-            result.changed(
-                gettext("Tables"),
-                gettext(
-                    "They are in the dataset %(dataset)s, because other tables have their names.", dataset=draft.dataset
-                ),
-            )
-    return made
+        result.subject = extraction.description
+        result.changed(gettext("Tables"), gettext("They are in the dataset %(dataset)s.", dataset=draft.dataset))
 
 
 def _definition(connection: FoundConnection) -> dict[str, str]:

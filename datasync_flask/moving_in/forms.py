@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import PurePath
 from typing import Any
 
@@ -37,6 +38,8 @@ class ImportForm(FlaskForm):
         render_kw={"rows": 12, "spellcheck": "false", "autocomplete": "off"},
     )
     filename = HiddenField()
+    # What the list on the page was made of.
+    seen = HiddenField()
     source = SelectField(_l("Source"), description=_l("For files that hold no sign-in, such as a list of streams."))
     destination = SelectField(_l("Destination"), description=_l("Where the extractions write to."))
 
@@ -100,6 +103,16 @@ class ImportForm(FlaskForm):
         document = self.document or Document((self.text.data or "").replace("\x00", ""), self.filename.data or "")
         self.text.data, self.masked_places = masked(document)
         self.filename.data = document.filename
+        self.seen.data = self._fingerprint(self.text.data)
+
+    @property
+    def is_as_seen(self) -> bool:
+        """True when the page showed what this text and these choices give."""
+        return not self.has_file and self.seen.data == self._fingerprint(self.text.data or "")
+
+    def _fingerprint(self, text: str) -> str:
+        parts = (text.replace("\r\n", "\n").strip(), self.source.data, self.destination.data)
+        return hashlib.sha256("\n".join(map(str, parts)).encode("utf-8", "replace")).hexdigest()
 
     def choice(self) -> Choice:
         """Return which connections the extractions use."""

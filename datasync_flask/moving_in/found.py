@@ -109,6 +109,13 @@ class Found:
         """Remark that something isn't taken, and why."""
         self.remarks.append(Remark(Verdict.LEFT, self.subject, about, text))
 
+    def by_subject(self) -> dict[str, list[Remark]]:
+        """Return the remarks by the connection or extraction that they are about; what is about none comes last."""
+        found: dict[str, list[Remark]] = {}
+        for each in sorted(self.remarks, key=lambda each: not each.subject):
+            found.setdefault(each.subject, []).append(each)
+        return found
+
     def add_extraction(
         self, description: str, objects: Iterable[FoundObject], source: FoundConnection | None
     ) -> FoundExtraction | None:

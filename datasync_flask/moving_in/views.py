@@ -27,9 +27,8 @@ def index() -> ResponseReturnValue:
             form.put_masked_text()
         return _page(form), 422 if form.is_submitted() else 200
     result = checked(form.found, form.choice(), current_app.config["SETTINGS"].salesforce_hosts)
-    # A file that was chosen with the second button hasn't been seen yet.
-    is_seen = request.form.get("then") == "make" and not form.has_file
-    made = make(result, form.choice(), by=current_user.id) if is_seen else None
+    wants_drafts = request.form.get("then") == "make" and form.is_as_seen
+    made = make(result, form.choice(), by=current_user.id) if wants_drafts else None
     form.put_masked_text()
     return _page(form, result, made)
 
@@ -53,6 +52,8 @@ def _page(form: ImportForm, result: Found | None = None, made: Made | None = Non
         form=form,
         result=result,
         made=made,
-        formats=[each.title for each in FORMATS],
+        is_done=made is not None and bool(made.connections or made.extractions),
+        can_make=made is None and result is not None and bool(result.connections or result.extractions),
+        formats=sorted((each.title for each in FORMATS), key=str.lower),
         verdicts=VERDICT_TEXTS,
     )

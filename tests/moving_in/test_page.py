@@ -85,6 +85,17 @@ def test_drafts_are_made_after_the_list_was_seen(
         assert visitor.get(link).status_code == 200
 
 
+def test_what_was_changed_since_the_list_is_listed_first(app: Flask, visitor: Visitor, warehouse: str) -> None:
+    text = document("config.json").text
+    send(visitor, text=text, destination="")
+    for changes in ({"destination": warehouse}, {"text": text.replace("Lead", "Account")}):
+        visitor.submit("import-form", then="make", **changes)
+        assert "Objects" in remarks(visitor)
+        assert stored(app, SalesforceConnection) == []
+    visitor.submit("import-form", then="make")
+    assert [each[0] for each in stored(app, Extraction)[0].shown] == ["Account", "AccountHistory"]
+
+
 def test_a_file_is_imported_again_without_harm(app: Flask, visitor: Visitor, warehouse: str) -> None:
     for _ in range(2):
         send(visitor, text=document("main.tf").text, destination=warehouse)
