@@ -18,11 +18,11 @@ from sqlalchemy import update
 from benchmarks.extraction import database, page_server
 from benchmarks.ours import Ours, cpu_of
 from benchmarks.ways import settings_of
+from datasync_flask import heartbeats
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
-from datasync_flask.extractions import runs
 from datasync_flask.extractions.models import Extraction, ExtractionObject
-from datasync_flask.operations import beat
+from datasync_flask.extractions.runs import states
 from tests.support.program import wait_for
 from tests.support.servers import free_port, own_redis
 
@@ -71,19 +71,19 @@ def _grown(ours: Ours, workers: int) -> Grown:
         with ours.app.app_context():
 
             def are_there() -> bool:
-                found = len(beat.alive()) == workers
+                found = len(heartbeats.alive()) == workers
                 db.session.rollback()
                 return found
 
             wait_for(are_there, 60)
             before = _cpu_of(processes)
             begun = time.perf_counter()
-            started = [runs.start(extraction_id, "benchmark").id for extraction_id in ours.ids]
+            started = [states.start(extraction_id, "benchmark").id for extraction_id in ours.ids]
             for run_id in started:
                 ours.app.extensions["queue"].run_soon(run_id)
 
             def are_over() -> bool:
-                states = [runs.load(run_id).state for run_id in started]
+                states = [states.load(run_id).state for run_id in started]
                 db.session.rollback()
                 if {"failed", "cancelled"} & set(states):
                     raise RuntimeError(str(states))

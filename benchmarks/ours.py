@@ -20,9 +20,9 @@ from datasync_flask.connections.models import SalesforceConnection, SalesforceGr
 from datasync_flask.database import upgrade_database
 from datasync_flask.destinations.models import DESTINATION_CLASSES
 from datasync_flask.extensions import db
-from datasync_flask.extractions import runs
-from datasync_flask.extractions.fork_server import for_runs, has_ended
 from datasync_flask.extractions.models import Extraction, ExtractionObject
+from datasync_flask.extractions.runs import states
+from datasync_flask.extractions.runs.fork_server import for_runs, has_ended
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ class Ours:
         The first one starts the process that it and the later ones are forked from.
         """
         with self.app.app_context():
-            run_id = runs.start(self.ids[number], "benchmark").id
-            holder = runs.claim(run_id)
+            run_id = states.start(self.ids[number], "benchmark").id
+            holder = states.claim(run_id)
             db.session.remove()
         before, peak = self._cpu(), 0
         begun = time.perf_counter()
@@ -94,7 +94,7 @@ class Ours:
         seconds = time.perf_counter() - begun
         psutil.wait_procs([forked], 10)
         with self.app.app_context():
-            run = runs.load(run_id)
+            run = states.load(run_id)
             state, problem = run.state, f"{run.problem} {run.problem_detail}"
             db.session.remove()
         if state != "done":

@@ -11,9 +11,9 @@ import sys
 from flask import Flask
 
 from datasync_flask import create_app
+from datasync_flask.accounts.rights import public
 from datasync_flask.cli.web_server import WebServer
 from datasync_flask.config import load_settings
-from datasync_flask.security.access import public
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import httpx2
 
-from datasync_flask.connections.status import POLL_SECONDS
+from datasync_flask.salesforce_connections.status import POLL_SECONDS
 from tests.support.practice import running_practice_org
 from tests.support.program import Site, running_site
 

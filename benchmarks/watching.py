@@ -21,11 +21,11 @@ from benchmarks.propagation import EARLY_POLL, INTERVAL
 from datasync_flask import create_app
 from datasync_flask.clock import utcnow
 from datasync_flask.config import Settings
-from datasync_flask.connections import store, watch
 from datasync_flask.connections.models import LoginHost, SalesforceConnection, State
-from datasync_flask.connections.status import LOOK_SECONDS, POLL_SECONDS
 from datasync_flask.database import upgrade_database
 from datasync_flask.extensions import db
+from datasync_flask.salesforce_connections import propagation, store
+from datasync_flask.salesforce_connections.status import LOOK_SECONDS, POLL_SECONDS
 from tests.support.practice import running_practice_org
 from tests.support.program import Program, wait_for
 
@@ -51,7 +51,7 @@ def simulate(count: int, requests_per_look: float) -> list[Simulated]:
     for _ in range(count):
         known, at, looks, polls, interval, late = chance.uniform(120, 600), 0.0, 1, 0, INTERVAL, 0.0
         while at < known:
-            interval = watch.interval_after(
+            interval = propagation.interval_after(
                 at, first=INTERVAL, deadline=DEADLINE, looks=looks, requests=round(looks * requests_per_look)
             )
             at, looks = at + interval, looks + 1
@@ -92,7 +92,7 @@ def _connections(app: Flask, origin: str, count: int, interval: float) -> None:
             connection.rename(f"Watched {number}")
             db.session.add(connection)
             db.session.flush()
-            watch.start(connection, utcnow())
+            propagation.start(connection, utcnow())
             connection.due_at = connection.next_look_at = utcnow() + timedelta(seconds=interval * number / count)
         db.session.commit()
 

@@ -35,8 +35,8 @@ def tables(origin: str) -> Iterator[Any]:
     import pyarrow as pa
     import pyarrow.csv as pa_csv
 
-    from datasync_flask.extractions.columns import arrow_schema, columns_for
-    from datasync_flask.extractions.values import parsed
+    from datasync_flask.extractions.runs.column_types import arrow_schema, columns_for
+    from datasync_flask.extractions.runs.values import parsed
     from datasync_flask.salesforce.descriptions import Field
 
     columns, _ = columns_for(tuple(Field(name, name, kind) for name, kind in FIELDS.items()), {})
@@ -94,7 +94,7 @@ def dlt_calls(origin: str, kind: str, target: str, folder: str) -> None:
 
     from datasync_flask.destinations.base import Column, ColumnType, Load, Table
     from datasync_flask.destinations.registry import open_destination
-    from datasync_flask.extractions.columns import columns_for
+    from datasync_flask.extractions.runs.column_types import columns_for
     from datasync_flask.salesforce.descriptions import Field
 
     columns, _ = columns_for(tuple(Field(name, name, kind) for name, kind in FIELDS.items()), {})

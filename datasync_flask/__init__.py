@@ -7,8 +7,8 @@ from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from datasync_flask.config import Settings, load_settings
+from datasync_flask.installed_files import resource_dir
 from datasync_flask.public_path import PublicPath
-from datasync_flask.resources import resource_dir
 
 # A form is a few kilobytes; nothing here takes uploads.
 MAX_BODY_BYTES = 256 * 1024

@@ -11,12 +11,12 @@ from flask import current_app, request
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
+from datasync_flask.accounts.rights import is_api, wants_fragment
 from datasync_flask.clock import utcnow
 from datasync_flask.config import LOOPBACK_HOSTS, Settings
-from datasync_flask.connections import store
 from datasync_flask.extensions import db
 from datasync_flask.operations.models import BrowserAddress
-from datasync_flask.security.access import is_api, wants_fragment
+from datasync_flask.salesforce_connections import store
 
 # A host and its port as a browser writes them; anything else in a header is somebody's try.
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from flask import Flask
 
+from datasync_flask import counters
 from datasync_flask.accounts import models as _accounts  # noqa: F401 (its tables are pointed to)
 from datasync_flask.config import Settings
 from datasync_flask.extensions import db
 from datasync_flask.languages import init_languages
 from datasync_flask.logs import init_logs
 from datasync_flask.notices import hooks as notice_hooks
-from datasync_flask.operations import counters
 from datasync_flask.security.crypto import SecretBox
 from datasync_flask.worker import Queue
 

@@ -6,7 +6,7 @@ from flask import Flask
 from sqlalchemy import Connection, inspect, text
 
 from datasync_flask.extensions import db
-from datasync_flask.resources import resource_dir
+from datasync_flask.installed_files import resource_dir
 
 
 def init_migrations(app: Flask) -> None:

@@ -15,9 +15,9 @@ from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, TooManyRequests
 
+from datasync_flask.accounts.rights import answers_with_fragment, is_api, wants_fragment
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
-from datasync_flask.security.access import answers_with_fragment, is_api, wants_fragment
 
 log = logging.getLogger(__name__)
 

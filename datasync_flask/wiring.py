@@ -19,29 +19,22 @@ from datasync_flask import browser_address
 from datasync_flask.accounts import people_views, sso, sso_views
 from datasync_flask.accounts import views as account_views
 from datasync_flask.accounts.models import Role
+from datasync_flask.accounts.rights import init_access, is_api, this_page, wants_fragment
 from datasync_flask.accounts.whose_request import load_signed_in
 from datasync_flask.api.views import init_api
+from datasync_flask.audit import views as audit_views
 from datasync_flask.config import LOOPBACK_HOSTS, Settings, SettingsError
-from datasync_flask.connections import (
-    authorize,
-    callback_views,
-    hand_off_views,
-    quick_edit_views,
-    status,
-    status_views,
-    views,
-    words,
-)
-from datasync_flask.connections import org_views as connection_org_views
+from datasync_flask.connections import history, quick_edit_views, views
 from datasync_flask.connections.kinds import KINDS
+from datasync_flask.destinations import pages as destination_pages
 from datasync_flask.destinations import views as destination_views
-from datasync_flask.destinations.texts import fault_text
 from datasync_flask.error_pages import init_error_pages
 from datasync_flask.extractions import object_views, org_views
 from datasync_flask.extractions import texts as extraction_texts
 from datasync_flask.extractions import views as extraction_views
 from datasync_flask.help import component_views
 from datasync_flask.help import views as help_views
+from datasync_flask.installed_files import resource_dir
 from datasync_flask.moving_in import views as moving_in_views
 from datasync_flask.notices import texts as notice_texts
 from datasync_flask.notices import views as notice_views
@@ -49,9 +42,8 @@ from datasync_flask.operations import views as operation_views
 from datasync_flask.operations.metrics import init_metrics
 from datasync_flask.page_extensions import compress, csrf, login_manager, oauth
 from datasync_flask.request_ids import init_request_ids
-from datasync_flask.resources import resource_dir
-from datasync_flask.security import audit_views
-from datasync_flask.security.access import init_access, is_api, this_page, wants_fragment
+from datasync_flask.salesforce_connections import authorization, callback_views, hand_off_views, status, status_views
+from datasync_flask.salesforce_connections import org_views as connection_org_views
 from datasync_flask.security.headers import init_headers
 
 
@@ -62,7 +54,7 @@ def wire(app: Flask, settings: Settings) -> None:
     login_manager.session_protection = None
     login_manager.user_loader(load_signed_in)
     oauth.init_app(app)
-    authorize.register_provider()
+    authorization.register_provider()
     if settings.oidc_issuer:
         sso.register_provider(settings)
     app.url_map.converters["public_id"] = PublicIdConverter
@@ -106,29 +98,29 @@ def wire(app: Flask, settings: Settings) -> None:
         address_note=browser_address.note,
         asset=_asset,
         csrf_token=generate_csrf,
-        event_words=words.event_words,
+        event_words=history.event_words,
         kinds_by_key=KINDS,
-        problem_title=words.problem_title,
-        fault_text=fault_text,
-        field_words=words.field_words,
+        problem_title=history.problem_title,
+        destination_problem=destination_pages.explain_problem,
+        field_words=history.field_words,
         run_looks=extraction_texts.RUN_LOOKS,
         run_state=extraction_texts.run_state,
         step_words=extraction_texts.step_words,
-        problem_words=extraction_texts.problem_words,
+        explain_problem=extraction_texts.explain_problem,
         note_words=extraction_texts.note_words,
         span_words=extraction_texts.span_words,
         difference_words=extraction_texts.difference_words,
         glance_tag=status.glance_tag,
         next_look_in=status.next_look_in,
-        state_words=words.state_words,
+        state_words=history.state_words,
         status_tag=status.tag,
         this_page=this_page,
         version=importlib.metadata.version("datasync-flask"),
-        waiting_words=words.waiting_words,
+        waiting_words=history.waiting_words,
     )
     app.jinja_env.filters.update(
         time_tag=_time_tag,
-        state_words=words.state_words,
+        state_words=history.state_words,
         zipped=zip,
         as_role=Role,
         role_words=notice_texts.role_words,

@@ -15,7 +15,7 @@ from flask import Flask, current_app
 
 from datasync_flask.clock import utcnow
 from datasync_flask.config import Settings
-from datasync_flask.extractions import fork_server
+from datasync_flask.extractions.runs import fork_server
 from datasync_flask.request_ids import marked
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Queue:
 
     def _run_work_on(self, connection_id: str) -> None:
         # Imported here, as everywhere in this file: the web process queues tasks and never runs them.
-        from datasync_flask.connections.steps import work_on
+        from datasync_flask.salesforce_connections.due_work import work_on
 
         with self._app.app_context(), marked(connection_id):
             next_at = work_on(connection_id)
@@ -130,7 +130,7 @@ class Queue:
             self.wake(connection_id, next_at)
 
     def _run_revoke(self) -> None:
-        from datasync_flask.connections.grants import revoke_due
+        from datasync_flask.salesforce_connections.token_grants import revoke_due
 
         with self._app.app_context(), marked("revoke"):
             revoke_due()
@@ -152,18 +152,18 @@ class Queue:
 
     def _do_run(self, run_id: str) -> None:
         """Have a process of its own do the run, and wait for it; its memory comes back, and it can be killed."""
-        from datasync_flask.extractions import processes, runs
+        from datasync_flask.extractions.runs import process, states
 
         if not self._slots.acquire(blocking=False):
             # Both hands full: the run stays queued until one of them is free, or another worker takes it.
             return
         try:
-            processes.do_run(self._app, self._fork_server, run_id, self.stopping)
+            process.do_run(self._app, self._fork_server, run_id, self.stopping)
         finally:
             self._slots.release()
         if not self.stopping.is_set():
             with self._app.app_context():
-                for waiting in runs.due(utcnow()):
+                for waiting in states.due(utcnow()):
                     self.run_soon(waiting)
 
     def _run_sweep_at_start(self) -> None:
@@ -173,12 +173,13 @@ class Queue:
         self._put(lambda: self._tasks["late_sweep"].schedule(delay=LATE_SWEEP_SECONDS))
 
     def _run_sweep(self, ahead: timedelta = timedelta(0)) -> None:
-        from datasync_flask.connections.grants import revoke_due
-        from datasync_flask.connections.orgs import expire_questions
-        from datasync_flask.connections.steps import due_connections
-        from datasync_flask.extractions import left_jobs, runs, schedule
+        from datasync_flask.accounts import guessing
+        from datasync_flask.extractions import schedule
+        from datasync_flask.extractions.runs import abandoned_jobs, states
         from datasync_flask.notices import sending, warnings
-        from datasync_flask.security import guessing
+        from datasync_flask.salesforce_connections.due_work import due_connections
+        from datasync_flask.salesforce_connections.orgs import expire_questions
+        from datasync_flask.salesforce_connections.token_grants import revoke_due
 
         with self._app.app_context():
             guessing.forget_old()
@@ -187,10 +188,10 @@ class Queue:
             expire_questions()
             revoke_due()
             schedule.start_due(utcnow())
-            runs.wake_waiting()
-            runs.clear_folders()
-            left_jobs.abort_all()
-            for run_id in runs.due(utcnow()):
+            states.wake_waiting()
+            states.clear_folders()
+            abandoned_jobs.abort_all()
+            for run_id in states.due(utcnow()):
                 self.run_soon(run_id)
             warnings.look()
             sending.send_due()
@@ -238,8 +239,8 @@ def queue() -> Queue:
 def run_worker(app: Flask) -> None:
     """Run the consumer until SIGINT or SIGTERM, which let a running step come to its end."""
     settings: Settings = app.config["SETTINGS"]
-    from datasync_flask.connections import watcher
-    from datasync_flask.operations import beat
+    from datasync_flask import heartbeats
+    from datasync_flask.salesforce_connections import propagation_loop
 
     found: Queue = app.extensions["queue"]
     consumer = found.huey.create_consumer(
@@ -253,11 +254,11 @@ def run_worker(app: Flask) -> None:
         graceful_signal="TERM",
     )
     found.stopping = consumer.stop_flag
-    beating, watching = beat.start(app, consumer.stop_flag), watcher.start(app, consumer.stop_flag)
+    beating, watching = heartbeats.start(app, consumer.stop_flag), propagation_loop.start(app, consumer.stop_flag)
     consumer.run()
     consumer.stop_flag.set()
     found.end_runs()
     watching.join()
     beating.join(timeout=5)
     # Of the steps that came to their end after the stop was asked for.
-    beat.write_counts(app)
+    heartbeats.write_counts(app)

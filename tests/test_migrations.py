@@ -24,7 +24,7 @@ from datasync_flask.config import Settings
 from datasync_flask.database import init_migrations, is_up_to_date, newest_revision, upgrade_database
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import DestinationTable, ExtractionObject
-from datasync_flask.resources import resource_dir
+from datasync_flask.installed_files import resource_dir
 from tests.support.killed import Killed, die
 
 

@@ -14,8 +14,8 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import delete
 
 from datasync_flask.accounts.models import ApiToken, PersonLink, Role, SignOnIdentity, UserSession
-from datasync_flask.connections import left_behind
 from datasync_flask.extensions import db
+from datasync_flask.salesforce_connections import unfinished_attempts
 
 
 class Happening(enum.StrEnum):
@@ -90,12 +90,12 @@ TABLE: dict[str, Held] = {
     ),
     "hand_offs": Held(
         _l("hand-off links that they made, also where one is open in a browser"),
-        left_behind.end_hand_offs,
+        unfinished_attempts.end_hand_offs,
         _GONE_OR_RESET | {Happening.NO_LONGER_EDITOR},
     ),
     "attempts": Held(
         _l("their way to Salesforce and back, where they are in the middle of it"),
-        left_behind.end_attempts,
+        unfinished_attempts.end_attempts,
         _ALL - {Happening.NO_LONGER_ADMINISTRATOR},
     ),
     "sign_on": Held(_l("the link to single sign-on"), _end_sign_on, _GONE_OR_RESET),

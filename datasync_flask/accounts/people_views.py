@@ -7,14 +7,13 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_login import current_user, logout_user
 
-from datasync_flask.accounts import endings, people, service, sso
+from datasync_flask.accounts import endings, guessing, people, service, sso
 from datasync_flask.accounts.endings import Happening
 from datasync_flask.accounts.forms import InviteForm, PasswordForm, TokenForm
 from datasync_flask.accounts.models import PersonLink, Role, User
+from datasync_flask.accounts.rights import needs_role, public, public_link
 from datasync_flask.accounts.views import start_session
 from datasync_flask.extensions import db
-from datasync_flask.security import guessing
-from datasync_flask.security.access import needs_role, public, public_link
 from datasync_flask.worker import queue
 
 bp = Blueprint("people", __name__)

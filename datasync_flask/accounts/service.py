@@ -14,13 +14,13 @@ from flask import Flask, current_app
 from flask_babel import gettext
 from sqlalchemy import delete, select, update
 
-from datasync_flask.accounts import endings
+from datasync_flask.accounts import endings, guessing
 from datasync_flask.accounts.endings import Happening
 from datasync_flask.accounts.models import Role, SignedIn, User, UserSession, hash_token
+from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.store import in_transaction
 from datasync_flask.extensions import db
-from datasync_flask.security import audit, guessing
+from datasync_flask.salesforce_connections.store import in_transaction
 
 SESSION_LIFETIME = timedelta(days=14)
 # For so long after the password was given, what is hard to undo isn't asked for again.
@@ -114,7 +114,7 @@ def create_user(email: str, password: str, role: Role) -> User:
     user = User(email=address, password_hash=_hasher.hash(secret), role=role)
     db.session.add(user)
     db.session.flush()
-    audit.record("person_made", ("person", user.id, address), role=role.value)
+    trail.record("person_made", ("person", user.id, address), role=role.value)
     db.session.commit()
     return user
 
@@ -132,7 +132,7 @@ def set_password(user: User, password: str, happening: Happening = Happening.PAS
         changed = db.session.get_one(User, user_id)
         changed.password_hash = password_hash
         endings.end(user_id, happening)
-        audit.record("password_changed", ("person", user_id, changed.email))
+        trail.record("password_changed", ("person", user_id, changed.email))
 
     in_transaction(change)
 

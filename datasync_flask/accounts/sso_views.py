@@ -11,12 +11,11 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_login import current_user
 
-from datasync_flask.accounts import service, sso
+from datasync_flask.accounts import guessing, service, sso
 from datasync_flask.accounts.forms import SignInForm
+from datasync_flask.accounts.rights import public, public_link, safe_next
 from datasync_flask.accounts.views import login_page, start_session
 from datasync_flask.clock import utcnow
-from datasync_flask.security import guessing
-from datasync_flask.security.access import public, public_link, safe_next
 
 bp = Blueprint("sso", __name__)
 log = logging.getLogger(__name__)

@@ -8,13 +8,13 @@ from flask_babel import gettext
 from flask_login import current_user, login_user, logout_user
 from flask_wtf.csrf import generate_csrf
 
-from datasync_flask.accounts import service
+from datasync_flask.accounts import guessing, known_browsers, service
 from datasync_flask.accounts.forms import SetupForm, SignInForm
 from datasync_flask.accounts.models import Role, User
+from datasync_flask.accounts.rights import public, safe_next
+from datasync_flask.audit import trail
 from datasync_flask.extensions import db
 from datasync_flask.languages import LANGUAGES, keep_language
-from datasync_flask.security import audit, guessing, known_browsers
-from datasync_flask.security.access import public, safe_next
 
 bp = Blueprint("accounts", __name__)
 
@@ -32,7 +32,7 @@ def start_session(user: User, way: str) -> None:
     # A session that existed before sign-in must not be one after it (session fixation).
     session.clear()
     session.permanent = True
-    audit.record("signed_in", ("person", user.id, user.email), who=user.email, by=user.id, way=way)
+    trail.record("signed_in", ("person", user.id, user.email), who=user.email, by=user.id, way=way)
     known_browsers.remember(user.email)
     browser = request.headers.get("User-Agent", "")
     login_user(service.open_session(user, address=request.remote_addr or "", browser=browser))
@@ -76,7 +76,7 @@ def login_post() -> ResponseReturnValue:
             start_session(user, "password")
             return redirect(safe_next(request.form.get("next")), 303)
         form.password.errors = [gettext("The email address or the password is wrong.")]
-        audit.record("sign_in_failed", ("person", "", address), who=address or "nobody")
+        trail.record("sign_in_failed", ("person", "", address), who=address or "nobody")
         db.session.commit()
     return login_page(form, request.form.get("next", "")), 422
 
@@ -86,7 +86,7 @@ def login_post() -> ResponseReturnValue:
 def logout() -> ResponseReturnValue:
     """End the session here and on the server."""
     if current_user.is_authenticated:
-        audit.record("signed_out", ("person", current_user.id, current_user.email))
+        trail.record("signed_out", ("person", current_user.id, current_user.email))
         service.close_session(current_user.token)
     logout_user()
     session.clear()

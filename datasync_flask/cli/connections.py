@@ -32,17 +32,19 @@ def _find(name: str) -> SalesforceConnection:
 
 def facts(connection: SalesforceConnection) -> dict[str, Any]:
     """Return what the pages show of a connection; never a secret."""
-    from datasync_flask.connections.problem_texts import text_for_connection
+    from datasync_flask.problems.registry import trouble
+    from datasync_flask.problems.trouble import During
 
     problem, grant = connection.current_problem, connection.grant
+    told = trouble(problem, During.CONNECTION) if problem else None
     found: dict[str, Any] = {
         "id": connection.id,
         "description": connection.description,
         "kind": connection.kind,
         "state": str(connection.state),
         "reason": connection.reason,
-        "message": text_for_connection(problem).meaning if problem else "",
-        "next_steps": list(text_for_connection(problem).steps) if problem else [],
+        "message": told.meaning if told else "",
+        "next_steps": list(told.steps) if told else [],
         "since": connection.state_since.isoformat(),
         "login_host": connection.login_origin,
         "authentication": str(connection.auth_method),
@@ -127,8 +129,8 @@ def show(name: str, as_json: bool) -> None:
 def check(name: str, as_json: bool) -> None:
     """Test the connection NAME with real API calls now; exit status 1 when it doesn't work."""
     from datasync_flask.cli.session import app_session
-    from datasync_flask.connections.checks import check_now
     from datasync_flask.connections.models import State
+    from datasync_flask.salesforce_connections.health_check import check_now
     from datasync_flask.security.crypto import SecretUnreadable
 
     with app_session():

@@ -33,7 +33,7 @@ def _find(name: str) -> Extraction:
 
 
 def _run_facts(run: Run | None) -> dict[str, Any] | None:
-    from datasync_flask.extractions.texts import problem_words
+    from datasync_flask.extractions.texts import explain_problem
 
     if run is None:
         return None
@@ -43,7 +43,7 @@ def _run_facts(run: Run | None) -> dict[str, Any] | None:
         "started_at": run.started_at.isoformat() if run.started_at else None,
         "ended_at": run.ended_at.isoformat() if run.ended_at else None,
         "api_calls": run.api_calls,
-        "message": problem_words(run.problem),
+        "message": explain_problem(run.problem),
         "detail": run.problem_detail,
         "objects": [
             {
@@ -94,25 +94,25 @@ def run(name: str, wait: bool, as_json: bool) -> None:
     """Start a run of the extraction NAME (description or id); a worker does it."""
     from datasync_flask.cli.session import app_session
     from datasync_flask.extensions import db
-    from datasync_flask.extractions import runs
     from datasync_flask.extractions.models import RunState
+    from datasync_flask.extractions.runs import states
     from datasync_flask.worker import queue
 
     with app_session():
         found = _find(name)
         try:
-            run_id = runs.start(found.id, "command line").id
-        except runs.AlreadyRunning as other:
+            run_id = states.start(found.id, "command line").id
+        except states.AlreadyRunning as other:
             raise click.ClickException(f"Run {other.run_id} of it isn't over yet.") from None
         queue().run_soon(run_id)
         state = RunState.QUEUED
         while wait:
-            state = RunState(runs.load(run_id).state)
+            state = RunState(states.load(run_id).state)
             db.session.commit()
             if state.is_over:
                 break
             time.sleep(LOOK_SECONDS)
-        facts = _run_facts(runs.load(run_id)) or {}
+        facts = _run_facts(states.load(run_id)) or {}
     if as_json:
         click.echo(json.dumps(facts, indent=2))
     else:
@@ -132,11 +132,11 @@ def fork_server(control: int) -> None:
     from datasync_flask import create_app
     from datasync_flask.cli.session import session_of
     from datasync_flask.config import load_settings
-    from datasync_flask.extractions import fork_server, processes
+    from datasync_flask.extractions.runs import fork_server, process
 
     setproctitle("datasync fork server")
     app = create_app(load_settings(), pages=False)
-    processes.load_what_runs_need()
+    process.load_what_runs_need()
     # A run loads much that stays and leaves little that is garbage: looking for it took half of a short run's time.
     gc.set_threshold(50_000, 20, 50)
     gc.freeze()
@@ -145,6 +145,6 @@ def fork_server(control: int) -> None:
         run_id, holder = words
         setproctitle(f"datasync run {run_id}")
         with session_of(app):
-            processes.work(app, run_id, holder, worker)
+            process.work(app, run_id, holder, worker)
 
     fork_server.serve(socket.socket(fileno=control), work)

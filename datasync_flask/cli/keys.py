@@ -20,15 +20,15 @@ def generate() -> None:
 @keys.command("certificate")
 def certificate() -> None:
     """Make a new certificate for signed tokens (JWT) and print it; connections use it when they authenticate again."""
+    from datasync_flask.audit import trail
     from datasync_flask.cli.session import app_session
-    from datasync_flask.connections import certificates
     from datasync_flask.extensions import db
     from datasync_flask.salesforce.assertions import fingerprint
-    from datasync_flask.security import audit
+    from datasync_flask.salesforce_connections import certificates
 
     with app_session():
         made = certificates.make()
-        audit.record("certificate_made", fingerprint=fingerprint(made.pem))
+        trail.record("certificate_made", fingerprint=fingerprint(made.pem))
         db.session.commit()
         click.echo(made.pem, nl=False)
     click.echo(
@@ -41,14 +41,14 @@ def certificate() -> None:
 @keys.command("rotate")
 def rotate() -> None:
     """Encrypt all stored secrets anew with the first key; may be interrupted and run again, also while the app runs."""
+    from datasync_flask.audit import trail
     from datasync_flask.cli.session import app_session
-    from datasync_flask.connections.key_rotation import rotate_all
     from datasync_flask.extensions import db
-    from datasync_flask.security import audit
+    from datasync_flask.operations.key_rotation import rotate_all
 
     with app_session():
         done, unreadable = rotate_all()
-        audit.record("keys_rotated", secrets=done)
+        trail.record("keys_rotated", secrets=done)
         db.session.commit()
     click.echo(f"{done} secrets are encrypted with the first key now.")
     if unreadable:

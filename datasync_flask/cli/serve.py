@@ -14,7 +14,7 @@ import click
 
 from datasync_flask.cli.supervisor import PREPARING, WEB, WORKER, Child, Supervisor, preload, start_fork
 from datasync_flask.config import LOOPBACK_HOSTS, UNSAFE_PORTS, Settings, load_settings
-from datasync_flask.parent import stop_with_parent
+from datasync_flask.supervised import stop_with_parent
 
 DEMO_EMAIL = "demo@example.com"
 DEMO_PASSWORD = "practice makes perfect"
@@ -108,7 +108,7 @@ def web(port: int | None, processes: int) -> None:
     """Serve the web pages (gunicorn)."""
     from datasync_flask.cli.session import app_session
     from datasync_flask.cli.web_server import WebServer
-    from datasync_flask.connections.steps import watch_moved_callbacks
+    from datasync_flask.salesforce_connections.due_work import watch_moved_callbacks
 
     if port is not None:
         os.environ["DATASYNC_PORT"] = str(port)

@@ -23,7 +23,7 @@ from types import FrameType
 
 from setproctitle import setproctitle
 
-from datasync_flask.parent import PARENT_VARIABLE
+from datasync_flask.supervised import PARENT_VARIABLE
 
 STOP_SECONDS = 15.0
 # A child that ran this long was healthy; what ended it is news, and it starts again at once.
@@ -33,19 +33,19 @@ MAX_PAUSE = 30.0
 PREPARING = ("datasync_flask.accounts.service", "datasync_flask.cli.session", "sqlalchemy.dialects.sqlite")
 WEB = (
     "datasync_flask.cli.web_server",
-    "datasync_flask.connections.grants",
-    "datasync_flask.connections.steps",
+    "datasync_flask.salesforce_connections.token_grants",
+    "datasync_flask.salesforce_connections.due_work",
     "datasync_flask.wiring",
     "datasync_flask.worker",
     "gunicorn.workers.gthread",
 )
 WORKER = (
-    "datasync_flask.extractions.left_jobs",
-    "datasync_flask.extractions.processes",
+    "datasync_flask.extractions.runs.abandoned_jobs",
+    "datasync_flask.extractions.runs.process",
     "datasync_flask.extractions.schedule",
     "datasync_flask.notices.sending",
     "datasync_flask.notices.warnings",
-    "datasync_flask.operations.beat",
+    "datasync_flask.heartbeats",
     "huey.consumer",
 )
 

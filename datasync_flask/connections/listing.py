@@ -11,6 +11,7 @@ from flask_babel import gettext
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import selectinload
 
+from datasync_flask.connections.history import state_words
 from datasync_flask.connections.kinds import KINDS
 from datasync_flask.connections.models import (
     Connection,
@@ -20,7 +21,6 @@ from datasync_flask.connections.models import (
     connection_labels,
     description_key,
 )
-from datasync_flask.connections.words import state_words
 from datasync_flask.extensions import db
 
 PAGE_SIZE = 50

@@ -10,20 +10,21 @@ from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
-from datasync_flask.connections import authorize, certificates, labels, listing, loader, service, status
-from datasync_flask.connections.browser import mark_of_browser
-from datasync_flask.connections.forms import AUTH_METHODS, TRACKING_TYPES, DeleteForm, SalesforceForm
+from datasync_flask.accounts.rights import needs_role, wants_fragment
+from datasync_flask.connections import labels, listing, loader
+from datasync_flask.connections.history import STATE_WORDS
 from datasync_flask.connections.kinds import KINDS
 from datasync_flask.connections.models import Connection, SalesforceConnection, State
-from datasync_flask.connections.status import setup_origin
-from datasync_flask.connections.words import STATE_WORDS
 from datasync_flask.destinations import pages
 from datasync_flask.extensions import db
 from datasync_flask.extractions.loader import depending_on
 from datasync_flask.extractions.service import copy_along
 from datasync_flask.languages import translated
 from datasync_flask.salesforce import scopes
-from datasync_flask.security.access import needs_role, wants_fragment
+from datasync_flask.salesforce_connections import authorization, certificates, service, status
+from datasync_flask.salesforce_connections.browser_cookie import mark_of_browser
+from datasync_flask.salesforce_connections.forms import AUTH_METHODS, TRACKING_TYPES, DeleteForm, SalesforceForm
+from datasync_flask.salesforce_connections.status import setup_origin
 from datasync_flask.security.crypto import SecretUnreadable
 from datasync_flask.worker import queue
 
@@ -336,7 +337,7 @@ def _authenticate(connection: SalesforceConnection) -> ResponseReturnValue:
         queue().wake(connection.id)
         return _to(connection)
     try:
-        response: Any = authorize.begin(connection, current_user, mark_of_browser())
+        response: Any = authorization.begin(connection, current_user, mark_of_browser())
     except SecretUnreadable:
         db.session.rollback()
         form = SalesforceForm(connection, formdata=None)

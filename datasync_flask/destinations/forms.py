@@ -14,8 +14,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, ValidationError
 
 from datasync_flask.accounts.models import Role
-from datasync_flask.connections import labels, service, store
-from datasync_flask.connections.forms import KEPT_SECRET_SECONDS, one_line, strip
+from datasync_flask.connections import labels
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.registry import DESTINATIONS, FILE_FIELDS, SERVER_FIELDS, PathRefused, inside
 from datasync_flask.destinations.tls import (
@@ -28,6 +27,8 @@ from datasync_flask.destinations.tls import (
     tls_of,
 )
 from datasync_flask.forms import SettingsForm
+from datasync_flask.salesforce_connections import service, store
+from datasync_flask.salesforce_connections.forms import KEPT_SECRET_SECONDS, one_line, strip
 from datasync_flask.security.crypto import SecretUnreadable
 
 _TOO_LONG = Length(max=200, message=_l("Use at most 200 characters."))

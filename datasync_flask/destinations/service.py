@@ -7,15 +7,16 @@ from typing import Any
 from flask import current_app
 from sqlalchemy.exc import IntegrityError
 
+from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
-from datasync_flask.connections import labels, lifecycle, store
+from datasync_flask.connections import labels
 from datasync_flask.connections.models import Connection, State
-from datasync_flask.connections.service import DescriptionTaken
 from datasync_flask.destinations import checking
 from datasync_flask.destinations.base import DestinationError, Fault
 from datasync_flask.destinations.models import DESTINATION_CLASSES, DestinationConnection
 from datasync_flask.extensions import db
-from datasync_flask.security import audit
+from datasync_flask.salesforce_connections import lifecycle, store
+from datasync_flask.salesforce_connections.service import DescriptionTaken
 
 
 def check(kind: str, settings: dict[str, Any], password: str) -> None:
@@ -117,7 +118,7 @@ def check_again(connection: DestinationConnection) -> DestinationError | None:
 
 def delete(connection: Connection, *, by: int | None) -> None:
     """Delete a destination; its tables stay where they are. Commits."""
-    audit.record("connection_deleted", lifecycle.audit_subject(connection), by=by, kind=connection.kind)
+    trail.record("connection_deleted", lifecycle.audit_subject(connection), by=by, kind=connection.kind)
     db.session.delete(connection)
     db.session.flush()
     labels.forget_unused()

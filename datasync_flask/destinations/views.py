@@ -6,9 +6,9 @@ from flask import Blueprint, abort
 from flask.typing import ResponseReturnValue
 
 from datasync_flask.accounts.models import Role
+from datasync_flask.accounts.rights import needs_role
 from datasync_flask.destinations import pages
 from datasync_flask.destinations.registry import DESTINATIONS
-from datasync_flask.security.access import needs_role
 
 bp = Blueprint("destinations", __name__)
 

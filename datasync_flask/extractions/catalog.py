@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from flask import current_app
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections import grants, store
 from datasync_flask.connections.models import SalesforceConnection
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import ObjectCatalog
@@ -17,6 +16,7 @@ from datasync_flask.salesforce.data import DataApi
 from datasync_flask.salesforce.descriptions import ObjectDescription, ObjectEntry
 from datasync_flask.salesforce.errors import SalesforceError
 from datasync_flask.salesforce.oauth import TokenAnswer
+from datasync_flask.salesforce_connections import store, token_grants
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Catalog:
 @contextmanager
 def api_of(connection_id: str) -> Iterator[DataApi]:
     """Yield calls with a connection's token for something that is done at once. Raises SalesforceError."""
-    held = grants.held_token(connection_id)
+    held = token_grants.held_token(connection_id)
     connection = store.load(connection_id)
     version = connection.grant.api_version if connection and connection.grant else ""
     db.session.commit()
@@ -38,7 +38,7 @@ def api_of(connection_id: str) -> Iterator[DataApi]:
 
     def refresh(_stale: TokenAnswer) -> TokenAnswer:
         nonlocal held
-        held = grants.refreshed_token(connection_id, held)
+        held = token_grants.refreshed_token(connection_id, held)
         return held.token
 
     api = DataApi(held.token, version or "62.0", refresh, trusted, hurried=True)

@@ -13,13 +13,13 @@ from wtforms import HiddenField, IntegerField, SelectField, SelectMultipleField,
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, ValidationError
 
-from datasync_flask.connections.forms import TRACKING_TYPES, one_line, strip
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extractions import filters, loader, schedule, service, tables
 from datasync_flask.extractions.models import Extraction
 from datasync_flask.extractions.service import ExtractionSettings, ObjectChoice
 from datasync_flask.forms import SettingsForm
 from datasync_flask.salesforce.descriptions import is_api_name
+from datasync_flask.salesforce_connections.forms import TRACKING_TYPES, one_line, strip
 
 _DATASET = re.compile(r"[a-z][a-z0-9_]{0,49}")
 # How dlt spells names: underscores alone, and none at the end.

@@ -10,12 +10,13 @@ from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
-from datasync_flask.connections.problem_texts import text_for
-from datasync_flask.extractions import catalog, loader, runs, service, tables
+from datasync_flask.accounts.rights import needs_role
+from datasync_flask.extractions import catalog, loader, service, tables
 from datasync_flask.extractions.models import Extraction, ExtractionObject
-from datasync_flask.extractions.plan import CURSORS, can_be_cursor, cursor_of, loadable
+from datasync_flask.extractions.runs import states
+from datasync_flask.extractions.runs.plan import CURSORS, can_be_cursor, cursor_of, loadable
+from datasync_flask.problems.registry import trouble
 from datasync_flask.salesforce.errors import SalesforceError
-from datasync_flask.security.access import needs_role
 from datasync_flask.worker import queue
 
 bp = Blueprint("extraction_objects", __name__)
@@ -37,7 +38,7 @@ def fields(extraction_id: str, name: str) -> ResponseReturnValue:
     try:
         description = catalog.describe(extraction.source, name)
     except SalesforceError as error:
-        problem = text_for(error.problem)
+        problem = trouble(error.problem)
         return render_template("extractions/fields.html", extraction=extraction, name=name, problem=problem), 200
     available = loadable(description)
     dates = [field for field in available if can_be_cursor(field)]
@@ -85,14 +86,14 @@ def reload(extraction_id: str, name: str) -> ResponseReturnValue:
     """Load an object anew, whatever its watermark says: a run is started that does so."""
     extraction = loader.editable(extraction_id)
     _chosen(extraction, name)
-    open_run = runs.open_run(extraction_id)
+    open_run = states.open_run(extraction_id)
     if open_run is not None:
         flash(gettext("This run isn't over yet. One run of an extraction at a time."))
         return redirect(url_for("extractions.show_run", extraction_id=extraction_id, run_id=open_run), 303)
     service.load_anew(extraction, name)
     try:
-        run_id = runs.start(extraction_id, current_user.email).id
+        run_id = states.start(extraction_id, current_user.email).id
         queue().run_soon(run_id)
-    except runs.AlreadyRunning as other:
+    except states.AlreadyRunning as other:
         run_id = other.run_id
     return redirect(url_for("extractions.show_run", extraction_id=extraction_id, run_id=run_id), 303)

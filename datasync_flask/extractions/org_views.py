@@ -10,11 +10,11 @@ from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
+from datasync_flask.accounts.rights import needs_role
 from datasync_flask.extractions import loader, orgs
 from datasync_flask.extractions.forms import is_dataset_name
 from datasync_flask.extractions.models import Extraction
 from datasync_flask.extractions.tables import TableTaken
-from datasync_flask.security.access import needs_role
 
 bp = Blueprint("extraction_orgs", __name__)
 

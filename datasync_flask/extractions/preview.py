@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext as _l
 from datasync_flask.extractions import forecast
 from datasync_flask.extractions.catalog import Described
 from datasync_flask.extractions.models import Extraction, ExtractionObject
-from datasync_flask.extractions.plan import cursor_of, history_in, loadable
+from datasync_flask.extractions.runs.plan import cursor_of, history_in, loadable
 from datasync_flask.salesforce.descriptions import Field
 from datasync_flask.salesforce.objects import Reading, reading_of
 

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo, available_timezones
 from croniter import CroniterError, croniter
 from sqlalchemy import select, update
 
-from datasync_flask.connections import store
 from datasync_flask.extensions import db
-from datasync_flask.extractions import runs
 from datasync_flask.extractions.models import Extraction
+from datasync_flask.extractions.runs import states
+from datasync_flask.salesforce_connections import store
 
 _EVERY = re.compile(r"every\s+(?:(\d{1,4})\s+)?(minute|hour|day|week)s?", re.I)
 _UNITS = {"minute": 1, "hour": 60, "day": 24 * 60, "week": 7 * 24 * 60}
@@ -86,8 +86,8 @@ def start_due(now: datetime) -> list[str]:
         if store.count_updated(claimed) != 1:
             continue
         try:
-            started.append(runs.start(extraction_id, runs.SCHEDULE).id)
-        except runs.AlreadyRunning:
+            started.append(states.start(extraction_id, states.SCHEDULE).id)
+        except states.AlreadyRunning:
             # The run before takes longer than the pause between two: this one is left out.
             continue
     db.session.commit()

@@ -14,12 +14,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from datasync_flask.config import LOOPBACK_HOSTS
-from datasync_flask.connections import store
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.registry import DESTINATIONS
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import DestinationTable, Extraction
 from datasync_flask.extractions.names import new_name, snake_case
+from datasync_flask.salesforce_connections import store
 
 _TRIES = 5
 

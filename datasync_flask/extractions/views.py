@@ -21,24 +21,24 @@ from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
+from datasync_flask.accounts.rights import fragment, needs_role
 from datasync_flask.accounts.whose_request import read_along, reads_along
 from datasync_flask.clock import utcnow
 from datasync_flask.connections import loader as connection_loader
-from datasync_flask.connections import status
-from datasync_flask.connections.forms import TRACKING_TYPES
-from datasync_flask.connections.problem_texts import text_for
-from datasync_flask.connections.service import DescriptionTaken
 from datasync_flask.destinations import checking
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.service import settings_of
-from datasync_flask.destinations.texts import fault_text
-from datasync_flask.extractions import catalog, charts, loader, org_views, pace, preview, runs, service, tables
+from datasync_flask.extractions import catalog, charts, loader, org_views, preview, service, tables
 from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.models import Extraction, RunState
+from datasync_flask.extractions.runs import rates, states
 from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.languages import language
+from datasync_flask.problems.registry import trouble
 from datasync_flask.salesforce.errors import SalesforceError
-from datasync_flask.security.access import fragment, needs_role
+from datasync_flask.salesforce_connections import status
+from datasync_flask.salesforce_connections.forms import TRACKING_TYPES
+from datasync_flask.salesforce_connections.service import DescriptionTaken
 from datasync_flask.worker import queue
 
 bp = Blueprint("extractions", __name__)
@@ -100,9 +100,9 @@ def start_run(extraction_id: str) -> ResponseReturnValue:
     """Start a run, or go to the one that isn't over."""
     loader.editable(extraction_id)
     try:
-        run_id = runs.start(extraction_id, current_user.email).id
+        run_id = states.start(extraction_id, current_user.email).id
         queue().run_soon(run_id)
-    except runs.AlreadyRunning as other:
+    except states.AlreadyRunning as other:
         run_id = other.run_id
         flash(gettext("This run isn't over yet. One run of an extraction at a time."))
     return redirect(url_for("extractions.show_run", extraction_id=extraction_id, run_id=run_id), 303)
@@ -136,7 +136,7 @@ def progress(extraction_id: str, run_id: str) -> Response:
 def cancel_run(extraction_id: str, run_id: str) -> ResponseReturnValue:
     """Stop a run; the tables stay as they were after the last object that was written."""
     loader.editable(extraction_id)
-    runs.cancel(loader.run_of(extraction_id, run_id))
+    states.cancel(loader.run_of(extraction_id, run_id))
     return redirect(url_for("extractions.show_run", extraction_id=extraction_id, run_id=run_id), 303)
 
 
@@ -155,7 +155,7 @@ def data(extraction_id: str, name: str) -> ResponseReturnValue:
                 destination.kind, settings_of(destination), folder, extraction.dataset, chosen.table_name
             )
         except DestinationError as error:
-            problem = f"{fault_text(error.fault)} {error.detail}"
+            problem = f"{trouble(error.fault).sentences} {error.detail}"
     return render_template("extractions/data.html", extraction=extraction, name=name, found=found, problem=problem), (
         200 if chosen else 404
     )
@@ -200,7 +200,7 @@ def objects(connection_id: str) -> ResponseReturnValue:
         total=len(found.entries),
         query=query,
         details=preview.of_description(details) if details else None,
-        problem=text_for(problem.problem) if problem else None,
+        problem=trouble(problem.problem) if problem else None,
     )
 
 
@@ -223,7 +223,7 @@ def _progress_context(extraction: Extraction, run: Any) -> dict[str, Any]:
         "ptag": _tag(run.version),
         "types": types,
         "log": loader.log_of(run),
-        "paces": {each.name: found for each in run.objects if (found := pace.of_object(each, utcnow())) is not None},
+        "paces": {each.name: found for each in run.objects if (found := rates.of_object(each, utcnow())) is not None},
         "can_edit": _can_edit(),
     }
 
@@ -262,7 +262,7 @@ def _form_page(form: ExtractionForm, extraction: Extraction | None) -> ResponseR
         entries=found.entries,
         missing=[name for name in chosen if name not in known],
         chosen=set(chosen),
-        problem=text_for(found.problem.problem) if found.problem else None,
+        problem=trouble(found.problem.problem) if found.problem else None,
         tracking_types=TRACKING_TYPES,
         has_destinations=bool(form.destination.choices),
     )

@@ -9,8 +9,8 @@ from flask.typing import ResponseReturnValue
 
 from datasync_flask.accounts.forms import SignInForm
 from datasync_flask.accounts.models import Role
+from datasync_flask.accounts.rights import needs_role
 from datasync_flask.connections.models import State
-from datasync_flask.security.access import needs_role
 
 bp = Blueprint("components", __name__)
 

@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from mdit_py_plugins.anchors import anchors_plugin
 
-from datasync_flask.resources import resource_dir
+from datasync_flask.installed_files import resource_dir
 
 # In the order in which a newcomer reads them.
 ORDER = (

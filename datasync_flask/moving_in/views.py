@@ -8,11 +8,11 @@ from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
+from datasync_flask.accounts.rights import needs_role
 from datasync_flask.moving_in.drafts import Made, checked, make
 from datasync_flask.moving_in.formats import FORMATS
 from datasync_flask.moving_in.forms import MAX_KILOBYTES, ImportForm
 from datasync_flask.moving_in.found import VERDICT_TEXTS, Found
-from datasync_flask.security.access import needs_role
 
 bp = Blueprint("moving_in", __name__)
 

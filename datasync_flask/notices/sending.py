@@ -11,14 +11,14 @@ from typing import Any
 from flask import current_app
 from sqlalchemy import delete, select, update
 
+from datasync_flask import counters
 from datasync_flask.clock import utcnow
 from datasync_flask.config import Settings
-from datasync_flask.connections import store
 from datasync_flask.extensions import db
 from datasync_flask.notices import courier, service
 from datasync_flask.notices.courier import SIGNATURE, NotSent, signature_of
 from datasync_flask.notices.models import Channel, Delivery
-from datasync_flask.operations import counters
+from datasync_flask.salesforce_connections import store
 from datasync_flask.security.crypto import SecretUnreadable
 
 __all__ = ["SIGNATURE", "TRIES", "NotSent", "mail", "send", "send_due", "signature_of"]

@@ -15,11 +15,11 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import InputRequired, Length, ValidationError
 
 from datasync_flask.accounts.models import Role
+from datasync_flask.accounts.rights import fragment, needs_role, public_link
 from datasync_flask.accounts.service import AccountError, normalise_email
 from datasync_flask.extensions import db
 from datasync_flask.notices import service, targets
 from datasync_flask.notices.models import Channel
-from datasync_flask.security.access import fragment, needs_role, public_link
 
 bp = Blueprint("notices", __name__)
 

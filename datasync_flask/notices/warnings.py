@@ -8,7 +8,6 @@ from datetime import timedelta
 from sqlalchemy import func, select
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.certificates import EXPIRES_SOON
 from datasync_flask.connections.models import (
     ConnectionEvent,
     SalesforceConnection,
@@ -19,6 +18,7 @@ from datasync_flask.connections.models import (
 from datasync_flask.extensions import db
 from datasync_flask.notices import service
 from datasync_flask.notices.models import Notice
+from datasync_flask.salesforce_connections.certificates import EXPIRES_SOON
 
 # Salesforce lets an app end refresh tokens that are unused for 30 days.
 UNUSED_FOR = timedelta(days=25)

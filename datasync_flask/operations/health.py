@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from datasync_flask import heartbeats
 from datasync_flask.extensions import db
-from datasync_flask.operations import beat
 from datasync_flask.worker import queue
 
 
@@ -25,7 +25,7 @@ def parts() -> list[Part]:
     """Look at database, queue and workers."""
     try:
         db.session.execute(text("SELECT 1"))
-        workers = beat.alive()
+        workers = heartbeats.alive()
     except SQLAlchemyError as error:
         db.session.rollback()
         return [Part("database", False, f"no answer ({type(error).__name__})"), _queue()]

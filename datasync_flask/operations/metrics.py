@@ -14,10 +14,11 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
+from datasync_flask import counters, heartbeats
 from datasync_flask.connections.models import Connection
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import OPEN_STATES, Extraction, Run
-from datasync_flask.operations import beat, counters, health
+from datasync_flask.operations import health
 
 # Several web processes on one machine put their request times together in files of this folder.
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -63,7 +64,7 @@ class _FromDatabase(Collector):
             for value, number in (counters.of(name) or {"": 0}).items():
                 family.add_metric([value] if label else [], number)
             yield family
-        yield GaugeMetricFamily("datasync_workers", "Workers seen lately.", value=len(beat.alive()))
+        yield GaugeMetricFamily("datasync_workers", "Workers seen lately.", value=len(heartbeats.alive()))
         up = GaugeMetricFamily("datasync_up", "1 when a part answers.", labels=["part"])
         for part in health.parts():
             up.add_metric([part.name], float(part.is_well))

@@ -9,9 +9,9 @@ from flask import Blueprint, abort, current_app, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
+from datasync_flask.accounts import guessing
+from datasync_flask.accounts.rights import public
 from datasync_flask.operations import health, metrics
-from datasync_flask.security import guessing
-from datasync_flask.security.access import public
 
 bp = Blueprint("operations", __name__)
 log = logging.getLogger(__name__)

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from datasync_flask.accounts.models import User
-from datasync_flask.connections import labels, service, store
+from datasync_flask.connections import labels
 from datasync_flask.connections.models import Label
 from datasync_flask.extensions import db
+from datasync_flask.salesforce_connections import service, store
 from tests.support.connection import ConnectionWalk
 
 

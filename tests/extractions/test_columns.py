@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datasync_flask.destinations.base import DECIMAL_SCALE, Column, ColumnType
-from datasync_flask.extractions.columns import ARROW_TYPES, arrow_schema
-from datasync_flask.extractions.values import parsed
+from datasync_flask.extractions.runs.column_types import ARROW_TYPES, arrow_schema
+from datasync_flask.extractions.runs.values import parsed
 
 STEP = Decimal(1).scaleb(-DECIMAL_SCALE)
 

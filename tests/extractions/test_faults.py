@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from sqlalchemy import delete
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections import store
 from datasync_flask.destinations.base import Table
 from datasync_flask.extensions import db
-from datasync_flask.extractions import left_jobs, runs, schedule
+from datasync_flask.extractions import schedule
 from datasync_flask.extractions.models import Extraction, Run
-from datasync_flask.extractions.reading import Reader
-from datasync_flask.extractions.runner import Runner
+from datasync_flask.extractions.runs import abandoned_jobs, states
+from datasync_flask.extractions.runs.reading import Reader
+from datasync_flask.extractions.runs.runner import Runner
+from datasync_flask.salesforce_connections import store
 from tests.support.extraction import Extracting, Org
 from tests.support.killed import Killed
 
@@ -40,7 +41,7 @@ def make_silent(extracting: Extracting, run_id: str) -> None:
     """Pretend the run's process died a while ago."""
     with extracting.app.app_context():
         run = db.session.get_one(Run, run_id)
-        run.alive_at = utcnow() - runs.SILENT_FOR - timedelta(seconds=1)
+        run.alive_at = utcnow() - states.SILENT_FOR - timedelta(seconds=1)
         db.session.commit()
 
 
@@ -62,10 +63,10 @@ def test_killed_while_reading_it_goes_on_where_it_was(
             ready.work_on(run_id)
     assert ready.stored(run_id).state == "running"
     with ready.app.app_context():
-        assert runs.claim(run_id) == ""
+        assert states.claim(run_id) == ""
     make_silent(ready, run_id)
     with ready.app.app_context():
-        assert runs.due(utcnow()) == [run_id]
+        assert states.due(utcnow()) == [run_id]
     before = ready.walk.practice.requests()["results"] if at_page else 0
     ready.work_on(run_id)
     assert ready.stored(run_id).state == "done"
@@ -109,7 +110,7 @@ def test_a_disk_that_is_full_leaves_the_table_as_it_was(extracting: Extracting, 
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert run.state == "failed"
-    assert run.problem.startswith("destination_"), run.problem
+    assert run.problem.startswith("destination."), run.problem
     assert sorted(row["id"] for row in extracting.table("Account")) == before
     assert extracting.done().state == "done"
     extracting.assert_same("Account")
@@ -139,20 +140,20 @@ def test_answers_that_break_off_are_asked_for_again(ready: Extracting, fault: di
 def test_a_revoked_permission_waits_for_the_connection_and_goes_on(ready: Extracting) -> None:
     ready.walk.practice.expire("refresh")
     run = ready.run()
-    assert (run.state, run.problem) == ("waiting", "revoked")
+    assert (run.state, run.problem) == ("waiting", "salesforce.revoked")
     assert (ready.walk.state, ready.walk.reason) == ("needs_attention", "revoked")
     visitor = ready.walk.visitor
     visitor.get(f"/extractions/{ready.id}/runs/{run.id}")
     assert "Salesforce doesn't accept the permission any more" in visitor.text
     assert visitor.page.get_element_by_id("run-progress").get("data-state") == "waiting"
     with ready.app.app_context():
-        runs.wake_waiting()
-        assert runs.due(utcnow()) == []
+        states.wake_waiting()
+        assert states.due(utcnow()) == []
     ready.walk.allow()
     ready.walk.work()
     with ready.app.app_context():
-        runs.wake_waiting()
-        assert runs.due(utcnow()) == [run.id]
+        states.wake_waiting()
+        assert states.due(utcnow()) == [run.id]
     ready.work_on(run.id)
     assert ready.stored(run.id).state == "done"
     ready.assert_same("Account")
@@ -161,14 +162,14 @@ def test_a_revoked_permission_waits_for_the_connection_and_goes_on(ready: Extrac
 def test_at_the_ceiling_it_pauses_and_goes_on(ready: Extracting) -> None:
     ready.walk.practice.change_org(daily_requests=14)
     run = ready.run()
-    assert (run.state, run.problem) == ("paused", "quota")
+    assert (run.state, run.problem) == ("paused", "run.quota")
     assert run.due_at is not None
     ready.walk.visitor.get(f"/extractions/{ready.id}/runs/{run.id}")
     assert "goes on by itself" in ready.walk.visitor.text
     ready.walk.practice.change_org(daily_requests=15000)
     with ready.app.app_context():
-        assert runs.due(utcnow()) == []
-        assert runs.due(run.due_at) == [run.id]
+        assert states.due(utcnow()) == []
+        assert states.due(run.due_at) == [run.id]
         row = db.session.get_one(Run, run.id)
         row.due_at = utcnow()
         db.session.commit()
@@ -189,13 +190,13 @@ def test_cancelled_before_and_while_it_runs(ready: Extracting, monkeypatch: pyte
         original(self)
         if self.progress.pages == 2:
             with ready.app.app_context():
-                runs.cancel(runs.load(second))
-                assert runs.still_ours(second, runs.load(second).holder) is False
+                states.cancel(states.load(second))
+                assert states.still_ours(second, states.load(second).holder) is False
             # What the run's own watch does every few seconds.
             raise runner_stop()
 
     def runner_stop() -> Exception:
-        from datasync_flask.extractions.runner import Stopped
+        from datasync_flask.extractions.runs.runner import Stopped
 
         return Stopped()
 
@@ -203,9 +204,9 @@ def test_cancelled_before_and_while_it_runs(ready: Extracting, monkeypatch: pyte
     ready.work_on(second)
     assert ready.stored(second).state == "cancelled"
     with ready.app.app_context():
-        assert runs.folder_of(second).exists()
-        runs.clear_folders()
-        assert not runs.folder_of(second).exists()
+        assert states.folder_of(second).exists()
+        states.clear_folders()
+        assert not states.folder_of(second).exists()
     assert not ready.open()[0].has_table(_account())
 
 
@@ -226,9 +227,9 @@ def test_a_run_cancelled_while_no_process_has_it_leaves_no_job_behind(ready: Ext
         practice.fault("job", kind="reset", times=None)
     before = practice.requests().get("job", 0)
     with ready.app.app_context():
-        left_jobs.abort_all()
+        abandoned_jobs.abort_all()
         asked = practice.requests()["job"]
-        left_jobs.abort_all()
+        abandoned_jobs.abort_all()
     # Aborted and deleted; where Salesforce can't be reached it isn't tried again.
     assert asked > before
     assert practice.requests()["job"] == asked
@@ -254,8 +255,8 @@ def test_one_run_at_a_time(ready: Extracting) -> None:
         ready_to_go.wait(10)
         with ready.app.app_context():
             try:
-                made.append(runs.start(ready.id, "test").id)
-            except runs.AlreadyRunning as other:
+                made.append(states.start(ready.id, "test").id)
+            except states.AlreadyRunning as other:
                 refused.append(other.run_id)
 
     threads = [threading.Thread(target=start) for _ in range(4)]
@@ -267,19 +268,19 @@ def test_one_run_at_a_time(ready: Extracting) -> None:
     assert refused == made * 3
     holders = []
     with ready.app.app_context():
-        holders = [runs.claim(made[0]) for _ in range(3)]
+        holders = [states.claim(made[0]) for _ in range(3)]
     assert [bool(holder) for holder in holders] == [True, False, False]
 
 
 def test_a_process_that_keeps_dying_is_given_up(ready: Extracting) -> None:
     run_id = ready.start()
-    for _ in range(runs.MAX_TRIES):
+    for _ in range(states.MAX_TRIES):
         with ready.app.app_context():
-            assert runs.claim(run_id)
+            assert states.claim(run_id)
         make_silent(ready, run_id)
     with ready.app.app_context():
-        assert runs.claim(run_id) == ""
-    assert (ready.stored(run_id).state, ready.stored(run_id).problem) == ("failed", "gave_up")
+        assert states.claim(run_id) == ""
+    assert (ready.stored(run_id).state, ready.stored(run_id).problem) == ("failed", "run.gave_up")
 
 
 def test_a_lost_key_fails_with_what_to_do(ready: Extracting) -> None:
@@ -290,7 +291,7 @@ def test_a_lost_key_fails_with_what_to_do(ready: Extracting) -> None:
     ready.app.extensions["secret_box"] = SecretBox([Fernet.generate_key().decode()])
     run = ready.run()
     assert run.state in {"waiting", "failed"}
-    assert run.problem == "secrets_unreadable"
+    assert run.problem == "salesforce.secrets_unreadable"
 
 
 def test_due_schedules_start_once(ready: Extracting) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from datasync_flask.extractions.fork_server import ForkServer, NotForked, for_runs, has_ended
+from datasync_flask.extractions.runs.fork_server import ForkServer, NotForked, for_runs, has_ended
 from tests.support.program import wait_for
 
 SERVER = """

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from datasync_flask.destinations.base import Column, ColumnType, Table
 from datasync_flask.extensions import db
-from datasync_flask.extractions.columns import GivenNames, columns_for
 from datasync_flask.extractions.models import Extraction
 from datasync_flask.extractions.names import snake_case
+from datasync_flask.extractions.runs.column_types import GivenNames, columns_for
 from datasync_flask.salesforce.descriptions import API_NAME, Field
 from tests.support.extraction import Extracting, Org
 

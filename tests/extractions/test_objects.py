@@ -10,9 +10,10 @@ import pytest
 
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
-from datasync_flask.extractions import forecast, pace, runs
+from datasync_flask.extractions import forecast
 from datasync_flask.extractions.models import Extraction, RunObject
-from datasync_flask.extractions.reading import Reader
+from datasync_flask.extractions.runs import rates, states
+from datasync_flask.extractions.runs.reading import Reader
 from tests.support.extraction import Extracting, Org
 
 
@@ -147,10 +148,10 @@ def test_what_an_object_costs(is_whole: bool, rows: int | None, calls: int, jobs
 def test_pace_and_time_left() -> None:
     now = utcnow()
     row = RunObject(step="reading", started_at=now - timedelta(seconds=10), rows=1000, expected=3000)
-    found = pace.of_object(row, now)
-    assert found == pace.Pace(100, 20)
+    found = rates.of_object(row, now)
+    assert found == rates.Pace(100, 20)
     row.step = "writing"
-    assert pace.of_object(row, now) is None
+    assert rates.of_object(row, now) is None
 
 
 def test_a_cancelled_run_stops_its_job_in_salesforce(extracting: Extracting, org: Org, duckdb: str) -> None:
@@ -168,9 +169,9 @@ def test_a_cancelled_run_stops_its_job_in_salesforce(extracting: Extracting, org
     assert extracting.stored(run_id).state == "cancelled"
     job = extracting.stored(run_id).objects[0].job_id
     with extracting.app.app_context():
-        from datasync_flask.connections import grants
+        from datasync_flask.salesforce_connections import token_grants
 
-        token = grants.held_token(extracting.walk.id).token.access_token
+        token = token_grants.held_token(extracting.walk.id).token.access_token
     answer = extracting.walk.practice.http.get(
         f"/services/data/v62.0/jobs/query/{job}", headers={"Authorization": f"Bearer {token}"}
     )
@@ -240,4 +241,4 @@ def test_an_open_run_is_shown_instead_of_a_second_one(loaded: Extracting) -> Non
     assert answer.headers["Location"].endswith(run_id)
     with loaded.app.app_context():
         assert db.session.get_one(Extraction, loaded.id).objects[0].watermark is not None
-        assert runs.open_run(loaded.id) == run_id
+        assert states.open_run(loaded.id) == run_id

@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datasync_flask.destinations.base import ColumnType
-from datasync_flask.extractions.columns import columns_for
-from datasync_flask.extractions.plan import Wish, make_plan
-from datasync_flask.extractions.reading import Progress, Reader
-from datasync_flask.extractions.values import parsed
+from datasync_flask.extractions.runs.column_types import columns_for
+from datasync_flask.extractions.runs.plan import Wish, make_plan
+from datasync_flask.extractions.runs.reading import Progress, Reader
+from datasync_flask.extractions.runs.values import parsed
 from datasync_flask.salesforce.descriptions import Field, ObjectDescription
 from datasync_flask.salesforce.errors import SalesforceError
 from tests.support.extraction import Extracting, Org

@@ -14,10 +14,10 @@ import pytest
 
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
-from datasync_flask.extractions import movement, processes, runs
-from datasync_flask.extractions.fork_server import Forked, has_ended
 from datasync_flask.extractions.models import Run
-from datasync_flask.extractions.movement import Movement
+from datasync_flask.extractions.runs import movement, process, states
+from datasync_flask.extractions.runs.fork_server import Forked, has_ended
+from datasync_flask.extractions.runs.movement import Movement
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from tests.support.extraction import Extracting, Org
 from tests.support.practice import PracticeOrg
@@ -65,25 +65,25 @@ def test_two_runs_that_stall_make_room_for_a_third(tmp_path: Path, practice: Pra
 def test_it_goes_on_by_itself_after_longer_pauses_and_fails_in_the_end(ready: Extracting) -> None:
     run_id = ready.start()
     pauses = []
-    for _ in runs.STALL_PAUSES:
+    for _ in states.STALL_PAUSES:
         with ready.app.app_context():
-            holder = runs.claim(run_id)
-            runs.stalled(run_id, holder, "nothing")
+            holder = states.claim(run_id)
+            states.stalled(run_id, holder, "nothing")
         run = ready.stored(run_id)
-        assert (run.state, run.problem, run.tries) == ("paused", "no_progress", 0)
+        assert (run.state, run.problem, run.tries) == ("paused", "run.no_progress", 0)
         assert run.due_at is not None
         pauses.append(run.due_at - utcnow())
         with ready.app.app_context():
-            assert runs.due(utcnow()) == []
-            assert runs.due(run.due_at) == [run_id]
+            assert states.due(utcnow()) == []
+            assert states.due(run.due_at) == [run_id]
             db.session.get_one(Run, run_id).due_at = utcnow()
             db.session.commit()
     assert pauses == sorted(pauses)
-    assert pauses[-1] <= runs.LONGEST_PAUSE
+    assert pauses[-1] <= states.LONGEST_PAUSE
     with ready.app.app_context():
-        runs.stalled(run_id, runs.claim(run_id), "nothing")
+        states.stalled(run_id, states.claim(run_id), "nothing")
     run = ready.stored(run_id)
-    assert (run.state, run.problem) == ("failed", "no_progress")
+    assert (run.state, run.problem) == ("failed", "run.no_progress")
     ready.walk.visitor.get(f"/extractions/{ready.id}/runs/{run_id}")
     assert "check the server's network" in ready.walk.visitor.text
     ready.done()
@@ -97,7 +97,7 @@ def test_answers_that_never_come_are_waited_for_again(ready: Extracting, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(movement.CountedApi, "describe_many", never)
         run = ready.run()
-    assert (run.state, run.problem) == ("paused", "no_progress")
+    assert (run.state, run.problem) == ("paused", "run.no_progress")
     with ready.app.app_context():
         db.session.get_one(Run, run.id).due_at = utcnow()
         db.session.commit()
@@ -109,9 +109,9 @@ def test_answers_that_never_come_are_waited_for_again(ready: Extracting, monkeyp
 def test_a_run_that_is_cancelled_while_it_stalls_stays_cancelled(ready: Extracting) -> None:
     run_id = ready.start()
     with ready.app.app_context():
-        holder = runs.claim(run_id)
-        runs.cancel(runs.load(run_id))
-        runs.stalled(run_id, holder)
+        holder = states.claim(run_id)
+        states.cancel(states.load(run_id))
+        states.stalled(run_id, holder)
     assert ready.stored(run_id).state == "cancelled"
 
 
@@ -130,7 +130,7 @@ def wedged() -> Iterator[Forked]:
 
 def test_a_process_that_is_stuck_is_ended_by_who_watches_it(wedged: Forked) -> None:
     began = time.monotonic()
-    assert processes._watch(wedged, 0.5, threading.Event()) is False
+    assert process._watch(wedged, 0.5, threading.Event()) is False
     wedged.kill()
     assert has_ended(wedged, 5)
     assert time.monotonic() - began < 30
@@ -148,7 +148,7 @@ def test_a_process_that_says_something_is_left_alone() -> None:
     speaking = threading.Thread(target=live)
     speaking.start()
     with Forked(fileno=ours.detach()) as process:
-        assert processes._watch(process, 1.0, threading.Event()) is True
+        assert process._watch(process, 1.0, threading.Event()) is True
     speaking.join()
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datasync_flask.destinations.base import ColumnType
-from datasync_flask.extractions.values import Parsed, Why, from_csv, from_json
+from datasync_flask.extractions.runs.values import Parsed, Why, from_csv, from_json
 from datasync_flask.salesforce import exact_json
 from tests.extractions.test_columns import values
 from tests.support.extraction import Extracting, Org

@@ -10,11 +10,10 @@ import time_machine
 from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 
-from datasync_flask import create_app
+from datasync_flask import create_app, heartbeats
 from datasync_flask.clock import utcnow
 from datasync_flask.config import Settings
 from datasync_flask.extensions import db
-from datasync_flask.operations import beat
 from tests.support.connection import ConnectionWalk
 from tests.support.visitor import Visitor
 
@@ -40,16 +39,16 @@ def test_ready_needs_a_worker_that_was_seen_lately(app: Flask) -> None:
     assert "worker: none seen lately" in answer.text
     stopping = threading.Event()
     with app.app_context():
-        thread = beat.start(app, stopping)
+        thread = heartbeats.start(app, stopping)
         for _ in range(200):
-            if beat.alive():
+            if heartbeats.alive():
                 break
             thread.join(0.05)
             db.session.rollback()
     answer = stranger.get("/readyz")
     assert answer.status_code == 200
     assert answer.text.splitlines() == ["database: ok", "queue: ok, 0 waiting", "worker: 1 seen lately"]
-    with time_machine.travel(utcnow() + beat.SEEN_LATELY + timedelta(seconds=1)):
+    with time_machine.travel(utcnow() + heartbeats.SEEN_LATELY + timedelta(seconds=1)):
         assert stranger.get("/readyz").status_code == 503
     stopping.set()
     thread.join()
@@ -69,7 +68,7 @@ def test_a_queue_that_is_away_is_told(app: Flask, settings: Settings) -> None:
 
 def test_metrics_tell_what_is_there_and_what_was_done(walk: ConnectionWalk) -> None:
     walk.to_connected()
-    beat.write_counts(walk.app)
+    heartbeats.write_counts(walk.app)
     found = metrics_of(walk.visitor)
     labels = frozenset({("kind", "salesforce"), ("state", "connected")})
     assert found[("datasync_connections", labels)] == 1

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from datasync_flask.destinations.base import Column, ColumnType
-from datasync_flask.extractions.plan import Wish, make_plan
-from datasync_flask.extractions.reading import Progress, Reader
+from datasync_flask.extractions.runs.plan import Wish, make_plan
+from datasync_flask.extractions.runs.reading import Progress, Reader
 from datasync_flask.salesforce import transport
 from datasync_flask.salesforce.answers import COMFORT
 from datasync_flask.salesforce.data import DataApi
@@ -103,7 +103,7 @@ def test_a_first_line_without_end_is_given_up(tmp_path: Path, send: Sender) -> N
 
 
 def test_a_row_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("datasync_flask.extractions.reading.MAX_BLOCK_BYTES", 4 * MEGABYTE)
+    monkeypatch.setattr("datasync_flask.extractions.runs.reading.MAX_BLOCK_BYTES", 4 * MEGABYTE)
 
     def send(connection: socket.socket) -> None:
         connection.sendall(HEAD + b'\r\n"Id","Name"\n"1","')
@@ -118,7 +118,9 @@ def test_a_row_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_a_page_has_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limited = transport.pieces_of
-    monkeypatch.setattr("datasync_flask.extractions.reading.pieces_of", lambda found: limited(found, 20 * MEGABYTE))
+    monkeypatch.setattr(
+        "datasync_flask.extractions.runs.reading.pieces_of", lambda found: limited(found, 20 * MEGABYTE)
+    )
 
     def send(connection: socket.socket) -> None:
         connection.sendall(HEAD + b'\r\n"Id","Name"\n')

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from datasync_flask.connections import key_rotation
 from datasync_flask.extensions import db
+from datasync_flask.operations import key_rotation
 from datasync_flask.security.crypto import SecretBox, SecretUnreadable
 from tests.support.connection import ConnectionWalk
 

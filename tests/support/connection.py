@@ -8,9 +8,9 @@ from typing import Any
 from flask import Flask
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections import steps, store
 from datasync_flask.connections.models import SalesforceConnection
 from datasync_flask.extensions import db
+from datasync_flask.salesforce_connections import due_work, store
 from tests.support.practice import PracticeOrg
 from tests.support.visitor import Visitor
 
@@ -56,8 +56,8 @@ class ConnectionWalk:
     def work(self) -> None:
         """Let the worker do what is due now."""
         with self.app.app_context():
-            for connection_id, _ in steps.due_connections(utcnow()):
-                steps.work_on(connection_id)
+            for connection_id, _ in due_work.due_connections(utcnow()):
+                due_work.work_on(connection_id)
 
     def show(self) -> Any:
         """Load the connection's page and return its status fragment."""

@@ -13,10 +13,10 @@ from datasync_flask.destinations.base import VALID_TO, Destination, Table
 from datasync_flask.destinations.registry import open_destination
 from datasync_flask.destinations.service import settings_of
 from datasync_flask.extensions import db
-from datasync_flask.extractions import runs
 from datasync_flask.extractions.models import Extraction, Run
 from datasync_flask.extractions.names import snake_case
-from datasync_flask.extractions.runner import Runner
+from datasync_flask.extractions.runs import states
+from datasync_flask.extractions.runs.runner import Runner
 from tests.support.connection import ConnectionWalk
 from tests.support.practice import PracticeOrg
 
@@ -75,12 +75,12 @@ class Extracting:
 
     def start(self) -> str:
         with self.app.app_context():
-            return runs.start(self.id, "test").id
+            return states.start(self.id, "test").id
 
     def work_on(self, run_id: str) -> None:
         """Be the run's process."""
         with self.app.app_context():
-            holder = runs.claim(run_id)
+            holder = states.claim(run_id)
         assert holder
         Runner(self.app, run_id, holder).run()
 
@@ -92,7 +92,7 @@ class Extracting:
 
     def stored(self, run_id: str) -> Run:
         with self.app.app_context():
-            run = runs.load(run_id)
+            run = states.load(run_id)
             _ = [row.notes for row in run.objects]
             db.session.expunge_all()
             return run

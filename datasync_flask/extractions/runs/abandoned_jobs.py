@@ -1,0 +1,39 @@
+"""Bulk jobs of cancelled runs: nobody reads them any more."""
+
+from __future__ import annotations
+
+import logging
+
+from sqlalchemy import select, update
+
+from datasync_flask.extensions import db
+from datasync_flask.extractions import catalog
+from datasync_flask.extractions.models import Extraction, Run, RunObject, RunState
+from datasync_flask.salesforce import bulk
+from datasync_flask.salesforce.errors import SalesforceError
+from datasync_flask.salesforce_connections import store
+from datasync_flask.security.crypto import SecretUnreadable
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 50
+
+
+def abort_all() -> None:
+    """Abort them in Salesforce; each is tried once, because Salesforce itself forgets jobs after seven days."""
+    left = db.session.execute(
+        select(RunObject.id, RunObject.job_id, Extraction.source_id)
+        .join(Run, RunObject.run_id == Run.id)
+        .join(Extraction, Run.extraction_id == Extraction.id)
+        .where(Run.state == RunState.CANCELLED, RunObject.job_id != "", RunObject.is_read.is_(False))
+        .limit(AT_ONCE)
+    ).all()
+    db.session.commit()
+    for row_id, job_id, source_id in left:
+        taken = update(RunObject).where(RunObject.id == row_id, RunObject.job_id == job_id).values(job_id="")
+        if store.count_updated(taken) == 1:
+            try:
+                with catalog.api_of(source_id) as api:
+                    bulk.abort_job(api, job_id)
+            except (SalesforceError, SecretUnreadable) as error:
+                log.warning("the bulk job %s couldn't be aborted: %s", job_id, error)

@@ -1,0 +1,321 @@
+"""Runs as rows: started, claimed by one process, kept alive, ended; whatever happens, none stays "running" for ever."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from blinker import Signal
+from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy.orm import selectinload
+
+from datasync_flask import counters
+from datasync_flask.audit import trail
+from datasync_flask.clock import SLACK, has_come, too_far, utcnow
+from datasync_flask.connections.models import SalesforceConnection, State
+from datasync_flask.extensions import db
+from datasync_flask.extractions.models import (
+    OPEN_STATES,
+    Extraction,
+    ExtractionObject,
+    Run,
+    RunLogLine,
+    RunObject,
+    RunState,
+)
+from datasync_flask.extractions.runs import working_files
+from datasync_flask.problems.registry import code_of
+from datasync_flask.problems.run import RunProblem
+from datasync_flask.salesforce.errors import Problem, SalesforceError, tidy
+from datasync_flask.salesforce_connections import lifecycle, store
+from datasync_flask.salesforce_connections.lifecycle import Event
+
+# Sent when a run is over, with the run; what listeners write is committed after them.
+ended = Signal("a run ended")
+
+# A process that was silent for this long is taken for dead, and its run goes on elsewhere.
+SILENT_FOR = timedelta(seconds=20)
+# No pause is longer; what seems to be was begun before the clock was set back.
+LONGEST_PAUSE = timedelta(hours=1)
+MAX_TRIES = 5
+# How long a run rests that was ended for making no progress, before it goes on; then it has failed.
+STALL_PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30))
+# Who starts the runs that nobody starts.
+SCHEDULE = "schedule"
+
+
+class AlreadyRunning(Exception):
+    """The extraction has a run that isn't over; `run_id` says which."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.run_id = run_id
+
+
+def folder_of(run_id: str) -> Path:
+    """Return where a run keeps its working files."""
+    return working_files.root() / run_id
+
+
+def load(run_id: str) -> Run:
+    """Return a run as it is now."""
+    return db.session.scalars(
+        select(Run)
+        .where(Run.id == run_id)
+        .options(selectinload(Run.objects), selectinload(Run.extraction).selectinload(Extraction.objects))
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def open_run(extraction_id: str) -> str | None:
+    """Return the id of the extraction's run that isn't over."""
+    is_open = Run.state.in_(OPEN_STATES)
+    return db.session.scalar(select(Run.id).where(Run.extraction_id == extraction_id, is_open).limit(1))
+
+
+def start(extraction_id: str, by: str) -> Run:
+    """Make a run; commits. Raises AlreadyRunning while another one isn't over."""
+
+    def make() -> Run:
+        # Written first: two starts at once meet here, and the second then sees the first one's run.
+        db.session.execute(
+            update(Extraction)
+            .where(Extraction.id == extraction_id)
+            .values(row_version=Extraction.row_version + 1)
+            .execution_options(synchronize_session=False)
+        )
+        other = open_run(extraction_id)
+        if other is not None:
+            raise AlreadyRunning(other)
+        names = db.session.scalars(select(ExtractionObject.name).where(ExtractionObject.extraction_id == extraction_id))
+        run = Run(extraction_id=extraction_id, started_by=by, due_at=utcnow(), tries=0, version=1, api_calls=0)
+        run.objects = [RunObject(name=name, notes=[], plan={}) for name in names]
+        db.session.add(run)
+        db.session.flush()
+        if by != SCHEDULE:
+            trail.record("run_started", _subject(extraction_id), who=by, run=run.id)
+        return run
+
+    return store.in_transaction(make)
+
+
+def _subject(extraction_id: str) -> tuple[str, str, str]:
+    name = db.session.scalar(select(Extraction.description).where(Extraction.id == extraction_id))
+    return ("extraction", extraction_id, name or "")
+
+
+def _is_left(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that a run is due, or left by a dead process."""
+    # A live process says so every few seconds; what says so from later on is from before the clock was set back.
+    silent = or_(Run.alive_at < now - SILENT_FOR, Run.alive_at > now + SLACK)
+    return or_(
+        Run.state == RunState.QUEUED,
+        Run.state.in_((RunState.PAUSED, RunState.WAITING)) & has_come(Run.due_at, now, too_far(now, LONGEST_PAUSE)),
+        (Run.state == RunState.RUNNING) & silent,
+    )
+
+
+def claim(run_id: str) -> str:
+    """Take a run that is queued, due, or left by a dead process; return the holder's mark, or '' when it isn't free."""
+    now, holder = utcnow(), secrets.token_hex(8)
+    statement = (
+        update(Run)
+        .where(Run.id == run_id, _is_left(now))
+        .values(
+            state=RunState.RUNNING, holder=holder, alive_at=now, due_at=None, tries=Run.tries + 1,
+            started_at=now, problem="", problem_detail="", version=Run.version + 1,
+        )
+    )  # fmt: skip
+    first = db.session.scalar(select(Run.started_at).where(Run.id == run_id))
+    db.session.commit()
+    if store.count_updated(statement) != 1:
+        return ""
+    if first is not None:
+        store.count_updated(update(Run).where(Run.id == run_id).values(started_at=first))
+    run = load(run_id)
+    if run.tries > MAX_TRIES:
+        failed(run_id, holder, code_of(RunProblem.GAVE_UP), "the process that ran it ended too often")
+        return ""
+    db.session.commit()
+    return holder
+
+
+def due(now: datetime) -> list[str]:
+    """Return the ids of runs that some process should take."""
+    rows = db.session.scalars(select(Run.id).where(_is_left(now))).all()
+    db.session.commit()
+    return list(rows)
+
+
+def clear_folders() -> None:
+    """Remove the working files of runs that are over or gone."""
+    for folder in working_files.root().glob("*"):
+        state = db.session.scalar(select(Run.state).where(Run.id == folder.name))
+        if state is None or RunState(state).is_over:
+            working_files.remove(folder, working_files.root())
+    db.session.commit()
+
+
+def _ours(run_id: str, mark: str, **values: Any) -> bool:
+    statement = update(Run).where(Run.id == run_id, Run.holder == mark, Run.state == RunState.RUNNING)
+    return store.count_updated(statement.values(version=Run.version + 1, **values)) == 1
+
+
+def still_ours(run_id: str, holder: str) -> bool:
+    """Say that the run is alive; False when it was cancelled or taken over."""
+    if not _ours(run_id, holder, alive_at=utcnow()):
+        return False
+    return not is_cancelled(run_id)
+
+
+def note_object(row_id: int, values: dict[str, Any]) -> None:
+    """Write values of one object's row; commits."""
+    store.count_updated(update(RunObject).where(RunObject.id == row_id).values(**values))
+
+
+def note_calls(run_id: str, calls: int, usage: tuple[int, int] | None) -> None:
+    """Write how many API calls this process made so far; commits."""
+    values: dict[str, Any] = {"api_calls": calls, "version": Run.version + 1}
+    if usage is not None:
+        values |= {"calls_used": usage[0], "calls_max": usage[1]}
+    store.count_updated(update(Run).where(Run.id == run_id).values(**values))
+
+
+def note_forecast(run_id: str, values: dict[str, Any]) -> None:
+    """Write what the run is expected to cost; commits."""
+    store.count_updated(update(Run).where(Run.id == run_id).values(version=Run.version + 1, **values))
+
+
+def is_cancelled(run_id: str) -> bool:
+    """True when somebody asked the run to stop for good."""
+    return bool(db.session.scalar(select(Run.cancel_asked).where(Run.id == run_id)))
+
+
+def touch(run_id: str) -> None:
+    """Let open pages know that something changed. The caller commits."""
+    db.session.execute(update(Run).where(Run.id == run_id).values(version=Run.version + 1))
+
+
+def log(run_id: str, text: str) -> None:
+    """Add a line to the run's log. The caller commits."""
+    db.session.add(RunLogLine(run_id=run_id, at=utcnow(), text=tidy(text)[:500]))
+
+
+def _end(run_id: str, holder: str, state: RunState, problem: str = "", detail: str = "") -> bool:
+    detail = tidy(detail)
+    if not _ours(run_id, holder, state=state, ended_at=utcnow(), problem=problem, problem_detail=detail, holder=""):
+        return False
+    log(run_id, f"{state}{f': {problem}' if problem else ''}{f': {detail}' if detail else ''}")
+    db.session.commit()
+
+    def tell() -> None:
+        run = load(run_id)
+        ended.send(run)
+        counters.count("runs", state)
+        counters.count("rows", "", sum(row.rows for row in run.objects))
+        counters.count("api_calls", "", run.api_calls)
+
+    store.in_transaction(tell)
+    return True
+
+
+def finished(run_id: str, holder: str) -> None:
+    """End a run whose objects are all through: done, or failed when some of them failed."""
+    bad = db.session.scalars(select(RunObject).where(RunObject.run_id == run_id, RunObject.step == "failed")).all()
+    if bad:
+        _end(run_id, holder, RunState.FAILED, bad[0].problem, f"{bad[0].name}: {bad[0].problem_detail}")
+    else:
+        _end(run_id, holder, RunState.DONE)
+
+
+def failed(run_id: str, holder: str, problem: str, detail: str) -> None:
+    """End a run that can't go on."""
+    _end(run_id, holder, RunState.FAILED, problem, detail)
+
+
+def stopped(run_id: str, holder: str) -> None:
+    """End a run that was cancelled; put one back whose process was told to stop."""
+    if is_cancelled(run_id):
+        _end(run_id, holder, RunState.CANCELLED)
+    else:
+        _ours(run_id, holder, state=RunState.QUEUED, holder="", tries=Run.tries - 1)
+
+
+def paused(run_id: str, holder: str, until: datetime) -> None:
+    """Let a run rest at the ceiling of API calls."""
+    _ours(
+        run_id,
+        holder,
+        state=RunState.PAUSED,
+        due_at=until,
+        problem=code_of(RunProblem.QUOTA),
+        holder="",
+        tries=Run.tries - 1,
+    )
+    log(run_id, "paused at the ceiling of API calls")
+    db.session.commit()
+
+
+def stalled(run_id: str, holder: str, detail: str = "") -> None:
+    """End an attempt that made no progress; the run goes on by itself after a pause, a few times, then it fails."""
+    if is_cancelled(run_id):
+        _end(run_id, holder, RunState.CANCELLED)
+        return
+    count = load(run_id).stalls
+    if count >= len(STALL_PAUSES):
+        failed(run_id, holder, code_of(RunProblem.NO_PROGRESS), f"{count + 1} times in a row. {detail}".strip())
+        return
+    due_at, detail, problem = utcnow() + STALL_PAUSES[count], tidy(detail), code_of(RunProblem.NO_PROGRESS)
+    if _ours(run_id, holder, state=RunState.PAUSED, due_at=due_at, problem=problem, problem_detail=detail,
+             holder="", tries=Run.tries - 1, stalls=count + 1):  # fmt: skip
+        log(run_id, f"no progress: this attempt was ended. {detail}".strip())
+    db.session.commit()
+
+
+def waiting_for_connection(run_id: str, holder: str, error: SalesforceError) -> None:
+    """Put the connection to needs_attention; the run goes on when it works again."""
+    run = load(run_id)
+    source_id = run.extraction.source_id
+    _ours(run_id, holder, state=RunState.WAITING, problem=code_of(error.problem), problem_detail=error.detail,
+          holder="", tries=Run.tries - 1)  # fmt: skip
+    log(run_id, f"waiting for the connection: {error}")
+
+    # These are checked for soon: the answer may be another by then, or there is something to ask.
+    is_checked = error.problem in {Problem.DATA_API_CLOSED, Problem.INSTANCE_MOVED, Problem.OTHER_ORG}
+    due_at = utcnow() + timedelta(minutes=0 if error.problem is Problem.OTHER_ORG else 60) if is_checked else None
+
+    def lose() -> None:
+        connection = store.load(source_id)
+        if connection is not None and connection.grant is not None:
+            connection.grant.works = False
+        if connection is not None and lifecycle.can_happen(connection.state, Event.ACCESS_LOST):
+            lifecycle.apply(connection, Event.ACCESS_LOST, utcnow(), problem=error.problem, detail=error.detail,
+                            due_at=due_at)  # fmt: skip
+
+    store.in_transaction(lose)
+
+
+def wake_waiting() -> None:
+    """Let runs go on whose connection works again; commits."""
+    works = select(Extraction.id).join(SalesforceConnection).where(SalesforceConnection.state == State.CONNECTED)
+    store.count_updated(
+        update(Run)
+        .where(Run.state == RunState.WAITING, Run.extraction_id.in_(works))
+        .values(state=RunState.QUEUED, problem="", problem_detail="", version=Run.version + 1)
+    )
+
+
+def cancel(run: Run) -> None:
+    """Ask a run to stop; one that no process holds stops at once. Commits."""
+    idle = (RunState.QUEUED, RunState.PAUSED, RunState.WAITING)
+    statement = update(Run).where(Run.id == run.id, Run.state.in_(idle))
+    ended = {"state": RunState.CANCELLED, "ended_at": utcnow(), "cancel_asked": True, "version": Run.version + 1}
+    if store.count_updated(statement.values(**ended)) == 0:
+        store.count_updated(
+            update(Run).where(Run.id == run.id, Run.state == RunState.RUNNING)
+            .values(cancel_asked=True, version=Run.version + 1)
+        )  # fmt: skip
+    trail.record("run_cancelled", _subject(run.extraction_id), run=run.id)
+    db.session.commit()

@@ -1,0 +1,1 @@
+"""Everything that can be wrong, and what is said about it."""

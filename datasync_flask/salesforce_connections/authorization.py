@@ -1,0 +1,349 @@
+"""Allow access: from the redirect to Salesforce until the code that came back is exchanged.
+
+Authlib's Flask integration builds the request; what it would keep in the browser's session (state, PKCE verifier) is
+kept in the database, encrypted, because the worker has to be able to try an exchange again.
+"""
+
+from __future__ import annotations
+
+import hmac
+from datetime import datetime, timedelta
+from typing import Any
+
+from authlib.common.security import generate_token
+from authlib.integrations.flask_client import FlaskIntegration, FlaskOAuth2App
+from flask import current_app
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from sqlalchemy import bindparam, select, update
+
+from datasync_flask.accounts.models import SignedIn, hash_token
+from datasync_flask.clock import utcnow
+from datasync_flask.connections.models import AuthorizationAttempt, SalesforceConnection, State
+from datasync_flask.extensions import db
+from datasync_flask.page_extensions import oauth
+from datasync_flask.salesforce import oauth as salesforce_oauth
+from datasync_flask.salesforce import probe, scopes
+from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce.oauth import SalesforceOAuth2Client
+from datasync_flask.salesforce.refusals import classify_oauth_error
+from datasync_flask.salesforce_connections import lifecycle, propagation, store, token_grants
+from datasync_flask.salesforce_connections.lifecycle import Event
+
+# How long a person may take on Salesforce's pages (RFC 9700 section 2.1.2: state is short-lived).
+STATE_LIFETIME = timedelta(minutes=10)
+# Salesforce out of reach: a code is not worth trying much longer, unlike while the app is still unknown.
+UNREACHABLE_RETRY_SECONDS = 120.0
+_attempts = AuthorizationAttempt.__table__
+_PENDING_CODE = (
+    select(_attempts.c.connection_id)
+    .where(_attempts.c.connection_id == bindparam("connection_id"), _attempts.c.code_sealed != "")
+    .limit(1)
+)
+
+
+class SalesforceApp(FlaskOAuth2App):
+    """Authlib's Flask client, speaking through our bounded HTTP client."""
+
+    client_cls = SalesforceOAuth2Client  # type: ignore[assignment]  # of the requests family in the types
+
+
+def register_provider() -> None:
+    """Register the provider ``salesforce`` with Authlib; each connection makes its own client from it."""
+    oauth.register(
+        "salesforce",
+        client_cls=SalesforceApp,
+        client_kwargs={"code_challenge_method": "S256", "token_endpoint_auth_method": "client_secret_post"},
+    )
+
+
+class AttemptKeeper(FlaskIntegration):
+    """Keeps Authlib's state data as an AuthorizationAttempt instead of in the browser."""
+
+    def __init__(self, name: str, connection: SalesforceConnection, person: SignedIn, browser: str) -> None:
+        super().__init__(name)
+        self._connection, self._person, self._browser = connection, person, browser
+
+    def set_state_data(self, session: Any, state: str, data: dict[str, Any]) -> None:
+        """Store state (hashed) and PKCE verifier (encrypted), bound to the person, the browser and the connection."""
+        connection, now = self._connection, utcnow()
+        for earlier in list(connection.attempts):
+            connection.attempts.remove(earlier)
+        connection.attempts.append(
+            AuthorizationAttempt(
+                state_hash=hash_token(state),
+                user_id=self._person.id,
+                browser_hash=hash_token(self._browser),
+                watch=connection.watch,
+                redirect_uri=data["redirect_uri"],
+                code_verifier_sealed=store.secret_box().seal(data["code_verifier"]),
+                started_at=now,
+                expires_at=now + STATE_LIFETIME,
+            )
+        )
+
+
+def _provider_client(connection: SalesforceConnection, person: SignedIn, browser: str) -> SalesforceApp:
+    registered = oauth.create_client("salesforce")
+    app = store.app_credentials(connection)
+    return SalesforceApp(
+        AttemptKeeper("salesforce", connection, person, browser),
+        "salesforce",
+        client_id=app.client_id,
+        client_secret=app.client_secret,
+        authorize_url=app.authorize_url,
+        access_token_url=app.token_url,
+        client_kwargs={
+            **registered.client_kwargs,
+            "scope": scopes.BY_KEY[connection.permission_level].scope,
+            "trusted": app.trusted,
+        },
+    )
+
+
+def begin(connection: SalesforceConnection, person: SignedIn, browser: str) -> ResponseReturnValue:
+    """Return the redirect to Salesforce's authorize page; the caller commits before sending it.
+
+    `browser` is what the browser says when it comes back, signed in anew or not (RFC 9700 section 4.7.1: state is bound
+    to the user agent).
+    """
+    now = utcnow()
+    # Whatever becomes of the attempt, the answer tells which connection it belongs to.
+    state = f"{connection.id}.{generate_token(43)}"
+    # Where there was an org, the login that the browser happens to have isn't taken without asking.
+    prompt = {"prompt": "login"} if connection.org_id else {}
+    client = _provider_client(connection, person, browser)
+    response = client.authorize_redirect(connection.callback_url, state=state, **prompt)
+    lifecycle.apply(connection, Event.AUTHORIZE_STARTED, now, by=person.id, due_at=now + STATE_LIFETIME)
+    response.status_code = 303
+    return response
+
+
+class CallbackRefused(Exception):
+    """What came back isn't taken; the text says why in plain words. `connection_id` is '' where nobody can tell it."""
+
+    def __init__(self, message: str, connection_id: str = "") -> None:
+        super().__init__(message)
+        self.connection_id = connection_id
+
+
+def connection_of(state: str) -> str:
+    """Return the id of the connection that a state was made for, '' when it holds none. It proves nothing."""
+    connection_id, dot, _ = state.partition(".")
+    return connection_id if dot and connection_id.isalnum() and len(connection_id) <= 16 else ""
+
+
+def receive(state: str, code: str, error: str, description: str, person: SignedIn, browser: str) -> str:
+    """Take in what Salesforce sent back to the Callback URL and return the connection's id.
+
+    The code is stored, encrypted, and exchanged by the worker. Raises CallbackRefused for an unknown, used, expired or
+    other people's state, and for a connection whose Client ID changed since (RFC 9700 sections 2.1 and 4.7).
+    """
+    now = utcnow()
+    attempt = db.session.get(AuthorizationAttempt, hash_token(state), populate_existing=True) if state else None
+    if attempt is None:
+        raise CallbackRefused(
+            gettext(
+                "This answer from Salesforce doesn't belong to anything that is open here. It was used already, or a "
+                "newer attempt replaced it."
+            ),
+            connection_of(state),
+        )
+    connection_id = attempt.connection_id
+    is_theirs = attempt.user_id == person.id and hmac.compare_digest(attempt.browser_hash, hash_token(browser))
+    if not is_theirs:
+        # It stays open for whom it belongs to: nobody else ends it.
+        raise CallbackRefused(
+            gettext("Somebody else, or another browser, started this. Start it again from here."), connection_id
+        )
+    if attempt.used_at is not None or not _use_up(attempt.state_hash, now):
+        raise CallbackRefused(gettext("This answer from Salesforce was used already."), connection_id)
+    if attempt.expires_at < now:
+        _end(connection_id, attempt.state_hash)
+        raise CallbackRefused(
+            gettext("More than 10 minutes passed since you left for Salesforce, so this answer isn't taken any more."),
+            connection_id,
+        )
+
+    def take_in() -> None:
+        connection = store.load(connection_id)
+        current = db.session.get(AuthorizationAttempt, hash_token(state), populate_existing=True)
+        if connection is None or current is None or connection.watch != current.watch:
+            raise CallbackRefused(
+                gettext("The connection's settings changed while you were in Salesforce, so this answer isn't taken."),
+                connection_id,
+            )
+        if connection.state != State.AUTHORIZING:
+            raise CallbackRefused(gettext("The connection isn't waiting for an answer from Salesforce."), connection_id)
+        if code and not error:
+            current.code_sealed = store.secret_box().seal(code)
+            lifecycle.apply(connection, Event.CODE_RECEIVED, now, by=person.id, due_at=now)
+            return
+        problem = classify_oauth_error(error, description) if error else Problem.UNEXPECTED
+        detail = ": ".join(part for part in (error, description) if part) or "neither a code nor an error came back"
+        fail(connection, current, problem, detail)
+
+    store.in_transaction(take_in)
+    return connection_id
+
+
+def _end(connection_id: str, state_hash: str) -> None:
+    """End an attempt whose answer isn't taken, so that the connection doesn't wait for another one."""
+
+    def end() -> None:
+        connection = store.load(connection_id)
+        attempt = db.session.get(AuthorizationAttempt, state_hash, populate_existing=True)
+        if connection is not None and attempt is not None and connection.state == State.AUTHORIZING:
+            fail(connection, attempt, Problem.NEVER_CAME_BACK, "")
+
+    store.in_transaction(end)
+
+
+def _use_up(state_hash: str, now: datetime) -> bool:
+    statement = (
+        update(AuthorizationAttempt)
+        .where(AuthorizationAttempt.state_hash == state_hash, AuthorizationAttempt.used_at.is_(None))
+        .values(used_at=now)
+    )
+    return store.count_updated(statement) == 1
+
+
+def has_pending_code(connection: SalesforceConnection) -> bool:
+    """True when a code waits to be exchanged; asked by each look and each fragment that is made anew."""
+    return (
+        State(connection.state).is_moving
+        and db.session.scalar(_PENDING_CODE, {"connection_id": connection.id}) is not None
+    )
+
+
+def pending_code(connection: SalesforceConnection) -> AuthorizationAttempt | None:
+    """Return the attempt whose code waits to be exchanged, if there is one."""
+    if not has_pending_code(connection):
+        return None
+    return next((attempt for attempt in connection.attempts if attempt.code_sealed), None)
+
+
+def fail(connection: SalesforceConnection, attempt: AuthorizationAttempt, problem: Problem, detail: str) -> None:
+    """End an attempt; a connection that worked before goes on working with the permission it has."""
+    now = utcnow()
+    connection.attempts.remove(attempt)
+    connection.next_look_at = None
+    if connection.works:
+        event, due_at = Event.AUTHORIZE_FAILED_STILL_CONNECTED, now + timedelta(hours=1)
+    else:
+        event, due_at = Event.AUTHORIZE_FAILED, None
+    lifecycle.apply(connection, event, now, problem=problem, detail=detail, due_at=due_at)
+
+
+def exchange(connection: SalesforceConnection, attempt: AuthorizationAttempt) -> None:
+    """Exchange the code once; try again later while Salesforce doesn't know the app yet. The worker holds the claim."""
+    connection_id, state_hash = connection.id, attempt.state_hash
+    app, box = store.app_credentials(connection), store.secret_box()
+    code, verifier = box.open(attempt.code_sealed), box.open(attempt.code_verifier_sealed)
+    redirect_uri = attempt.redirect_uri
+    db.session.commit()
+    outcome: salesforce_oauth.TokenAnswer | SalesforceError
+    try:
+        outcome = salesforce_oauth.exchange_code(app, code, verifier, redirect_uri)
+    except SalesforceError as error:
+        outcome = error
+
+    def record() -> None:
+        current = store.load(connection_id)
+        open_attempt = db.session.scalar(
+            select(AuthorizationAttempt).where(AuthorizationAttempt.state_hash == state_hash)
+        )
+        if current is None or open_attempt is None or open_attempt.watch != current.watch:
+            # Disconnected, deleted or changed meanwhile: what was given is given back.
+            if not isinstance(outcome, SalesforceError):
+                token_grants.discard(current, app.origin, outcome)
+            return
+        if isinstance(outcome, SalesforceError):
+            _put_off_or_fail(current, open_attempt, outcome)
+            return
+        now = utcnow()
+        token_grants.keep(current, outcome, now)
+        current.attempts.remove(open_attempt)
+        current.next_look_at = None
+        lifecycle.apply(current, Event.GRANTED, now, due_at=now)
+
+    store.in_transaction(record)
+
+
+def _put_off_or_fail(connection: SalesforceConnection, attempt: AuthorizationAttempt, error: SalesforceError) -> None:
+    settings, now = current_app.config["SETTINGS"], utcnow()
+    waited = (now - (attempt.used_at or now)).total_seconds()
+    patience = settings.exchange_retry_for
+    if not error.problem.may_be_propagation:
+        patience = min(patience, UNREACHABLE_RETRY_SECONDS) if error.problem.is_transient else 0.0
+    pause = max(settings.probe_interval, waited / 20)
+    if waited + pause > patience:
+        fail(connection, attempt, error.problem, error.detail)
+        return
+    event = Event.EXCHANGE_DEFERRED if error.problem.may_be_propagation else Event.EXCHANGE_RETRIED
+    connection.last_look_at, connection.next_look_at = now, now + timedelta(seconds=pause)
+    if event is Event.EXCHANGE_DEFERRED and connection.state != State.WAITING:
+        connection.watch_started_at = now
+    due_at = connection.next_look_at
+    lifecycle.apply(connection, event, now, problem=error.problem, detail=error.detail, due_at=due_at)
+
+
+def exchange_headless(connection: SalesforceConnection) -> None:
+    """Try to get a token once: for a connection without a person this is the probe."""
+    connection_id, watch_number = connection.id, connection.watch
+    app = store.app_credentials(connection)
+    db.session.commit()
+    outcome: salesforce_oauth.TokenAnswer | SalesforceError
+    try:
+        outcome = salesforce_oauth.exchange_without_person(app)
+    except SalesforceError as error:
+        outcome = error
+
+    def record() -> None:
+        current = store.load(connection_id)
+        if current is None or current.watch != watch_number or current.state != State.WAITING:
+            if not isinstance(outcome, SalesforceError):
+                token_grants.discard(current, app.origin, outcome)
+            return
+        if isinstance(outcome, SalesforceError):
+            propagation.take_in(current, probe.Observation(outcome.problem, outcome.detail, max(1, len(app.audiences))))
+            return
+        now = utcnow()
+        current.last_look_at, current.next_look_at = now, None
+        token_grants.keep(current, outcome, now)
+        lifecycle.apply(current, Event.GRANTED, now, due_at=now)
+
+    store.in_transaction(record)
+
+
+def give_up_waiting_for_person(connection: SalesforceConnection) -> None:
+    """Nobody came back from Salesforce: look what its page says, so that the reason can be told."""
+    connection_id, watch_number = connection.id, connection.watch
+    app = store.app_credentials(connection)
+    scope = scopes.BY_KEY[connection.permission_level].scope
+    callback_url = connection.callback_url
+    db.session.commit()
+    seen = probe.look(app, callback_url, scope)
+
+    def record() -> None:
+        current = store.load(connection_id)
+        if current is None or current.watch != watch_number or current.state != State.AUTHORIZING:
+            return
+        now = utcnow()
+        still_open = [attempt for attempt in current.attempts if attempt.expires_at > now]
+        if still_open:
+            current.due_at = still_open[0].expires_at
+            return
+        # What the network did to our look says nothing about what the person saw.
+        says_why = not (seen.problem is None or seen.problem.is_transient or seen.problem is Problem.UNEXPECTED)
+        problem = seen.problem if says_why and seen.problem else Problem.NEVER_CAME_BACK
+        detail = seen.detail if says_why else ""
+        if current.attempts:
+            fail(current, current.attempts[0], problem, detail)
+        else:
+            # Its person's account was deleted meanwhile.
+            event = Event.AUTHORIZE_FAILED_STILL_CONNECTED if current.works else Event.AUTHORIZE_FAILED
+            due_at = now + timedelta(hours=1) if current.works else None
+            lifecycle.apply(current, event, now, problem=problem, detail=detail, due_at=due_at)
+
+    store.in_transaction(record)

@@ -1,0 +1,47 @@
+"""The one Callback URL: what Salesforce sends people back to."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from flask_login import current_user
+from werkzeug.utils import redirect
+
+from datasync_flask.accounts.models import Role
+from datasync_flask.salesforce_connections import authorization, store
+from datasync_flask.salesforce_connections.browser_cookie import known_mark
+from datasync_flask.worker import queue
+
+bp = Blueprint("callback", __name__)
+
+_MAX_PARAMETER = 4000
+
+
+@bp.get("/oauth/salesforce/callback")
+def receive() -> ResponseReturnValue:
+    """Take in the code or the refusal and leave at once, so that the code doesn't stay in the address bar."""
+    if not current_user.has_role(Role.EDITOR):
+        words = gettext("Your account may only read here. Somebody who may edit connections has to authenticate.")
+        return _refusal_page(words, authorization.connection_of(request.args.get("state", ""))), 403
+    state, code, error, description = (
+        request.args.get(name, "")[:_MAX_PARAMETER] for name in ("state", "code", "error", "error_description")
+    )
+    try:
+        connection_id = authorization.receive(state, code, error, description, current_user, known_mark())
+    except authorization.CallbackRefused as refusal:
+        return _refusal_page(str(refusal), refusal.connection_id), 400
+    queue().wake(connection_id)
+    return redirect(url_for("connections.show", connection_id=connection_id), 303)
+
+
+def _refusal_page(words: str, connection_id: str) -> str:
+    """Return the page that says why an answer isn't taken, and where its connection stands."""
+    connection = store.load(connection_id) if connection_id else None
+    return render_template(
+        "connections/callback_refused.html",
+        words=words,
+        connection=connection,
+        is_gone=bool(connection_id) and connection is None,
+        can_edit=current_user.has_role(Role.EDITOR),
+    )

@@ -1,0 +1,73 @@
+"""The certificate that this site signs with: one for all connections, as the Callback URL is, so that the guide can
+show it before anything is saved.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from datasync_flask.clock import utcnow
+from datasync_flask.connections.models import SalesforceConnection, SigningCertificate
+from datasync_flask.extensions import db
+from datasync_flask.salesforce.assertions import fingerprint, new_certified_key
+from datasync_flask.salesforce_connections import store
+from datasync_flask.security.crypto import SecretUnreadable
+
+# Time enough for whoever has to upload the next one.
+EXPIRES_SOON = timedelta(days=30)
+_NEWEST = select(SigningCertificate).order_by(SigningCertificate.id.desc()).limit(1)
+
+
+def newest() -> SigningCertificate | None:
+    """Return the certificate made last."""
+    return db.session.scalar(_NEWEST)
+
+
+def make() -> SigningCertificate:
+    """Make a certificate that new watches use from now on; the caller commits."""
+    last = newest()
+    made = new_certified_key("DataSync", utcnow())
+    certificate = SigningCertificate(
+        id=last.id + 1 if last is not None else 1,
+        pem=made.certificate,
+        private_key_sealed=store.secret_box().seal(made.private_key),
+        expires_at=made.expires_at,
+    )
+    try:
+        with db.session.begin_nested():
+            db.session.add(certificate)
+    except IntegrityError:
+        # Another process made the next one at the same moment: theirs is as good.
+        return db.session.scalars(_NEWEST).one()
+    return certificate
+
+
+def usable() -> SigningCertificate:
+    """Return the newest certificate; a new one when there is none, when it is over soon or its key can't be read.
+
+    The caller commits.
+    """
+    certificate = newest()
+    if certificate is None or certificate.expires_at < utcnow() + EXPIRES_SOON:
+        return make()
+    try:
+        store.secret_box().open(certificate.private_key_sealed)
+    except SecretUnreadable:
+        return make()
+    return certificate
+
+
+def facts_of(connection: SalesforceConnection) -> dict[str, object] | None:
+    """Return what its page shows of a connection's certificate."""
+    certificate = connection.certificate if connection.signs else None
+    if certificate is None:
+        return None
+    last = newest()
+    return {
+        "fingerprint": fingerprint(certificate.pem),
+        "expires_at": certificate.expires_at,
+        "is_replaced": last is not None and last.id != certificate.id,
+    }

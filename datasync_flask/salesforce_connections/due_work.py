@@ -1,0 +1,113 @@
+"""The worker's one step: do what is due for one connection, whatever state it is in."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from flask import current_app
+from sqlalchemy import select
+
+from datasync_flask.clock import utcnow
+from datasync_flask.connections.models import AuthMethod, Connection, SalesforceConnection, State
+from datasync_flask.extensions import db
+from datasync_flask.salesforce.errors import Problem
+from datasync_flask.salesforce_connections import authorization, health_check, lifecycle, propagation, store
+from datasync_flask.salesforce_connections.lifecycle import Event
+from datasync_flask.security.crypto import SecretUnreadable
+
+# A worker that is killed is waited for no longer than this; a step that takes longer may be done twice, which each
+# step bears: what it records counts only while nothing else was recorded since.
+LEASE = timedelta(seconds=30)
+
+
+def work_on(connection_id: str) -> datetime | None:
+    """Do the step that is due for a connection, if this worker gets the claim; return when the next one is due.
+
+    None when there is none, or when the watcher makes it.
+    """
+    if not store.claim(connection_id, utcnow(), LEASE):
+        return None
+    try:
+        _step(connection_id)
+        due_at = store.due_at(connection_id)
+        # What a step leaves due at once (the check after an exchange) is done under the same claim.
+        if due_at is not None and due_at <= utcnow():
+            _step(connection_id)
+            due_at = store.due_at(connection_id)
+    except SecretUnreadable:
+        give_up_secrets(connection_id)
+        due_at = store.due_at(connection_id)
+    is_watched = due_at is not None and store.is_watched(connection_id)
+    db.session.commit()
+    return None if is_watched else due_at
+
+
+def _step(connection_id: str) -> None:
+    connection = store.load(connection_id)
+    if connection is None:
+        return
+    state, pending = State(connection.state), authorization.pending_code(connection)
+    is_unchecked = connection.grant is not None and connection.grant.checked_at is None
+    is_on_trial = connection.trial is not None and not connection.asks_which_org
+    if pending is not None:
+        authorization.exchange(connection, pending)
+    elif state is State.WAITING and connection.is_headless:
+        authorization.exchange_headless(connection)
+    elif state is State.WAITING:
+        propagation.look(connection)
+    elif is_on_trial and lifecycle.can_happen(state, Event.CHECKED):
+        health_check.check_trial(connection)
+    elif state is State.AUTHORIZING and not is_unchecked:
+        authorization.give_up_waiting_for_person(connection)
+    elif connection.grant is not None:
+        health_check.check(connection)
+    else:
+        # Nothing can be done in this state: rest, or the claim would come up again and again.
+        connection.due_at = None
+        db.session.commit()
+
+
+def give_up_secrets(connection_id: str) -> None:
+    """Let a connection know that its stored secrets can't be read."""
+
+    def record() -> None:
+        connection = store.load(connection_id)
+        if connection is None:
+            return
+        event = {State.WAITING: Event.WATCH_FAILED}.get(State(connection.state), Event.ACCESS_LOST)
+        if connection.grant is not None:
+            connection.grant.works = False
+        if lifecycle.can_happen(connection.state, event):
+            lifecycle.apply(connection, event, utcnow(), problem=Problem.SECRETS_UNREADABLE)
+
+    store.in_transaction(record)
+
+
+def due_connections(until: datetime) -> list[tuple[str, datetime]]:
+    """Return (id, due at) of all connections for which something is due until then."""
+    rows = db.session.execute(
+        select(Connection.id, Connection.due_at).where(store.IS_DUE).order_by(Connection.due_at), store.due_times(until)
+    ).all()
+    db.session.commit()
+    return [(connection_id, min(due_at, until)) for connection_id, due_at in rows if due_at is not None]
+
+
+def watch_moved_callbacks() -> None:
+    """After the app's public address changed: watch again for every app that has to learn the new Callback URL.
+
+    A connection that works goes on working; its page says what has to be updated before the next Allow Access.
+    """
+    callback_url = current_app.config["SETTINGS"].callback_url
+
+    def restart() -> None:
+        moved = db.session.scalars(
+            select(SalesforceConnection).where(
+                SalesforceConnection.callback_url != callback_url,
+                SalesforceConnection.state.in_((State.WAITING, State.READY, State.AUTHORIZING)),
+                SalesforceConnection.auth_method == AuthMethod.AUTHORIZATION_CODE,
+            )
+        ).all()
+        for connection in moved:
+            propagation.start(connection, utcnow())
+
+    store.in_transaction(restart)

@@ -1,0 +1,98 @@
+"""Hand-off links: a stranger with Setup rights in Salesforce enters one connection's app values, nothing else."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from flask import g
+from flask_babel import gettext
+from sqlalchemy import delete, select
+
+from datasync_flask.accounts.models import Role, SignedIn, User, hash_token
+from datasync_flask.audit import trail
+from datasync_flask.clock import utcnow
+from datasync_flask.connections.models import HandOffLink, SalesforceConnection
+from datasync_flask.extensions import db
+from datasync_flask.salesforce_connections import app_values, lifecycle, service
+from datasync_flask.salesforce_connections.app_values import ValueRefused
+from datasync_flask.salesforce_connections.service import SalesforceSettings
+
+LIFETIME = timedelta(days=7)
+# Whoever made a link may have lost the right to since.
+_OPEN = select(HandOffLink).join(User, HandOffLink.made_by_id == User.id).where(User.role != Role.VIEWER)
+
+
+def make(connection: SalesforceConnection, *, by: SignedIn) -> str:
+    """Make a link for a connection and return its token, which is shown once; commits."""
+    token, now = secrets.token_urlsafe(32), utcnow()
+    link = HandOffLink(
+        token_hash=hash_token(token), connection_id=connection.id, made_by=by.email, made_by_id=by.id, created_at=now,
+        expires_at=now + LIFETIME,
+    )  # fmt: skip
+    db.session.add(link)
+    trail.record("hand_off_made", lifecycle.audit_subject(connection), until=link.expires_at.isoformat())
+    db.session.commit()
+    return token
+
+
+def open_links(connection: SalesforceConnection) -> Sequence[HandOffLink]:
+    """Return a connection's links that still open something."""
+    return db.session.scalars(
+        _OPEN.where(HandOffLink.connection_id == connection.id, HandOffLink.expires_at > utcnow()).order_by(
+            HandOffLink.created_at
+        )
+    ).all()
+
+
+def link_of(token: str) -> HandOffLink | None:
+    """Return what a token opens, or None when it is withdrawn or too old. The first time is written down; commits."""
+    link = db.session.scalar(
+        _OPEN.where(HandOffLink.token_hash == hash_token(token), HandOffLink.expires_at > utcnow())
+    )
+    if link is not None:
+        g.acting_as = f"hand-off link made by {link.made_by}"
+        if link.opened_at is None:
+            link.opened_at = utcnow()
+            trail.record("hand_off_opened", lifecycle.audit_subject(link.connection))
+            db.session.commit()
+    return link
+
+
+def withdraw(connection: SalesforceConnection, link_id: str) -> None:
+    """Make a connection's link worthless; commits."""
+    db.session.execute(delete(HandOffLink).where(HandOffLink.id == link_id, HandOffLink.connection_id == connection.id))
+    trail.record("hand_off_withdrawn", lifecycle.audit_subject(connection))
+    db.session.commit()
+
+
+def values_in(client_id: str, client_secret: str, *, needs_secret: bool) -> tuple[str, str, dict[str, str]]:
+    """Return both values without a copy's dirt, and what is wrong with them, by the name of the field."""
+    faults = {}
+    try:
+        client_id = app_values.client_id_in(client_id)
+        if not client_id:
+            raise app_values.no_client_id()
+    except ValueRefused as refusal:
+        faults["client_id"] = gettext(refusal.message)
+    try:
+        client_secret = app_values.client_secret_in(client_secret, client_id=client_id) if needs_secret else ""
+        if needs_secret and not client_secret:
+            raise app_values.no_client_secret()
+    except ValueRefused as refusal:
+        faults["client_secret"] = gettext(refusal.message)
+    return client_id, client_secret, faults
+
+
+def take_in(link: HandOffLink, client_id: str, client_secret: str) -> SalesforceConnection:
+    """Store the values that a stranger entered, and have the connection watched; commits."""
+    connection = link.connection
+    changes: dict[str, object] = {"client_id": [connection.client_id, client_id]}
+    if client_secret:
+        changes["client_secret"] = "changed"
+    link.used_at = utcnow()
+    trail.record("hand_off_used", lifecycle.audit_subject(connection), changes=changes)
+    data = replace(SalesforceSettings.of(connection), client_id=client_id, client_secret=client_secret)
+    return service.save(connection, data, by=None)

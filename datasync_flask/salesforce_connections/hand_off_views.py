@@ -1,0 +1,91 @@
+"""Hand-off links: made and withdrawn by editors, opened by whoever has them."""
+
+from __future__ import annotations
+
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from flask_login import current_user
+
+from datasync_flask.accounts import guessing
+from datasync_flask.accounts.models import Role
+from datasync_flask.accounts.rights import needs_role, public, public_link
+from datasync_flask.connections import loader
+from datasync_flask.connections.models import State
+from datasync_flask.connections.views import certificate_file
+from datasync_flask.salesforce import scopes
+from datasync_flask.salesforce_connections import hand_off
+from datasync_flask.salesforce_connections.status import setup_origin
+from datasync_flask.worker import queue
+
+bp = Blueprint("hand_off", __name__)
+
+
+@bp.route("/connections/<public_id:connection_id>/hand-off", methods=["GET", "POST"])
+@needs_role(Role.EDITOR)
+def manage(connection_id: str) -> ResponseReturnValue:
+    """The links of a connection; POST makes one."""
+    connection = loader.editable(connection_id)
+    link = ""
+    if request.method == "POST":
+        token = hand_off.make(connection, by=current_user)
+        link = public_link("hand_off.opened", token=token)
+    return render_template(
+        "connections/hand_off.html", connection=connection, links=hand_off.open_links(connection), link=link
+    )
+
+
+@bp.post("/connections/<public_id:connection_id>/hand-off/<public_id:link_id>/withdraw")
+@needs_role(Role.EDITOR)
+def withdraw(connection_id: str, link_id: str) -> ResponseReturnValue:
+    """Make a link worthless."""
+    hand_off.withdraw(loader.editable(connection_id), link_id)
+    flash(gettext("The link is worthless now."))
+    return redirect(url_for("hand_off.manage", connection_id=connection_id), 303)
+
+
+@bp.route("/hand-off/<token>", methods=["GET", "POST"])
+@public
+def opened(token: str) -> ResponseReturnValue:
+    """The guide, the values to copy, and the two fields to fill in."""
+    link = hand_off.link_of(token[:100])
+    if link is None:
+        guessing.count_wrong("links")
+        return render_template("accounts/link_over.html"), 404
+    connection = link.connection
+    faults: dict[str, str] = {}
+    client_id = request.form.get("client_id", "").replace("\x00", "")
+    if request.method == "POST":
+        secret = request.form.get("client_secret", "").replace("\x00", "")
+        client_id, secret, faults = hand_off.values_in(client_id, secret, needs_secret=connection.needs_secret)
+        if not faults:
+            saved = hand_off.take_in(link, client_id, secret)
+            if saved.state == State.WAITING:
+                queue().wake(saved.id)
+            return redirect(url_for("hand_off.opened", token=token), 303)
+    settings = current_app.config["SETTINGS"]
+    page = render_template(
+        "connections/handed_off.html",
+        token=token,
+        link=link,
+        # The guide is the same as in the form; of the connection it shows only what the app in Salesforce needs.
+        connection=connection,
+        callback_url=settings.callback_url,
+        levels=[scopes.BY_KEY[connection.permission_level]],
+        setup_origin=setup_origin(connection),
+        certificate_url=url_for("hand_off.certificate", token=token),
+        shown_for=connection.auth_method,
+        client_id=client_id,
+        faults=faults,
+    )
+    return (page, 422) if faults else page
+
+
+@bp.get("/hand-off/<token>/certificate")
+@public
+def certificate(token: str) -> ResponseReturnValue:
+    """The certificate that the app has to hold, for the guide on the page that a link opens."""
+    if hand_off.link_of(token[:100]) is None:
+        guessing.count_wrong("links")
+        return render_template("accounts/link_over.html"), 404
+    return certificate_file()

@@ -1,0 +1,172 @@
+"""The life of a connection: one table says which event leads from which state to which.
+
+Views, worker and command line only send events; nothing else writes ``Connection.state``.
+"""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from typing import Any
+
+from blinker import Signal
+
+from datasync_flask.audit import trail
+from datasync_flask.connections.models import Connection, ConnectionEvent, State
+from datasync_flask.salesforce.errors import Problem, tidy
+
+# Sent with every transition, inside its transaction: the connection, and `before`, `after`, `event`.
+moved = Signal("a connection's state may have changed")
+
+
+class Event(enum.StrEnum):
+    """What can happen to a connection."""
+
+    SAVED_INCOMPLETE = "saved_incomplete"
+    WATCH_STARTED = "watch_started"
+    LOOKED = "looked"
+    APP_KNOWN = "app_known"
+    WATCH_FAILED = "watch_failed"
+    WATCH_FAILED_STILL_CONNECTED = "watch_failed_still_connected"
+    AUTHORIZE_STARTED = "authorize_started"
+    CODE_RECEIVED = "code_received"
+    EXCHANGE_DEFERRED = "exchange_deferred"
+    EXCHANGE_RETRIED = "exchange_retried"
+    AUTHORIZE_FAILED = "authorize_failed"
+    AUTHORIZE_FAILED_STILL_CONNECTED = "authorize_failed_still_connected"
+    GRANTED = "granted"
+    CHECKED = "checked"
+    CHECK_FAILED = "check_failed"
+    ACCESS_LOST = "access_lost"
+    DISCONNECTED = "disconnected"
+    OTHER_ORG_ASKED = "other_org_asked"
+    OTHER_ORG_ASKED_STILL_CONNECTED = "other_org_asked_still_connected"
+    ORG_REPLACED = "org_replaced"
+    ORG_KEPT = "org_kept"
+    WENT_BACK = "went_back"
+
+
+class TransitionRefused(Exception):
+    """The event cannot happen in the state the connection is in (any more)."""
+
+
+_ANY = tuple(State)
+
+TRANSITIONS: dict[Event, tuple[tuple[State, ...], State | None]] = {
+    # event: (states it may happen in, the state it leads to; None: stays)
+    Event.SAVED_INCOMPLETE: (_ANY, State.DRAFT),
+    Event.WATCH_STARTED: (_ANY, State.WAITING),
+    Event.LOOKED: ((State.WAITING,), None),
+    Event.APP_KNOWN: ((State.WAITING,), State.READY),
+    Event.WATCH_FAILED: ((State.WAITING,), State.NEEDS_ATTENTION),
+    Event.WATCH_FAILED_STILL_CONNECTED: ((State.WAITING,), State.CONNECTED),
+    Event.AUTHORIZE_STARTED: (
+        (State.READY, State.AUTHORIZING, State.CONNECTED, State.NEEDS_ATTENTION),
+        State.AUTHORIZING,
+    ),
+    Event.CODE_RECEIVED: ((State.AUTHORIZING,), None),
+    Event.EXCHANGE_DEFERRED: ((State.AUTHORIZING, State.WAITING), State.WAITING),
+    Event.EXCHANGE_RETRIED: ((State.AUTHORIZING, State.WAITING), None),
+    Event.AUTHORIZE_FAILED: ((State.AUTHORIZING, State.WAITING), State.NEEDS_ATTENTION),
+    Event.AUTHORIZE_FAILED_STILL_CONNECTED: ((State.AUTHORIZING, State.WAITING), State.CONNECTED),
+    Event.GRANTED: ((State.AUTHORIZING, State.WAITING), State.AUTHORIZING),
+    Event.CHECKED: ((State.AUTHORIZING, State.CONNECTED, State.NEEDS_ATTENTION), State.CONNECTED),
+    Event.CHECK_FAILED: ((State.AUTHORIZING, State.CONNECTED, State.NEEDS_ATTENTION), None),
+    Event.ACCESS_LOST: ((State.AUTHORIZING, State.CONNECTED, State.NEEDS_ATTENTION), State.NEEDS_ATTENTION),
+    Event.DISCONNECTED: (_ANY, State.READY),
+    # Tokens of another org are held aside; what worked before goes on working.
+    Event.OTHER_ORG_ASKED: ((State.AUTHORIZING, State.CONNECTED, State.NEEDS_ATTENTION), State.NEEDS_ATTENTION),
+    Event.OTHER_ORG_ASKED_STILL_CONNECTED: ((State.AUTHORIZING, State.CONNECTED), State.CONNECTED),
+    Event.ORG_REPLACED: ((State.CONNECTED, State.NEEDS_ATTENTION), State.AUTHORIZING),
+    Event.ORG_KEPT: ((State.CONNECTED, State.NEEDS_ATTENTION), State.READY),
+    # To the settings and tokens from before, which never stopped working.
+    Event.WENT_BACK: (_ANY, State.CONNECTED),
+}
+
+# Happen all the time; the history keeps them only when they say something new.
+_QUIET = frozenset({Event.LOOKED, Event.EXCHANGE_DEFERRED, Event.EXCHANGE_RETRIED, Event.CHECKED, Event.CHECK_FAILED})
+
+
+def audit_subject(connection: Connection) -> tuple[str, str, str]:
+    """Return how the audit calls a connection."""
+    return ("connection", connection.id, connection.description)
+
+
+def can_happen(state: State | str, event: Event) -> bool:
+    """True when `event` is possible in `state`."""
+    return State(state) in TRANSITIONS[event][0]
+
+
+def apply(
+    connection: Connection,
+    event: Event,
+    now: datetime,
+    *,
+    problem: Problem | None = None,
+    detail: str = "",
+    due_at: datetime | None = None,
+    by: int | None = None,
+    facts: dict[str, Any] | None = None,
+) -> None:
+    """Let `event` happen to `connection` and write it to its history.
+
+    `due_at` says when the worker has to act next (None: never); `by` is the user who did it; `facts` are shown in the
+    history and must hold no secret. Raises TransitionRefused when the event is impossible in the present state.
+    """
+    before = State(connection.state)
+    if not can_happen(before, event):
+        raise TransitionRefused(f"{event} cannot happen in {before}")
+    after = TRANSITIONS[event][1] or before
+    says_something_new = after is not before or connection.problem != (problem or "")
+    connection.state = after
+    if after is not before:
+        connection.state_since = now
+    connection.problem = problem.value if problem else ""
+    connection.problem_detail = tidy(detail)
+    connection.due_at = due_at
+    if by is not None:
+        trail.record(f"connection_{event}", audit_subject(connection), by=by)
+    if event not in _QUIET or says_something_new:
+        connection.history.add(
+            ConnectionEvent(
+                at=now,
+                user_id=by,
+                event=event,
+                from_state=before,
+                to_state=after,
+                problem=problem.value if problem else "",
+                detail=facts or {},
+            )
+        )
+    moved.send(connection, before=before, after=after, event=event)
+
+
+def destination_checked(connection: Connection, now: datetime, *, fault: str, detail: str) -> None:
+    """Let a check of a destination have found `fault` ('' when it works); a change goes to the history."""
+    state = State.NEEDS_ATTENTION if fault else State.CONNECTED
+    if connection.state != state:
+        before = State(connection.state)
+        connection.state, connection.state_since = state, now
+        event = "destination_fails" if fault else "destination_works"
+        connection.history.add(ConnectionEvent(at=now, event=event, from_state=before, to_state=state))
+    before = State.NEEDS_ATTENTION if connection.problem else State.CONNECTED
+    connection.problem, connection.problem_detail = fault, tidy(detail)
+    moved.send(connection, before=before, after=state, event="destination_checked")
+
+
+def note(
+    connection: Connection, event: str, now: datetime, *, by: int | None, facts: dict[str, Any] | None = None
+) -> None:
+    """Write to the history, and to the audit, something that leaves the state as it is: a changed description."""
+    details: dict[str, dict[str, Any]] = {"created": {"kind": connection.kind}, "changed": {"changes": facts}}
+    trail.record(f"connection_{event}", audit_subject(connection), by=by, **details.get(event, {}))
+    connection.history.add(
+        ConnectionEvent(
+            at=now,
+            user_id=by,
+            event=event,
+            from_state=connection.state,
+            to_state=connection.state,
+            detail=facts or {},
+        )
+    )

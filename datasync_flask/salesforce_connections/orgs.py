@@ -1,0 +1,116 @@
+"""Which org a connection belongs to: asked when tokens open another one, decided by a person, and back again."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from datasync_flask.audit import trail
+from datasync_flask.clock import utcnow
+from datasync_flask.connections.models import SalesforceConnection, TrialGrant
+from datasync_flask.extensions import db
+from datasync_flask.salesforce.errors import Problem
+from datasync_flask.salesforce_connections import lifecycle, store, token_grants
+from datasync_flask.salesforce_connections.lifecycle import Event
+
+# A question that nobody answers for so long is answered with the org from before.
+ASKED_FOR = timedelta(days=7)
+
+
+class QuestionOver(Exception):
+    """The question was answered meanwhile, or is another one by now."""
+
+
+def ask(connection: SalesforceConnection, trial: TrialGrant, now: datetime) -> None:
+    """Hold the tokens of another org aside and ask whether the connection belongs to it from now on."""
+    trial.asked_at = now
+    # Tokens that were got without a person and work are checked daily as before.
+    works = connection.works and lifecycle.can_happen(connection.state, Event.OTHER_ORG_ASKED_STILL_CONNECTED)
+    event = Event.OTHER_ORG_ASKED_STILL_CONNECTED if works else Event.OTHER_ORG_ASKED
+    due_at = now + timedelta(days=1) if works else None
+    lifecycle.apply(connection, event, now, problem=Problem.OTHER_ORG, due_at=due_at, facts=_both(connection, trial))
+
+
+def _both(connection: SalesforceConnection, trial: TrialGrant) -> dict[str, str]:
+    return {
+        "was": f"{connection.org_name or '?'} ({connection.org_id})",
+        "now": f"{trial.org_name or '?'} ({trial.org_id})",
+    }
+
+
+def _asked(connection: SalesforceConnection, number: str) -> TrialGrant:
+    trial = connection.trial
+    if trial is None or trial.asked_at is None or trial.number != number:
+        raise QuestionOver
+    return trial
+
+
+def use_other(connection: SalesforceConnection, number: str, *, by: int) -> None:
+    """Let the connection belong to the other org; commits. Raises QuestionOver, TransitionRefused."""
+    trial, now = _asked(connection, number), utcnow()
+    both = _both(connection, trial)
+    trail.record("connection_org_replaced", lifecycle.audit_subject(connection), by=by, **both)
+    connection.org_id, connection.org_name = trial.org_id, trial.org_name
+    lifecycle.apply(connection, Event.ORG_REPLACED, now, due_at=now, facts=both)
+    token_grants.promote(connection, trial, now)
+    db.session.commit()
+
+
+def keep(connection: SalesforceConnection, number: str, *, by: int | None) -> None:
+    """Let the connection belong to the org it belongs to, and give the other org's tokens back; commits.
+
+    Raises QuestionOver, TransitionRefused.
+    """
+    trial, now = _asked(connection, number), utcnow()
+    both = _both(connection, trial)
+    trail.record("connection_org_kept", lifecycle.audit_subject(connection), by=by, **both)
+    token_grants.drop_trial(connection)
+    if connection.works:
+        _restore_settings(connection)
+        lifecycle.apply(connection, Event.WENT_BACK, now, due_at=now, facts=both)
+    else:
+        lifecycle.apply(connection, Event.ORG_KEPT, now, facts=both)
+    db.session.commit()
+
+
+def go_back(connection: SalesforceConnection, *, by: int) -> bool:
+    """Take back settings that have yet to prove themselves; commits. False when there is nothing to go back to."""
+    now = utcnow()
+    if not store.has_new_settings(connection):
+        return False
+    _restore_settings(connection)
+    token_grants.drop_trial(connection)
+    lifecycle.apply(connection, Event.WENT_BACK, now, by=by, due_at=now)
+    db.session.commit()
+    return True
+
+
+def _restore_settings(connection: SalesforceConnection) -> None:
+    grant = connection.grant
+    if grant is None or not grant.app_settings:
+        return
+    for name, value in grant.app_settings.items():
+        setattr(connection, name, value)
+    connection.client_secret_sealed = grant.app_secret_sealed
+    # What is under way for the settings that are given up counts no more.
+    connection.watch += 1
+    connection.next_look_at = None
+    for attempt in list(connection.attempts):
+        connection.attempts.remove(attempt)
+    connection.updated_at = utcnow()
+
+
+def expire_questions() -> None:
+    """Answer questions that nobody answered in time: the org stays, the other one's tokens are given back."""
+    overdue = select(TrialGrant.connection_id).where(TrialGrant.asked_at < utcnow() - ASKED_FOR)
+    for connection_id in db.session.scalars(overdue).all():
+
+        def answer(connection_id: str = connection_id) -> None:
+            connection = store.load(connection_id)
+            can = connection is not None and lifecycle.can_happen(connection.state, Event.ORG_KEPT)
+            if connection is not None and connection.trial is not None and can:
+                keep(connection, connection.trial.number, by=None)
+
+        store.in_transaction(answer)
+    db.session.commit()

@@ -1,0 +1,143 @@
+"""The status fragment: what the page includes and the poll returns are made by the same function."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from datetime import timedelta
+from typing import Any
+
+from flask import Response, current_app, request
+from flask_login import current_user
+
+from datasync_flask.accounts.models import Role
+from datasync_flask.clock import utcnow
+from datasync_flask.connections.listing import Glance
+from datasync_flask.connections.models import LoginHost, SalesforceConnection, State
+from datasync_flask.extractions.loader import depending_on
+from datasync_flask.languages import language
+from datasync_flask.problems.registry import administrators_message, trouble
+from datasync_flask.problems.trouble import During
+from datasync_flask.salesforce.errors import Problem
+from datasync_flask.salesforce.hosts import setup_origin_of
+from datasync_flask.salesforce_connections import authorization, service, store
+from datasync_flask.salesforce_connections.propagation import PROBE_FIRST
+
+# How often an open page asks while a connection moves.
+POLL_SECONDS = 1
+USUAL_WAIT_SECONDS = 600
+# From when a look is due until what it saw is stored, mostly.
+LOOK_SECONDS = 0.5
+# Longer than the claim of the worker that makes the check.
+CHECK_IS_NEAR = timedelta(seconds=60)
+
+_VERSION = importlib.metadata.version("datasync-flask")
+
+
+def tag(connection: SalesforceConnection) -> str:
+    """Return what changes whenever the fragment would look different to this person."""
+    return status_tag(connection.row_version, connection.callback_url)
+
+
+def is_unchanged(current: str) -> bool:
+    """True when a poll carries the tag of what would be answered (htmx's HX-PTag, or If-None-Match)."""
+    return current in {request.headers.get("HX-PTag"), *request.if_none_match.as_set()}
+
+
+def tagged(response: Response, current: str) -> Response:
+    """Put the tag on an answer to a poll."""
+    response.headers["HX-PTag"] = current
+    response.set_etag(current)
+    return response
+
+
+def status_tag(row_version: int, callback_url: str) -> str:
+    """Return the tag from the two values that a poll reads, so that an unchanged one needs no more of the row."""
+    # Looked up once: each use of the proxy asks again who that is.
+    person = current_user._get_current_object()
+    can_edit = "e" if person.has_role(Role.EDITOR) else "v"
+    automatic = "a" if person.continue_automatically else "m"
+    moved = "" if callback_url == current_app.config["SETTINGS"].callback_url else "c"
+    return f"{_VERSION}-{row_version}-{can_edit}{automatic}{moved}{language()}"
+
+
+def glance_tag(glance: Glance) -> str:
+    """Return what changes whenever the glance would look different to this person."""
+    shown = hashlib.sha256(f"{glance.tag}{language()}".encode()).hexdigest()[:16]
+    return f"{_VERSION}-{shown}-{'e' if current_user.has_role(Role.EDITOR) else 'v'}"
+
+
+def setup_origin(connection: SalesforceConnection | None) -> str:
+    """Return where the org's Setup is, when the token or the login host tells; else ''."""
+    if connection is None:
+        return ""
+    if connection.grant is not None:
+        return connection.grant.instance_url
+    return setup_origin_of(connection.login_url) if connection.login_host == LoginHost.CUSTOM else ""
+
+
+def _knows_app(state: State, problem: Problem | None) -> bool:
+    """True when Salesforce is past learning about the app, as far as was seen."""
+    if state is State.NEEDS_ATTENTION:
+        return problem is not None and problem not in PROBE_FIRST
+    return state in {State.READY, State.AUTHORIZING, State.CONNECTED}
+
+
+def _awaits_check(connection: SalesforceConnection) -> bool:
+    """True when somebody asked for a check that the worker hasn't come to, or is at."""
+    return (
+        connection.grant is not None and connection.due_at is not None and connection.due_at <= utcnow() + CHECK_IS_NEAR
+    )
+
+
+def _administrators_message(connection: SalesforceConnection, problem: Problem | None) -> str:
+    if problem is None:
+        return ""
+    return administrators_message(
+        problem,
+        description=connection.description,
+        login_host=connection.login_origin.split("://")[-1],
+        client_id=connection.client_id,
+    )
+
+
+def next_look_in(connection: SalesforceConnection) -> float:
+    """Return in how many seconds the worker should have looked again, 0.0 when it has to any moment: until then an open
+    page asks rarely.
+    """
+    if connection.state != State.WAITING or connection.next_look_at is None:
+        return 0.0
+    return round(max((connection.next_look_at - utcnow()).total_seconds() + LOOK_SECONDS, 0.0), 1)
+
+
+def context(connection: SalesforceConnection) -> dict[str, Any]:
+    """Return everything the fragment's template shows."""
+    settings = current_app.config["SETTINGS"]
+    state = State(connection.state)
+    problem = connection.current_problem
+    grant = connection.grant
+    return {
+        "connection": connection,
+        "state": state,
+        "grant": grant,
+        "knows_app": _knows_app(state, problem),
+        "reason": connection.reason,
+        "setup_origin": setup_origin(connection),
+        "trouble": trouble(problem, During.CONNECTION) if problem else None,
+        "administrators_message": _administrators_message(connection, problem),
+        "is_polled": state.is_moving or _awaits_check(connection),
+        "poll_seconds": POLL_SECONDS,
+        "ptag": tag(connection),
+        "usual_wait_seconds": USUAL_WAIT_SECONDS,
+        "deadline_minutes": round(settings.probe_deadline / 60),
+        "has_pending_code": authorization.has_pending_code(connection),
+        "is_checking": (grant is not None and grant.checked_at is None)
+        or (connection.trial is not None and not connection.asks_which_org),
+        "has_new_settings": store.has_new_settings(connection),
+        "extractions_here": depending_on(connection.id) if connection.asks_which_org else (),
+        "callback_url": settings.callback_url,
+        "callback_has_moved": service.callback_has_moved(connection),
+        "watches_first": service.has_to_watch_first(connection),
+        "can_edit": current_user.has_role(Role.EDITOR),
+        "continue_automatically": current_user.continue_automatically,
+    }

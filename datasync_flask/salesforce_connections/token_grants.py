@@ -1,0 +1,359 @@
+"""Tokens: stored before they are used, refreshed one at a time on all machines, given back when no longer wanted."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import current_app
+from sqlalchemy import or_, select, update
+
+from datasync_flask import counters
+from datasync_flask.clock import has_come, too_far, utcnow
+from datasync_flask.connections.models import (
+    AuthMethod,
+    Revocation,
+    SalesforceConnection,
+    SalesforceGrant,
+    TrialGrant,
+    login_origin_of,
+    new_public_id,
+    same_org,
+)
+from datasync_flask.extensions import db
+from datasync_flask.salesforce import oauth
+from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce.oauth import TokenAnswer
+from datasync_flask.salesforce_connections import store
+from datasync_flask.security.crypto import SecretUnreadable
+
+# Longer than a token request can take; a process that dies in the middle is waited for no longer than this.
+REFRESH_LEASE = timedelta(seconds=30)
+REFRESH_TRIES = 4
+BUSY_PAUSE = 1.5
+REVOKE_TRIES = 5
+
+
+@dataclass(frozen=True)
+class HeldToken:
+    """An access token with the generation of the grant it came from."""
+
+    generation: int
+    token: TokenAnswer
+
+
+def keep(connection: SalesforceConnection, answer: TokenAnswer, now: datetime) -> None:
+    """Store new tokens in the connection (the caller commits, before anybody uses them).
+
+    Where there are tokens, or the connection belongs to an org, the new ones are held aside until they are proven.
+    """
+    if connection.grant is None and not connection.org_id:
+        connection.grant = SalesforceGrant(generation=1, works=False)
+        _fill(connection.grant, connection, answer)
+        connection.grant.granted_at = connection.grant.refreshed_at = now
+        return
+    hold_aside(connection, answer, now)
+
+
+def hold_aside(connection: SalesforceConnection, answer: TokenAnswer, now: datetime) -> None:
+    """Store tokens on trial, in place of any that were there."""
+    drop_trial(connection)
+    # Two rows of one connection: the old one has to be gone before the new one comes.
+    db.session.flush()
+    connection.trial = TrialGrant(number=new_public_id(), received_at=now, failed_checks=0)
+    _fill(connection.trial, connection, answer)
+
+
+def _fill(tokens: SalesforceGrant | TrialGrant, connection: SalesforceConnection, answer: TokenAnswer) -> None:
+    box = store.secret_box()
+    connection.app_known_at = connection.app_known_at or utcnow()
+    tokens.access_token_sealed = box.seal(answer.access_token)
+    tokens.refresh_token_sealed = box.seal(answer.refresh_token) if answer.refresh_token else ""
+    tokens.instance_url, tokens.identity_url = answer.instance_url, answer.identity_url
+    tokens.scopes, tokens.org_id = " ".join(answer.scopes), answer.org_id
+    tokens.app_settings = store.app_settings(connection)
+    tokens.app_secret_sealed = connection.client_secret_sealed
+
+
+_OF_BOTH = (
+    "access_token_sealed", "refresh_token_sealed", "instance_url", "identity_url", "scopes", "app_settings",
+    "app_secret_sealed", "org_id", "org_name", "is_sandbox", "username",
+)  # fmt: skip
+
+
+def promote(connection: SalesforceConnection, trial: TrialGrant, now: datetime) -> SalesforceGrant:
+    """Put the tokens on trial in the place of those in use, which are ordered to be revoked."""
+    grant = connection.grant
+    if grant is None:
+        grant = connection.grant = SalesforceGrant(generation=0)
+    else:
+        order_revocation(connection, grant, unless=(trial,))
+    for name in _OF_BOTH:
+        setattr(grant, name, getattr(trial, name))
+    grant.generation += 1
+    grant.granted_at = grant.refreshed_at = now
+    grant.refresh_claim, grant.refresh_claimed_until = "", None
+    grant.checked_at, grant.failed_checks, grant.works = None, 0, False
+    connection.trial = None
+    return grant
+
+
+def put_on_trial(connection: SalesforceConnection, grant: SalesforceGrant, now: datetime) -> TrialGrant:
+    """Take tokens out of use without revoking them: they turned out to open another org."""
+    drop_trial(connection)
+    db.session.flush()
+    trial = TrialGrant(number=new_public_id(), received_at=now, failed_checks=0)
+    for name in _OF_BOTH:
+        setattr(trial, name, getattr(grant, name))
+    connection.grant, connection.trial = None, trial
+    return trial
+
+
+def drop_trial(connection: SalesforceConnection) -> None:
+    """Give tokens on trial back, if there are any."""
+    if connection.trial is not None:
+        order_revocation(connection, connection.trial, unless=(connection.grant,))
+        connection.trial = None
+
+
+def tokens_of(tokens: SalesforceGrant | TrialGrant) -> TokenAnswer:
+    """Return stored tokens as Salesforce gave them. Raises SecretUnreadable."""
+    box = store.secret_box()
+    return TokenAnswer(
+        access_token=box.open(tokens.access_token_sealed),
+        refresh_token=box.open(tokens.refresh_token_sealed) if tokens.refresh_token_sealed else "",
+        instance_url=tokens.instance_url,
+        identity_url=tokens.identity_url,
+        scopes=tuple(tokens.scopes.split()),
+        issued_at=None,
+    )
+
+
+def held_token(connection_id: str) -> HeldToken:
+    """Return the access token stored now. Raises SalesforceError (REVOKED) when there is none."""
+    grant = db.session.get(SalesforceGrant, connection_id, populate_existing=True)
+    if grant is None:
+        raise SalesforceError(Problem.REVOKED, "there is no token")
+    held = HeldToken(grant.generation, tokens_of(grant))
+    # Nothing may stay open on the database while Salesforce is spoken to.
+    db.session.commit()
+    return held
+
+
+def refreshed_token(connection_id: str, stale: HeldToken) -> HeldToken:
+    """Return an access token newer than `stale`, refreshing it if nobody else did.
+
+    Raises SalesforceError: REVOKED when the grant is at its end, NO_REFRESH_TOKEN when there never was a way to renew
+    it, TOKEN_REQUEST_BUSY when others keep refreshing for too long, OTHER_ORG when the new one opens another org (it is
+    held aside then), or what kept Salesforce from answering.
+    """
+    me = secrets.token_hex(8)
+    for _ in range(REFRESH_TRIES):
+        current = held_token(connection_id)
+        if current.token.access_token != stale.token.access_token:
+            return current
+        if not _claim_refresh(connection_id, current.generation, me):
+            time.sleep(BUSY_PAUSE)
+            continue
+        # Read again under the claim: between the look above and the claim somebody else may have come and gone, and
+        # with rotation on, using the refresh token of before would revoke everything.
+        current = held_token(connection_id)
+        if current.token.access_token != stale.token.access_token:
+            _release_refresh(connection_id, me)
+            return current
+        try:
+            answer = _ask_for_new_token(connection_id, current)
+        except SalesforceError as error:
+            counters.add("refreshes", error.problem.value)
+            _release_refresh(connection_id, me)
+            if error.problem is Problem.TOKEN_REQUEST_BUSY:
+                # Another process is at it: wait, then read what it stored.
+                time.sleep(BUSY_PAUSE)
+                continue
+            if error.problem is Problem.CODE_EXPIRED:
+                # Until Winter '25 Salesforce used these words for a concurrent refresh too.
+                error = SalesforceError(Problem.REVOKED, error.detail)
+            if error.problem is Problem.REVOKED and held_token(connection_id).token != current.token:
+                continue
+            raise error from None
+        if _opens_other_org(connection_id, current.generation, answer):
+            _release_refresh(connection_id, me)
+            raise SalesforceError(Problem.OTHER_ORG, answer.org_id)
+        # Committed before anybody uses the access token: with rotation on, the old refresh token is dead already.
+        is_stored = _store_refreshed(connection_id, current.generation, me, answer)
+        counters.add("refreshes", "done")
+        if is_stored:
+            return held_token(connection_id)
+        _give_back_late(connection_id, current.generation, answer)
+    raise SalesforceError(Problem.TOKEN_REQUEST_BUSY, "another process is refreshing the token")
+
+
+def _ask_for_new_token(connection_id: str, current: HeldToken) -> TokenAnswer:
+    connection = store.load(connection_id)
+    if connection is None or connection.grant is None:
+        raise SalesforceError(Problem.REVOKED, "the connection is gone")
+    # With the settings that the tokens were got with: later ones have yet to prove themselves.
+    app = store.app_of_tokens(connection.grant)
+    needs_person = connection.grant.app_settings["auth_method"] == AuthMethod.AUTHORIZATION_CODE
+    db.session.commit()
+    if not needs_person:
+        return oauth.exchange_without_person(app)
+    if not current.token.refresh_token:
+        raise SalesforceError(Problem.NO_REFRESH_TOKEN)
+    return oauth.refresh(app, current.token.refresh_token)
+
+
+def _opens_other_org(connection_id: str, generation: int, answer: TokenAnswer) -> bool:
+    """True when refreshed tokens open another org than the connection's; they are held aside then."""
+
+    def compare() -> bool:
+        connection = store.load(connection_id)
+        grant = connection.grant if connection is not None else None
+        if connection is None or grant is None or grant.generation != generation:
+            return False
+        if same_org(answer.org_id, connection.org_id):
+            return False
+        hold_aside(connection, answer, utcnow())
+        return True
+
+    return store.in_transaction(compare)
+
+
+def _give_back_late(connection_id: str, generation: int, answer: TokenAnswer) -> None:
+    """Have a rotated refresh token revoked that came after its grant was replaced; the others went with the grant."""
+
+    def give_back_answer() -> None:
+        connection = store.load(connection_id)
+        if connection is None or not answer.refresh_token:
+            return
+        if connection.grant is None or connection.grant.generation != generation:
+            discard(connection, connection.login_origin, answer)
+
+    store.in_transaction(give_back_answer)
+
+
+def _claim_refresh(connection_id: str, generation: int, me: str) -> bool:
+    now = utcnow()
+    until = SalesforceGrant.refresh_claimed_until
+    free = or_(until.is_(None), has_come(until, now, too_far(now, REFRESH_LEASE)))
+    statement = (
+        update(SalesforceGrant)
+        .where(SalesforceGrant.connection_id == connection_id, SalesforceGrant.generation == generation, free)
+        .values(refresh_claim=me, refresh_claimed_until=now + REFRESH_LEASE)
+    )
+    return store.count_updated(statement) == 1
+
+
+def _release_refresh(connection_id: str, me: str) -> None:
+    statement = (
+        update(SalesforceGrant)
+        .where(SalesforceGrant.connection_id == connection_id, SalesforceGrant.refresh_claim == me)
+        .values(refresh_claim="", refresh_claimed_until=None)
+    )
+    store.count_updated(statement)
+
+
+def _store_refreshed(connection_id: str, generation: int, me: str, answer: TokenAnswer) -> bool:
+    box = store.secret_box()
+    values = {
+        "access_token_sealed": box.seal(answer.access_token),
+        "instance_url": answer.instance_url,
+        "refreshed_at": utcnow(),
+        "refresh_claim": "",
+        "refresh_claimed_until": None,
+    }
+    if answer.refresh_token:
+        values["refresh_token_sealed"] = box.seal(answer.refresh_token)
+    if answer.identity_url:
+        values["identity_url"] = answer.identity_url
+    statement = (
+        update(SalesforceGrant)
+        # A person who authenticated meanwhile made a newer grant: theirs wins, this answer is thrown away.
+        .where(
+            SalesforceGrant.connection_id == connection_id,
+            SalesforceGrant.generation == generation,
+            SalesforceGrant.refresh_claim == me,
+        )
+        .values(**values)
+    )
+    return store.count_updated(statement) == 1
+
+
+def give_back(connection: SalesforceConnection) -> bool:
+    """Erase the connection's tokens here and order their revocation at Salesforce; True when there were any."""
+    drop_trial(connection)
+    grant = connection.grant
+    if grant is None:
+        return False
+    order_revocation(connection, grant)
+    connection.grant = None
+    return True
+
+
+def order_revocation(
+    connection: SalesforceConnection,
+    tokens: SalesforceGrant | TrialGrant,
+    unless: Iterable[SalesforceGrant | TrialGrant | None] = (),
+) -> None:
+    """Have tokens revoked at Salesforce, unless they are the same as those that go on being used."""
+    # The refresh token's revocation takes its access tokens with it (Salesforce help "Revoke OAuth Tokens").
+    sealed = tokens.refresh_token_sealed or tokens.access_token_sealed
+    if any(_has(kept, sealed) for kept in unless if kept is not None):
+        return
+    settings = tokens.app_settings or store.app_settings(connection)
+    origin = login_origin_of(settings["login_host"], settings["login_url"])
+    db.session.add(Revocation(origin=origin, token_sealed=sealed, due_at=utcnow()))
+
+
+def discard(connection: SalesforceConnection | None, origin: str, answer: TokenAnswer) -> None:
+    """Have the tokens of an answer revoked that nobody wants any more (the caller commits)."""
+    sealed = store.secret_box().seal(answer.refresh_token or answer.access_token)
+    in_use = (connection.grant, connection.trial) if connection is not None else ()
+    if not any(_has(kept, sealed) for kept in in_use if kept is not None):
+        db.session.add(Revocation(origin=origin, token_sealed=sealed, due_at=utcnow()))
+
+
+def _has(kept: SalesforceGrant | TrialGrant, sealed: str) -> bool:
+    """True when a token is one of those that are kept, or can't be compared with them."""
+    box = store.secret_box()
+    try:
+        token = box.open(sealed)
+        return token in {box.open(each) for each in (kept.access_token_sealed, kept.refresh_token_sealed) if each}
+    except SecretUnreadable:
+        return True
+
+
+def revoke_due() -> None:
+    """Revoke at Salesforce what was given back; each is tried a few times, then forgotten."""
+    now = utcnow()
+    for order_id in db.session.scalars(select(Revocation.id).where(Revocation.due_at <= now).limit(100)).all():
+        _revoke(order_id, now)
+
+
+def _revoke(order_id: int, now: datetime) -> None:
+    claimed = (
+        update(Revocation)
+        .where(Revocation.id == order_id, Revocation.due_at <= now)
+        .values(due_at=now + timedelta(minutes=5), tries=Revocation.tries + 1)
+    )
+    if not store.count_updated(claimed):
+        return
+    order = db.session.get(Revocation, order_id, populate_existing=True)
+    if order is None:
+        return
+    is_settled = order.tries >= REVOKE_TRIES
+    try:
+        token = store.secret_box().open(order.token_sealed)
+        app = oauth.AppCredentials(order.origin, "", "", current_app.config["SETTINGS"].salesforce_hosts)
+        db.session.commit()
+        oauth.revoke(app, token)
+        is_settled = True
+    except SecretUnreadable:
+        is_settled = True
+    except SalesforceError as error:
+        current_app.logger.warning("revoking a token at %s failed: %s", app.origin, error.problem)
+    if is_settled:
+        store.in_transaction(lambda: db.session.delete(db.session.get_one(Revocation, order_id)))

@@ -1,0 +1,31 @@
+"""What people leave in connections when their account changes: links they made, ways to Salesforce they began."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, select
+
+from datasync_flask.connections.models import AuthorizationAttempt, HandOffLink
+from datasync_flask.extensions import db
+from datasync_flask.salesforce.errors import Problem
+from datasync_flask.salesforce_connections import authorization
+from datasync_flask.salesforce_connections.lifecycle import Event, can_happen
+
+
+def end_hand_offs(user_id: int) -> None:
+    """End the hand-off links that a person made; the caller commits."""
+    db.session.execute(delete(HandOffLink).where(HandOffLink.made_by_id == user_id))
+
+
+def end_attempts(user_id: int) -> None:
+    """End what a person began at Salesforce and didn't bring to its end; the caller commits.
+
+    A connection that worked before goes on working.
+    """
+    begun = select(AuthorizationAttempt).where(AuthorizationAttempt.user_id == user_id)
+    for attempt in db.session.scalars(begun).all():
+        connection = attempt.connection
+        if can_happen(connection.state, Event.AUTHORIZE_FAILED):
+            detail = "the account of whoever left for Salesforce was changed meanwhile"
+            authorization.fail(connection, attempt, Problem.NEVER_CAME_BACK, detail)
+        else:
+            db.session.delete(attempt)
