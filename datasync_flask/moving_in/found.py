@@ -121,18 +121,18 @@ class Found:
     ) -> FoundExtraction | None:
         """Add an extraction of the objects whose names can be names; None when nothing is left of them."""
         self.subject, about = description, gettext("Objects")
-        kept: dict[str, FoundObject] = {}
+        possible: dict[str, FoundObject] = {}
         impossible, repeated, too_many = [], [], 0
         for each in objects:
             if not is_api_name(each.name):
                 impossible.append(each.name)
-            elif each.name.lower() in kept:
+            elif each.name.lower() in possible:
                 repeated.append(each.name)
-            elif len(kept) == MAX_OBJECTS:
+            elif len(possible) == MAX_OBJECTS:
                 too_many += 1
             else:
                 self._check_fields(each)
-                kept[each.name.lower()] = each
+                possible[each.name.lower()] = each
         if impossible:
             self.left(about, gettext("Salesforce has no objects with these names: %(names)s.",
                                            names=listed(impossible)))  # fmt: skip
@@ -142,15 +142,15 @@ class Found:
         if too_many:
             self.left(about, gettext("An extraction has at most %(most)s objects: %(count)s are left out.",
                                            most=MAX_OBJECTS, count=too_many))  # fmt: skip
-        if not kept:
+        if not possible:
             return None
-        extraction = FoundExtraction(description, list(kept.values()), source)
+        extraction = FoundExtraction(description, list(possible.values()), source)
         self.extractions.append(extraction)
-        self.taken(about, listed(each.name for each in kept.values()))
-        if whole := [each.name for each in kept.values() if each.is_whole]:
+        self.taken(about, listed(each.name for each in possible.values()))
+        if whole := [each.name for each in possible.values() if each.is_whole]:
             self.taken(about, gettext("Each run loads these objects completely, as in your file: %(names)s.",
                                             names=listed(whole)))  # fmt: skip
-        if chosen := [each for each in kept.values() if each.fields is not None]:
+        if chosen := [each for each in possible.values() if each.fields is not None]:
             counts = listed(f"{each.name} ({len(each.fields or [])})" for each in chosen)
             self.taken(gettext("Fields"), gettext("Those that your file selects: %(counts)s.", counts=counts))
         return extraction
