@@ -19,6 +19,14 @@ STATE_WORDS = {
     State.CONNECTED: "Connected",
     State.NEEDS_ATTENTION: "Needs attention",
 }
+STATE_TONES = {
+    State.DRAFT: "idle",
+    State.WAITING: "wait",
+    State.READY: "ready",
+    State.AUTHORIZING: "wait",
+    State.CONNECTED: "good",
+    State.NEEDS_ATTENTION: "bad",
+}
 EVENT_WORDS = {
     "created": "Created",
     "changed": "Changed",
@@ -74,6 +82,11 @@ FIELD_WORDS = {
 def state_words(state: str) -> str:
     """Return a state as people call it."""
     return translated(STATE_WORDS[State(state)])
+
+
+def state_tone(state: str) -> str:
+    """Return the colour and shape of a state's pill, as the stylesheet calls it."""
+    return STATE_TONES[State(state)]
 
 
 def event_words(event: ConnectionEvent) -> str:

@@ -18,7 +18,7 @@ RUN_STATES = {
     "failed": "Failed",
     "done": "Done",
 }
-RUN_LOOKS = {
+RUN_TONES = {
     "queued": "idle", "running": "wait", "paused": "wait", "waiting": "bad", "cancelled": "idle", "failed": "bad",
     "done": "good",
 }  # fmt: skip
@@ -37,6 +37,11 @@ STEPS = {
 def run_state(state: str) -> str:
     """Return a run's state as people call it."""
     return translated(RUN_STATES[state])
+
+
+def run_tone(state: str) -> str:
+    """Return the colour and shape of a run's pill, as the stylesheet calls it."""
+    return RUN_TONES[state]
 
 
 def step_words(step: str) -> str:

@@ -99,15 +99,20 @@ class Found:
 
     def taken(self, about: str, text: str) -> None:
         """Remark that something is as in the file."""
-        self.remarks.append(Remark(Verdict.TAKEN, self.subject, about, text))
+        self._remark(Verdict.TAKEN, about, text)
 
     def changed(self, about: str, text: str) -> None:
         """Remark that something is taken, but works in another way here."""
-        self.remarks.append(Remark(Verdict.CHANGED, self.subject, about, text))
+        self._remark(Verdict.CHANGED, about, text)
 
     def left(self, about: str, text: str) -> None:
         """Remark that something isn't taken, and why."""
-        self.remarks.append(Remark(Verdict.LEFT, self.subject, about, text))
+        self._remark(Verdict.LEFT, about, text)
+
+    def _remark(self, verdict: Verdict, about: str, text: str) -> None:
+        remark = Remark(verdict, self.subject, about, text)
+        if remark not in self.remarks:
+            self.remarks.append(remark)
 
     def by_subject(self) -> dict[str, list[Remark]]:
         """Return the remarks by the connection or extraction that they are about; what is about none comes last."""

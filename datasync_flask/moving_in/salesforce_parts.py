@@ -62,7 +62,9 @@ def put_sandbox(connection: FoundConnection, is_sandbox: bool) -> None:
 
 
 def remark_on_login(found: Found, connection: FoundConnection) -> None:
-    """Say where people log in."""
+    """Say where people log in, unless it was said that the file doesn't."""
+    if any((each.subject, each.about) == (found.subject, gettext("Login host")) for each in found.remarks):
+        return
     known = {LoginHost.PRODUCTION: "login.salesforce.com", LoginHost.SANDBOX: "test.salesforce.com"}
     found.taken(gettext("Login host"), known.get(connection.login_host, connection.login_url))
 

@@ -22,6 +22,7 @@ from datasync_flask.salesforce.errors import Problem
 from datasync_flask.salesforce.hosts import setup_origin_of
 from datasync_flask.salesforce_connections import authorization, service, store
 from datasync_flask.salesforce_connections.propagation import PROBE_FIRST
+from datasync_flask.salesforce_connections.status_texts import missing_text, road
 
 # How often an open page asks while a connection moves.
 POLL_SECONDS = 1
@@ -120,7 +121,8 @@ def context(connection: SalesforceConnection) -> dict[str, Any]:
         "connection": connection,
         "state": state,
         "grant": grant,
-        "knows_app": _knows_app(state, problem),
+        "road": road(connection, knows_app=_knows_app(state, problem)),
+        "missing_text": missing_text(connection) if state is State.DRAFT else "",
         "reason": connection.reason,
         "setup_origin": setup_origin(connection),
         "trouble": trouble(problem, During.CONNECTION) if problem else None,
