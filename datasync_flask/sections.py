@@ -10,7 +10,7 @@ _SECTIONS = {
         "connections", "quick_edit", "status", "callback", "hand_off", "destinations", "connection_orgs",
         "moving_in",
     ),
-    "extractions": ("extractions", "extraction_objects", "extraction_orgs"),
+    "extractions": ("extractions", "extraction_list", "extraction_objects", "extraction_orgs"),
     "settings": ("people", "audit", "notices"),
     "help": ("help", "components"),
 }  # fmt: skip

@@ -27,6 +27,7 @@ from datasync_flask.connections.kinds import KINDS
 from datasync_flask.destinations import pages as destination_pages
 from datasync_flask.destinations import views as destination_views
 from datasync_flask.error_pages import init_error_pages
+from datasync_flask.extractions import list_views as extraction_list_views
 from datasync_flask.extractions import object_views, org_views
 from datasync_flask.extractions import texts as extraction_texts
 from datasync_flask.extractions import views as extraction_views
@@ -79,6 +80,7 @@ def wire(app: Flask, settings: Settings) -> None:
         component_views.bp,
         destination_views.bp,
         extraction_views.bp,
+        extraction_list_views.bp,
         object_views.bp,
         org_views.bp,
         connection_org_views.bp,

@@ -132,7 +132,11 @@ def all_with_last_run() -> list[tuple[Extraction, Run | None]]:
         .outerjoin(newest, newest.c.extraction_id == Extraction.id)
         .outerjoin(Run, (Run.extraction_id == Extraction.id) & (Run.queued_at == newest.c.at))
         .options(
-            selectinload(Extraction.source), selectinload(Extraction.destination), selectinload(Extraction.objects)
+            selectinload(Extraction.source),
+            selectinload(Extraction.destination),
+            selectinload(Extraction.objects),
+            selectinload(Extraction.labels),
+            selectinload(Run.objects),
         )
         .order_by(Extraction.description_key)
     ).all()

@@ -6,11 +6,11 @@ import enum
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, String, Table, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from datasync_flask.clock import UtcDateTime, utcnow
-from datasync_flask.connections.models import SalesforceConnection, TrackingType, new_public_id
+from datasync_flask.connections.models import Label, SalesforceConnection, TrackingType, new_public_id
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import Model
 
@@ -35,6 +35,14 @@ class RunState(enum.StrEnum):
 OPEN_STATES = tuple(state for state in RunState if not state.is_over)
 
 
+extraction_labels = Table(
+    "extraction_labels",
+    Model.metadata,
+    Column("extraction_id", ForeignKey("extractions.id", ondelete="CASCADE"), primary_key=True),
+    Column("label_id", ForeignKey("labels.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+
+
 class Extraction(Model):
     """Chosen objects of one source, going to one destination."""
 
@@ -50,6 +58,8 @@ class Extraction(Model):
     dataset: Mapped[str] = mapped_column(String(60))
     schedule: Mapped[str] = mapped_column(String(120), default="")
     timezone: Mapped[str] = mapped_column(String(64), default="UTC")
+    # While it is paused the schedule starts nothing.
+    is_paused: Mapped[bool] = mapped_column(default=False)
     # When the schedule starts the next run; claimed by a conditional update.
     next_run_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None, index=True)
     # The share of the org's daily API calls, all programs together, at which a run pauses (percent).
@@ -66,6 +76,7 @@ class Extraction(Model):
 
     source: Mapped[SalesforceConnection] = relationship()
     destination: Mapped[DestinationConnection] = relationship()
+    labels: Mapped[list[Label]] = relationship(secondary=extraction_labels, order_by=Label.key)
     objects: Mapped[list[ExtractionObject]] = relationship(
         back_populates="extraction", cascade="all, delete-orphan", order_by="ExtractionObject.name"
     )

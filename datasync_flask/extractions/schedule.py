@@ -68,6 +68,11 @@ def next_after(schedule: str, timezone: str, now: datetime, last: datetime | Non
     return found.astimezone(UTC)
 
 
+def next_of(extraction: Extraction, now: datetime) -> datetime | None:
+    """Return when an extraction's schedule starts the next run; None without a schedule and while it is paused."""
+    return None if extraction.is_paused else next_after(extraction.schedule, extraction.timezone, now)
+
+
 def start_due(now: datetime) -> list[str]:
     """Start the runs whose time has come, once each on all machines; return their ids."""
     started = []

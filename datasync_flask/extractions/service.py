@@ -88,12 +88,13 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
     moved = (extraction.destination_id, extraction.dataset) != (data.destination_id, data.dataset)
     # The tables stay its own: a run stops before rows of another org join them.
     has_other_source = extraction.source_id != data.source_id
-    if (extraction.schedule, extraction.timezone) != (data.schedule, data.timezone):
-        extraction.next_run_at = schedule.next_after(data.schedule, data.timezone, now)
+    has_other_schedule = (extraction.schedule, extraction.timezone) != (data.schedule, data.timezone)
     extraction.description, extraction.description_key = data.description, description_key(data.description)
     extraction.source_id, extraction.destination_id = data.source_id, data.destination_id
     extraction.dataset, extraction.schedule, extraction.timezone = data.dataset, data.schedule, data.timezone
     extraction.quota_ceiling, extraction.reread_days = data.quota_ceiling, data.reread_days
+    if has_other_schedule:
+        extraction.next_run_at = schedule.next_of(extraction, now)
     extraction.updated_at = now
     before = {each.name: each for each in extraction.objects}
     wanted = {choice.name: choice for choice in data.objects}

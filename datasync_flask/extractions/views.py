@@ -24,11 +24,12 @@ from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import fragment, needs_role
 from datasync_flask.accounts.whose_request import read_along, reads_along
 from datasync_flask.clock import utcnow
+from datasync_flask.connections import labels
 from datasync_flask.connections import loader as connection_loader
 from datasync_flask.destinations import checking
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.service import settings_of
-from datasync_flask.extractions import catalog, charts, loader, org_views, preview, service, tables
+from datasync_flask.extractions import catalog, charts, listing, loader, org_views, preview, service, tables
 from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.models import Extraction, RunState
 from datasync_flask.extractions.runs import rates, states
@@ -49,7 +50,16 @@ POLL_SECONDS = 1
 @bp.get("/extractions")
 def index() -> ResponseReturnValue:
     """All extractions with their newest run."""
-    return render_template("extractions/index.html", rows=loader.all_with_last_run(), can_edit=_can_edit())
+    query = listing.ListQuery.from_address(request.args)
+    page = listing.page_of_extractions(query)
+    return render_template(
+        "extractions/index.html",
+        page=page,
+        query=query,
+        tabs=page.tabs(query, lambda **values: url_for("extractions.index", **values)),
+        label_names=labels.all_names(),
+        can_edit=_can_edit(),
+    )
 
 
 @bp.route("/extractions/new", methods=["GET", "POST"])

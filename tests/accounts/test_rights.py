@@ -19,6 +19,7 @@ READING = {
     "help.errors",
     "status.glance",
     "extractions.index",
+    "extraction_list.row",
     "extractions.show",
     "extractions.show_run",
     "extractions.progress",
@@ -39,7 +40,7 @@ EDITING = {
     "destinations.new", "extractions.new", "extractions.edit", "extractions.start_run", "extractions.cancel_run",
     "extraction_objects.fields", "extraction_objects.reload", "hand_off.manage", "hand_off.withdraw",
     "extractions.confirm_delete", "extractions.delete", "extractions.objects", "extraction_orgs.choose",
-    "connection_orgs.choose", "connection_orgs.go_back", "moving_in.index",
+    "extraction_list.change", "extraction_list.pause", "extraction_list.resume", "connection_orgs.choose", "connection_orgs.go_back", "moving_in.index",
 }  # fmt: skip
 # One's own account; what these do is tried in tests/accounts/.
 OWN_ACCOUNT = {
