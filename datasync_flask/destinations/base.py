@@ -96,6 +96,17 @@ class Fault(enum.StrEnum):
     NAME_REFUSED = "name_refused"
     NOT_OURS = "not_ours"
     TOO_SLOW = "too_slow"
+    NO_BUCKET = "no_bucket"
+    KEY_REFUSED = "key_refused"
+    SECRET_REFUSED = "secret_refused"
+    NO_ROLE = "no_role"
+    NO_RIGHT_IN_BUCKET = "no_right_in_bucket"
+    WRONG_REGION = "wrong_region"
+    CLOCK_WRONG = "clock_wrong"
+    CERTIFICATE_REFUSED = "certificate_refused"
+    NO_CONDITIONS = "no_conditions"
+    BUCKET_FULL = "bucket_full"
+    CHANGED_MEANWHILE = "changed_meanwhile"
     UNEXPECTED = "unexpected"
 
 

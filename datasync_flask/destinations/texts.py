@@ -30,6 +30,26 @@ FAULT_TEXTS = {
     "letters, digits and underscores only. Nothing was written.",
     Fault.NOT_OURS: "This file is something else, so it isn't touched. Choose another name.",
     Fault.TOO_SLOW: "There was no answer in time. Check the network, then try again.",
+    Fault.NO_BUCKET: "There is no bucket of this name at this endpoint. Make it there first, or correct the name.",
+    Fault.KEY_REFUSED: "The store doesn't know this access key, or it has expired. Enter the access key and its secret "
+    "key again.",
+    Fault.SECRET_REFUSED: "The secret key doesn't belong to this access key, so the store refused the signature. Enter "
+    "the secret key again.",
+    Fault.NO_ROLE: "This machine has no role of its own to use the store with. Enter an access key and its secret key, "
+    "or give the machine a role.",
+    Fault.NO_RIGHT_IN_BUCKET: "The store doesn't allow this in the bucket. Have the key (or the machine's role) be "
+    "allowed to list the bucket, and to read, write and delete objects below the prefix.",
+    Fault.WRONG_REGION: "The bucket is in another region. Enter the region that the store shows for it.",
+    Fault.CLOCK_WRONG: "The clock of this machine differs from the store's by too much, so the store refuses every "
+    "signature. Have the machine set its clock by the network (NTP).",
+    Fault.CERTIFICATE_REFUSED: "This machine doesn't trust the store's certificate, so nothing was sent. Enter the "
+    "endpoint exactly as it stands in the certificate; where it comes from an authority of your own, have whoever runs "
+    "DataSync name that authority in SSL_CERT_FILE.",
+    Fault.NO_CONDITIONS: "The store ignores conditions on writing (If-Match, If-None-Match), so two writers could "
+    "spoil a table. Use a newer version of the store, or another one.",
+    Fault.BUCKET_FULL: "The store has no room left for this bucket. Make room there, or raise its limit.",
+    Fault.CHANGED_MEANWHILE: "Something else wrote to this table at the same time, so nothing was changed. Let one "
+    "program only write to it, then run again.",
     Fault.UNEXPECTED: "The destination answered something unexpected; its own words stand beside this.",
 }
 
