@@ -234,7 +234,8 @@ class DestinationForm(BucketFields):
             if "bucket" in self.kind.fields:
                 raise ValidationError(
                     gettext(
-                        "Enter the secret key again: the stored one belongs to %(server)s and is used with nothing else.",
+                        "Enter the secret key again: the stored one belongs to %(server)s and is used with nothing "
+                        "else.",
                         server=connection.server,
                     )
                 )

@@ -58,8 +58,8 @@ class _Ids:
 
     def are_in(self, piece: pa.Table) -> bool:
         self.connection.register("piece", piece)
-        found = self.connection.execute(f"SELECT EXISTS (SELECT 1 FROM piece SEMI JOIN ids USING ({KEY}))").fetchone()
-        return bool(found[0])
+        found = self.connection.execute(f"SELECT EXISTS (SELECT 1 FROM piece SEMI JOIN ids USING ({KEY}))").fetchall()
+        return bool(found[0][0])
 
 
 class ObjectStorage(Destination):
@@ -231,7 +231,7 @@ class ObjectStorage(Destination):
             connection.execute("SET memory_limit = '256MB'")
             connection.execute(f"SET temp_directory = {text(work / 'spill')}")
             connection.execute(f"CREATE TABLE ids AS SELECT {KEY} FROM ({ids})")
-            first, last = connection.execute(f"SELECT min({KEY}), max({KEY}) FROM ids").fetchone() or (None, None)
+            ((first, last),) = connection.execute(f"SELECT min({KEY}), max({KEY}) FROM ids").fetchall()
             if first is None:
                 return sorted(small)
             wanted = _Ids(connection, first, last)

@@ -194,6 +194,9 @@ class DeltaLog(Log):
                     configuration={"delta.deletedFileRetentionDuration": "interval 1 days"},
                 )  # fmt: skip
                 return
+            if come := [each for each in fields.fields if each.name not in (before.schema or schema).names]:
+                # Before the rows, and empty: an entry of the log with both can't be written.
+                before.mark.alter.add_columns(come, commit_properties=once)
             removed = [RemoveAction(name, True, now, before.files[name]) for name in gone]
             before.mark.create_write_transaction([*removed, *added], "append", fields, commit_properties=once)
         except (CommitFailedError, DeltaError) as error:
