@@ -39,7 +39,7 @@ _BY_WORDS = (
     (r"timed ?out|timedout|timeout", Fault.TOO_SLOW, "endpoint"),
     (r"connection refused|tcp connect|unreachable|connect\b", Fault.NOT_REACHABLE, "endpoint"),
     (r"\b403\b|forbidden|permission ?denied|unauthenticated", Fault.NO_RIGHT_IN_BUCKET, "bucket"),
-    (r"\b30[1278]\b", Fault.WRONG_REGION, "region"),
+    (r"\b30[1278]\b|redirect without location", Fault.WRONG_REGION, "region"),
     (r"\b507\b", Fault.BUCKET_FULL, "bucket"),
 )  # fmt: skip
 _CODE, _MESSAGE = re.compile(r"<Code>(\w+)</Code>"), re.compile(r"<Message>([^<]{1,300})</Message>")
@@ -52,9 +52,11 @@ def meaning_of(error: Exception) -> DestinationError:
     if code is not None:
         fault, field = _BY_CODE.get(code[1], (Fault.UNEXPECTED, ""))
         return DestinationError(fault, f"{code[1]}: {message[1]}" if message else code[1], field)
-    told = words.partition("\n\nDebug source:")[0]
+    # "Generic S3 error: Error performing PUT https://… in 2ms, after 1 retries, … - HTTP error: error sending request"
+    told = words.partition("\n\nDebug source:")[0].rpartition(" - ")[2]
+    low = words.lower().replace("retry_timeout", "")
     for pattern, fault, field in _BY_WORDS:
-        if re.search(pattern, words.lower()):
+        if re.search(pattern, low):
             return DestinationError(fault, told, field)
     return DestinationError(Fault.UNEXPECTED, told)
 
