@@ -52,7 +52,7 @@ def meaning_of(error: Exception) -> DestinationError:
     if code is not None:
         fault, field = _BY_CODE.get(code[1], (Fault.UNEXPECTED, ""))
         return DestinationError(fault, f"{code[1]}: {message[1]}" if message else code[1], field)
-    # "Generic S3 error: Error performing PUT https://… in 2ms, after 1 retries, … - HTTP error: error sending request"
+    # Before the dash stand address, time and number of tries; after the empty line what the library kept inside.
     told = words.partition("\n\nDebug source:")[0].rpartition(" - ")[2]
     low = words.lower().replace("retry_timeout", "")
     for pattern, fault, field in _BY_WORDS:
