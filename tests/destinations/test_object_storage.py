@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import time_machine
+import trustme
 from deltalake import DeltaTable
 from pyarrow.fs import FileSelector, S3FileSystem
 
@@ -23,7 +24,7 @@ from datasync_flask.destinations import object_storage, object_tables
 from datasync_flask.destinations.base import Column, ColumnType, Destination, DestinationError, Fault, Load, Table
 from datasync_flask.destinations.registry import open_destination
 from tests.support.killed import Killed, die
-from tests.support.servers import ObjectStore
+from tests.support.servers import ObjectStore, free_port, object_store, wait_until_open
 from tests.support.store_proxy import refusing
 
 TABLE = Table("crm", "account")
@@ -265,6 +266,32 @@ def test_a_time_of_day_is_text_in_delta(store: ObjectStore, tmp_path: Path) -> N
         load = Load(TABLE, columns, (tmp_path / "1.parquet",), 1, replaces=replaces, work_dir=tmp_path)
         bucket.open().load(load)
     assert bucket.delta_table().to_pyarrow_table().to_pylist() == [{"id": "1", "opens": "09:30:00"}]
+
+
+def test_over_tls_with_an_authority_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority, port = trustme.CA(), free_port()
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "certificate.pem")
+    options = (
+        f"-s3.port.https={port}",
+        f"-s3.cert.file={tmp_path}/certificate.pem",
+        f"-s3.key.file={tmp_path}/key.pem",
+    )
+    with object_store(*options) as store:
+        wait_until_open(port)
+        for table_format in FORMATS:
+            bucket = Bucket(store, table_format, tmp_path)
+            secure = {"endpoint": f"https://127.0.0.1:{port}"}
+            with pytest.raises(DestinationError) as error:
+                bucket.open(**secure).has_table(TABLE)
+            assert error.value.fault is Fault.CERTIFICATE_REFUSED
+            with monkeypatch.context() as patched:
+                patched.setenv("SSL_CERT_FILE", f"{tmp_path}/authority.pem")
+                bucket.open(**secure).check()
+                bucket.load({"1": "a"}, bucket.open(**secure))
+            assert bucket.rows() == {"1": "a"}
 
 
 def test_many_rows_in_several_files(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
