@@ -55,7 +55,7 @@ def texts_in_tables() -> Iterator[str]:
     yield from (words for words, _ in EVENTS.values())
     yield from (mender.value for mender in Mender)
     yield from (level.title for level in PERMISSION_LEVELS)
-    yield from (kind.hint for kind in KINDS.values())
+    yield from (text for kind in KINDS.values() for text in (kind.title, kind.hint))
 
 
 def template() -> Catalog:

@@ -136,7 +136,7 @@ _TITLES = {
     "mysql": ("MySQL", "A MySQL or MariaDB database"),
     "parquet": ("Parquet", "A folder of Parquet files, one per table, in the data folder"),
     "object_storage": (
-        "Object storage",
+        "Object storage (S3)",
         "A bucket at Amazon S3 or at a store that speaks its protocol: Parquet or Delta",
     ),
 }
