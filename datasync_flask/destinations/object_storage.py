@@ -224,12 +224,8 @@ class ObjectStorage(Destination):
 
     def _touched(self, snapshot: Snapshot, table: Table, ids: str, work: Path, *, with_small: bool) -> list[str]:
         """Return the files in which one of these ids is."""
-        import duckdb
-
         small = {name for name, size in snapshot.files.items() if with_small and size < SMALL_BYTES}
-        with duckdb.connect() as connection:
-            connection.execute("SET memory_limit = '256MB'")
-            connection.execute(f"SET temp_directory = {text(work / 'spill')}")
+        with queries.bounded(work / "spill") as connection:
             connection.execute(f"CREATE TABLE ids AS SELECT {KEY} FROM ({ids})")
             ((first, last),) = connection.execute(f"SELECT min({KEY}), max({KEY}) FROM ids").fetchall()
             if first is None:

@@ -146,6 +146,15 @@ def test_a_merge_leaves_files_alone_that_it_is_not_about(bucket: Bucket, monkeyp
     assert bucket.files() == before
 
 
+@pytest.mark.parametrize("replaces", [True, False])
+def test_an_id_that_comes_twice_is_there_once(bucket: Bucket, replaces: bool) -> None:
+    pq.write_table(pa.table({"id": ["1", "2"], "name": ["a", "b"]}), bucket.folder / "1.parquet")
+    pq.write_table(pa.table({"id": ["2", "3"], "name": ["b", "c"]}), bucket.folder / "2.parquet")
+    files = (bucket.folder / "1.parquet", bucket.folder / "2.parquet")
+    bucket.open().load(Load(TABLE, COLUMNS, files, 4, replaces=replaces, work_dir=bucket.folder))
+    assert bucket.rows() == {"1": "a", "2": "b", "3": "c"}
+
+
 def test_small_files_become_one(bucket: Bucket) -> None:
     for number in range(5):
         bucket.load({str(number): "x"})
