@@ -243,7 +243,7 @@ class ObjectStorage(Destination):
             about = file.metadata.row_group(number).column(position).statistics
             if about is not None and about.has_min_max and (about.max < wanted.first or about.min > wanted.last):
                 continue
-            for batch in file.iter_batches(KEYS_AT_ONCE, row_groups=[number], columns=[KEY]):
+            for batch in file.iter_batches(KEYS_AT_ONCE, row_groups=[number], columns=[KEY], use_threads=False):
                 if wanted.are_in(pa.Table.from_batches([batch])):
                     return True
         return False
@@ -261,7 +261,7 @@ class ObjectStorage(Destination):
                 file = self._file(table, name)
                 wanted = [KEY, VALID_TO, *([DELETED_COLUMN] if without_deleted else [])]
                 there = [column for column in wanted if column in file.schema_arrow.names]
-                for batch in file.iter_batches(KEYS_AT_ONCE, columns=there):
+                for batch in file.iter_batches(KEYS_AT_ONCE, columns=there, use_threads=False):
                     found = batch
                     if VALID_TO in there:
                         found = found.filter(pc.is_null(found.column(VALID_TO)))
@@ -289,7 +289,7 @@ class ObjectStorage(Destination):
 
     def _batches(self, table: Table, names: Iterable[str], rows: int) -> Iterator[pa.RecordBatch]:
         for name in names:
-            yield from self._file(table, name).iter_batches(min(rows, KEYS_AT_ONCE))
+            yield from self._file(table, name).iter_batches(min(rows, KEYS_AT_ONCE), use_threads=False)
 
     def snippets(self, table: Table) -> dict[str, str]:
         """Return how to read the table from other programs; keys are theirs to set."""

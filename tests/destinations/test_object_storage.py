@@ -98,7 +98,7 @@ def test_others_read_while_it_writes(bucket: Bucket, store: ObjectStore) -> None
     keys = [f"{number:04}" for number in range(300)]
     bucket.load(dict.fromkeys(keys, "0"), replaces=True)
     code = (
-        "import sys, json\n"
+        "import os, sys, json\n"
         "from pathlib import Path\n"
         "from tests.destinations.test_object_storage import Bucket\n"
         "from tests.support.servers import ObjectStore\n"
@@ -108,7 +108,9 @@ def test_others_read_while_it_writes(bucket: Bucket, store: ObjectStore) -> None
         "while not Path(sys.argv[3], 'over').exists():\n"
         "    rows = bucket.rows()\n"
         "    seen.append([len(rows), sorted(set(rows.values()))])\n"
-        "print(json.dumps(seen))\n"
+        "print(json.dumps(seen), flush=True)\n"
+        # Arrow's threads end as they like.
+        "os._exit(0)\n"
     )
     reader = subprocess.Popen(
         [sys.executable, "-c", code, str(store.port), bucket.format, str(bucket.folder), bucket.path],
