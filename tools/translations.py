@@ -57,7 +57,7 @@ def texts_in_tables() -> Iterator[str]:
     yield from (words for words, _ in EVENTS.values())
     yield from (responsible.value for responsible in Responsible)
     yield from (level.title for level in PERMISSION_LEVELS)
-    yield from (kind.hint for kind in KINDS.values())
+    yield from (text for kind in KINDS.values() for text in (kind.title, kind.hint))
 
 
 def template() -> Catalog:

@@ -55,6 +55,14 @@ class ConnectionSettings(Schema):
     )
     # Called as the field of the form; marshmallow has no field of this name of its own.
     schema = fields.String(validate=_TEXT)
+    bucket = fields.String(validate=_TEXT)
+    prefix = fields.String(validate=_TEXT)
+    endpoint = fields.String(validate=_TEXT, metadata={"description": "Empty: Amazon S3."})
+    region = fields.String(validate=_TEXT)
+    access_key = fields.String(
+        validate=_TEXT, metadata={"description": "Its secret key is the password. Empty: the machine's own role."}
+    )
+    table_format = fields.String(validate=validate.OneOf(["", "parquet", "delta"]))
     save_anyway = fields.Boolean(
         load_only=True, metadata={"description": "Save a destination although its check found something wrong."}
     )

@@ -76,6 +76,12 @@ FIELD_WORDS = {
     "schema": "schema",
     "tls": "TLS",
     "tls_ca": "CA certificate",
+    "bucket": "bucket",
+    "prefix": "prefix",
+    "endpoint": "endpoint",
+    "region": "region",
+    "access_key": "access key",
+    "table_format": "table format",
 }
 
 

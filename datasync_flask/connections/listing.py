@@ -22,6 +22,7 @@ from datasync_flask.connections.models import (
     description_key,
 )
 from datasync_flask.extensions import db
+from datasync_flask.languages import translated
 
 PAGE_SIZE = 50
 # More than a look takes in: the rest is a click away.
@@ -131,7 +132,7 @@ class ListQuery:
         if self.group == "label":
             return connection.labels[0].name if connection.labels else gettext("Without label")
         if self.group == "kind":
-            return KINDS[connection.kind].title
+            return translated(KINDS[connection.kind].title)
         return state_words(connection.state) if self.group == "state" else ""
 
 

@@ -38,7 +38,8 @@ def _ask(what: str, kind: str, settings: dict[str, Any], data_dir: Path, more: d
         )
         answer = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
-        raise DestinationError(Fault.TOO_SLOW, f"no answer in {CHECK_SECONDS} seconds", "host") from None
+        field = "endpoint" if "endpoint" in settings else "host"
+        raise DestinationError(Fault.TOO_SLOW, f"no answer in {CHECK_SECONDS} seconds", field) from None
     except ValueError:
         raise DestinationError(Fault.UNEXPECTED, "the check gave no answer") from None
     if answer.get("fault"):

@@ -15,8 +15,16 @@ from wtforms.validators import DataRequired, InputRequired, Length, NumberRange,
 
 from datasync_flask.accounts.models import Role
 from datasync_flask.connections import labels
+from datasync_flask.destinations.bucket_fields import BucketFields
 from datasync_flask.destinations.models import DestinationConnection
-from datasync_flask.destinations.registry import DESTINATIONS, FILE_FIELDS, SERVER_FIELDS, PathRefused, inside
+from datasync_flask.destinations.registry import (
+    BUCKET_FIELDS,
+    DESTINATIONS,
+    FILE_FIELDS,
+    SERVER_FIELDS,
+    PathRefused,
+    inside,
+)
 from datasync_flask.destinations.tls import (
     MAX_CA,
     Tls,
@@ -26,7 +34,6 @@ from datasync_flask.destinations.tls import (
     is_this_machine,
     tls_of,
 )
-from datasync_flask.forms import SettingsForm
 from datasync_flask.salesforce_connections import service, store
 from datasync_flask.salesforce_connections.forms import KEPT_SECRET_SECONDS, one_line, strip
 from datasync_flask.security.crypto import SecretUnreadable
@@ -47,7 +54,7 @@ def normalised_lines(value: str | None) -> str | None:
     return "\n".join(value.split("\r\n")).strip() if value is not None else None
 
 
-class DestinationForm(SettingsForm):
+class DestinationForm(BucketFields):
     """Settings of a destination."""
 
     description = StringField(
@@ -129,12 +136,16 @@ class DestinationForm(SettingsForm):
                 values["tls"] = tls_of(connection.settings).value
         super().__init__(data=values, given=given)
         self.connection = connection
-        for name in (set(FILE_FIELDS) | set(SERVER_FIELDS) | {"schema"}) - set(self.kind.fields):
+        for name in {*FILE_FIELDS, *SERVER_FIELDS, *BUCKET_FIELDS, "schema"} - set(self.kind.fields):
             del self[name]
         if "tls" in self.kind.fields and self.is_submitted():
             self._fill_in_tls()
         if "password" not in self.kind.fields:
             del self["kept_password"]
+        if "bucket" in self.kind.fields:
+            self.password.label.text = gettext("Secret key")
+            if self.is_submitted() and not self.sent.get("table_format"):
+                self.table_format.data = str(values.get("table_format") or "parquet")
         self._password = ""
 
     def _fill_in_tls(self) -> None:
@@ -221,6 +232,14 @@ class DestinationForm(SettingsForm):
         connection = self.connection
         is_kept = connection is not None and connection.password_sealed and not self._password
         if connection is not None and is_kept and not connection.has_password_for(self.settings()):
+            if "bucket" in self.kind.fields:
+                raise ValidationError(
+                    gettext(
+                        "Enter the secret key again: the stored one belongs to %(server)s and is used with nothing "
+                        "else.",
+                        server=connection.server,
+                    )
+                )
             raise ValidationError(
                 gettext(
                     "Enter the password again: the stored one belongs to %(server)s and is used with nothing else.",

@@ -15,6 +15,7 @@ from datasync_flask.connections.kinds import KINDS
 from datasync_flask.connections.models import Connection
 from datasync_flask.destinations import service
 from datasync_flask.destinations.base import DestinationError
+from datasync_flask.destinations.bucket_fields import TABLE_FORMATS
 from datasync_flask.destinations.forms import TLS_CHOICES, DestinationForm
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.tls import tls_of
@@ -55,6 +56,10 @@ def shown_settings(connection: DestinationConnection) -> dict[str, Any]:
         found["tls"] = str(TLS_CHOICES[tls_of(connection.settings)])
         if connection.settings.get("tls_ca"):
             found["tls_ca"] = gettext("stored")
+    if "bucket" in found:
+        found["endpoint"] = found["endpoint"] or "Amazon S3"
+        found["access_key"] = found["access_key"] or gettext("the machine's own role")
+        found["table_format"] = str(TABLE_FORMATS[found["table_format"]])
     return found
 
 

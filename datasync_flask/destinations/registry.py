@@ -13,6 +13,7 @@ from datasync_flask.destinations.base import Destination, DestinationError, Faul
 from datasync_flask.destinations.tls import is_host, tls_of
 
 FILE_FIELDS = ("path",)
+BUCKET_FIELDS = ("bucket", "prefix", "endpoint", "region", "access_key", "password", "table_format")
 SERVER_FIELDS = ("host", "port", "database", "username", "password", "tls", "tls_ca")
 
 Settings = Mapping[str, Any]
@@ -105,6 +106,15 @@ def _mysql(settings: Settings, _: Path) -> Destination:
     return MySql(_address(settings))
 
 
+def _object_storage(settings: Settings, _: Path) -> Destination:
+    from datasync_flask.destinations.object_storage import ObjectStorage
+    from datasync_flask.destinations.object_tables import Place
+
+    named = {name: str(settings.get(name) or "") for name in ("bucket", "prefix", "endpoint", "region", "access_key")}
+    place = Place(**named, secret=str(settings.get("password") or ""))
+    return ObjectStorage(place, is_delta=settings.get("table_format") == "delta")
+
+
 DESTINATIONS = {
     kind.key: kind
     for kind in (
@@ -115,6 +125,7 @@ DESTINATIONS = {
         ),
         DestinationKind("mysql", SERVER_FIELDS, _mysql, "prefix", default_port=3306, longest_table=64),
         DestinationKind("parquet", FILE_FIELDS, _parquet, "folder", example="lake"),
+        DestinationKind("object_storage", BUCKET_FIELDS, _object_storage, "folder"),
     )
 }
 
@@ -124,6 +135,10 @@ _TITLES = {
     "postgresql": ("PostgreSQL", "A schema of a PostgreSQL database"),
     "mysql": ("MySQL", "A MySQL or MariaDB database"),
     "parquet": ("Parquet", "A folder of Parquet files, one per table, in the data folder"),
+    "object_storage": (
+        "Object storage (S3)",
+        "A bucket at Amazon S3 or at a store that speaks its protocol: Parquet or Delta",
+    ),
 }
 KINDS.update({key: Kind(key, title, False, hint, "destinations.new") for key, (title, hint) in _TITLES.items()})
 

@@ -25,6 +25,7 @@ from datasync_flask.destinations.base import (
     Table,
 )
 from datasync_flask.destinations.registry import DESTINATIONS, PathRefused, inside, open_destination
+from tests.support.servers import ObjectStore
 
 TABLE = Table("crm", "account")
 ARROW = {
@@ -53,7 +54,11 @@ EVERYTHING = (
 )
 
 
-@pytest.fixture(params=sorted(DESTINATIONS))
+# A bucket's tables have two formats.
+KINDS = [*sorted(DESTINATIONS), "object_storage delta"]
+
+
+@pytest.fixture(params=KINDS)
 def destination(request: pytest.FixtureRequest, tmp_path: Path) -> Destination:
     settings: dict[str, Any] = {"path": "warehouse", "schema": ""}
     if request.param == "postgresql":
@@ -64,7 +69,11 @@ def destination(request: pytest.FixtureRequest, tmp_path: Path) -> Destination:
         settings |= {"host": host, "port": int(port), "database": database, "username": user, "password": ""}
     if request.param == "mysql":
         settings |= request.getfixturevalue("new_mysql_database")()
-    found = open_destination(request.param, settings, tmp_path)
+    kind, _, table_format = request.param.partition(" ")
+    if kind == "object_storage":
+        store: ObjectStore = request.getfixturevalue("store")
+        settings = dict(store.settings(table_format=table_format or "parquet"))
+    found = open_destination(kind, settings, tmp_path)
     found.check()
     return found
 

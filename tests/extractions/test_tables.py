@@ -140,6 +140,16 @@ def test_copies_get_datasets_of_their_own(first: Extracting) -> None:
         ("postgresql", {"host": "0.0.0.0", "database": "d"}, {"host": "localhost", "database": "d"}),
         ("mysql", {"host": socket.gethostname(), "database": "d"}, {"host": "localhost", "database": "d"}),
         ("mysql", {"host": "::1", "database": "Shop"}, {"host": "localhost", "port": 3306, "database": "shop"}),
+        (
+            "object_storage",
+            {"bucket": "lake", "prefix": "a", "endpoint": "https://s3.eu-west-1.amazonaws.com", "access_key": "x"},
+            {"bucket": "lake", "prefix": "a", "endpoint": "", "region": "eu-west-1", "table_format": "delta"},
+        ),
+        (
+            "object_storage",
+            {"bucket": "lake", "endpoint": "http://localhost:80"},
+            {"bucket": "lake", "prefix": "", "endpoint": "http://127.0.0.1"},
+        ),
     ],
 )
 def test_places_that_are_one(kind: str, one: dict[str, Any], other: dict[str, Any]) -> None:
