@@ -16,13 +16,14 @@ from benchmarks.page_server import TOKEN
 from datasync_flask import create_app
 from datasync_flask.clock import utcnow
 from datasync_flask.config import Settings
-from datasync_flask.connections.models import SalesforceConnection, SalesforceGrant, State
+from datasync_flask.connections.models import State
 from datasync_flask.database import upgrade_database
 from datasync_flask.destinations.models import DESTINATION_CLASSES
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.runs.fork_server import for_runs, has_ended
+from datasync_flask.salesforce_connections.models import SalesforceConnection, SalesforceGrant
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,11 @@ from benchmarks.propagation import EARLY_POLL, INTERVAL
 from datasync_flask import create_app
 from datasync_flask.clock import utcnow
 from datasync_flask.config import Settings
-from datasync_flask.connections.models import LoginHost, SalesforceConnection, State
+from datasync_flask.connections.models import State
 from datasync_flask.database import upgrade_database
 from datasync_flask.extensions import db
 from datasync_flask.salesforce_connections import propagation, store
+from datasync_flask.salesforce_connections.models import LoginHost, SalesforceConnection
 from datasync_flask.salesforce_connections.status import LOOK_SECONDS, POLL_SECONDS
 from tests.support.practice import running_practice_org
 from tests.support.program import Program, wait_for

@@ -10,7 +10,7 @@ from sqlalchemy import or_, select
 from werkzeug.datastructures import MultiDict
 
 from datasync_flask.connections.kinds import KINDS
-from datasync_flask.connections.models import Connection, SalesforceConnection, State, description_key
+from datasync_flask.connections.models import Connection, State, description_key
 from datasync_flask.destinations import service as destinations
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.forms import DestinationForm
@@ -25,6 +25,7 @@ from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.forms import SettingsForm
 from datasync_flask.salesforce_connections import service as connections
 from datasync_flask.salesforce_connections.forms import SalesforceForm
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.worker import queue
 
 SALESFORCE_FIELDS = (

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from datasync_flask.connections.models import AuthMethod, LoginHost, SecretUse, State, TrackingType
+from datasync_flask.connections.models import State
 from datasync_flask.destinations.registry import DESTINATIONS
 from datasync_flask.destinations.tls import MAX_CA, Tls
 from datasync_flask.extractions.models import RunState
+from datasync_flask.salesforce_connections.models import AuthMethod, LoginHost, SecretUse, TrackingType
 
 _TEXT = validate.Length(max=2000)
 

@@ -22,7 +22,7 @@ from datasync_flask.api.definitions import (
 )
 from datasync_flask.config import Settings
 from datasync_flask.connections import loader as connection_loader
-from datasync_flask.connections.models import Connection, SalesforceConnection
+from datasync_flask.connections.models import Connection
 from datasync_flask.destinations import service as destinations
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.texts import fault_text
@@ -36,6 +36,7 @@ from datasync_flask.extractions.texts import problem_words
 from datasync_flask.page_extensions import csrf
 from datasync_flask.problems.problem_texts import text_for_connection
 from datasync_flask.salesforce_connections import service as connections
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.worker import queue
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1", description="Connections, extractions and their runs.")

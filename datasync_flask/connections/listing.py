@@ -13,15 +13,9 @@ from sqlalchemy.orm import selectinload
 
 from datasync_flask.connections.history import state_words
 from datasync_flask.connections.kinds import KINDS
-from datasync_flask.connections.models import (
-    Connection,
-    Label,
-    SalesforceConnection,
-    State,
-    connection_labels,
-    description_key,
-)
+from datasync_flask.connections.models import Connection, Label, State, connection_labels, description_key
 from datasync_flask.extensions import db
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 PAGE_SIZE = 50
 # More than a look takes in: the rest is a click away.

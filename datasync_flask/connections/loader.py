@@ -10,9 +10,10 @@ from flask_login import current_user
 from sqlalchemy import bindparam, select
 
 from datasync_flask.accounts.models import Role, User
-from datasync_flask.connections.models import Connection, ConnectionEvent, SalesforceConnection
+from datasync_flask.connections.models import Connection, ConnectionEvent
 from datasync_flask.extensions import db
 from datasync_flask.salesforce_connections import store
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 HISTORY_SIZE = 30
 _connections, _of_salesforce = Connection.__table__, SalesforceConnection.__table__

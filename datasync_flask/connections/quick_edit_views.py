@@ -13,9 +13,10 @@ from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import fragment, needs_role
 from datasync_flask.accounts.whose_request import read_along, reads_along
 from datasync_flask.connections import loader
-from datasync_flask.connections.models import Connection, TrackingType
+from datasync_flask.connections.models import Connection
 from datasync_flask.salesforce_connections import service, status
 from datasync_flask.salesforce_connections.forms import TRACKING_TYPES, QuickEditForm
+from datasync_flask.salesforce_connections.models import TrackingType
 
 bp = Blueprint("quick_edit", __name__)
 

@@ -14,7 +14,7 @@ from datasync_flask.accounts.rights import needs_role, wants_fragment
 from datasync_flask.connections import labels, listing, loader
 from datasync_flask.connections.history import STATE_WORDS
 from datasync_flask.connections.kinds import KINDS
-from datasync_flask.connections.models import Connection, SalesforceConnection, State
+from datasync_flask.connections.models import Connection, State
 from datasync_flask.destinations import pages
 from datasync_flask.extensions import db
 from datasync_flask.extractions.loader import depending_on
@@ -24,6 +24,7 @@ from datasync_flask.salesforce import scopes
 from datasync_flask.salesforce_connections import authorization, certificates, service, status
 from datasync_flask.salesforce_connections.browser_cookie import mark_of_browser
 from datasync_flask.salesforce_connections.forms import AUTH_METHODS, TRACKING_TYPES, DeleteForm, SalesforceForm
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.salesforce_connections.status import setup_origin
 from datasync_flask.security.crypto import SecretUnreadable
 from datasync_flask.worker import queue

@@ -13,10 +13,11 @@ from sqlalchemy.orm import selectinload
 
 from datasync_flask.accounts.models import Role
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import Connection, SalesforceConnection
+from datasync_flask.connections.models import Connection
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Extraction, Run, RunLogLine, RunObject
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 RUNS_SHOWN = 30
 DAYS_SHOWN = 30

@@ -7,7 +7,7 @@ from typing import Any
 from flask import has_app_context
 from flask_babel import force_locale
 
-from datasync_flask.connections.models import Connection, SalesforceConnection, State
+from datasync_flask.connections.models import Connection, State
 from datasync_flask.destinations.texts import fault_text
 from datasync_flask.extractions.models import Run, RunState
 from datasync_flask.extractions.runs import states
@@ -15,6 +15,7 @@ from datasync_flask.extractions.texts import problem_words
 from datasync_flask.notices import service, warnings
 from datasync_flask.problems.problem_texts import text_for_connection
 from datasync_flask.salesforce_connections import lifecycle
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 
 def connect() -> None:

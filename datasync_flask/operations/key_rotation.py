@@ -7,7 +7,11 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
-from datasync_flask.connections.models import (
+from datasync_flask.destinations.models import DestinationConnection
+from datasync_flask.extensions import db
+from datasync_flask.notices.models import Channel
+from datasync_flask.salesforce_connections import store
+from datasync_flask.salesforce_connections.models import (
     AuthorizationAttempt,
     Revocation,
     SalesforceConnection,
@@ -15,10 +19,6 @@ from datasync_flask.connections.models import (
     SigningCertificate,
     TrialGrant,
 )
-from datasync_flask.destinations.models import DestinationConnection
-from datasync_flask.extensions import db
-from datasync_flask.notices.models import Channel
-from datasync_flask.salesforce_connections import store
 from datasync_flask.security.crypto import SecretUnreadable
 
 SEALED_COLUMNS: tuple[tuple[InstrumentedAttribute[Any], InstrumentedAttribute[str]], ...] = (

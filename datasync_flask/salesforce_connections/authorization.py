@@ -19,7 +19,7 @@ from sqlalchemy import bindparam, select, update
 
 from datasync_flask.accounts.models import SignedIn, hash_token
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import AuthorizationAttempt, SalesforceConnection, State
+from datasync_flask.connections.models import State
 from datasync_flask.extensions import db
 from datasync_flask.page_extensions import oauth
 from datasync_flask.salesforce import oauth as salesforce_oauth
@@ -29,6 +29,7 @@ from datasync_flask.salesforce.oauth import SalesforceOAuth2Client
 from datasync_flask.salesforce.refusals import classify_oauth_error
 from datasync_flask.salesforce_connections import lifecycle, propagation, store, token_grants
 from datasync_flask.salesforce_connections.lifecycle import Event
+from datasync_flask.salesforce_connections.models import AuthorizationAttempt, SalesforceConnection
 
 # How long a person may take on Salesforce's pages (RFC 9700 section 2.1.2: state is short-lived).
 STATE_LIFETIME = timedelta(minutes=10)

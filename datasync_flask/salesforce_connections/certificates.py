@@ -10,10 +10,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import SalesforceConnection, SigningCertificate
 from datasync_flask.extensions import db
 from datasync_flask.salesforce.assertions import fingerprint, new_certified_key
 from datasync_flask.salesforce_connections import store
+from datasync_flask.salesforce_connections.models import SalesforceConnection, SigningCertificate
 from datasync_flask.security.crypto import SecretUnreadable
 
 # Time enough for whoever has to upload the next one.

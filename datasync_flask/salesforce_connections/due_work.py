@@ -8,11 +8,12 @@ from flask import current_app
 from sqlalchemy import select
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import AuthMethod, Connection, SalesforceConnection, State
+from datasync_flask.connections.models import Connection, State
 from datasync_flask.extensions import db
 from datasync_flask.salesforce.errors import Problem
 from datasync_flask.salesforce_connections import authorization, health_check, lifecycle, propagation, store
 from datasync_flask.salesforce_connections.lifecycle import Event
+from datasync_flask.salesforce_connections.models import AuthMethod, SalesforceConnection
 from datasync_flask.security.crypto import SecretUnreadable
 
 # A worker that is killed is waited for no longer than this; a step that takes longer may be done twice, which each

@@ -17,21 +17,20 @@ from wtforms.validators import DataRequired, Length, ValidationError
 
 from datasync_flask.accounts.service import confirm, is_confirmed
 from datasync_flask.connections import labels
-from datasync_flask.connections.models import (
-    AuthMethod,
-    Connection,
-    LoginHost,
-    SalesforceConnection,
-    SecretUse,
-    TrackingType,
-    description_key,
-    login_origin_of,
-)
+from datasync_flask.connections.models import Connection, description_key
 from datasync_flask.forms import SettingsForm
 from datasync_flask.salesforce import scopes
 from datasync_flask.salesforce.hosts import AddressRefused, is_my_domain, understand_login_address
 from datasync_flask.salesforce_connections import app_values, service, store
 from datasync_flask.salesforce_connections.app_values import ValueRefused
+from datasync_flask.salesforce_connections.models import (
+    AuthMethod,
+    LoginHost,
+    SalesforceConnection,
+    SecretUse,
+    TrackingType,
+    login_origin_of,
+)
 from datasync_flask.salesforce_connections.service import SalesforceSettings
 from datasync_flask.security.crypto import SecretUnreadable
 

@@ -14,10 +14,10 @@ from sqlalchemy import delete, select
 from datasync_flask.accounts.models import Role, SignedIn, User, hash_token
 from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import HandOffLink, SalesforceConnection
 from datasync_flask.extensions import db
 from datasync_flask.salesforce_connections import app_values, lifecycle, service
 from datasync_flask.salesforce_connections.app_values import ValueRefused
+from datasync_flask.salesforce_connections.models import HandOffLink, SalesforceConnection
 from datasync_flask.salesforce_connections.service import SalesforceSettings
 
 LIFETIME = timedelta(days=7)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from flask import current_app
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import SalesforceConnection, SalesforceGrant, State, TrialGrant, same_org
+from datasync_flask.connections.models import State
 from datasync_flask.extensions import db
 from datasync_flask.salesforce import rest
 from datasync_flask.salesforce.address import at_the_orgs_address
@@ -18,6 +18,7 @@ from datasync_flask.salesforce.rest import AccessReport
 from datasync_flask.salesforce.scopes import missing_api_scope
 from datasync_flask.salesforce_connections import lifecycle, orgs, store, token_grants
 from datasync_flask.salesforce_connections.lifecycle import Event
+from datasync_flask.salesforce_connections.models import SalesforceConnection, SalesforceGrant, TrialGrant, same_org
 
 # Daily use also keeps a refresh token alive whose app lets it expire after 30 idle days.
 CHECK_EVERY = timedelta(days=1)

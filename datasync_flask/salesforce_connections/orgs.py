@@ -8,11 +8,11 @@ from sqlalchemy import select
 
 from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import SalesforceConnection, TrialGrant
 from datasync_flask.extensions import db
 from datasync_flask.salesforce.errors import Problem
 from datasync_flask.salesforce_connections import lifecycle, store, token_grants
 from datasync_flask.salesforce_connections.lifecycle import Event
+from datasync_flask.salesforce_connections.models import SalesforceConnection, TrialGrant
 
 # A question that nobody answers for so long is answered with the org from before.
 ASKED_FOR = timedelta(days=7)

@@ -10,12 +10,13 @@ from flask import current_app
 
 from datasync_flask import counters
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import SalesforceConnection, State
+from datasync_flask.connections.models import State
 from datasync_flask.salesforce import probe, scopes
 from datasync_flask.salesforce.errors import Problem, tidy
 from datasync_flask.salesforce.oauth import AppCredentials
 from datasync_flask.salesforce_connections import certificates, lifecycle, store, token_grants
 from datasync_flask.salesforce_connections.lifecycle import Event
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 # In 30 minutes; a longer deadline allows proportionally more.
 MAX_REQUESTS = 300

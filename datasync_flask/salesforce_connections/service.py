@@ -15,21 +15,19 @@ from sqlalchemy.exc import IntegrityError
 from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
 from datasync_flask.connections import labels
-from datasync_flask.connections.models import (
-    AuthMethod,
-    Connection,
-    LoginHost,
-    SalesforceConnection,
-    SecretUse,
-    State,
-    TrackingType,
-    description_key,
-    login_origin_of,
-)
+from datasync_flask.connections.models import Connection, State, description_key
 from datasync_flask.extensions import db
 from datasync_flask.problems.problem_texts import LOOK_FIRST
 from datasync_flask.salesforce_connections import lifecycle, propagation, store, token_grants
 from datasync_flask.salesforce_connections.lifecycle import Event
+from datasync_flask.salesforce_connections.models import (
+    AuthMethod,
+    LoginHost,
+    SalesforceConnection,
+    SecretUse,
+    TrackingType,
+    login_origin_of,
+)
 from datasync_flask.security.crypto import SecretUnreadable
 
 # Changing one of these means: another app, or another place where it is known. The watch begins anew.

@@ -13,7 +13,7 @@ from flask_login import current_user
 from datasync_flask.accounts.models import Role
 from datasync_flask.clock import utcnow
 from datasync_flask.connections.listing import Glance
-from datasync_flask.connections.models import LoginHost, SalesforceConnection, State
+from datasync_flask.connections.models import State
 from datasync_flask.extractions.loader import depending_on
 from datasync_flask.languages import language
 from datasync_flask.problems.problem_help import WHERE
@@ -21,6 +21,7 @@ from datasync_flask.problems.problem_texts import LOOK_FIRST, administrators_not
 from datasync_flask.salesforce.errors import Problem
 from datasync_flask.salesforce.hosts import setup_origin_of
 from datasync_flask.salesforce_connections import authorization, service, store
+from datasync_flask.salesforce_connections.models import LoginHost, SalesforceConnection
 
 # How often an open page asks while a connection moves.
 POLL_SECONDS = 1

@@ -15,21 +15,20 @@ from sqlalchemy.orm import joinedload
 from sqlalchemy.orm.exc import StaleDataError
 
 from datasync_flask.clock import has_come, too_far, utcnow
-from datasync_flask.connections.models import (
+from datasync_flask.connections.models import Connection, State
+from datasync_flask.extensions import db
+from datasync_flask.salesforce.oauth import AppCredentials
+from datasync_flask.salesforce_connections.models import (
     APP_SETTINGS,
     AuthMethod,
     AuthorizationAttempt,
-    Connection,
     SalesforceConnection,
     SalesforceGrant,
     SecretUse,
     SigningCertificate,
-    State,
     TrialGrant,
     login_origin_of,
 )
-from datasync_flask.extensions import db
-from datasync_flask.salesforce.oauth import AppCredentials
 from datasync_flask.security.crypto import SecretBox, SecretUnreadable
 
 if TYPE_CHECKING:

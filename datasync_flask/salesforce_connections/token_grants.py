@@ -13,21 +13,21 @@ from sqlalchemy import or_, select, update
 
 from datasync_flask import counters
 from datasync_flask.clock import has_come, too_far, utcnow
-from datasync_flask.connections.models import (
+from datasync_flask.connections.models import new_public_id
+from datasync_flask.extensions import db
+from datasync_flask.salesforce import oauth
+from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce.oauth import TokenAnswer
+from datasync_flask.salesforce_connections import store
+from datasync_flask.salesforce_connections.models import (
     AuthMethod,
     Revocation,
     SalesforceConnection,
     SalesforceGrant,
     TrialGrant,
     login_origin_of,
-    new_public_id,
     same_org,
 )
-from datasync_flask.extensions import db
-from datasync_flask.salesforce import oauth
-from datasync_flask.salesforce.errors import Problem, SalesforceError
-from datasync_flask.salesforce.oauth import TokenAnswer
-from datasync_flask.salesforce_connections import store
 from datasync_flask.security.crypto import SecretUnreadable
 
 # Longer than a token request can take; a process that dies in the middle is waited for no longer than this.

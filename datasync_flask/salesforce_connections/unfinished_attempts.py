@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import delete, select
 
-from datasync_flask.connections.models import AuthorizationAttempt, HandOffLink
 from datasync_flask.extensions import db
 from datasync_flask.salesforce.errors import Problem
 from datasync_flask.salesforce_connections import authorization
 from datasync_flask.salesforce_connections.lifecycle import Event, can_happen
+from datasync_flask.salesforce_connections.models import AuthorizationAttempt, HandOffLink
 
 
 def end_hand_offs(user_id: int) -> None:

@@ -15,11 +15,12 @@ from cryptography.fernet import Fernet
 from flask import Flask
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import ConnectionEvent, SalesforceGrant
+from datasync_flask.connections.models import ConnectionEvent
 from datasync_flask.extensions import db
 from datasync_flask.notices import sending, warnings
 from datasync_flask.notices.models import Channel, Delivery
 from datasync_flask.operations.key_rotation import rotate_all
+from datasync_flask.salesforce_connections.models import SalesforceGrant
 from datasync_flask.security.crypto import SecretBox
 from tests.support.connection import ConnectionWalk
 from tests.support.visitor import Visitor

@@ -8,7 +8,7 @@ import re
 import pytest
 from flask import Flask
 
-from datasync_flask.connections.models import SalesforceConnection, State
+from datasync_flask.connections.models import State
 from datasync_flask.destinations.base import Fault
 from datasync_flask.extensions import db
 from datasync_flask.extractions.texts import PROBLEMS, problem_words
@@ -16,6 +16,7 @@ from datasync_flask.notices import hooks
 from datasync_flask.notices.models import Delivery, Notice
 from datasync_flask.salesforce.errors import Problem
 from datasync_flask.salesforce_connections import lifecycle
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 from tests.notices.test_notices import add
 from tests.support.connection import ConnectionWalk
 from tests.support.visitor import Visitor

@@ -14,7 +14,7 @@ from sqlalchemy.orm import selectinload
 from datasync_flask import counters
 from datasync_flask.audit import trail
 from datasync_flask.clock import SLACK, has_come, too_far, utcnow
-from datasync_flask.connections.models import SalesforceConnection, State
+from datasync_flask.connections.models import State
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import (
     OPEN_STATES,
@@ -29,6 +29,7 @@ from datasync_flask.extractions.runs import working_files
 from datasync_flask.salesforce.errors import Problem, SalesforceError, tidy
 from datasync_flask.salesforce_connections import lifecycle, store
 from datasync_flask.salesforce_connections.lifecycle import Event
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 # Sent when a run is over, with the run; what listeners write is committed after them.
 ended = Signal("a run ended")
