@@ -18,7 +18,7 @@ from datasync_flask.clock import utcnow
 from datasync_flask.config import Settings
 from datasync_flask.connections.models import State
 from datasync_flask.database import upgrade_database
-from datasync_flask.destinations.models import DESTINATION_CLASSES
+from datasync_flask.destinations.models import class_of
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.runs import states
@@ -62,7 +62,7 @@ class Ours:
             source.rename("Source")
             source.grant = SalesforceGrant(access_token_sealed=box.seal(TOKEN), instance_url=origin,
                                            api_version="62.0", granted_at=utcnow(), refreshed_at=utcnow())  # fmt: skip
-            target = DESTINATION_CLASSES[kind](state=State.CONNECTED, settings=settings)
+            target = class_of(kind)(state=State.CONNECTED, settings=settings)
             target.rename("Target")
             db.session.add_all([source, target])
             db.session.flush()

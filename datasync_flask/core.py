@@ -11,6 +11,7 @@ from datasync_flask.extensions import db
 from datasync_flask.languages import init_languages
 from datasync_flask.logs import init_logs
 from datasync_flask.notices import hooks as notice_hooks
+from datasync_flask.salesforce_connections import unfinished_attempts
 from datasync_flask.security.crypto import SecretBox
 from datasync_flask.worker import Queue
 
@@ -23,4 +24,5 @@ def wire_core(app: Flask, settings: Settings) -> None:
     app.extensions["queue"] = Queue(app)
     app.extensions["kept_counts"] = counters.Kept()
     init_languages(app)
+    unfinished_attempts.connect()
     notice_hooks.connect()

@@ -24,12 +24,11 @@ from datasync_flask.accounts.whose_request import load_signed_in
 from datasync_flask.api.views import init_api
 from datasync_flask.audit import views as audit_views
 from datasync_flask.config import LOOPBACK_HOSTS, Settings, SettingsError
-from datasync_flask.connections import history, quick_edit_views, views
+from datasync_flask.connections import history, polls, quick_edit_views, status_views, views
 from datasync_flask.connections.kinds import KINDS
-from datasync_flask.destinations import views as destination_views
-from datasync_flask.destinations.texts import fault_text
+from datasync_flask.destinations import kind as destination_kinds
 from datasync_flask.error_pages import init_error_pages
-from datasync_flask.extractions import object_views, org_views
+from datasync_flask.extractions import dependants, object_views, org_views
 from datasync_flask.extractions import texts as extraction_texts
 from datasync_flask.extractions import views as extraction_views
 from datasync_flask.help import component_views
@@ -41,8 +40,7 @@ from datasync_flask.operations import views as operation_views
 from datasync_flask.operations.metrics import init_metrics
 from datasync_flask.page_extensions import compress, csrf, login_manager, oauth
 from datasync_flask.request_ids import init_request_ids
-from datasync_flask.salesforce_connections import authorization, callback_views, hand_off_views, status, status_views
-from datasync_flask.salesforce_connections import org_views as connection_org_views
+from datasync_flask.salesforce_connections import kind as salesforce_kind
 from datasync_flask.security.headers import init_headers
 
 
@@ -53,7 +51,6 @@ def wire(app: Flask, settings: Settings) -> None:
     login_manager.session_protection = None
     login_manager.user_loader(load_signed_in)
     oauth.init_app(app)
-    authorization.register_provider()
     if settings.oidc_issuer:
         sso.register_provider(settings)
     app.url_map.converters["public_id"] = PublicIdConverter
@@ -72,23 +69,22 @@ def wire(app: Flask, settings: Settings) -> None:
         views.bp,
         status_views.bp,
         quick_edit_views.bp,
-        callback_views.bp,
         help_views.bp,
         component_views.bp,
-        destination_views.bp,
         extraction_views.bp,
         object_views.bp,
         org_views.bp,
-        connection_org_views.bp,
         operation_views.bp,
         people_views.bp,
         sso_views.bp,
         audit_views.bp,
-        hand_off_views.bp,
         notice_views.bp,
     )
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
+    salesforce_kind.init_app(app)
+    destination_kinds.init_app(app)
+    dependants.connect()
     init_api(app, settings)
     _refuse_own_path(app, settings)
     init_error_pages(app)
@@ -96,11 +92,9 @@ def wire(app: Flask, settings: Settings) -> None:
         address_note=browser_address.note,
         asset=_asset,
         csrf_token=generate_csrf,
-        event_words=history.event_words,
+        event_text=history.event_text,
         kinds_by_key=KINDS,
-        problem_title=history.problem_title,
-        fault_text=fault_text,
-        field_words=history.field_words,
+        setting_label=history.setting_label,
         run_looks=extraction_texts.RUN_LOOKS,
         run_state=extraction_texts.run_state,
         step_words=extraction_texts.step_words,
@@ -108,17 +102,15 @@ def wire(app: Flask, settings: Settings) -> None:
         note_words=extraction_texts.note_words,
         span_words=extraction_texts.span_words,
         difference_words=extraction_texts.difference_words,
-        glance_tag=status.glance_tag,
-        next_look_in=status.next_look_in,
-        state_words=history.state_words,
-        status_tag=status.tag,
+        glance_tag=polls.glance_tag,
+        state_label=history.state_label,
+        status_tag=polls.connection_tag,
         this_page=this_page,
         version=importlib.metadata.version("datasync-flask"),
-        waiting_words=history.waiting_words,
     )
     app.jinja_env.filters.update(
         time_tag=_time_tag,
-        state_words=history.state_words,
+        state_label=history.state_label,
         zipped=zip,
         as_role=Role,
         role_words=notice_texts.role_words,

@@ -10,12 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from blinker import Signal
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import delete
 
 from datasync_flask.accounts.models import ApiToken, PersonLink, Role, SignOnIdentity, UserSession
 from datasync_flask.extensions import db
-from datasync_flask.salesforce_connections import unfinished_attempts
+
+# Sent with a person's id inside the transaction: whoever keeps such things ends theirs.
+hand_offs_end = Signal("a person's hand-off links end")
+attempts_end = Signal("a person's way to Salesforce and back ends")
 
 
 class Happening(enum.StrEnum):
@@ -45,7 +49,7 @@ class Held:
     """Something that a person holds, how it is ended, and when."""
 
     words: Any
-    end: Callable[[int], None]
+    end: Callable[[int], Any]
     ends_when: frozenset[Happening]
 
 
@@ -90,12 +94,12 @@ TABLE: dict[str, Held] = {
     ),
     "hand_offs": Held(
         _l("hand-off links that they made, also where one is open in a browser"),
-        unfinished_attempts.end_hand_offs,
+        hand_offs_end.send,
         _GONE_OR_RESET | {Happening.NO_LONGER_EDITOR},
     ),
     "attempts": Held(
         _l("their way to Salesforce and back, where they are in the middle of it"),
-        unfinished_attempts.end_attempts,
+        attempts_end.send,
         _ALL - {Happening.NO_LONGER_ADMINISTRATOR},
     ),
     "sign_on": Held(_l("the link to single sign-on"), _end_sign_on, _GONE_OR_RESET),

@@ -14,18 +14,14 @@ from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import needs_role, public
 from datasync_flask.api import schemas
 from datasync_flask.api.definitions import (
-    Refused,
-    connection_definition,
     extraction_definition,
     save_connection,
     save_extraction,
 )
 from datasync_flask.config import Settings
 from datasync_flask.connections import loader as connection_loader
+from datasync_flask.connections.kinds import KINDS, definition_of, kind_of
 from datasync_flask.connections.models import Connection
-from datasync_flask.destinations import service as destinations
-from datasync_flask.destinations.models import DestinationConnection
-from datasync_flask.destinations.texts import fault_text
 from datasync_flask.error_pages import api_error
 from datasync_flask.extensions import db
 from datasync_flask.extractions import loader, tables
@@ -33,10 +29,8 @@ from datasync_flask.extractions import service as extractions
 from datasync_flask.extractions.models import Extraction, Run
 from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.texts import problem_words
+from datasync_flask.forms import Refused
 from datasync_flask.page_extensions import csrf
-from datasync_flask.problems.problem_texts import text_for_connection
-from datasync_flask.salesforce_connections import service as connections
-from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.worker import queue
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1", description="Connections, extractions and their runs.")
@@ -63,6 +57,8 @@ def init_api(app: Flask, settings: Settings) -> None:
             **({"servers": [{"url": settings.public_path}]} if settings.public_path else {}),
         },
     )
+    for schema in (schemas.SETTINGS, schemas.STATE):
+        schema.add_settings(KINDS)
     api = _Description(app)
     csrf.exempt(bp)
     api.register_blueprint(bp)
@@ -79,18 +75,11 @@ def refused(refusal: Refused) -> ResponseReturnValue:
 
 
 def _connection(connection: Connection) -> dict[str, Any]:
-    found = connection_definition(connection) | {
-        "id": connection.id, "state": str(connection.state), "since": connection.state_since, "reason": "",
-        "message": "", "next_steps": [],
+    problem = kind_of(connection).problem(connection)
+    return definition_of(connection) | {
+        "id": connection.id, "state": str(connection.state), "since": connection.state_since, "reason": problem.code,
+        "message": problem.meaning, "next_steps": list(problem.steps),
     }  # fmt: skip
-    if isinstance(connection, SalesforceConnection):
-        problem = connection.current_problem
-        if problem is not None:
-            text = text_for_connection(problem)
-            found |= {"reason": problem.reason.value, "message": text.meaning, "next_steps": list(text.steps)}
-    elif connection.problem:
-        found |= {"reason": connection.problem, "message": fault_text(connection.problem)}
-    return found
 
 
 def _run(run: Run) -> dict[str, Any]:
@@ -135,8 +124,8 @@ def list_connections(query: dict[str, int]) -> dict[str, Any]:
 
 
 @bp.post("/connections")
-@bp.arguments(schemas.ConnectionSettings)
-@bp.response(201, schemas.ConnectionState)
+@bp.arguments(schemas.SETTINGS)
+@bp.response(201, schemas.STATE)
 @bp.alt_response(422, schema=schemas.Refusal)
 @needs_role(Role.EDITOR)
 def make_connection(values: dict[str, Any]) -> dict[str, Any]:
@@ -145,22 +134,22 @@ def make_connection(values: dict[str, Any]) -> dict[str, Any]:
 
 
 @bp.get("/connections/<public_id:connection_id>")
-@bp.response(200, schemas.ConnectionState)
+@bp.response(200, schemas.STATE)
 @bp.alt_response(404, schema=schemas.Refusal)
 def show_connection(connection_id: str) -> dict[str, Any]:
     """Show a connection."""
-    return _connection(connection_loader.readable_of_any_kind(connection_id))
+    return _connection(connection_loader.readable(connection_id))
 
 
 @bp.patch("/connections/<public_id:connection_id>")
-@bp.arguments(schemas.ConnectionSettings)
-@bp.response(200, schemas.ConnectionState)
+@bp.arguments(schemas.SETTINGS)
+@bp.response(200, schemas.STATE)
 @bp.alt_response(404, schema=schemas.Refusal)
 @bp.alt_response(422, schema=schemas.Refusal)
 @needs_role(Role.EDITOR)
 def change_connection(values: dict[str, Any], connection_id: str) -> dict[str, Any]:
     """Change a connection."""
-    found = connection_loader.editable_of_any_kind(connection_id)
+    found = connection_loader.editable(connection_id)
     return _connection(save_connection(values, found, by=current_user.id))
 
 
@@ -170,28 +159,19 @@ def change_connection(values: dict[str, Any], connection_id: str) -> dict[str, A
 @needs_role(Role.EDITOR)
 def delete_connection(connection_id: str) -> None:
     """Delete a connection with its extractions; tables stay where they are."""
-    found = connection_loader.editable_of_any_kind(connection_id)
-    if isinstance(found, DestinationConnection):
-        destinations.delete(found, by=current_user.id)
-    else:
-        connections.delete(connection_loader.editable(connection_id), by=current_user.id)
-        queue().revoke_soon()
+    found = connection_loader.editable(connection_id)
+    kind_of(found).delete(found, by=current_user.id)
 
 
 @bp.post("/connections/<public_id:connection_id>/check")
-@bp.response(202, schemas.ConnectionState)
+@bp.response(202, schemas.STATE)
 @bp.alt_response(404, schema=schemas.Refusal)
 @needs_role(Role.EDITOR)
 def check_connection(connection_id: str) -> dict[str, Any]:
     """Have a connection tested: a destination at once, Salesforce by the worker within seconds."""
-    found = connection_loader.editable_of_any_kind(connection_id)
-    if isinstance(found, DestinationConnection):
-        destinations.check_again(found)
-        return _connection(found)
-    source = connection_loader.editable(connection_id)
-    connections.order_check(source, by=current_user.id)
-    queue().wake(connection_id)
-    return _connection(source)
+    found = connection_loader.editable(connection_id)
+    kind_of(found).check(found, by=current_user.id)
+    return _connection(found)
 
 
 @bp.get("/extractions")

@@ -12,14 +12,15 @@ from sqlalchemy.exc import IntegrityError
 
 from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
+from datasync_flask.connections.descriptions import DescriptionTaken, free_description
 from datasync_flask.connections.models import description_key
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import db
 from datasync_flask.extractions import schedule, tables
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.tables import TableTaken
-from datasync_flask.salesforce_connections.service import DescriptionTaken, free_description
 
+TAKEN = "Another extraction has this description already. Choose another one."
 _SETTINGS = (
     "description", "source_id", "destination_id", "dataset", "schedule", "timezone", "quota_ceiling", "reread_days",
 )  # fmt: skip
@@ -117,7 +118,7 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
         db.session.flush()
     except IntegrityError:
         db.session.rollback()
-        raise DescriptionTaken(data.description) from None
+        raise DescriptionTaken(TAKEN) from None
     try:
         destination = db.session.get_one(DestinationConnection, data.destination_id)
         if taken := tables.hold(extraction, destination).taken:

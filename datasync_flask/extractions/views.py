@@ -25,6 +25,8 @@ from datasync_flask.accounts.rights import fragment, needs_role
 from datasync_flask.accounts.whose_request import read_along, reads_along
 from datasync_flask.clock import utcnow
 from datasync_flask.connections import loader as connection_loader
+from datasync_flask.connections import polls
+from datasync_flask.connections.descriptions import DescriptionTaken
 from datasync_flask.destinations import checking
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.service import settings_of
@@ -37,9 +39,8 @@ from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.languages import language
 from datasync_flask.problems.problem_texts import text_for
 from datasync_flask.salesforce.errors import SalesforceError
-from datasync_flask.salesforce_connections import status
-from datasync_flask.salesforce_connections.forms import TRACKING_TYPES
-from datasync_flask.salesforce_connections.service import DescriptionTaken
+from datasync_flask.salesforce_connections.models import SalesforceConnection
+from datasync_flask.salesforce_connections.settings import TRACKING_TYPES
 from datasync_flask.worker import queue
 
 bp = Blueprint("extractions", __name__)
@@ -125,11 +126,11 @@ def progress(extraction_id: str, run_id: str) -> Response:
     if version is None:
         abort(404)
     tag = _tag(*version)
-    if status.is_unchanged(tag):
-        return status.tagged(Response(status=304), tag)
+    if polls.is_unchanged(tag):
+        return polls.tagged(Response(status=304), tag)
     extraction, run = loader.readable(extraction_id), loader.run_of(extraction_id, run_id)
     page = render_template("extractions/_progress.html", **_progress_context(extraction, run))
-    return status.tagged(make_response(page), _tag(run.version))
+    return polls.tagged(make_response(page), _tag(run.version))
 
 
 @bp.post("/extractions/<public_id:extraction_id>/runs/<public_id:run_id>/cancel")
@@ -183,7 +184,7 @@ def delete(extraction_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def objects(connection_id: str) -> ResponseReturnValue:
     """The objects of a connected org; with `name` one of them with its fields."""
-    connection = connection_loader.readable(connection_id)
+    connection = connection_loader.readable(connection_id, SalesforceConnection)
     query, name = request.args.get("q", "")[:100], request.args.get("name", "")[:80]
     found = catalog.objects_of(connection, anew="anew" in request.args)
     words = query.lower()

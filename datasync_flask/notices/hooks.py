@@ -7,6 +7,7 @@ from typing import Any
 from flask import has_app_context
 from flask_babel import force_locale
 
+from datasync_flask.connections import history
 from datasync_flask.connections.models import Connection, State
 from datasync_flask.destinations.texts import fault_text
 from datasync_flask.extractions.models import Run, RunState
@@ -20,7 +21,7 @@ from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 def connect() -> None:
     """Begin to hear; doing it twice changes nothing."""
-    lifecycle.moved.connect(on_connection_moved)
+    history.moved.connect(on_connection_moved)
     states.ended.connect(on_run_ended)
 
 

@@ -19,7 +19,7 @@ from datasync_flask.notices import courier, service
 from datasync_flask.notices.courier import SIGNATURE, NotSent, signature_of
 from datasync_flask.notices.models import Channel, Delivery
 from datasync_flask.salesforce_connections import store
-from datasync_flask.security.crypto import SecretUnreadable
+from datasync_flask.security.crypto import SecretUnreadable, secret_box
 
 __all__ = ["SIGNATURE", "TRIES", "NotSent", "mail", "send", "send_due", "signature_of"]
 
@@ -85,7 +85,7 @@ def send(channel: Channel, event: str, title: str, body: str, link: str) -> None
     """Send one message now. Raises NotSent."""
     try:
         target = service.target_of(channel)
-        key = store.secret_box().open(channel.signing_key_sealed) if channel.signing_key_sealed else ""
+        key = secret_box().open(channel.signing_key_sealed) if channel.signing_key_sealed else ""
     except SecretUnreadable:
         raise NotSent("its address can't be read with the present keys: remove it and make it anew") from None
     order: dict[str, Any] = {"kind": channel.kind, "target": target, "allow_internal": channel.allow_internal}

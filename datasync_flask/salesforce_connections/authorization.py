@@ -27,9 +27,10 @@ from datasync_flask.salesforce import probe, scopes
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.oauth import SalesforceOAuth2Client
 from datasync_flask.salesforce.refusals import classify_oauth_error
-from datasync_flask.salesforce_connections import lifecycle, propagation, store, token_grants
+from datasync_flask.salesforce_connections import lifecycle, propagation, store, token_grants, unfinished_attempts
 from datasync_flask.salesforce_connections.lifecycle import Event
 from datasync_flask.salesforce_connections.models import AuthorizationAttempt, SalesforceConnection
+from datasync_flask.security.crypto import secret_box
 
 # How long a person may take on Salesforce's pages (RFC 9700 section 2.1.2: state is short-lived).
 STATE_LIFETIME = timedelta(minutes=10)
@@ -77,7 +78,7 @@ class AttemptKeeper(FlaskIntegration):
                 browser_hash=hash_token(self._browser),
                 watch=connection.watch,
                 redirect_uri=data["redirect_uri"],
-                code_verifier_sealed=store.secret_box().seal(data["code_verifier"]),
+                code_verifier_sealed=secret_box().seal(data["code_verifier"]),
                 started_at=now,
                 expires_at=now + STATE_LIFETIME,
             )
@@ -177,12 +178,12 @@ def receive(state: str, code: str, error: str, description: str, person: SignedI
         if connection.state != State.AUTHORIZING:
             raise CallbackRefused(gettext("The connection isn't waiting for an answer from Salesforce."), connection_id)
         if code and not error:
-            current.code_sealed = store.secret_box().seal(code)
+            current.code_sealed = secret_box().seal(code)
             lifecycle.apply(connection, Event.CODE_RECEIVED, now, by=person.id, due_at=now)
             return
         problem = classify_oauth_error(error, description) if error else Problem.UNEXPECTED
         detail = ": ".join(part for part in (error, description) if part) or "neither a code nor an error came back"
-        fail(connection, current, problem, detail)
+        unfinished_attempts.fail(connection, current, problem, detail)
 
     store.in_transaction(take_in)
     return connection_id
@@ -195,7 +196,7 @@ def _end(connection_id: str, state_hash: str) -> None:
         connection = store.load(connection_id)
         attempt = db.session.get(AuthorizationAttempt, state_hash, populate_existing=True)
         if connection is not None and attempt is not None and connection.state == State.AUTHORIZING:
-            fail(connection, attempt, Problem.NEVER_CAME_BACK, "")
+            unfinished_attempts.fail(connection, attempt, Problem.NEVER_CAME_BACK, "")
 
     store.in_transaction(end)
 
@@ -224,22 +225,10 @@ def pending_code(connection: SalesforceConnection) -> AuthorizationAttempt | Non
     return next((attempt for attempt in connection.attempts if attempt.code_sealed), None)
 
 
-def fail(connection: SalesforceConnection, attempt: AuthorizationAttempt, problem: Problem, detail: str) -> None:
-    """End an attempt; a connection that worked before goes on working with the permission it has."""
-    now = utcnow()
-    connection.attempts.remove(attempt)
-    connection.next_look_at = None
-    if connection.works:
-        event, due_at = Event.AUTHORIZE_FAILED_STILL_CONNECTED, now + timedelta(hours=1)
-    else:
-        event, due_at = Event.AUTHORIZE_FAILED, None
-    lifecycle.apply(connection, event, now, problem=problem, detail=detail, due_at=due_at)
-
-
 def exchange(connection: SalesforceConnection, attempt: AuthorizationAttempt) -> None:
     """Exchange the code once; try again later while Salesforce doesn't know the app yet. The worker holds the claim."""
     connection_id, state_hash = connection.id, attempt.state_hash
-    app, box = store.app_credentials(connection), store.secret_box()
+    app, box = store.app_credentials(connection), secret_box()
     code, verifier = box.open(attempt.code_sealed), box.open(attempt.code_verifier_sealed)
     redirect_uri = attempt.redirect_uri
     db.session.commit()
@@ -279,7 +268,7 @@ def _put_off_or_fail(connection: SalesforceConnection, attempt: AuthorizationAtt
         patience = min(patience, UNREACHABLE_RETRY_SECONDS) if error.problem.is_transient else 0.0
     pause = max(settings.probe_interval, waited / 20)
     if waited + pause > patience:
-        fail(connection, attempt, error.problem, error.detail)
+        unfinished_attempts.fail(connection, attempt, error.problem, error.detail)
         return
     event = Event.EXCHANGE_DEFERRED if error.problem.may_be_propagation else Event.EXCHANGE_RETRIED
     connection.last_look_at, connection.next_look_at = now, now + timedelta(seconds=pause)
@@ -340,7 +329,7 @@ def give_up_waiting_for_person(connection: SalesforceConnection) -> None:
         problem = seen.problem if says_why and seen.problem else Problem.NEVER_CAME_BACK
         detail = seen.detail if says_why else ""
         if current.attempts:
-            fail(current, current.attempts[0], problem, detail)
+            unfinished_attempts.fail(current, current.attempts[0], problem, detail)
         else:
             # Its person's account was deleted meanwhile.
             event = Event.AUTHORIZE_FAILED_STILL_CONNECTED if current.works else Event.AUTHORIZE_FAILED

@@ -29,7 +29,7 @@ from datasync_flask.salesforce_connections.models import (
     TrialGrant,
     login_origin_of,
 )
-from datasync_flask.security.crypto import SecretBox, SecretUnreadable
+from datasync_flask.security.crypto import SecretUnreadable, secret_box
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
@@ -162,12 +162,6 @@ def due_at(connection_id: str) -> datetime | None:
 def is_watched(connection_id: str) -> bool:
     """True when the worker's watcher makes the next step of a connection."""
     return db.session.scalar(_IS_WATCHED, {"id": connection_id}) is not None
-
-
-def secret_box() -> SecretBox:
-    """Return the box that secrets of this app are sealed with."""
-    box: SecretBox = current_app.extensions["secret_box"]
-    return box
 
 
 def app_credentials(connection: SalesforceConnection) -> AppCredentials:

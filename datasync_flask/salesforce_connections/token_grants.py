@@ -28,7 +28,7 @@ from datasync_flask.salesforce_connections.models import (
     login_origin_of,
     same_org,
 )
-from datasync_flask.security.crypto import SecretUnreadable
+from datasync_flask.security.crypto import SecretUnreadable, secret_box
 
 # Longer than a token request can take; a process that dies in the middle is waited for no longer than this.
 REFRESH_LEASE = timedelta(seconds=30)
@@ -68,7 +68,7 @@ def hold_aside(connection: SalesforceConnection, answer: TokenAnswer, now: datet
 
 
 def _fill(tokens: SalesforceGrant | TrialGrant, connection: SalesforceConnection, answer: TokenAnswer) -> None:
-    box = store.secret_box()
+    box = secret_box()
     connection.app_known_at = connection.app_known_at or utcnow()
     tokens.access_token_sealed = box.seal(answer.access_token)
     tokens.refresh_token_sealed = box.seal(answer.refresh_token) if answer.refresh_token else ""
@@ -121,7 +121,7 @@ def drop_trial(connection: SalesforceConnection) -> None:
 
 def tokens_of(tokens: SalesforceGrant | TrialGrant) -> TokenAnswer:
     """Return stored tokens as Salesforce gave them. Raises SecretUnreadable."""
-    box = store.secret_box()
+    box = secret_box()
     return TokenAnswer(
         access_token=box.open(tokens.access_token_sealed),
         refresh_token=box.open(tokens.refresh_token_sealed) if tokens.refresh_token_sealed else "",
@@ -257,7 +257,7 @@ def _release_refresh(connection_id: str, me: str) -> None:
 
 
 def _store_refreshed(connection_id: str, generation: int, me: str, answer: TokenAnswer) -> bool:
-    box = store.secret_box()
+    box = secret_box()
     values = {
         "access_token_sealed": box.seal(answer.access_token),
         "instance_url": answer.instance_url,
@@ -310,7 +310,7 @@ def order_revocation(
 
 def discard(connection: SalesforceConnection | None, origin: str, answer: TokenAnswer) -> None:
     """Have the tokens of an answer revoked that nobody wants any more (the caller commits)."""
-    sealed = store.secret_box().seal(answer.refresh_token or answer.access_token)
+    sealed = secret_box().seal(answer.refresh_token or answer.access_token)
     in_use = (connection.grant, connection.trial) if connection is not None else ()
     if not any(_has(kept, sealed) for kept in in_use if kept is not None):
         db.session.add(Revocation(origin=origin, token_sealed=sealed, due_at=utcnow()))
@@ -318,7 +318,7 @@ def discard(connection: SalesforceConnection | None, origin: str, answer: TokenA
 
 def _has(kept: SalesforceGrant | TrialGrant, sealed: str) -> bool:
     """True when a token is one of those that are kept, or can't be compared with them."""
-    box = store.secret_box()
+    box = secret_box()
     try:
         token = box.open(sealed)
         return token in {box.open(each) for each in (kept.access_token_sealed, kept.refresh_token_sealed) if each}
@@ -346,7 +346,7 @@ def _revoke(order_id: int, now: datetime) -> None:
         return
     is_settled = order.tries >= REVOKE_TRIES
     try:
-        token = store.secret_box().open(order.token_sealed)
+        token = secret_box().open(order.token_sealed)
         app = oauth.AppCredentials(order.origin, "", "", current_app.config["SETTINGS"].salesforce_hosts)
         db.session.commit()
         oauth.revoke(app, token)

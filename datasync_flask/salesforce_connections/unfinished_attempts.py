@@ -1,22 +1,45 @@
-"""What people leave in connections when their account changes: links they made, ways to Salesforce they began."""
+"""What people leave in connections, and how it ends: ways to Salesforce they began, links they made."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 from sqlalchemy import delete, select
 
+from datasync_flask.accounts import endings
+from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
 from datasync_flask.salesforce.errors import Problem
-from datasync_flask.salesforce_connections import authorization
+from datasync_flask.salesforce_connections import lifecycle
 from datasync_flask.salesforce_connections.lifecycle import Event, can_happen
-from datasync_flask.salesforce_connections.models import AuthorizationAttempt, HandOffLink
+from datasync_flask.salesforce_connections.models import AuthorizationAttempt, HandOffLink, SalesforceConnection
 
 
-def end_hand_offs(user_id: int) -> None:
+def fail(connection: SalesforceConnection, attempt: AuthorizationAttempt, problem: Problem, detail: str) -> None:
+    """End an attempt; a connection that worked before goes on working with the permission it has."""
+    now = utcnow()
+    connection.attempts.remove(attempt)
+    connection.next_look_at = None
+    if connection.works:
+        event, due_at = Event.AUTHORIZE_FAILED_STILL_CONNECTED, now + timedelta(hours=1)
+    else:
+        event, due_at = Event.AUTHORIZE_FAILED, None
+    lifecycle.apply(connection, event, now, problem=problem, detail=detail, due_at=due_at)
+
+
+def connect() -> None:
+    """End what somebody leaves in connections when their account changes; doing it twice changes nothing."""
+    endings.hand_offs_end.connect(end_hand_offs)
+    endings.attempts_end.connect(end_attempts)
+
+
+def end_hand_offs(user_id: int, **_: Any) -> None:
     """End the hand-off links that a person made; the caller commits."""
     db.session.execute(delete(HandOffLink).where(HandOffLink.made_by_id == user_id))
 
 
-def end_attempts(user_id: int) -> None:
+def end_attempts(user_id: int, **_: Any) -> None:
     """End what a person began at Salesforce and didn't bring to its end; the caller commits.
 
     A connection that worked before goes on working.
@@ -26,6 +49,6 @@ def end_attempts(user_id: int) -> None:
         connection = attempt.connection
         if can_happen(connection.state, Event.AUTHORIZE_FAILED):
             detail = "the account of whoever left for Salesforce was changed meanwhile"
-            authorization.fail(connection, attempt, Problem.NEVER_CAME_BACK, detail)
+            fail(connection, attempt, Problem.NEVER_CAME_BACK, detail)
         else:
             db.session.delete(attempt)

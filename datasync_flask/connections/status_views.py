@@ -8,9 +8,8 @@ from flask_login import current_user
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import fragment
 from datasync_flask.accounts.whose_request import read_along, reads_along
-from datasync_flask.connections import listing, loader
-from datasync_flask.destinations import pages
-from datasync_flask.salesforce_connections import status
+from datasync_flask.connections import listing, loader, polls
+from datasync_flask.connections.kinds import kind_of
 
 bp = Blueprint("status", __name__)
 
@@ -21,14 +20,11 @@ bp = Blueprint("status", __name__)
 def show(connection_id: str) -> Response:
     """The status fragment, or 304 before anything is rendered when nothing changed."""
     values = read_along()
-    if values is None:
-        return make_response(pages.status(loader.readable_of_any_kind(connection_id)))
-    tag = status.status_tag(*values)
-    if status.is_unchanged(tag):
-        return status.tagged(Response(status=304), tag)
+    if values is not None and polls.is_unchanged(tag := polls.version_tag(*values)):
+        return polls.tagged(Response(status=304), tag)
     connection = loader.readable(connection_id)
-    page = render_template("connections/_status.html", **status.context(connection))
-    return status.tagged(make_response(page), status.tag(connection))
+    page = kind_of(connection).status_fragment(connection)
+    return polls.tagged(make_response(page), polls.connection_tag(connection))
 
 
 @bp.get("/connections/glance")
@@ -36,8 +32,8 @@ def show(connection_id: str) -> Response:
 def glance() -> Response:
     """What needs attention and what is waiting, as it stands on top of the Connections page."""
     found = listing.at_a_glance()
-    tag = status.glance_tag(found)
-    if status.is_unchanged(tag):
-        return status.tagged(Response(status=304), tag)
+    tag = polls.glance_tag(found)
+    if polls.is_unchanged(tag):
+        return polls.tagged(Response(status=304), tag)
     page = render_template("connections/_glance.html", glance=found, can_edit=current_user.has_role(Role.EDITOR))
-    return status.tagged(make_response(page), tag)
+    return polls.tagged(make_response(page), tag)

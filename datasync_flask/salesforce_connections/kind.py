@@ -1,0 +1,172 @@
+"""Salesforce as a kind of connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import selectinload
+
+from datasync_flask.connections import history
+from datasync_flask.connections.descriptions import DescriptionTaken
+from datasync_flask.connections.kinds import (
+    ConnectionKind,
+    ListColumns,
+    ShownProblem,
+    definition_of,
+    dependants_of,
+    register,
+)
+from datasync_flask.connections.models import State
+from datasync_flask.connections.settings import Setting
+from datasync_flask.forms import check_names, given_values
+from datasync_flask.problems.problem_texts import text_for_connection
+from datasync_flask.salesforce import scopes
+from datasync_flask.salesforce_connections import (
+    authorization,
+    callback_views,
+    certificates,
+    hand_off_views,
+    org_views,
+    pages,
+    service,
+    settings,
+    status,
+    views,
+)
+from datasync_flask.salesforce_connections.forms import SalesforceForm
+from datasync_flask.salesforce_connections.lifecycle import EVENT_TEXTS
+from datasync_flask.salesforce_connections.models import SalesforceConnection
+from datasync_flask.worker import queue
+
+_table = SalesforceConnection.__table__
+
+
+class SalesforceKind(ConnectionKind[SalesforceConnection]):
+    """An org of Salesforce, as a source."""
+
+    key = "salesforce"
+    title = "Salesforce"
+    hint = "Objects of a Salesforce org, production or sandbox"
+    is_source = True
+    copied_text = _l("Copied the settings. The Client Secret is never copied: enter it again.")
+    event_texts = EVENT_TEXTS
+    quick_settings = ("tracking_type",)
+    in_list = ListColumns(
+        searched=(_table.c.login_url,),
+        sortings={"tracking_type": _table.c.tracking_type},
+        loaded=(selectinload(SalesforceConnection.grant),),
+    )
+
+    @property
+    def settings(self) -> Mapping[str, Setting]:  # type: ignore[override]
+        """The settings as they are declared."""
+        return settings.SalesforceSettings.declared()
+
+    def new(self) -> ResponseReturnValue:
+        """The form and the guide of a new connection."""
+        return pages.save(None, then_authenticate=request.form.get("then") == "authenticate")
+
+    def show(self, connection: SalesforceConnection) -> ResponseReturnValue:
+        """The page of a connection."""
+        return render_template(
+            "connections/show.html",
+            history=history.newest_lines(connection),
+            saved_by=history.saved_by(connection),
+            level=scopes.BY_KEY[connection.permission_level],
+            tracking_types=settings.TRACKING_TYPES,
+            auth_methods=settings.AUTH_METHODS,
+            extractions=dependants_of(connection),
+            certificate=certificates.facts_of(connection),
+            **status.context(connection),
+        )
+
+    def edit(self, connection: SalesforceConnection) -> ResponseReturnValue:
+        """The form and the guide of a connection."""
+        return pages.save(connection, then_authenticate=False)
+
+    def status_fragment(self, connection: SalesforceConnection) -> str:
+        """The part of the page that is polled."""
+        return render_template("connections/_status.html", **status.context(connection))
+
+    def problem(self, connection: SalesforceConnection) -> ShownProblem:
+        """Return what is wrong with a connection, or was seen by the last probe."""
+        problem = connection.current_problem
+        if problem is None:
+            return ShownProblem()
+        text = text_for_connection(problem)
+        return ShownProblem(problem.reason.value, history.problem_title(problem), text.meaning, tuple(text.steps))
+
+    def quick_save(self, connection: SalesforceConnection, values: Mapping[str, str], *, by: int | None) -> None:
+        """Save what was changed in the list."""
+        stored = settings.SalesforceSettings.of(connection)
+        service.save(connection, stored.with_values(values), by=by)
+
+    def check(self, connection: SalesforceConnection, *, by: int | None) -> str:
+        """Have the worker make real API calls."""
+        service.order_check(connection, by=by)
+        queue().wake(connection.id)
+        return str(gettext("Asked Salesforce. The result appears here in a few seconds."))
+
+    def erased_text(self, connection: SalesforceConnection) -> str:
+        """Return what a delete erases."""
+        texts = (
+            gettext("Its settings, its Client Secret, its tokens and its history are erased here and can't be brought "
+                    "back."),
+            gettext("Salesforce is told to revoke the tokens.") if connection.grant else "",
+            gettext("The app in Salesforce stays as it is."),
+        )  # fmt: skip
+        return " ".join(text for text in texts if text)
+
+    def duplicate(self, connection: SalesforceConnection, *, by: int | None) -> SalesforceConnection:
+        """Copy the settings, never the secret or tokens."""
+        return service.duplicate(connection, by=by)
+
+    def delete(self, connection: SalesforceConnection, *, by: int | None) -> str:
+        """Delete a connection, and have its tokens revoked at Salesforce."""
+        description, had_tokens = connection.description, connection.grant is not None
+        service.delete(connection, by=by)
+        queue().revoke_soon()
+        if not had_tokens:
+            return str(gettext("Deleted %(description)s.", description=description))
+        return str(
+            gettext(
+                "Deleted %(description)s. Its tokens are erased here, and Salesforce is being told to revoke them.",
+                description=description,
+            )
+        )
+
+    def definition(self, connection: SalesforceConnection) -> dict[str, Any]:
+        """Return the settings for a program."""
+        return settings.SalesforceSettings.of(connection).definition()
+
+    def save(
+        self, values: Mapping[str, Any], existing: SalesforceConnection | None, *, by: int | None
+    ) -> SalesforceConnection:
+        """Save a connection from settings that a program gave."""
+        check_names(values, ("kind", "description", "labels", *self.settings))
+        stored = definition_of(existing) if existing else settings.SalesforceSettings(description="").definition()
+        form = SalesforceForm(existing, given=given_values(values, stored))
+        if not form.validate():
+            raise form.refusal()
+        try:
+            saved = service.save(existing, form.settings(), by=by)
+        except DescriptionTaken as refusal:
+            form.refuse(refusal)
+            raise form.refusal() from None
+        if saved.state == State.WAITING:
+            queue().wake(saved.id)
+        return saved
+
+
+def init_app(app: Flask) -> None:
+    """Register the kind with its pages."""
+    register(SalesforceKind())
+    authorization.register_provider()
+    for module in (views, callback_views, hand_off_views, org_views):
+        app.register_blueprint(module.bp)
+    app.jinja_env.globals.update(next_look_in=status.next_look_in, waiting_text=status.waiting_text)
