@@ -14,9 +14,9 @@ from werkzeug.datastructures import MultiDict
 
 
 class SettingRefused(ValueError):
-    """A setting can't be saved: `field` says which, `message` why (not translated yet)."""
+    """A setting can't be saved: `field` says which, `message` why."""
 
-    def __init__(self, field: str, message: str) -> None:
+    def __init__(self, field: str, message: Any) -> None:
         super().__init__(message)
         self.field, self.message = field, message
 
@@ -78,7 +78,7 @@ class SettingsForm(FlaskForm):
 
     def refuse(self, refusal: SettingRefused) -> None:
         """Put what is wrong with a setting at its field."""
-        self[refusal.field].errors = [gettext(refusal.message)]
+        self[refusal.field].errors = [str(refusal.message)]
 
     @property
     def is_wrong(self) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 
@@ -13,12 +15,13 @@ from datasync_flask.extensions import db
 from datasync_flask.forms import SettingRefused
 
 MAX_LENGTH = 120
+_TAKEN = _l("Another connection has this description already. Choose another one.")
 
 
 class DescriptionTaken(SettingRefused):
     """Something else has this description."""
 
-    def __init__(self, message: str = "Another connection has this description already. Choose another one.") -> None:
+    def __init__(self, message: Any = _TAKEN) -> None:
         super().__init__("description", message)
 
 

@@ -76,7 +76,7 @@ class DescribedForm(SettingsForm):
     def validate_description(self, field: Any) -> None:
         """Refuse a description that another connection has."""
         if is_description_taken(field.data, self.connection.id if self.connection else ""):
-            raise ValidationError(gettext(DescriptionTaken().message))
+            raise ValidationError(str(DescriptionTaken().message))
 
 
 class ConnectionForm(DescribedForm):

@@ -120,7 +120,7 @@ class ExtractionForm(SettingsForm):
     def validate_description(self, field: Any) -> None:
         """Refuse a description that another extraction has."""
         if service.is_description_taken(field.data, self.extraction.id if self.extraction else ""):
-            raise ValidationError(gettext("Another extraction has this description already. Choose another one."))
+            raise ValidationError(str(service.TAKEN))
 
     def validate_dataset(self, field: Any) -> None:
         """Names that every destination takes without quoting; capitals, spaces and dashes are understood."""

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import count
 from typing import Any
 
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
@@ -20,7 +21,7 @@ from datasync_flask.extractions import schedule, tables
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.tables import TableTaken
 
-TAKEN = "Another extraction has this description already. Choose another one."
+TAKEN = _l("Another extraction has this description already. Choose another one.")
 _SETTINGS = (
     "description", "source_id", "destination_id", "dataset", "schedule", "timezone", "quota_ceiling", "reread_days",
 )  # fmt: skip

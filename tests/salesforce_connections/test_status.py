@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event
 
 from datasync_flask.extensions import db
-from datasync_flask.salesforce_connections import status_views
+from datasync_flask.salesforce_connections import kind
 from tests.support.connection import ConnectionWalk
 from tests.support.visitor import Visitor
 
@@ -46,7 +46,7 @@ def test_an_unchanged_poll_is_304_without_rendering(walk: ConnectionWalk, monkey
         raise AssertionError("rendered")
 
     with monkeypatch.context() as patch:
-        patch.setattr(status_views, "render_template", refuse)
+        patch.setattr(kind, "render_template", refuse)
         for headers in ({"HX-PTag": tag}, {"If-None-Match": first.headers["ETag"]}):
             again = poll(walk, **headers)
             assert again.status_code == 304
