@@ -23,9 +23,9 @@ from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.forms import SettingsForm
+from datasync_flask.queue import queue
 from datasync_flask.salesforce_connections import service as connections
 from datasync_flask.salesforce_connections.forms import SalesforceForm
-from datasync_flask.worker import queue
 
 SALESFORCE_FIELDS = (
     "tracking_type", "login_host", "login_url", "auth_method", "client_id", "client_secret_use", "username",

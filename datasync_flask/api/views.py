@@ -27,16 +27,15 @@ from datasync_flask.destinations import service as destinations
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.texts import fault_text
 from datasync_flask.error_pages import api_error
-from datasync_flask.extensions import db
+from datasync_flask.extensions import csrf, db
 from datasync_flask.extractions import loader, tables
 from datasync_flask.extractions import service as extractions
 from datasync_flask.extractions.models import Extraction, Run
 from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.texts import problem_words
-from datasync_flask.page_extensions import csrf
 from datasync_flask.problems.problem_texts import text_for_connection
+from datasync_flask.queue import queue
 from datasync_flask.salesforce_connections import service as connections
-from datasync_flask.worker import queue
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1", description="Connections, extractions and their runs.")
 
@@ -48,8 +47,9 @@ class _Description(Api):  # type: ignore[misc]  # flask-smorest has no types
         """Leave the app's own handlers alone."""
 
 
-def init_api(app: Flask, settings: Settings) -> None:
+def init_app(app: Flask) -> None:
     """Add the API and its description to `app`."""
+    settings: Settings = app.config["SETTINGS"]
     app.config.update(
         API_TITLE="DataSync",
         API_VERSION="v1",
@@ -148,7 +148,7 @@ def make_connection(values: dict[str, Any]) -> dict[str, Any]:
 @bp.alt_response(404, schema=schemas.Refusal)
 def show_connection(connection_id: str) -> dict[str, Any]:
     """Show a connection."""
-    return _connection(connection_loader.readable_of_any_kind(connection_id))
+    return _connection(connection_loader.get_connection(connection_id))
 
 
 @bp.patch("/connections/<public_id:connection_id>")
@@ -159,7 +159,7 @@ def show_connection(connection_id: str) -> dict[str, Any]:
 @needs_role(Role.EDITOR)
 def change_connection(values: dict[str, Any], connection_id: str) -> dict[str, Any]:
     """Change a connection."""
-    found = connection_loader.editable_of_any_kind(connection_id)
+    found = connection_loader.get_connection(connection_id)
     return _connection(save_connection(values, found, by=current_user.id))
 
 
@@ -169,11 +169,11 @@ def change_connection(values: dict[str, Any], connection_id: str) -> dict[str, A
 @needs_role(Role.EDITOR)
 def delete_connection(connection_id: str) -> None:
     """Delete a connection with its extractions; tables stay where they are."""
-    found = connection_loader.editable_of_any_kind(connection_id)
+    found = connection_loader.get_connection(connection_id)
     if isinstance(found, DestinationConnection):
         destinations.delete(found, by=current_user.id)
     else:
-        connections.delete(connection_loader.editable(connection_id), by=current_user.id)
+        connections.delete(connection_loader.get_salesforce_connection(connection_id), by=current_user.id)
         queue().revoke_soon()
 
 
@@ -183,11 +183,11 @@ def delete_connection(connection_id: str) -> None:
 @needs_role(Role.EDITOR)
 def check_connection(connection_id: str) -> dict[str, Any]:
     """Have a connection tested: a destination at once, Salesforce by the worker within seconds."""
-    found = connection_loader.editable_of_any_kind(connection_id)
+    found = connection_loader.get_connection(connection_id)
     if isinstance(found, DestinationConnection):
         destinations.check_again(found)
         return _connection(found)
-    source = connection_loader.editable(connection_id)
+    source = connection_loader.get_salesforce_connection(connection_id)
     connections.order_check(source, by=current_user.id)
     queue().wake(connection_id)
     return _connection(source)
@@ -220,7 +220,7 @@ def _newest_run(extraction_id: str) -> Run | None:
 @bp.alt_response(404, schema=schemas.Refusal)
 def show_extraction(extraction_id: str) -> dict[str, Any]:
     """Show an extraction."""
-    return _extraction(loader.readable(extraction_id), _newest_run(extraction_id))
+    return _extraction(loader.get_extraction(extraction_id), _newest_run(extraction_id))
 
 
 @bp.patch("/extractions/<public_id:extraction_id>")
@@ -231,7 +231,7 @@ def show_extraction(extraction_id: str) -> dict[str, Any]:
 @needs_role(Role.EDITOR)
 def change_extraction(values: dict[str, Any], extraction_id: str) -> dict[str, Any]:
     """Change an extraction."""
-    saved = save_extraction(values, loader.editable(extraction_id), by=current_user.id)
+    saved = save_extraction(values, loader.get_extraction(extraction_id), by=current_user.id)
     return _extraction(saved, _newest_run(extraction_id))
 
 
@@ -241,7 +241,7 @@ def change_extraction(values: dict[str, Any], extraction_id: str) -> dict[str, A
 @needs_role(Role.EDITOR)
 def delete_extraction(extraction_id: str) -> None:
     """Delete an extraction; its tables stay where they are."""
-    extractions.delete(loader.editable(extraction_id), by=current_user.id)
+    extractions.delete(loader.get_extraction(extraction_id), by=current_user.id)
 
 
 @bp.get("/extractions/<public_id:extraction_id>/runs")
@@ -249,7 +249,7 @@ def delete_extraction(extraction_id: str) -> None:
 @bp.alt_response(404, schema=schemas.Refusal)
 def list_runs(extraction_id: str) -> dict[str, Any]:
     """List the newest runs of an extraction."""
-    loader.readable(extraction_id)
+    loader.get_extraction(extraction_id)
     return {"items": [_run(run) for run in loader.runs_of(extraction_id)]}
 
 
@@ -260,13 +260,13 @@ def list_runs(extraction_id: str) -> dict[str, Any]:
 @needs_role(Role.EDITOR)
 def start_run(extraction_id: str) -> dict[str, Any]:
     """Start a run; 409 while another one isn't over."""
-    loader.editable(extraction_id)
+    loader.get_extraction(extraction_id)
     try:
         run = states.start(extraction_id, current_user.email)
     except states.AlreadyRunning as other:
         abort(409, message=f"Run {other.run_id} of it isn't over yet.")
     queue().run_soon(run.id)
-    return _run(loader.run_of(extraction_id, run.id))
+    return _run(loader.get_run(extraction_id, run.id))
 
 
 @bp.get("/extractions/<public_id:extraction_id>/runs/<public_id:run_id>")
@@ -274,7 +274,7 @@ def start_run(extraction_id: str) -> dict[str, Any]:
 @bp.alt_response(404, schema=schemas.Refusal)
 def show_run(extraction_id: str, run_id: str) -> dict[str, Any]:
     """Show a run."""
-    return _run(loader.run_of(extraction_id, run_id))
+    return _run(loader.get_run(extraction_id, run_id))
 
 
 @bp.post("/extractions/<public_id:extraction_id>/runs/<public_id:run_id>/cancel")
@@ -283,6 +283,6 @@ def show_run(extraction_id: str, run_id: str) -> dict[str, Any]:
 @needs_role(Role.EDITOR)
 def cancel_run(extraction_id: str, run_id: str) -> dict[str, Any]:
     """Stop a run."""
-    loader.editable(extraction_id)
-    states.cancel(loader.run_of(extraction_id, run_id))
-    return _run(loader.run_of(extraction_id, run_id))
+    loader.get_extraction(extraction_id)
+    states.cancel(loader.get_run(extraction_id, run_id))
+    return _run(loader.get_run(extraction_id, run_id))

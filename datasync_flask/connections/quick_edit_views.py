@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import fragment, needs_role
-from datasync_flask.accounts.whose_request import read_along, reads_along
 from datasync_flask.connections import loader
 from datasync_flask.connections.models import Connection, TrackingType
+from datasync_flask.polling import polled
 from datasync_flask.salesforce_connections import service, status
 from datasync_flask.salesforce_connections.forms import TRACKING_TYPES, QuickEditForm
 
@@ -22,22 +22,17 @@ bp = Blueprint("quick_edit", __name__)
 EDITABLE = ("description", "tracking_type")
 
 
+def _editing() -> str:
+    editing = request.args.get("edit", "")
+    return editing if editing in EDITABLE and current_user.has_role(Role.EDITOR) else ""
+
+
 @bp.get("/connections/<public_id:connection_id>/row")
 @fragment
-@reads_along(loader.POLLED)
-def row(connection_id: str) -> ResponseReturnValue:
+@polled(lambda connection_id: None if _editing() else status.version(connection_id))
+def row(connection_id: str) -> str:
     """One row of the list; with ``edit=FIELD`` that cell is an input."""
-    editing = request.args.get("edit", "")
-    if editing not in EDITABLE or not current_user.has_role(Role.EDITOR):
-        editing = ""
-    values = read_along()
-    if values is None:
-        return _row(loader.readable_of_any_kind(connection_id), editing=editing)
-    tag = status.status_tag(*values)
-    if not editing and status.is_unchanged(tag):
-        return status.tagged(Response(status=304), tag)
-    connection = loader.readable(connection_id)
-    return status.tagged(make_response(_row(connection, editing=editing)), status.tag(connection))
+    return _row(loader.get_connection(connection_id), editing=_editing())
 
 
 @bp.patch("/connections/<public_id:connection_id>")
@@ -45,7 +40,7 @@ def row(connection_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def change(connection_id: str) -> ResponseReturnValue:
     """Change description or tracking type, or both; 422 with the reason in the cell, and what was typed still there."""
-    connection = loader.editable_of_any_kind(connection_id)
+    connection = loader.get_connection(connection_id)
     form = QuickEditForm(connection)
     fields = [name for name in EDITABLE if name in request.form and hasattr(connection, name)]
     before = {name: str(getattr(connection, name)) for name in fields}
@@ -61,7 +56,7 @@ def change(connection_id: str) -> ResponseReturnValue:
     try:
         connection = service.quick_edit(connection, form.changes(fields), by=current_user.id)
     except service.DescriptionTaken:
-        connection = loader.editable_of_any_kind(connection_id)
+        connection = loader.get_connection(connection_id)
         form.validate()
         return _row(connection, editing="description", form=form), 422
     changed = next((name for name in fields if before[name] != str(getattr(connection, name))), "")
@@ -82,7 +77,6 @@ def _row(
 ) -> str:
     context: dict[str, Any] = {
         "connection": connection,
-        "can_edit": current_user.has_role(Role.EDITOR),
         "tracking_types": TRACKING_TYPES,
         "editing": editing,
         "form": form or QuickEditForm(connection, formdata=None),

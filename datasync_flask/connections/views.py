@@ -10,7 +10,8 @@ from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
-from datasync_flask.accounts.rights import needs_role, wants_fragment
+from datasync_flask.accounts.rights import needs_role
+from datasync_flask.addresses import wants_fragment
 from datasync_flask.connections import labels, listing, loader
 from datasync_flask.connections.history import STATE_WORDS
 from datasync_flask.connections.kinds import KINDS
@@ -20,13 +21,13 @@ from datasync_flask.extensions import db
 from datasync_flask.extractions.loader import depending_on
 from datasync_flask.extractions.service import copy_along
 from datasync_flask.languages import translated
+from datasync_flask.queue import queue
 from datasync_flask.salesforce import scopes
 from datasync_flask.salesforce_connections import authorization, certificates, service, status
 from datasync_flask.salesforce_connections.browser_cookie import mark_of_browser
 from datasync_flask.salesforce_connections.forms import AUTH_METHODS, TRACKING_TYPES, DeleteForm, SalesforceForm
 from datasync_flask.salesforce_connections.status import setup_origin
 from datasync_flask.security.crypto import SecretUnreadable
-from datasync_flask.worker import queue
 
 bp = Blueprint("connections", __name__)
 
@@ -50,7 +51,6 @@ def index() -> ResponseReturnValue:
         label_names=labels.all_names(),
         glance=listing.at_a_glance(),
         tracking_types=TRACKING_TYPES,
-        can_edit=_can_edit(),
     )
 
 
@@ -80,10 +80,10 @@ def new_salesforce() -> ResponseReturnValue:
 @bp.get("/connections/<public_id:connection_id>")
 def show(connection_id: str) -> ResponseReturnValue:
     """One connection."""
-    of_any_kind = loader.readable_of_any_kind(connection_id)
+    of_any_kind = loader.get_connection(connection_id)
     if pages.is_destination(of_any_kind):
         return pages.show(of_any_kind)
-    connection = loader.readable(connection_id)
+    connection = loader.get_salesforce_connection(connection_id)
     return render_template(
         "connections/show.html",
         history=loader.history(connection),
@@ -107,10 +107,10 @@ def certificate() -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def edit(connection_id: str) -> ResponseReturnValue:
     """Form and guide for a connection that exists."""
-    of_any_kind = loader.editable_of_any_kind(connection_id)
+    of_any_kind = loader.get_connection(connection_id)
     if pages.is_destination(of_any_kind):
         return pages.edit(of_any_kind)
-    connection = loader.editable(connection_id)
+    connection = loader.get_salesforce_connection(connection_id)
     form = SalesforceForm(connection)
     if form.is_submitted():
         return _save_existing(connection, form, authenticate=False)
@@ -121,7 +121,7 @@ def edit(connection_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def authenticate(connection_id: str) -> ResponseReturnValue:
     """Save what was posted, then go to Salesforce, or to the connection while it waits."""
-    connection = loader.editable(connection_id)
+    connection = loader.get_salesforce_connection(connection_id)
     # The button on the connection's page sends no fields; what a form leaves out stays as it is.
     if request.form.keys() - {"csrf_token"}:
         return _save_existing(connection, SalesforceForm(connection), authenticate=True)
@@ -132,7 +132,7 @@ def authenticate(connection_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def watch_again(connection_id: str) -> ResponseReturnValue:
     """Go on waiting for Salesforce."""
-    connection = loader.editable(connection_id)
+    connection = loader.get_salesforce_connection(connection_id)
     if not connection.is_complete:
         return redirect(url_for("connections.edit", connection_id=connection_id), 303)
     service.watch_again(connection, by=current_user.id)
@@ -144,10 +144,10 @@ def watch_again(connection_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def check(connection_id: str) -> ResponseReturnValue:
     """Have the worker test the connection with real API calls; a destination is tested at once."""
-    of_any_kind = loader.editable_of_any_kind(connection_id)
+    of_any_kind = loader.get_connection(connection_id)
     if pages.is_destination(of_any_kind):
         return pages.check(of_any_kind)
-    connection = loader.editable(connection_id)
+    connection = loader.get_salesforce_connection(connection_id)
     service.order_check(connection, by=current_user.id)
     queue().wake(connection_id)
     flash(gettext("Asked Salesforce. The result appears here in a few seconds."))
@@ -158,7 +158,7 @@ def check(connection_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def disconnect(connection_id: str) -> ResponseReturnValue:
     """Erase the tokens here and revoke them at Salesforce; settings stay."""
-    connection = loader.editable(connection_id)
+    connection = loader.get_salesforce_connection(connection_id)
     if service.disconnect(connection, by=current_user.id):
         queue().revoke_soon()
         flash(gettext("Disconnected. The tokens are erased here, and Salesforce is being told to revoke them."))
@@ -171,21 +171,21 @@ def disconnect(connection_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def confirm_delete(connection_id: str) -> ResponseReturnValue:
     """Ask before deleting."""
-    return _delete_page(loader.editable_of_any_kind(connection_id))
+    return _delete_page(loader.get_connection(connection_id))
 
 
 @bp.post("/connections/<public_id:connection_id>/delete")
 @needs_role(Role.EDITOR)
 def delete(connection_id: str) -> ResponseReturnValue:
     """Delete the connection and revoke its tokens at Salesforce."""
-    of_any_kind = loader.editable_of_any_kind(connection_id)
+    of_any_kind = loader.get_connection(connection_id)
     form = DeleteForm(of_any_kind)
     # The page always sends the field; a script that knows the id sends none, and needs no protection from a slip.
     if (form.description.raw_data or form.asks_password) and not form.validate():
         return _delete_page(of_any_kind, form), 422
     if pages.is_destination(of_any_kind):
         return pages.delete(of_any_kind)
-    connection = loader.editable(connection_id)
+    connection = loader.get_salesforce_connection(connection_id)
     description, had_tokens = connection.description, connection.grant is not None
     service.delete(connection, by=current_user.id)
     if had_tokens:
@@ -205,10 +205,10 @@ def delete(connection_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def duplicate(connection_id: str) -> ResponseReturnValue:
     """Copy the settings, never the secret or tokens, and open the copy's form."""
-    of_any_kind = loader.editable_of_any_kind(connection_id)
+    of_any_kind = loader.get_connection(connection_id)
     if pages.is_destination(of_any_kind):
         return pages.duplicate(of_any_kind)
-    copy = service.duplicate(loader.editable(connection_id), by=current_user.id)
+    copy = service.duplicate(loader.get_salesforce_connection(connection_id), by=current_user.id)
     copied = copy_along(connection_id, copy.id, by=current_user.id) if "with_extractions" in request.form else 0
     flash(gettext("Copied the settings. The Client Secret is never copied: enter it again."))
     if copied:
@@ -244,10 +244,6 @@ def _delete_page(connection: Connection, form: DeleteForm | None = None) -> str:
     )
 
 
-def _can_edit() -> bool:
-    return bool(current_user.has_role(Role.EDITOR))
-
-
 def _to(connection: SalesforceConnection) -> ResponseReturnValue:
     return leave_for(url_for("connections.show", connection_id=connection.id))
 
@@ -278,7 +274,7 @@ def _save_existing(
         try:
             connection = service.save(connection, form.settings(), by=current_user.id)
         except service.DescriptionTaken:
-            connection = loader.editable(connection.id)
+            connection = loader.get_salesforce_connection(connection.id)
             form.validate()
         else:
             return _after_save(connection, form, authenticate=authenticate)

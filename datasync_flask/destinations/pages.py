@@ -9,7 +9,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_login import current_user
 
-from datasync_flask.accounts.models import Role
 from datasync_flask.connections import labels, loader
 from datasync_flask.connections.kinds import KINDS
 from datasync_flask.connections.models import Connection
@@ -63,7 +62,6 @@ def context(connection: DestinationConnection) -> dict[str, Any]:
         "connection": connection,
         "kind": KINDS[connection.kind],
         "meaning": fault_text(connection.problem),
-        "can_edit": current_user.has_role(Role.EDITOR),
     }
 
 

@@ -20,6 +20,7 @@ from datasync_flask.extensions import db
 from datasync_flask.notices.models import Channel
 from datasync_flask.salesforce_connections import store
 from datasync_flask.security.crypto import SecretUnreadable
+from datasync_flask.transactions import count_updated
 
 SEALED_COLUMNS: tuple[tuple[InstrumentedAttribute[Any], InstrumentedAttribute[str]], ...] = (
     (SalesforceConnection.id, SalesforceConnection.client_secret_sealed),
@@ -82,4 +83,4 @@ def _replace(
         .where(columns[key.key] == row_key, columns[sealed.key] == old)
         .values({sealed.key: new})
     )
-    return store.count_updated(statement)
+    return count_updated(statement)

@@ -9,14 +9,15 @@ from flask_login import current_user
 
 from datasync_flask.accounts import guessing
 from datasync_flask.accounts.models import Role
-from datasync_flask.accounts.rights import needs_role, public, public_link
+from datasync_flask.accounts.rights import needs_role, public
+from datasync_flask.addresses import public_link
 from datasync_flask.connections import loader
 from datasync_flask.connections.models import State
 from datasync_flask.connections.views import certificate_file
+from datasync_flask.queue import queue
 from datasync_flask.salesforce import scopes
 from datasync_flask.salesforce_connections import hand_off
 from datasync_flask.salesforce_connections.status import setup_origin
-from datasync_flask.worker import queue
 
 bp = Blueprint("hand_off", __name__)
 
@@ -25,7 +26,7 @@ bp = Blueprint("hand_off", __name__)
 @needs_role(Role.EDITOR)
 def manage(connection_id: str) -> ResponseReturnValue:
     """The links of a connection; POST makes one."""
-    connection = loader.editable(connection_id)
+    connection = loader.get_salesforce_connection(connection_id)
     link = ""
     if request.method == "POST":
         token = hand_off.make(connection, by=current_user)
@@ -39,7 +40,7 @@ def manage(connection_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def withdraw(connection_id: str, link_id: str) -> ResponseReturnValue:
     """Make a link worthless."""
-    hand_off.withdraw(loader.editable(connection_id), link_id)
+    hand_off.withdraw(loader.get_salesforce_connection(connection_id), link_id)
     flash(gettext("The link is worthless now."))
     return redirect(url_for("hand_off.manage", connection_id=connection_id), 303)
 

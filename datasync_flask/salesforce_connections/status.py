@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 from datetime import timedelta
 from typing import Any
 
-from flask import Response, current_app, request
+from flask import current_app
 from flask_login import current_user
+from sqlalchemy import select
 
-from datasync_flask.accounts.models import Role
+from datasync_flask import polling
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.listing import Glance
+from datasync_flask.connections.listing import Glance, at_a_glance
 from datasync_flask.connections.models import LoginHost, SalesforceConnection, State
+from datasync_flask.extensions import db
 from datasync_flask.extractions.loader import depending_on
-from datasync_flask.languages import language
 from datasync_flask.problems.problem_help import WHERE
 from datasync_flask.problems.problem_texts import LOOK_FIRST, administrators_note, text_for_connection
 from datasync_flask.salesforce.errors import Problem
@@ -30,40 +30,34 @@ LOOK_SECONDS = 0.5
 # Longer than the claim of the worker that makes the check.
 CHECK_IS_NEAR = timedelta(seconds=60)
 
-_VERSION = importlib.metadata.version("datasync-flask")
+
+def version(connection_id: str) -> str | None:
+    """Return what changes with the fragment; None when there is no such connection of Salesforce's."""
+    found = db.session.execute(
+        select(SalesforceConnection.row_version, SalesforceConnection.callback_url).where(
+            SalesforceConnection.id == connection_id
+        )
+    ).one_or_none()
+    return _version(*found) if found else None
 
 
 def tag(connection: SalesforceConnection) -> str:
     """Return what changes whenever the fragment would look different to this person."""
-    return status_tag(connection.row_version, connection.callback_url)
+    return polling.tag(_version(connection.row_version, connection.callback_url))
 
 
-def is_unchanged(current: str) -> bool:
-    """True when a poll carries the tag of what would be answered (htmx's HX-PTag, or If-None-Match)."""
-    return current in {request.headers.get("HX-PTag"), *request.if_none_match.as_set()}
+def _version(row_version: int, callback_url: str) -> str:
+    return f"{row_version}{'' if callback_url == current_app.config['SETTINGS'].callback_url else 'c'}"
 
 
-def tagged(response: Response, current: str) -> Response:
-    """Put the tag on an answer to a poll."""
-    response.headers["HX-PTag"] = current
-    response.set_etag(current)
-    return response
-
-
-def status_tag(row_version: int, callback_url: str) -> str:
-    """Return the tag from the two values that a poll reads, so that an unchanged one needs no more of the row."""
-    # Looked up once: each use of the proxy asks again who that is.
-    person = current_user._get_current_object()
-    can_edit = "e" if person.has_role(Role.EDITOR) else "v"
-    automatic = "a" if person.continue_automatically else "m"
-    moved = "" if callback_url == current_app.config["SETTINGS"].callback_url else "c"
-    return f"{_VERSION}-{row_version}-{can_edit}{automatic}{moved}{language()}"
+def glance_version(glance: Glance | None = None) -> str:
+    """Return what changes with the glance."""
+    return hashlib.sha256((glance or at_a_glance()).tag.encode()).hexdigest()[:16]
 
 
 def glance_tag(glance: Glance) -> str:
     """Return what changes whenever the glance would look different to this person."""
-    shown = hashlib.sha256(f"{glance.tag}{language()}".encode()).hexdigest()[:16]
-    return f"{_VERSION}-{shown}-{'e' if current_user.has_role(Role.EDITOR) else 'v'}"
+    return polling.tag(glance_version(glance))
 
 
 def setup_origin(connection: SalesforceConnection | None) -> str:
@@ -138,6 +132,5 @@ def context(connection: SalesforceConnection) -> dict[str, Any]:
         "callback_url": settings.callback_url,
         "callback_has_moved": service.callback_has_moved(connection),
         "watches_first": service.has_to_watch_first(connection),
-        "can_edit": current_user.has_role(Role.EDITOR),
         "continue_automatically": current_user.continue_automatically,
     }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from flask import Flask
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import delete, select
 
+from datasync_flask.accounts.endings import ALL, GONE_OR_RESET, TABLE, Happening, Held
 from datasync_flask.connections.models import AuthorizationAttempt, HandOffLink
 from datasync_flask.extensions import db
 from datasync_flask.salesforce.errors import Problem
@@ -29,3 +32,17 @@ def end_attempts(user_id: int) -> None:
             authorization.fail(connection, attempt, Problem.NEVER_CAME_BACK, detail)
         else:
             db.session.delete(attempt)
+
+
+def init_app(_app: Flask) -> None:
+    """Have these end with what else people hold."""
+    TABLE["hand_offs"] = Held(
+        _l("hand-off links that they made, also where one is open in a browser"),
+        end_hand_offs,
+        GONE_OR_RESET | {Happening.NO_LONGER_EDITOR},
+    )
+    TABLE["attempts"] = Held(
+        _l("their way to Salesforce and back, where they are in the middle of it"),
+        end_attempts,
+        ALL - {Happening.NO_LONGER_ADMINISTRATOR},
+    )

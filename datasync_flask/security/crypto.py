@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from flask import Flask
 
 
 class SecretUnreadable(Exception):
@@ -36,3 +37,8 @@ class SecretBox:
             return self._fernets.rotate(sealed.encode()).decode()
         except (InvalidToken, ValueError):
             raise SecretUnreadable("the secret cannot be read with the keys given") from None
+
+
+def init_app(app: Flask) -> None:
+    """Give `app` the box that its secrets are sealed with."""
+    app.extensions["secret_box"] = SecretBox(app.config["SETTINGS"].encryption_keys)

@@ -18,7 +18,7 @@ from datasync_flask.accounts.guessing import network_of
 from datasync_flask.accounts.models import UserSession
 from datasync_flask.config import Settings
 from datasync_flask.extensions import db
-from datasync_flask.security.models import FailedTries
+from datasync_flask.accounts.models import FailedTries
 from tests.conftest import EMAIL, PASSWORD
 from tests.support.connection import ConnectionWalk
 from tests.support.visitor import Visitor

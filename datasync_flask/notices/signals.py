@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import has_app_context
+from flask import Flask, has_app_context
 from flask_babel import force_locale
 
 from datasync_flask.connections.models import Connection, SalesforceConnection, State
@@ -17,7 +17,7 @@ from datasync_flask.problems.problem_texts import text_for_connection
 from datasync_flask.salesforce_connections import lifecycle
 
 
-def connect() -> None:
+def init_app(_app: Flask) -> None:
     """Begin to hear; doing it twice changes nothing."""
     lifecycle.moved.connect(on_connection_moved)
     states.ended.connect(on_run_ended)
