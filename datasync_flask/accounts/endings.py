@@ -10,16 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from blinker import Signal
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import delete
 
 from datasync_flask.accounts.models import ApiToken, PersonLink, Role, SignOnIdentity, UserSession
 from datasync_flask.extensions import db
-
-# Sent with a person's id inside the transaction: whoever keeps such things ends theirs.
-hand_offs_end = Signal("a person's hand-off links end")
-attempts_end = Signal("a person's way to Salesforce and back ends")
 
 
 class Happening(enum.StrEnum):
@@ -73,36 +68,27 @@ def _end_sign_on(user_id: int) -> None:
     db.session.execute(delete(SignOnIdentity).where(SignOnIdentity.user_id == user_id))
 
 
-_ALL = frozenset(Happening)
-_GONE_OR_RESET = frozenset({Happening.REMOVED, Happening.PASSWORD_RESET})
+ALL = frozenset(Happening)
+GONE_OR_RESET = frozenset({Happening.REMOVED, Happening.PASSWORD_RESET})
+# Packages above add what people hold of theirs.
 TABLE: dict[str, Held] = {
     "sessions": Held(
         _l("where they are signed in"),
         _end_sessions,
-        _GONE_OR_RESET | {Happening.PASSWORD_CHANGED, Happening.SIGNED_OUT_EVERYWHERE},
+        GONE_OR_RESET | {Happening.PASSWORD_CHANGED, Happening.SIGNED_OUT_EVERYWHERE},
     ),
-    "tokens": Held(_l("their API tokens"), _end_tokens, _GONE_OR_RESET),
+    "tokens": Held(_l("their API tokens"), _end_tokens, GONE_OR_RESET),
     "links_to_them": Held(
         _l("earlier links for choosing a new password"),
         _end_links_to_them,
-        _GONE_OR_RESET | {Happening.PASSWORD_CHANGED},
+        GONE_OR_RESET | {Happening.PASSWORD_CHANGED},
     ),
     "links_for_others": Held(
         _l("invitations and links for new passwords that they made for others"),
         _end_links_for_others,
-        _GONE_OR_RESET | {Happening.NO_LONGER_ADMINISTRATOR},
+        GONE_OR_RESET | {Happening.NO_LONGER_ADMINISTRATOR},
     ),
-    "hand_offs": Held(
-        _l("hand-off links that they made, also where one is open in a browser"),
-        hand_offs_end.send,
-        _GONE_OR_RESET | {Happening.NO_LONGER_EDITOR},
-    ),
-    "attempts": Held(
-        _l("their way to Salesforce and back, where they are in the middle of it"),
-        attempts_end.send,
-        _ALL - {Happening.NO_LONGER_ADMINISTRATOR},
-    ),
-    "sign_on": Held(_l("the link to single sign-on"), _end_sign_on, _GONE_OR_RESET),
+    "sign_on": Held(_l("the link to single sign-on"), _end_sign_on, GONE_OR_RESET),
 }
 
 

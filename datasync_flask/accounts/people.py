@@ -17,7 +17,7 @@ from datasync_flask.accounts.service import AccountError, check_password, hash_p
 from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
-from datasync_flask.salesforce_connections.store import in_transaction
+from datasync_flask.transactions import in_transaction
 
 INVITATION_LIFETIME = timedelta(days=7)
 RESET_LIFETIME = timedelta(days=1)

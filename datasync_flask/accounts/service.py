@@ -20,7 +20,7 @@ from datasync_flask.accounts.models import Role, SignedIn, User, UserSession, ha
 from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
-from datasync_flask.salesforce_connections.store import in_transaction
+from datasync_flask.transactions import in_transaction
 
 SESSION_LIFETIME = timedelta(days=14)
 # For so long after the password was given, what is hard to undo isn't asked for again.
@@ -165,6 +165,16 @@ def open_session(user: User, *, address: str = "", browser: str = "") -> SignedI
     user.last_sign_in_at = now
     db.session.commit()
     return SignedIn.of(user, token, now)
+
+
+def load_signed_in(token: str) -> SignedIn | None:
+    """Return who holds `token`, or None when the session was ended or is too old."""
+    found = db.session.execute(
+        select(User, UserSession.confirmed_at)
+        .join(UserSession.user)
+        .where(UserSession.token_hash == hash_token(token), UserSession.expires_at > utcnow())
+    ).one_or_none()
+    return SignedIn.of(found.User, token, found.confirmed_at) if found else None
 
 
 def close_session(token: str) -> None:

@@ -21,8 +21,7 @@ from datasync_flask.accounts.models import Role, SignOnIdentity, User
 from datasync_flask.accounts.service import AccountError, has_unseen, normalise_email
 from datasync_flask.audit import trail
 from datasync_flask.config import Settings
-from datasync_flask.extensions import db
-from datasync_flask.page_extensions import oauth
+from datasync_flask.extensions import db, oauth
 
 NAME = "sso"
 # What the way to the provider and back may raise: its refusals, bad signatures, no answer, an answer that isn't JSON.

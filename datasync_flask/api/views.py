@@ -23,15 +23,14 @@ from datasync_flask.connections import loader as connection_loader
 from datasync_flask.connections.kinds import KINDS, definition_of, kind_of
 from datasync_flask.connections.models import Connection
 from datasync_flask.error_pages import api_error
-from datasync_flask.extensions import db
+from datasync_flask.extensions import csrf, db
 from datasync_flask.extractions import loader, tables
 from datasync_flask.extractions import service as extractions
 from datasync_flask.extractions.models import Extraction, Run
 from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.texts import problem_words
 from datasync_flask.forms import Refused
-from datasync_flask.page_extensions import csrf
-from datasync_flask.worker import queue
+from datasync_flask.queue import queue
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1", description="Connections, extractions and their runs.")
 
@@ -43,8 +42,9 @@ class _Description(Api):  # type: ignore[misc]  # flask-smorest has no types
         """Leave the app's own handlers alone."""
 
 
-def init_api(app: Flask, settings: Settings) -> None:
+def init_app(app: Flask) -> None:
     """Add the API and its description to `app`."""
+    settings: Settings = app.config["SETTINGS"]
     app.config.update(
         API_TITLE="DataSync",
         API_VERSION="v1",
@@ -138,7 +138,7 @@ def make_connection(values: dict[str, Any]) -> dict[str, Any]:
 @bp.alt_response(404, schema=schemas.Refusal)
 def show_connection(connection_id: str) -> dict[str, Any]:
     """Show a connection."""
-    return _connection(connection_loader.readable(connection_id))
+    return _connection(connection_loader.get_connection(connection_id))
 
 
 @bp.patch("/connections/<public_id:connection_id>")
@@ -149,7 +149,7 @@ def show_connection(connection_id: str) -> dict[str, Any]:
 @needs_role(Role.EDITOR)
 def change_connection(values: dict[str, Any], connection_id: str) -> dict[str, Any]:
     """Change a connection."""
-    found = connection_loader.editable(connection_id)
+    found = connection_loader.get_connection(connection_id)
     return _connection(save_connection(values, found, by=current_user.id))
 
 
@@ -159,7 +159,7 @@ def change_connection(values: dict[str, Any], connection_id: str) -> dict[str, A
 @needs_role(Role.EDITOR)
 def delete_connection(connection_id: str) -> None:
     """Delete a connection with its extractions; tables stay where they are."""
-    found = connection_loader.editable(connection_id)
+    found = connection_loader.get_connection(connection_id)
     kind_of(found).delete(found, by=current_user.id)
 
 
@@ -169,7 +169,7 @@ def delete_connection(connection_id: str) -> None:
 @needs_role(Role.EDITOR)
 def check_connection(connection_id: str) -> dict[str, Any]:
     """Have a connection tested: a destination at once, Salesforce by the worker within seconds."""
-    found = connection_loader.editable(connection_id)
+    found = connection_loader.get_connection(connection_id)
     kind_of(found).check(found, by=current_user.id)
     return _connection(found)
 
@@ -201,7 +201,7 @@ def _newest_run(extraction_id: str) -> Run | None:
 @bp.alt_response(404, schema=schemas.Refusal)
 def show_extraction(extraction_id: str) -> dict[str, Any]:
     """Show an extraction."""
-    return _extraction(loader.readable(extraction_id), _newest_run(extraction_id))
+    return _extraction(loader.get_extraction(extraction_id), _newest_run(extraction_id))
 
 
 @bp.patch("/extractions/<public_id:extraction_id>")
@@ -212,7 +212,7 @@ def show_extraction(extraction_id: str) -> dict[str, Any]:
 @needs_role(Role.EDITOR)
 def change_extraction(values: dict[str, Any], extraction_id: str) -> dict[str, Any]:
     """Change an extraction."""
-    saved = save_extraction(values, loader.editable(extraction_id), by=current_user.id)
+    saved = save_extraction(values, loader.get_extraction(extraction_id), by=current_user.id)
     return _extraction(saved, _newest_run(extraction_id))
 
 
@@ -222,7 +222,7 @@ def change_extraction(values: dict[str, Any], extraction_id: str) -> dict[str, A
 @needs_role(Role.EDITOR)
 def delete_extraction(extraction_id: str) -> None:
     """Delete an extraction; its tables stay where they are."""
-    extractions.delete(loader.editable(extraction_id), by=current_user.id)
+    extractions.delete(loader.get_extraction(extraction_id), by=current_user.id)
 
 
 @bp.get("/extractions/<public_id:extraction_id>/runs")
@@ -230,7 +230,7 @@ def delete_extraction(extraction_id: str) -> None:
 @bp.alt_response(404, schema=schemas.Refusal)
 def list_runs(extraction_id: str) -> dict[str, Any]:
     """List the newest runs of an extraction."""
-    loader.readable(extraction_id)
+    loader.get_extraction(extraction_id)
     return {"items": [_run(run) for run in loader.runs_of(extraction_id)]}
 
 
@@ -241,13 +241,13 @@ def list_runs(extraction_id: str) -> dict[str, Any]:
 @needs_role(Role.EDITOR)
 def start_run(extraction_id: str) -> dict[str, Any]:
     """Start a run; 409 while another one isn't over."""
-    loader.editable(extraction_id)
+    loader.get_extraction(extraction_id)
     try:
         run = states.start(extraction_id, current_user.email)
     except states.AlreadyRunning as other:
         abort(409, message=f"Run {other.run_id} of it isn't over yet.")
     queue().run_soon(run.id)
-    return _run(loader.run_of(extraction_id, run.id))
+    return _run(loader.get_run(extraction_id, run.id))
 
 
 @bp.get("/extractions/<public_id:extraction_id>/runs/<public_id:run_id>")
@@ -255,7 +255,7 @@ def start_run(extraction_id: str) -> dict[str, Any]:
 @bp.alt_response(404, schema=schemas.Refusal)
 def show_run(extraction_id: str, run_id: str) -> dict[str, Any]:
     """Show a run."""
-    return _run(loader.run_of(extraction_id, run_id))
+    return _run(loader.get_run(extraction_id, run_id))
 
 
 @bp.post("/extractions/<public_id:extraction_id>/runs/<public_id:run_id>/cancel")
@@ -264,6 +264,6 @@ def show_run(extraction_id: str, run_id: str) -> dict[str, Any]:
 @needs_role(Role.EDITOR)
 def cancel_run(extraction_id: str, run_id: str) -> dict[str, Any]:
     """Stop a run."""
-    loader.editable(extraction_id)
-    states.cancel(loader.run_of(extraction_id, run_id))
-    return _run(loader.run_of(extraction_id, run_id))
+    loader.get_extraction(extraction_id)
+    states.cancel(loader.get_run(extraction_id, run_id))
+    return _run(loader.get_run(extraction_id, run_id))

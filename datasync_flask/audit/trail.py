@@ -7,9 +7,9 @@ from typing import Any
 from flask import g, has_request_context, request
 from flask_login import current_user
 
+from datasync_flask.audit.models import AuditEvent
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
-from datasync_flask.security.models import AuditEvent
 
 # Every event there is, in words, with the fields that its detail has, no more and no fewer.
 EVENTS: dict[str, tuple[str, tuple[str, ...]]] = {

@@ -11,11 +11,11 @@ from datasync_flask.destinations.service import save as save_destination
 from datasync_flask.extensions import db
 from datasync_flask.extractions.service import ExtractionSettings, ObjectChoice
 from datasync_flask.extractions.service import save as save_extraction
+from datasync_flask.queue import queue
 from datasync_flask.salesforce import scopes
 from datasync_flask.salesforce_connections.models import AuthMethod, LoginHost, TrackingType
 from datasync_flask.salesforce_connections.service import save as save_connection
 from datasync_flask.salesforce_connections.settings import SalesforceSettings
-from datasync_flask.worker import queue
 
 SOURCE, DESTINATION, EXTRACTION = "Practice org, headless", "Demo warehouse", "Practice org to the warehouse"
 WAIT_SECONDS = 30

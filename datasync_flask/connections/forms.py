@@ -16,8 +16,8 @@ from wtforms import HiddenField, IntegerField, PasswordField, RadioField, Select
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, Length, ValidationError
 
-from datasync_flask.accounts.rights import wants_fragment
 from datasync_flask.accounts.service import confirm, is_confirmed
+from datasync_flask.addresses import wants_fragment
 from datasync_flask.connections import labels
 from datasync_flask.connections.descriptions import MAX_LENGTH, DescriptionTaken, is_description_taken
 from datasync_flask.connections.models import Connection, description_key

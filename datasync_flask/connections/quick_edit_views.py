@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import fragment, needs_role
-from datasync_flask.accounts.whose_request import read_along, reads_along
 from datasync_flask.connections import loader, polls
 from datasync_flask.connections.descriptions import DescriptionTaken
 from datasync_flask.connections.forms import DescribedForm
 from datasync_flask.connections.kinds import ConnectionKind, kind_of
 from datasync_flask.connections.models import Connection
+from datasync_flask.polling import polled
 
 bp = Blueprint("quick_edit", __name__)
 
@@ -25,21 +25,18 @@ def _quick_fields(kind: ConnectionKind[Any]) -> tuple[str, ...]:
     return ("description", *kind.quick_settings)
 
 
+def _editing() -> str:
+    return request.args.get("edit", "") if current_user.has_role(Role.EDITOR) else ""
+
+
 @bp.get("/connections/<public_id:connection_id>/row")
 @fragment
-@reads_along(loader.POLLED)
-def row(connection_id: str) -> ResponseReturnValue:
+@polled(lambda connection_id: None if _editing() else polls.version(connection_id))
+def row(connection_id: str) -> str:
     """One row of the list; with ``edit=FIELD`` that cell is an input."""
-    editing = request.args.get("edit", "")
-    if not current_user.has_role(Role.EDITOR):
-        editing = ""
-    values = read_along()
-    if not editing and values is not None and polls.is_unchanged(tag := polls.version_tag(*values)):
-        return polls.tagged(Response(status=304), tag)
-    connection = loader.readable(connection_id)
-    if editing not in _quick_fields(kind_of(connection)):
-        editing = ""
-    return polls.tagged(make_response(_row(connection, editing=editing)), polls.connection_tag(connection))
+    connection = loader.get_connection(connection_id)
+    editing = _editing()
+    return _row(connection, editing=editing if editing in _quick_fields(kind_of(connection)) else "")
 
 
 @bp.patch("/connections/<public_id:connection_id>")
@@ -47,7 +44,7 @@ def row(connection_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def change(connection_id: str) -> ResponseReturnValue:
     """Change description or tracking type, or both; 422 with the reason in the cell, and what was typed still there."""
-    connection = loader.editable(connection_id)
+    connection = loader.get_connection(connection_id)
     kind = kind_of(connection)
     form = kind.quick_form(connection)
     fields = [name for name in _quick_fields(kind) if name in request.form]
@@ -68,7 +65,7 @@ def change(connection_id: str) -> ResponseReturnValue:
             kind.quick_save(connection, values, by=current_user.id)
         except DescriptionTaken as refusal:
             form.refuse(refusal)
-            return _row(loader.editable(connection_id), editing="description", form=form), 422
+            return _row(loader.get_connection(connection_id), editing="description", form=form), 422
     return _row(connection, saved=changed, undo=before.get(changed, ""))
 
 
@@ -86,7 +83,6 @@ def _row(
 ) -> str:
     context: dict[str, Any] = {
         "connection": connection,
-        "can_edit": current_user.has_role(Role.EDITOR),
         "editing": editing,
         "form": form or kind_of(connection).quick_form(connection, formdata=None),
         "saved": saved,

@@ -8,7 +8,8 @@ from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
-from datasync_flask.accounts.rights import needs_role, wants_fragment
+from datasync_flask.accounts.rights import needs_role
+from datasync_flask.addresses import wants_fragment
 from datasync_flask.connections import labels, listing, loader
 from datasync_flask.connections.forms import DeleteForm
 from datasync_flask.connections.history import STATE_LABELS
@@ -37,7 +38,6 @@ def index() -> ResponseReturnValue:
         kinds=KINDS,
         label_names=labels.all_names(),
         glance=listing.at_a_glance(),
-        can_edit=current_user.has_role(Role.EDITOR),
     )
 
 
@@ -60,7 +60,7 @@ def new_of_kind(kind: str) -> ResponseReturnValue:
 @bp.get("/connections/<public_id:connection_id>")
 def show(connection_id: str) -> ResponseReturnValue:
     """One connection."""
-    connection = loader.readable(connection_id)
+    connection = loader.get_connection(connection_id)
     return kind_of(connection).show(connection)
 
 
@@ -68,7 +68,7 @@ def show(connection_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def edit(connection_id: str) -> ResponseReturnValue:
     """The form of a connection that exists."""
-    connection = loader.editable(connection_id)
+    connection = loader.get_connection(connection_id)
     return kind_of(connection).edit(connection)
 
 
@@ -76,7 +76,7 @@ def edit(connection_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def check(connection_id: str) -> ResponseReturnValue:
     """Test a connection, or have it tested."""
-    connection = loader.editable(connection_id)
+    connection = loader.get_connection(connection_id)
     if message := kind_of(connection).check(connection, by=current_user.id):
         flash(message)
     return leave_for(url_for("connections.show", connection_id=connection_id))
@@ -86,7 +86,7 @@ def check(connection_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def confirm_delete(connection_id: str) -> ResponseReturnValue:
     """Ask before deleting."""
-    connection = loader.editable(connection_id)
+    connection = loader.get_connection(connection_id)
     return _delete_page(connection, DeleteForm(connection))
 
 
@@ -94,7 +94,7 @@ def confirm_delete(connection_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def delete(connection_id: str) -> ResponseReturnValue:
     """Delete a connection and what hangs on it."""
-    connection = loader.editable(connection_id)
+    connection = loader.get_connection(connection_id)
     form = DeleteForm(connection)
     # The page always sends the field; a script that knows the id sends none, and needs no protection from a slip.
     if (form.description.raw_data or form.asks_password) and not form.validate():
@@ -117,7 +117,7 @@ def _delete_page(connection: Connection, form: DeleteForm) -> str:
 @needs_role(Role.EDITOR)
 def duplicate(connection_id: str) -> ResponseReturnValue:
     """Copy the settings, never a secret or tokens, and open the copy's form."""
-    connection = loader.editable(connection_id)
+    connection = loader.get_connection(connection_id)
     copy = kind_of(connection).duplicate(connection, by=current_user.id)
     flash(kind_of(copy).copied_text)
     if "with_extractions" in request.form:

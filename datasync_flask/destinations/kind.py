@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask, render_template
+from flask import render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
-from flask_login import current_user
 
-from datasync_flask.accounts.models import Role
 from datasync_flask.connections import history
 from datasync_flask.connections.descriptions import DescriptionTaken, free_description
 from datasync_flask.connections.kinds import ConnectionKind, ShownProblem, definition_of, register
@@ -66,7 +64,6 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
             "connection": connection,
             "kind": self,
             "meaning": fault_text(connection.problem),
-            "can_edit": current_user.has_role(Role.EDITOR),
         }
 
     def problem(self, connection: DestinationConnection) -> ShownProblem:
@@ -147,10 +144,3 @@ def add(kind: DestinationKind) -> None:
     DESTINATIONS[kind.key] = kind
     class_of(kind.key)
     register(DestinationHandler(kind))
-
-
-def init_app(app: Flask) -> None:
-    """Register all kinds of destinations."""
-    for kind in list(DESTINATIONS.values()):
-        add(kind)
-    app.jinja_env.globals.update(fault_text=fault_text)

@@ -17,6 +17,7 @@ from datasync_flask.salesforce.errors import SalesforceError
 from datasync_flask.salesforce.oauth import TokenAnswer
 from datasync_flask.salesforce_connections import store, token_grants
 from datasync_flask.salesforce_connections.models import SalesforceConnection
+from datasync_flask.transactions import in_transaction
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def objects_of(connection: SalesforceConnection, *, anew: bool = False) -> Catal
     def keep() -> None:
         db.session.merge(ObjectCatalog(connection_id=connection_id, read_at=utcnow(), entries=values))
 
-    store.in_transaction(keep)
+    in_transaction(keep)
     return Catalog(entries)
 
 

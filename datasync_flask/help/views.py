@@ -66,7 +66,7 @@ def document(name: str) -> ResponseReturnValue:
 def errors() -> ResponseReturnValue:
     """Everything that can go wrong, in plain words; with a connection's id its links lead into that org."""
     connection_id = request.args.get("connection", "")
-    connection = loader.readable(connection_id, SalesforceConnection) if connection_id else None
+    connection = loader.get_connection(connection_id, SalesforceConnection) if connection_id else None
     return render_template(
         "help/errors.html", reasons=by_reason(), setup_origin=status.setup_origin(connection), connection=connection
     )

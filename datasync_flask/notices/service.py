@@ -14,8 +14,8 @@ from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
 from datasync_flask.notices.models import Channel, Delivery, Notice
+from datasync_flask.queue import queue
 from datasync_flask.security.crypto import SecretBox
-from datasync_flask.worker import queue
 
 TEST_EVENT = "test"
 

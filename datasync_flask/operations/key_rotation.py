@@ -10,7 +10,6 @@ from sqlalchemy.orm import InstrumentedAttribute
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import db
 from datasync_flask.notices.models import Channel
-from datasync_flask.salesforce_connections import store
 from datasync_flask.salesforce_connections.models import (
     AuthorizationAttempt,
     Revocation,
@@ -20,6 +19,7 @@ from datasync_flask.salesforce_connections.models import (
     TrialGrant,
 )
 from datasync_flask.security.crypto import SecretUnreadable, secret_box
+from datasync_flask.transactions import count_updated
 
 SEALED_COLUMNS: tuple[tuple[InstrumentedAttribute[Any], InstrumentedAttribute[str]], ...] = (
     (SalesforceConnection.id, SalesforceConnection.client_secret_sealed),
@@ -82,4 +82,4 @@ def _replace(
         .where(columns[key.key] == row_key, columns[sealed.key] == old)
         .values({sealed.key: new})
     )
-    return store.count_updated(statement)
+    return count_updated(statement)

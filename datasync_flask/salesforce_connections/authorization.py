@@ -15,13 +15,12 @@ from authlib.integrations.flask_client import FlaskIntegration, FlaskOAuth2App
 from flask import current_app
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import exists, select, update
 
 from datasync_flask.accounts.models import SignedIn, hash_token
 from datasync_flask.clock import utcnow
 from datasync_flask.connections.models import State
-from datasync_flask.extensions import db
-from datasync_flask.page_extensions import oauth
+from datasync_flask.extensions import db, oauth
 from datasync_flask.salesforce import oauth as salesforce_oauth
 from datasync_flask.salesforce import probe, scopes
 from datasync_flask.salesforce.errors import Problem, SalesforceError
@@ -31,17 +30,12 @@ from datasync_flask.salesforce_connections import lifecycle, propagation, store,
 from datasync_flask.salesforce_connections.lifecycle import Event
 from datasync_flask.salesforce_connections.models import AuthorizationAttempt, SalesforceConnection
 from datasync_flask.security.crypto import secret_box
+from datasync_flask.transactions import count_updated, in_transaction
 
 # How long a person may take on Salesforce's pages (RFC 9700 section 2.1.2: state is short-lived).
 STATE_LIFETIME = timedelta(minutes=10)
 # Salesforce out of reach: a code is not worth trying much longer, unlike while the app is still unknown.
 UNREACHABLE_RETRY_SECONDS = 120.0
-_attempts = AuthorizationAttempt.__table__
-_PENDING_CODE = (
-    select(_attempts.c.connection_id)
-    .where(_attempts.c.connection_id == bindparam("connection_id"), _attempts.c.code_sealed != "")
-    .limit(1)
-)
 
 
 class SalesforceApp(FlaskOAuth2App):
@@ -185,7 +179,7 @@ def receive(state: str, code: str, error: str, description: str, person: SignedI
         detail = ": ".join(part for part in (error, description) if part) or "neither a code nor an error came back"
         unfinished_attempts.fail(connection, current, problem, detail)
 
-    store.in_transaction(take_in)
+    in_transaction(take_in)
     return connection_id
 
 
@@ -198,7 +192,7 @@ def _end(connection_id: str, state_hash: str) -> None:
         if connection is not None and attempt is not None and connection.state == State.AUTHORIZING:
             unfinished_attempts.fail(connection, attempt, Problem.NEVER_CAME_BACK, "")
 
-    store.in_transaction(end)
+    in_transaction(end)
 
 
 def _use_up(state_hash: str, now: datetime) -> bool:
@@ -207,15 +201,15 @@ def _use_up(state_hash: str, now: datetime) -> bool:
         .where(AuthorizationAttempt.state_hash == state_hash, AuthorizationAttempt.used_at.is_(None))
         .values(used_at=now)
     )
-    return store.count_updated(statement) == 1
+    return count_updated(statement) == 1
 
 
 def has_pending_code(connection: SalesforceConnection) -> bool:
-    """True when a code waits to be exchanged; asked by each look and each fragment that is made anew."""
-    return (
-        State(connection.state).is_moving
-        and db.session.scalar(_PENDING_CODE, {"connection_id": connection.id}) is not None
+    """True when a code waits to be exchanged."""
+    is_pending = exists().where(
+        AuthorizationAttempt.connection_id == connection.id, AuthorizationAttempt.code_sealed != ""
     )
+    return State(connection.state).is_moving and bool(db.session.scalar(select(is_pending)))
 
 
 def pending_code(connection: SalesforceConnection) -> AuthorizationAttempt | None:
@@ -257,7 +251,7 @@ def exchange(connection: SalesforceConnection, attempt: AuthorizationAttempt) ->
         current.next_look_at = None
         lifecycle.apply(current, Event.GRANTED, now, due_at=now)
 
-    store.in_transaction(record)
+    in_transaction(record)
 
 
 def _put_off_or_fail(connection: SalesforceConnection, attempt: AuthorizationAttempt, error: SalesforceError) -> None:
@@ -303,7 +297,7 @@ def exchange_headless(connection: SalesforceConnection) -> None:
         token_grants.keep(current, outcome, now)
         lifecycle.apply(current, Event.GRANTED, now, due_at=now)
 
-    store.in_transaction(record)
+    in_transaction(record)
 
 
 def give_up_waiting_for_person(connection: SalesforceConnection) -> None:
@@ -336,4 +330,4 @@ def give_up_waiting_for_person(connection: SalesforceConnection) -> None:
             due_at = now + timedelta(hours=1) if current.works else None
             lifecycle.apply(current, event, now, problem=problem, detail=detail, due_at=due_at)
 
-    store.in_transaction(record)
+    in_transaction(record)

@@ -9,16 +9,17 @@ from flask_login import current_user
 
 from datasync_flask.accounts import guessing
 from datasync_flask.accounts.models import Role
-from datasync_flask.accounts.rights import needs_role, public, public_link
+from datasync_flask.accounts.rights import needs_role, public
+from datasync_flask.addresses import public_link
 from datasync_flask.connections import loader
 from datasync_flask.connections.forms import form_page
 from datasync_flask.connections.models import State
+from datasync_flask.queue import queue
 from datasync_flask.salesforce import scopes
 from datasync_flask.salesforce_connections import certificates, hand_off
 from datasync_flask.salesforce_connections.forms import HandOffForm
 from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.salesforce_connections.status import setup_origin
-from datasync_flask.worker import queue
 
 bp = Blueprint("hand_off", __name__)
 
@@ -27,7 +28,7 @@ bp = Blueprint("hand_off", __name__)
 @needs_role(Role.EDITOR)
 def manage(connection_id: str) -> ResponseReturnValue:
     """The links of a connection; POST makes one."""
-    connection = loader.editable(connection_id, SalesforceConnection)
+    connection = loader.get_connection(connection_id, SalesforceConnection)
     link = ""
     if request.method == "POST":
         token = hand_off.make(connection, by=current_user)
@@ -41,7 +42,7 @@ def manage(connection_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def withdraw(connection_id: str, link_id: str) -> ResponseReturnValue:
     """Make a link worthless."""
-    hand_off.withdraw(loader.editable(connection_id, SalesforceConnection), link_id)
+    hand_off.withdraw(loader.get_connection(connection_id, SalesforceConnection), link_id)
     flash(gettext("The link is worthless now."))
     return redirect(url_for("hand_off.manage", connection_id=connection_id), 303)
 

@@ -19,6 +19,7 @@ from datasync_flask.salesforce.scopes import missing_api_scope
 from datasync_flask.salesforce_connections import lifecycle, orgs, store, token_grants
 from datasync_flask.salesforce_connections.lifecycle import Event
 from datasync_flask.salesforce_connections.models import SalesforceConnection, SalesforceGrant, TrialGrant, same_org
+from datasync_flask.transactions import in_transaction
 
 # Daily use also keeps a refresh token alive whose app lets it expire after 30 idle days.
 CHECK_EVERY = timedelta(days=1)
@@ -56,7 +57,7 @@ def check(connection: SalesforceConnection) -> None:
         else:
             _record_success(current, current.grant, outcome)
 
-    store.in_transaction(record)
+    in_transaction(record)
 
 
 def check_trial(connection: SalesforceConnection) -> None:
@@ -87,7 +88,7 @@ def check_trial(connection: SalesforceConnection) -> None:
             return
         _record_success(current, token_grants.promote(current, current.trial, utcnow()), outcome)
 
-    store.in_transaction(record)
+    in_transaction(record)
 
 
 def trial_needs_refresh_token(connection_id: str) -> bool:

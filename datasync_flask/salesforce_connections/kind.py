@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask, render_template, request
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
@@ -19,29 +19,17 @@ from datasync_flask.connections.kinds import (
     ShownProblem,
     definition_of,
     dependants_of,
-    register,
 )
 from datasync_flask.connections.models import State
 from datasync_flask.connections.settings import Setting
 from datasync_flask.forms import check_names, given_values
 from datasync_flask.problems.problem_texts import text_for_connection
+from datasync_flask.queue import queue
 from datasync_flask.salesforce import scopes
-from datasync_flask.salesforce_connections import (
-    authorization,
-    callback_views,
-    certificates,
-    hand_off_views,
-    org_views,
-    pages,
-    service,
-    settings,
-    status,
-    views,
-)
+from datasync_flask.salesforce_connections import certificates, pages, service, settings, status
 from datasync_flask.salesforce_connections.forms import SalesforceForm
 from datasync_flask.salesforce_connections.lifecycle import EVENT_TEXTS
 from datasync_flask.salesforce_connections.models import SalesforceConnection
-from datasync_flask.worker import queue
 
 _table = SalesforceConnection.__table__
 
@@ -161,12 +149,3 @@ class SalesforceKind(ConnectionKind[SalesforceConnection]):
         if saved.state == State.WAITING:
             queue().wake(saved.id)
         return saved
-
-
-def init_app(app: Flask) -> None:
-    """Register the kind with its pages."""
-    register(SalesforceKind())
-    authorization.register_provider()
-    for module in (views, callback_views, hand_off_views, org_views):
-        app.register_blueprint(module.bp)
-    app.jinja_env.globals.update(next_look_in=status.next_look_in, waiting_text=status.waiting_text)

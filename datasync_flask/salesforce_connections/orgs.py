@@ -14,6 +14,7 @@ from datasync_flask.salesforce.errors import Problem
 from datasync_flask.salesforce_connections import lifecycle, store, token_grants
 from datasync_flask.salesforce_connections.lifecycle import Event
 from datasync_flask.salesforce_connections.models import SalesforceConnection, TrialGrant
+from datasync_flask.transactions import in_transaction
 
 # A question that nobody answers for so long is answered with the org from before.
 ASKED_FOR = timedelta(days=7)
@@ -113,5 +114,5 @@ def expire_questions() -> None:
             if connection is not None and connection.trial is not None and can:
                 keep(connection, connection.trial.number, by=None)
 
-        store.in_transaction(answer)
+        in_transaction(answer)
     db.session.commit()

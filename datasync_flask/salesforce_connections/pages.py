@@ -15,6 +15,7 @@ from datasync_flask.connections.forms import form_page
 from datasync_flask.connections.models import State
 from datasync_flask.connections.views import leave_for
 from datasync_flask.extensions import db
+from datasync_flask.queue import queue
 from datasync_flask.salesforce import scopes
 from datasync_flask.salesforce_connections import authorization, service
 from datasync_flask.salesforce_connections.browser_cookie import mark_of_browser
@@ -23,7 +24,6 @@ from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.salesforce_connections.settings import saved_now
 from datasync_flask.salesforce_connections.status import setup_origin
 from datasync_flask.security.crypto import SecretUnreadable
-from datasync_flask.worker import queue
 
 
 def save(connection: SalesforceConnection | None, *, then_authenticate: bool) -> ResponseReturnValue:

@@ -17,6 +17,7 @@ from datasync_flask.salesforce.oauth import AppCredentials
 from datasync_flask.salesforce_connections import certificates, lifecycle, store, token_grants
 from datasync_flask.salesforce_connections.lifecycle import Event
 from datasync_flask.salesforce_connections.models import SalesforceConnection
+from datasync_flask.transactions import in_transaction
 
 # In 30 minutes; a longer deadline allows proportionally more.
 MAX_REQUESTS = 300
@@ -95,7 +96,7 @@ def count(seen: Sequence[tuple[Look, probe.Observation]]) -> None:
     """Count the requests that looks made."""
     for _, observation in seen:
         outcome = observation.problem.value if observation.problem else "known"
-        counters.kept().add("probe_requests", outcome, observation.requests)
+        counters.unwritten().add("probe_requests", outcome, observation.requests)
 
 
 def record(seen: Sequence[tuple[Look, probe.Observation]]) -> None:
@@ -109,7 +110,7 @@ def record(seen: Sequence[tuple[Look, probe.Observation]]) -> None:
             if connection.watch == prepared.watch and connection.state == State.WAITING:
                 take_in(connection, observation)
 
-    store.in_transaction(take_all_in)
+    in_transaction(take_all_in)
 
 
 def take_in(connection: SalesforceConnection, observation: probe.Observation) -> None:

@@ -9,7 +9,6 @@ from flask import current_app
 from flask_babel import gettext
 from flask_login import current_user
 
-from datasync_flask.accounts.models import Role
 from datasync_flask.clock import utcnow
 from datasync_flask.connections.history import problem_title
 from datasync_flask.connections.kinds import dependants_of
@@ -114,6 +113,5 @@ def context(connection: SalesforceConnection) -> dict[str, Any]:
         "callback_url": settings.callback_url,
         "callback_has_moved": service.callback_has_moved(connection),
         "watches_first": service.has_to_watch_first(connection),
-        "can_edit": current_user.has_role(Role.EDITOR),
         "continue_automatically": current_user.continue_automatically,
     }

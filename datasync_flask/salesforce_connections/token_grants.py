@@ -12,7 +12,7 @@ from flask import current_app
 from sqlalchemy import or_, select, update
 
 from datasync_flask import counters
-from datasync_flask.clock import has_come, too_far, utcnow
+from datasync_flask.clock import utcnow
 from datasync_flask.connections.models import new_public_id
 from datasync_flask.extensions import db
 from datasync_flask.salesforce import oauth
@@ -29,6 +29,7 @@ from datasync_flask.salesforce_connections.models import (
     same_org,
 )
 from datasync_flask.security.crypto import SecretUnreadable, secret_box
+from datasync_flask.transactions import count_updated, in_transaction
 
 # Longer than a token request can take; a process that dies in the middle is waited for no longer than this.
 REFRESH_LEASE = timedelta(seconds=30)
@@ -219,7 +220,7 @@ def _opens_other_org(connection_id: str, generation: int, answer: TokenAnswer) -
         hold_aside(connection, answer, utcnow())
         return True
 
-    return store.in_transaction(compare)
+    return in_transaction(compare)
 
 
 def _give_back_late(connection_id: str, generation: int, answer: TokenAnswer) -> None:
@@ -232,19 +233,19 @@ def _give_back_late(connection_id: str, generation: int, answer: TokenAnswer) ->
         if connection.grant is None or connection.grant.generation != generation:
             discard(connection, connection.login_origin, answer)
 
-    store.in_transaction(give_back_answer)
+    in_transaction(give_back_answer)
 
 
 def _claim_refresh(connection_id: str, generation: int, me: str) -> bool:
     now = utcnow()
     until = SalesforceGrant.refresh_claimed_until
-    free = or_(until.is_(None), has_come(until, now, too_far(now, REFRESH_LEASE)))
+    free = or_(until.is_(None), until <= now)
     statement = (
         update(SalesforceGrant)
         .where(SalesforceGrant.connection_id == connection_id, SalesforceGrant.generation == generation, free)
         .values(refresh_claim=me, refresh_claimed_until=now + REFRESH_LEASE)
     )
-    return store.count_updated(statement) == 1
+    return count_updated(statement) == 1
 
 
 def _release_refresh(connection_id: str, me: str) -> None:
@@ -253,7 +254,7 @@ def _release_refresh(connection_id: str, me: str) -> None:
         .where(SalesforceGrant.connection_id == connection_id, SalesforceGrant.refresh_claim == me)
         .values(refresh_claim="", refresh_claimed_until=None)
     )
-    store.count_updated(statement)
+    count_updated(statement)
 
 
 def _store_refreshed(connection_id: str, generation: int, me: str, answer: TokenAnswer) -> bool:
@@ -279,7 +280,7 @@ def _store_refreshed(connection_id: str, generation: int, me: str, answer: Token
         )
         .values(**values)
     )
-    return store.count_updated(statement) == 1
+    return count_updated(statement) == 1
 
 
 def give_back(connection: SalesforceConnection) -> bool:
@@ -339,7 +340,7 @@ def _revoke(order_id: int, now: datetime) -> None:
         .where(Revocation.id == order_id, Revocation.due_at <= now)
         .values(due_at=now + timedelta(minutes=5), tries=Revocation.tries + 1)
     )
-    if not store.count_updated(claimed):
+    if not count_updated(claimed):
         return
     order = db.session.get(Revocation, order_id, populate_existing=True)
     if order is None:
@@ -356,4 +357,4 @@ def _revoke(order_id: int, now: datetime) -> None:
     except SalesforceError as error:
         current_app.logger.warning("revoking a token at %s failed: %s", app.origin, error.problem)
     if is_settled:
-        store.in_transaction(lambda: db.session.delete(db.session.get_one(Revocation, order_id)))
+        in_transaction(lambda: db.session.delete(db.session.get_one(Revocation, order_id)))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
+from flask import Flask
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import delete, select
 
-from datasync_flask.accounts import endings
+from datasync_flask.accounts.endings import ALL, GONE_OR_RESET, TABLE, Happening, Held
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
 from datasync_flask.salesforce.errors import Problem
@@ -28,18 +29,12 @@ def fail(connection: SalesforceConnection, attempt: AuthorizationAttempt, proble
     lifecycle.apply(connection, event, now, problem=problem, detail=detail, due_at=due_at)
 
 
-def connect() -> None:
-    """End what somebody leaves in connections when their account changes; doing it twice changes nothing."""
-    endings.hand_offs_end.connect(end_hand_offs)
-    endings.attempts_end.connect(end_attempts)
-
-
-def end_hand_offs(user_id: int, **_: Any) -> None:
+def end_hand_offs(user_id: int) -> None:
     """End the hand-off links that a person made; the caller commits."""
     db.session.execute(delete(HandOffLink).where(HandOffLink.made_by_id == user_id))
 
 
-def end_attempts(user_id: int, **_: Any) -> None:
+def end_attempts(user_id: int) -> None:
     """End what a person began at Salesforce and didn't bring to its end; the caller commits.
 
     A connection that worked before goes on working.
@@ -52,3 +47,17 @@ def end_attempts(user_id: int, **_: Any) -> None:
             fail(connection, attempt, Problem.NEVER_CAME_BACK, detail)
         else:
             db.session.delete(attempt)
+
+
+def init_app(_app: Flask) -> None:
+    """Have these end with what else people hold."""
+    TABLE["hand_offs"] = Held(
+        _l("hand-off links that they made, also where one is open in a browser"),
+        end_hand_offs,
+        GONE_OR_RESET | {Happening.NO_LONGER_EDITOR},
+    )
+    TABLE["attempts"] = Held(
+        _l("their way to Salesforce and back, where they are in the middle of it"),
+        end_attempts,
+        ALL - {Happening.NO_LONGER_ADMINISTRATOR},
+    )

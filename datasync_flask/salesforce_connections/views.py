@@ -10,9 +10,9 @@ from flask_login import current_user
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import needs_role
 from datasync_flask.connections import loader
+from datasync_flask.queue import queue
 from datasync_flask.salesforce_connections import certificates, pages, service
 from datasync_flask.salesforce_connections.models import SalesforceConnection
-from datasync_flask.worker import queue
 
 bp = Blueprint("salesforce", __name__)
 
@@ -27,7 +27,7 @@ def certificate() -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def authenticate(connection_id: str) -> ResponseReturnValue:
     """Save what was posted, then go to Salesforce, or to the connection while it waits."""
-    connection = loader.editable(connection_id, SalesforceConnection)
+    connection = loader.get_connection(connection_id, SalesforceConnection)
     # The button on the connection's page sends no fields; what a form leaves out stays as it is.
     if request.form.keys() - {"csrf_token"}:
         return pages.save(connection, then_authenticate=True)
@@ -38,7 +38,7 @@ def authenticate(connection_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def watch_again(connection_id: str) -> ResponseReturnValue:
     """Go on waiting for Salesforce."""
-    connection = loader.editable(connection_id, SalesforceConnection)
+    connection = loader.get_connection(connection_id, SalesforceConnection)
     if not connection.is_complete:
         return redirect(url_for("connections.edit", connection_id=connection_id), 303)
     service.watch_again(connection, by=current_user.id)
@@ -50,7 +50,7 @@ def watch_again(connection_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def disconnect(connection_id: str) -> ResponseReturnValue:
     """Erase the tokens here and revoke them at Salesforce; settings stay."""
-    connection = loader.editable(connection_id, SalesforceConnection)
+    connection = loader.get_connection(connection_id, SalesforceConnection)
     if service.disconnect(connection, by=current_user.id):
         queue().revoke_soon()
         flash(gettext("Disconnected. The tokens are erased here, and Salesforce is being told to revoke them."))

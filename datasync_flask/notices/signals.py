@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import has_app_context
+from flask import Flask, has_app_context
 from flask_babel import force_locale
 
 from datasync_flask.connections import history
@@ -19,7 +19,7 @@ from datasync_flask.salesforce_connections import lifecycle
 from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 
-def connect() -> None:
+def init_app(_app: Flask) -> None:
     """Begin to hear; doing it twice changes nothing."""
     history.moved.connect(on_connection_moved)
     states.ended.connect(on_run_ended)
