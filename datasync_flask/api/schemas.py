@@ -56,6 +56,10 @@ class ConnectionSettings(Schema):
             self.declared_fields |= {name: _field(setting) for name, setting in kind.settings.items()}
         self._init_fields()
 
+    def __deepcopy__(self, _memo: Any) -> ConnectionSettings:
+        """Stay the one that takes settings: flask-smorest copies what it is told of a view."""
+        return self
+
 
 class ConnectionState(ConnectionSettings):
     """A connection with its state."""

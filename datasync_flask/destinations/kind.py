@@ -37,6 +37,11 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
         self.key, self.title, self.hint = kind.key, kind.title, kind.hint
         self.settings = {name: SETTINGS[name] for name in kind.fields}
 
+    @property
+    def icon(self) -> str:
+        """The icon's path below static/."""
+        return self._kind.icon or super().icon
+
     def new(self) -> ResponseReturnValue:
         """The form of a new destination."""
         return pages.save(self.key, None)

@@ -60,6 +60,8 @@ class DestinationKind:
     # How many characters the name of a table may have.
     longest_table: int = 80
     example: str = ""
+    # Below static/, where it isn't named by the kind.
+    icon: str = ""
 
     @property
     def is_file(self) -> bool:
