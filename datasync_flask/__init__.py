@@ -33,6 +33,7 @@ PAGES = (
     "salesforce_connections.part",
     "destinations.part",
     "extractions.part",
+    "home.part",
     "notices.part",
     "operations.part",
     "help.part",

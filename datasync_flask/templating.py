@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 from datetime import datetime
-from functools import cache
 
-from flask import Flask, Response, request, url_for
+from flask import Flask
 from flask_babel import gettext
 from flask_wtf.csrf import generate_csrf
 from jinja2 import StrictUndefined
 from markupsafe import Markup
 
+from datasync_flask import sections
 from datasync_flask.addresses import this_page
 from datasync_flask.extensions import compress, csrf
-from datasync_flask.installed_files import resource_dir
-
-
-def _read_static(response: Response) -> Response:
-    """Read a static file whole: compressed as a stream it would be left open."""
-    if request.endpoint == "static" and response.is_streamed:
-        response.direct_passthrough = False
-        response.get_data()
-    return response
-
-
-@cache
-def _fingerprint(name: str) -> str:
-    return hashlib.sha256((resource_dir("static") / name).read_bytes()).hexdigest()[:12]
-
-
-def _asset(name: str) -> str:
-    """Return the address of a static file, with its content's fingerprint so that browsers may keep it."""
-    return url_for("static", filename=name, v=_fingerprint(name))
+from datasync_flask.static_files import init_static_files
 
 
 def _time_tag(moment: datetime | None, style: str = "ago") -> Markup:
@@ -50,13 +31,13 @@ def init_app(app: Flask) -> None:
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
-        asset=_asset,
+        section=sections.section,
         csrf_token=generate_csrf,
         this_page=this_page,
         version=importlib.metadata.version("datasync-flask"),
     )
-    app.jinja_env.filters.update(time_tag=_time_tag, zipped=zip)
+    app.jinja_env.filters["time_tag"] = _time_tag
     csrf.init_app(app)
     compress.init_app(app)
     # Runs before the compression: the last one registered is the first.
-    app.after_request(_read_static)
+    init_static_files(app)

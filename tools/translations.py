@@ -21,13 +21,12 @@ from datasync_flask.audit.trail import EVENTS
 from datasync_flask.connections import history
 from datasync_flask.destinations import kind as destination_kinds
 from datasync_flask.destinations.registry import DESTINATIONS
-from datasync_flask.destinations.texts import FAULT_TEXTS
 from datasync_flask.extractions.runs.plan import Why
-from datasync_flask.extractions.texts import PROBLEMS, RUN_STATES, STEPS
+from datasync_flask.extractions.texts import RUN_STATES, STEPS
 from datasync_flask.languages import LANGUAGES
 from datasync_flask.notices.texts import CHANNELS, ROLES
-from datasync_flask.problems.problem_help import Mender
-from datasync_flask.problems.problem_texts import TEXTS
+from datasync_flask.problems.registry import ENTRIES
+from datasync_flask.problems.trouble import Responsible
 from datasync_flask.salesforce.scopes import PERMISSION_LEVELS
 from datasync_flask.salesforce_connections import kind as salesforce_kind
 
@@ -49,19 +48,19 @@ KEYWORDS = {
 
 def texts_in_tables() -> Iterator[str]:
     """Yield the texts that are data: they are translated where they are shown."""
-    for text in TEXTS.values():
-        yield from (text.title, text.meaning, *text.steps)
+    for entry in ENTRIES.values():
+        yield from filter(None, (entry.title, entry.meaning, *entry.steps, entry.during_run))
     kinds = (salesforce_kind.SalesforceKind(), *map(destination_kinds.DestinationHandler, DESTINATIONS.values()))
     for kind in kinds:
         yield kind.hint
         yield from kind.event_texts.values()
         yield from (setting.in_history for setting in kind.settings.values())
     yield from (*history.STATE_LABELS.values(), *history.EVENT_TEXTS.values(), *history.SETTING_LABELS.values())
-    for table in (FAULT_TEXTS, RUN_STATES, STEPS, PROBLEMS, ROLES, CHANNELS):
+    for table in (RUN_STATES, STEPS, ROLES, CHANNELS):
         yield from table.values()
     yield from (why.value for why in Why)
     yield from (words for words, _ in EVENTS.values())
-    yield from (mender.value for mender in Mender)
+    yield from (responsible.value for responsible in Responsible)
     yield from (level.title for level in PERMISSION_LEVELS)
 
 

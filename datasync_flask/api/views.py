@@ -28,7 +28,7 @@ from datasync_flask.extractions import loader, tables
 from datasync_flask.extractions import service as extractions
 from datasync_flask.extractions.models import Extraction, Run
 from datasync_flask.extractions.runs import states
-from datasync_flask.extractions.texts import problem_words
+from datasync_flask.extractions.texts import explain_problem
 from datasync_flask.forms import Refused
 from datasync_flask.queue import queue
 
@@ -78,14 +78,14 @@ def _connection(connection: Connection) -> dict[str, Any]:
     problem = kind_of(connection).problem(connection)
     return definition_of(connection) | {
         "id": connection.id, "state": str(connection.state), "since": connection.state_since, "reason": problem.code,
-        "message": problem.meaning, "next_steps": list(problem.steps),
+        "message": problem.message, "next_steps": list(problem.steps),
     }  # fmt: skip
 
 
 def _run(run: Run) -> dict[str, Any]:
     return {
         "id": run.id, "state": str(run.state), "started_by": run.started_by, "started_at": run.started_at,
-        "ended_at": run.ended_at, "api_calls": run.api_calls, "message": problem_words(run.problem),
+        "ended_at": run.ended_at, "api_calls": run.api_calls, "message": explain_problem(run.problem),
         "detail": run.problem_detail,
         "objects": [
             {name: getattr(each, name) for name in ("name", "step", "rows", "deleted", "source_count", "target_count")}

@@ -17,7 +17,7 @@ from datasync_flask.clock import utcnow
 from datasync_flask.connections.models import Connection, ConnectionEvent, State
 from datasync_flask.extensions import db
 from datasync_flask.languages import translated
-from datasync_flask.problems.problem_texts import text_for
+from datasync_flask.problems.registry import trouble
 from datasync_flask.salesforce.errors import Problem
 
 # Sent with every change of a state, inside its transaction: the connection, and `before`, `after`, `event`.
@@ -32,6 +32,14 @@ STATE_LABELS = {
     State.CONNECTED: "Connected",
     State.NEEDS_ATTENTION: "Needs attention",
 }
+STATE_TONES = {
+    State.DRAFT: "idle",
+    State.WAITING: "wait",
+    State.READY: "ready",
+    State.AUTHORIZING: "wait",
+    State.CONNECTED: "good",
+    State.NEEDS_ATTENTION: "bad",
+}
 # The packages of the kinds add what happens to theirs, and what their settings are called.
 EVENT_TEXTS = {"created": "Created", "changed": "Changed"}
 SETTING_LABELS = {"description": "description", "labels": "labels"}
@@ -42,6 +50,11 @@ def state_label(state: str) -> str:
     return translated(STATE_LABELS[State(state)])
 
 
+def state_tone(state: str) -> str:
+    """Return the colour and shape of a state's pill, as the stylesheet calls it."""
+    return STATE_TONES[State(state)]
+
+
 def setting_label(name: str) -> str:
     """Return what a setting is called inside a sentence."""
     return translated(SETTING_LABELS.get(name, name))
@@ -49,7 +62,7 @@ def setting_label(name: str) -> str:
 
 def problem_title(problem: Problem) -> str:
     """Return the few words that fit a list."""
-    return text_for(problem).title
+    return trouble(problem).title
 
 
 def event_text(event: ConnectionEvent) -> str:

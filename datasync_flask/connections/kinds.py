@@ -31,6 +31,9 @@ class ShownProblem:
     title: str = ""
     meaning: str = ""
     steps: tuple[str, ...] = ()
+    # Beside them in the API; what a row of the list has room for.
+    message: str = ""
+    in_list: str = ""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ def init_app(app: Flask) -> None:
         kinds_by_key=KINDS,
         setting_label=history.setting_label,
         state_label=history.state_label,
+        state_tone=history.state_tone,
         status_tag=polls.connection_tag,
     )
     app.jinja_env.filters["state_label"] = history.state_label

@@ -12,18 +12,12 @@ from datasync_flask.accounts.rights import needs_role
 from datasync_flask.addresses import wants_fragment
 from datasync_flask.connections import labels, listing, loader
 from datasync_flask.connections.forms import DeleteForm
-from datasync_flask.connections.history import STATE_LABELS
 from datasync_flask.connections.kinds import KINDS, copied_with_dependants, dependants_of, kind_of
+from datasync_flask.connections.list_filters import filters
 from datasync_flask.connections.models import Connection
 from datasync_flask.extensions import db
 
 bp = Blueprint("connections", __name__)
-
-
-@bp.get("/")
-def start() -> ResponseReturnValue:
-    """The start page is the list."""
-    return redirect(url_for("connections.index"))
 
 
 @bp.get("/connections")
@@ -34,9 +28,8 @@ def index() -> ResponseReturnValue:
         "connections/index.html",
         page=listing.page_of_connections(query),
         query=query,
-        states=STATE_LABELS,
         kinds=KINDS,
-        label_names=labels.all_names(),
+        filters=filters(query, labels.all_names()),
         glance=listing.at_a_glance(),
     )
 

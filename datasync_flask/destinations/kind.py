@@ -18,9 +18,10 @@ from datasync_flask.destinations.forms import DestinationForm
 from datasync_flask.destinations.models import DestinationConnection, class_of
 from datasync_flask.destinations.registry import DESTINATIONS, DestinationKind
 from datasync_flask.destinations.settings import SETTINGS, TLS_CHOICES
-from datasync_flask.destinations.texts import fault_text
 from datasync_flask.destinations.tls import tls_of
 from datasync_flask.forms import Refused, check_names, given_values
+from datasync_flask.problems.destination import Fault
+from datasync_flask.problems.registry import trouble
 
 EVENT_TEXTS = {"destination_works": "Found to work", "destination_fails": "Found not to work"}
 
@@ -68,13 +69,15 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
         return {
             "connection": connection,
             "kind": self,
-            "meaning": fault_text(connection.problem),
+            "meaning": pages.explain_problem(connection.problem),
         }
 
     def problem(self, connection: DestinationConnection) -> ShownProblem:
         """Return what the last check found."""
-        text = fault_text(connection.problem)
-        return ShownProblem(connection.problem, text, text)
+        if not connection.problem:
+            return ShownProblem()
+        told = trouble(Fault(connection.problem))
+        return ShownProblem(connection.problem, told.title, told.meaning, (), told.sentences, told.sentences)
 
     def quick_save(self, connection: DestinationConnection, values: Mapping[str, str], *, by: int | None) -> None:
         """Save the description."""
@@ -126,7 +129,7 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
             raise form.refusal()
         problem = form.find_problem()
         if problem is not None and not values.get("save_anyway"):
-            raise Refused({problem.field or "": [f"{fault_text(problem.fault)} {problem.detail}".strip()]})
+            raise Refused({problem.field or "": [f"{pages.explain_problem(problem.fault)} {problem.detail}".strip()]})
         try:
             return form.save(problem, by=by)
         except DescriptionTaken as refusal:

@@ -12,7 +12,8 @@ from datasync_flask.connections.descriptions import DescriptionTaken
 from datasync_flask.connections.forms import form_page
 from datasync_flask.destinations.forms import DestinationForm
 from datasync_flask.destinations.models import DestinationConnection
-from datasync_flask.destinations.texts import fault_text
+from datasync_flask.problems.destination import Fault
+from datasync_flask.problems.registry import trouble
 
 
 def save(kind: str, connection: DestinationConnection | None) -> ResponseReturnValue:
@@ -21,7 +22,7 @@ def save(kind: str, connection: DestinationConnection | None) -> ResponseReturnV
     if form.is_submitted():
         return _save(form, connection)
     if connection is not None and connection.problem and connection.problem_field in form:
-        form[connection.problem_field].errors = [_fault(connection.problem, connection.problem_detail)]
+        form[connection.problem_field].errors = [explain_problem(connection.problem, connection.problem_detail)]
     return _form_page(form, connection)
 
 
@@ -36,7 +37,7 @@ def _save(form: DestinationForm, connection: DestinationConnection | None) -> Re
     problem = form.find_problem()
     if problem is not None and "anyway" not in request.form:
         name = problem.field if problem.field in form else "description"
-        form[name].errors = [_fault(problem.fault, problem.detail)]
+        form[name].errors = [explain_problem(problem.fault, problem.detail)]
         return _form_page(form, connection, offers_anyway=True)
     try:
         saved = form.save(problem, by=current_user.id)
@@ -47,8 +48,12 @@ def _save(form: DestinationForm, connection: DestinationConnection | None) -> Re
     return redirect(url_for("connections.show", connection_id=saved.id), 303)
 
 
-def _fault(fault: str, detail: str) -> str:
-    return f"{fault_text(fault)} ({detail})" if detail else fault_text(fault)
+def explain_problem(fault: str, detail: str = "") -> str:
+    """Return what a destination's fault means and what to do, with the driver's own words; '' when there is none."""
+    if not fault:
+        return ""
+    sentences = trouble(Fault(fault)).sentences
+    return f"{sentences} ({detail})" if detail else sentences
 
 
 def _form_page(

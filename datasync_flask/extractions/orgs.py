@@ -12,13 +12,15 @@ from datasync_flask.extensions import db
 from datasync_flask.extractions import service
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.service import ExtractionSettings
+from datasync_flask.problems.registry import code_of
+from datasync_flask.problems.run import RunProblem
 from datasync_flask.salesforce.address import is_resource_list, org_id_in, prove_data_api
 from datasync_flask.salesforce.data import DataApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce_connections.models import SalesforceConnection, same_org
 
 # What a run that stops for this reason says.
-LOADED_FROM_OTHER_ORG = "loaded_from_other_org"
+LOADED_FROM_OTHER_ORG = code_of(RunProblem.LOADED_FROM_OTHER_ORG)
 
 
 class LoadedFromOtherOrg(Exception):

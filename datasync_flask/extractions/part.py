@@ -15,8 +15,8 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
         difference_words=texts.difference_words,
         note_words=texts.note_words,
-        problem_words=texts.problem_words,
-        run_looks=texts.RUN_LOOKS,
+        explain_problem=texts.explain_problem,
+        run_tone=texts.run_tone,
         run_state=texts.run_state,
         span_words=texts.span_words,
         step_words=texts.step_words,

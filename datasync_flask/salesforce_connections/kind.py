@@ -23,7 +23,8 @@ from datasync_flask.connections.kinds import (
 from datasync_flask.connections.models import State
 from datasync_flask.connections.settings import Setting
 from datasync_flask.forms import check_names, given_values
-from datasync_flask.problems.problem_texts import text_for_connection
+from datasync_flask.problems.registry import trouble
+from datasync_flask.problems.trouble import During
 from datasync_flask.queue import queue
 from datasync_flask.salesforce import scopes
 from datasync_flask.salesforce_connections import certificates, pages, service, settings, status
@@ -86,8 +87,8 @@ class SalesforceKind(ConnectionKind[SalesforceConnection]):
         problem = connection.current_problem
         if problem is None:
             return ShownProblem()
-        text = text_for_connection(problem)
-        return ShownProblem(problem.reason.value, history.problem_title(problem), text.meaning, tuple(text.steps))
+        told = trouble(problem, During.CONNECTION)
+        return ShownProblem(problem.reason.value, told.title, told.meaning, told.steps, told.meaning, told.title)
 
     def quick_save(self, connection: SalesforceConnection, values: Mapping[str, str], *, by: int | None) -> None:
         """Save what was changed in the list."""

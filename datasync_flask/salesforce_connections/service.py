@@ -15,7 +15,6 @@ from datasync_flask.connections.descriptions import free_description, saving
 from datasync_flask.connections.history import audit_subject, record, record_saved
 from datasync_flask.connections.models import State
 from datasync_flask.extensions import db
-from datasync_flask.problems.problem_texts import LOOK_FIRST
 from datasync_flask.salesforce_connections import lifecycle, propagation, settings, store, token_grants
 from datasync_flask.salesforce_connections.lifecycle import Event
 from datasync_flask.salesforce_connections.models import SalesforceConnection, login_origin_of
@@ -107,7 +106,7 @@ def has_to_watch_first(connection: SalesforceConnection) -> bool:
         or callback_has_moved(connection)
         or (
             (connection.state == State.NEEDS_ATTENTION or store.has_new_settings(connection))
-            and connection.current_problem in LOOK_FIRST
+            and connection.current_problem in propagation.PROBE_FIRST
         )
     )
 

@@ -41,6 +41,8 @@ from datasync_flask.extractions.runs.tasks import Task, has_pages, what_is_read
 from datasync_flask.extractions.runs.wishes import may_be_whole, wish_of
 from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.notices import warnings
+from datasync_flask.problems.registry import code_of
+from datasync_flask.problems.run import RunProblem
 from datasync_flask.salesforce.descriptions import ObjectDescription
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.oauth import TokenAnswer
@@ -120,16 +122,16 @@ class Runner:
                 elif error.problem is Problem.NO_ANSWER_IN_TIME:
                     states.stalled(self._run_id, self._holder, error.detail)
                 else:
-                    states.failed(self._run_id, self._holder, error.problem.value, error.detail)
+                    states.failed(self._run_id, self._holder, code_of(error.problem), error.detail)
         except orgs.LoadedFromOtherOrg as error:
             with self._app.app_context():
                 states.failed(self._run_id, self._holder, orgs.LOADED_FROM_OTHER_ORG, str(error))
         except SecretUnreadable as error:
             with self._app.app_context():
-                states.failed(self._run_id, self._holder, Problem.SECRETS_UNREADABLE.value, str(error))
+                states.failed(self._run_id, self._holder, code_of(Problem.SECRETS_UNREADABLE), str(error))
         except DestinationError as error:
             with self._app.app_context():
-                states.failed(self._run_id, self._holder, f"destination_{error.fault}", error.detail)
+                states.failed(self._run_id, self._holder, code_of(error.fault), error.detail)
         except OperationalError as error:
             # Our own database went away: the run stays ours until it counts as silent, then goes on where it was.
             log.warning("run %s lost the database: %s", self._run_id, type(error.orig).__name__)
@@ -137,7 +139,7 @@ class Runner:
             # A fault of this program: told as one, with its traceback in the log of the worker.
             log.exception("run %s ended by a fault", self._run_id)
             with self._app.app_context():
-                states.failed(self._run_id, self._holder, "fault", f"{type(error).__name__}: {error}")
+                states.failed(self._run_id, self._holder, code_of(RunProblem.FAULT), f"{type(error).__name__}: {error}")
         finally:
             self._is_over.set()
 
@@ -230,18 +232,18 @@ class Runner:
         for row in open_rows:
             found = descriptions[row.name]
             if isinstance(found, SalesforceError):
-                self._object_failed(row.id, found.problem.value, found.detail)
+                self._object_failed(row.id, code_of(found.problem), found.detail)
                 continue
             try:
                 tasks.append(self._prepare(row.id, found, destination))
             except SalesforceError as error:
                 if not error.problem.is_about_the_request:
                     raise
-                self._object_failed(row.id, error.problem.value, error.detail)
+                self._object_failed(row.id, code_of(error.problem), error.detail)
             except DestinationError as error:
-                self._object_failed(row.id, f"destination_{error.fault}", error.detail)
+                self._object_failed(row.id, code_of(error.fault), error.detail)
             except TableTaken as owner:
-                self._object_failed(row.id, "table_taken", str(owner))
+                self._object_failed(row.id, code_of(RunProblem.TABLE_TAKEN), str(owner))
         self._forecast(tasks)
         with ThreadPoolExecutor(READ_SIDE_BY_SIDE, thread_name_prefix="read") as pool:
             readings = [(task, pool.submit(self._read, task)) for task in tasks]
@@ -374,13 +376,13 @@ class Runner:
         except SalesforceError as error:
             if not error.problem.is_about_the_request and error.problem is not Problem.NOT_SALESFORCE:
                 raise
-            self._object_failed(task.row_id, error.problem.value, error.detail)
+            self._object_failed(task.row_id, code_of(error.problem), error.detail)
             return
         except DestinationError as error:
-            self._object_failed(task.row_id, f"destination_{error.fault}", error.detail)
+            self._object_failed(task.row_id, code_of(error.fault), error.detail)
             return
         except TableTaken:
-            self._object_failed(task.row_id, "table_given_back", task.work.table.name)
+            self._object_failed(task.row_id, code_of(RunProblem.TABLE_GIVEN_BACK), task.work.table.name)
             return
         self._object_done(task, outcome)
 

@@ -26,6 +26,8 @@ from datasync_flask.extractions.models import (
     RunState,
 )
 from datasync_flask.extractions.runs import working_files
+from datasync_flask.problems.registry import code_of
+from datasync_flask.problems.run import RunProblem
 from datasync_flask.salesforce.errors import Problem, SalesforceError, tidy
 from datasync_flask.salesforce_connections import lifecycle, store
 from datasync_flask.salesforce_connections.lifecycle import Event
@@ -134,7 +136,7 @@ def claim(run_id: str) -> str:
         count_updated(update(Run).where(Run.id == run_id).values(started_at=first))
     run = load(run_id)
     if run.tries > MAX_TRIES:
-        failed(run_id, holder, "gave_up", "the process that ran it ended too often")
+        failed(run_id, holder, code_of(RunProblem.GAVE_UP), "the process that ran it ended too often")
         return ""
     db.session.commit()
     return holder
@@ -243,7 +245,15 @@ def stopped(run_id: str, holder: str) -> None:
 
 def paused(run_id: str, holder: str, until: datetime) -> None:
     """Let a run rest at the ceiling of API calls."""
-    _ours(run_id, holder, state=RunState.PAUSED, due_at=until, problem="quota", holder="", tries=Run.tries - 1)
+    _ours(
+        run_id,
+        holder,
+        state=RunState.PAUSED,
+        due_at=until,
+        problem=code_of(RunProblem.QUOTA),
+        holder="",
+        tries=Run.tries - 1,
+    )
     log(run_id, "paused at the ceiling of API calls")
     db.session.commit()
 
@@ -255,10 +265,10 @@ def stalled(run_id: str, holder: str, detail: str = "") -> None:
         return
     count = load(run_id).stalls
     if count >= len(STALL_PAUSES):
-        failed(run_id, holder, "no_progress", f"{count + 1} times in a row. {detail}".strip())
+        failed(run_id, holder, code_of(RunProblem.NO_PROGRESS), f"{count + 1} times in a row. {detail}".strip())
         return
-    due_at, detail = utcnow() + STALL_PAUSES[count], tidy(detail)
-    if _ours(run_id, holder, state=RunState.PAUSED, due_at=due_at, problem="no_progress", problem_detail=detail,
+    due_at, detail, problem = utcnow() + STALL_PAUSES[count], tidy(detail), code_of(RunProblem.NO_PROGRESS)
+    if _ours(run_id, holder, state=RunState.PAUSED, due_at=due_at, problem=problem, problem_detail=detail,
              holder="", tries=Run.tries - 1, stalls=count + 1):  # fmt: skip
         log(run_id, f"no progress: this attempt was ended. {detail}".strip())
     db.session.commit()
@@ -268,7 +278,7 @@ def waiting_for_connection(run_id: str, holder: str, error: SalesforceError) -> 
     """Put the connection to needs_attention; the run goes on when it works again."""
     run = load(run_id)
     source_id = run.extraction.source_id
-    _ours(run_id, holder, state=RunState.WAITING, problem=error.problem.value, problem_detail=error.detail,
+    _ours(run_id, holder, state=RunState.WAITING, problem=code_of(error.problem), problem_detail=error.detail,
           holder="", tries=Run.tries - 1)  # fmt: skip
     log(run_id, f"waiting for the connection: {error}")
 
