@@ -114,7 +114,7 @@ def create_user(email: str, password: str, role: Role) -> User:
     user = User(email=address, password_hash=_hasher.hash(secret), role=role)
     db.session.add(user)
     db.session.flush()
-    trail.record("person_made", ("person", user.id, address), role=role.value)
+    trail.record(trail.Event.PERSON_MADE, ("person", user.id, address), role=role.value)
     db.session.commit()
     return user
 
@@ -132,7 +132,7 @@ def set_password(user: User, password: str, happening: Happening = Happening.PAS
         changed = db.session.get_one(User, user_id)
         changed.password_hash = password_hash
         endings.end(user_id, happening)
-        trail.record("password_changed", ("person", user_id, changed.email))
+        trail.record(trail.Event.PASSWORD_CHANGED, ("person", user_id, changed.email))
 
     in_transaction(change)
 
