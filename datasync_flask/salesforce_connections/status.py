@@ -13,14 +13,14 @@ from sqlalchemy import select
 from datasync_flask import polling
 from datasync_flask.clock import utcnow
 from datasync_flask.connections.listing import Glance, at_a_glance
-from datasync_flask.connections.models import LoginHost, SalesforceConnection, State
-from datasync_flask.extensions import db
+from datasync_flask.connections.models import Connection, LoginHost, SalesforceConnection, State
 from datasync_flask.extractions.loader import depending_on
 from datasync_flask.problems.problem_help import WHERE
 from datasync_flask.problems.problem_texts import LOOK_FIRST, administrators_note, text_for_connection
 from datasync_flask.salesforce.errors import Problem
 from datasync_flask.salesforce.hosts import setup_origin_of
 from datasync_flask.salesforce_connections import authorization, service, store
+from datasync_flask.transactions import read_row
 
 # How often an open page asks while a connection moves.
 POLL_SECONDS = 1
@@ -33,11 +33,12 @@ CHECK_IS_NEAR = timedelta(seconds=60)
 
 def version(connection_id: str) -> str | None:
     """Return what changes with the fragment; None when there is no such connection of Salesforce's."""
-    found = db.session.execute(
-        select(SalesforceConnection.row_version, SalesforceConnection.callback_url).where(
-            SalesforceConnection.id == connection_id
+    any_kind, salesforce = Connection.__table__.c, SalesforceConnection.__table__.c
+    found = read_row(
+        select(any_kind.row_version, salesforce.callback_url).where(
+            any_kind.id == connection_id, salesforce.id == connection_id
         )
-    ).one_or_none()
+    )
     return _version(*found) if found else None
 
 

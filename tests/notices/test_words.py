@@ -12,7 +12,7 @@ from datasync_flask.connections.models import SalesforceConnection, State
 from datasync_flask.destinations.base import Fault
 from datasync_flask.extensions import db
 from datasync_flask.extractions.texts import PROBLEMS, problem_words
-from datasync_flask.notices import hooks
+from datasync_flask.notices import signals
 from datasync_flask.notices.models import Delivery, Notice
 from datasync_flask.salesforce.errors import Problem
 from datasync_flask.salesforce_connections import lifecycle
@@ -46,7 +46,7 @@ def test_connections(walk: ConnectionWalk) -> None:
         with walk.app.app_context():
             connection = db.session.get_one(SalesforceConnection, walk.id)
             connection.problem, connection.state = problem.value, State.NEEDS_ATTENTION
-            hooks.on_connection_moved(
+            signals.on_connection_moved(
                 connection, before=State.CONNECTED, after=State.NEEDS_ATTENTION, event=lifecycle.Event.ACCESS_LOST
             )
             db.session.commit()
@@ -81,7 +81,7 @@ def test_the_same_code_in_two_tongues(walk: ConnectionWalk, problem: str) -> Non
     with walk.app.app_context():
         connection = db.session.get_one(SalesforceConnection, walk.id)
         connection.problem = problem
-        assert "Run again" not in hooks._meaning(connection)
-        assert "run again" not in hooks._meaning(connection)
+        assert "Run again" not in signals._meaning(connection)
+        assert "run again" not in signals._meaning(connection)
     with walk.app.test_request_context():
         assert "un again" in problem_words(problem)
