@@ -33,10 +33,10 @@ PAGES = (
     "salesforce_connections.part",
     "destinations.part",
     "extractions.part",
-    "home.part",
     "notices.part",
     "operations.part",
     "help.part",
+    "home.part",
     "api.views",
     "error_pages",
 )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Update
+from sqlalchemy import Row, Select, Update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm.exc import StaleDataError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
@@ -55,3 +55,9 @@ def count_updated(statement: Update) -> int:
     quiet = statement.execution_options(synchronize_session=False)
     # Only the result of an UPDATE has a row count, which the types don't know.
     return in_transaction(lambda: int(db.session.execute(quiet).rowcount))  # type: ignore[attr-defined]
+
+
+def read_row(statement: Select[*tuple[Any, ...]]) -> Row[*tuple[Any, ...]] | None:
+    """Return the one row of a statement, or None; without a session, which would take as long again."""
+    with db.engine.connect() as connection:
+        return connection.execute(statement).one_or_none()

@@ -10,13 +10,14 @@ from sqlalchemy import select
 from datasync_flask import polling
 from datasync_flask.connections.listing import Glance, at_a_glance
 from datasync_flask.connections.models import Connection
-from datasync_flask.extensions import db
+from datasync_flask.transactions import read_row
 
 
 def version(connection_id: str) -> str | None:
     """Return what changes with what a page shows of a connection; None when there is none."""
-    row_version = db.session.scalar(select(Connection.row_version).where(Connection.id == connection_id))
-    return _version(row_version) if row_version is not None else None
+    columns = Connection.__table__.c
+    found = read_row(select(columns.row_version).where(columns.id == connection_id))
+    return _version(found.row_version) if found else None
 
 
 def _version(row_version: int) -> str:

@@ -88,7 +88,7 @@ def _parquet(settings: Settings, data_dir: Path) -> Destination:
 
 
 def _address(settings: Settings) -> Any:
-    from datasync_flask.destinations.postgresql import Address
+    from datasync_flask.destinations.server import Address
 
     if not is_host(str(settings["host"])):
         raise DestinationError(Fault.HOST_NOT_FOUND, str(settings["host"])[:80], "host")

@@ -16,6 +16,7 @@ from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Extraction, Run, RunLogLine, RunObject
 from datasync_flask.salesforce_connections.models import SalesforceConnection
+from datasync_flask.transactions import read_row
 
 RUNS_SHOWN = 30
 DAYS_SHOWN = 30
@@ -42,8 +43,8 @@ def get_run(extraction_id: str, run_id: str) -> Run:
 def version_of_run(extraction_id: str, run_id: str) -> str:
     """Return what changes with each change of a run; 404 when there is none."""
     of_run = select(Run.version).where(Run.id == run_id, Run.extraction_id == extraction_id)
-    found = db.session.scalar(of_run)
-    return str(found) if found is not None else abort(404)
+    found = read_row(of_run)
+    return str(found.version) if found else abort(404)
 
 
 def runs_of(extraction_id: str) -> Sequence[Run]:

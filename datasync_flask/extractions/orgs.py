@@ -88,5 +88,5 @@ def back_to(extraction: Extraction, source: SalesforceConnection, *, by: int) ->
 def _record(extraction: Extraction, choice: str, by: int) -> None:
     extraction.updated_at = utcnow()
     subject = ("extraction", extraction.id, extraction.description)
-    trail.record("extraction_changed", subject, by=by, changes={"org": ["", choice]})
+    trail.record(trail.Event.EXTRACTION_CHANGED, subject, by=by, changes={"org": ["", choice]})
     db.session.commit()

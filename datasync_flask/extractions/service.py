@@ -128,10 +128,10 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
         after_all = _as_data(extraction)
         subject = ("extraction", extraction.id, extraction.description)
         if before_all is None:
-            trail.record("extraction_created", subject, by=by, objects=sorted(wanted))
+            trail.record(trail.Event.EXTRACTION_CREATED, subject, by=by, objects=sorted(wanted))
         elif changes := {name: [before_all.get(name), value] for name, value in after_all.items()
                          if before_all.get(name) != value}:  # fmt: skip
-            trail.record("extraction_changed", subject, by=by, changes=changes)
+            trail.record(trail.Event.EXTRACTION_CHANGED, subject, by=by, changes=changes)
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
@@ -155,7 +155,7 @@ def load_anew(extraction: Extraction, name: str) -> bool:
         return False
     chosen.watermark = None
     subject = ("extraction", extraction.id, extraction.description)
-    trail.record("extraction_changed", subject, changes={f"object {name}": ["", "load everything again"]})
+    trail.record(trail.Event.EXTRACTION_CHANGED, subject, changes={f"object {name}": ["", "load everything again"]})
     db.session.commit()
     return True
 
@@ -174,7 +174,7 @@ def choose_fields(extraction: Extraction, name: str, choice: ObjectChoice, *, fi
     if before != choice:
         changes = {f"object {name}": [asdict(before), asdict(choice)]}
         subject = ("extraction", extraction.id, extraction.description)
-        trail.record("extraction_changed", subject, by=by, changes=changes)
+        trail.record(trail.Event.EXTRACTION_CHANGED, subject, by=by, changes=changes)
     db.session.commit()
 
 
@@ -209,6 +209,6 @@ def _free_dataset(original: Extraction) -> str:
 
 def delete(extraction: Extraction, *, by: int | None) -> None:
     """Delete an extraction with its runs; the tables stay where they are, and belong to nobody. Commits."""
-    trail.record("extraction_deleted", ("extraction", extraction.id, extraction.description), by=by)
+    trail.record(trail.Event.EXTRACTION_DELETED, ("extraction", extraction.id, extraction.description), by=by)
     db.session.execute(sql_delete(Extraction).where(Extraction.id == extraction.id))
     db.session.commit()
