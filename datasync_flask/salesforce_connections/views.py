@@ -11,7 +11,7 @@ from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import needs_role
 from datasync_flask.connections import loader
 from datasync_flask.queue import queue
-from datasync_flask.salesforce_connections import certificates, pages, service
+from datasync_flask.salesforce_connections import certificates, kind, service
 from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 bp = Blueprint("salesforce", __name__)
@@ -30,8 +30,8 @@ def authenticate(connection_id: str) -> ResponseReturnValue:
     connection = loader.get_connection(connection_id, SalesforceConnection)
     # The button on the connection's page sends no fields; what a form leaves out stays as it is.
     if request.form.keys() - {"csrf_token"}:
-        return pages.save(connection, then_authenticate=True)
-    return pages.authenticate(connection)
+        return kind.save_form(connection, then_authenticate=True)
+    return kind.authenticate(connection)
 
 
 @bp.post("/connections/<public_id:connection_id>/watch")
@@ -43,7 +43,7 @@ def watch_again(connection_id: str) -> ResponseReturnValue:
         return redirect(url_for("connections.edit", connection_id=connection_id), 303)
     service.watch_again(connection, by=current_user.id)
     queue().wake(connection_id)
-    return pages.to_page(connection)
+    return kind.to_page(connection)
 
 
 @bp.post("/connections/<public_id:connection_id>/disconnect")
@@ -56,4 +56,4 @@ def disconnect(connection_id: str) -> ResponseReturnValue:
         flash(gettext("Disconnected. The tokens are erased here, and Salesforce is being told to revoke them."))
     else:
         flash(gettext("Disconnected. There were no tokens to erase."))
-    return pages.to_page(connection)
+    return kind.to_page(connection)
