@@ -38,6 +38,7 @@ PAGES = (
     "help.part",
     "home.part",
     "api.views",
+    "moving_in.part",
     "error_pages",
 )
 # A form is a few kilobytes; nothing here takes uploads.

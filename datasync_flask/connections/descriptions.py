@@ -48,6 +48,9 @@ def saving() -> Iterator[None]:
     try:
         yield
         db.session.commit()
+    except SettingRefused:
+        db.session.rollback()
+        raise
     except IntegrityError:
         db.session.rollback()
         raise DescriptionTaken from None

@@ -28,6 +28,7 @@ from datasync_flask.destinations.tls import (
     is_this_machine,
     tls_of,
 )
+from datasync_flask.forms import SettingRefused
 from datasync_flask.security.crypto import secret_box
 
 
@@ -134,6 +135,12 @@ class DestinationForm(ConnectionForm):
                     server=connection.server,
                 )
             )
+
+    def refuse(self, refusal: SettingRefused) -> None:
+        """Put at its field what is wrong, also with where the destination would lead."""
+        if refusal.field == "place":
+            refusal.field = "path" if self.kind.is_file else "host"
+        super().refuse(refusal)
 
     def keep_password(self) -> None:
         """Put a typed password, encrypted, into the page that goes back because of a mistake elsewhere."""

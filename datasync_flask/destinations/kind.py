@@ -11,7 +11,7 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 
 from datasync_flask.connections import history
-from datasync_flask.connections.descriptions import DescriptionTaken, free_description
+from datasync_flask.connections.descriptions import free_description
 from datasync_flask.connections.kinds import ConnectionKind, ShownProblem, definition_of, register
 from datasync_flask.destinations import pages, service
 from datasync_flask.destinations.forms import DestinationForm
@@ -19,7 +19,7 @@ from datasync_flask.destinations.models import DestinationConnection, class_of
 from datasync_flask.destinations.registry import DESTINATIONS, DestinationKind
 from datasync_flask.destinations.settings import SETTINGS, TLS_CHOICES
 from datasync_flask.destinations.tls import tls_of
-from datasync_flask.forms import Refused, check_names, given_values
+from datasync_flask.forms import Refused, SettingRefused, check_names, given_values
 from datasync_flask.problems.destination import Fault
 from datasync_flask.problems.registry import trouble
 
@@ -132,7 +132,7 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
             raise Refused({problem.field or "": [f"{pages.explain_problem(problem.fault)} {problem.detail}".strip()]})
         try:
             return form.save(problem, by=by)
-        except DescriptionTaken as refusal:
+        except SettingRefused as refusal:
             form.refuse(refusal)
             raise form.refusal() from None
 

@@ -8,10 +8,10 @@ from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.connections import labels
-from datasync_flask.connections.descriptions import DescriptionTaken
 from datasync_flask.connections.forms import form_page
 from datasync_flask.destinations.forms import DestinationForm
 from datasync_flask.destinations.models import DestinationConnection
+from datasync_flask.forms import SettingRefused
 from datasync_flask.problems.destination import Fault
 from datasync_flask.problems.registry import trouble
 
@@ -41,7 +41,7 @@ def _save(form: DestinationForm, connection: DestinationConnection | None) -> Re
         return _form_page(form, connection, offers_anyway=True)
     try:
         saved = form.save(problem, by=current_user.id)
-    except DescriptionTaken as refusal:
+    except SettingRefused as refusal:
         form.refuse(refusal)
         return _form_page(form, connection)
     flash(gettext("Saved."))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from blinker import Signal
 from flask import current_app
+from flask_babel import gettext
 
 from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
@@ -16,8 +18,27 @@ from datasync_flask.destinations import checking
 from datasync_flask.destinations.base import DestinationError, Fault
 from datasync_flask.destinations.models import DestinationConnection, class_of
 from datasync_flask.extensions import db
+from datasync_flask.forms import SettingRefused
 from datasync_flask.salesforce.errors import tidy
 from datasync_flask.security.crypto import secret_box
+
+# Sent before other settings are committed: the connection, and its settings `before`. May raise PlaceTaken.
+settings_changed = Signal("a destination may lead to another place")
+
+
+class PlaceTaken(SettingRefused):
+    """A destination can't lead to where these settings say: `owner`, an extraction, has the table of `name` there."""
+
+    def __init__(self, owner: str, name: str) -> None:
+        super().__init__(
+            "place",
+            gettext(
+                "The extraction %(owner)s loads %(name)s into the same table there already. Change the dataset of one "
+                "of the two extractions first.",
+                owner=f"“{owner}”",
+                name=name,
+            ),
+        )
 
 
 def check(kind: str, settings: dict[str, Any], password: str) -> None:
@@ -58,15 +79,18 @@ def save(
     problem: DestinationError | None,
     by: int | None,
 ) -> DestinationConnection:
-    """Store a destination with what its check found; commits. Raises DescriptionTaken."""
+    """Store a destination with what its check found; commits. Raises DescriptionTaken, PlaceTaken."""
     is_new = connection is None
     if connection is None:
         connection = class_of(kind)(state=State.DRAFT, settings={}, description="", password_sealed="")
+    before = connection.settings
     with saving():
         changes = apply(connection, description=description, settings=settings, password=password)
         labels.put(connection, label_names)
         record_saved(connection, changes, is_new=is_new, by=by)
         record(connection, problem)
+        if not is_new:
+            settings_changed.send(connection, before=before)
     return connection
 
 

@@ -39,6 +39,8 @@ def refusal_of(response: httpx2.Response, body: Any, *, is_optional: bool = Fals
     if response.is_redirect or 300 <= response.status_code < 400:
         target = urlsplit(response.headers.get("location", "")).hostname or "another page"
         return SalesforceError(Problem.INSTANCE_MOVED, f"HTTP {response.status_code} to {target}")
+    if said.problem is Problem.MAINTENANCE:
+        return said
     words = text_of(response)[: answers.REFUSAL_CHARACTERS].lower()
     if response.status_code in {400, 404} and any(part in words for part in _MOVED_WORDS):
         return SalesforceError(Problem.INSTANCE_MOVED, said.detail)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce.pages import says_maintenance
 
 
 class Course(enum.StrEnum):
@@ -70,8 +71,6 @@ REFUSALS = (
     Refusal(0, "TXN_SECURITY_METERING_ERROR", "", Problem.SERVER_ERROR, _PASSING, "CLIENTS (Airbyte)"),
     Refusal(0, "UNABLE_TO_LOCK_ROW", "", Problem.SERVER_ERROR, _PASSING, "SOAP"),
     Refusal(0, "UNKNOWN_ERROR", "retry", Problem.SERVER_ERROR, _PASSING, "CLIENTS"),
-    Refusal(0, "", "setting things up", Problem.SERVER_ERROR, _PASSING, "Salesforce's own page"),
-    Refusal(0, "", "down for maintenance", Problem.SERVER_ERROR, _PASSING, "Salesforce's own page"),
     Refusal(406, "", "", Problem.SERVER_ERROR, _PASSING, "CLIENTS: comes and goes"),
     # Switches and rights that concern all calls.
     Refusal(0, "API_CURRENTLY_DISABLED", "organization", Problem.API_DISABLED_FOR_ORG, _WHOLE, "SOAP"),
@@ -136,6 +135,8 @@ def classify_api_error(status: int, body: Any, text: str, *, retry_after: float 
 def _problem_of(status: int, code: str, words: str) -> Problem:
     if code.upper().startswith(_EXTERNAL):
         return Problem.EXTERNAL_SOURCE
+    if not code and says_maintenance(words):
+        return Problem.MAINTENANCE
     for row in REFUSALS:
         if row.fits(status, code, words):
             return row.problem
@@ -171,5 +172,4 @@ def _plain(text: str) -> str:
 
 def is_passing_page(text: str) -> bool:
     """True for the pages that Salesforce shows, with status 200 too, while an org is being set up or maintained."""
-    words = text.lower()
-    return any(row.words in words for row in REFUSALS if row.source == "Salesforce's own page")
+    return says_maintenance(_plain(text))

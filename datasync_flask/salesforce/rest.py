@@ -15,10 +15,11 @@ from urllib.parse import urlsplit
 import httpx2
 
 from datasync_flask.salesforce.address import org_id_in, prove_data_api, refusal_of
+from datasync_flask.salesforce.data_refusals import is_passing_page
 from datasync_flask.salesforce.errors import Problem, SalesforceError
-from datasync_flask.salesforce.hosts import is_trusted_origin, looks_like_sandbox
+from datasync_flask.salesforce.hosts import is_api_origin, looks_like_sandbox
 from datasync_flask.salesforce.oauth import TokenAnswer
-from datasync_flask.salesforce.transport import BoundedClient, json_of
+from datasync_flask.salesforce.transport import BoundedClient, json_of, text_of
 
 # The newest version this program was written against; an org that is older is spoken to in its own newest.
 PINNED_VERSION = 66.0
@@ -58,7 +59,8 @@ class _Api:
     def get(self, url: str, **params: str) -> Any:
         """Return the JSON of a GET. Raises SalesforceError for every other answer."""
         full = url if url.startswith("http") else self._token.instance_url + url
-        if not is_trusted_origin(full, self._trusted):
+        # An identity URL may be that of a site, which is somebody's own pages: no token goes there.
+        if not is_api_origin(full, self._trusted):
             raise SalesforceError(Problem.UNTRUSTED_INSTANCE, urlsplit(full).hostname or "")
         response = self._client.get(
             full,
@@ -76,6 +78,8 @@ def _success(response: httpx2.Response) -> Any:
     if response.status_code != 200:
         raise refusal_of(response, body)
     if body is None:
+        if is_passing_page(text_of(response)):
+            raise refusal_of(response, None)
         kind = response.headers.get("content-type", "no content type")
         raise SalesforceError(Problem.NOT_SALESFORCE, f"HTTP 200, {kind}")
     return body

@@ -60,4 +60,5 @@ def init_app(_app: Flask) -> None:
         _l("their way to Salesforce and back, where they are in the middle of it"),
         end_attempts,
         ALL - {Happening.NO_LONGER_ADMINISTRATOR},
+        _l("your way to Salesforce and back, where you are in the middle of it"),
     )

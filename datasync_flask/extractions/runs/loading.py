@@ -30,6 +30,10 @@ from datasync_flask.salesforce.descriptions import Field
 TAKE_OUT_AT_ONCE = 5_000
 NOT_COUNTED = "Salesforce didn't count this object's rows in time, so they weren't compared. The rows are loaded."
 
+IDS_BROKE_OFF = (
+    "Salesforce sent fewer Ids than it said it has, so no row was removed this time. The next run compares them again."
+)
+
 
 @dataclass
 class Outcome:
@@ -116,12 +120,18 @@ class Work:
         outcome.target_count = self.destination.count(self.table, without_deleted=True)
         are_too_many = outcome.source_count is not None and outcome.target_count > outcome.source_count
         if removes and (self.plan.compares_ids or are_too_many):
-            outcome.deleted += self.take_out_gone()
+            taken = self.take_out_gone()
+            if taken is None:
+                outcome.notes.append(IDS_BROKE_OFF)
+                return
+            outcome.deleted += taken
             outcome.compared_ids = True
             outcome.target_count = self.destination.count(self.table, without_deleted=True)
 
-    def take_out_gone(self) -> int:
-        """Remove (or mark) rows whose Ids Salesforce doesn't have any more; return how many."""
+    def take_out_gone(self) -> int | None:
+        """Remove (or mark) rows whose Ids Salesforce doesn't have any more; return how many, None where it sent fewer
+        Ids than it said: nothing is removed then.
+        """
         ids = Plan(
             name=self.plan.name,
             fields=(Field("Id", "Id", "id"),),
@@ -138,6 +148,8 @@ class Work:
         column = {"Id": Column("id", ColumnType.TEXT)}
         reader = Reader(self.api, ids, column, self.folder / "ids", Progress(), lambda: None, self.pause)
         reader.read()
+        if reader.progress.rows < (reader.progress.expected or 0):
+            return None
         there = pa.chunked_array(
             [pq.read_table(file, columns=["id"]).column(0).combine_chunks() for file in reader.files()]
         )

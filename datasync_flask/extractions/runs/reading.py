@@ -82,6 +82,8 @@ class Reader:
     block_bytes: int = BLOCK_BYTES
     # What is odd on the page that is being read.
     _odd: dict[str, list[Any]] = field(default_factory=dict)
+    # Pages that were asked for, by locator or path.
+    _asked: set[str] = field(default_factory=set)
 
     def read(self) -> None:
         """Read everything that isn't read yet. Raises SalesforceError."""
@@ -109,7 +111,14 @@ class Reader:
         kept = self.progress.expected
         self.progress.__init__(expected=kept)  # type: ignore[misc]
         self._odd = {}
+        self._asked.clear()
         self.changed()
+
+    def _not_again(self, place: str) -> None:
+        """Raise SalesforceError for a page that was asked for already: the pages would lead in a circle for ever."""
+        if place and place in self._asked:
+            raise SalesforceError(Problem.PAGES_REPEAT, f"the page at {place} comes after itself")
+        self._asked.add(place)
 
     def _rest_is_cheaper(self) -> bool:
         """Ask by REST for what changed, or for a table that is small or of unknown size; True when that was all."""
@@ -154,6 +163,7 @@ class Reader:
             if not page.next_path:
                 break
             self.pause(0)
+            self._not_again(page.next_path)
             page = self.api.next_page(page.next_path)
         self.progress.is_read = True
         self.changed()
@@ -211,6 +221,7 @@ class Reader:
         bulk.wait_for_job(self.api, progress.job_id, self.pause)
         while progress.pages == 0 or progress.locator:
             self.pause(0)
+            self._not_again(progress.locator)
             self._read_page()
             self.changed()
         if progress.apart:
@@ -257,6 +268,7 @@ class Reader:
                 parsed = from_json([record.get(name) for record in page.records], self.columns[name].type)
                 found[name].append(parsed.array)
             self.pause(0)
+            self._not_again(page.next_path)
             page = self.api.next_page(page.next_path) if page.next_path else None
         columns = {name: pa.chunked_array(arrays).combine_chunks() for name, arrays in found.items()}
         for file in self.files():
