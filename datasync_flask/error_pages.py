@@ -15,7 +15,8 @@ from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, TooManyRequests
 
-from datasync_flask.accounts.rights import answers_with_fragment, is_api, wants_fragment
+from datasync_flask.accounts.rights import answers_with_fragment
+from datasync_flask.addresses import is_api, wants_fragment
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
 
@@ -40,7 +41,7 @@ _FAULT = (
 )
 
 
-def init_error_pages(app: Flask) -> None:
+def init_app(app: Flask) -> None:
     """Give `app` its error pages."""
     app.register_error_handler(CSRFError, _csrf_error)
     app.register_error_handler(HTTPException, _http_error)

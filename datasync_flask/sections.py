@@ -7,8 +7,7 @@ from flask import request
 _SECTIONS = {
     "home": ("home",),
     "connections": (
-        "connections", "quick_edit", "status", "callback", "hand_off", "destinations", "connection_orgs",
-        "moving_in",
+        "connections", "quick_edit", "status", "callback", "hand_off", "salesforce", "connection_orgs", "moving_in",
     ),
     "extractions": ("extractions", "extraction_list", "extraction_objects", "extraction_orgs"),
     "settings": ("people", "audit", "notices"),

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 if TYPE_CHECKING:
-    from datasync_flask.connections.models import SalesforceConnection
+    from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 
 def _find(name: str) -> SalesforceConnection:
     from sqlalchemy import or_, select
     from sqlalchemy.orm import selectinload
 
-    from datasync_flask.connections.models import Connection, SalesforceConnection, description_key
+    from datasync_flask.connections.models import Connection, description_key
     from datasync_flask.extensions import db
+    from datasync_flask.salesforce_connections.models import SalesforceConnection
 
     found = db.session.scalar(
         select(SalesforceConnection)
@@ -95,8 +96,9 @@ def list_connections(as_json: bool) -> None:
     from sqlalchemy.orm import selectinload
 
     from datasync_flask.cli.session import app_session
-    from datasync_flask.connections.models import Connection, SalesforceConnection
+    from datasync_flask.connections.models import Connection
     from datasync_flask.extensions import db
+    from datasync_flask.salesforce_connections.models import SalesforceConnection
 
     with app_session():
         rows = db.session.scalars(

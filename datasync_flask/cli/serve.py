@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import socket
@@ -12,9 +13,9 @@ from typing import Any
 
 import click
 
-from datasync_flask.cli.supervisor import PREPARING, WEB, WORKER, Child, Supervisor, preload, start_fork
+from datasync_flask.cli.supervised import stop_with_parent
+from datasync_flask.cli.supervisor import Child, Supervisor, start_fork
 from datasync_flask.config import LOOPBACK_HOSTS, UNSAFE_PORTS, Settings, load_settings
-from datasync_flask.supervised import stop_with_parent
 
 DEMO_EMAIL = "demo@example.com"
 DEMO_PASSWORD = "practice makes perfect"
@@ -54,14 +55,23 @@ def _prepare() -> str:
 
     In a process of its own: a connection to the database must not be open when web and worker are forked.
     """
-    preload(PREPARING)
     receiving, sending = multiprocessing.Pipe(duplex=False)
     process = start_fork(["prepare"], sending)
-    preload(WEB)
+    load_programs()
     process.join()
     if process.exitcode != 0:
         raise SystemExit(process.exitcode)
     return str(receiving.recv()).strip()
+
+
+def load_programs() -> None:
+    """Load what web and worker need, before both are forked."""
+    import datasync_flask.cli.web_server
+    import datasync_flask.worker  # noqa: F401
+    from datasync_flask import PAGES, PARTS
+
+    for name in (*PARTS, *PAGES):
+        importlib.import_module(f"datasync_flask.{name}")
 
 
 @click.command(hidden=True)
@@ -98,7 +108,7 @@ def run(port: int | None) -> None:
     settings = load_settings()
     _refuse_taken_port(settings.host, settings.port)
     _say_start(settings, _prepare())
-    Supervisor([Child("web", ["web"]), Child("worker", ["worker"], WORKER)]).run()
+    Supervisor([Child("web", ["web"]), Child("worker", ["worker"])]).run()
 
 
 @click.command()
@@ -183,7 +193,7 @@ def demo(port: int, practice_port: int | None, propagation: float) -> None:
     practice += ["--state", str(folder / "practice_org.json"), "--rows", str(DEMO_ROWS)]
     seed = [sys.executable, "-m", "datasync_flask.cli", "seed-demo", practice_origin]
     subprocess.Popen(seed, stdout=subprocess.DEVNULL)
-    Supervisor([Child("practice org", practice), Child("web", ["web"]), Child("worker", ["worker"], WORKER)]).run()
+    Supervisor([Child("practice org", practice), Child("web", ["web"]), Child("worker", ["worker"])]).run()
 
 
 @click.command("seed-demo", hidden=True)

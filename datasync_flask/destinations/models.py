@@ -68,11 +68,16 @@ def _server(settings: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 # One class per kind: the kind is what tells them apart in the table of connections.
-DESTINATION_CLASSES = {
-    kind: type(
-        f"{kind.capitalize()}Connection",
-        (DestinationConnection,),
-        {"__mapper_args__": {"polymorphic_identity": kind}, "__doc__": f"A {kind} destination."},
-    )
-    for kind in DESTINATIONS
-}
+_CLASSES: dict[str, type[DestinationConnection]] = {}
+
+
+def class_of(kind: str) -> type[DestinationConnection]:
+    """Return the class of the connections of a kind."""
+    if kind not in _CLASSES:
+        of_kind = {"__mapper_args__": {"polymorphic_identity": kind}, "__doc__": f"A {kind} destination."}
+        _CLASSES[kind] = type(f"{kind.capitalize()}Connection", (DestinationConnection,), of_kind)
+    return _CLASSES[kind]
+
+
+for _kind in DESTINATIONS:
+    class_of(_kind)

@@ -19,7 +19,7 @@ from datasync_flask.destinations.base import (
     shorten,
 )
 from datasync_flask.destinations.guarded_mysql import WouldReveal
-from datasync_flask.destinations.postgresql import CONNECT_SECONDS, Address
+from datasync_flask.destinations.server import CONNECT_SECONDS, Address
 from datasync_flask.destinations.staged import StagedDestination
 from datasync_flask.destinations.tls import Tls, ssl_context
 

@@ -6,31 +6,17 @@ import contextlib
 import os
 import tempfile
 import weakref
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from datasync_flask.destinations import dlt_loading
 from datasync_flask.destinations.base import DestinationError, Fault, Load, Table
+from datasync_flask.destinations.server import CONNECT_SECONDS, Address
 from datasync_flask.destinations.sql import SqlDestination
 from datasync_flask.destinations.tls import Tls, is_this_machine, trusted_file
 
-CONNECT_SECONDS = 5
 # Names a file that can't be: libpq would take files of the user's home folder instead of none.
 _NO_FILE = "/dev/null/none"
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a database server is, how to get in, and how the way there is protected."""
-
-    host: str
-    port: int
-    database: str
-    username: str
-    password: str
-    tls: Tls
-    tls_ca: str = ""
 
 
 class PostgreSql(SqlDestination):

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from flask import current_app
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import SalesforceConnection
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import ObjectCatalog
 from datasync_flask.salesforce.data import DataApi
@@ -17,6 +16,8 @@ from datasync_flask.salesforce.descriptions import ObjectDescription, ObjectEntr
 from datasync_flask.salesforce.errors import SalesforceError
 from datasync_flask.salesforce.oauth import TokenAnswer
 from datasync_flask.salesforce_connections import store, token_grants
+from datasync_flask.salesforce_connections.models import SalesforceConnection
+from datasync_flask.transactions import in_transaction
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def objects_of(connection: SalesforceConnection, *, anew: bool = False) -> Catal
     def keep() -> None:
         db.session.merge(ObjectCatalog(connection_id=connection_id, read_at=utcnow(), entries=values))
 
-    store.in_transaction(keep)
+    in_transaction(keep)
     return Catalog(entries)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from flask_babel import gettext
 from sqlalchemy import func, select
 
+from datasync_flask import polling
 from datasync_flask.connections.models import description_key
 from datasync_flask.extensions import db
 from datasync_flask.extractions import loader
@@ -58,9 +59,14 @@ class Row:
         return trouble(self.run.problem, During.RUN).title if self.run and self.run.problem else ""
 
     @property
+    def version(self) -> str:
+        """What changes with what the row shows."""
+        return f"{self.extraction.row_version}-{self.run.id}{self.run.version}" if self.run else ""
+
+    @property
     def tag(self) -> str:
-        """What changes whenever the row would look different."""
-        return f"{self.extraction.id}-{self.extraction.row_version}-{self.run.version if self.run else 0}"
+        """What a poll of the row carries."""
+        return polling.tag(self.version)
 
 
 def _run_at(row: Row) -> datetime:

@@ -1,4 +1,4 @@
-"""The one way for a view to get at extractions and runs: fetching and authorising belong together."""
+"""The one way for a view to get at extractions and runs; who may use a view is said by its decorator."""
 
 from __future__ import annotations
 
@@ -7,21 +7,19 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from flask import abort
-from flask_login import current_user
-from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import selectinload
 
-from datasync_flask.accounts.models import Role
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import Connection, SalesforceConnection
+from datasync_flask.connections.models import Connection
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Extraction, Run, RunLogLine, RunObject
+from datasync_flask.salesforce_connections.models import SalesforceConnection
+from datasync_flask.transactions import read_row
 
 RUNS_SHOWN = 30
 DAYS_SHOWN = 30
-# All that an unchanged poll needs of a run: what changes with every change of it.
-POLLED = select(Run.version).where(Run.id == bindparam("run_id"), Run.extraction_id == bindparam("extraction_id"))
 
 
 def depending_on(connection_id: str) -> Sequence[Extraction]:
@@ -30,28 +28,23 @@ def depending_on(connection_id: str) -> Sequence[Extraction]:
     return db.session.scalars(select(Extraction).where(uses).order_by(Extraction.description_key)).all()
 
 
-def readable(extraction_id: str) -> Extraction:
-    """Return an extraction that the person may see; 404 when there is none."""
+def get_extraction(extraction_id: str) -> Extraction:
+    """Return an extraction; 404 when there is none."""
     found = db.session.get(Extraction, extraction_id, populate_existing=True)
-    if found is None or not current_user.has_role(Role.VIEWER):
-        abort(404)
-    return found
+    return found if found is not None else abort(404)
 
 
-def editable(extraction_id: str) -> Extraction:
-    """Return an extraction that the person may change; 403 for people who only read."""
-    found = readable(extraction_id)
-    if not current_user.has_role(Role.EDITOR):
-        abort(403)
-    return found
-
-
-def run_of(extraction_id: str, run_id: str) -> Run:
-    """Return a run that the person may see; 404 when there is none."""
+def get_run(extraction_id: str, run_id: str) -> Run:
+    """Return a run of an extraction; 404 when there is none."""
     found = db.session.get(Run, run_id, populate_existing=True)
-    if found is None or found.extraction_id != extraction_id or not current_user.has_role(Role.VIEWER):
-        abort(404)
-    return found
+    return found if found is not None and found.extraction_id == extraction_id else abort(404)
+
+
+def version_of_run(extraction_id: str, run_id: str) -> str:
+    """Return what changes with each change of a run; 404 when there is none."""
+    of_run = select(Run.version).where(Run.id == run_id, Run.extraction_id == extraction_id)
+    found = read_row(of_run)
+    return str(found.version) if found else abort(404)
 
 
 def runs_of(extraction_id: str) -> Sequence[Run]:

@@ -10,9 +10,10 @@ from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, String, Tabl
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from datasync_flask.clock import UtcDateTime, utcnow
-from datasync_flask.connections.models import Label, SalesforceConnection, TrackingType, new_public_id
+from datasync_flask.connections.models import Label, new_public_id
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import Model
+from datasync_flask.salesforce_connections.models import SalesforceConnection, TrackingType
 
 
 class RunState(enum.StrEnum):

@@ -8,7 +8,6 @@ from sqlalchemy import select
 
 from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import SalesforceConnection, same_org
 from datasync_flask.extensions import db
 from datasync_flask.extractions import service
 from datasync_flask.extractions.models import Extraction, ExtractionObject
@@ -18,6 +17,7 @@ from datasync_flask.problems.run import RunProblem
 from datasync_flask.salesforce.address import is_resource_list, org_id_in, prove_data_api
 from datasync_flask.salesforce.data import DataApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce_connections.models import SalesforceConnection, same_org
 
 # What a run that stops for this reason says.
 LOADED_FROM_OTHER_ORG = code_of(RunProblem.LOADED_FROM_OTHER_ORG)
@@ -88,5 +88,5 @@ def back_to(extraction: Extraction, source: SalesforceConnection, *, by: int) ->
 def _record(extraction: Extraction, choice: str, by: int) -> None:
     extraction.updated_at = utcnow()
     subject = ("extraction", extraction.id, extraction.description)
-    trail.record("extraction_changed", subject, by=by, changes={"org": ["", choice]})
+    trail.record(trail.Event.EXTRACTION_CHANGED, subject, by=by, changes={"org": ["", choice]})
     db.session.commit()

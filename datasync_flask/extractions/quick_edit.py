@@ -17,8 +17,7 @@ from datasync_flask.extensions import db
 from datasync_flask.extractions import schedule, service
 from datasync_flask.extractions.models import Extraction, extraction_labels
 from datasync_flask.extractions.service import ExtractionSettings
-from datasync_flask.forms import SettingsForm
-from datasync_flask.salesforce_connections.forms import one_line, strip
+from datasync_flask.forms import SettingsForm, one_line, strip
 
 labels.USES.append(extraction_labels)
 

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Extraction
 from datasync_flask.extractions.runs import states
-from datasync_flask.salesforce_connections import store
+from datasync_flask.transactions import count_updated
 
 _EVERY = re.compile(r"every\s+(?:(\d{1,4})\s+)?(minute|hour|day|week)s?", re.I)
 _UNITS = {"minute": 1, "hour": 60, "day": 24 * 60, "week": 7 * 24 * 60}
@@ -88,7 +88,7 @@ def start_due(now: datetime) -> list[str]:
             .where(Extraction.id == extraction_id, Extraction.next_run_at == due_at)
             .values(next_run_at=next_after(schedule, timezone, now, due_at))
         )
-        if store.count_updated(claimed) != 1:
+        if count_updated(claimed) != 1:
             continue
         try:
             started.append(states.start(extraction_id, states.SCHEDULE).id)

@@ -6,12 +6,14 @@ from dataclasses import asdict, dataclass, replace
 from itertools import count
 from typing import Any
 
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 
 from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
+from datasync_flask.connections.descriptions import DescriptionTaken, free_description
 from datasync_flask.connections.models import description_key
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.service import PlaceTaken
@@ -19,8 +21,8 @@ from datasync_flask.extensions import db
 from datasync_flask.extractions import schedule, tables
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.tables import TableTaken
-from datasync_flask.salesforce_connections.service import DescriptionTaken, free_description
 
+TAKEN = _l("Another extraction has this description already. Choose another one.")
 _SETTINGS = (
     "description", "source_id", "destination_id", "dataset", "schedule", "timezone", "quota_ceiling", "reread_days",
 )  # fmt: skip
@@ -119,7 +121,7 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
         db.session.flush()
     except IntegrityError:
         db.session.rollback()
-        raise DescriptionTaken(data.description) from None
+        raise DescriptionTaken(TAKEN) from None
     try:
         destination = db.session.get_one(DestinationConnection, data.destination_id)
         if taken := tables.hold(extraction, destination).taken:
@@ -128,10 +130,10 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
         after_all = _as_data(extraction)
         subject = ("extraction", extraction.id, extraction.description)
         if before_all is None:
-            trail.record("extraction_created", subject, by=by, objects=sorted(wanted))
+            trail.record(trail.Event.EXTRACTION_CREATED, subject, by=by, objects=sorted(wanted))
         elif changes := {name: [before_all.get(name), value] for name, value in after_all.items()
                          if before_all.get(name) != value}:  # fmt: skip
-            trail.record("extraction_changed", subject, by=by, changes=changes)
+            trail.record(trail.Event.EXTRACTION_CHANGED, subject, by=by, changes=changes)
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
@@ -170,7 +172,7 @@ def load_anew(extraction: Extraction, name: str) -> bool:
         return False
     chosen.watermark = None
     subject = ("extraction", extraction.id, extraction.description)
-    trail.record("extraction_changed", subject, changes={f"object {name}": ["", "load everything again"]})
+    trail.record(trail.Event.EXTRACTION_CHANGED, subject, changes={f"object {name}": ["", "load everything again"]})
     db.session.commit()
     return True
 
@@ -189,7 +191,7 @@ def choose_fields(extraction: Extraction, name: str, choice: ObjectChoice, *, fi
     if before != choice:
         changes = {f"object {name}": [asdict(before), asdict(choice)]}
         subject = ("extraction", extraction.id, extraction.description)
-        trail.record("extraction_changed", subject, by=by, changes=changes)
+        trail.record(trail.Event.EXTRACTION_CHANGED, subject, by=by, changes=changes)
     db.session.commit()
 
 
@@ -224,6 +226,6 @@ def _free_dataset(original: Extraction) -> str:
 
 def delete(extraction: Extraction, *, by: int | None) -> None:
     """Delete an extraction with its runs; the tables stay where they are, and belong to nobody. Commits."""
-    trail.record("extraction_deleted", ("extraction", extraction.id, extraction.description), by=by)
+    trail.record(trail.Event.EXTRACTION_DELETED, ("extraction", extraction.id, extraction.description), by=by)
     db.session.execute(sql_delete(Extraction).where(Extraction.id == extraction.id))
     db.session.commit()

@@ -23,7 +23,7 @@ from datasync_flask.destinations.registry import DESTINATIONS
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import DestinationTable, Extraction
 from datasync_flask.extractions.names import new_name, snake_case
-from datasync_flask.salesforce_connections import store
+from datasync_flask.transactions import in_transaction
 
 _TRIES = 5
 # Names that lead to this machine besides its loopback addresses; 0.0.0.0 and :: do when they are connected to.
@@ -153,7 +153,7 @@ def hold_for_run(extraction_id: str) -> Tables:
     """Have an extraction's tables belong to it before a run writes; commits."""
     for attempt in range(1, _TRIES + 1):
         try:
-            return store.in_transaction(lambda: _hold_as_stored(extraction_id))
+            return in_transaction(lambda: _hold_as_stored(extraction_id))
         except IntegrityError:
             # Another run began at the same moment and was faster: the next try sees what it has.
             if attempt == _TRIES:

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from flask_babel import gettext
 
-from datasync_flask.connections.models import AuthMethod
 from datasync_flask.moving_in.found import Found, FoundConnection, FoundObject, listed
 from datasync_flask.moving_in.reading import Document, FileRefused, is_true, items, mapping, text_of
 from datasync_flask.moving_in.salesforce_parts import (
@@ -24,6 +23,7 @@ from datasync_flask.moving_in.salesforce_parts import (
     remark_on_secrets,
     usual_cursor,
 )
+from datasync_flask.salesforce_connections.models import AuthMethod
 
 _OWN = frozenset(
     {"auth_type", "domain_url", "streams_criteria", "force_use_bulk_api", "lookback_window", "stream_slice_step"}

@@ -12,7 +12,6 @@ from typing import Any
 
 from flask_babel import gettext
 
-from datasync_flask.connections.models import AuthMethod
 from datasync_flask.moving_in.found import Found, FoundConnection, FoundObject
 from datasync_flask.moving_in.reading import Document, FileRefused, mapping, part, text_of
 from datasync_flask.moving_in.salesforce_parts import (
@@ -25,6 +24,7 @@ from datasync_flask.moving_in.salesforce_parts import (
     remark_on_others,
     remark_on_secrets,
 )
+from datasync_flask.salesforce_connections.models import AuthMethod
 
 # All resources of the source, in its order.
 _RESOURCES = (

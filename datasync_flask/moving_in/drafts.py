@@ -9,14 +9,16 @@ from dataclasses import dataclass, field, replace
 from flask_babel import gettext
 from sqlalchemy import select
 
-from datasync_flask.api.definitions import Refused, find_connection, find_extraction, save_connection, save_extraction
-from datasync_flask.connections.models import AuthMethod, Connection, LoginHost, SalesforceConnection, description_key
+from datasync_flask.api.definitions import find_connection, find_extraction, save_connection, save_extraction
+from datasync_flask.connections.descriptions import free_description
+from datasync_flask.connections.models import Connection, description_key
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Extraction, ObjectCatalog
+from datasync_flask.forms import Refused
 from datasync_flask.moving_in.found import Found, FoundConnection, FoundExtraction, listed
 from datasync_flask.salesforce.hosts import AddressRefused, is_my_domain, understand_login_address
 from datasync_flask.salesforce_connections.app_values import ValueRefused, client_id_in
-from datasync_flask.salesforce_connections.service import free_description
+from datasync_flask.salesforce_connections.models import AuthMethod, LoginHost, SalesforceConnection
 
 # Tables of their own: those that the other tool filled stay as they are.
 DATASET = "datasync_salesforce"

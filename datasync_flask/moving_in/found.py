@@ -10,9 +10,9 @@ from typing import Protocol
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 
-from datasync_flask.connections.models import AuthMethod, LoginHost, TrackingType
 from datasync_flask.moving_in.reading import Document
 from datasync_flask.salesforce.descriptions import is_api_name
+from datasync_flask.salesforce_connections.models import AuthMethod, LoginHost, TrackingType
 
 MAX_OBJECTS = 500
 MAX_FIELDS = 1000

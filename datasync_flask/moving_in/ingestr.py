@@ -12,7 +12,6 @@ from urllib.parse import parse_qs, urlsplit
 
 from flask_babel import gettext
 
-from datasync_flask.connections.models import AuthMethod
 from datasync_flask.moving_in.found import Found, FoundConnection, FoundObject
 from datasync_flask.moving_in.reading import Document, FileRefused, text_of
 from datasync_flask.moving_in.salesforce_parts import (
@@ -26,6 +25,7 @@ from datasync_flask.moving_in.salesforce_parts import (
     remark_on_secrets,
     usual_cursor,
 )
+from datasync_flask.salesforce_connections.models import AuthMethod
 
 _URI = re.compile(r"salesforce://[^\s\"'`]*\?[^\s\"'`]+")
 _KNOWN = frozenset(

@@ -9,9 +9,9 @@ from typing import Any
 
 from flask_babel import gettext
 
-from datasync_flask.connections.models import AuthMethod, LoginHost
 from datasync_flask.moving_in.found import Found, FoundConnection, FoundObject, listed
 from datasync_flask.moving_in.reading import is_missing, text_of
+from datasync_flask.salesforce_connections.models import AuthMethod, LoginHost
 
 # The oldest date of Salesforce's own (Object Reference "Primitive Data Types").
 _FIRST_YEAR = 1700

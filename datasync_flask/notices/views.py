@@ -15,8 +15,9 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import InputRequired, Length, ValidationError
 
 from datasync_flask.accounts.models import Role
-from datasync_flask.accounts.rights import fragment, needs_role, public_link
+from datasync_flask.accounts.rights import fragment, needs_role
 from datasync_flask.accounts.service import AccountError, normalise_email
+from datasync_flask.addresses import public_link
 from datasync_flask.extensions import db
 from datasync_flask.notices import service, targets
 from datasync_flask.notices.models import Channel

@@ -12,16 +12,15 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from datasync_flask import browser_address
 from datasync_flask.clock import utcnow
 from datasync_flask.config import LOOPBACK_HOSTS, Settings
-from datasync_flask.connections.models import SalesforceConnection
 from datasync_flask.database import is_up_to_date
 from datasync_flask.extensions import db
-from datasync_flask.operations import health, key_rotation
-from datasync_flask.operations.models import BrowserAddress
+from datasync_flask.operations import browser_address, health, key_rotation
+from datasync_flask.operations.browser_address import BrowserAddress
 from datasync_flask.salesforce import reach
 from datasync_flask.salesforce.errors import SalesforceError
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 # Tokens and signatures bear this much; more, and codes look expired.
 CLOCK_MAY_DIFFER_SECONDS = 60

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flask import Blueprint, Response, abort, jsonify, request
+from flask import Blueprint, Response, abort, jsonify, make_response, request
 from flask.typing import ResponseReturnValue
 
 from datasync_flask.practice_org.faults import count_and_fault, the_org
@@ -48,8 +48,6 @@ def require_api() -> None:
 
 
 def _made(answer: ResponseReturnValue) -> Response:
-    from flask import make_response
-
     return make_response(answer)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,6 @@ def serve(
 
 
 def _certificate(host: str, folder: Path) -> Any:
-    import ssl
-
     authority = trustme.CA()
     authority.cert_pem.write_to_path(folder / "ca.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

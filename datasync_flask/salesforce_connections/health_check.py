@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from flask import current_app
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import SalesforceConnection, SalesforceGrant, State, TrialGrant, same_org
+from datasync_flask.connections.models import State
 from datasync_flask.extensions import db
 from datasync_flask.salesforce import rest
 from datasync_flask.salesforce.address import at_the_orgs_address
@@ -18,6 +18,8 @@ from datasync_flask.salesforce.rest import AccessReport
 from datasync_flask.salesforce.scopes import missing_api_scope
 from datasync_flask.salesforce_connections import lifecycle, orgs, store, token_grants
 from datasync_flask.salesforce_connections.lifecycle import Event
+from datasync_flask.salesforce_connections.models import SalesforceConnection, SalesforceGrant, TrialGrant, same_org
+from datasync_flask.transactions import in_transaction
 
 # Daily use also keeps a refresh token alive whose app lets it expire after 30 idle days.
 CHECK_EVERY = timedelta(days=1)
@@ -55,7 +57,7 @@ def check(connection: SalesforceConnection) -> None:
         else:
             _record_success(current, current.grant, outcome)
 
-    store.in_transaction(record)
+    in_transaction(record)
 
 
 def check_trial(connection: SalesforceConnection) -> None:
@@ -86,7 +88,7 @@ def check_trial(connection: SalesforceConnection) -> None:
             return
         _record_success(current, token_grants.promote(current, current.trial, utcnow()), outcome)
 
-    store.in_transaction(record)
+    in_transaction(record)
 
 
 def trial_needs_refresh_token(connection_id: str) -> bool:

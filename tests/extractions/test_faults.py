@@ -22,6 +22,7 @@ from datasync_flask.extractions.runs import abandoned_jobs, states
 from datasync_flask.extractions.runs.reading import Reader
 from datasync_flask.extractions.runs.runner import Runner
 from datasync_flask.salesforce_connections import store
+from datasync_flask.security.crypto import secret_box
 from tests.support.extraction import Extracting, Org
 from tests.support.killed import Killed
 
@@ -366,7 +367,7 @@ def test_secrets_are_in_no_row_and_no_working_file(ready: Extracting) -> None:
         connection = store.load(ready.walk.id)
         assert connection is not None
         assert connection.grant is not None
-        token = store.secret_box().open(connection.grant.access_token_sealed)
+        token = secret_box().open(connection.grant.access_token_sealed)
     for path in ready.folder.rglob("*"):
         if path.is_file():
             assert token.encode() not in path.read_bytes(), path

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +9,7 @@ import pytest
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Run
-from datasync_flask.extractions.runs import movement, process, states
-from datasync_flask.extractions.runs.fork_server import Forked, has_ended
+from datasync_flask.extractions.runs import movement, states
 from datasync_flask.extractions.runs.movement import Movement
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from tests.support.extraction import Extracting, Org
@@ -113,43 +106,6 @@ def test_a_run_that_is_cancelled_while_it_stalls_stays_cancelled(ready: Extracti
         states.cancel(states.load(run_id))
         states.stalled(run_id, holder)
     assert ready.stored(run_id).state == "cancelled"
-
-
-@pytest.fixture
-def wedged() -> Iterator[Forked]:
-    """A process that says nothing and can't be asked to end, and our end of its socket."""
-    ours, theirs = socket.socketpair()
-    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
-    with subprocess.Popen([sys.executable, "-c", code], pass_fds=[theirs.fileno()]) as child:
-        theirs.close()
-        with Forked(fileno=ours.detach()) as process:
-            process.number = child.pid
-            yield process
-        child.kill()
-
-
-def test_a_process_that_is_stuck_is_ended_by_who_watches_it(wedged: Forked) -> None:
-    began = time.monotonic()
-    assert process._watch(wedged, 0.5, threading.Event()) is False
-    wedged.kill()
-    assert has_ended(wedged, 5)
-    assert time.monotonic() - began < 30
-
-
-def test_a_process_that_says_something_is_left_alone() -> None:
-    ours, theirs = socket.socketpair()
-
-    def live() -> None:
-        with theirs:
-            for _ in range(6):
-                time.sleep(0.3)
-                theirs.send(b".")
-
-    speaking = threading.Thread(target=live)
-    speaking.start()
-    with Forked(fileno=ours.detach()) as process:
-        assert process._watch(process, 1.0, threading.Event()) is True
-    speaking.join()
 
 
 def test_movement_is_answers_bytes_and_steps() -> None:

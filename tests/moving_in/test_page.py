@@ -11,9 +11,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from datasync_flask.connections.models import SalesforceConnection, State
+from datasync_flask.connections.models import State
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Extraction, ObjectCatalog
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 from tests.moving_in.support import document
 from tests.support.connection import ConnectionWalk
 from tests.support.visitor import Visitor

@@ -20,6 +20,7 @@ from datasync_flask.notices.models import Channel
 from datasync_flask.security.crypto import SecretBox
 from tests.notices.test_notices import add, press_test
 from tests.support.visitor import Visitor
+from tests.support.worker import work_off
 from tools import translations
 
 Answer = Callable[[socket.socket], None]
@@ -312,9 +313,7 @@ def test_the_page_itself_asks_nobody(app: Flask, visitor: Visitor, answering: Ca
     fragment = visitor.get("/notices/ways")
     assert "A test is on its way." in fragment.text
     assert 'hx-trigger="every' in fragment.text
-    huey = app.extensions["queue"].huey
-    while (task := huey.dequeue()) is not None:
-        huey.execute(task)
+    work_off(app)
     assert len(asked) == 1
     assert "hx-trigger" not in visitor.get("/notices/ways").text
 

@@ -11,9 +11,9 @@ import time_machine
 from flask import Flask
 from sqlalchemy import text
 
-from datasync_flask.connections.models import SalesforceConnection
 from datasync_flask.extensions import db
 from datasync_flask.salesforce_connections import due_work, propagation, propagation_loop, store
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.salesforce_connections.propagation_loop import Watcher
 from tests.support.connection import ConnectionWalk
 from tests.support.practice import PracticeOrg

@@ -13,9 +13,9 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from datasync_flask.accounts import guessing
-from datasync_flask.connections.models import SalesforceConnection
 from datasync_flask.extensions import db
 from datasync_flask.salesforce_connections.health_check import check_now
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 from tests.conftest import EMAIL
 from tests.support.connection import ConnectionWalk
 from tests.support.extraction import Extracting

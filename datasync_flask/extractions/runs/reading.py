@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -313,8 +314,6 @@ class Reader:
     def _with_version(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         if not self.plan.keeps_history:
             return batch
-        import hashlib
-
         rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
         names = batch.schema.names
         # A stamp that moved without anything else is no new version; the look at a row is by its values.

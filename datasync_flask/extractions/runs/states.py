@@ -13,8 +13,8 @@ from sqlalchemy.orm import selectinload
 
 from datasync_flask import counters
 from datasync_flask.audit import trail
-from datasync_flask.clock import SLACK, has_come, too_far, utcnow
-from datasync_flask.connections.models import SalesforceConnection, State
+from datasync_flask.clock import utcnow
+from datasync_flask.connections.models import State
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import (
     OPEN_STATES,
@@ -31,13 +31,15 @@ from datasync_flask.problems.run import RunProblem
 from datasync_flask.salesforce.errors import Problem, SalesforceError, tidy
 from datasync_flask.salesforce_connections import lifecycle, store
 from datasync_flask.salesforce_connections.lifecycle import Event
+from datasync_flask.salesforce_connections.models import SalesforceConnection
+from datasync_flask.transactions import count_updated, in_transaction
 
 # Sent when a run is over, with the run; what listeners write is committed after them.
 ended = Signal("a run ended")
 
 # A process that was silent for this long is taken for dead, and its run goes on elsewhere.
 SILENT_FOR = timedelta(seconds=20)
-# No pause is longer; what seems to be was begun before the clock was set back.
+# No pause is longer.
 LONGEST_PAUSE = timedelta(hours=1)
 MAX_TRIES = 5
 # How long a run rests that was ended for making no progress, before it goes on; then it has failed.
@@ -98,7 +100,7 @@ def start(extraction_id: str, by: str) -> Run:
             trail.record("run_started", _subject(extraction_id), who=by, run=run.id)
         return run
 
-    return store.in_transaction(make)
+    return in_transaction(make)
 
 
 def _subject(extraction_id: str) -> tuple[str, str, str]:
@@ -108,12 +110,10 @@ def _subject(extraction_id: str) -> tuple[str, str, str]:
 
 def _is_left(now: datetime) -> ColumnElement[bool]:
     """Return the condition that a run is due, or left by a dead process."""
-    # A live process says so every few seconds; what says so from later on is from before the clock was set back.
-    silent = or_(Run.alive_at < now - SILENT_FOR, Run.alive_at > now + SLACK)
     return or_(
         Run.state == RunState.QUEUED,
-        Run.state.in_((RunState.PAUSED, RunState.WAITING)) & has_come(Run.due_at, now, too_far(now, LONGEST_PAUSE)),
-        (Run.state == RunState.RUNNING) & silent,
+        Run.state.in_((RunState.PAUSED, RunState.WAITING)) & (Run.due_at <= now),
+        (Run.state == RunState.RUNNING) & (Run.alive_at < now - SILENT_FOR),
     )
 
 
@@ -130,10 +130,10 @@ def claim(run_id: str) -> str:
     )  # fmt: skip
     first = db.session.scalar(select(Run.started_at).where(Run.id == run_id))
     db.session.commit()
-    if store.count_updated(statement) != 1:
+    if count_updated(statement) != 1:
         return ""
     if first is not None:
-        store.count_updated(update(Run).where(Run.id == run_id).values(started_at=first))
+        count_updated(update(Run).where(Run.id == run_id).values(started_at=first))
     run = load(run_id)
     if run.tries > MAX_TRIES:
         failed(run_id, holder, code_of(RunProblem.GAVE_UP), "the process that ran it ended too often")
@@ -160,7 +160,7 @@ def clear_folders() -> None:
 
 def _ours(run_id: str, mark: str, **values: Any) -> bool:
     statement = update(Run).where(Run.id == run_id, Run.holder == mark, Run.state == RunState.RUNNING)
-    return store.count_updated(statement.values(version=Run.version + 1, **values)) == 1
+    return count_updated(statement.values(version=Run.version + 1, **values)) == 1
 
 
 def still_ours(run_id: str, holder: str) -> bool:
@@ -172,7 +172,7 @@ def still_ours(run_id: str, holder: str) -> bool:
 
 def note_object(row_id: int, values: dict[str, Any]) -> None:
     """Write values of one object's row; commits."""
-    store.count_updated(update(RunObject).where(RunObject.id == row_id).values(**values))
+    count_updated(update(RunObject).where(RunObject.id == row_id).values(**values))
 
 
 def note_calls(run_id: str, calls: int, usage: tuple[int, int] | None) -> None:
@@ -180,12 +180,12 @@ def note_calls(run_id: str, calls: int, usage: tuple[int, int] | None) -> None:
     values: dict[str, Any] = {"api_calls": calls, "version": Run.version + 1}
     if usage is not None:
         values |= {"calls_used": usage[0], "calls_max": usage[1]}
-    store.count_updated(update(Run).where(Run.id == run_id).values(**values))
+    count_updated(update(Run).where(Run.id == run_id).values(**values))
 
 
 def note_forecast(run_id: str, values: dict[str, Any]) -> None:
     """Write what the run is expected to cost; commits."""
-    store.count_updated(update(Run).where(Run.id == run_id).values(version=Run.version + 1, **values))
+    count_updated(update(Run).where(Run.id == run_id).values(version=Run.version + 1, **values))
 
 
 def is_cancelled(run_id: str) -> bool:
@@ -217,7 +217,7 @@ def _end(run_id: str, holder: str, state: RunState, problem: str = "", detail: s
         counters.count("rows", "", sum(row.rows for row in run.objects))
         counters.count("api_calls", "", run.api_calls)
 
-    store.in_transaction(tell)
+    in_transaction(tell)
     return True
 
 
@@ -294,13 +294,13 @@ def waiting_for_connection(run_id: str, holder: str, error: SalesforceError) -> 
             lifecycle.apply(connection, Event.ACCESS_LOST, utcnow(), problem=error.problem, detail=error.detail,
                             due_at=due_at)  # fmt: skip
 
-    store.in_transaction(lose)
+    in_transaction(lose)
 
 
 def wake_waiting() -> None:
     """Let runs go on whose connection works again; commits."""
     works = select(Extraction.id).join(SalesforceConnection).where(SalesforceConnection.state == State.CONNECTED)
-    store.count_updated(
+    count_updated(
         update(Run)
         .where(Run.state == RunState.WAITING, Run.extraction_id.in_(works))
         .values(state=RunState.QUEUED, problem="", problem_detail="", version=Run.version + 1)
@@ -312,8 +312,8 @@ def cancel(run: Run) -> None:
     idle = (RunState.QUEUED, RunState.PAUSED, RunState.WAITING)
     statement = update(Run).where(Run.id == run.id, Run.state.in_(idle))
     ended = {"state": RunState.CANCELLED, "ended_at": utcnow(), "cancel_asked": True, "version": Run.version + 1}
-    if store.count_updated(statement.values(**ended)) == 0:
-        store.count_updated(
+    if count_updated(statement.values(**ended)) == 0:
+        count_updated(
             update(Run).where(Run.id == run.id, Run.state == RunState.RUNNING)
             .values(cancel_asked=True, version=Run.version + 1)
         )  # fmt: skip

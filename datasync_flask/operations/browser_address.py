@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import current_app, request
 from flask_login import current_user
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
 
 from datasync_flask.accounts.models import Role
-from datasync_flask.accounts.rights import is_api, wants_fragment
-from datasync_flask.clock import utcnow
+from datasync_flask.addresses import is_api, wants_fragment
+from datasync_flask.clock import UtcDateTime, utcnow
 from datasync_flask.config import LOOPBACK_HOSTS, Settings
-from datasync_flask.extensions import db
-from datasync_flask.operations.models import BrowserAddress
-from datasync_flask.salesforce_connections import store
+from datasync_flask.extensions import Model, db
+from datasync_flask.transactions import in_transaction
 
 # A host and its port as a browser writes them; anything else in a header is somebody's try.
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _WRITTEN_AGAIN_AFTER = timedelta(hours=1)
+
+
+class BrowserAddress(Model):
+    """The address that a signed-in person's browser showed last when it wasn't the public one; one row at most."""
+
+    __tablename__ = "browser_addresses"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    address: Mapped[str] = mapped_column(String(300))
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 def note() -> dict[str, Any]:
@@ -92,4 +103,4 @@ def remember() -> None:
     known = db.session.get(BrowserAddress, 1)
     if known is not None and known.address == seen and known.seen_at > utcnow() - _WRITTEN_AGAIN_AFTER:
         return
-    store.in_transaction(lambda: db.session.merge(BrowserAddress(id=1, address=seen[:300], seen_at=utcnow())))
+    in_transaction(lambda: db.session.merge(BrowserAddress(id=1, address=seen[:300], seen_at=utcnow())))

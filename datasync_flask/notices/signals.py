@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import has_app_context
+from flask import Flask, has_app_context
 from flask_babel import force_locale
 
-from datasync_flask.connections.models import Connection, SalesforceConnection, State
+from datasync_flask.connections import history
+from datasync_flask.connections.models import Connection, State
 from datasync_flask.extractions.models import Run, RunState
 from datasync_flask.extractions.runs import states
 from datasync_flask.notices import service, warnings
@@ -15,11 +16,12 @@ from datasync_flask.problems.destination import Fault
 from datasync_flask.problems.registry import trouble
 from datasync_flask.problems.trouble import During
 from datasync_flask.salesforce_connections import lifecycle
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 
-def connect() -> None:
+def init_app(_app: Flask) -> None:
     """Begin to hear; doing it twice changes nothing."""
-    lifecycle.moved.connect(on_connection_moved)
+    history.moved.connect(on_connection_moved)
     states.ended.connect(on_run_ended)
 
 

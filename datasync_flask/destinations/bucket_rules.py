@@ -1,4 +1,4 @@
-"""What the form of an object storage asks for."""
+"""What the settings of an object storage may be."""
 
 from __future__ import annotations
 
@@ -8,87 +8,24 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask_babel import gettext
-from flask_babel import lazy_gettext as _l
 from flask_login import current_user
-from wtforms import SelectField, StringField
-from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms.validators import ValidationError
 
 from datasync_flask.accounts.models import Role
 from datasync_flask.destinations.tls import is_host, is_this_machine
-from datasync_flask.forms import SettingsForm
-from datasync_flask.salesforce_connections.forms import strip
 
-_TOO_LONG = Length(max=200, message=_l("Use at most 200 characters."))
-_PLAIN = {"autocomplete": "off", "spellcheck": "false", "maxlength": 200}
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"[A-Za-z0-9_][\w.=\-]*(/[A-Za-z0-9_][\w.=\-]*)*", re.ASCII)
-TABLE_FORMATS = {"parquet": _l("Parquet"), "delta": _l("Delta")}
-
-
-def without_slashes(value: str | None) -> str | None:
-    """Return text without slashes around it."""
-    return value.strip("/") if value is not None else None
-
-
-def plain_endpoint(value: str | None) -> str | None:
-    """Return an address in small letters, without a slash at its end."""
-    return value.rstrip("/").lower() if value is not None else None
 
 
 def _is_administrator() -> bool:
     return not current_user or not current_user.is_authenticated or current_user.has_role(Role.ADMIN)
 
 
-class BucketFields(SettingsForm):
-    """The fields of a bucket, and what they may be."""
+class BucketRules:
+    """What the settings of a bucket may be; for a form that has fields for them."""
 
-    bucket = StringField(
-        _l("Bucket"), [InputRequired(_l("Enter the bucket's name.")), _TOO_LONG], [strip], render_kw=_PLAIN
-    )
-    prefix = StringField(
-        _l("Prefix"),
-        [_TOO_LONG],
-        [strip, without_slashes],
-        description=_l("Optional: the folder in the bucket below which the tables go, for instance raw/salesforce."),
-        render_kw=_PLAIN,
-    )
-    endpoint = StringField(
-        _l("Endpoint"),
-        [_TOO_LONG],
-        [strip, plain_endpoint],
-        description=_l(
-            "Empty for Amazon S3. The address of another store, for instance https://minio.example.com:9000."
-        ),
-        render_kw=_PLAIN,
-    )
-    region = StringField(
-        _l("Region"),
-        [_TOO_LONG],
-        [strip],
-        description=_l("At Amazon the bucket's region, for instance eu-central-1. Other stores seldom need one."),
-        render_kw=_PLAIN,
-    )
-    access_key = StringField(
-        _l("Access key"),
-        [_TOO_LONG],
-        [strip],
-        description=_l(
-            "Empty to use the role that the machine itself has at Amazon; only an administrator saves that."
-        ),
-        render_kw=_PLAIN,
-    )
-    table_format = SelectField(
-        _l("Table format"),
-        choices=[SelectChoice(key, title) for key, title in TABLE_FORMATS.items()],
-        description=_l(
-            "Parquet: plain files, and a list that says which of them count. Delta: the same files as a Delta Lake "
-            "table, for programs that read those. Both load changes and deletes, and readers see a table as before a "
-            "load or as after it. Programs that read all files of a folder need Delta. A table that is there keeps its "
-            "format."
-        ),
-    )
-
+    endpoint: Any
     # What the form with these fields has: the stored connection.
     connection: Any = None
 
@@ -154,6 +91,6 @@ class BucketFields(SettingsForm):
         """True when the stored connection leads to the same bucket, as the same user."""
         stored: Mapping[str, Any] = self.connection.settings if self.connection is not None else {}
         return bool(stored) and all(
-            str(stored.get(name) or "") == str(self[name].data or "")
+            str(stored.get(name) or "") == str(getattr(self, name).data or "")
             for name in ("endpoint", "bucket", "prefix", "access_key")
         )

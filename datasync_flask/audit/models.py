@@ -30,14 +30,3 @@ class AuditEvent(Model):
     detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
 
     __table_args__ = (Index("ix_audit_events_subject", "subject_kind", "subject_id"),)
-
-
-class FailedTries(Model):
-    """How often a secret was guessed wrong, for one account or one network; deleted when its time is over."""
-
-    __tablename__ = "failed_tries"
-
-    # The hash of what is counted for: bounded in length, and it names neither people nor addresses.
-    key: Mapped[str] = mapped_column(String(64), primary_key=True)
-    count: Mapped[int]
-    ends_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
