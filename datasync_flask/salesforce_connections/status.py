@@ -36,7 +36,7 @@ def version(connection_id: str) -> str | None:
     any_kind, salesforce = Connection.__table__.c, SalesforceConnection.__table__.c
     found = read_row(
         select(any_kind.row_version, salesforce.callback_url).where(
-            any_kind.id == connection_id, salesforce.id == connection_id
+            any_kind.id == salesforce.id, salesforce.id == connection_id
         )
     )
     return _version(*found) if found else None
