@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Flask, current_app
 from huey import crontab
+from huey.consumer import Consumer
 from setproctitle import setproctitle
 
 from datasync_flask import clock_repairs, create_app, heartbeats
@@ -103,7 +104,8 @@ def run_worker(app: Flask) -> None:
 
     found.huey.periodic_task(crontab(minute="*"), name="sweep")(lambda: sweep_now())
     found.huey.on_startup(name="sweep_at_start")(sweep_at_start)
-    consumer = found.huey.create_consumer(
+    consumer = Consumer(
+        found.huey,
         # A run's thread only waits for its process.
         workers=settings.worker_threads + settings.run_processes,
         # An idle storage that can't block is asked three times a second: the wait for a probe stays short.

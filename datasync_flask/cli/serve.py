@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,22 +56,21 @@ def _prepare() -> str:
 
     In a process of its own: a connection to the database must not be open when web and worker are forked.
     """
+    from datasync_flask import PAGES, PARTS
+
+    load(PARTS)
     receiving, sending = multiprocessing.Pipe(duplex=False)
     process = start_fork(["prepare"], sending)
-    load_programs()
+    load(("cli.web_server", "worker", *PAGES))
     process.join()
     if process.exitcode != 0:
         raise SystemExit(process.exitcode)
     return str(receiving.recv()).strip()
 
 
-def load_programs() -> None:
-    """Load what web and worker need, before both are forked."""
-    import datasync_flask.cli.web_server
-    import datasync_flask.worker  # noqa: F401
-    from datasync_flask import PAGES, PARTS
-
-    for name in (*PARTS, *PAGES):
+def load(names: Sequence[str]) -> None:
+    """Import modules of ours that programs need, before they are forked."""
+    for name in names:
         importlib.import_module(f"datasync_flask.{name}")
 
 
