@@ -148,6 +148,16 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     return refuse(error.code or 400, "INVALID_REQUEST", error.description or "")
 
 
+def _single_slashes(inner: Any) -> Any:
+    """Return a WSGI app that takes several slashes for one: clients join an address that ends with one."""
+
+    def outer(environ: dict[str, Any], start_response: Any) -> Any:
+        environ["PATH_INFO"] = re.sub("/{2,}", "/", environ["PATH_INFO"])
+        return inner(environ, start_response)
+
+    return outer
+
+
 def _soql_error(error: SoqlError) -> ResponseReturnValue:
     return refuse(400, error.code, str(error))
 
@@ -159,6 +169,7 @@ def answer_alike(app: Flask) -> None:
     # No redirect to an address with a slash more or less: clients send POST there, and drop their headers.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
+    app.wsgi_app = _single_slashes(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(_before)
     app.after_request(_after)
     app.register_error_handler(HTTPException, _http_error)

@@ -185,7 +185,7 @@ def plural_of(word: str) -> str:
     return word[:-1] + "ies" if re.search(r"[^aeiou]y$", word) else word + "s"
 
 
-def child_relationship(child: SObject) -> str:
-    """Return how a parent calls its children of this object."""
+def child_relationship(child: SObject, reference: str) -> str:
+    """Return how a parent calls its children of this object that refer to it so."""
     name = plural_of(child.name.removesuffix("__c"))
-    return name + "__r" if child.is_custom else name
+    return name + "__r" if child.is_custom else f"Child{name}" if reference == "ParentId" else name

@@ -45,12 +45,27 @@ class Data:
         self._own_rows = own_rows
         # When objects or fields changed last.
         self.changed_at = now()
+        # Who refers to whom, made when it is asked for after a change.
+        self._children: dict[str, list[tuple[SObject, str]]] = {}
+        self._children_at: datetime | None = None
         self.jobs: dict[str, Job] = {}
         self.jobs_made = 0
 
     def listed(self) -> list[SObject]:
         """Return the objects that the user sees."""
         return [found for name, found in self.objects.items() if found.is_accessible and name not in DEFINITIONS]
+
+    def children_of(self, name: str) -> list[tuple[SObject, str]]:
+        """Return the objects, and their fields, that refer to an object."""
+        with self.lock:
+            if self._children_at != self.changed_at:
+                self._children.clear()
+                for child in self.objects.values():
+                    for reference, kind in child.fields.items():
+                        if kind == "reference" and reference != "MasterRecordId":
+                            self._children.setdefault(child.target_of(reference), []).append((child, reference))
+                self._children_at = self.changed_at
+            return self._children.get(name, [])
 
     def known(self, name: str) -> SObject | None:
         """Return an object that the user sees, or None."""

@@ -10,6 +10,7 @@ from typing import Any
 from datasync_flask.practice_org.catalog import (
     COMPOUND,
     DECIMALS,
+    DEFINITIONS,
     PICKLISTS,
     SObject,
     child_relationship,
@@ -90,12 +91,11 @@ def _children(data: Data, found: SObject) -> list[Described]:
     return [
         {
             "cascadeDelete": False, "childSObject": child.name, "deprecatedAndHidden": False, "field": name,
-            "junctionIdListNames": [], "junctionReferenceTo": [], "relationshipName": child_relationship(child),
+            "junctionIdListNames": [], "junctionReferenceTo": [], "relationshipName": child_relationship(child, name),
             "restrictedDelete": False,
         }
-        for child in data.listed()
-        for name, kind in child.fields.items()
-        if kind == "reference" and name != "MasterRecordId" and child.target_of(name) == found.name
+        for child, name in data.children_of(found.name)
+        if child.is_accessible and child.name not in DEFINITIONS
     ]  # fmt: skip
 
 

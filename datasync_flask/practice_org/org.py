@@ -26,6 +26,7 @@ ORG_ID = "00D5g000004PrctEAC"
 USER_ID = "0055g00000PrctUAAR"
 USERNAME = "ada@practice.example"
 PASSWORD = "practice"
+CLI_APP = "PlatformCLI"
 
 
 @dataclass
@@ -145,6 +146,15 @@ class Fault:
     client_id: str = ""
 
 
+def _command_line_app() -> App:
+    """Return the app that every org has for Salesforce's own command line, whose name is its id and no secret."""
+    return App(
+        client_id=CLI_APP, client_secret="", callback_urls=["http://localhost:1717/OauthRedirect"], kind="platform",
+        scopes=["refresh_token", "api", "web"], known_at=0.0, token_known_at=0.0, name="Salesforce CLI",
+        pkce_required=False, secret_required=False,
+    )  # fmt: skip
+
+
 class Org:
     """All state, behind one lock, kept in a file when there is one."""
 
@@ -165,6 +175,7 @@ class Org:
         self.locators: dict[str, Answer] = {}
         self._state = state
         self._load()
+        self.apps.setdefault(CLI_APP, _command_line_app())
 
     def _own_rows(self) -> dict[str, Row]:
         """Return what the org knows of itself and of its user."""

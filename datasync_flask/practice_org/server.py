@@ -24,6 +24,7 @@ from datasync_flask.practice_org import (
     token_views,
 )
 from datasync_flask.practice_org.answers import answer_alike
+from datasync_flask.practice_org.big_org import grow
 from datasync_flask.practice_org.org import Org
 
 _VIEWS = (
@@ -56,11 +57,22 @@ def create_practice_org(org: Org) -> Flask:
 
 
 def serve(
-    host: str, port: int, *, propagation: float, tls: bool = False, state: Path | None = None, rows: int = 0
+    host: str,
+    port: int,
+    *,
+    propagation: float,
+    tls: bool = False,
+    state: Path | None = None,
+    rows: int = 0,
+    objects: int = 0,
+    latency: float = 0.0,
+    bandwidth: float = 0.0,
 ) -> None:
     """Serve until interrupted; with `tls`, print where the certificate to trust lies."""
     scheme, context = "http", None
     org = Org(propagation, state)
+    org.settings.latency, org.settings.bandwidth = latency, bandwidth
+    grow(org.data, objects)
     for name, share in (("Account", 1.0), ("Contact", 0.5), ("Opportunity", 0.25)):
         org.data.generate(name, int(rows * share))
     org.data.generate("OrderStatus", min(rows, 4))

@@ -326,12 +326,11 @@ def _all_fields(scope: _Scope, item: tree.Item) -> list[Column]:
 
 def _children(scope: _Scope, query: tree.Query) -> Column:
     """Return the column of a query inside SELECT: the children that a relationship has."""
-    for child in scope.data.listed():
-        for name in child.fields:
-            if child.target_of(name) == scope.found.name and child_relationship(child).lower() == query.object.lower():
-                inner = tree.Query(**{**vars(query), "object": child.name})
-                answer = _answer(scope.data, inner, with_deleted=scope.with_deleted)
-                return Column((child_relationship(child),), "children", _of_parent(answer, name))
+    for child, name in scope.data.children_of(scope.found.name):
+        if child.is_accessible and child_relationship(child, name).lower() == query.object.lower():
+            inner = tree.Query(**{**vars(query), "object": child.name})
+            answer = _answer(scope.data, inner, with_deleted=scope.with_deleted)
+            return Column((child_relationship(child, name),), "children", _of_parent(answer, name))
     words = (
         f"Didn't understand relationship '{query.object}' in FROM part of query call. If you are attempting to use a "
         f"custom relationship, be sure to append the '__r' after the custom relationship name. {_APPENDIX}"

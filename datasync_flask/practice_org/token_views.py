@@ -123,7 +123,7 @@ def _by_client_credentials(app: App) -> dict[str, Any] | ResponseReturnValue:
         return _refuse("unsupported_grant_type", "grant type not supported")
     if not app.run_as:
         return _refuse("invalid_grant", "no client credentials user enabled")
-    scopes = [scope for scope in app.scopes if scope not in {"full", "web", "refresh_token"}]
+    scopes = [scope for scope in app.scopes if scope not in {"full", "refresh_token"}]
     return _token_answer(app, scopes, the_org().new_tokens(app, scopes, refreshable=False))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -48,23 +49,26 @@ def address_of(row: dict[str, Any], name: str) -> dict[str, Any] | None:
     return parts if any(value is not None for value in parts.values()) else None
 
 
+_MAKERS: dict[str, Callable[[str, str, int], Any]] = {
+    "string": lambda word, name, number: f"{word} {number}",
+    "textarea": lambda word, name, number: f"{word}, founded by {name}\nline two of {number}",
+    "picklist": lambda word, name, number: ("Energy", "Banking", "Media", "Retail")[number % 4],
+    "multipicklist": lambda word, name, number: "A;B" if number % 2 else "C",
+    "currency": lambda word, name, number: (number * 1234567 % 100_000_000) / 100,
+    "percent": lambda word, name, number: (number * 7 % 10_000) / 100,
+    "double": lambda word, name, number: number / 8,
+    "int": lambda word, name, number: number % 5000,
+    "boolean": lambda word, name, number: number % 3 == 0,
+    "date": lambda word, name, number: f"{1900 + number % 180:04}-{number % 12 + 1:02}-{number % 28 + 1:02}",
+    "time": lambda word, name, number: f"{number % 24:02}:{number % 60:02}:00.000Z",
+    "datetime": lambda word, name, number: now(),
+    "url": lambda word, name, number: f"https://{word.lower()}{number}.example",
+    "email": lambda word, name, number: f"{word.lower()}{number}@example.com",
+    "phone": lambda word, name, number: f"+49 30 {number:07}",
+}
+
+
 def made_up(kind: str, name: str, number: int) -> Any:
     """Return a value of a type that follows from a row's number."""
-    word = _WORDS[number % len(_WORDS)]
-    return {
-        "string": f"{word} {number}",
-        "textarea": f"{word}, founded by {name}\nline two of {number}",
-        "picklist": ("Energy", "Banking", "Media", "Retail")[number % 4],
-        "multipicklist": "A;B" if number % 2 else "C",
-        "currency": (number * 1234567 % 100_000_000) / 100,
-        "percent": (number * 7 % 10_000) / 100,
-        "double": number / 8,
-        "int": number % 5000,
-        "boolean": number % 3 == 0,
-        "date": f"{1900 + number % 180:04}-{number % 12 + 1:02}-{number % 28 + 1:02}",
-        "time": f"{number % 24:02}:{number % 60:02}:00.000Z",
-        "datetime": now(),
-        "url": f"https://{word.lower()}{number}.example",
-        "email": f"{word.lower()}{number}@example.com",
-        "phone": f"+49 30 {number:07}",
-    }.get(kind)
+    maker = _MAKERS.get(kind)
+    return maker(_WORDS[number % len(_WORDS)], name, number) if maker else None
