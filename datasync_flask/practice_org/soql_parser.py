@@ -164,10 +164,10 @@ class Parser:
         if not self.take(word):
             self.refuse()
 
-    def name(self) -> Token:
-        """Return a name that has to come next."""
+    def name(self, *, of_object: bool = False) -> Token:
+        """Return a name that has to come next; objects are also called Order and Group."""
         token = self.now
-        if token.kind != "name" or token.upper in _CLAUSES or ":" in token.text:
+        if token.kind != "name" or (token.upper in _CLAUSES and not of_object) or ":" in token.text:
             self.refuse()
         self.at += 1
         return token
@@ -199,7 +199,7 @@ class Parser:
         while self.take(","):
             items.append(self.item())
         self.need("FROM")
-        token = self.name()
+        token = self.name(of_object=True)
         query = Query(self.text, items, token.text, token.at)
         if self.now.kind == "name" and self.now.upper not in _CLAUSES:
             query.alias = self.name().text

