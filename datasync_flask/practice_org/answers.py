@@ -24,6 +24,7 @@ VERSIONS = [(f"{_SEASONS[(number - 31) % 3]} '{14 + (number - 29) // 3}", f"{num
 NOT_FOUND = "The requested resource does not exist"
 _PATH = re.compile(r"/services/data/v([^/]+)", re.A)
 _KILOBYTE = 1024
+MAX_ADDRESS = 16_384
 _LEAST_TO_ZIP = 100
 
 
@@ -91,6 +92,8 @@ def _before() -> ResponseReturnValue | None:
     latency = the_org().settings.latency
     if latency and request.path.startswith("/services/") and not request.environ.get(IS_INNER):
         time.sleep(latency)
+    if len(request.environ.get("REQUEST_URI", "")) > MAX_ADDRESS:
+        return refuse(414, "URI_TOO_LONG", f"The length of the URI exceeds the {MAX_ADDRESS:,}-byte limit.")
     return _version_refusal()
 
 
@@ -100,6 +103,7 @@ def _after(response: Response) -> Response:
         return response
     if response.mimetype == "application/json":
         response.headers["Content-Type"] = "application/json;charset=UTF-8"
+    response.headers.setdefault("Cache-Control", "no-cache,must-revalidate,max-age=0,no-store,private")
     if _PATH.match(path):
         response.headers["Sforce-Limit-Info"] = f"api-usage={org.requests_today}/{org.settings.daily_requests}"
     if response.is_streamed:

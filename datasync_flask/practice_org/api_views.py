@@ -13,7 +13,8 @@ from datasync_flask.practice_org.catalog import SObject
 from datasync_flask.practice_org.faults import count_and_fault, the_org
 from datasync_flask.practice_org.limits import CUSTOM_PERMISSION_SETS, LIMITS
 from datasync_flask.practice_org.oauth_views import identity_address
-from datasync_flask.practice_org.records import attributes_of
+from datasync_flask.practice_org.records import attributes_of, records_of
+from datasync_flask.practice_org.soql import read_records
 
 bp = Blueprint("api", __name__, url_prefix="/services/data")
 
@@ -21,6 +22,8 @@ _RESOURCES = (
     "tooling", "queryAll", "search", "composite", "parameterizedSearch", "recent", "limits", "query", "jobs", "sobjects"
 )  # fmt: skip
 _MOST_FOUND = 200
+# One object of SOSL's RETURNING and, in brackets, its fields.
+_RETURNED = re.compile(r"(\w+)\s*(?:\(([^)]*)\))?\s*(?:(?:LIMIT|WITH)\b.*)?(?:,|$)", re.I | re.S)
 
 
 @bp.get("")
@@ -103,7 +106,12 @@ def search(version: str) -> ResponseReturnValue:
     if asked is None:
         message = "No search term found. The search term must be enclosed in braces."
         return refuse(400, "MALFORMED_SEARCH", message)
-    return _found(asked["words"], version)
+    _, _, returned = request.args["q"].partition("RETURNING")
+    returning = {
+        name: re.split(r"\s(?:WHERE|ORDER|LIMIT)\b", fields, flags=re.I)[0].replace(",", " ").split()
+        for name, fields in _RETURNED.findall(returned)
+    }
+    return _found(asked["words"], version, returning)
 
 
 @bp.get("/v<version>/parameterizedSearch")
@@ -114,17 +122,21 @@ def parameterized_search(version: str) -> ResponseReturnValue:
     return _found(request.args.get("q", ""), version)
 
 
-def _found(words: str, version: str) -> Response:
+def _found(words: str, version: str, returning: dict[str, list[str]] | None = None) -> Response:
+    """Return the records whose name has the words: of all objects with their ids, or of these with these fields."""
     wanted = words.strip().strip('"*').lower()
     if len(wanted) < 2:
         return refuse(400, "MALFORMED_SEARCH", "search term must be longer than one character")
     data = the_org().data
+    hits: list[dict[str, Any]] = []
     with data.lock:
-        hits = [
-            {"attributes": attributes_of(found, row, version), "Id": row["Id"]}
-            for found in data.listed()
-            if found.associate is None
-            for row in found.rows.values()
-            if wanted in str(row.get("Name") or "").lower() and not row.get("IsDeleted")
-        ]
+        for found in [data.object(name) for name in returning] if returning else data.listed():
+            ids = [
+                row["Id"]
+                for row in found.rows.values()
+                if wanted in str(row.get("Name") or "").lower() and not row.get("IsDeleted")
+            ]
+            fields = (returning or {}).get(found.name) or ["Id"]
+            answer = read_records(data, found.name, fields, ids[:_MOST_FOUND])
+            hits += records_of(answer, answer.rows, version)
     return jsonify({"searchRecords": hits[:_MOST_FOUND]})

@@ -20,6 +20,8 @@ from datasync_flask.practice_org.soql import Answer, run_soql
 bp = Blueprint("query", __name__, url_prefix="/services/data/v<version>")
 
 REST_PAGE, LEAST_PAGE = 2000, 200
+# Older queries can't be followed any further.
+MOST_CURSORS = 50
 # Salesforce gives shorter pages where a long text is asked for.
 LONG_TEXT_PAGE = 1000
 TOOLING = (*sorted(DEFINITIONS), "Organization", "User")
@@ -48,7 +50,10 @@ def _page(answer: Answer, start: int, locator: str, version: str) -> ResponseRet
     following = start + _page_size(answer)
     body: dict[str, Any] = {"totalSize": len(answer.rows), "done": following >= len(answer.rows)}
     if not body["done"]:
-        the_org().locators[locator] = answer
+        locators = the_org().locators
+        locators[locator] = answer
+        while len(locators) > MOST_CURSORS:
+            locators.pop(next(iter(locators)))
         body["nextRecordsUrl"] = f"/services/data/v{version}/query/{locator}-{following}"
     return jsonify(body | {"records": records_of(answer, answer.rows[start:following], version)})
 

@@ -101,6 +101,12 @@ def test_gzip_is_for_those_who_ask(client: Client) -> None:
         assert json.loads(b"".join(answer.iter_raw()))["encoding"] == "UTF-8"
 
 
+def test_an_address_that_is_too_long(client: Client) -> None:
+    status, _, message = client.refusal("/query", q="SELECT Id FROM Account WHERE Name = '" + "é" * 3000 + "'")
+    assert (status, message) == (414, "The length of the URI exceeds the 16,384-byte limit.")
+    assert client.query("SELECT Id FROM Account WHERE Name = '" + "e" * 15_000 + "'")["totalSize"] == 0
+
+
 def test_without_a_token_there_is_nothing(practice: PracticeOrg) -> None:
     answer = practice.http.get("/services/data/v66.0/limits", headers={"Authorization": "Bearer nonsense"})
     expected = [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]

@@ -180,6 +180,12 @@ def test_the_tooling_api_tells_of_objects_and_fields(client: Client) -> None:
 def test_search(client: Client, rows: list[str]) -> None:
     found = client.get("/search", q="FIND {Account 2} IN ALL FIELDS")["searchRecords"]
     assert [record["Id"] for record in found] == [rows[1]]
+    soql = "FIND {account} IN NAME FIELDS RETURNING Account(Name, Industry WHERE Name != null LIMIT 9), Contact LIMIT 5"
+    assert [list(record) for record in client.get("/search", q=soql)["searchRecords"]] == [
+        ["attributes", "Name", "Industry"]
+    ] * 3
+    assert client.refusal("/search", q="FIND {account} RETURNING Nothing(Id)")[1] == "INVALID_TYPE"
+    assert client.refusal("/search", q="FIND {account} RETURNING Account(Nope)")[1] == "INVALID_FIELD"
     assert client.get("/parameterizedSearch", q="nothing at all") == {"searchRecords": []}
     assert client.refusal("/search", q="FIND x")[:2] == (400, "MALFORMED_SEARCH")
 
