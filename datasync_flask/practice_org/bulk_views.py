@@ -15,11 +15,10 @@ from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from datasync_flask.practice_org.answers import NOT_FOUND, json_body, refuse, require_api, stop
-from datasync_flask.practice_org.catalog import COMPOUND, NOT_IN_BULK, full_id
+from datasync_flask.practice_org.catalog import COMPOUND, NOT_IN_BULK, USER_ID, full_id
 from datasync_flask.practice_org.data import Data
 from datasync_flask.practice_org.faults import count_and_fault, the_org
 from datasync_flask.practice_org.jobs import DELIMITERS, LINE_ENDINGS, Job
-from datasync_flask.practice_org.org import USER_ID
 from datasync_flask.practice_org.soql import Answer, run_soql
 from datasync_flask.practice_org.values import as_json
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+USER_ID = "0055g00000PrctUAAR"
+
 Row = dict[str, Any]
 Fields = tuple[tuple[str, str], ...]
 
@@ -19,21 +21,23 @@ SYSTEM_FIELDS: Fields = (
     ("SystemModstamp", "datetime"),
 )
 WITHOUT_DATES: Fields = (("Id", "id"), ("Name", "string"))
+# Who has a record, who made it and who changed it.
+PEOPLE: Fields = (("OwnerId", "reference"), ("CreatedById", "reference"), ("LastModifiedById", "reference"))
 OBJECTS: dict[str, Fields] = {
     "Account": (
         ("Industry", "picklist"), ("AnnualRevenue", "currency"), ("NumberOfEmployees", "int"), ("Website", "url"),
         ("Phone", "phone"), ("BillingCity", "string"), ("BillingAddress", "address"), ("Description", "textarea"),
         ("IsPartner__c", "boolean"), ("Founded__c", "date"), ("Share__c", "percent"), ("Score__c", "double"),
         ("Opens__c", "time"), ("Tags__c", "multipicklist"), ("Age__c", "double"), ("MasterRecordId", "reference"),
-        ("ParentId", "reference"),
+        ("ParentId", "reference"), *PEOPLE,
     ),
     "Contact": (
         ("FirstName", "string"), ("LastName", "string"), ("Email", "email"), ("AccountId", "reference"),
-        ("Birthdate", "date"), ("MasterRecordId", "reference"),
+        ("Birthdate", "date"), ("MasterRecordId", "reference"), *PEOPLE,
     ),
     "Opportunity": (
         ("AccountId", "reference"), ("Amount", "currency"), ("CloseDate", "date"), ("StageName", "picklist"),
-        ("Probability", "percent"), ("IsWon", "boolean"),
+        ("Probability", "percent"), ("IsWon", "boolean"), *PEOPLE,
     ),
     "OrderStatus": (("ApiName", "string"), ("SortOrder", "int")),
 }  # fmt: skip
@@ -153,7 +157,7 @@ class SObject:
             return ""
         if name in self.targets:
             return self.targets[name]
-        if name in {"OwnerId", "CreatedById", "LastModifiedById"}:
+        if name in dict(PEOPLE):
             return "User"
         return self.name if name in {"ParentId", "MasterRecordId"} else name.removesuffix("Id")
 

@@ -12,8 +12,10 @@ from datasync_flask.practice_org.catalog import (
     DEFINITIONS,
     OBJECTS,
     OWN_OBJECTS,
+    PEOPLE,
     PREFIXES,
     SYSTEM_FIELDS,
+    USER_ID,
     WITHOUT_DATES,
     Row,
     SObject,
@@ -24,7 +26,16 @@ from datasync_flask.practice_org.jobs import Job
 from datasync_flask.practice_org.soql_parser import SoqlError
 from datasync_flask.practice_org.values import made_up, now
 
-_STAMPED = {"Id", "IsDeleted", "CreatedDate", "LastModifiedDate", "SystemModstamp", "MasterRecordId", "Name"}
+_STAMPED = {
+    *dict(PEOPLE),
+    "Id",
+    "IsDeleted",
+    "CreatedDate",
+    "LastModifiedDate",
+    "SystemModstamp",
+    "MasterRecordId",
+    "Name",
+}
 
 
 class Data:
@@ -102,9 +113,9 @@ class Data:
         """Bring the rows that the org has of itself up to date before they are queried; of fields those of the objects
         that are asked for.
         """
-        own = self._own_rows().get(found.name)
-        if own is not None:
-            found.rows = {own["Id"]: {**dict.fromkeys(found.fields), **own}}
+        for name, own in self._own_rows().items():
+            kept = self.objects[name]
+            kept.rows = {own["Id"]: {**dict.fromkeys(kept.fields), **own}}
         if found.name in DEFINITIONS:
             entities = [_entity_row(number, each) for number, each in enumerate(self.objects.values())]
             self.objects["EntityDefinition"].rows = {row["Id"]: row for row in entities}
@@ -128,6 +139,7 @@ class Data:
                 if found.has_dates:
                     row |= {"IsDeleted": False, "CreatedDate": at or now()}
                 row["Name"] = f"{name} {found.next_number - 1}"
+                row |= {name: USER_ID for name, _ in PEOPLE if name in row}
                 row |= _typed(found, value)
                 self._stamp(found, row, at)
                 found.rows[row["Id"]] = row

@@ -17,9 +17,10 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
 from datasync_flask.practice_org.answers import bearer
+from datasync_flask.practice_org.catalog import USER_ID
 from datasync_flask.practice_org.faults import count_and_fault, the_org
 from datasync_flask.practice_org.oauth_views import identity_address, origin
-from datasync_flask.practice_org.org import USER_ID, USERNAME
+from datasync_flask.practice_org.org import USERNAME
 
 bp = Blueprint("identity", __name__)
 

@@ -7,8 +7,9 @@ from urllib.parse import urlencode
 from flask import Blueprint, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 
+from datasync_flask.practice_org.catalog import USER_ID
 from datasync_flask.practice_org.faults import count_and_fault, the_org
-from datasync_flask.practice_org.org import PASSWORD, USER_ID, USERNAME
+from datasync_flask.practice_org.org import PASSWORD, USERNAME
 
 bp = Blueprint("oauth", __name__)
 

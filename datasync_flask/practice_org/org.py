@@ -18,12 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from datasync_flask.practice_org.catalog import Row
+from datasync_flask.practice_org.catalog import USER_ID, Row
 from datasync_flask.practice_org.data import Data
 from datasync_flask.practice_org.soql import Answer
 
 ORG_ID = "00D5g000004PrctEAC"
-USER_ID = "0055g00000PrctUAAR"
 USERNAME = "ada@practice.example"
 PASSWORD = "practice"
 CLI_APP = "PlatformCLI"

@@ -87,7 +87,7 @@ def test_jsforce(org: tuple[str, str, str]) -> None:
     )
     assert answer.returncode == 0, answer.stderr
     assert json.loads(answer.stdout) == {
-        "identity": "ada@practice.example", "rows": 30, "found": ["Account 1", "Account 10"], "counted": 8, "fields": 23,
+        "identity": "ada@practice.example", "rows": 30, "found": ["Account 1", "Account 10"], "counted": 8, "fields": 26,
         "objects": 60, "one": "Account 1", "updated": 0, "deleted": 0, "recent": "Account 1", "limits": 71,
         "searched": 11, "entities": 3, "bulk": 30, "usage": 15000,
     }  # fmt: skip

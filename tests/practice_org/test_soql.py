@@ -81,6 +81,8 @@ def companies(client: Client) -> Client:
         ("Id IN (SELECT AccountId FROM Contact WHERE LastName = 'Ann')", "a"),
         ("Id NOT IN (SELECT AccountId FROM Contact)", "bc"),
         ("Account.Name = 'cedar'", "c"),
+        ("Owner.Name = 'Ada Practice' AND CreatedBy.Username LIKE 'ada@%'", "abc"),
+        ("LastModifiedById = '0055g00000PrctU'", "abc"),
         ("name = 'cedar' and SYSTEMMODSTAMP > 2001-01-01t00:00:00z".replace("t00:00:00z", "T00:00:00Z"), "c"),
     ],
 )
