@@ -220,14 +220,37 @@ def seed_demo(practice_origin: str) -> None:
 @click.option("--tls", is_flag=True, help="Serve https with a certificate made at start; its path is printed.")
 @click.option("--state", type=click.Path(dir_okay=False, path_type=Path), help="File to keep apps and tokens in.")
 @click.option("--rows", type=click.IntRange(0, 5_000_000), default=0, help="Rows of Account to begin with.")
-def practice_org(port: int, host: str, propagation: float, tls: bool, state: Path | None, rows: int) -> None:
+@click.option("--objects", type=click.IntRange(0, 5_000), default=0, help="Have at least so many objects.")
+@click.option("--latency", type=click.IntRange(0, 60_000), default=0, help="Milliseconds that an answer takes longer.")
+@click.option("--bandwidth", type=click.FloatRange(0), default=0, help="Kilobytes a second; 0: as fast as it goes.")
+def practice_org(
+    port: int,
+    host: str,
+    propagation: float,
+    tls: bool,
+    state: Path | None,
+    rows: int,
+    objects: int,
+    latency: int,
+    bandwidth: float,
+) -> None:
     """Run a stand-in Salesforce org to practise with."""
     from datasync_flask.practice_org.server import serve
 
     if host not in LOOPBACK_HOSTS:
         raise click.UsageError("The practice org listens on this computer only.")
     stop_with_parent()
-    serve(host, port, propagation=propagation, tls=tls, state=state, rows=rows)
+    serve(
+        host,
+        port,
+        propagation=propagation,
+        tls=tls,
+        state=state,
+        rows=rows,
+        objects=objects,
+        latency=latency / 1000,
+        bandwidth=bandwidth,
+    )
 
 
 @click.group()

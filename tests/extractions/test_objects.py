@@ -163,11 +163,11 @@ def test_a_cancelled_run_stops_its_job_in_salesforce(extracting: Extracting, org
     worker.start()
     while not extracting.stored(run_id).objects[0].job_id:
         worker.join(0.05)
+    job = extracting.stored(run_id).objects[0].job_id
     extracting.walk.visitor.get(f"/extractions/{extracting.id}/runs/{run_id}")
     assert extracting.walk.visitor.post(f"/extractions/{extracting.id}/runs/{run_id}/cancel").status_code == 303
     worker.join(30)
     assert extracting.stored(run_id).state == "cancelled"
-    job = extracting.stored(run_id).objects[0].job_id
     with extracting.app.app_context():
         from datasync_flask.salesforce_connections import token_grants
 
