@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from datasync_flask.salesforce.data import DESCRIBES_PER_CALL, REST_PAGE_ROWS
+from datasync_flask.salesforce.objects import DESCRIBES_PER_CALL
+from datasync_flask.salesforce.query import REST_PAGE_ROWS
 
 # Up to this many rows REST costs fewer calls than a bulk job (create, look, read, delete).
 REST_ROWS = 6_000

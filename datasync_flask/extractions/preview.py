@@ -12,7 +12,7 @@ from datasync_flask.extractions.catalog import Described
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.runs.plan import cursor_of, history_in, loadable
 from datasync_flask.salesforce.descriptions import Field
-from datasync_flask.salesforce.objects import Reading, reading_of
+from datasync_flask.salesforce.query_support import Reading, reading_of
 
 
 @dataclass(frozen=True)

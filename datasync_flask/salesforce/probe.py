@@ -19,6 +19,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.hosts import is_trusted_origin
 from datasync_flask.salesforce.oauth import AppCredentials
+from datasync_flask.salesforce.oauth_refusals import Asked, Flow, as_said, classify_oauth_error, oauth_error_of
 from datasync_flask.salesforce.pages import (
     REDIRECTS,
     is_own_error_page,
@@ -28,7 +29,6 @@ from datasync_flask.salesforce.pages import (
     refusal_on_page,
     trouble_instead_of_answer,
 )
-from datasync_flask.salesforce.refusals import Asked, Flow, as_said, classify_oauth_error, oauth_error_of
 from datasync_flask.salesforce.transport import BoundedClient, json_of, text_of
 
 MAX_HOPS = 3

@@ -26,7 +26,7 @@ from datasync_flask.salesforce import oauth as salesforce_oauth
 from datasync_flask.salesforce import probe, scopes
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.oauth import SalesforceOAuth2Client
-from datasync_flask.salesforce.refusals import classify_oauth_error
+from datasync_flask.salesforce.oauth_refusals import classify_oauth_error
 from datasync_flask.salesforce_connections import lifecycle, propagation, store, token_grants
 from datasync_flask.salesforce_connections.lifecycle import Event
 

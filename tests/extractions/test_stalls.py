@@ -18,6 +18,8 @@ from datasync_flask.extractions.models import Run
 from datasync_flask.extractions.runs import movement, process, states
 from datasync_flask.extractions.runs.fork_server import Forked, has_ended
 from datasync_flask.extractions.runs.movement import Movement
+from datasync_flask.salesforce import objects
+from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from tests.support.extraction import Extracting, Org
 from tests.support.practice import PracticeOrg
@@ -95,7 +97,7 @@ def test_answers_that_never_come_are_waited_for_again(ready: Extracting, monkeyp
         raise SalesforceError(Problem.NO_ANSWER_IN_TIME, "no answer from acme")
 
     with monkeypatch.context() as patch:
-        patch.setattr(movement.CountedApi, "describe_many", never)
+        patch.setattr(objects, "describe_many", never)
         run = ready.run()
     assert (run.state, run.problem) == ("paused", "no_progress")
     with ready.app.app_context():
@@ -159,8 +161,8 @@ def test_movement_is_answers_bytes_and_steps() -> None:
     watched.steps += 1
     assert watched.has_moved()
     assert not watched.has_moved()
-    watched.api = movement.CountedApi.__new__(movement.CountedApi)
-    watched.api.calls = 0
+    watched.api = SalesforceApi.__new__(SalesforceApi)
+    watched.api.calls = watched.api.received = 0
     assert not watched.has_moved()
     # A byte now and then is none.
     watched.api.received = movement.BYTES_OF_A_STEP - 1

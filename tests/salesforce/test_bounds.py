@@ -16,9 +16,9 @@ import pytest
 from datasync_flask.destinations.base import Column, ColumnType
 from datasync_flask.extractions.runs.plan import Wish, make_plan
 from datasync_flask.extractions.runs.reading import Progress, Reader
-from datasync_flask.salesforce import transport
+from datasync_flask.salesforce import objects, transport
 from datasync_flask.salesforce.answers import COMFORT
-from datasync_flask.salesforce.data import DataApi
+from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.descriptions import Field, ObjectDescription
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.oauth import TokenAnswer
@@ -31,7 +31,7 @@ PACKED = gzip.compress(b" " * 64 * MEGABYTE)
 
 
 @contextlib.contextmanager
-def server(send: Sender) -> Iterator[DataApi]:
+def server(send: Sender) -> Iterator[SalesforceApi]:
     """Yield calls of an org that answers each with what `send` writes, until the other side hangs up."""
     listening = socket.create_server(("127.0.0.1", 0))
     is_over = threading.Event()
@@ -50,12 +50,12 @@ def server(send: Sender) -> Iterator[DataApi]:
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     origin = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    token = TokenAnswer("token", "", origin, "", (), None)
-    api = DataApi(token, "66.0", lambda stale: stale, (origin,), wait=lambda _: None)
+    token = TokenAnswer("token", "", origin, "", ())
+    api = SalesforceApi(token, "66.0", lambda stale: stale, (origin,), wait=lambda _: None)
     try:
-        yield api
+        with api:
+            yield api
     finally:
-        api.close()
         is_over.set()
         # Wakes accept().
         with contextlib.suppress(OSError):
@@ -88,7 +88,7 @@ def peak_of(work: Callable[[], object]) -> tuple[SalesforceError, int]:
         tracemalloc.stop()
 
 
-def reader(api: DataApi, folder: Path) -> Reader:
+def reader(api: SalesforceApi, folder: Path) -> Reader:
     plan = make_plan(OBJECT, Wish("Account", "none"), datetime.now(UTC))
     columns = {"Id": Column("id", ColumnType.TEXT), "Name": Column("name", ColumnType.TEXT)}
     return Reader(api, plan, columns, folder, Progress(job_id="1"), lambda: None, lambda _: None)
@@ -148,7 +148,7 @@ def test_other_packings_are_not_unpacked(packing: bytes) -> None:
         connection.sendall(HEAD + b"Content-Encoding: " + packing + b"\r\n\r\n" + body)
 
     with server(send) as api:
-        error, peak = peak_of(lambda: api.describe("Account"))
+        error, peak = peak_of(lambda: objects.describe(api, "Account"))
     assert error.problem is Problem.NOT_SALESFORCE
     assert peak < 8 * MEGABYTE
 
@@ -174,7 +174,7 @@ def test_headers_without_end_are_given_up() -> None:
             connection.sendall(b"X-Filler: " + b"x" * 8_000 + b"\r\n")
 
     with server(send) as api:
-        error, peak = peak_of(lambda: api.describe("Account"))
+        error, peak = peak_of(lambda: objects.describe(api, "Account"))
     assert error.problem is Problem.CONNECTION_FAILED
     assert peak < 8 * MEGABYTE
 

@@ -23,7 +23,8 @@ from datasync_flask.destinations.base import (
 )
 from datasync_flask.extractions.runs.plan import Plan
 from datasync_flask.extractions.runs.reading import Progress, Reader
-from datasync_flask.salesforce.data import DataApi
+from datasync_flask.salesforce import objects, query
+from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.descriptions import Field
 
 # How many rows without a place in Salesforce are taken out in one step.
@@ -47,7 +48,7 @@ class Outcome:
 class Work:
     """Everything that one object's way needs."""
 
-    api: DataApi
+    api: SalesforceApi
     destination: Destination
     plan: Plan
     columns: dict[str, Column]
@@ -110,7 +111,7 @@ class Work:
 
     def compare(self, outcome: Outcome, *, removes: bool) -> None:
         """Count on both sides; where rows are to be removed and there are too many, find out which by their Ids."""
-        outcome.source_count = self.api.count(self.plan.count_tail)
+        outcome.source_count = query.count(self.api, self.plan.count_tail)
         if outcome.source_count is None:
             outcome.notes.append(NOT_COUNTED)
         outcome.target_count = self.destination.count(self.table, without_deleted=True)
@@ -154,9 +155,9 @@ class Work:
         return taken
 
 
-def expected_counts(api: DataApi, names: list[str]) -> dict[str, int]:
+def expected_counts(api: SalesforceApi, names: list[str]) -> dict[str, int]:
     """Return about how many rows objects have, for the forecast and the choice of the way; nothing hangs on it."""
-    return api.record_counts(names) if names else {}
+    return objects.record_counts(api, names) if names else {}
 
 
 def _count_deleted(files: tuple[Path, ...]) -> int:
@@ -167,6 +168,6 @@ def _count_deleted(files: tuple[Path, ...]) -> int:
     return int(total)
 
 
-def server_time_of(api: DataApi, fallback: datetime) -> datetime:
+def server_time_of(api: SalesforceApi, fallback: datetime) -> datetime:
     """Return Salesforce's clock, or ours where it didn't tell."""
     return api.server_time or fallback

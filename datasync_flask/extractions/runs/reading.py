@@ -20,10 +20,10 @@ from datasync_flask.extractions.runs.column_types import arrow_schema
 from datasync_flask.extractions.runs.csv_pages import Body, cells
 from datasync_flask.extractions.runs.plan import Plan, without_fields
 from datasync_flask.extractions.runs.values import EXAMPLES, Parsed, from_csv, from_json
-from datasync_flask.salesforce import bulk
-from datasync_flask.salesforce.answers import QueryPage
-from datasync_flask.salesforce.data import MAX_QUERY_LENGTH, DataApi
+from datasync_flask.salesforce import bulk, query
+from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce.query import MAX_QUERY_LENGTH, QueryPage
 from datasync_flask.salesforce.transport import pieces_of
 
 # A row has to fit into one block; where one doesn't (800 fields, some of 131,072 characters), the block grows.
@@ -70,7 +70,7 @@ class Progress:
 class Reader:
     """Reads one object into `folder`; `changed` is told after each page, `pause` waits and may raise to stop."""
 
-    api: DataApi
+    api: SalesforceApi
     plan: Plan
     columns: dict[str, Column]
     folder: Path
@@ -119,7 +119,7 @@ class Reader:
         self._start_anew()
         try:
             # Where it takes too long a job does it, which nobody has to wait for.
-            page = self.api.query(self.plan.soql, with_deleted=self.plan.with_deleted, tries=3)
+            page = query.first_page(self.api, self.plan.soql, with_deleted=self.plan.with_deleted, tries=3)
         except SalesforceError as error:
             # Too long, too slow or not to be had by REST: bulk may do it, and says more clearly why not.
             if error.problem not in _PERHAPS_IN_BULK:
@@ -146,14 +146,14 @@ class Reader:
                 page = None
 
     def _read_rest_pages(self, page: QueryPage | None) -> None:
-        page = page or self.api.query(self.plan.soql, with_deleted=self.plan.with_deleted)
+        page = page or query.first_page(self.api, self.plan.soql, with_deleted=self.plan.with_deleted)
         self.progress.expected = page.total
         while True:
             self._write_records(page.records)
             if not page.next_path:
                 break
             self.pause(0)
-            page = self.api.next_page(page.next_path)
+            page = query.next_page(self.api, page.next_path)
         self.progress.is_read = True
         self.changed()
 
@@ -250,13 +250,13 @@ class Reader:
         names = ["Id", *self.progress.apart]
         others = [found.name for found in self.plan.fields if found.name not in names]
         soql, found = without_fields(self.plan, others), {name: list[pa.Array]() for name in names}
-        page: QueryPage | None = self.api.query(soql, with_deleted=self.plan.with_deleted)
+        page: QueryPage | None = query.first_page(self.api, soql, with_deleted=self.plan.with_deleted)
         while page is not None:
             for name in names:
                 parsed = from_json([record.get(name) for record in page.records], self.columns[name].type)
                 found[name].append(parsed.array)
             self.pause(0)
-            page = self.api.next_page(page.next_path) if page.next_path else None
+            page = query.next_page(self.api, page.next_path) if page.next_path else None
         columns = {name: pa.chunked_array(arrays).combine_chunks() for name, arrays in found.items()}
         for file in self.files():
             table = pq.read_table(file)

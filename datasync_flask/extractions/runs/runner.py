@@ -34,17 +34,18 @@ from datasync_flask.extractions.runs import abandoned_jobs, states, working_file
 from datasync_flask.extractions.runs.column_types import columns_for, shortened_notes
 from datasync_flask.extractions.runs.file_waits import FileWaits
 from datasync_flask.extractions.runs.loading import Outcome, Work, expected_counts, server_time_of
-from datasync_flask.extractions.runs.movement import CountedApi, Movement
+from datasync_flask.extractions.runs.movement import Movement
 from datasync_flask.extractions.runs.plan import make_plan, new_watermark
 from datasync_flask.extractions.runs.reading import Progress, Reader
 from datasync_flask.extractions.runs.tasks import Task, has_pages, what_is_read
 from datasync_flask.extractions.runs.wishes import may_be_whole, wish_of
+from datasync_flask.extractions.source_api import source_api
 from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.notices import warnings
+from datasync_flask.salesforce import bulk, objects
+from datasync_flask.salesforce.api import PATIENT, SalesforceApi
 from datasync_flask.salesforce.descriptions import ObjectDescription
 from datasync_flask.salesforce.errors import Problem, SalesforceError
-from datasync_flask.salesforce.oauth import TokenAnswer
-from datasync_flask.salesforce_connections import token_grants
 from datasync_flask.security.crypto import SecretUnreadable
 
 log = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ class Runner:
         self._is_over = threading.Event()
         self._lock = threading.Lock()
         self._last_write: dict[int, float] = {}
-        self._api: CountedApi
+        self._api: SalesforceApi
         self._movement = Movement()
         self._tables = tables.Tables()
         self._org_id = ""
@@ -181,20 +182,20 @@ class Runner:
         if extraction.source.state not in {State.CONNECTED, State.AUTHORIZING} and extraction.source.grant is None:
             raise SalesforceError(Problem.REVOKED, "the connection isn't connected")
         settings = settings_of(destination_row)
-        kind, version = destination_row.kind, extraction.source.grant.api_version if extraction.source.grant else ""
+        kind = destination_row.kind
         db.session.commit()
         self._tables = tables.hold_for_run(extraction.id)
-        self._api = self._movement.api = self._open_api(source_id, version or "62.0")
         target = open_destination(kind, settings, current_app.config["SETTINGS"].effective_data_dir)
         target.patience = self._waits.patience
         destination = self._movement.watched(target)
-        try:
-            self._pause(0)
-            self._check_org()
-            self._work_on_all(destination)
-        finally:
-            states.note_calls(self._run_id, self._api.calls, self._api.usage)
-            self._api.close()
+        with source_api(source_id, policy=PATIENT, wait=self._pause) as self._api:
+            self._movement.api = self._api
+            try:
+                self._pause(0)
+                self._check_org()
+                self._work_on_all(destination)
+            finally:
+                states.note_calls(self._run_id, self._api.calls, self._api.usage)
         working_files.remove(self.folder, working_files.root())
         states.finished(self._run_id, self._holder)
 
@@ -206,25 +207,10 @@ class Runner:
             raise orgs.LoadedFromOtherOrg(", ".join(f"{each.name} ({each.loaded_org_id})" for each in found))
         db.session.commit()
 
-    def _open_api(self, source_id: str, version: str) -> CountedApi:
-        held = token_grants.held_token(source_id)
-        lock = threading.Lock()
-
-        def refresh(stale: TokenAnswer) -> TokenAnswer:
-            nonlocal held
-            with lock, self._app.app_context():
-                # Objects are read side by side: the first one that is refused renews the token for all.
-                if held.token.access_token == stale.access_token:
-                    held = token_grants.refreshed_token(source_id, held)
-                return held.token
-
-        trusted = current_app.config["SETTINGS"].salesforce_hosts
-        return CountedApi(held.token, version, refresh, trusted, wait=self._pause)
-
     def _work_on_all(self, destination: Destination) -> None:
         run = states.load(self._run_id)
         open_rows = [row for row in run.objects if row.step not in {"done", "failed"}]
-        descriptions = self._api.describe_many([row.name for row in open_rows])
+        descriptions = objects.describe_many(self._api, [row.name for row in open_rows])
         self._counts = expected_counts(self._api, [row.name for row in open_rows if may_be_whole(row)])
         tasks = []
         for row in open_rows:
@@ -260,7 +246,7 @@ class Runner:
             forecast.of_object(is_whole=task.plan.is_whole, rows=task.progress.expected, fields=len(task.plan.fields))
             for task in tasks
         )
-        left = self._api.bulk_jobs_left() if cost.jobs else None
+        left = bulk.jobs_left(self._api) if cost.jobs else None
         values = {"forecast_calls": self._api.calls + cost.calls, "forecast_jobs": cost.jobs, "jobs_left": left}
         states.note_forecast(self._run_id, values)
         usage = self._api.usage
@@ -358,7 +344,7 @@ class Runner:
             if error.problem is not Problem.FIELD_GONE:
                 raise
             states.log(self._run_id, f"{task.plan.name}: {error.detail}; its fields are looked up again")
-            task = self._prepare(task.row_id, self._api.describe(task.plan.name), task.work.destination)
+            task = self._prepare(task.row_id, objects.describe(self._api, task.plan.name), task.work.destination)
             self._read(task)
         return task
 

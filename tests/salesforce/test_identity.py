@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from datasync_flask.salesforce import oauth, rest
+from datasync_flask.salesforce import oauth
+from datasync_flask.salesforce.api import PINNED_VERSION, SalesforceApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce.identity import AccessReport, check_access
 from datasync_flask.salesforce.oauth import AppCredentials, TokenAnswer
 from tests.support.practice import PracticeOrg
 
@@ -17,8 +19,9 @@ def token(practice: PracticeOrg) -> TokenAnswer:
     return oauth.exchange_without_person(credentials)
 
 
-def report(token: TokenAnswer) -> rest.AccessReport:
-    return rest.check_access(token, (token.instance_url,))
+def report(token: TokenAnswer) -> AccessReport:
+    with SalesforceApi(token, PINNED_VERSION, lambda stale: stale, (token.instance_url,)) as api:
+        return check_access(api)
 
 
 def problem_of(token: TokenAnswer) -> Problem:
