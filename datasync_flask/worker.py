@@ -152,7 +152,7 @@ class Queue:
 
     def _do_run(self, run_id: str) -> None:
         """Have a process of its own do the run, and wait for it; its memory comes back, and it can be killed."""
-        from datasync_flask.extractions.runs import process, states
+        from datasync_flask.extractions.runs import lease, process
 
         if not self._slots.acquire(blocking=False):
             # Both hands full: the run stays queued until one of them is free, or another worker takes it.
@@ -163,7 +163,7 @@ class Queue:
             self._slots.release()
         if not self.stopping.is_set():
             with self._app.app_context():
-                for waiting in states.due(utcnow()):
+                for waiting in lease.due(utcnow()):
                     self.run_soon(waiting)
 
     def _run_sweep_at_start(self) -> None:
@@ -175,7 +175,7 @@ class Queue:
     def _run_sweep(self, ahead: timedelta = timedelta(0)) -> None:
         from datasync_flask.accounts import guessing
         from datasync_flask.extractions import schedule
-        from datasync_flask.extractions.runs import abandoned_jobs, states
+        from datasync_flask.extractions.runs import abandoned_jobs, lease, states
         from datasync_flask.notices import sending, warnings
         from datasync_flask.salesforce_connections.due_work import due_connections
         from datasync_flask.salesforce_connections.orgs import expire_questions
@@ -191,7 +191,7 @@ class Queue:
             states.wake_waiting()
             states.clear_folders()
             abandoned_jobs.abort_all()
-            for run_id in states.due(utcnow()):
+            for run_id in lease.due(utcnow()):
                 self.run_soon(run_id)
             warnings.look()
             sending.send_due()

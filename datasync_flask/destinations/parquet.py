@@ -195,7 +195,7 @@ class Parquet(Destination):
             for batch in reader:
                 yield batch.column(0)
 
-    def take_out(self, table: Table, keys: list[str], *, marks: bool) -> int:
+    def delete(self, table: Table, keys: list[str], *, marks: bool) -> int:
         """Write the file anew without the rows, or with is_deleted set."""
         with self._alone(table), self._faults():
             names = self._columns(table)

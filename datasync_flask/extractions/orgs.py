@@ -54,6 +54,19 @@ def has_resources(api: SalesforceApi) -> bool:
     return is_resource_list(resources)
 
 
+def checked_org(api: SalesforceApi, extraction: Extraction) -> str:
+    """Return the id of the org that a run's token opens, before anything is written; commits.
+
+    Raises LoadedFromOtherOrg when the tables were filled from another one.
+    """
+    org_id = org_behind(api, extraction.source)
+    found = others(extraction, org_id)
+    if found:
+        raise LoadedFromOtherOrg(", ".join(f"{each.name} ({each.loaded_org_id})" for each in found))
+    db.session.commit()
+    return org_id
+
+
 def others(extraction: Extraction, org_id: str) -> list[ExtractionObject]:
     """Return the objects whose tables hold rows of another org."""
     return [each for each in extraction.objects if each.table_name and not same_org(each.loaded_org_id, org_id)]
@@ -69,7 +82,7 @@ def load_again(extraction: Extraction, *, by: int) -> None:
     """Let the next run replace the tables with the rows of the present org; commits."""
     for chosen in others(extraction, extraction.source.org_id):
         chosen.watermark = chosen.loaded_at = chosen.read_whole_at = chosen.ids_compared_at = None
-        chosen.loaded_org_id = chosen.made_by = ""
+        chosen.loaded_org_id, chosen.loaded_as = "", None
     _record(extraction, "load everything again", by)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -78,8 +78,8 @@ def may_be_bulks_alone(error: SalesforceError) -> bool:
     return error.problem in _SWITCHED_OFF or (error.problem.is_about_the_request and error.problem not in _SAME_BY_REST)
 
 
-def wait_for_job(api: SalesforceApi, job_id: str, pause: Callable[[float], None]) -> None:
-    """Return when the job is complete; `pause` waits between probes and may raise to stop.
+def wait_for_job(api: SalesforceApi, job_id: str) -> None:
+    """Return when the job is complete.
 
     Raises NotInBulk when the job failed (REST tells more clearly why), SalesforceError for everything else.
     """
@@ -92,7 +92,7 @@ def wait_for_job(api: SalesforceApi, job_id: str, pause: Callable[[float], None]
             return
         if state in {"Failed", "Aborted"}:
             raise NotInBulk(str(answer.get("errorMessage") or f"the job ended as {state}"))
-        pause(interval)
+        api.wait(interval)
         interval = min(interval * 1.5, MAX_POLL_SECONDS)
     raise SalesforceError(Problem.NO_ANSWER_IN_TIME, "a bulk job that took over 24 hours")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -105,10 +106,10 @@ def test_a_field_that_goes_away_in_the_middle_is_looked_up_again(
 ) -> None:
     original, gone = Reader.read, []
 
-    def read(self: Reader) -> None:
+    def read(self: Reader) -> Iterator[None]:
         if not gone:
             gone.append(org.do("Account", "fields", removed=["Industry"]))
-        original(self)
+        yield from original(self)
 
     org.do("Account", "insert", rows=[{"AnnualRevenue": 1}, {"AnnualRevenue": 2}])
     with monkeypatch.context() as patch:

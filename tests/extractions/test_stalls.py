@@ -15,7 +15,7 @@ import pytest
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Run
-from datasync_flask.extractions.runs import movement, process, states
+from datasync_flask.extractions.runs import lease, movement, process, states
 from datasync_flask.extractions.runs.fork_server import Forked, has_ended
 from datasync_flask.extractions.runs.movement import Movement
 from datasync_flask.salesforce import objects
@@ -76,12 +76,12 @@ def test_it_goes_on_by_itself_after_longer_pauses_and_fails_in_the_end(ready: Ex
         assert run.due_at is not None
         pauses.append(run.due_at - utcnow())
         with ready.app.app_context():
-            assert states.due(utcnow()) == []
-            assert states.due(run.due_at) == [run_id]
+            assert lease.due(utcnow()) == []
+            assert lease.due(run.due_at) == [run_id]
             db.session.get_one(Run, run_id).due_at = utcnow()
             db.session.commit()
     assert pauses == sorted(pauses)
-    assert pauses[-1] <= states.LONGEST_PAUSE
+    assert pauses[-1] <= lease.LONGEST_PAUSE
     with ready.app.app_context():
         states.stalled(run_id, states.claim(run_id), "nothing")
     run = ready.stored(run_id)

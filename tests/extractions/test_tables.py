@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -199,8 +200,8 @@ def test_an_object_taken_out_while_it_is_read_is_not_written(
 
     original = Reader.read
 
-    def read(reader: Reader) -> None:
-        original(reader)
+    def read(reader: Reader) -> Iterator[None]:
+        yield from original(reader)
         first.edit(objects=["Contact"])
 
     monkeypatch.setattr(Reader, "read", read)

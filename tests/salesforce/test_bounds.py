@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from datasync_flask.destinations.base import Column, ColumnType
-from datasync_flask.extractions.runs.plan import Wish, make_plan
+from datasync_flask.extractions.runs.plan import Choice, make_plan
 from datasync_flask.extractions.runs.reading import Progress, Reader
 from datasync_flask.salesforce import objects, transport
 from datasync_flask.salesforce.answers import COMFORT
@@ -89,9 +89,9 @@ def peak_of(work: Callable[[], object]) -> tuple[SalesforceError, int]:
 
 
 def reader(api: SalesforceApi, folder: Path) -> Reader:
-    plan = make_plan(OBJECT, Wish("Account", "none"), datetime.now(UTC))
+    plan = make_plan(OBJECT, Choice("Account", "none"), datetime.now(UTC))
     columns = {"Id": Column("id", ColumnType.TEXT), "Name": Column("name", ColumnType.TEXT)}
-    return Reader(api, plan, columns, folder, Progress(job_id="1"), lambda: None, lambda _: None)
+    return Reader(api, plan, columns, folder, Progress(job_id="1"))
 
 
 @pytest.mark.parametrize("send", [endless(b"x" * 65_536), endless(b'"Id",' * 10_000)], ids=["letters", "names"])
