@@ -23,7 +23,7 @@ from tests.support.program import Site, running_site
 
 INTERVAL = 5.0
 NEXT_LOOK = re.compile(r'data-next-look-in="([\d.]+)"')
-# static/app.js: how rarely a page asks until the worker's next look is due.
+# static/js/polling.js: how rarely a page asks until the worker's next look is due.
 EARLY_POLL = 8.0
 
 

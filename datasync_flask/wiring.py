@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 from datetime import datetime
-from functools import cache
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, redirect, request, url_for
+from flask import Flask, abort, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_wtf.csrf import generate_csrf
@@ -26,15 +24,14 @@ from datasync_flask.audit import views as audit_views
 from datasync_flask.config import LOOPBACK_HOSTS, Settings, SettingsError
 from datasync_flask.connections import history, quick_edit_views, views
 from datasync_flask.connections.kinds import KINDS
+from datasync_flask.destinations import pages as destination_pages
 from datasync_flask.destinations import views as destination_views
-from datasync_flask.destinations.texts import fault_text
 from datasync_flask.error_pages import init_error_pages
 from datasync_flask.extractions import object_views, org_views
 from datasync_flask.extractions import texts as extraction_texts
 from datasync_flask.extractions import views as extraction_views
 from datasync_flask.help import component_views
 from datasync_flask.help import views as help_views
-from datasync_flask.installed_files import resource_dir
 from datasync_flask.notices import texts as notice_texts
 from datasync_flask.notices import views as notice_views
 from datasync_flask.operations import views as operation_views
@@ -44,6 +41,7 @@ from datasync_flask.request_ids import init_request_ids
 from datasync_flask.salesforce_connections import authorization, callback_views, hand_off_views, status, status_views
 from datasync_flask.salesforce_connections import org_views as connection_org_views
 from datasync_flask.security.headers import init_headers
+from datasync_flask.static_files import init_static_files
 
 
 def wire(app: Flask, settings: Settings) -> None:
@@ -66,7 +64,7 @@ def wire(app: Flask, settings: Settings) -> None:
     init_headers(app)
     compress.init_app(app)
     # Runs before the compression: the last one registered is the first.
-    app.after_request(_read_static)
+    init_static_files(app)
     blueprints = (
         account_views.bp,
         views.bp,
@@ -94,22 +92,22 @@ def wire(app: Flask, settings: Settings) -> None:
     init_error_pages(app)
     app.jinja_env.globals.update(
         address_note=browser_address.note,
-        asset=_asset,
         csrf_token=generate_csrf,
         event_words=history.event_words,
         kinds_by_key=KINDS,
         problem_title=history.problem_title,
-        fault_text=fault_text,
+        destination_problem=destination_pages.explain_problem,
         field_words=history.field_words,
-        run_looks=extraction_texts.RUN_LOOKS,
         run_state=extraction_texts.run_state,
+        run_tone=extraction_texts.run_tone,
         step_words=extraction_texts.step_words,
-        problem_words=extraction_texts.problem_words,
+        explain_problem=extraction_texts.explain_problem,
         note_words=extraction_texts.note_words,
         span_words=extraction_texts.span_words,
         difference_words=extraction_texts.difference_words,
         glance_tag=status.glance_tag,
         next_look_in=status.next_look_in,
+        state_tone=history.state_tone,
         state_words=history.state_words,
         status_tag=status.tag,
         this_page=this_page,
@@ -119,7 +117,6 @@ def wire(app: Flask, settings: Settings) -> None:
     app.jinja_env.filters.update(
         time_tag=_time_tag,
         state_words=history.state_words,
-        zipped=zip,
         as_role=Role,
         role_words=notice_texts.role_words,
         channel_words=notice_texts.channel_words,
@@ -161,29 +158,11 @@ def _to_the_public_address() -> ResponseReturnValue | None:
     return None
 
 
-def _read_static(response: Response) -> Response:
-    """Read a static file whole: compressed as a stream it would be left open."""
-    if request.endpoint == "static" and response.is_streamed:
-        response.direct_passthrough = False
-        response.get_data()
-    return response
-
-
 def _settings() -> Settings:
     from flask import current_app
 
     settings: Settings = current_app.config["SETTINGS"]
     return settings
-
-
-@cache
-def _fingerprint(name: str) -> str:
-    return hashlib.sha256((resource_dir("static") / name).read_bytes()).hexdigest()[:12]
-
-
-def _asset(name: str) -> str:
-    """Return the address of a static file, with its content's fingerprint so that browsers may keep it."""
-    return url_for("static", filename=name, v=_fingerprint(name))
 
 
 def _time_tag(moment: datetime | None, style: str = "ago") -> Markup:

@@ -20,13 +20,12 @@ from babel.messages.pofile import read_po, write_po
 from datasync_flask.audit.trail import EVENTS
 from datasync_flask.connections.history import EVENT_WORDS, FIELD_WORDS, STATE_WORDS
 from datasync_flask.destinations.registry import KINDS  # with the destinations, which it adds
-from datasync_flask.destinations.texts import FAULT_TEXTS
 from datasync_flask.extractions.runs.plan import Why
-from datasync_flask.extractions.texts import PROBLEMS, RUN_STATES, STEPS
+from datasync_flask.extractions.texts import RUN_STATES, STEPS
 from datasync_flask.languages import LANGUAGES
 from datasync_flask.notices.texts import CHANNELS, ROLES
-from datasync_flask.problems.problem_help import Mender
-from datasync_flask.problems.problem_texts import TEXTS
+from datasync_flask.problems.registry import ENTRIES
+from datasync_flask.problems.trouble import Responsible
 from datasync_flask.salesforce.scopes import PERMISSION_LEVELS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,13 +46,13 @@ KEYWORDS = {
 
 def texts_in_tables() -> Iterator[str]:
     """Yield the texts that are data: they are translated where they are shown."""
-    for text in TEXTS.values():
-        yield from (text.title, text.meaning, *text.steps)
-    for table in (STATE_WORDS, EVENT_WORDS, FIELD_WORDS, FAULT_TEXTS, RUN_STATES, STEPS, PROBLEMS, ROLES, CHANNELS):
+    for entry in ENTRIES.values():
+        yield from filter(None, (entry.title, entry.meaning, *entry.steps, entry.during_run))
+    for table in (STATE_WORDS, EVENT_WORDS, FIELD_WORDS, RUN_STATES, STEPS, ROLES, CHANNELS):
         yield from table.values()
     yield from (why.value for why in Why)
     yield from (words for words, _ in EVENTS.values())
-    yield from (mender.value for mender in Mender)
+    yield from (responsible.value for responsible in Responsible)
     yield from (level.title for level in PERMISSION_LEVELS)
     yield from (kind.hint for kind in KINDS.values())
 

@@ -16,13 +16,13 @@ from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.forms import DestinationForm
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.registry import DESTINATIONS
-from datasync_flask.destinations.texts import fault_text
 from datasync_flask.extensions import db
 from datasync_flask.extractions import service as extractions
 from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.forms import SettingsForm
+from datasync_flask.problems.registry import trouble
 from datasync_flask.salesforce_connections import service as connections
 from datasync_flask.salesforce_connections.forms import SalesforceForm
 from datasync_flask.worker import queue
@@ -169,7 +169,7 @@ def _save_destination(kind: str, values: Mapping[str, Any], existing: Connection
     except DestinationError as error:
         problem = error
     if problem is not None and not values.get("save_anyway"):
-        raise Refused({problem.field or "": [f"{fault_text(problem.fault)} {problem.detail}".strip()]})
+        raise Refused({problem.field or "": [f"{trouble(problem.fault).sentences} {problem.detail}".strip()]})
     try:
         return destinations.save(
             found, kind, description=form.description.data or "", settings=form.settings(),

@@ -25,16 +25,17 @@ from datasync_flask.connections import loader as connection_loader
 from datasync_flask.connections.models import Connection, SalesforceConnection
 from datasync_flask.destinations import service as destinations
 from datasync_flask.destinations.models import DestinationConnection
-from datasync_flask.destinations.texts import fault_text
 from datasync_flask.error_pages import api_error
 from datasync_flask.extensions import db
 from datasync_flask.extractions import loader, tables
 from datasync_flask.extractions import service as extractions
 from datasync_flask.extractions.models import Extraction, Run
 from datasync_flask.extractions.runs import states
-from datasync_flask.extractions.texts import problem_words
+from datasync_flask.extractions.texts import explain_problem
 from datasync_flask.page_extensions import csrf
-from datasync_flask.problems.problem_texts import text_for_connection
+from datasync_flask.problems.destination import Fault
+from datasync_flask.problems.registry import trouble
+from datasync_flask.problems.trouble import During
 from datasync_flask.salesforce_connections import service as connections
 from datasync_flask.worker import queue
 
@@ -85,17 +86,17 @@ def _connection(connection: Connection) -> dict[str, Any]:
     if isinstance(connection, SalesforceConnection):
         problem = connection.current_problem
         if problem is not None:
-            text = text_for_connection(problem)
-            found |= {"reason": problem.reason.value, "message": text.meaning, "next_steps": list(text.steps)}
+            told = trouble(problem, During.CONNECTION)
+            found |= {"reason": problem.reason.value, "message": told.meaning, "next_steps": list(told.steps)}
     elif connection.problem:
-        found |= {"reason": connection.problem, "message": fault_text(connection.problem)}
+        found |= {"reason": connection.problem, "message": trouble(Fault(connection.problem)).sentences}
     return found
 
 
 def _run(run: Run) -> dict[str, Any]:
     return {
         "id": run.id, "state": str(run.state), "started_by": run.started_by, "started_at": run.started_at,
-        "ended_at": run.ended_at, "api_calls": run.api_calls, "message": problem_words(run.problem),
+        "ended_at": run.ended_at, "api_calls": run.api_calls, "message": explain_problem(run.problem),
         "detail": run.problem_detail,
         "objects": [
             {name: getattr(each, name) for name in ("name", "step", "rows", "deleted", "source_count", "target_count")}

@@ -31,17 +31,19 @@ def _find(name: str) -> SalesforceConnection:
 
 def facts(connection: SalesforceConnection) -> dict[str, Any]:
     """Return what the pages show of a connection; never a secret."""
-    from datasync_flask.problems.problem_texts import text_for_connection
+    from datasync_flask.problems.registry import trouble
+    from datasync_flask.problems.trouble import During
 
     problem, grant = connection.current_problem, connection.grant
+    told = trouble(problem, During.CONNECTION) if problem else None
     found: dict[str, Any] = {
         "id": connection.id,
         "description": connection.description,
         "kind": connection.kind,
         "state": str(connection.state),
         "reason": connection.reason,
-        "message": text_for_connection(problem).meaning if problem else "",
-        "next_steps": list(text_for_connection(problem).steps) if problem else [],
+        "message": told.meaning if told else "",
+        "next_steps": list(told.steps) if told else [],
         "since": connection.state_since.isoformat(),
         "login_host": connection.login_origin,
         "authentication": str(connection.auth_method),

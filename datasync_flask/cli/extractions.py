@@ -33,7 +33,7 @@ def _find(name: str) -> Extraction:
 
 
 def _run_facts(run: Run | None) -> dict[str, Any] | None:
-    from datasync_flask.extractions.texts import problem_words
+    from datasync_flask.extractions.texts import explain_problem
 
     if run is None:
         return None
@@ -43,7 +43,7 @@ def _run_facts(run: Run | None) -> dict[str, Any] | None:
         "started_at": run.started_at.isoformat() if run.started_at else None,
         "ended_at": run.ended_at.isoformat() if run.ended_at else None,
         "api_calls": run.api_calls,
-        "message": problem_words(run.problem),
+        "message": explain_problem(run.problem),
         "detail": run.problem_detail,
         "objects": [
             {

@@ -8,7 +8,7 @@ from flask_babel import gettext
 
 from datasync_flask.connections.models import ConnectionEvent, State
 from datasync_flask.languages import translated
-from datasync_flask.problems.problem_texts import text_for
+from datasync_flask.problems.registry import trouble
 from datasync_flask.salesforce.errors import Problem
 
 STATE_WORDS = {
@@ -18,6 +18,14 @@ STATE_WORDS = {
     State.AUTHORIZING: "Authenticating",
     State.CONNECTED: "Connected",
     State.NEEDS_ATTENTION: "Needs attention",
+}
+STATE_TONES = {
+    State.DRAFT: "idle",
+    State.WAITING: "wait",
+    State.READY: "ready",
+    State.AUTHORIZING: "wait",
+    State.CONNECTED: "good",
+    State.NEEDS_ATTENTION: "bad",
 }
 EVENT_WORDS = {
     "created": "Created",
@@ -76,6 +84,11 @@ def state_words(state: str) -> str:
     return translated(STATE_WORDS[State(state)])
 
 
+def state_tone(state: str) -> str:
+    """Return the colour and shape of a state's pill, as the stylesheet calls it."""
+    return STATE_TONES[State(state)]
+
+
 def event_words(event: ConnectionEvent) -> str:
     """Return one line of history."""
     words = translated(EVENT_WORDS.get(event.event, event.event))
@@ -104,7 +117,7 @@ def field_words(name: str) -> str:
 
 def problem_title(problem: Problem) -> str:
     """Return the few words that fit a list."""
-    return text_for(problem).title
+    return trouble(problem).title
 
 
 def waiting_words(problem: Problem) -> str:

@@ -299,6 +299,11 @@ class _Tokens:
         """The instance's host, as people know it from the address bar."""
         return self.instance_url.split("://")[-1]
 
+    @property
+    def org_title(self) -> str:
+        """The org's name, or its id where Salesforce didn't tell the name."""
+        return self.org_name or self.org_id
+
 
 class SalesforceGrant(_Tokens, Model):
     """The tokens that Salesforce gave for a connection, and what they turned out to open."""
@@ -328,6 +333,11 @@ class SalesforceGrant(_Tokens, Model):
     api_calls_left: Mapped[int | None] = mapped_column(default=None)
 
     connection: Mapped[SalesforceConnection] = relationship(back_populates="grant")
+
+    @property
+    def user_title(self) -> str:
+        """Who the tokens belong to, as well as Salesforce told it."""
+        return self.username or self.display_name or self.user_id
 
 
 class TrialGrant(_Tokens, Model):

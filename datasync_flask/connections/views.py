@@ -12,8 +12,8 @@ from flask_login import current_user
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import needs_role, wants_fragment
 from datasync_flask.connections import labels, listing, loader
-from datasync_flask.connections.history import STATE_WORDS
 from datasync_flask.connections.kinds import KINDS
+from datasync_flask.connections.list_filters import filters
 from datasync_flask.connections.models import Connection, SalesforceConnection, State
 from datasync_flask.destinations import pages
 from datasync_flask.extensions import db
@@ -45,9 +45,8 @@ def index() -> ResponseReturnValue:
         "connections/index.html",
         page=listing.page_of_connections(query),
         query=query,
-        states=STATE_WORDS,
         kinds=KINDS,
-        label_names=labels.all_names(),
+        filters=filters(query, labels.all_names()),
         glance=listing.at_a_glance(),
         tracking_types=TRACKING_TYPES,
         can_edit=_can_edit(),

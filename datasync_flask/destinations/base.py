@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from datasync_flask.problems.destination import Fault as Fault
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -74,29 +76,6 @@ class Column:
 
     def __post_init__(self) -> None:
         check_name(self.name)
-
-
-class Fault(enum.StrEnum):
-    """What can be wrong with a destination."""
-
-    HOST_NOT_FOUND = "host_not_found"
-    NOT_REACHABLE = "not_reachable"
-    PASSWORD_REFUSED = "password_refused"
-    NO_DATABASE = "no_database"
-    NO_RIGHT = "no_right"
-    TABLE_IN_THE_WAY = "table_in_the_way"
-    DISK_FULL = "disk_full"
-    LOCKED = "locked"
-    BUSY = "busy"
-    NO_TLS = "no_tls"
-    TLS_NOT_VERIFIED = "tls_not_verified"
-    PASSWORD_IN_CLEAR = "password_in_clear"
-    ASKS_FOR_FILES = "asks_for_files"
-    ROW_TOO_WIDE = "row_too_wide"
-    NAME_REFUSED = "name_refused"
-    NOT_OURS = "not_ours"
-    TOO_SLOW = "too_slow"
-    UNEXPECTED = "unexpected"
 
 
 class DestinationError(Exception):

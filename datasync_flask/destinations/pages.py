@@ -17,8 +17,9 @@ from datasync_flask.destinations import service
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.forms import TLS_CHOICES, DestinationForm
 from datasync_flask.destinations.models import DestinationConnection
-from datasync_flask.destinations.texts import fault_text
 from datasync_flask.destinations.tls import tls_of
+from datasync_flask.problems.destination import Fault
+from datasync_flask.problems.registry import trouble
 from datasync_flask.salesforce_connections.service import DescriptionTaken, free_description
 
 
@@ -62,7 +63,7 @@ def context(connection: DestinationConnection) -> dict[str, Any]:
     return {
         "connection": connection,
         "kind": KINDS[connection.kind],
-        "meaning": fault_text(connection.problem),
+        "meaning": explain_problem(connection.problem),
         "can_edit": current_user.has_role(Role.EDITOR),
     }
 
@@ -79,7 +80,7 @@ def edit(connection: Connection) -> ResponseReturnValue:
     if form.is_submitted():
         return _save(found, found.kind, form)
     if found.problem and found.problem_field in form:
-        form[found.problem_field].errors = [_words(found.problem, found.problem_detail)]
+        form[found.problem_field].errors = [explain_problem(found.problem, found.problem_detail)]
     return _form_page(found.kind, form, found)
 
 
@@ -109,8 +110,12 @@ def duplicate(connection: Connection) -> ResponseReturnValue:
     return redirect(url_for("connections.edit", connection_id=copy.id), 303)
 
 
-def _words(fault: str, detail: str) -> str:
-    return f"{fault_text(fault)} ({detail})" if detail else fault_text(fault)
+def explain_problem(fault: str, detail: str = "") -> str:
+    """Return what a destination's fault means and what to do, with the driver's own words; '' when there is none."""
+    if not fault:
+        return ""
+    sentences = trouble(Fault(fault)).sentences
+    return f"{sentences} ({detail})" if detail else sentences
 
 
 def _save(connection: DestinationConnection | None, kind: str, form: DestinationForm) -> ResponseReturnValue:
@@ -131,7 +136,7 @@ def _save(connection: DestinationConnection | None, kind: str, form: Destination
         problem = error
     if problem is not None and "anyway" not in request.form:
         name = problem.field if problem.field in form else "description"
-        form[name].errors = [_words(problem.fault, problem.detail)]
+        form[name].errors = [explain_problem(problem.fault, problem.detail)]
         form.keep_password()
         return _form_page(kind, form, connection, offers_anyway=True)
     try:

@@ -15,7 +15,7 @@ from datasync_flask.extractions import catalog, loader, service, tables
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.runs.plan import CURSORS, can_be_cursor, cursor_of, loadable
-from datasync_flask.problems.problem_texts import text_for
+from datasync_flask.problems.registry import trouble
 from datasync_flask.salesforce.errors import SalesforceError
 from datasync_flask.worker import queue
 
@@ -38,7 +38,7 @@ def fields(extraction_id: str, name: str) -> ResponseReturnValue:
     try:
         description = catalog.describe(extraction.source, name)
     except SalesforceError as error:
-        problem = text_for(error.problem)
+        problem = trouble(error.problem)
         return render_template("extractions/fields.html", extraction=extraction, name=name, problem=problem), 200
     available = loadable(description)
     dates = [field for field in available if can_be_cursor(field)]

@@ -18,9 +18,6 @@ from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.identity import is_resource_list, org_id_in, prove_data_api
 
-# What a run that stops for this reason says.
-LOADED_FROM_OTHER_ORG = "loaded_from_other_org"
-
 
 class LoadedFromOtherOrg(Exception):
     """The tables hold rows of another org than the one that the run's token opens."""

@@ -28,14 +28,13 @@ from datasync_flask.connections import loader as connection_loader
 from datasync_flask.destinations import checking
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.service import settings_of
-from datasync_flask.destinations.texts import fault_text
 from datasync_flask.extractions import catalog, charts, loader, org_views, preview, service, tables
 from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.models import Extraction, RunState
 from datasync_flask.extractions.runs import rates, states
 from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.languages import language
-from datasync_flask.problems.problem_texts import text_for
+from datasync_flask.problems.registry import trouble
 from datasync_flask.salesforce.errors import SalesforceError
 from datasync_flask.salesforce_connections import status
 from datasync_flask.salesforce_connections.forms import TRACKING_TYPES
@@ -156,7 +155,7 @@ def data(extraction_id: str, name: str) -> ResponseReturnValue:
                 destination.kind, settings_of(destination), folder, extraction.dataset, chosen.table_name
             )
         except DestinationError as error:
-            problem = f"{fault_text(error.fault)} {error.detail}"
+            problem = f"{trouble(error.fault).sentences} {error.detail}"
     return render_template("extractions/data.html", extraction=extraction, name=name, found=found, problem=problem), (
         200 if chosen else 404
     )
@@ -201,7 +200,7 @@ def objects(connection_id: str) -> ResponseReturnValue:
         total=len(found.entries),
         query=query,
         details=preview.of_description(details) if details else None,
-        problem=text_for(problem.problem) if problem else None,
+        problem=trouble(problem.problem) if problem else None,
     )
 
 
@@ -263,7 +262,7 @@ def _form_page(form: ExtractionForm, extraction: Extraction | None) -> ResponseR
         entries=found.entries,
         missing=[name for name in chosen if name not in known],
         chosen=set(chosen),
-        problem=text_for(found.problem.problem) if found.problem else None,
+        problem=trouble(found.problem.problem) if found.problem else None,
         tracking_types=TRACKING_TYPES,
         has_destinations=bool(form.destination.choices),
     )

@@ -10,6 +10,8 @@ from flask.typing import ResponseReturnValue
 from datasync_flask.accounts.forms import SignInForm
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import needs_role
+from datasync_flask.connections.list_filters import filters
+from datasync_flask.connections.listing import ListQuery
 from datasync_flask.connections.models import State
 
 bp = Blueprint("components", __name__)
@@ -25,5 +27,6 @@ def show() -> ResponseReturnValue:
         "help/components.html",
         form=form,
         faulty=faulty,
+        filters=filters(ListQuery(), ["sales", "emea"]),
         states=[SimpleNamespace(kind="salesforce", state=state) for state in State],
     )

@@ -11,8 +11,8 @@ from markupsafe import Markup
 from datasync_flask.connections import loader
 from datasync_flask.help import documents
 from datasync_flask.languages import translated
-from datasync_flask.problems.problem_help import WHERE, ProblemText, SetupPage, mender_of
-from datasync_flask.problems.problem_texts import text_for
+from datasync_flask.problems.registry import trouble
+from datasync_flask.problems.trouble import Trouble
 from datasync_flask.salesforce import data_refusals, oauth_refusals
 from datasync_flask.salesforce.errors import Problem, Reason
 from datasync_flask.salesforce.refusals import words_for
@@ -25,9 +25,8 @@ bp = Blueprint("help", __name__, url_prefix="/help")
 class Entry:
     """One thing that can go wrong, as the page shows it."""
 
-    text: ProblemText
-    mender: str
-    pages: tuple[SetupPage, ...]
+    trouble: Trouble
+    responsible: str
     salesforces_words: list[str]
 
 
@@ -35,10 +34,9 @@ def by_reason() -> dict[Reason, list[Entry]]:
     """Return everything that can go wrong under its reason codes."""
     found: dict[Reason, list[Entry]] = {reason: [] for reason in Reason}
     for problem in Problem:
-        mender = translated(mender_of(problem).value)
+        told = trouble(problem)
         words = words_for((*oauth_refusals.REFUSALS, *data_refusals.REFUSALS), problem)
-        entry = Entry(text_for(problem), mender, WHERE.get(problem, ()), words)
-        found[problem.reason].append(entry)
+        found[problem.reason].append(Entry(told, translated(told.responsible.value), words))
     return found
 
 

@@ -8,12 +8,12 @@ from flask import has_app_context
 from flask_babel import force_locale
 
 from datasync_flask.connections.models import Connection, SalesforceConnection, State
-from datasync_flask.destinations.texts import fault_text
 from datasync_flask.extractions.models import Run, RunState
 from datasync_flask.extractions.runs import states
-from datasync_flask.extractions.texts import problem_words
 from datasync_flask.notices import service, warnings
-from datasync_flask.problems.problem_texts import text_for_connection
+from datasync_flask.problems.destination import Fault
+from datasync_flask.problems.registry import trouble
+from datasync_flask.problems.trouble import During
 from datasync_flask.salesforce_connections import lifecycle
 
 
@@ -43,11 +43,10 @@ def on_connection_moved(connection: Connection, *, before: State, after: State, 
 
 def _meaning(connection: Connection) -> str:
     if not isinstance(connection, SalesforceConnection):
-        return fault_text(connection.problem) if connection.problem else ""
+        return trouble(Fault(connection.problem)).sentences if connection.problem else ""
     if connection.current_problem is None:
         return ""
-    text = text_for_connection(connection.current_problem)
-    return " ".join((text.meaning, *text.steps))
+    return trouble(connection.current_problem, During.CONNECTION).sentences
 
 
 def on_run_ended(run: Run, **_: Any) -> None:
@@ -56,7 +55,7 @@ def on_run_ended(run: Run, **_: Any) -> None:
     key, path = f"extraction:{extraction.id}", f"/extractions/{extraction.id}/runs/{run.id}"
     with force_locale("en"):
         if run.state == RunState.FAILED:
-            words = f"{problem_words(run.problem)} {run.problem_detail}".strip()
+            words = f"{trouble(run.problem, During.RUN).sentences} {run.problem_detail}".strip()
             service.begins(key, "run_failed", f"{extraction.description}: a run failed", words, path)
         elif run.state == RunState.DONE:
             title = f"{extraction.description}: a run got through again"

@@ -31,6 +31,27 @@ LOOKS_TO_BELIEVE_UNKNOWN = 5
 CHECK_EVERY = timedelta(hours=1)
 
 
+# Salesforce's Allow Access page can't work while one of these persists: probe first.
+PROBE_FIRST = frozenset(
+    {
+        Problem.CLIENT_UNKNOWN,
+        Problem.APP_NOT_FOUND,
+        Problem.APP_GONE,
+        Problem.CALLBACK_MISMATCH,
+        Problem.SECRET_REFUSED,
+        Problem.SECRET_NEEDED,
+        Problem.CERTIFICATE_NOT_TRUSTED,
+        Problem.ADDRESS_MOVED,
+        Problem.MAINTENANCE,
+        Problem.HOST_NOT_FOUND,
+        Problem.CONNECTION_FAILED,
+        Problem.SERVER_ERROR,
+        Problem.NOT_SALESFORCE,
+        Problem.NO_ANSWER_IN_TIME,
+    }
+)
+
+
 def interval_after(elapsed: float, *, first: float, deadline: float, looks: int = 0, requests: int = 0) -> float:
     """Return the seconds until the next look, `elapsed` seconds after the watch began.
 

@@ -27,7 +27,6 @@ from datasync_flask.connections.models import (
     login_origin_of,
 )
 from datasync_flask.extensions import db
-from datasync_flask.problems.problem_texts import LOOK_FIRST
 from datasync_flask.salesforce_connections import lifecycle, propagation, store, token_grants
 from datasync_flask.salesforce_connections.lifecycle import Event
 from datasync_flask.security.crypto import SecretUnreadable
@@ -207,7 +206,7 @@ def has_to_watch_first(connection: SalesforceConnection) -> bool:
         or callback_has_moved(connection)
         or (
             (connection.state == State.NEEDS_ATTENTION or store.has_new_settings(connection))
-            and connection.current_problem in LOOK_FIRST
+            and connection.current_problem in propagation.PROBE_FIRST
         )
     )
 

@@ -16,11 +16,13 @@ from datasync_flask.connections.listing import Glance
 from datasync_flask.connections.models import LoginHost, SalesforceConnection, State
 from datasync_flask.extractions.loader import depending_on
 from datasync_flask.languages import language
-from datasync_flask.problems.problem_help import WHERE
-from datasync_flask.problems.problem_texts import LOOK_FIRST, administrators_note, text_for_connection
+from datasync_flask.problems.registry import administrators_message, trouble
+from datasync_flask.problems.trouble import During
 from datasync_flask.salesforce.errors import Problem
 from datasync_flask.salesforce.hosts import setup_origin_of
 from datasync_flask.salesforce_connections import authorization, service, store
+from datasync_flask.salesforce_connections.propagation import PROBE_FIRST
+from datasync_flask.salesforce_connections.status_texts import missing_text, road
 
 # How often an open page asks while a connection moves.
 POLL_SECONDS = 1
@@ -78,7 +80,7 @@ def setup_origin(connection: SalesforceConnection | None) -> str:
 def _knows_app(state: State, problem: Problem | None) -> bool:
     """True when Salesforce is past learning about the app, as far as was seen."""
     if state is State.NEEDS_ATTENTION:
-        return problem is not None and problem not in LOOK_FIRST
+        return problem is not None and problem not in PROBE_FIRST
     return state in {State.READY, State.AUTHORIZING, State.CONNECTED}
 
 
@@ -89,10 +91,10 @@ def _awaits_check(connection: SalesforceConnection) -> bool:
     )
 
 
-def _administrators_note(connection: SalesforceConnection, problem: Problem | None) -> str:
+def _administrators_message(connection: SalesforceConnection, problem: Problem | None) -> str:
     if problem is None:
         return ""
-    return administrators_note(
+    return administrators_message(
         problem,
         description=connection.description,
         login_host=connection.login_origin.split("://")[-1],
@@ -119,12 +121,12 @@ def context(connection: SalesforceConnection) -> dict[str, Any]:
         "connection": connection,
         "state": state,
         "grant": grant,
-        "knows_app": _knows_app(state, problem),
+        "road": road(connection, knows_app=_knows_app(state, problem)),
+        "missing_text": missing_text(connection) if state is State.DRAFT else "",
         "reason": connection.reason,
         "setup_origin": setup_origin(connection),
-        "setup_pages": WHERE.get(problem, ()) if problem else (),
-        "problem_text": text_for_connection(problem) if problem else None,
-        "administrators_note": _administrators_note(connection, problem),
+        "trouble": trouble(problem, During.CONNECTION) if problem else None,
+        "administrators_message": _administrators_message(connection, problem),
         "is_polled": state.is_moving or _awaits_check(connection),
         "poll_seconds": POLL_SECONDS,
         "ptag": tag(connection),

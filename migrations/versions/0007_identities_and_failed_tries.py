@@ -41,11 +41,9 @@ def upgrade() -> None:
                 op.f(f"fk_{table}_{maker}_id_users"), "users", [f"{maker}_id"], ["id"], ondelete="CASCADE"
             )
             batch_op.create_index(op.f(f"ix_{table}_{maker}_id"), [f"{maker}_id"])
-        op.execute(
-            f"UPDATE {table} SET {maker}_id = (SELECT users.id FROM users WHERE users.email = {table}.{maker})"  # noqa: S608
-        )
+        op.execute(f"UPDATE {table} SET {maker}_id = (SELECT users.id FROM users WHERE users.email = {table}.{maker})")
         # Whoever made these was removed: they would never have ended by themselves.
-        op.execute(f"DELETE FROM {table} WHERE {maker}_id IS NULL")  # noqa: S608
+        op.execute(f"DELETE FROM {table} WHERE {maker}_id IS NULL")
 
 
 def downgrade() -> None:

@@ -41,7 +41,7 @@ def test_a_description_of_something_else_fails_its_object_and_touches_nothing(
     extracting.walk.practice.fault("describe", kind="renamed", body=body, times=None)
     run = extracting.run()
     assert (outside / "kept.txt").read_text() == "still there"
-    assert (run.state, run.problem) == ("failed", "not_described")
+    assert (run.state, run.problem) == ("failed", "salesforce.not_described")
     assert {each.name: each.step for each in run.objects} == dict.fromkeys(names, "done") | {"Account": "failed"}
     visitor = extracting.walk.visitor
     visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")

@@ -109,7 +109,7 @@ def test_a_disk_that_is_full_leaves_the_table_as_it_was(extracting: Extracting, 
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert run.state == "failed"
-    assert run.problem.startswith("destination_"), run.problem
+    assert run.problem.startswith("destination."), run.problem
     assert sorted(row["id"] for row in extracting.table("Account")) == before
     assert extracting.done().state == "done"
     extracting.assert_same("Account")
@@ -139,7 +139,7 @@ def test_answers_that_break_off_are_asked_for_again(ready: Extracting, fault: di
 def test_a_revoked_permission_waits_for_the_connection_and_goes_on(ready: Extracting) -> None:
     ready.walk.practice.expire("refresh")
     run = ready.run()
-    assert (run.state, run.problem) == ("waiting", "revoked")
+    assert (run.state, run.problem) == ("waiting", "salesforce.revoked")
     assert (ready.walk.state, ready.walk.reason) == ("needs_attention", "revoked")
     visitor = ready.walk.visitor
     visitor.get(f"/extractions/{ready.id}/runs/{run.id}")
@@ -161,7 +161,7 @@ def test_a_revoked_permission_waits_for_the_connection_and_goes_on(ready: Extrac
 def test_at_the_ceiling_it_pauses_and_goes_on(ready: Extracting) -> None:
     ready.walk.practice.change_org(daily_requests=14)
     run = ready.run()
-    assert (run.state, run.problem) == ("paused", "quota")
+    assert (run.state, run.problem) == ("paused", "run.quota")
     assert run.due_at is not None
     ready.walk.visitor.get(f"/extractions/{ready.id}/runs/{run.id}")
     assert "goes on by itself" in ready.walk.visitor.text
@@ -279,7 +279,7 @@ def test_a_process_that_keeps_dying_is_given_up(ready: Extracting) -> None:
         make_silent(ready, run_id)
     with ready.app.app_context():
         assert states.claim(run_id) == ""
-    assert (ready.stored(run_id).state, ready.stored(run_id).problem) == ("failed", "gave_up")
+    assert (ready.stored(run_id).state, ready.stored(run_id).problem) == ("failed", "run.gave_up")
 
 
 def test_a_lost_key_fails_with_what_to_do(ready: Extracting) -> None:
@@ -290,7 +290,7 @@ def test_a_lost_key_fails_with_what_to_do(ready: Extracting) -> None:
     ready.app.extensions["secret_box"] = SecretBox([Fernet.generate_key().decode()])
     run = ready.run()
     assert run.state in {"waiting", "failed"}
-    assert run.problem == "secrets_unreadable"
+    assert run.problem == "salesforce.secrets_unreadable"
 
 
 def test_due_schedules_start_once(ready: Extracting) -> None:

@@ -41,7 +41,7 @@ def test_an_extraction_of_another_org_stops_until_somebody_chooses(
     use_other_org(extracting.walk)
     org.do("Account", "hard_delete", ids=org.ids("Account")[:13])
     run = extracting.run()
-    assert (run.state, run.problem) == ("failed", "loaded_from_other_org")
+    assert (run.state, run.problem) == ("failed", "run.loaded_from_other_org")
     assert len(extracting.table("Account")) == 20
     assert "The tables are from another org" in page(extracting)
     assert (
@@ -101,7 +101,7 @@ def test_a_closed_data_api_is_the_same_on_run_and_connection(
     headers = {"Location": "https://acme.my.salesforce.com/"}
     extracting.walk.practice.fault("api", status=status, body="<html>", headers=headers, times=None)
     run = extracting.run()
-    assert (run.state, run.problem) == ("waiting", "data_api_closed")
+    assert (run.state, run.problem) == ("waiting", "salesforce.data_api_closed")
     assert (extracting.walk.state, extracting.walk.reason) == ("needs_attention", "api_disabled")
     extracting.walk.practice.clear_faults()
     extracting.walk.make_due()

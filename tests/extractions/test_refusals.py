@@ -54,7 +54,7 @@ def test_a_token_that_ends_at_every_page_is_renewed_each_time(small: Extracting)
 def test_a_session_refused_for_good_has_its_own_reason(small: Extracting) -> None:
     small.walk.practice.fault("describe", **ENDED, times=None)
     run = small.run()
-    assert (run.state, run.problem) == ("waiting", "session_refused")
+    assert (run.state, run.problem) == ("waiting", "salesforce.session_refused")
     assert (small.walk.state, small.walk.reason) == ("needs_attention", "session_refused")
     assert "wasn't revoked" in page_of(small, run.id)
 
@@ -164,5 +164,5 @@ def test_a_filter_that_salesforce_refuses_is_shown_in_its_words(extracting: Extr
     org.do("Account", "generate", count=3)
     extracting.make(["Account"], duckdb, **{"filter-Account": "CreatedDate > '2024-01-01T00:00:00Z'"})
     run = extracting.run()
-    assert (run.state, run.problem) == ("failed", "query_refused")
+    assert (run.state, run.problem) == ("failed", "salesforce.query_refused")
     assert "should not be enclosed in quotes" in page_of(extracting, run.id)

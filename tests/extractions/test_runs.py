@@ -181,7 +181,7 @@ def test_an_object_that_is_gone_fails_alone_with_what_to_do(extracting: Extracti
     org.do("Account", "generate", count=2)
     extracting.make(["Account", "Gone__c"], duckdb)
     run = extracting.run()
-    assert (run.state, run.problem) == ("failed", "not_found")
+    assert (run.state, run.problem) == ("failed", "salesforce.not_found")
     extracting.assert_same("Account")
     visitor = extracting.walk.visitor
     visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
@@ -206,7 +206,7 @@ def test_a_table_in_the_way_is_left_alone(extracting: Extracting, org: Org, duck
         cursor.execute("CREATE SCHEMA crm")
         cursor.execute("CREATE TABLE crm.account (mine VARCHAR)")
     run = extracting.run()
-    assert run.problem == "destination_table_in_the_way"
+    assert run.problem == "destination.table_in_the_way"
     assert found.preview(Table("crm", "account"), 1).columns == (("mine", "VARCHAR"),)
 
 

@@ -72,7 +72,7 @@ def test_it_goes_on_by_itself_after_longer_pauses_and_fails_in_the_end(ready: Ex
             holder = states.claim(run_id)
             states.stalled(run_id, holder, "nothing")
         run = ready.stored(run_id)
-        assert (run.state, run.problem, run.tries) == ("paused", "no_progress", 0)
+        assert (run.state, run.problem, run.tries) == ("paused", "run.no_progress", 0)
         assert run.due_at is not None
         pauses.append(run.due_at - utcnow())
         with ready.app.app_context():
@@ -85,7 +85,7 @@ def test_it_goes_on_by_itself_after_longer_pauses_and_fails_in_the_end(ready: Ex
     with ready.app.app_context():
         states.stalled(run_id, states.claim(run_id), "nothing")
     run = ready.stored(run_id)
-    assert (run.state, run.problem) == ("failed", "no_progress")
+    assert (run.state, run.problem) == ("failed", "run.no_progress")
     ready.walk.visitor.get(f"/extractions/{ready.id}/runs/{run_id}")
     assert "check the server's network" in ready.walk.visitor.text
     ready.done()
@@ -99,7 +99,7 @@ def test_answers_that_never_come_are_waited_for_again(ready: Extracting, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(objects, "describe_many", never)
         run = ready.run()
-    assert (run.state, run.problem) == ("paused", "no_progress")
+    assert (run.state, run.problem) == ("paused", "run.no_progress")
     with ready.app.app_context():
         db.session.get_one(Run, run.id).due_at = utcnow()
         db.session.commit()

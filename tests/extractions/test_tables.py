@@ -182,7 +182,7 @@ def test_the_other_of_two_that_shared_a_table_stops_and_says_so(first: Extractin
     org.do("ContactOther__c", "insert", rows=[{"Name": "x"}])
     mine, first.id = first.id, other
     run = first.run()
-    assert (run.state, run.problem) == ("failed", "table_taken")
+    assert (run.state, run.problem) == ("failed", "run.table_taken")
     assert {each.name: each.step for each in run.objects} == {"Account": "failed", "ContactOther__c": "done"}
     visitor = first.walk.visitor
     visitor.get(f"/extractions/{other}/runs/{run.id}")
@@ -206,7 +206,7 @@ def test_an_object_taken_out_while_it_is_read_is_not_written(
 
     monkeypatch.setattr(Reader, "read", read)
     run = first.run()
-    assert (run.state, run.problem) == ("failed", "table_given_back")
+    assert (run.state, run.problem) == ("failed", "run.table_given_back")
     found, _ = first.open()
     from datasync_flask.destinations.base import Table
 

@@ -59,13 +59,13 @@ def test_raw_html_of_a_page_is_shown_as_text() -> None:
     assert all("<script" not in document.html for document in documents().values())
 
 
-def test_every_code_of_salesforce_is_listed_with_who_mends_it(visitor: Visitor) -> None:
+def test_every_code_of_salesforce_is_listed_with_who_can_fix_it(visitor: Visitor) -> None:
     visitor.get("/help/errors")
     text = visitor.text
     for problem in Problem:
         for words in words_for(REFUSALS, problem):
             assert words in text
-    assert text.count("Who can mend it") == len(Problem)
+    assert text.count("Who can fix it") == len(Problem)
     assert "Setup, External Client App Manager" in text
     assert not visitor.page.xpath("//main//a[contains(@href, '/lightning/')]")
     assert visitor.get("/help/errors?connection=0123456789abcdef").status_code == 404

@@ -7,8 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datasync_flask.connections.models import SalesforceConnection, State
-from datasync_flask.problems.problem_texts import TEXTS
-from datasync_flask.salesforce.errors import Problem
 from datasync_flask.salesforce_connections.lifecycle import TRANSITIONS, Event, TransitionRefused, apply, can_happen
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -54,15 +52,3 @@ def test_connected_comes_only_from_a_check_or_a_refused_renewal() -> None:
 def test_a_draft_can_only_begin_a_watch_stay_a_draft_or_go_back_to_what_works() -> None:
     possible = {event for event in Event if can_happen(State.DRAFT, event)}
     assert possible == {Event.SAVED_INCOMPLETE, Event.WATCH_STARTED, Event.DISCONNECTED, Event.WENT_BACK}
-
-
-@pytest.mark.parametrize("problem", Problem)
-def test_every_problem_has_words_of_its_own(problem: Problem) -> None:
-    text = TEXTS[problem]
-    assert len(text.title) <= 40
-    assert text.meaning.endswith(".")
-    assert text.steps
-    assert all(step.endswith(".") for step in text.steps)
-    others = [other for other in Problem if other is not problem]
-    assert text.meaning not in {TEXTS[other].meaning for other in others}
-    assert "!" not in text.meaning + "".join(text.steps)

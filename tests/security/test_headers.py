@@ -11,7 +11,7 @@ from tests.support.practice import PracticeOrg
 from tests.support.visitor import Visitor
 
 
-@pytest.mark.parametrize("path", ["/login", "/connections", "/nothing", "/healthz", "/static/app.js"])
+@pytest.mark.parametrize("path", ["/login", "/connections", "/nothing", "/healthz", "/static/js/main.js"])
 def test_every_answer_has_the_headers(visitor: Visitor, practice: PracticeOrg, path: str) -> None:
     response = visitor.get(path)
     policy = response.headers["Content-Security-Policy"]

@@ -14,6 +14,7 @@ from datasync_flask.clock import utcnow
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.extractions import orgs
 from datasync_flask.extractions.runs import abandoned_jobs, states
+from datasync_flask.problems.run import RunProblem
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.security.crypto import SecretUnreadable
 
@@ -65,14 +66,14 @@ def _end(run_id: str, holder: str, error: Exception) -> None:
         case SalesforceError() if error.problem in _LOST:
             states.waiting_for_connection(run_id, holder, error)
         case SalesforceError():
-            states.failed(run_id, holder, error.problem.value, error.detail)
+            states.failed(run_id, holder, error.problem, error.detail)
         case orgs.LoadedFromOtherOrg():
-            states.failed(run_id, holder, orgs.LOADED_FROM_OTHER_ORG, str(error))
+            states.failed(run_id, holder, RunProblem.LOADED_FROM_OTHER_ORG, str(error))
         case SecretUnreadable():
-            states.failed(run_id, holder, Problem.SECRETS_UNREADABLE.value, str(error))
+            states.failed(run_id, holder, Problem.SECRETS_UNREADABLE, str(error))
         case DestinationError():
-            states.failed(run_id, holder, f"destination_{error.fault}", error.detail)
+            states.failed(run_id, holder, error.fault, error.detail)
         case _:
             # A fault of this program: told as one, with its traceback in the log of the worker.
             log.error("run %s ended by a fault", run_id, exc_info=error)
-            states.failed(run_id, holder, "fault", f"{type(error).__name__}: {error}")
+            states.failed(run_id, holder, RunProblem.FAULT, f"{type(error).__name__}: {error}")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 
 from datasync_flask.clock import utcnow
-from datasync_flask.destinations.base import DestinationError
+from datasync_flask.destinations.base import DestinationError, Fault
 from datasync_flask.extensions import db
 from datasync_flask.extractions import tables
 from datasync_flask.extractions.models import ExtractionObject, RunObject
@@ -16,6 +16,8 @@ from datasync_flask.extractions.runs.column_types import shortened_notes
 from datasync_flask.extractions.runs.object_run import ObjectRun
 from datasync_flask.extractions.runs.plan import new_watermark
 from datasync_flask.extractions.runs.reading import Progress
+from datasync_flask.problems.registry import code_of
+from datasync_flask.problems.run import RunProblem
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 
 # Progress that queries and pages need has columns of its own; the rest is in the column `progress`.
@@ -34,13 +36,13 @@ def failing_alone(row_id: int) -> Iterator[None]:
     except SalesforceError as error:
         if not error.problem.is_about_the_request and error.problem is not Problem.NOT_SALESFORCE:
             raise
-        object_failed(row_id, error.problem.value, error.detail)
+        object_failed(row_id, error.problem, error.detail)
     except DestinationError as error:
-        object_failed(row_id, f"destination_{error.fault}", error.detail)
+        object_failed(row_id, error.fault, error.detail)
     except tables.TableTaken as owner:
-        object_failed(row_id, "table_taken", str(owner))
+        object_failed(row_id, RunProblem.TABLE_TAKEN, str(owner))
     except TableGivenBack as error:
-        object_failed(row_id, "table_given_back", str(error))
+        object_failed(row_id, RunProblem.TABLE_GIVEN_BACK, str(error))
 
 
 def stored_progress(row: RunObject) -> Progress:
@@ -78,10 +80,10 @@ def object_done(each: ObjectRun) -> None:
     db.session.commit()
 
 
-def object_failed(row_id: int, problem: str, detail: str) -> None:
+def object_failed(row_id: int, problem: Problem | Fault | RunProblem, detail: str) -> None:
     """End an object that can't be loaded; the others go on. Commits."""
-    row = db.session.get_one(RunObject, row_id, populate_existing=True)
-    row.step, row.ended_at, row.problem, row.problem_detail = "failed", utcnow(), problem, detail[:300]
-    states.log(row.run_id, f"{row.name}: {problem}: {detail}")
+    row, code = db.session.get_one(RunObject, row_id, populate_existing=True), code_of(problem)
+    row.step, row.ended_at, row.problem, row.problem_detail = "failed", utcnow(), code, detail[:300]
+    states.log(row.run_id, f"{row.name}: {code}: {detail}")
     states.touch(row.run_id)
     db.session.commit()

@@ -14,6 +14,7 @@ from datasync_flask import counters
 from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
 from datasync_flask.connections.models import SalesforceConnection, State
+from datasync_flask.destinations.base import Fault
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import (
     OPEN_STATES,
@@ -26,6 +27,8 @@ from datasync_flask.extractions.models import (
 )
 from datasync_flask.extractions.runs import lease, working_files
 from datasync_flask.extractions.runs.lease import is_cancelled
+from datasync_flask.problems.registry import code_of
+from datasync_flask.problems.run import RunProblem
 from datasync_flask.salesforce.errors import Problem, SalesforceError, tidy
 from datasync_flask.salesforce_connections import lifecycle, store
 from datasync_flask.salesforce_connections.lifecycle import Event
@@ -104,7 +107,7 @@ def claim(run_id: str) -> str:
     """Take a run that is queued, due, or left by a dead process; return the holder's mark, or '' when it isn't free."""
     holder = lease.take(run_id)
     if holder and load(run_id).tries > MAX_TRIES:
-        failed(run_id, holder, "gave_up", "the process that ran it ended too often")
+        failed(run_id, holder, RunProblem.GAVE_UP, "the process that ran it ended too often")
         return ""
     db.session.commit()
     return holder
@@ -176,9 +179,9 @@ def finished(run_id: str, holder: str) -> None:
         _end(run_id, holder, RunState.DONE)
 
 
-def failed(run_id: str, holder: str, problem: str, detail: str) -> None:
+def failed(run_id: str, holder: str, problem: Problem | Fault | RunProblem, detail: str) -> None:
     """End a run that can't go on."""
-    _end(run_id, holder, RunState.FAILED, problem, detail)
+    _end(run_id, holder, RunState.FAILED, code_of(problem), detail)
 
 
 def stopped(run_id: str, holder: str) -> None:
@@ -191,7 +194,8 @@ def stopped(run_id: str, holder: str) -> None:
 
 def paused(run_id: str, holder: str, until: datetime) -> None:
     """Let a run rest at the ceiling of API calls."""
-    lease.write(run_id, holder, state=RunState.PAUSED, due_at=until, problem="quota", holder="", tries=Run.tries - 1)
+    lease.write(run_id, holder, state=RunState.PAUSED, due_at=until, problem=code_of(RunProblem.QUOTA), holder="",
+                tries=Run.tries - 1)  # fmt: skip
     log(run_id, "paused at the ceiling of API calls")
     db.session.commit()
 
@@ -203,10 +207,10 @@ def stalled(run_id: str, holder: str, detail: str = "") -> None:
         return
     count = load(run_id).stalls
     if count >= len(STALL_PAUSES):
-        failed(run_id, holder, "no_progress", f"{count + 1} times in a row. {detail}".strip())
+        failed(run_id, holder, RunProblem.NO_PROGRESS, f"{count + 1} times in a row. {detail}".strip())
         return
-    due_at, detail = utcnow() + STALL_PAUSES[count], tidy(detail)
-    if lease.write(run_id, holder, state=RunState.PAUSED, due_at=due_at, problem="no_progress", problem_detail=detail,
+    due_at, detail, code = utcnow() + STALL_PAUSES[count], tidy(detail), code_of(RunProblem.NO_PROGRESS)
+    if lease.write(run_id, holder, state=RunState.PAUSED, due_at=due_at, problem=code, problem_detail=detail,
              holder="", tries=Run.tries - 1, stalls=count + 1):  # fmt: skip
         log(run_id, f"no progress: this attempt was ended. {detail}".strip())
     db.session.commit()
@@ -216,7 +220,7 @@ def waiting_for_connection(run_id: str, holder: str, error: SalesforceError) -> 
     """Put the connection to needs_attention; the run goes on when it works again."""
     run = load(run_id)
     source_id = run.extraction.source_id
-    lease.write(run_id, holder, state=RunState.WAITING, problem=error.problem.value, problem_detail=error.detail,
+    lease.write(run_id, holder, state=RunState.WAITING, problem=code_of(error.problem), problem_detail=error.detail,
           holder="", tries=Run.tries - 1)  # fmt: skip
     log(run_id, f"waiting for the connection: {error}")
 

@@ -1,0 +1,118 @@
+"""What can be wrong with a destination."""
+
+from __future__ import annotations
+
+import enum
+
+from datasync_flask.problems.trouble import Entry, Responsible
+
+
+class Fault(enum.StrEnum):
+    """What a destination's driver reports."""
+
+    HOST_NOT_FOUND = "host_not_found"
+    NOT_REACHABLE = "not_reachable"
+    PASSWORD_REFUSED = "password_refused"
+    NO_DATABASE = "no_database"
+    NO_RIGHT = "no_right"
+    TABLE_IN_THE_WAY = "table_in_the_way"
+    DISK_FULL = "disk_full"
+    LOCKED = "locked"
+    BUSY = "busy"
+    NO_TLS = "no_tls"
+    TLS_NOT_VERIFIED = "tls_not_verified"
+    PASSWORD_IN_CLEAR = "password_in_clear"
+    ASKS_FOR_FILES = "asks_for_files"
+    ROW_TOO_WIDE = "row_too_wide"
+    NAME_REFUSED = "name_refused"
+    NOT_OURS = "not_ours"
+    TOO_SLOW = "too_slow"
+    UNEXPECTED = "unexpected"
+
+
+DESTINATION: dict[Fault, Entry] = {
+    Fault.HOST_NOT_FOUND: Entry(
+        "Host not found", "There is no host of this name.", ("Check the spelling, or use an IP address.",)
+    ),
+    Fault.NOT_REACHABLE: Entry(
+        "Host doesn't answer",
+        "Nothing answers at this host and port.",
+        ("Check host and port, that the server runs, and the firewall.",),
+    ),
+    Fault.PASSWORD_REFUSED: Entry(
+        "Password refused", "The server refuses this username or password.", ("Enter them again.",)
+    ),
+    Fault.NO_DATABASE: Entry(
+        "Database not found",
+        "There is no database of this name on the server.",
+        ("Create it there first, or correct the name.",),
+    ),
+    Fault.NO_RIGHT: Entry(
+        "No right to write",
+        "The user has no right to write here.",
+        ("Ask whoever runs the server for the right to create and change tables.",),
+    ),
+    Fault.TABLE_IN_THE_WAY: Entry(
+        "Table already there",
+        "A table of this name is already there, and DataSync didn't create it.",
+        ("Choose another dataset, or drop the table.",),
+    ),
+    Fault.DISK_FULL: Entry(
+        "Disk full",
+        "The disk is full.",
+        ("Make room, then check again.",),
+        responsible=Responsible.OPERATOR,
+        during_run="The disk is full. Make room, then run again: nothing is lost.",
+    ),
+    Fault.LOCKED: Entry(
+        "File is open elsewhere",
+        "Another program has the file open; its name is beside this.",
+        ("Close the file there, or open it there for reading only, then try again.",),
+    ),
+    Fault.BUSY: Entry("File in use", "A run is writing to this file.", ("Try again when it is done.",)),
+    Fault.NO_TLS: Entry(
+        "No encrypted connection",
+        "The server doesn't offer an encrypted connection (TLS), so nothing was sent to it.",
+        ("Switch TLS on there. Only a database on this very machine is used without it.",),
+    ),
+    Fault.TLS_NOT_VERIFIED: Entry(
+        "Certificate not verified",
+        "The server's certificate isn't the one expected, so nothing was sent to it.",
+        (
+            "Paste the certificate of the authority (CA) that signed it, and enter the host exactly as it is in the "
+            "certificate.",
+        ),
+    ),
+    Fault.PASSWORD_IN_CLEAR: Entry(
+        "Password would be revealed",
+        "The server asks for the password in a way that would reveal it, so it wasn't sent.",
+        (
+            "Set the server to ask for SCRAM-SHA-256 (PostgreSQL), or for caching_sha2_password over TLS or "
+            "mysql_native_password (MySQL).",
+        ),
+    ),
+    Fault.ASKS_FOR_FILES: Entry(
+        "Server asks for files",
+        "The server asked for a file of this machine (LOAD DATA LOCAL). DataSync never sends one.",
+        ("Check that it is the server you mean.",),
+    ),
+    Fault.ROW_TOO_WIDE: Entry(
+        "Row too wide",
+        "This object has more fields, or longer texts in one row, than a table can hold there.",
+        ("Choose fewer fields for the object (the link all fields beside it).",),
+    ),
+    Fault.NAME_REFUSED: Entry(
+        "Name not allowed",
+        "A name can't be used for a table, column or folder. Nothing was written.",
+        ("Use a name that begins with a letter and has only letters, digits and underscores.",),
+    ),
+    Fault.NOT_OURS: Entry(
+        "File is something else", "This file is something else, so it isn't changed.", ("Choose another name.",)
+    ),
+    Fault.TOO_SLOW: Entry("No answer in time", "There was no answer in time.", ("Check the network, then try again.",)),
+    Fault.UNEXPECTED: Entry(
+        "Unexpected answer",
+        "The destination answered something unexpected; its own words are beside this.",
+        ("Fix what they name, then try again.",),
+    ),
+}

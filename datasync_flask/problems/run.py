@@ -1,0 +1,67 @@
+"""What can be wrong with a run itself, neither with Salesforce nor with the destination."""
+
+from __future__ import annotations
+
+import enum
+
+from datasync_flask.problems.trouble import Entry, Responsible
+
+
+class RunProblem(enum.StrEnum):
+    """Why a run stopped, or an object of it wasn't loaded."""
+
+    QUOTA = "quota"
+    FAULT = "fault"
+    NO_PROGRESS = "no_progress"
+    TABLE_TAKEN = "table_taken"
+    TABLE_GIVEN_BACK = "table_given_back"
+    LOADED_FROM_OTHER_ORG = "loaded_from_other_org"
+    GAVE_UP = "gave_up"
+
+
+RUN: dict[RunProblem, Entry] = {
+    RunProblem.QUOTA: Entry(
+        "API calls used up",
+        "The org has used the share of its daily API calls at which this extraction pauses.",
+        ("The run checks again every 15 minutes and continues by itself.",),
+    ),
+    RunProblem.FAULT: Entry(
+        "Unknown error",
+        "DataSync met an error that it doesn't know. The tables are unchanged.",
+        ("Send the technical log to whoever runs DataSync.",),
+        responsible=Responsible.OPERATOR,
+    ),
+    RunProblem.NO_PROGRESS: Entry(
+        "No progress",
+        "No data came any more, so DataSync ended this attempt.",
+        (
+            "A paused run continues by itself where it was, after longer and longer pauses. If it fails in the end, "
+            "check the server's network and Salesforce's status page, then run again: nothing is lost.",
+        ),
+        responsible=Responsible.OPERATOR,
+    ),
+    RunProblem.TABLE_TAKEN: Entry(
+        "Table in use",
+        "Another extraction already loads this table, so nothing was written.",
+        (
+            "Choose another dataset for one of the two, or remove the object from one of them, then run again. The "
+            "other extraction:",
+        ),
+    ),
+    RunProblem.TABLE_GIVEN_BACK: Entry(
+        "Extraction was changed",
+        "The extraction was changed during the run, and this table doesn't belong to it any more. Nothing was written.",
+        ("Run again.",),
+    ),
+    RunProblem.LOADED_FROM_OTHER_ORG: Entry(
+        "Tables hold another org's rows",
+        "The tables hold rows of another org than the one that the connection opens now, so nothing was written.",
+        ("Choose on the extraction's page: load everything again, use another dataset, or go back.",),
+    ),
+    RunProblem.GAVE_UP: Entry(
+        "Run ended too often",
+        "The run's process ended unexpectedly several times.",
+        ("Ask whoever runs DataSync to check the server's log, then run again: nothing is lost.",),
+        responsible=Responsible.OPERATOR,
+    ),
+}

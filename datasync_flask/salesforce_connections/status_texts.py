@@ -1,0 +1,51 @@
+"""What the status fragment says before the state's own text: the road to a connection, and what a draft is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask_babel import gettext
+
+from datasync_flask.connections.models import SalesforceConnection, State
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the road; `mark` is its CSS class."""
+
+    title: str
+    is_done: bool
+    is_now: bool
+
+    @property
+    def mark(self) -> str:
+        """Return ``done``, ``now`` or nothing."""
+        return "done" if self.is_done else "now" if self.is_now else ""
+
+
+def road(connection: SalesforceConnection, *, knows_app: bool) -> list[Step]:
+    """Return the steps to a connection; the first that isn't done is the present one."""
+    is_connected = connection.state == State.CONNECTED
+    steps = [
+        (gettext("Saved"), connection.state != State.DRAFT),
+        (gettext("Salesforce learns about your app"), knows_app),
+        (gettext("Allow access"), is_connected),
+        (gettext("Connected"), is_connected),
+    ]
+    if connection.is_headless:
+        del steps[2]
+    now = next((index for index, (_, is_done) in enumerate(steps) if not is_done), None)
+    return [Step(title, is_done, index == now) for index, (title, is_done) in enumerate(steps)]
+
+
+def missing_text(connection: SalesforceConnection) -> str:
+    """Return what a draft still needs."""
+    if connection.signs and not connection.client_id and not connection.username:
+        return str(gettext("The Client ID and the Username are still missing."))
+    if connection.needs_secret and not connection.client_id and not connection.client_secret_sealed:
+        return str(gettext("The Client ID and the Client Secret are still missing."))
+    if not connection.client_id:
+        return str(gettext("The Client ID is still missing."))
+    if connection.signs:
+        return str(gettext("The Username is still missing."))
+    return str(gettext("The Client Secret is still missing."))

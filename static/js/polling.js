@@ -1,0 +1,30 @@
+// [data-next-look-in="seconds"]: polls are rare while there can hardly be news, because nobody sees the page, or because
+// the worker's next probe is still to come. A poll without an answer says so in #offline, until one has an answer.
+import { atEachSwap, texts } from "./page.js";
+
+const HIDDEN_PAUSE = 15000;
+const EARLY_PAUSE = 8000;
+const polled = new WeakMap();
+
+atEachSwap(() => {
+  for (const element of document.querySelectorAll("[data-next-look-in]")) {
+    const tag = element.getAttribute("hx-ptag");
+    if (polled.get(element)?.tag === tag) continue;
+    const now = performance.now();
+    polled.set(element, { tag, asked: now, probedAt: now + element.dataset.nextLookIn * 1000 });
+  }
+});
+
+document.addEventListener("htmx:before:request", (event) => {
+  if (!event.target.matches("#connection-status, #glance, tr")) return;
+  const now = performance.now();
+  const known = polled.get(event.target) ?? { asked: -Infinity, probedAt: 0 };
+  let pause = now < known.probedAt ? EARLY_PAUSE : 0;
+  if (document.hidden) pause = HIDDEN_PAUSE;
+  if (now - known.asked < pause) event.preventDefault();
+  else polled.set(event.target, { ...known, asked: now });
+});
+
+const offline = document.getElementById("offline");
+document.addEventListener("htmx:error", () => { offline.textContent = texts.offline; offline.hidden = false; });
+document.addEventListener("htmx:after:request", () => { offline.hidden = true; });

@@ -1,0 +1,13 @@
+// data-scripted: shown only where JavaScript runs. data-focus: has the focus when the page opens.
+import { atEachSwap } from "./page.js";
+
+atEachSwap(() => {
+  for (const element of document.querySelectorAll("[data-scripted], button[data-copy]")) element.hidden = false;
+  // What htmx wanted to focus may have been hidden until just now.
+  for (const element of document.querySelectorAll("tr [autofocus]")) {
+    if (document.activeElement === document.body) element.focus();
+    element.removeAttribute("autofocus");
+  }
+});
+
+document.querySelector("[data-focus]")?.focus();

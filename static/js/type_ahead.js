@@ -1,0 +1,28 @@
+// What is typed between the key that opens an edit (form.quick) and the arrival of its field belongs into the field.
+
+const PATIENCE = 3000;
+let typed = null;
+let timer = 0;
+
+export function beginTypeAhead() {
+  typed = "";
+  clearTimeout(timer);
+  timer = setTimeout(() => { typed = null; }, PATIENCE);
+}
+
+// True when the key belongs to a field that is still to come.
+export function typeAhead(key) {
+  if (typed === null || key.length !== 1) return false;
+  typed += key;
+  return true;
+}
+
+document.addEventListener("htmx:after:swap", () => {
+  const input = document.activeElement;
+  if (typed === null || !input?.matches("form.quick input, form.quick select")) return;
+  if (input.matches("input")) {
+    input.select();
+    if (typed) input.setRangeText(typed, 0, input.value.length, "end");
+  }
+  typed = null;
+});
