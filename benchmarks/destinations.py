@@ -82,7 +82,8 @@ def _dlts(url: str, dataset: str, folder: Path, rows: int) -> float:
     def load() -> None:
         pipeline = dlt.pipeline(
             "merge",
-            destination=dlt.destinations.sqlalchemy(url),
+            # Without the key each merge compares every row with every other one.
+            destination=dlt.destinations.sqlalchemy(url, create_primary_keys=True),
             dataset_name=dataset,
             pipelines_dir=str(folder / "dlt"),
         )
