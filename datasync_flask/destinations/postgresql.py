@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import tempfile
 import weakref
@@ -158,20 +157,15 @@ class PostgreSql(SqlDestination):
     def load(self, load: Load) -> None:
         """Write through dlt, with Parquet handed to PostgreSQL's binary copy (ADBC)."""
         # Imported here: the worker and the pages look at destinations too, and do without dlt.
-        from datasync_flask.destinations.streamed_postgres import Credentials, StreamedPostgres
+        from datasync_flask.destinations.dlt_postgres import Credentials, Postgres
 
         has_versions = self.begin_history(load, moment_type="TIMESTAMPTZ")
         # What dlt's history asks ("NOT IN") takes time squared where the answer doesn't fit.
         credentials = Credentials.of(self.conninfo(), options="-cwork_mem=256MB")
-        copies = min(len(load.files), dlt_loading.FILES_AT_ONCE) if load.rows else 0
         try:
-            with contextlib.closing(
-                StreamedPostgres(
-                    credentials, destination_name="postgres", replace_strategy="staging-optimized", connections=copies
-                )
-            ) as destination:
-                # The binary copy stumbles over a file without rows.
-                dlt_loading.run(load, destination, empty_format="csv", has_versions=has_versions)
+            # The binary copy stumbles over a file without rows.
+            destination = Postgres(credentials, replace_strategy="staging-optimized")
+            dlt_loading.run(load, destination, empty_format="csv", has_versions=has_versions)
         except Exception as error:
             raise self.explain(error) from error
 

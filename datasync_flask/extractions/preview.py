@@ -35,13 +35,13 @@ def of_object(chosen: ExtractionObject, extraction: Extraction) -> ObjectPreview
         words = gettext("Has no date that tells when a row changed: loads everything.")
     elif kind == "date":
         words = gettext(
-            "Loads what changed since %(since)s, less %(minutes)s minutes.",
+            "Loads what changed since %(since)s, with an overlap of %(minutes)s minutes.",
             since=chosen.watermark.strftime("%Y-%m-%d %H:%M:%S UTC"),
             minutes=extraction.overlap_minutes,
         )
     else:
         words = gettext(
-            "Loads what changed since %(since)s, less %(minutes)s minutes, and takes out what was deleted.",
+            "Loads what changed since %(since)s, with an overlap of %(minutes)s minutes, and deletes what was deleted.",
             since=chosen.watermark.strftime("%Y-%m-%d %H:%M:%S UTC"),
             minutes=extraction.overlap_minutes,
         )
@@ -51,7 +51,7 @@ def of_object(chosen: ExtractionObject, extraction: Extraction) -> ObjectPreview
             "Loads everything once and begins to keep versions: each row's present state becomes its first one."
         )
     elif had_history and not chosen.keeps_history:
-        words = gettext("Loads everything once and leaves the present state only: older versions are taken out.")
+        words = gettext("Loads everything once and leaves the current versions only: older ones are deleted.")
     elif chosen.keeps_history:
         words += " " + gettext("Keeps every version of a row.")
     if chosen.marks_deleted and kind == "date_deletes":

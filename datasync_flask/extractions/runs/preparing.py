@@ -74,7 +74,7 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
     row = db.session.get_one(RunObject, row_id, populate_existing=True)
     extraction, chosen = row.run.extraction, chosen_for(row)
     if chosen is None:
-        raise SalesforceError(Problem.OBJECT_GONE, "it was taken out of the extraction")
+        raise SalesforceError(Problem.OBJECT_GONE, "it was removed from the extraction")
     if row.name in context.tables.taken:
         raise TableTaken(context.tables.taken[row.name])
     now, stored = utcnow(), object_states.stored_progress(row)

@@ -23,7 +23,7 @@ LOOK_SECONDS = 0.2
 # What runs import only when they come to it.
 NEEDED_BY_RUNS = (
     "datasync_flask.extractions.runs.runner",
-    "datasync_flask.destinations.streamed_postgres",
+    "datasync_flask.destinations.dlt_postgres",
     "dlt.common.libs.pyarrow",
     "dlt.destinations.impl.duckdb.duck",
     "duckdb",
