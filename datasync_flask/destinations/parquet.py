@@ -196,7 +196,7 @@ class Parquet(Destination):
                 yield batch.column(0)
 
     def delete(self, table: Table, keys: list[str], *, marks: bool) -> int:
-        """Write the file anew without the rows, or with is_deleted set."""
+        """Write the file again, without the rows, or with is_deleted set."""
         with self._alone(table), self._faults():
             names = self._columns(table)
             gone = f"{_quoted(KEY)} IN ({', '.join(_text(key) for key in keys)})"

@@ -153,10 +153,10 @@ class Run(Model):
     queued_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    # The process that runs it says so every few seconds; who is silent for long is taken for dead.
+    # The last heartbeat: without one for 20 s a run counts as dead.
     alive_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     holder: Mapped[str] = mapped_column(String(32), default="")
-    # When a paused or waiting run looks again.
+    # When a paused or waiting run goes on.
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None, index=True)
     tries: Mapped[int] = mapped_column(default=0)
     # How often it was ended because it made no progress.

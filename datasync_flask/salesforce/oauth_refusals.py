@@ -3,7 +3,7 @@
 The same table serves the token endpoint's answers, the callback's `error`, redirects to Salesforce's own error page and
 that page's text. Sources: RFC 6749 sections 4.1.2.1 and 5.2; Salesforce help "OAuth 2.0 Authorization Errors",
 "Connected App and OAuth error codes", "External Client Apps" and the OAUTH_ codes that its error page shows.
-Descriptions vary from release to release, so words are looked for in them.
+Descriptions vary from release to release, so parts of them count.
 """
 
 from __future__ import annotations

@@ -323,7 +323,7 @@ def give_up_waiting_for_person(connection: SalesforceConnection) -> None:
     scope = scopes.BY_KEY[connection.permission_level].scope
     callback_url = connection.callback_url
     db.session.commit()
-    seen = probe.look(app, callback_url, scope)
+    seen = probe.probe_app(app, callback_url, scope)
 
     def record() -> None:
         current = store.load(connection_id)

@@ -77,7 +77,7 @@ def heartbeat(
 ) -> Iterator[None]:
     """Renew the lease from a thread while the block lasts, and call `each_time` before; `stop` when it is lost."""
     is_over = threading.Event()
-    # Often enough that whoever watches the process hears of progress in time.
+    # Often enough for whoever waits for progress.
     seconds = min(HEARTBEAT_SECONDS, app.config["SETTINGS"].stalled_after / 4)
 
     def go_on() -> None:

@@ -149,7 +149,7 @@ class Runner:
         except SalesforceError as error:
             if error.problem is not Problem.FIELD_GONE:
                 raise
-            states.log(self._run_id, f"{each.plan.name}: {error.detail}; its fields are looked up again")
+            states.log(self._run_id, f"{each.plan.name}: {error.detail}; its fields are described again")
         self._waits.prepare(each.row_id, "reading")
         again = prepare(each.row_id, objects.describe(self._api, each.plan.name), self._context)
         return again, self._read(again)
