@@ -182,7 +182,7 @@ def test_a_run_of_before_finds_all_that_it_had_read(empty_url: str, tmp_path: Pa
     read = {"job_id": "750", "locator": "abc", "pages": 3, "rows": 3000, "is_read": False, "uses_rest": False,
             "expected": 7000, "odd": {"Name|characters": [1, [["001", "x"]]]}, "apart": ["Json__c"]}  # fmt: skip
     with app.app_context():
-        upgrade(revision="0018")
+        upgrade(revision="0013")
         old = MetaData()
         with db.engine.begin() as connection:
             old.reflect(connection)
@@ -219,7 +219,7 @@ def test_a_run_of_before_finds_all_that_it_had_read(empty_url: str, tmp_path: Pa
             assert chosen["Account"] == LoadedAs("date_deletes", "SystemModstamp", True, False, "Name != 'a|b'")
             assert chosen["Contact"] is None
             db.session.rollback()
-        downgrade(revision="0018")
+        downgrade(revision="0013")
         with db.engine.connect() as connection:
             before = MetaData()
             before.reflect(connection)

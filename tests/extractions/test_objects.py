@@ -73,7 +73,7 @@ def test_a_date_of_ones_own_tells_of_changes(loaded: Extracting, org: Org) -> No
     with loaded.app.app_context():
         query = db.session.query(RunObject).order_by(RunObject.id.desc()).first()
         assert query is not None
-        assert re.search(r"WHERE Touched__c >= \d{4}-", query.plan["soql"])
+        assert re.search(r"WHERE Touched__c >= \d{4}-", query.progress["reads"]["soql"])
 
 
 def test_fields_of_an_org_that_is_away_say_so(loaded: Extracting) -> None:
