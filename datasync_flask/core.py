@@ -7,7 +7,9 @@ from flask import Flask
 from datasync_flask import counters
 from datasync_flask.accounts import models as _accounts  # noqa: F401 (its tables are pointed to)
 from datasync_flask.config import Settings
+from datasync_flask.destinations.service import settings_changed
 from datasync_flask.extensions import db
+from datasync_flask.extractions import service as extractions
 from datasync_flask.languages import init_languages
 from datasync_flask.logs import init_logs
 from datasync_flask.notices import hooks as notice_hooks
@@ -24,3 +26,4 @@ def wire_core(app: Flask, settings: Settings) -> None:
     app.extensions["kept_counts"] = counters.Kept()
     init_languages(app)
     notice_hooks.connect()
+    settings_changed.connect(extractions.on_destination_changed)

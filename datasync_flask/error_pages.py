@@ -82,7 +82,10 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     title, advice = _WORDS.get(status, _FAULT)
     if isinstance(error, TooManyRequests) and isinstance(error.retry_after, int):
         again_at = utcnow() + timedelta(seconds=error.retry_after)
-        answer = make_response(_error_page(status, str(title), str(advice), again_at=again_at))
+        words = gettext("Nobody is locked out for longer than five minutes.")
+        if is_api():
+            words = gettext("You can try again in %(seconds)s seconds.", seconds=error.retry_after)
+        answer = make_response(_error_page(status, str(title), str(words), again_at=again_at))
         answer.headers["Retry-After"] = str(error.retry_after)
         return answer
     return _error_page(status, str(title), str(advice), data=getattr(error, "data", None))

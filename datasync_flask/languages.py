@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from babel.support import NullTranslations
 from flask import Flask, g, has_request_context, request, session
-from flask_babel import Babel, get_translations, gettext, refresh
+from flask_babel import Babel, format_decimal, get_translations, gettext, refresh
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -59,4 +59,4 @@ def init_languages(app: Flask) -> None:
     )
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     app.jinja_env.globals.update(language=language, languages=LANGUAGES)
-    app.jinja_env.filters["translated"] = translated
+    app.jinja_env.filters.update(translated=translated, localized=format_decimal)

@@ -13,7 +13,7 @@ from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 from werkzeug.routing import BaseConverter
 
-from datasync_flask import browser_address
+from datasync_flask import browser_address, sections
 from datasync_flask.accounts import people_views, sso, sso_views
 from datasync_flask.accounts import views as account_views
 from datasync_flask.accounts.models import Role
@@ -32,6 +32,8 @@ from datasync_flask.extractions import texts as extraction_texts
 from datasync_flask.extractions import views as extraction_views
 from datasync_flask.help import component_views
 from datasync_flask.help import views as help_views
+from datasync_flask.home import overview
+from datasync_flask.home import views as home_views
 from datasync_flask.notices import texts as notice_texts
 from datasync_flask.notices import views as notice_views
 from datasync_flask.operations import views as operation_views
@@ -67,6 +69,7 @@ def wire(app: Flask, settings: Settings) -> None:
     init_static_files(app)
     blueprints = (
         account_views.bp,
+        home_views.bp,
         views.bp,
         status_views.bp,
         quick_edit_views.bp,
@@ -92,6 +95,8 @@ def wire(app: Flask, settings: Settings) -> None:
     init_error_pages(app)
     app.jinja_env.globals.update(
         address_note=browser_address.note,
+        attention_count=overview.attention_count,
+        section=sections.section,
         csrf_token=generate_csrf,
         event_words=history.event_words,
         kinds_by_key=KINDS,

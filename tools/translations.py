@@ -20,6 +20,7 @@ from babel.messages.pofile import read_po, write_po
 from datasync_flask.audit.trail import EVENTS
 from datasync_flask.connections.history import EVENT_WORDS, FIELD_WORDS, STATE_WORDS
 from datasync_flask.destinations.registry import KINDS  # with the destinations, which it adds
+from datasync_flask.extractions.runs.loading import IDS_BROKE_OFF, NOT_COUNTED
 from datasync_flask.extractions.runs.plan import Why
 from datasync_flask.extractions.texts import RUN_STATES, STEPS
 from datasync_flask.languages import LANGUAGES
@@ -40,6 +41,7 @@ KEYWORDS = {
     "FilterRefused": None,
     "PathRefused": None,
     "ScheduleRefused": None,
+    "TargetRefused": None,
     "ValueRefused": None,
 }
 
@@ -51,6 +53,7 @@ def texts_in_tables() -> Iterator[str]:
     for table in (STATE_WORDS, EVENT_WORDS, FIELD_WORDS, RUN_STATES, STEPS, ROLES, CHANNELS):
         yield from table.values()
     yield from (why.value for why in Why)
+    yield from (NOT_COUNTED, IDS_BROKE_OFF)
     yield from (words for words, _ in EVENTS.values())
     yield from (responsible.value for responsible in Responsible)
     yield from (level.title for level in PERMISSION_LEVELS)

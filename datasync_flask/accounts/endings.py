@@ -47,6 +47,8 @@ class Held:
     words: Any
     end: Callable[[int], None]
     ends_when: frozenset[Happening]
+    # The same to whoever holds it, where that is said in other words.
+    own_words: Any = ""
 
 
 def _end_sessions(user_id: int) -> None:
@@ -76,6 +78,7 @@ TABLE: dict[str, Held] = {
         _l("where they are signed in"),
         _end_sessions,
         _GONE_OR_RESET | {Happening.PASSWORD_CHANGED, Happening.SIGNED_OUT_EVERYWHERE},
+        _l("where you are signed in"),
     ),
     "tokens": Held(_l("their API tokens"), _end_tokens, _GONE_OR_RESET),
     "links_to_them": Held(
@@ -97,6 +100,7 @@ TABLE: dict[str, Held] = {
         _l("their way to Salesforce and back, where they are in the middle of it"),
         unfinished_attempts.end_attempts,
         _ALL - {Happening.NO_LONGER_ADMINISTRATOR},
+        _l("your way to Salesforce and back, where you are in the middle of it"),
     ),
     "sign_on": Held(_l("the link to single sign-on"), _end_sign_on, _GONE_OR_RESET),
 }
@@ -112,6 +116,11 @@ def end(user_id: int, *happenings: Happening) -> None:
 def what_ends(*happenings: Happening) -> list[str]:
     """Return in words what ends with one of `happenings`."""
     return [str(held.words) for held in TABLE.values() if held.ends_when.intersection(happenings)]
+
+
+def what_ends_for_you(*happenings: Happening) -> list[str]:
+    """Return the same in words for the person whose account it is."""
+    return [str(held.own_words or held.words) for held in TABLE.values() if held.ends_when.intersection(happenings)]
 
 
 def of_other_role(before: Role, after: Role) -> tuple[Happening, ...]:

@@ -134,7 +134,7 @@ def join(token: str) -> ResponseReturnValue:
             form.password.errors = [str(error)]
         else:
             start_session(user, "link")
-            return redirect(url_for("connections.index"), 303)
+            return redirect(url_for("home.index"), 303)
     page = render_template("accounts/join.html", form=form, link=link, token=token)
     return (page, 422) if form.errors or form.password.errors else page
 

@@ -55,11 +55,11 @@ def safe_next(target: str | None) -> str:
     # Another program may have the rest of the host.
     is_below = (target or "").startswith(f"{request.script_root}/")
     if not target or not is_below or target.startswith(("//", "/\\")) or "\\" in target:
-        return url_for("connections.index")
+        return url_for("home.index")
     parts = urlsplit(target)
     climbs = ".." in unquote(parts.path).split("/")
     if parts.scheme or parts.netloc or climbs or any(ord(character) < 32 for character in target):
-        return url_for("connections.index")
+        return url_for("home.index")
     return target
 
 

@@ -123,5 +123,5 @@ def setup() -> ResponseReturnValue:
             form[error.field].errors = [str(error)]
         else:
             start_session(user, "set-up link")
-            return redirect(url_for("connections.index"), 303)
+            return redirect(url_for("home.index"), 303)
     return render_template("accounts/setup.html", form=form), 422 if form.errors else 200

@@ -175,6 +175,9 @@ def _save_destination(kind: str, values: Mapping[str, Any], existing: Connection
             found, kind, description=form.description.data or "", settings=form.settings(),
             password=form.typed_password, label_names=form.chosen_labels, problem=problem, by=by,
         )  # fmt: skip
+    except destinations.PlaceTaken as refusal:
+        form.errors_of_place(str(refusal))
+        raise _refuse(form) from None
     except connections.DescriptionTaken:
         form.validate()
         raise _refuse(form) from None

@@ -31,12 +31,6 @@ from datasync_flask.worker import queue
 bp = Blueprint("connections", __name__)
 
 
-@bp.get("/")
-def start() -> ResponseReturnValue:
-    """The start page is the list."""
-    return redirect(url_for("connections.index"))
-
-
 @bp.get("/connections")
 def index() -> ResponseReturnValue:
     """The Connections page."""

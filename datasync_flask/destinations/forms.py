@@ -228,6 +228,10 @@ class DestinationForm(SettingsForm):
                 )
             )
 
+    def errors_of_place(self, words: str) -> None:
+        """Refuse where the destination would lead."""
+        self["path" if self.kind.is_file else "host"].errors = [words]
+
     def keep_password(self) -> None:
         """Put a typed password, encrypted, into the page that goes back because of a mistake elsewhere."""
         if self._password:

@@ -144,6 +144,10 @@ def _save(connection: DestinationConnection | None, kind: str, form: Destination
             connection, kind, description=form.description.data or "", settings=form.settings(),
             password=form.typed_password, label_names=form.chosen_labels, problem=problem, by=current_user.id,
         )  # fmt: skip
+    except service.PlaceTaken as refusal:
+        form.errors_of_place(str(refusal))
+        form.keep_password()
+        return _form_page(kind, form, connection)
     except DescriptionTaken:
         form.validate()
         return _form_page(kind, form, connection)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from blinker import Signal
 from flask import current_app
+from flask_babel import gettext
 from sqlalchemy.exc import IntegrityError
 
 from datasync_flask.audit import trail
@@ -17,6 +19,23 @@ from datasync_flask.destinations.models import DESTINATION_CLASSES, DestinationC
 from datasync_flask.extensions import db
 from datasync_flask.salesforce_connections import lifecycle, store
 from datasync_flask.salesforce_connections.service import DescriptionTaken
+
+# Sent before other settings are committed: the connection, and its settings `before`. May raise PlaceTaken.
+settings_changed = Signal("a destination may lead to another place")
+
+
+class PlaceTaken(Exception):
+    """A destination can't lead to where these settings say: `owner`, an extraction, has the table of `name` there."""
+
+    def __init__(self, owner: str, name: str) -> None:
+        super().__init__(
+            gettext(
+                "The extraction %(owner)s loads %(name)s into the same table there already. Change the dataset of one "
+                "of the two extractions first.",
+                owner=f"“{owner}”",
+                name=name,
+            )
+        )
 
 
 def check(kind: str, settings: dict[str, Any], password: str) -> None:
@@ -57,7 +76,7 @@ def save(
     problem: DestinationError | None,
     by: int | None,
 ) -> DestinationConnection:
-    """Store a destination with what its check found; commits. Raises DescriptionTaken."""
+    """Store a destination with what its check found; commits. Raises DescriptionTaken, PlaceTaken."""
     now = utcnow()
     is_new = connection is None
     if connection is None:
@@ -73,7 +92,7 @@ def save(
     connection.rename(description)
     if not password and connection.password_sealed and not connection.has_password_for(settings):
         connection.password_sealed = ""
-    connection.settings = settings
+    before, connection.settings = connection.settings, settings
     if password:
         connection.password_sealed = store.secret_box().seal(password)
         changes["password"] = ["", ""]
@@ -87,7 +106,12 @@ def save(
         elif facts:
             lifecycle.note(connection, "changed", now, by=by, facts=facts)
         record(connection, problem)
+        if not is_new:
+            settings_changed.send(connection, before=before)
         db.session.commit()
+    except PlaceTaken:
+        db.session.rollback()
+        raise
     except IntegrityError:
         db.session.rollback()
         raise DescriptionTaken(description) from None

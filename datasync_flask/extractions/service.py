@@ -14,6 +14,7 @@ from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
 from datasync_flask.connections.models import description_key
 from datasync_flask.destinations.models import DestinationConnection
+from datasync_flask.destinations.service import PlaceTaken
 from datasync_flask.extensions import db
 from datasync_flask.extractions import schedule, tables
 from datasync_flask.extractions.models import Extraction, ExtractionObject
@@ -135,6 +136,21 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
         db.session.rollback()
         raise TableTaken(data.description) from None
     return extraction
+
+
+def on_destination_changed(destination: DestinationConnection, *, before: dict[str, Any]) -> None:
+    """Where a destination leads to another place, take the tables there and have everything loaded into them.
+
+    The caller commits. Raises PlaceTaken.
+    """
+    if tables.place_of(destination.kind, before) == tables.place_of(destination.kind, destination.settings):
+        return
+    for extraction in db.session.scalars(select(Extraction).where(Extraction.destination_id == destination.id)).all():
+        for chosen in extraction.objects:
+            chosen.watermark = None
+        if taken := tables.hold(extraction, destination).taken:
+            name = min(taken)
+            raise PlaceTaken(taken[name], name)
 
 
 def _as_data(extraction: Extraction) -> dict[str, Any]:

@@ -6,7 +6,10 @@ count as one place. The rows here are the decision: who inserts one first has th
 
 from __future__ import annotations
 
+import ipaddress
+import socket
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +25,8 @@ from datasync_flask.extractions.names import new_name, snake_case
 from datasync_flask.salesforce_connections import store
 
 _TRIES = 5
+# Names that lead to this machine besides its loopback addresses; 0.0.0.0 and :: do when they are connected to.
+_THIS_MACHINE = LOOPBACK_HOSTS | {"localhost.localdomain", "ip6-localhost", socket.gethostname().lower()}
 
 
 class TableTaken(Exception):
@@ -43,7 +48,12 @@ def place_of(kind: str, settings: Mapping[str, Any]) -> str:
         # Two names that differ in capitals only are one file on many systems.
         return f"{kind}:{'/'.join(parts).casefold()}"
     host = str(settings.get("host", "")).strip().lower().rstrip(".").strip("[]")
-    if host in LOOPBACK_HOSTS or host.startswith(("/", "127.")):
+    with suppress(ValueError):
+        # One address is written in several ways, with zeros or as one of IPv4 in IPv6.
+        address = ipaddress.ip_address(host)
+        host = str(getattr(address, "ipv4_mapped", None) or address)
+        host = "localhost" if address.is_unspecified else host
+    if host in _THIS_MACHINE or host.startswith(("/", "127.")):
         host = "localhost"
     database = str(settings.get("database", ""))
     port = settings.get("port") or DESTINATIONS[kind].default_port

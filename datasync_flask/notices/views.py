@@ -81,7 +81,7 @@ class ChannelForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         try:
             targets.check(self.kind.data or "", text, allow_internal=bool(self.allow_internal.data))
         except targets.TargetRefused as refusal:
-            raise ValidationError(str(refusal)) from None
+            raise ValidationError(gettext(refusal.message, **refusal.values)) from None
 
     def _check_webhook(self, text: str) -> None:
         try:

@@ -71,6 +71,8 @@ def refusal_of(response: httpx2.Response, body: Any, *, is_optional: bool = Fals
         return SalesforceError(Problem.INSTANCE_MOVED, f"HTTP {response.status_code} to {target}")
     words = text_of(response)[:REFUSAL_CHARACTERS]
     said = classify_api_error(response.status_code, body, words, retry_after=_retry_after(response))
+    if said.problem is Problem.MAINTENANCE:
+        return said
     if response.status_code in {400, 404} and any(part in words.lower() for part in _MOVED_WORDS):
         return SalesforceError(Problem.INSTANCE_MOVED, said.detail)
     if response.status_code == 404 and body is None:

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import httpx2
 
@@ -30,6 +31,7 @@ from datasync_flask.salesforce.answers import (
 from datasync_flask.salesforce.data_refusals import classify_api_error, is_passing_page
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.exact_json import loads
+from datasync_flask.salesforce.hosts import is_api_origin
 from datasync_flask.salesforce.oauth import TokenAnswer
 from datasync_flask.salesforce.transport import (
     MAX_BYTES_KEY,
@@ -85,7 +87,7 @@ class SalesforceApi:
         if not VERSION.fullmatch(version):
             raise SalesforceError(Problem.NOT_SALESFORCE, f"an API version {version[:20]}")
         self.token, self.version, self.wait = token, version, wait
-        self._refresh, self._policy = refresh, policy
+        self._refresh, self._trusted, self._policy = refresh, trusted, policy
         self.calls = 0
         # Bytes of streamed answers, as they came over the wire.
         self.received = 0
@@ -176,8 +178,11 @@ class SalesforceApi:
         return response
 
     def _request(self, method: str, path: str, *, accept: str = "application/json", **content: Any) -> httpx2.Request:
-        """Return a request with the token. The client sends it to trusted origins only."""
+        """Return a request with the token."""
         url = path if path.startswith("http") else self.token.instance_url + path
+        # An identity URL may be that of a site, which is somebody's own pages: no token goes there.
+        if not is_api_origin(url, self._trusted):
+            raise SalesforceError(Problem.UNTRUSTED_INSTANCE, urlsplit(url).hostname or "")
         headers = {"Authorization": f"Bearer {self.token.access_token}", "Accept": accept}
         return self._client.build_request(method, url, headers=headers, **content)
 

@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce.pages import says_maintenance
 from datasync_flask.salesforce.refusals import Refusal, meaning_of
 
 # The first row that fits counts.
@@ -42,8 +43,6 @@ REFUSALS = (
     Refusal(Problem.SERVER_ERROR, code="TXN_SECURITY_METERING_ERROR", source="CLIENTS (Airbyte)"),
     Refusal(Problem.SERVER_ERROR, code="UNABLE_TO_LOCK_ROW", source="SOAP"),
     Refusal(Problem.SERVER_ERROR, code="UNKNOWN_ERROR", words="retry", source="CLIENTS"),
-    Refusal(Problem.SERVER_ERROR, words="setting things up", source="Salesforce's own page"),
-    Refusal(Problem.SERVER_ERROR, words="down for maintenance", source="Salesforce's own page"),
     Refusal(Problem.SERVER_ERROR, status=406, source="CLIENTS: comes and goes"),
     # Switches and rights that concern all calls.
     Refusal(Problem.API_DISABLED_FOR_ORG, code="API_CURRENTLY_DISABLED", words="organization", source="SOAP"),
@@ -98,6 +97,8 @@ def classify_api_error(status: int, body: Any, text: str, *, retry_after: float 
 
 
 def _problem_of(status: int, code: str, words: str) -> Problem:
+    if not code and says_maintenance(words):
+        return Problem.MAINTENANCE
     known = meaning_of(REFUSALS, code, words, status)
     if known is not None:
         return known
@@ -133,5 +134,4 @@ def _plain(text: str) -> str:
 
 def is_passing_page(text: str) -> bool:
     """True for the pages that Salesforce shows, with status 200 too, while an org is being set up or maintained."""
-    words = text.lower()
-    return any(row.words in words for row in REFUSALS if row.source == "Salesforce's own page")
+    return says_maintenance(_plain(text))

@@ -90,6 +90,7 @@ class Problem(enum.StrEnum):
     QUERY_REFUSED = "query_refused"
     QUERY_TIMED_OUT = "query_timed_out"
     LOCATOR_GONE = "locator_gone"
+    PAGES_REPEAT = "pages_repeat"
     NOT_FOUND = "not_found"
     NO_ACCESS = "no_access"
     DATA_API_CLOSED = "data_api_closed"
@@ -172,6 +173,7 @@ _ABOUT_THE_REQUEST = frozenset(
         Problem.QUERY_REFUSED,
         Problem.QUERY_TIMED_OUT,
         Problem.LOCATOR_GONE,
+        Problem.PAGES_REPEAT,
         Problem.NOT_FOUND,
         Problem.NO_ACCESS,
         Problem.EXTERNAL_SOURCE,

@@ -108,9 +108,7 @@ def _probe_token_endpoint(client: BoundedClient, app: AppCredentials, callback_u
     return Observation(None if knows_client else problem, as_said(refusal), 1)
 
 
-def _probe_authorize_endpoint(
-    client: BoundedClient, app: AppCredentials, callback_url: str, scope: str
-) -> Observation:
+def _probe_authorize_endpoint(client: BoundedClient, app: AppCredentials, callback_url: str, scope: str) -> Observation:
     params = {
         "response_type": "code",
         "client_id": app.client_id,

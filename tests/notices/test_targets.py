@@ -20,6 +20,7 @@ from datasync_flask.notices.models import Channel
 from datasync_flask.security.crypto import SecretBox
 from tests.notices.test_notices import add, press_test
 from tests.support.visitor import Visitor
+from tools import translations
 
 Answer = Callable[[socket.socket], None]
 
@@ -316,3 +317,17 @@ def test_the_page_itself_asks_nobody(app: Flask, visitor: Visitor, answering: Ca
         huey.execute(task)
     assert len(asked) == 1
     assert "hx-trigger" not in visitor.get("/notices/ways").text
+
+
+def test_why_an_address_is_refused_is_translated(app: Flask) -> None:
+    with app.test_request_context(headers={"Accept-Language": "de"}):
+        for kind, target in (
+            ("webhook", "http://hooks.example.com/"),
+            ("webhook", "https://127.0.0.1/"),
+            ("service", "syslog://"),
+            ("service", "jsons://hooks.example.com/?template=/etc/passwd"),
+        ):
+            with pytest.raises(targets.TargetRefused) as refusal:
+                targets.check(kind, target, allow_internal=False)
+            assert refusal.value.message in {message.id for message in translations.template()}, refusal.value.message
+            assert str(refusal.value) == refusal.value.message % refusal.value.values

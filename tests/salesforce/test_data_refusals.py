@@ -11,6 +11,7 @@ from datasync_flask.salesforce import oauth, objects, query
 from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.data_refusals import REFUSALS, classify_api_error
 from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce.identity import check_access
 from datasync_flask.salesforce.oauth import AppCredentials, TokenAnswer
 from tests.support.practice import PracticeOrg
 
@@ -77,6 +78,8 @@ def test_what_the_token_endpoint_says_while_renewing_is_tried_again_too(caller: 
         (406, ""), (420, ""), (429, ""), (502, "<html>"), (503, ""), (504, ""), (408, ""),
         (200, "<html><title>Salesforce</title>Hang tight, we're setting things up for you</html>"),
         (503, "<html>We are down for maintenance.</html>"),
+        (404, "<html><h1>Scheduled maintenance</h1></html>"), (403, "This instance is under maintenance."),
+        (200, "<p>Your sandbox is being refreshed.</p>"),
         (400, refusal("UNKNOWN_EXCEPTION", "An unexpected error occurred.")),
         (500, refusal("UNKNOWN_EXCEPTION", "An unexpected error occurred.")),
         (503, refusal("SERVER_UNAVAILABLE", "busy")),
@@ -91,6 +94,21 @@ def test_what_passes_is_tried_again(caller: Caller, status: int, body: str) -> N
     caller.practice.fault("describe", status=status, body=body, times=2)
     assert objects.describe(caller.api, "Account").name == "Account"
     assert len(caller.waited) == 2
+
+
+@pytest.mark.parametrize("status", [200, 403, 404, 503])
+@pytest.mark.parametrize(
+    "text", ["<p>We\u2019re setting things\nup for you</p>", "<h1>Down for <b>maintenance</b></h1>"]
+)
+def test_maintenance_has_its_own_reason_in_runs_and_checks_alike(caller: Caller, status: int, text: str) -> None:
+    caller.practice.fault("describe", status=status, body=text, times=None)
+    with pytest.raises(SalesforceError) as error:
+        objects.describe(caller.api, "Account")
+    assert error.value.problem is Problem.MAINTENANCE
+    caller.practice.fault("query", status=status, body=text, times=None)
+    with pytest.raises(SalesforceError) as error:
+        check_access(caller.api)
+    assert error.value.problem is Problem.MAINTENANCE
 
 
 def test_what_never_passes_is_given_up_and_shown_as_it_came(caller: Caller) -> None:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from datasync_flask.salesforce import oauth
+from datasync_flask.salesforce import oauth, transport
 from datasync_flask.salesforce.api import PINNED_VERSION, SalesforceApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.identity import AccessReport, check_access
@@ -123,3 +124,22 @@ def test_a_refused_list_of_versions_is_not_the_end(token: TokenAnswer, practice:
     found = report(token)
     assert found.api_version == "66.0"
     assert found.org_name == "Practice Org"
+
+
+def test_a_site_never_gets_the_token(
+    token: TokenAnswer, practice: PracticeOrg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    practice.fault("userinfo", status=403, times=None)
+    asked: list[str] = []
+    plain = transport.BoundedClient.opened
+
+    def opened(client: Any, request: Any, **options: Any) -> Any:
+        asked.append(request.url.host)
+        return plain(client, request, **options)
+
+    monkeypatch.setattr(transport.BoundedClient, "opened", opened)
+    path = token.identity_url.partition("/id/")[2]
+    for site in ("evil.my.site.com", "evil.secure.force.com"):
+        found = report(replace(token, identity_url=f"https://{site}/id/{path}"))
+        assert found.org_id.startswith("00D")
+    assert set(asked) == {"127.0.0.1"}

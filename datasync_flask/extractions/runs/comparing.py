@@ -18,6 +18,9 @@ from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.descriptions import Field
 
 NOT_COUNTED = "Salesforce didn't count this object's rows in time, so they weren't compared. The rows are loaded."
+IDS_BROKE_OFF = (
+    "Salesforce sent fewer Ids than it said it has, so no row was removed this time. The next run compares them again."
+)
 
 
 def compare(api: SalesforceApi, destination: Destination, each: ObjectRun) -> None:
@@ -29,13 +32,17 @@ def compare(api: SalesforceApi, destination: Destination, each: ObjectRun) -> No
     outcome.target_count = destination.count(each.table, without_deleted=True)
     are_too_many = outcome.source_count is not None and outcome.target_count > outcome.source_count
     if plan.loaded_as.tracking_type == "date_deletes" and (plan.compares_ids or are_too_many):
-        outcome.deleted += delete(destination, each, _ids_gone(api, destination, each))
+        gone = _ids_gone(api, destination, each)
+        if gone is None:
+            outcome.notes.append(IDS_BROKE_OFF)
+            return
+        outcome.deleted += delete(destination, each, gone)
         outcome.compared_ids = True
         outcome.target_count = destination.count(each.table, without_deleted=True)
 
 
-def _ids_gone(api: SalesforceApi, destination: Destination, each: ObjectRun) -> list[str]:
-    """Return the Ids that the table has and Salesforce doesn't have any more."""
+def _ids_gone(api: SalesforceApi, destination: Destination, each: ObjectRun) -> list[str] | None:
+    """Return the Ids that the table has and Salesforce doesn't have any more; None where it sent fewer than it said."""
     ids = replace(
         each.plan,
         fields=(Field("Id", "Id", "id"),),
@@ -46,6 +53,8 @@ def _ids_gone(api: SalesforceApi, destination: Destination, each: ObjectRun) -> 
     )
     reader = Reader(api, ids, {"Id": Column("id", ColumnType.TEXT)}, each.folder / "ids")
     deque(reader.read(), maxlen=0)
+    if reader.progress.rows < (reader.progress.expected or 0):
+        return None
     there = pa.chunked_array(
         [pq.read_table(file, columns=["id"]).column(0).combine_chunks() for file in reader.files()]
     ).combine_chunks()

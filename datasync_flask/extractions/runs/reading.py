@@ -94,6 +94,8 @@ class Reader:
     folder: Path
     progress: Progress = field(default_factory=Progress)
     block_bytes: int = BLOCK_BYTES
+    # Pages that were asked for, by locator or path.
+    _asked: set[str] = field(default_factory=set)
 
     def read(self) -> Iterator[None]:
         """Read everything that isn't read yet; yield whenever more is read. Raises SalesforceError."""
@@ -117,6 +119,13 @@ class Reader:
         for file in self.folder.glob("*.parquet*"):
             file.unlink()
         self.progress.begin()
+        self._asked.clear()
+
+    def _not_again(self, place: str) -> None:
+        """Raise SalesforceError for a page that was asked for already: the pages would lead in a circle for ever."""
+        if place and place in self._asked:
+            raise SalesforceError(Problem.PAGES_REPEAT, f"the page at {place} comes after itself")
+        self._asked.add(place)
 
     def _small_result(self) -> QueryPage | None:
         """Ask by REST for what changed, or for a table that is small or of unknown size; None where a job is better."""
@@ -157,6 +166,7 @@ class Reader:
             if not page.next_path:
                 break
             self.api.wait(0)
+            self._not_again(page.next_path)
             page = query.next_page(self.api, page.next_path)
         self.progress.is_read = True
         yield
@@ -213,6 +223,7 @@ class Reader:
         bulk.wait_for_job(self.api, progress.job_id)
         while progress.pages == 0 or progress.locator:
             self.api.wait(0)
+            self._not_again(progress.locator)
             self._read_page()
             yield
         if progress.apart:
@@ -261,6 +272,7 @@ class Reader:
                 parsed = from_json([record.get(name) for record in page.records], self.columns[name].type)
                 found[name].append(parsed.array)
             self.api.wait(0)
+            self._not_again(page.next_path)
             page = query.next_page(self.api, page.next_path) if page.next_path else None
         columns = {name: pa.chunked_array(arrays).combine_chunks() for name, arrays in found.items()}
         for file in self.files():

@@ -1,0 +1,1 @@
+"""Home: what needs attention, how fresh the data is, what waits."""

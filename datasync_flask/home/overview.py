@@ -1,0 +1,248 @@
+"""What Home shows, read in a constant number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from flask import url_for
+from flask_babel import gettext
+from sqlalchemy import func, select
+from sqlalchemy.orm import selectinload
+
+from datasync_flask.clock import utcnow
+from datasync_flask.connections.history import state_words
+from datasync_flask.connections.listing import Glance, at_a_glance
+from datasync_flask.connections.models import Connection, SalesforceConnection, State
+from datasync_flask.extensions import db
+from datasync_flask.extractions import loader
+from datasync_flask.extractions.models import Extraction, Run, RunObject, RunState
+from datasync_flask.extractions.texts import run_state
+from datasync_flask.problems.destination import Fault
+from datasync_flask.problems.registry import trouble
+from datasync_flask.problems.trouble import During
+
+RUNS_SHOWN = 10
+EXTRACTIONS_SHOWN = 20
+ORGS_SHOWN = 6
+SPARK_HEIGHT = 20
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Something that a person has to do: what happened, and the button that leads to the fix."""
+
+    tone: str
+    state: str
+    name: str
+    text: str
+    address: str
+    button: str
+    is_main: bool
+
+
+@dataclass(frozen=True)
+class SparkBar:
+    """One run in a row of small bars; `tone` is its CSS class."""
+
+    x: int
+    height: int
+    tone: str
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """An extraction, how fresh its data is, and its last runs."""
+
+    extraction: Extraction
+    last_run: Run | None
+    up_to_date_as_of: datetime | None
+    spark: tuple[SparkBar, ...]
+    spark_label: str
+    rows_today: int
+
+
+@dataclass(frozen=True)
+class ApiUse:
+    """How much of an org's daily API calls is used, and the share at which runs pause."""
+
+    connection: SalesforceConnection
+    used: int
+    most: int
+    ceiling: int
+
+    @property
+    def percent(self) -> float:
+        """How much is used, at most 100."""
+        return round(min(100 * self.used / max(self.most, 1), 100), 1)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Everything on Home."""
+
+    attention: list[Attention]
+    glance: Glance
+    extractions: list[Freshness]
+    extraction_count: int
+    api_use: list[ApiUse]
+
+    @property
+    def is_empty(self) -> bool:
+        """True on a fresh server: nothing was connected yet."""
+        return not self.glance.counts and not self.extraction_count
+
+    @property
+    def is_moving(self) -> bool:
+        """True when what is shown changes by itself."""
+        runs = (each.last_run for each in self.extractions if each.last_run)
+        return self.glance.is_moving or any(not RunState(run.state).is_over for run in runs)
+
+
+def overview() -> Overview:
+    """Return what Home shows."""
+    glance, rows = at_a_glance(), loader.all_with_last_run()
+    failed = [(extraction, run) for extraction, run in rows if run is not None and run.state == RunState.FAILED]
+    shown = sorted(rows, key=_worst_first)[:EXTRACTIONS_SHOWN]
+    return Overview(
+        attention=[*map(_failed_run, failed), *map(_broken, glance.attention), *map(_ready, glance.ready)],
+        glance=glance,
+        extractions=_freshness(shown),
+        extraction_count=len(rows),
+        api_use=_api_use([extraction for extraction, _ in rows]),
+    )
+
+
+def attention_count() -> int:
+    """Return how many things need attention, for the number beside Home."""
+    newest = select(func.max(Run.queued_at)).where(Run.extraction_id == Extraction.id).correlate(Extraction)
+    failed = select(func.count()).select_from(Run).join(Extraction)
+    failed = failed.where(Run.queued_at == newest.scalar_subquery(), Run.state == RunState.FAILED)
+    waiting_for_somebody = select(func.count()).select_from(Connection.__table__)
+    waiting_for_somebody = waiting_for_somebody.where(
+        Connection.__table__.c.state.in_((State.NEEDS_ATTENTION, State.READY))
+    )
+    return (db.session.scalar(failed) or 0) + (db.session.scalar(waiting_for_somebody) or 0)
+
+
+def _worst_first(row: tuple[Extraction, Run | None]) -> tuple[bool, str]:
+    extraction, run = row
+    return run is None or run.state != RunState.FAILED, extraction.description_key
+
+
+def _failed_run(row: tuple[Extraction, Run]) -> Attention:
+    extraction, run = row
+    return Attention(
+        tone="bad",
+        state=run_state(run.state),
+        name=extraction.description,
+        text=trouble(run.problem, During.RUN).sentences,
+        address=url_for("extractions.show_run", extraction_id=extraction.id, run_id=run.id),
+        button=gettext("See what happened"),
+        is_main=False,
+    )
+
+
+def _broken(connection: Connection) -> Attention:
+    if isinstance(connection, SalesforceConnection):
+        problem = connection.current_problem
+        told = trouble(problem, During.CONNECTION) if problem else None
+    else:
+        told = trouble(Fault(connection.problem)) if connection.problem else None
+    return Attention(
+        tone="bad",
+        state=told.title if told else state_words(connection.state),
+        name=connection.description,
+        text=told.meaning if told else "",
+        address=url_for("connections.show", connection_id=connection.id),
+        button=gettext("See how to fix it"),
+        is_main=True,
+    )
+
+
+def _ready(connection: Connection) -> Attention:
+    return Attention(
+        tone="ready",
+        state=state_words(connection.state),
+        name=connection.description,
+        text=gettext("Salesforce knows the app now. One step is left: allow access."),
+        address=url_for("connections.show", connection_id=connection.id),
+        button=gettext("Connect"),
+        is_main=True,
+    )
+
+
+def _freshness(rows: Sequence[tuple[Extraction, Run | None]]) -> list[Freshness]:
+    ids = [extraction.id for extraction, _ in rows]
+    by_extraction = _last_runs(ids)
+    loaded = _rows_of(run.id for runs in by_extraction.values() for run in runs)
+    today = utcnow().date()
+    found = []
+    for extraction, last_run in rows:
+        runs = by_extraction.get(extraction.id, [])
+        done = [run for run in runs if run.state == RunState.DONE]
+        most = max((loaded.get(run.id, 0) for run in runs), default=0)
+        bars = tuple(
+            SparkBar(number * 7, max(round(loaded.get(run.id, 0) / max(most, 1) * SPARK_HEIGHT), 2), _tone(run))
+            for number, run in enumerate(runs)
+        )
+        failed = sum(run.state == RunState.FAILED for run in runs)
+        found.append(
+            Freshness(
+                extraction=extraction,
+                last_run=last_run,
+                up_to_date_as_of=done[-1].started_at if done else None,
+                spark=bars,
+                spark_label=gettext("%(count)s runs, %(failed)s failed", count=len(runs), failed=failed),
+                rows_today=sum(loaded.get(run.id, 0) for run in runs if run.queued_at.date() == today),
+            )
+        )
+    return found
+
+
+def _tone(run: Run) -> str:
+    return {RunState.FAILED: "failed", RunState.DONE: "done"}.get(RunState(run.state), "")
+
+
+def _last_runs(extraction_ids: Sequence[str]) -> dict[str, list[Run]]:
+    """Return the last runs of each extraction, the oldest first."""
+    place = func.row_number().over(partition_by=Run.extraction_id, order_by=Run.queued_at.desc()).label("place")
+    ranked = select(Run.id, place).where(Run.extraction_id.in_(extraction_ids)).subquery()
+    runs = db.session.scalars(
+        select(Run)
+        .join(ranked, ranked.c.id == Run.id)
+        .where(ranked.c.place <= RUNS_SHOWN)
+        .order_by(Run.extraction_id, Run.queued_at)
+    ).all()
+    return {key: list(group) for key, group in groupby(runs, lambda run: run.extraction_id)}
+
+
+def _rows_of(run_ids: Iterable[str]) -> dict[str, int]:
+    """Return how many rows each run loaded or deleted."""
+    statement = (
+        select(RunObject.run_id, func.sum(RunObject.rows + RunObject.deleted))
+        .where(RunObject.run_id.in_(list(run_ids)))
+        .group_by(RunObject.run_id)
+    )
+    return {run_id: int(rows) for run_id, rows in db.session.execute(statement)}
+
+
+def _api_use(extractions: Iterable[Extraction]) -> list[ApiUse]:
+    by_source: dict[str, list[Extraction]] = {}
+    for extraction in extractions:
+        by_source.setdefault(extraction.source_id, []).append(extraction)
+    if not by_source:
+        return []
+    # The grants are read with the connections, not one by one.
+    wanted = select(SalesforceConnection).where(SalesforceConnection.id.in_(by_source))
+    db.session.scalars(wanted.options(selectinload(SalesforceConnection.grant))).all()
+    found = []
+    for group in list(by_source.values())[:ORGS_SHOWN]:
+        quota = loader.quota_of(group[0])
+        if quota is not None:
+            left, most = quota
+            ceiling = min(each.quota_ceiling for each in group)
+            found.append(ApiUse(group[0].source, most - left, most, ceiling))
+    return found

@@ -1,0 +1,23 @@
+"""Which part of the navigation a page belongs to."""
+
+from __future__ import annotations
+
+from flask import request
+
+_SECTIONS = {
+    "home": ("home",),
+    "connections": (
+        "connections", "quick_edit", "status", "callback", "hand_off", "destinations", "connection_orgs",
+    ),
+    "extractions": ("extractions", "extraction_objects", "extraction_orgs"),
+    "settings": ("people", "audit", "notices"),
+    "help": ("help", "components"),
+}  # fmt: skip
+_BY_BLUEPRINT = {blueprint: section for section, blueprints in _SECTIONS.items() for blueprint in blueprints}
+
+
+def section() -> str:
+    """Return the key of the section that this request's page belongs to, '' outside all of them."""
+    if request.endpoint == "people.account":
+        return ""
+    return _BY_BLUEPRINT.get(request.blueprint or "", "")

@@ -1,0 +1,123 @@
+"""Home answers: what needs me, how fresh is the data, what waits, what does it cost."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from datasync_flask.clock import utcnow
+from datasync_flask.connections.models import Connection, State
+from datasync_flask.extensions import db
+from datasync_flask.extractions.models import Run, RunObject, RunState
+from tests.support.connection import ConnectionWalk
+from tests.support.extraction import Extracting
+from tests.support.visitor import Visitor
+
+
+def section(visitor: Visitor, key: str) -> str:
+    found = visitor.page.xpath(f"//section[@aria-labelledby='{key}']")
+    return " ".join(found[0].text_content().split()) if found else ""
+
+
+def current(visitor: Visitor) -> list[str]:
+    return [" ".join(link.text_content().split()) for link in visitor.page.xpath("//header//a[@aria-current='page']")]
+
+
+def extraction_of(walk: ConnectionWalk) -> Extracting:
+    with walk.app.app_context():
+        db.session.get_one(Connection, walk.id).state = State.CONNECTED
+        db.session.commit()
+    extracting = Extracting(walk, walk.app.config["SETTINGS"].instance_dir)
+    extracting.make(["Account"], extracting.make_destination("duckdb", {"path": "w.duckdb"}))
+    return extracting
+
+
+def end(app: Flask, run_id: str, state: RunState, rows: int = 0, problem: str = "") -> None:
+    with app.app_context():
+        run = db.session.get_one(Run, run_id)
+        run.state, run.problem, run.started_at, run.ended_at = state, problem, utcnow(), utcnow()
+        run.calls_used, run.calls_max = 1138, 15000
+        db.session.query(RunObject).filter_by(run_id=run_id).one().rows = rows
+        db.session.commit()
+
+
+def test_a_fresh_server_shows_the_first_step(visitor: Visitor) -> None:
+    visitor.get("/")
+    assert "Three steps to your data" in visitor.text
+    assert visitor.page.xpath("//main//a[@href='/connections/new/salesforce']")
+
+
+def test_viewers_are_offered_nothing_that_they_may_not_do(sign_in) -> None:  # type: ignore[no-untyped-def]
+    viewer = sign_in("viewer")
+    viewer.get("/")
+    assert not viewer.page.xpath("//main//a[starts-with(@href, '/connections/new')]")
+
+
+def test_a_waiting_connection_shows_its_clock_and_polls(walk: ConnectionWalk) -> None:
+    walk.make_app(propagation_seconds=600)
+    walk.save()
+    walk.visitor.get("/")
+    assert "Sales EMEA" in section(walk.visitor, "waiting")
+    assert walk.visitor.page.get_element_by_id("overview").get("hx-get") == "/home/overview"
+    assert walk.visitor.get("/home/overview").status_code == 200
+    assert "<html" not in walk.visitor.text
+
+
+def test_a_failed_run_is_told_first_and_counted_beside_home(walk: ConnectionWalk) -> None:
+    walk.make_app()
+    walk.save()
+    extracting = extraction_of(walk)
+    end(walk.app, extracting.start(), RunState.DONE, rows=1234)
+    walk.visitor.get("/")
+    assert section(walk.visitor, "needs-attention") == ""
+    assert "1,234" in section(walk.visitor, "fresh")
+    assert "1,138 of 15,000 calls" in section(walk.visitor, "api-use")
+    end(walk.app, extracting.start(), RunState.FAILED, problem="salesforce.server_error")
+    walk.visitor.get("/")
+    told = section(walk.visitor, "needs-attention")
+    assert "To the warehouse" in told
+    assert "Salesforce answered with a fault of its own" in told
+    assert current(walk.visitor) == ["Home1, 1 needs attention"]
+    # Good again: nothing is left to do.
+    end(walk.app, extracting.start(), RunState.DONE, rows=5)
+    walk.visitor.get("/")
+    assert section(walk.visitor, "needs-attention") == ""
+    assert current(walk.visitor) == ["Home"]
+
+
+def test_a_broken_connection_leads_to_its_fix(walk: ConnectionWalk) -> None:
+    walk.make_app()
+    walk.save()
+    with walk.app.app_context():
+        connection = db.session.get_one(Connection, walk.id)
+        connection.state, connection.problem = State.NEEDS_ATTENTION, "revoked"
+        db.session.commit()
+    walk.visitor.get("/")
+    assert "Access was revoked" in section(walk.visitor, "needs-attention")
+    assert walk.visitor.page.xpath(f"//main//a[@href='/connections/{walk.id}']")
+
+
+def test_numbers_are_written_as_the_language_writes_them(walk: ConnectionWalk) -> None:
+    walk.make_app()
+    walk.save()
+    extracting = extraction_of(walk)
+    end(walk.app, extracting.start(), RunState.DONE, rows=14862)
+    walk.visitor.get("/")
+    walk.visitor.post("/language", {"language": "de", "next": "/"})
+    walk.visitor.get("/")
+    assert "14.862" in section(walk.visitor, "fresh")
+    assert "1.138 von 15.000" in section(walk.visitor, "api-use")
+
+
+def test_each_page_says_which_part_it_belongs_to(walk: ConnectionWalk) -> None:
+    walk.save()
+    for path, name in {
+        "/": "Home", "/connections": "Connections", "/connections/new": "Connections",
+        "/connections/new/duckdb": "Connections", f"/connections/{walk.id}": "Connections",
+        f"/connections/{walk.id}/hand-off": "Connections", "/extractions": "Extractions",
+        "/extractions/new": "Extractions", "/people": "Settings", "/audit": "Settings", "/notices": "Settings",
+        "/help": "Help", "/help/errors": "Help",
+    }.items():  # fmt: skip
+        assert walk.visitor.get(path).status_code == 200, path
+        assert current(walk.visitor) == [name], path
+    walk.visitor.get("/account")
+    assert current(walk.visitor) == []
