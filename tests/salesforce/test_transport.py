@@ -18,7 +18,7 @@ from werkzeug.serving import make_server
 
 from datasync_flask.practice_org.org import Org
 from datasync_flask.practice_org.server import QuietHandler, create_practice_org
-from datasync_flask.salesforce import oauth, transport
+from datasync_flask.salesforce import oauth, objects, transport
 from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.transport import BoundedClient, json_of, text_of
