@@ -20,7 +20,7 @@ from babel.messages.pofile import read_po, write_po
 from datasync_flask.audit.trail import EVENTS
 from datasync_flask.connections.history import EVENT_WORDS, FIELD_WORDS, STATE_WORDS
 from datasync_flask.destinations.registry import KINDS  # with the destinations, which it adds
-from datasync_flask.extractions.runs.loading import IDS_BROKE_OFF, NOT_COUNTED
+from datasync_flask.extractions.runs.comparing import IDS_BROKE_OFF, NOT_COUNTED
 from datasync_flask.extractions.runs.plan import Why
 from datasync_flask.extractions.texts import RUN_STATES, STEPS
 from datasync_flask.languages import LANGUAGES
