@@ -89,6 +89,8 @@ def _dlts(url: str, dataset: str, folder: Path, rows: int) -> float:
         )
         resource = dlt.resource(
             lambda: iter([pq.read_table(file)]), name="dlts_account", primary_key="id",
+            # MySQL takes no text without a length for a key.
+            columns={"id": {"data_type": "text", "precision": 18, "nullable": False}},
             write_disposition={"disposition": "merge", "strategy": "delete-insert"},
         )  # fmt: skip
         with warnings.catch_warnings():
