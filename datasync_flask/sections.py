@@ -8,6 +8,7 @@ _SECTIONS = {
     "home": ("home",),
     "connections": (
         "connections", "quick_edit", "status", "callback", "hand_off", "destinations", "connection_orgs",
+        "moving_in",
     ),
     "extractions": ("extractions", "extraction_objects", "extraction_orgs"),
     "settings": ("people", "audit", "notices"),

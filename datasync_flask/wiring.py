@@ -34,6 +34,7 @@ from datasync_flask.help import component_views
 from datasync_flask.help import views as help_views
 from datasync_flask.home import overview
 from datasync_flask.home import views as home_views
+from datasync_flask.moving_in import views as moving_in_views
 from datasync_flask.notices import texts as notice_texts
 from datasync_flask.notices import views as notice_views
 from datasync_flask.operations import views as operation_views
@@ -87,6 +88,7 @@ def wire(app: Flask, settings: Settings) -> None:
         audit_views.bp,
         hand_off_views.bp,
         notice_views.bp,
+        moving_in_views.bp,
     )
     for blueprint in blueprints:
         app.register_blueprint(blueprint)

@@ -24,7 +24,8 @@ READING = {
     "extractions.progress",
     "extractions.data",
     "quick_edit.row",
-    "connections.start",
+    "home.index",
+    "home.refresh",
     "connections.index",
     "connections.certificate",
     "connections.show",
@@ -38,7 +39,7 @@ EDITING = {
     "destinations.new", "extractions.new", "extractions.edit", "extractions.start_run", "extractions.cancel_run",
     "extraction_objects.fields", "extraction_objects.reload", "hand_off.manage", "hand_off.withdraw",
     "extractions.confirm_delete", "extractions.delete", "extractions.objects", "extraction_orgs.choose",
-    "connection_orgs.choose", "connection_orgs.go_back",
+    "connection_orgs.choose", "connection_orgs.go_back", "moving_in.index",
 }  # fmt: skip
 # One's own account; what these do is tried in tests/accounts/.
 OWN_ACCOUNT = {

@@ -75,6 +75,7 @@ def forms(walk: ConnectionWalk, extraction_id: str) -> dict[str, tuple[str, ...]
         "/extractions/new": of_extraction,
         f"/extractions/{extraction_id}/edit": ("description", "dataset", "objects", "schedule", "timezone", "edited"),
         f"/extractions/{extraction_id}/objects/Account": ("which", "fields", "cursor"),
+        "/connections/import": ("text", "filename", "source", "destination", "seen", "then"),
         "/people/invite": ("email", "role"),
         "/account/password": ("present", "password"),
         "/account/tokens": ("name", "days"),
