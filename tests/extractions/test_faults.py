@@ -164,7 +164,7 @@ def test_at_the_ceiling_it_pauses_and_goes_on(ready: Extracting) -> None:
     assert (run.state, run.problem) == ("paused", "run.quota")
     assert run.due_at is not None
     ready.walk.visitor.get(f"/extractions/{ready.id}/runs/{run.id}")
-    assert "goes on by itself" in ready.walk.visitor.text
+    assert "continues by itself" in ready.walk.visitor.text
     ready.walk.practice.change_org(daily_requests=15000)
     with ready.app.app_context():
         assert lease.due(utcnow()) == []

@@ -60,7 +60,7 @@ def test_two_runs_that_stall_make_room_for_a_third(tmp_path: Path, practice: Pra
         wait_for(lambda: 'data-state="done"' in site.http.get(third).text, 60)
         for run in started:
             wait_for(lambda run=run: 'data-state="paused"' in site.http.get(run).text)
-            assert "goes on by itself" in site.http.get(run).text
+            assert "continues by itself" in site.http.get(run).text
     assert not [line for line in site.program.output.splitlines() if "Traceback" in line]
 
 
@@ -149,8 +149,8 @@ def test_a_process_that_says_something_is_left_alone() -> None:
 
     speaking = threading.Thread(target=live)
     speaking.start()
-    with Forked(fileno=ours.detach()) as process:
-        assert process._watch(process, 1.0, threading.Event()) is True
+    with Forked(fileno=ours.detach()) as forked:
+        assert process._watch(forked, 1.0, threading.Event()) is True
     speaking.join()
 
 

@@ -226,7 +226,7 @@ def test_the_other_of_two_that_shared_a_table_stops_and_says_so(first: Extractin
     assert {each.name: each.step for each in run.objects} == {"Account": "failed", "ContactOther__c": "done"}
     visitor = first.walk.visitor
     visitor.get(f"/extractions/{other}/runs/{run.id}")
-    assert "Another extraction loads this table already" in visitor.text
+    assert "Another extraction already loads this table" in visitor.text
     assert "To the warehouse" in visitor.text
     first.id = mine
     first.done()
