@@ -11,7 +11,7 @@ from datasync_flask.accounts.models import FailedTries
 from datasync_flask.connections.models import Connection, State
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Run, RunState
-from datasync_flask.extractions.runs.states import LONGEST_PAUSE
+from datasync_flask.extractions.runs.lease import LONGEST_PAUSE
 from datasync_flask.salesforce_connections.models import SalesforceGrant
 from datasync_flask.salesforce_connections.store import LONGEST_REST, LONGEST_REST_WHILE_MOVING
 from datasync_flask.salesforce_connections.token_grants import REFRESH_LEASE

@@ -19,7 +19,7 @@ from datasync_flask.clock import utcnow
 from datasync_flask.config import Settings
 from datasync_flask.extensions import db
 from datasync_flask.extractions import schedule
-from datasync_flask.extractions.runs import abandoned_jobs, process, states
+from datasync_flask.extractions.runs import abandoned_jobs, lease, process, states
 from datasync_flask.extractions.runs.process import RunProcesses
 from datasync_flask.notices import sending, warnings
 from datasync_flask.queue import Queue, queue
@@ -47,7 +47,7 @@ def run_extraction(run_id: str) -> None:
     """Have a process of its own do the run, and wait for it; then let those begin that waited for a slot."""
     processes: RunProcesses = current_app.extensions["run_processes"]
     if processes.do(run_id) and not processes.stopping.is_set():
-        for waiting in states.due(utcnow()):
+        for waiting in lease.due(utcnow()):
             queue().run_soon(waiting)
 
 
@@ -71,7 +71,7 @@ def sweep(ahead: timedelta = timedelta(0)) -> None:
     states.wake_waiting()
     states.clear_folders()
     abandoned_jobs.abort_all()
-    for run_id in states.due(utcnow()):
+    for run_id in lease.due(utcnow()):
         queue().run_soon(run_id)
     warnings.look()
     sending.send_due()

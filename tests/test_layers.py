@@ -16,6 +16,8 @@ HEAVY = {
     "dlt": "0.6 s; runs only",
     "duckdb": "30 MB; runs and previews only",
     "pyarrow": "0.2 s and 60 MB; runs and previews only",
+    "deltalake": "0.1 s and 100 MB; runs and previews of object stores only",
+    "obstore": "comes with it; runs and previews of object stores only",
     "psycopg": "0.1 s; only who writes to PostgreSQL",
     "flask_migrate": "Alembic takes 0.2 s; only who changes the schema",
     "apprise": "0.3 s; only the process that sends through it",
@@ -25,7 +27,6 @@ HEAVY = {
 OURS = {
     "datasync_flask.destinations": "the registry opens one kind at a time, with its library",
     "datasync_flask.extractions.runs.runner": "loads dlt and pyarrow; a run's own process only",
-    "datasync_flask.practice_org.data_views": "answers for the view of the same address",
 }
 
 

@@ -21,7 +21,7 @@ from datasync_flask.audit.trail import EVENTS
 from datasync_flask.connections import history
 from datasync_flask.destinations import kind as destination_kinds
 from datasync_flask.destinations.registry import DESTINATIONS
-from datasync_flask.extractions.runs.loading import IDS_BROKE_OFF, NOT_COUNTED
+from datasync_flask.extractions.runs.comparing import IDS_BROKE_OFF, NOT_COUNTED
 from datasync_flask.extractions.runs.plan import Why
 from datasync_flask.extractions.texts import RUN_STATES, STEPS
 from datasync_flask.languages import LANGUAGES

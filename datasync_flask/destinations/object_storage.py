@@ -151,7 +151,7 @@ class ObjectStorage(Destination):
                 query = f"SELECT * REPLACE ({texts}) FROM ({query})"
             self._publish(log, before, touched, query, work)
 
-    def take_out(self, table: Table, keys: list[str], *, marks: bool) -> int:
+    def delete(self, table: Table, keys: list[str], *, marks: bool) -> int:
         """Write the files anew in which the rows are, without them or with is_deleted set."""
         with faults(), tempfile.TemporaryDirectory() as name:
             work, log = Path(name), self._log(table)

@@ -132,8 +132,8 @@ class Parquet(Destination):
             for batch in reader:
                 yield batch.column(0)
 
-    def take_out(self, table: Table, keys: list[str], *, marks: bool) -> int:
-        """Write the file anew without the rows, or with is_deleted set."""
+    def delete(self, table: Table, keys: list[str], *, marks: bool) -> int:
+        """Write the file again, without the rows, or with is_deleted set."""
         with self._alone(table), self._faults():
             old = queries.rows_of([self.file(table)])
             self._write(table, queries.without(keys, old, self._columns(table), marks=marks))

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-
-from flask import current_app
 
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import ObjectCatalog
-from datasync_flask.salesforce.data import DataApi
+from datasync_flask.extractions.source_api import source_api
+from datasync_flask.salesforce import objects, query
 from datasync_flask.salesforce.descriptions import ObjectDescription, ObjectEntry
 from datasync_flask.salesforce.errors import SalesforceError
-from datasync_flask.salesforce.oauth import TokenAnswer
-from datasync_flask.salesforce_connections import store, token_grants
 from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.transactions import in_transaction
 
@@ -28,27 +23,6 @@ class Catalog:
     problem: SalesforceError | None = None
 
 
-@contextmanager
-def api_of(connection_id: str) -> Iterator[DataApi]:
-    """Yield calls with a connection's token for something that is done at once. Raises SalesforceError."""
-    held = token_grants.held_token(connection_id)
-    connection = store.load(connection_id)
-    version = connection.grant.api_version if connection and connection.grant else ""
-    db.session.commit()
-    trusted = current_app.config["SETTINGS"].salesforce_hosts
-
-    def refresh(_stale: TokenAnswer) -> TokenAnswer:
-        nonlocal held
-        held = token_grants.refreshed_token(connection_id, held)
-        return held.token
-
-    api = DataApi(held.token, version or "62.0", refresh, trusted, hurried=True)
-    try:
-        yield api
-    finally:
-        api.close()
-
-
 def objects_of(connection: SalesforceConnection, *, anew: bool = False) -> Catalog:
     """Return the org's objects: as kept, or read from Salesforce when nothing is kept or `anew`."""
     kept = db.session.get(ObjectCatalog, connection.id)
@@ -56,8 +30,8 @@ def objects_of(connection: SalesforceConnection, *, anew: bool = False) -> Catal
         return Catalog([ObjectEntry(*entry) for entry in kept.entries])
     connection_id = connection.id
     try:
-        with api_of(connection_id) as api:
-            entries = api.objects()
+        with source_api(connection_id) as api:
+            entries = objects.list_objects(api)
     except SalesforceError as error:
         return Catalog([ObjectEntry(*entry) for entry in kept.entries] if kept else [], error)
     values = [[entry.name, entry.label, entry.is_custom] for entry in entries]
@@ -80,12 +54,14 @@ class Described:
 
 def describe(connection: SalesforceConnection, name: str) -> ObjectDescription:
     """Return an object's fields. Raises SalesforceError."""
-    with api_of(connection.id) as api:
-        return api.describe(name)
+    with source_api(connection.id) as api:
+        return objects.describe(api, name)
 
 
 def describe_closely(connection: SalesforceConnection, name: str, *, counts: bool) -> Described:
     """Return all that can be told of an object. Raises SalesforceError."""
-    with api_of(connection.id) as api:
-        description = api.describe(name)
-        return Described(description, api.count(name) if counts else None, api.hidden_fields(description))
+    with source_api(connection.id) as api:
+        description = objects.describe(api, name)
+        return Described(
+            description, query.count(api, name) if counts else None, objects.hidden_fields(api, description)
+        )

@@ -71,16 +71,16 @@ def last_counts(extraction: Extraction) -> dict[str, int]:
 
 
 def quota_of(extraction: Extraction) -> tuple[int, int] | None:
-    """Return (left, most) of the org's API calls of the day, as the last run or check heard."""
-    heard = db.session.execute(
+    """Return (left, most) of the org's API calls of the day, as the last run or check was told."""
+    told = db.session.execute(
         select(Run.calls_used, Run.calls_max)
         .join(Extraction)
         .where(Extraction.source_id == extraction.source_id, Run.calls_max.is_not(None))
         .order_by(Run.queued_at.desc())
         .limit(1)
     ).one_or_none()
-    if heard is not None:
-        return max(heard.calls_max - heard.calls_used, 0), heard.calls_max
+    if told is not None:
+        return max(told.calls_max - told.calls_used, 0), told.calls_max
     grant = extraction.source.grant
     if grant is None or grant.api_calls_max is None or grant.api_calls_left is None:
         return None
@@ -89,7 +89,7 @@ def quota_of(extraction: Extraction) -> tuple[int, int] | None:
 
 @dataclass(frozen=True)
 class DayOfCalls:
-    """The API calls that runs made on one day (UTC), and the org's limit that day where it was heard."""
+    """The API calls that runs made on one day (UTC), and the org's limit that day where a run was told."""
 
     day: date
     calls: int

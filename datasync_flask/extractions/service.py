@@ -108,7 +108,7 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
             chosen = ExtractionObject(name=name, columns={}, field_columns={})
             extraction.objects.append(chosen)
         if moved:
-            chosen.table_name, chosen.columns, chosen.watermark, chosen.made_by = "", {}, None, ""
+            chosen.table_name, chosen.columns, chosen.watermark, chosen.loaded_as = "", {}, None, None
             chosen.field_columns = {}
             chosen.loaded_at = chosen.read_whole_at = chosen.ids_compared_at = None
             chosen.loaded_org_id = ""

@@ -167,7 +167,7 @@ def _hold_as_stored(extraction_id: str) -> Tables:
 
 
 def has(extraction_id: str, name: str, table: str) -> bool:
-    """True while a table is an object's of an extraction: nobody moved it, or took the object out."""
+    """True while a table is an object's of an extraction: nobody moved it, or removed the object."""
     row = select(DestinationTable.table_key).filter_by(extraction_id=extraction_id, object_name=name, table_name=table)
     return db.session.scalar(row.limit(1)) is not None
 

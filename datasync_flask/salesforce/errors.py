@@ -1,7 +1,7 @@
 """What can go wrong with Salesforce, as one type.
 
 Sources: Salesforce help "OAuth 2.0 Authorization Errors" and "Connected App and OAuth error codes". How answers map to
-a problem is in refusals.py for the OAuth endpoints, in data_refusals.py for the data API.
+a problem is in oauth_refusals.py for the OAuth endpoints, in data_refusals.py for the data API.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ _BODY_HEADERS = {"content-encoding", "content-length", "transfer-encoding"}
 def _trust() -> ssl.SSLContext:
     """Return what certificates are checked with: the machine's authorities, or those in SSL_CERT_FILE.
 
-    Reading them anew for each client would be most of a look's CPU.
+    Reading them again for each client would be most of a probe's CPU.
     """
     return httpx2.create_ssl_context()
 

@@ -25,7 +25,7 @@ from datasync_flask.salesforce import oauth as salesforce_oauth
 from datasync_flask.salesforce import probe, scopes
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.oauth import SalesforceOAuth2Client
-from datasync_flask.salesforce.refusals import classify_oauth_error
+from datasync_flask.salesforce.oauth_refusals import classify_oauth_error
 from datasync_flask.salesforce_connections import lifecycle, propagation, store, token_grants, unfinished_attempts
 from datasync_flask.salesforce_connections.lifecycle import Event
 from datasync_flask.salesforce_connections.models import AuthorizationAttempt, SalesforceConnection
@@ -307,7 +307,7 @@ def give_up_waiting_for_person(connection: SalesforceConnection) -> None:
     scope = scopes.BY_KEY[connection.permission_level].scope
     callback_url = connection.callback_url
     db.session.commit()
-    seen = probe.look(app, callback_url, scope)
+    seen = probe.probe_app(app, callback_url, scope)
 
     def record() -> None:
         current = store.load(connection_id)

@@ -95,7 +95,7 @@ class Look:
 
     def see(self) -> probe.Observation:
         """Probe once."""
-        return probe.look(self.app, self.callback_url, self.scope)
+        return probe.probe_app(self.app, self.callback_url, self.scope)
 
 
 def prepare(connection: SalesforceConnection) -> Look:

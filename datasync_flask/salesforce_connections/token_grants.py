@@ -129,7 +129,6 @@ def tokens_of(tokens: SalesforceGrant | TrialGrant) -> TokenAnswer:
         instance_url=tokens.instance_url,
         identity_url=tokens.identity_url,
         scopes=tuple(tokens.scopes.split()),
-        issued_at=None,
     )
 
 

@@ -156,9 +156,9 @@ def test_deleted_rows_are_removed_or_marked(loader: Loader, removes: bool) -> No
 def test_taken_out_by_id(loader: Loader) -> None:
     loader.load([(f"{number:04}", "x", False) for number in range(1200)], replaces=True)
     gone = [f"{number:04}" for number in range(0, 1200, 2)]
-    assert loader.destination.take_out(TABLE, gone, marks=False) == 600
+    assert loader.destination.delete(TABLE, gone, marks=False) == 600
     assert loader.destination.count(TABLE, without_deleted=False) == 600
-    assert loader.destination.take_out(TABLE, ["0001", "0003"], marks=True) == 2
+    assert loader.destination.delete(TABLE, ["0001", "0003"], marks=True) == 2
     assert loader.destination.count(TABLE, without_deleted=True) == 598
 
 
@@ -225,7 +225,7 @@ def test_history_keeps_every_version(loader: Loader) -> None:
     assert loader.destination.count(TABLE, without_deleted=False) == 3
     loader.load([("1", "a2", False, "1-v2")], versioned, replaces=True, keeps_history=True)
     assert versions() == [("1", "a", False), ("1", "a2", True), ("2", "b", False), ("3", "c", False)]
-    loader.destination.take_out(TABLE, ["1"], marks=False)
+    loader.destination.delete(TABLE, ["1"], marks=False)
     assert loader.destination.count(TABLE, without_deleted=False) == 0
 
 

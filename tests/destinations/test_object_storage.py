@@ -141,10 +141,10 @@ def test_a_merge_leaves_files_alone_that_it_is_not_about(bucket: Bucket, monkeyp
     assert set(first) < set(bucket.files())
     assert not (set(second) - set(first)) & set(bucket.files())
     assert bucket.rows() == {"a1": "x", "a2": "x", "a15": "x", "b1": "x", "b2": "y"}
-    assert bucket.open().take_out(TABLE, ["b1"], marks=False) == 1
+    assert bucket.open().delete(TABLE, ["b1"], marks=False) == 1
     assert set(first) < set(bucket.files())
     before = bucket.files()
-    bucket.open().take_out(TABLE, ["nobody"], marks=False)
+    bucket.open().delete(TABLE, ["nobody"], marks=False)
     assert bucket.files() == before
 
 

@@ -11,7 +11,7 @@ import time_machine
 
 from datasync_flask import clock_repairs
 from datasync_flask.clock import utcnow
-from datasync_flask.extractions.runs import states
+from datasync_flask.extractions.runs import lease, states
 from datasync_flask.extractions.runs.reading import Reader
 from datasync_flask.extractions.runs.runner import Runner
 from tests.support.extraction import Extracting, Org
@@ -67,8 +67,8 @@ def test_another_process_takes_over_and_the_first_writes_nothing(
             clock.shift(jump)
             with ready.app.app_context():
                 clock_repairs.repair(utcnow())
-                clock.shift(states.SILENT_FOR + timedelta(seconds=1))
-                assert states.due(utcnow()) == [run_id]
+                clock.shift(lease.SILENT_FOR + timedelta(seconds=1))
+                assert lease.due(utcnow()) == [run_id]
             ready.work_on(run_id)
             assert ready.stored(run_id).state == "done"
 
@@ -91,6 +91,6 @@ def test_a_pause_ends_though_the_clock_went_back(clock: time_machine.Traveller, 
     clock.shift(timedelta(days=-2))
     with ready.app.app_context():
         clock_repairs.repair(utcnow())
-        assert states.due(utcnow()) == [run.id]
+        assert lease.due(utcnow()) == [run.id]
     ready.work_on(run.id)
     assert ready.stored(run.id).state == "done"

@@ -18,8 +18,8 @@ import pytest
 import time_machine
 
 from datasync_flask.clock import utcnow
+from datasync_flask.extractions.runs import lease
 from datasync_flask.extractions.runs import process as run_process
-from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.runs.process import RUN_ENVIRONMENT, RunProcesses, forks, watch
 from datasync_flask.worker import do_run
 from tests.support import forked
@@ -150,9 +150,9 @@ def test_a_run_whose_process_could_not_start_is_taken_up_again(
     with extracting.app.app_context():
         monkeypatch.setattr(run_process.forks, "Process", lambda **_: type("Refused", (), {"start": fail})())
         assert RunProcesses(settings, do_run, threading.Event()).do(run_id)
-        assert states.due(utcnow()) == []
-        with time_machine.travel(utcnow() + states.SILENT_FOR + timedelta(seconds=1)):
-            assert states.due(utcnow()) == [run_id]
+        assert lease.due(utcnow()) == []
+        with time_machine.travel(utcnow() + lease.SILENT_FOR + timedelta(seconds=1)):
+            assert lease.due(utcnow()) == [run_id]
 
 
 def test_when_all_slots_are_busy_a_run_stays_queued(extracting: Extracting, org: Org, duckdb: str) -> None:
@@ -164,7 +164,7 @@ def test_when_all_slots_are_busy_a_run_stays_queued(extracting: Extracting, org:
     with extracting.app.app_context():
         processes._slots.acquire()
         assert not processes.do(run_id)
-        assert states.due(utcnow()) == [run_id]
+        assert lease.due(utcnow()) == [run_id]
         processes._slots.release()
         # The whole thing: forked, done, over.
         assert processes.do(run_id)

@@ -250,7 +250,7 @@ def test_history_is_switched_on_and_off_for_a_loaded_table(extracting: Extractin
     assert len(versions) > 4
     extracting.edit(**{"history-Account": []})
     visitor.get(f"/extractions/{extracting.id}")
-    assert "older versions are taken out" in visitor.text
+    assert "older ones are deleted" in visitor.text
     extracting.done()
     extracting.assert_same("Account")
     assert len(found.preview(Table(dataset, "account"), 100).rows) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -235,7 +236,7 @@ def test_the_other_of_two_that_shared_a_table_stops_and_says_so(first: Extractin
     assert {each.name: each.step for each in run.objects} == {"Account": "failed", "ContactOther__c": "done"}
     visitor = first.walk.visitor
     visitor.get(f"/extractions/{other}/runs/{run.id}")
-    assert "Another extraction loads this table already" in visitor.text
+    assert "Another extraction already loads this table" in visitor.text
     assert "To the warehouse" in visitor.text
     first.id = mine
     first.done()
@@ -249,8 +250,8 @@ def test_an_object_taken_out_while_it_is_read_is_not_written(
 
     original = Reader.read
 
-    def read(reader: Reader) -> None:
-        original(reader)
+    def read(reader: Reader) -> Iterator[None]:
+        yield from original(reader)
         first.edit(objects=["Contact"])
 
     monkeypatch.setattr(Reader, "read", read)

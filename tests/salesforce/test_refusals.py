@@ -6,7 +6,7 @@ import pytest
 
 from datasync_flask.salesforce.data_refusals import classify_api_error
 from datasync_flask.salesforce.errors import Problem, Reason
-from datasync_flask.salesforce.refusals import Asked, Flow, classify_oauth_error
+from datasync_flask.salesforce.oauth_refusals import Asked, Flow, classify_oauth_error
 
 NOT_INSTALLED = "External client app is not installed in this org"
 CROSS_ORG = "Cross-org OAuth flows are not supported for this external client app"

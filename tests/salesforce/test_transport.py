@@ -18,8 +18,8 @@ from werkzeug.serving import make_server
 
 from datasync_flask.practice_org.org import Org
 from datasync_flask.practice_org.server import QuietHandler, create_practice_org
-from datasync_flask.salesforce import oauth, transport
-from datasync_flask.salesforce.data import DataApi
+from datasync_flask.salesforce import oauth, objects, transport
+from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.transport import BoundedClient, json_of, text_of
 from tests.support.practice import PracticeOrg
@@ -279,9 +279,8 @@ def test_everything_goes_through_the_proxy(tunnel: list[str]) -> None:
         oauth.AppCredentials(f"https://{ACME}", made["client_id"], made["client_secret"])
     )
     assert token.instance_url == f"https://{ACME}"
-    api = DataApi(token, "66.0", lambda stale: stale)
-    assert api.describe("Account").name == "Account"
-    api.close()
+    with SalesforceApi(token, "66.0", lambda stale: stale) as api:
+        assert objects.describe(api, "Account").name == "Account"
     assert set(tunnel) == {f"CONNECT {ACME}:443 HTTP/1.1"}
     assert len(tunnel) == 3
 

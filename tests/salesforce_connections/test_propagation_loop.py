@@ -165,7 +165,7 @@ def test_a_look_that_fails_is_an_observation(
     def fail(*_: object) -> None:
         raise ValueError("what nobody thought of")
 
-    monkeypatch.setattr(propagation.probe, "look", fail)
+    monkeypatch.setattr(propagation.probe, "probe_app", fail)
     turn()
     assert (walk.state, walk.reason) == ("waiting_for_propagation", "unexpected")
 

@@ -8,7 +8,7 @@ import pymysql  # noqa: F401
 from setproctitle import setproctitle
 from sqlalchemy.orm import configure_mappers
 
-from datasync_flask.destinations import dlt_loading, streamed_postgres  # noqa: F401
+from datasync_flask.destinations import dlt_loading, dlt_postgres  # noqa: F401
 from datasync_flask.extractions.runs import runner  # noqa: F401
 from datasync_flask.salesforce.transport import BoundedClient
 

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from datasync_flask.salesforce import oauth, rest
+from datasync_flask.salesforce import oauth, transport
+from datasync_flask.salesforce.api import PINNED_VERSION, SalesforceApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce.identity import AccessReport, check_access
 from datasync_flask.salesforce.oauth import AppCredentials, TokenAnswer
 from tests.support.practice import PracticeOrg
 
@@ -18,8 +20,9 @@ def token(practice: PracticeOrg) -> TokenAnswer:
     return oauth.exchange_without_person(credentials)
 
 
-def report(token: TokenAnswer) -> rest.AccessReport:
-    return rest.check_access(token, (token.instance_url,))
+def report(token: TokenAnswer) -> AccessReport:
+    with SalesforceApi(token, PINNED_VERSION, lambda stale: stale, (token.instance_url,)) as api:
+        return check_access(api)
 
 
 def problem_of(token: TokenAnswer) -> Problem:
@@ -128,13 +131,13 @@ def test_a_site_never_gets_the_token(
 ) -> None:
     practice.fault("userinfo", status=403, times=None)
     asked: list[str] = []
-    plain = rest.BoundedClient.opened
+    plain = transport.BoundedClient.opened
 
     def opened(client: Any, request: Any, **options: Any) -> Any:
         asked.append(request.url.host)
         return plain(client, request, **options)
 
-    monkeypatch.setattr(rest.BoundedClient, "opened", opened)
+    monkeypatch.setattr(transport.BoundedClient, "opened", opened)
     path = token.identity_url.partition("/id/")[2]
     for site in ("evil.my.site.com", "evil.secure.force.com"):
         found = report(replace(token, identity_url=f"https://{site}/id/{path}"))

@@ -1,4 +1,4 @@
-"""Can an address be reached from here, and what does its clock say? Asked by `datasync doctor`, without any secret."""
+"""Whether an address can be reached from here, and what its clock says. `datasync doctor` asks, without a secret."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from datasync_flask.salesforce.rest import VERSIONS_PATH
+from datasync_flask.salesforce.identity import VERSIONS_PATH
 from datasync_flask.salesforce.transport import BoundedClient, time_of
 
 
