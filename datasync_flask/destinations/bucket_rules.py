@@ -56,7 +56,7 @@ class BucketRules:
         if not is_plain or parts.scheme not in {"https", "http"} or not is_host(host):
             raise ValidationError(
                 gettext(
-                    "Enter an address such as https://minio.example.com:9000: with https:// before it, and without "
+                    "Enter an address such as https://minio.example.com:9000, with https:// before it and without "
                     "bucket and path."
                 )
             )
