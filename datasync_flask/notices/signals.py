@@ -1,4 +1,4 @@
-"""Hears of what happens to connections and runs, and orders the notices about it."""
+"""Signal handlers that turn what happens to connections and runs into notices."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flask_babel import force_locale
 
 from datasync_flask.connections import history
 from datasync_flask.connections.models import Connection, State
-from datasync_flask.extractions.models import Run, RunState
+from datasync_flask.extractions.models import Extraction, Run, RunState
 from datasync_flask.extractions.runs import states
 from datasync_flask.notices import service, warnings
 from datasync_flask.problems.destination import Fault
@@ -20,9 +20,10 @@ from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 
 def init_app(_app: Flask) -> None:
-    """Begin to hear; doing it twice changes nothing."""
+    """Connect the handlers; doing it twice changes nothing."""
     history.moved.connect(on_connection_moved)
     states.ended.connect(on_run_ended)
+    states.forecast_made.connect(on_forecast)
 
 
 def on_connection_moved(connection: Connection, *, before: State, after: State, event: str, **_: Any) -> None:
@@ -62,3 +63,8 @@ def on_run_ended(run: Run, **_: Any) -> None:
         elif run.state == RunState.DONE:
             title = f"{extraction.description}: a run got through again"
             service.is_over(key, "run_done", title, "Nothing has to be done.", path)
+
+
+def on_forecast(extraction: Extraction, *, calls: int, used: int, most: int) -> None:
+    """Tell of a run that will reach the ceiling of API calls; commits."""
+    warnings.quota_forecast(extraction.id, extraction.description, calls, used, most, extraction.quota_ceiling)

@@ -8,7 +8,6 @@ from datasync_flask.extensions import db
 from datasync_flask.extractions import forecast
 from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.runs.object_run import ObjectRun
-from datasync_flask.notices import warnings
 from datasync_flask.salesforce import bulk
 from datasync_flask.salesforce.api import SalesforceApi
 
@@ -26,7 +25,8 @@ def write_forecast(run_id: str, api: SalesforceApi, object_runs: Iterable[Object
         extraction = states.load(run_id).extraction
         if api.usage[0] + cost.calls > api.usage[1] * extraction.quota_ceiling / 100:
             states.log(run_id, "the forecast is above the ceiling of API calls: the run will pause on its way")
-        warnings.quota_forecast(extraction.id, extraction.description, cost.calls, *api.usage, extraction.quota_ceiling)
+        used, most = api.usage
+        states.forecast_made.send(extraction, calls=cost.calls, used=used, most=most)
     if left is not None and left < cost.jobs:
         states.log(run_id, f"only {left} bulk jobs are left today")
     db.session.commit()

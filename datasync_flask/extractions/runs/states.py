@@ -37,6 +37,8 @@ from datasync_flask.transactions import count_updated, in_transaction
 
 # Sent when a run is over, with the run; what listeners write is committed after them.
 ended = Signal("a run ended")
+# Sent with the extraction, `calls` that its run needs, and `used` and `most` of the org's API calls today.
+forecast_made = Signal("what a run will cost is known")
 
 MAX_TRIES = 5
 # How long a run rests that was ended for making no progress, before it goes on; then it has failed.
