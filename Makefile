@@ -63,7 +63,7 @@ bench: $(VENV)/.dev test-tools peers ## Run the benchmarks and write benchmarks/
 	$(BIN)/python -m benchmarks
 
 .PHONY: screenshots
-screenshots: $(VENV)/.dev test-tools ## Make the pictures in docs/screenshots anew
+screenshots: $(VENV)/.dev test-tools ## Make the pictures in docs/screenshots again
 	$(BIN)/python -m tools.screenshots
 
 .PHONY: lighthouse
@@ -71,7 +71,7 @@ lighthouse: $(VENV)/.dev test-tools ## Score four pages with Lighthouse (needs n
 	$(BIN)/python -m tools.lighthouse
 
 .PHONY: guide-pictures
-guide-pictures: $(VENV)/.dev test-tools ## Make the guide's pictures in static/guide anew
+guide-pictures: $(VENV)/.dev test-tools ## Make the guide's pictures in static/guide again
 	$(BIN)/python -m tools.guide_pictures
 
 .PHONY: translations

@@ -193,4 +193,4 @@ cores of a machine like this one, while the same cores would move {cores * DAY /
 large runs. More workers on more machines share the work without any change, since each run is claimed in the \
 database. The next engine would leave out what a run does beside its rows: it would ask Salesforce for all of a \
 source's objects whether there is news (one composite request) and begin a run only where there is, and keep what \
-dlt finds out anew for each run about a destination."""
+dlt finds out again for each run about a destination."""

@@ -1,4 +1,4 @@
-"""Settings: what DATASYNC_* variables say, checked at start, every fault named with its mend."""
+"""Settings: what DATASYNC_* variables say, checked at start, every fault named with its fix."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def keep_language(code: str) -> None:
 
 
 def _texts() -> NullTranslations:
-    """Return the translations that this answer is made with; Flask-Babel would look them up anew for each text."""
+    """Return the translations that this answer is made with; Flask-Babel would look them up again for each text."""
     if "texts" not in g:
         g.texts = get_translations()
     found: NullTranslations = g.texts

@@ -116,11 +116,11 @@ def run_worker(app: Flask) -> None:
         graceful_signal="TERM",
     )
     app.extensions["run_processes"] = RunProcesses(settings, do_run, consumer.stop_flag)
-    beating, watching = heartbeats.start(app, consumer.stop_flag), propagation_loop.start(app, consumer.stop_flag)
+    heartbeat, propagation = heartbeats.start(app, consumer.stop_flag), propagation_loop.start(app, consumer.stop_flag)
     consumer.run()
     consumer.stop_flag.set()
-    watching.join()
-    beating.join(timeout=5)
+    propagation.join()
+    heartbeat.join(timeout=5)
     # Of the steps that came to their end after the stop was asked for.
     heartbeats.write_counts(app)
 

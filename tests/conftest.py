@@ -184,7 +184,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{path}"
     url: str = request.getfixturevalue("_postgresql_url")
     with psycopg.connect(url.replace("+psycopg", "")) as connection:
-        # TRUNCATE makes the files of all tables anew, which takes twenty times as long.
+        # TRUNCATE creates the files of all tables again, which takes twenty times as long.
         connection.execute("SET LOCAL session_replication_role = replica")
         for (name,) in connection.execute(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"

@@ -1,4 +1,4 @@
-"""Counts that a worker keeps in memory between two beats."""
+"""Counts that a worker keeps in memory between two heartbeats."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def test_rows_of_the_first_schema_survive_the_upgrade(empty_url: str, tmp_path: 
         upgrade()
         with db.engine.connect() as connection:
             assert connection.execute(text("SELECT user_id, browser FROM user_sessions")).all() == [(1, "")]
-            # Who did it is still known: no table that was made anew took rows, or what they point to, with it.
+            # Who did it is still known: no table that was created again took rows, or what they point to, with it.
             assert connection.execute(text("SELECT user_id, event FROM connection_events")).all() == [(1, "created")]
             assert connection.execute(text("SELECT email, language FROM users")).all() == [("ada@example.com", "")]
         db.engine.dispose()

@@ -167,7 +167,7 @@ def shoot(page: Page, name: str) -> None:
 
 
 def main() -> None:
-    """Make all pictures anew."""
+    """Make all pictures again."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for old in FOLDER.glob("*.png"):
         old.unlink()

@@ -1,7 +1,7 @@
 """Bring the translations up to date: extract all texts, merge them into each language's catalogue, compile.
 
-Run it after changing texts; then fill in what it lists, and run it again. A text whose wording changed starts anew:
-an old translation that no longer says the same is worse than none.
+Run it after changing texts; then fill in what it lists, and run it again. A text whose wording changed loses its
+translation: one that no longer says the same is worse than none.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``python -m datasync_flask.cli``: the ``datasync`` command, for processes that are started anew."""
+"""``python -m datasync_flask.cli``: the ``datasync`` command, for processes that are started separately."""
 
 from datasync_flask.cli import main
 

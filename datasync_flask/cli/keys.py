@@ -40,7 +40,7 @@ def certificate() -> None:
 
 @keys.command("rotate")
 def rotate() -> None:
-    """Encrypt all stored secrets anew with the first key; may be interrupted and run again, also while the app runs."""
+    """Encrypt all stored secrets again with the first key; may be interrupted and repeated while the app runs."""
     from datasync_flask.audit import trail
     from datasync_flask.cli.session import app_session
     from datasync_flask.extensions import db

@@ -22,8 +22,8 @@ def doctor(as_json: bool) -> None:
             found.append(finding)
             if not as_json:
                 click.echo(f"{'ok   ' if finding.is_well else 'WRONG'}  {finding.name}: {finding.words}")
-                if finding.mend:
-                    click.echo(f"       {finding.mend}")
+                if finding.fix:
+                    click.echo(f"       {finding.fix}")
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(finding) for finding in found], indent=2))
     raise SystemExit(0 if all(finding.is_well for finding in found) else 1)

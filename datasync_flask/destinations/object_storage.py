@@ -152,7 +152,7 @@ class ObjectStorage(Destination):
             self._publish(log, before, touched, query, work)
 
     def delete(self, table: Table, keys: list[str], *, marks: bool) -> int:
-        """Write the files anew in which the rows are, without them or with is_deleted set."""
+        """Write again the files that hold the rows, without them or with is_deleted set."""
         with faults(), tempfile.TemporaryDirectory() as name:
             work, log = Path(name), self._log(table)
             before = self._existing(log, table)

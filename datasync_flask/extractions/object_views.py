@@ -1,4 +1,4 @@
-"""One object of an extraction: which of its fields are loaded, which date tells of changes; and loading it anew."""
+"""One object of an extraction: which of its fields are loaded, which date detects changes; and reloading it."""
 
 from __future__ import annotations
 
@@ -83,14 +83,14 @@ def fields(extraction_id: str, name: str) -> ResponseReturnValue:
 @bp.post("/extractions/<public_id:extraction_id>/objects/<name>/reload")
 @needs_role(Role.EDITOR)
 def reload(extraction_id: str, name: str) -> ResponseReturnValue:
-    """Load an object anew, whatever its watermark says: a run is started that does so."""
+    """Reload an object, whatever its watermark says: this starts a run."""
     extraction = loader.get_extraction(extraction_id)
     _chosen(extraction, name)
     open_run = states.open_run(extraction_id)
     if open_run is not None:
         flash(gettext("This run isn't over yet. One run of an extraction at a time."))
         return redirect(url_for("extractions.show_run", extraction_id=extraction_id, run_id=open_run), 303)
-    service.load_anew(extraction, name)
+    service.reload(extraction, name)
     try:
         run_id = states.start(extraction_id, current_user.email).id
         queue().run_soon(run_id)

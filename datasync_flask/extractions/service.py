@@ -81,7 +81,7 @@ def is_description_taken(description: str, except_id: str = "") -> bool:
 
 
 def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | None) -> Extraction:
-    """Store an extraction; commits. An object whose place changes begins anew. Raises DescriptionTaken, TableTaken."""
+    """Store an extraction; commits. An object whose place changes starts again. Raises DescriptionTaken, TableTaken."""
     now = utcnow()
     before_all = _as_data(extraction) if extraction is not None else None
     if extraction is None:
@@ -165,7 +165,7 @@ def _as_data(extraction: Extraction) -> dict[str, Any]:
     }
 
 
-def load_anew(extraction: Extraction, name: str) -> bool:
+def reload(extraction: Extraction, name: str) -> bool:
     """Have the next run read an object whole; commits. False when the extraction has no such object."""
     chosen = next((each for each in extraction.objects if each.name == name), None)
     if chosen is None:

@@ -1,4 +1,4 @@
-"""Help: the documentation of the installed version, and every error code with who can mend it, where and how."""
+"""Help: the documentation of the installed version, and every error code with who can fix it, where and how."""
 
 from __future__ import annotations
 

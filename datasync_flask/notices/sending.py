@@ -87,7 +87,7 @@ def send(channel: Channel, event: str, title: str, body: str, link: str) -> None
         target = service.target_of(channel)
         key = secret_box().open(channel.signing_key_sealed) if channel.signing_key_sealed else ""
     except SecretUnreadable:
-        raise NotSent("its address can't be read with the present keys: remove it and make it anew") from None
+        raise NotSent("its address can't be read with the present keys: remove it and add it again") from None
     order: dict[str, Any] = {"kind": channel.kind, "target": target, "allow_internal": channel.allow_internal}
     if channel.kind == "webhook":
         facts = {"event": event, "title": title, "body": body, "link": link, "at": utcnow().isoformat()}

@@ -1,4 +1,4 @@
-"""Looks at everything that DataSync needs and says in plain words what is wrong, and how to mend it."""
+"""Looks at everything that DataSync needs and says in plain words what is wrong, and how to fix it."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ SEEN_LATELY = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Finding:
-    """What was seen of one thing; `mend` says what to do when it isn't well."""
+    """What was seen of one thing; `fix` says what to do when it isn't well."""
 
     name: str
     is_well: bool
     words: str
-    mend: str = ""
+    fix: str = ""
 
 
 class Doctor:
@@ -85,15 +85,15 @@ class Doctor:
         seen = db.session.get(BrowserAddress, 1)
         is_lately = seen is not None and seen.seen_at > utcnow() - SEEN_LATELY
         if seen is not None and is_lately and browser_address.differs(seen.address, self._settings):
-            mend = (
+            fix = (
                 f"Set DATASYNC_PUBLIC_URL={browser_address.advised(seen.address)}, and DATASYNC_TRUSTED_PROXIES to the "
                 "number of proxies in front; or have people open the public address."
             )
             words = f"people open {seen.address}, but the Callback URL leads to {self._settings.effective_public_url}"
-            yield Finding("browsers", False, words, mend)
+            yield Finding("browsers", False, words, fix)
         elif not self._settings.public_url and self._is_for_others():
-            mend = "Set it to the address that people's browsers show, like https://datasync.example.com."
-            yield Finding("browsers", False, "DATASYNC_PUBLIC_URL isn't set, but others can reach DataSync", mend)
+            fix = "Set it to the address that people's browsers show, like https://datasync.example.com."
+            yield Finding("browsers", False, "DATASYNC_PUBLIC_URL isn't set, but others can reach DataSync", fix)
         else:
             yield Finding("browsers", True, "nobody was seen at another address than the public one")
 
@@ -105,31 +105,31 @@ class Doctor:
             is_current = is_up_to_date(self._app)
         except SQLAlchemyError as error:
             cause = (str(getattr(error, "orig", error)).strip().splitlines() or ["no reason given"])[0]
-            mend = "Start the database, or correct DATASYNC_DATABASE_URL."
-            yield Finding("database", False, f"no answer: {cause}", mend)
+            fix = "Start the database, or correct DATASYNC_DATABASE_URL."
+            yield Finding("database", False, f"no answer: {cause}", fix)
             return
         words = f"{db.engine.dialect.name}, " + ("schema of this version" if is_current else "another schema")
         yield Finding("database", is_current, words, "" if is_current else "Run: datasync db upgrade")
 
     def _look_at_parts(self) -> Iterator[Finding]:
-        mends = {
+        fixes = {
             "queue": "Start the queue's server, or correct DATASYNC_QUEUE_URL.",
             "worker": "Start one: datasync worker (make run starts it too). Until then nothing is watched or run.",
         }
         for part in health.parts():
-            if part.name in mends:
-                yield Finding(part.name, part.is_well, part.words, "" if part.is_well else mends[part.name])
+            if part.name in fixes:
+                yield Finding(part.name, part.is_well, part.words, "" if part.is_well else fixes[part.name])
 
     def _look_at_keys(self) -> Iterator[Finding]:
         readable, unreadable = key_rotation.count_readable()
         if not unreadable:
             yield Finding("keys", True, f"{readable} stored secrets, all can be read")
             return
-        mend = (
+        fix = (
             "Put the key they were encrypted with back into DATASYNC_ENCRYPTION_KEYS. If it is lost, open the "
             "connections that need attention and enter their secrets again."
         )
-        yield Finding("keys", False, f"{unreadable} of {readable + unreadable} stored secrets can't be read", mend)
+        yield Finding("keys", False, f"{unreadable} of {readable + unreadable} stored secrets can't be read", fix)
 
     def _look_at_data_folder(self) -> Iterator[Finding]:
         folder = self._settings.effective_data_dir
@@ -151,12 +151,12 @@ class Doctor:
             # Our own address is trusted for this one look, which carries no secret.
             answer = reachability.ask(f"{url}/healthz", (self._settings.public_origin,))
         except SalesforceError as error:
-            mend = "Start the web process; behind a proxy, see that it forwards to it, and that the name leads there."
-            yield Finding("public address", False, f"{url}: {error.detail or error.problem.value}", mend)
+            fix = "Start the web process; behind a proxy, see that it forwards to it, and that the name leads there."
+            yield Finding("public address", False, f"{url}: {error.detail or error.problem.value}", fix)
             return
         is_ours = answer.status == 200 and answer.text == "ok\n"
-        mend = "" if is_ours else "Another program answers there: correct DATASYNC_PUBLIC_URL or the proxy."
-        yield Finding("public address", is_ours, f"{url} answers" if is_ours else f"HTTP {answer.status}", mend)
+        fix = "" if is_ours else "Another program answers there: correct DATASYNC_PUBLIC_URL or the proxy."
+        yield Finding("public address", is_ours, f"{url} answers" if is_ours else f"HTTP {answer.status}", fix)
 
     def _look_at_salesforce(self) -> Iterator[Finding]:
         trusted = self._settings.salesforce_hosts
@@ -169,8 +169,8 @@ class Doctor:
             try:
                 answer = reachability.ask_login_host(origin, trusted)
             except SalesforceError as error:
-                mend = "See that this machine may open connections to it: name server, firewall, proxy."
-                yield Finding(origin, False, error.detail or error.problem.value, mend)
+                fix = "See that this machine may open connections to it: name server, firewall, proxy."
+                yield Finding(origin, False, error.detail or error.problem.value, fix)
                 continue
             if answer.server_time is not None:
                 self._clocks.append((origin, answer.server_time))

@@ -1,4 +1,4 @@
-"""Encrypting all stored secrets anew, row by row, without getting into the way of what runs."""
+"""Encrypting all stored secrets again, row by row, without getting into the way of what runs."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def login() -> ResponseReturnValue:
 
 
 def _own_error_page(error: str, description: str) -> ResponseReturnValue:
-    """What Salesforce must not redirect: the client never hears of it."""
+    """What Salesforce must not redirect: the client is never told."""
     if the_org().settings.error_style == "page":
         text = f"error={error}&error_description={description}"
         return render_template("oauth_error.html", text=text), 400

@@ -100,8 +100,8 @@ def _provider_client(connection: SalesforceConnection, person: SignedIn, browser
 def begin(connection: SalesforceConnection, person: SignedIn, browser: str) -> ResponseReturnValue:
     """Return the redirect to Salesforce's authorize page; the caller commits before sending it.
 
-    `browser` is what the browser says when it comes back, signed in anew or not (RFC 9700 section 4.7.1: state is bound
-    to the user agent).
+    `browser` is what the browser says when it comes back, signed in again or not (RFC 9700 section 4.7.1: state is
+    bound to the user agent).
     """
     now = utcnow()
     # Whatever becomes of the attempt, the answer tells which connection it belongs to.

@@ -121,7 +121,7 @@ class SalesforceConnection(Connection):
 
     @property
     def last_activity(self) -> datetime:
-        """When something was last heard of the other side."""
+        """When the other side last answered."""
         if self.state == State.CONNECTED and self.grant is not None:
             return self.grant.checked_at or self.state_since
         return self.last_look_at or self.state_since

@@ -112,7 +112,7 @@ def has_to_watch_first(connection: SalesforceConnection) -> bool:
 
 
 def watch_again(connection: SalesforceConnection, *, by: int | None) -> None:
-    """Begin the watch anew; commits. A connection whose app must be looked for again keeps its tokens."""
+    """Restart propagation; commits. The connection keeps its tokens."""
     propagation.start(connection, utcnow(), by=by)
     db.session.commit()
 

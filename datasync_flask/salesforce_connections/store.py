@@ -47,7 +47,7 @@ def claim(connection_id: str, now: datetime, lease: timedelta) -> bool:
 
 def claim_all(connection_ids: Sequence[str], due: datetime, until: datetime) -> list[str]:
     """Claim what is `due`, and return of which connections this worker has the claim, `until` then."""
-    # The table, not the class: a claim is no change that open pages have to hear of.
+    # The table, not the class: a lease is no change that open pages have to show.
     is_due = update(Connection.__table__).where(Connection.due_at <= due)  # type: ignore[arg-type]
 
     def claimed() -> list[str]:

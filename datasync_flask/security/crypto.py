@@ -32,7 +32,7 @@ class SecretBox:
             raise SecretUnreadable("the secret cannot be read with the keys given") from None
 
     def rotate(self, sealed: str) -> str:
-        """Return `sealed` encrypted anew with the first key; raise SecretUnreadable as :meth:`open` does."""
+        """Return `sealed` encrypted again, with the first key; raise SecretUnreadable as :meth:`open` does."""
         try:
             return self._fernets.rotate(sealed.encode()).decode()
         except (InvalidToken, ValueError):

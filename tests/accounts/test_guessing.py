@@ -137,7 +137,7 @@ def test_the_owner_comes_in_on_a_browser_that_is_known(
     assert guess(app, EMAIL, PASSWORD).status_code == 429
     assert guess(app, EMAIL, PASSWORD, start=owner).status_code == 303
     assert session_before is not None
-    # Such a browser has tries of its own, no more, for that account only; a success there starts them anew for nobody.
+    # Such a browser has tries of its own, no more, for that account only; a success there resets nobody else's.
     owner.get("/connections")
     owner.post("/logout")
     statuses = [guess(app, EMAIL, f"at home {number}", start=owner).status_code for number in range(11)]

@@ -99,4 +99,4 @@ def test_four_hundred_percent_and_print(new_page: Callable[..., Page], site: Sit
     page.emulate_media(media="print")
     page.goto("/help/errors")
     expect(page.locator("header.top")).to_be_hidden()
-    expect(page.get_by_text("Who can mend it").first).to_be_visible()
+    expect(page.get_by_text("Who can fix it").first).to_be_visible()

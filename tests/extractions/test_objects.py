@@ -1,4 +1,4 @@
-"""One object of an extraction: its fields, the date that tells of changes, loading it anew; costs, pace and copies."""
+"""One object of an extraction: its fields, the date that tells of changes, reloading it; costs, pace and copies."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_fields_of_an_org_that_is_away_say_so(loaded: Extracting) -> None:
     assert visitor.get(f"/extractions/{loaded.id}/objects/Nothing").status_code == 404
 
 
-def test_a_difference_is_mended_by_one_button(loaded: Extracting, org: Org) -> None:
+def test_a_difference_is_repaired_by_one_button(loaded: Extracting, org: Org) -> None:
     org.do("Account", "hard_delete", ids=org.ids("Account")[:2])
     run = loaded.done()
     assert (run.objects[0].source_count, run.objects[0].target_count) == (3, 5)
@@ -95,9 +95,9 @@ def test_a_difference_is_mended_by_one_button(loaded: Extracting, org: Org) -> N
     assert answer.status_code == 303
     run_id = answer.headers["Location"].rsplit("/", 1)[-1]
     loaded.work_on(run_id)
-    mended = loaded.stored(run_id)
-    assert (mended.objects[0].source_count, mended.objects[0].target_count) == (3, 3)
-    assert mended.objects[0].notes[0] == "Somebody asked to load everything again."
+    repaired = loaded.stored(run_id)
+    assert (repaired.objects[0].source_count, repaired.objects[0].target_count) == (3, 3)
+    assert repaired.objects[0].notes[0] == "Somebody asked to load everything again."
     loaded.assert_same("Account")
 
 

@@ -41,7 +41,7 @@ def test_an_administrator_is_told_what_to_set(walk: ConnectionWalk, page: str) -
     found = browsers(walk.app)
     assert not found.is_well
     assert "https://tools.example.com" in found.words
-    assert "DATASYNC_PUBLIC_URL=https://tools.example.com" in found.mend
+    assert "DATASYNC_PUBLIC_URL=https://tools.example.com" in found.fix
 
 
 def test_others_are_told_whom_to_ask(walk: ConnectionWalk, sign_in: Callable[..., Visitor]) -> None:

@@ -1,4 +1,4 @@
-"""The doctor finds what is wrong and says how to mend it."""
+"""The doctor finds what is wrong and says how to fix it."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def test_what_is_well_and_what_is_not(walk: ConnectionWalk) -> None:
     assert {"settings", "Callback URL", "database", "queue", "keys", "data folder", "clock"} <= well
     assert walk.practice.origin in well
     assert not found["worker"].is_well
-    assert "datasync worker" in found["worker"].mend
+    assert "datasync worker" in found["worker"].fix
     # The tests' web pages are served without a server.
     assert not found["public address"].is_well
-    assert "Start the web process" in found["public address"].mend
+    assert "Start the web process" in found["public address"].fix
 
 
 def test_a_lost_key(walk: ConnectionWalk) -> None:
@@ -41,7 +41,7 @@ def test_a_lost_key(walk: ConnectionWalk) -> None:
     found = examined(walk.app)["keys"]
     assert not found.is_well
     assert found.words == "1 of 1 stored secrets can't be read"
-    assert "DATASYNC_ENCRYPTION_KEYS" in found.mend
+    assert "DATASYNC_ENCRYPTION_KEYS" in found.fix
 
 
 def test_a_clock_that_is_wrong(walk: ConnectionWalk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +49,7 @@ def test_a_clock_that_is_wrong(walk: ConnectionWalk, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(doctor, "utcnow", lambda: utcnow() + timedelta(hours=2))
     found = examined(walk.app)["clock"]
     assert not found.is_well
-    assert "time server" in found.mend
+    assert "time server" in found.fix
 
 
 def test_salesforce_that_is_not_there(walk: ConnectionWalk, settings: Settings) -> None:
@@ -58,17 +58,17 @@ def test_salesforce_that_is_not_there(walk: ConnectionWalk, settings: Settings) 
     walk.app.config["SETTINGS"] = settings.model_copy(update={"salesforce_hosts": (*settings.salesforce_hosts, origin)})
     found = examined(walk.app)[origin]
     assert not found.is_well
-    assert "firewall" in found.mend
+    assert "firewall" in found.fix
 
 
 def test_an_address_that_another_program_has(walk: ConnectionWalk, settings: Settings) -> None:
     walk.app.config["SETTINGS"] = settings.model_copy(update={"public_url": walk.practice.origin})
-    assert "Another program" in examined(walk.app)["public address"].mend
+    assert "Another program" in examined(walk.app)["public address"].fix
 
 
 def test_a_callback_that_salesforce_refuses(walk: ConnectionWalk, settings: Settings) -> None:
     walk.app.config["SETTINGS"] = settings.model_copy(update={"public_url": "http://datasync.example.com"})
-    assert "https" in examined(walk.app)["Callback URL"].mend
+    assert "https" in examined(walk.app)["Callback URL"].fix
 
 
 @pytest.mark.parametrize("name", ["a-file", "a-file/below"])

@@ -112,7 +112,7 @@ def test_no_planted_secret_is_anywhere(
         places = {
             "database": database_dump(),
             "export": export(),
-            "doctor": "\n".join(f"{each.words} {each.mend}" for each in Doctor(app).examine()),
+            "doctor": "\n".join(f"{each.words} {each.fix}" for each in Doctor(app).examine()),
             "pages": every_page(app, visitor, ids),
             "queue": repr([bytes(item) for item in app.extensions["queue"].huey.storage.enqueued_items()]),
             "log": caplog.text + capfd.readouterr().err,

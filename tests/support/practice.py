@@ -14,7 +14,7 @@ from werkzeug.serving import make_server
 from datasync_flask.practice_org.org import PASSWORD, USERNAME, Org
 from datasync_flask.practice_org.server import QuietHandler, create_practice_org
 
-# Made once: reading the certificates anew for each client would be a tenth of the suite's time.
+# Made once: reading the certificates for each client would be a tenth of the suite's time.
 _TRUST = httpx2.create_ssl_context()
 
 
