@@ -35,7 +35,7 @@ def description_field(missing: Any) -> Any:
         _l("Description"),
         [DataRequired(missing), Length(max=MAX_LENGTH, message=_l("Use at most 120 characters."))],
         filters=[one_line, strip],
-        description=_l("Its name in the list."),
+        description=_l("Shown in lists."),
         render_kw={"autocomplete": "off", "maxlength": MAX_LENGTH},
     )
 
@@ -129,7 +129,7 @@ class DeleteForm(ConfirmedForm):
     """Asks for the description, so that nobody deletes the connection beside the one they mean."""
 
     description = StringField(
-        _l("To delete it, type its description"),
+        _l("To confirm, type the description"),
         filters=[one_line, strip],
         render_kw={"autocomplete": "off", "maxlength": MAX_LENGTH},
     )

@@ -33,7 +33,7 @@ ACCESS: dict[Problem, Entry] = {
     ),
     Problem.DENIED: Entry(
         "Access was denied",
-        "Deny was pressed on Salesforce's Allow Access page.",
+        "Somebody pressed Deny on Salesforce's Allow Access page.",
         ("Authenticate again and press Allow. Log in to Salesforce as the user whose data should be read.",),
         Action.AUTHENTICATE,
     ),

@@ -114,7 +114,7 @@ class SalesforceKind(ConnectionKind[SalesforceConnection]):
             gettext("Its settings, its Client Secret, its tokens and its history are erased here and can't be brought "
                     "back."),
             gettext("Salesforce is told to revoke the tokens.") if connection.grant else "",
-            gettext("The app in Salesforce stays as it is."),
+            gettext("The app in Salesforce isn’t changed."),
         )  # fmt: skip
         return " ".join(text for text in texts if text)
 

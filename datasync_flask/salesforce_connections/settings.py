@@ -38,7 +38,7 @@ TRACKING_TYPES = {
 }
 AUTH_METHODS = {
     AuthMethod.AUTHORIZATION_CODE: (
-        _l("A person allows access"),
+        _l("Sign in to Salesforce (recommended)"),
         _l("Once, on Salesforce's Allow Access page. This is the usual way."),
     ),
     AuthMethod.CLIENT_CREDENTIALS: (

@@ -29,7 +29,7 @@ def road(connection: SalesforceConnection, *, knows_app: bool) -> list[Step]:
     is_connected = connection.state == State.CONNECTED
     steps = [
         (gettext("Saved"), connection.state != State.DRAFT),
-        (gettext("Salesforce learns about your app"), knows_app),
+        (gettext("Salesforce recognises the app"), knows_app),
         (gettext("Allow access"), is_connected),
         (gettext("Connected"), is_connected),
     ]

@@ -216,6 +216,6 @@ def test_a_token_may_do_what_its_owner_may(
 def test_unknown_ids_are_not_found(visitor: Visitor) -> None:
     for path in ("/connections/1", "/connections/1/edit", "/connections/..%2f", "/nothing"):
         assert visitor.get(path).status_code == 404
-        assert "There is nothing here" in visitor.text
+        assert "Page not found" in visitor.text
     assert visitor.get("/connections/%00").status_code == 400
     assert visitor.get("/connections?q=%00").status_code == 400

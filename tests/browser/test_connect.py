@@ -106,7 +106,7 @@ def test_an_open_page_goes_on_by_itself_when_told_to(
     page = new_page()
     fill_in(page, site, practice.register(site.callback_url, propagation_seconds=4), "By itself")
     save(page)
-    choice = page.get_by_label("Take me to Salesforce when it is ready")
+    choice = page.get_by_label("Open Salesforce automatically when it’s ready")
     with page.expect_response("**/continue-automatically"):
         choice.check()
     page.reload()
@@ -277,14 +277,14 @@ def test_polls_keep_focus_and_stop_at_rest(new_page: Callable[..., Page], site: 
     polls: list[int] = []
     page.on("response", lambda response: polls.append(response.status) if response.url.endswith("/status") else None)
     save(page)
-    choice = page.get_by_label("Take me to Salesforce when it is ready")
+    choice = page.get_by_label("Open Salesforce automatically when it’s ready")
     choice.focus()
     page.wait_for_timeout(3500)
     assert page.evaluate("document.activeElement.id") == "continue_automatically"
     assert 200 in polls
     expect(page).to_have_title("Waiting for propagation · Focus · DataSync")
     state(page, "ready_to_authorize")
-    expect(page.locator("#announcer")).to_have_text("Ready to authenticate")
+    expect(page.locator("#announcer")).to_have_text("Ready to connect")
     polls.clear()
     page.wait_for_timeout(2500)
     assert polls == []

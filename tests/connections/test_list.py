@@ -77,7 +77,7 @@ def test_at_a_glance_what_needs_attention(walk: ConnectionWalk) -> None:
     assert links == [
         "Sales EMEA: Access was denied",
         "What to do: Sales EMEA",
-        "Ready: Ready to authenticate",
+        "Ready: Ready to connect",
         "Go on: Ready",
     ]
     # At rest it carries no trigger.

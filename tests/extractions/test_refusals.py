@@ -80,7 +80,7 @@ def test_what_only_a_person_can_help_waits_for_the_connection(
     small.walk.practice.fault("describe", **ENDED)
     small.walk.practice.refuse("token", error, description, times=None)
     run = small.run()
-    assert (run.state, run.problem) == ("waiting", problem)
+    assert (run.state, run.problem) == ("waiting", f"salesforce.{problem}")
     assert small.walk.state == "needs_attention"
 
 

@@ -55,7 +55,7 @@ def test_errors_are_pages_and_never_name_what_broke(
     monkeypatch.setattr(listing, "page_of_connections", fail)
     response = visitor.get("/connections")
     assert response.status_code == 500
-    assert "Something went wrong here" in visitor.text
+    assert "Something went wrong" in visitor.text
     assert "secret detail" not in response.text
 
 
