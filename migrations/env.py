@@ -16,7 +16,7 @@ def begin_alone(connection: Connection) -> None:
     Killed in the middle, the database is as it was.
     """
     if connection.dialect.name == "sqlite":
-        # Python's sqlite3 commits before DDL unless told not to; and with foreign keys on, a table that is made anew
+        # Python's sqlite3 commits before DDL unless told not to; and with foreign keys on, a table that is made again
         # would take the rows with it that point to it.
         connection.detach()
         connection.connection.dbapi_connection.isolation_level = None

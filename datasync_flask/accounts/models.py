@@ -25,7 +25,7 @@ class User(Model):
     email: Mapped[str] = mapped_column(String(254), unique=True)
     password_hash: Mapped[str] = mapped_column(String(255))
     role: Mapped[Role] = mapped_column(String(16), default=Role.VIEWER)
-    # The choice "Open Salesforce automatically when it’s ready" on the waiting page.
+    # The choice "Open Salesforce automatically when it is ready" on the waiting page.
     continue_automatically: Mapped[bool] = mapped_column(default=False)
     # The language chosen in the footer; '' takes what the browser asks for.
     language: Mapped[str] = mapped_column(String(8), default="")
