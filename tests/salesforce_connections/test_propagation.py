@@ -59,7 +59,7 @@ def test_an_unknown_client_ends_after_the_deadline_with_a_checklist(
     status = walk.show()
     assert (status.get("data-state"), status.get("data-reason")) == ("needs_attention", "client_unknown")
     assert "compare its Consumer Key with the Client ID" in walk.visitor.text
-    assert "Go on waiting" in walk.visitor.text
+    assert "Keep waiting" in walk.visitor.text
     asked = walk.practice.requests()
     assert 60 <= sum(asked.values()) <= 300
     clock.shift(timedelta(hours=3))
@@ -177,7 +177,7 @@ def test_a_host_that_does_not_exist(walk: ConnectionWalk) -> None:
     walk.save(login_url="no-such-org-at-all.my.salesforce.com")
     walk.work()
     assert (walk.state, walk.reason) == ("waiting_for_propagation", "unreachable")
-    assert "The login host is misspelt" in walk.visitor.text
+    assert "It is misspelt" in walk.visitor.text
 
 
 def test_settings_changed_during_a_look_make_it_worthless(

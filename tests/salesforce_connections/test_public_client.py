@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from datasync_flask.practice_org import oauth_views
+from datasync_flask.practice_org import token_views
 from tests.support.connection import ConnectionWalk
 
 PUBLIC = {"client_secret": "", "client_secret_use": "none"}
@@ -16,14 +16,14 @@ PUBLIC = {"client_secret": "", "client_secret_use": "none"}
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     """What the practice org's token endpoint is sent."""
     forms: list[dict[str, str]] = []
-    real = oauth_views.count_and_fault
+    real = token_views.count_and_fault
 
     def noted(at: str, client_id: str = "") -> Any:
         if at == "token":
-            forms.append(dict(oauth_views.request.form))
+            forms.append(dict(token_views.request.form))
         return real(at, client_id)
 
-    monkeypatch.setattr(oauth_views, "count_and_fault", noted)
+    monkeypatch.setattr(token_views, "count_and_fault", noted)
     return forms
 
 

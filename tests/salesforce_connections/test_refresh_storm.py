@@ -17,16 +17,16 @@ STORM = """
 import sys, threading
 from datasync_flask import create_app
 from datasync_flask.config import load_settings
-from datasync_flask.connections import grants
+from datasync_flask.salesforce_connections import token_grants
 connection_id = sys.argv[1]
 app = create_app(load_settings())
 with app.app_context():
-    stale = grants.held_token(connection_id)
+    stale = token_grants.held_token(connection_id)
 ready, tokens = threading.Barrier(50), []
 def refresh():
     with app.app_context():
         ready.wait()
-        tokens.append(grants.refreshed_token(connection_id, stale).token.access_token)
+        tokens.append(token_grants.refreshed_token(connection_id, stale).token.access_token)
 print("ready", flush=True)
 sys.stdin.readline()
 threads = [threading.Thread(target=refresh) for _ in range(50)]
