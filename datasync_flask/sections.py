@@ -9,7 +9,7 @@ _SECTIONS = {
     "connections": (
         "connections", "quick_edit", "status", "callback", "hand_off", "destinations", "connection_orgs",
     ),
-    "extractions": ("extractions", "extraction_objects", "extraction_orgs"),
+    "extractions": ("extractions", "extraction_objects", "extraction_orgs", "setup"),
     "settings": ("people", "audit", "notices"),
     "help": ("help", "components"),
 }  # fmt: skip

@@ -30,6 +30,10 @@ from datasync_flask.error_pages import init_error_pages
 from datasync_flask.extractions import object_views, org_views
 from datasync_flask.extractions import texts as extraction_texts
 from datasync_flask.extractions import views as extraction_views
+from datasync_flask.extractions.setup import destination_views as _destination_step  # noqa: F401 (steps of setup_views)
+from datasync_flask.extractions.setup import object_views as _object_step  # noqa: F401
+from datasync_flask.extractions.setup import review_views as _review_step  # noqa: F401
+from datasync_flask.extractions.setup import views as setup_views
 from datasync_flask.help import component_views
 from datasync_flask.help import views as help_views
 from datasync_flask.home import overview
@@ -78,6 +82,7 @@ def wire(app: Flask, settings: Settings) -> None:
         component_views.bp,
         destination_views.bp,
         extraction_views.bp,
+        setup_views.bp,
         object_views.bp,
         org_views.bp,
         connection_org_views.bp,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
+from datetime import datetime, timedelta
 
 from flask import current_app
 
@@ -18,13 +19,20 @@ from datasync_flask.salesforce.errors import SalesforceError
 from datasync_flask.salesforce.oauth import TokenAnswer
 from datasync_flask.salesforce_connections import store, token_grants
 
+# Counts are about right anyway.
+COUNTS_KEPT = timedelta(hours=1)
+
 
 @dataclass(frozen=True)
 class Catalog:
-    """What can be chosen; `problem` says why there is nothing."""
+    """What can be chosen; `problem` says why there is nothing, or why it is as it was before."""
 
     entries: list[ObjectEntry]
     problem: SalesforceError | None = None
+    # About how many rows, by object; None where Salesforce doesn't tell.
+    counts: dict[str, int] | None = None
+    counted_at: datetime | None = None
+    read_at: datetime | None = None
 
 
 @contextmanager
@@ -49,23 +57,37 @@ def api_of(connection_id: str) -> Iterator[DataApi]:
 
 
 def objects_of(connection: SalesforceConnection, *, anew: bool = False) -> Catalog:
-    """Return the org's objects: as kept, or read from Salesforce when nothing is kept or `anew`."""
+    """Return the org's objects with about how many rows they have: as kept, or read from Salesforce when nothing is
+    kept, the counts are older than COUNTS_KEPT, or `anew`.
+    """
     kept = db.session.get(ObjectCatalog, connection.id)
-    if kept is not None and not anew:
-        return Catalog([ObjectEntry(*entry) for entry in kept.entries])
+    before = _as_kept(kept)
+    if kept is not None and not anew and kept.counted_at is not None and utcnow() - kept.counted_at < COUNTS_KEPT:
+        return before
     connection_id = connection.id
     try:
         with api_of(connection_id) as api:
-            entries = api.objects()
+            entries = api.objects() if anew or not before.entries else before.entries
+            counts = api.all_record_counts()
     except SalesforceError as error:
-        return Catalog([ObjectEntry(*entry) for entry in kept.entries] if kept else [], error)
-    values = [[entry.name, entry.label, entry.is_custom] for entry in entries]
+        return before if before.entries and not anew else replace(before, problem=error)
+    now = utcnow()
+    read_at = now if entries is not before.entries else before.read_at
+    values = [list(astuple(entry)) for entry in entries]
 
     def keep() -> None:
-        db.session.merge(ObjectCatalog(connection_id=connection_id, read_at=utcnow(), entries=values))
+        db.session.merge(
+            ObjectCatalog(connection_id=connection_id, read_at=read_at, entries=values, counts=counts, counted_at=now)
+        )
 
     store.in_transaction(keep)
-    return Catalog(entries)
+    return Catalog(entries, None, counts, now, read_at)
+
+
+def _as_kept(kept: ObjectCatalog | None) -> Catalog:
+    if kept is None:
+        return Catalog([])
+    return Catalog([ObjectEntry(*entry) for entry in kept.entries], None, kept.counts, kept.counted_at, kept.read_at)
 
 
 @dataclass(frozen=True)

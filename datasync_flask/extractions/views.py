@@ -32,6 +32,7 @@ from datasync_flask.extractions import catalog, charts, loader, org_views, previ
 from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.models import Extraction, RunState
 from datasync_flask.extractions.runs import rates, states
+from datasync_flask.extractions.setup import drafts, objects
 from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.languages import language
 from datasync_flask.problems.registry import trouble
@@ -49,17 +50,21 @@ POLL_SECONDS = 1
 @bp.get("/extractions")
 def index() -> ResponseReturnValue:
     """All extractions with their newest run."""
-    return render_template("extractions/index.html", rows=loader.all_with_last_run(), can_edit=_can_edit())
+    return render_template(
+        "extractions/index.html", rows=loader.all_with_last_run(), drafts=drafts.shown(), can_edit=_can_edit()
+    )
 
 
 @bp.route("/extractions/new", methods=["GET", "POST"])
 @needs_role(Role.EDITOR)
 def new() -> ResponseReturnValue:
-    """The form of a new extraction."""
-    form = ExtractionForm(source_id=request.args.get("source", ""))
-    if form.is_submitted():
-        return _save(None, form)
-    return _form_page(form, None)
+    """Choose the source of a new extraction, from where its steps begin; a POST with all of its settings makes it at
+    once.
+    """
+    if request.method == "POST":
+        return _save(None, ExtractionForm())
+    chosen = request.args.get("source", "")
+    return render_template("extractions/setup/source.html", sources=loader.sources(), chosen=chosen, draft=None)
 
 
 @bp.route("/extractions/<public_id:extraction_id>/edit", methods=["GET", "POST"])
@@ -75,7 +80,9 @@ def edit(extraction_id: str) -> ResponseReturnValue:
 
 @bp.get("/extractions/<public_id:extraction_id>")
 def show(extraction_id: str) -> ResponseReturnValue:
-    """One extraction: its objects, what the next run will do, its runs."""
+    """One extraction: its objects, what the next run will do, its runs. A draft goes on where it was left."""
+    if drafts.exists(extraction_id):
+        return redirect(url_for("setup.resume", draft_id=extraction_id), 303)
     extraction = loader.readable(extraction_id)
     history = loader.runs_of(extraction_id)
     return render_template(

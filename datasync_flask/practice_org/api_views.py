@@ -130,8 +130,12 @@ def record_count(version: str) -> ResponseReturnValue:
     org = the_org()
     if org.settings.limits_forbidden:
         return refuse(403, "FORBIDDEN", "You don't have permission to view record counts.")
-    asked = [name.strip() for name in request.args.get("sObjects", "").split(",")]
-    counts = [{"count": len(found.rows), "name": name} for name, found in org.data.objects.items() if name in asked]
+    asked = {name.strip() for name in request.args.get("sObjects", "").split(",")} - {""}
+    counts = [
+        {"count": len(found.rows), "name": name}
+        for name, found in org.data.objects.items()
+        if not asked or name in asked
+    ]
     return jsonify({"sObjects": counts})
 
 

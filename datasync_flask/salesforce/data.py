@@ -40,8 +40,9 @@ from datasync_flask.salesforce.descriptions import (
     ObjectEntry,
     checked_name,
     is_api_name,
-    is_readable,
+    is_object,
     parse_description,
+    parse_entry,
 )
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.exact_json import loads, number_of
@@ -235,15 +236,15 @@ class DataApi:
         self.server_time = time_of(response)
 
     def objects(self) -> list[ObjectEntry]:
-        """Return the objects that can be queried, in the order of their names."""
+        """Return the org's objects, in the order of their names."""
         answer = self.request("GET", f"{self.base}/sobjects")
         entries = answer.get("sobjects") if isinstance(answer, dict) else None
         if not isinstance(entries, list):
             raise SalesforceError(Problem.NOT_SALESFORCE, "no list of objects")
         found = [
-            ObjectEntry(entry["name"], str(entry.get("label") or entry["name"]), bool(entry.get("custom")))
+            parse_entry(entry)
             for entry in entries
-            if isinstance(entry, dict) and is_api_name(entry.get("name")) and is_readable(entry)
+            if isinstance(entry, dict) and is_api_name(entry.get("name")) and is_object(entry)
         ]
         return sorted(found, key=lambda entry: entry.name.lower())
 
@@ -316,6 +317,19 @@ class DataApi:
                     count = number_of(entry.get("count"))
                     found |= {} if count is None else {entry["name"]: count}
         return found
+
+    def all_record_counts(self) -> dict[str, int] | None:
+        """Return about how many rows all objects have, in one call; None where Salesforce doesn't tell."""
+        answer = self.comfort(f"{self.base}/limits/recordCount", {})
+        told = answer.get("sObjects") if isinstance(answer, dict) else None
+        if not isinstance(told, list):
+            return None
+        counts = {
+            entry["name"]: number_of(entry.get("count"))
+            for entry in told
+            if isinstance(entry, dict) and is_api_name(entry.get("name"))
+        }
+        return {name: count for name, count in counts.items() if count is not None}
 
     def bulk_jobs_left(self) -> int | None:
         """Return how many bulk query jobs the org may still make today; None where it doesn't tell (it takes the right

@@ -65,6 +65,7 @@ _LOST = frozenset(
         Problem.API_DISABLED_FOR_ORG, Problem.API_DISABLED_FOR_USER, Problem.API_SCOPE_MISSING, Problem.USER_INACTIVE,
         Problem.APP_BLOCKED, Problem.DATA_API_CLOSED, Problem.INSTANCE_MOVED, Problem.OTHER_ORG,
         Problem.CLIENT_UNKNOWN, Problem.SECRET_REFUSED, Problem.USER_NOT_APPROVED, Problem.SECRETS_UNREADABLE,
+        Problem.NOT_CONNECTED,
     }
 )  # fmt: skip
 
@@ -181,7 +182,7 @@ class Runner:
         self._ceiling = extraction.quota_ceiling
         source_id, destination_row = extraction.source_id, extraction.destination
         if extraction.source.state not in {State.CONNECTED, State.AUTHORIZING} and extraction.source.grant is None:
-            raise SalesforceError(Problem.REVOKED, "the connection isn't connected")
+            raise SalesforceError(Problem.NOT_CONNECTED, "the connection isn't connected")
         settings = settings_of(destination_row)
         kind, version = destination_row.kind, extraction.source.grant.api_version if extraction.source.grant else ""
         db.session.commit()
