@@ -78,8 +78,9 @@ def is_description_taken(description: str, except_id: str = "") -> bool:
 
 
 def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | None, public_id: str = "") -> Extraction:
-    """Store an extraction, a new one under `public_id` where there is one; commits. An object whose place changes begins
-    anew. Raises DescriptionTaken, TableTaken.
+    """Store an extraction, a new one under `public_id` if given; commits. An object whose place changes begins anew.
+
+    Raises DescriptionTaken, TableTaken.
     """
     now = utcnow()
     before_all = _as_data(extraction) if extraction is not None else None

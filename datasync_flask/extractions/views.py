@@ -29,17 +29,14 @@ from datasync_flask.destinations import checking
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.service import settings_of
 from datasync_flask.extractions import catalog, charts, loader, org_views, preview, service, tables
-from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.models import Extraction, RunState
 from datasync_flask.extractions.runs import rates, states
-from datasync_flask.extractions.setup import drafts, objects
-from datasync_flask.extractions.tables import TableTaken
+from datasync_flask.extractions.setup import access, drafts, whole_form
 from datasync_flask.languages import language
 from datasync_flask.problems.registry import trouble
 from datasync_flask.salesforce.errors import SalesforceError
 from datasync_flask.salesforce_connections import status
 from datasync_flask.salesforce_connections.forms import TRACKING_TYPES
-from datasync_flask.salesforce_connections.service import DescriptionTaken
 from datasync_flask.worker import queue
 
 bp = Blueprint("extractions", __name__)
@@ -62,7 +59,7 @@ def new() -> ResponseReturnValue:
     once.
     """
     if request.method == "POST":
-        return _save(None, ExtractionForm())
+        return whole_form.answer(None)
     chosen = request.args.get("source", "")
     return render_template("extractions/setup/source.html", sources=loader.sources(), chosen=chosen, draft=None)
 
@@ -71,11 +68,7 @@ def new() -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def edit(extraction_id: str) -> ResponseReturnValue:
     """The form of an extraction that exists."""
-    extraction = loader.editable(extraction_id)
-    form = ExtractionForm(extraction)
-    if form.is_submitted():
-        return _save(extraction, form)
-    return _form_page(form, extraction)
+    return whole_form.answer(loader.editable(extraction_id))
 
 
 @bp.get("/extractions/<public_id:extraction_id>")
@@ -207,7 +200,7 @@ def objects(connection_id: str) -> ResponseReturnValue:
         total=len(found.entries),
         query=query,
         details=preview.of_description(details) if details else None,
-        problem=trouble(problem.problem) if problem else None,
+        problem=access.explain(connection, problem) if problem else None,
     )
 
 
@@ -233,45 +226,3 @@ def _progress_context(extraction: Extraction, run: Any) -> dict[str, Any]:
         "paces": {each.name: found for each in run.objects if (found := rates.of_object(each, utcnow())) is not None},
         "can_edit": _can_edit(),
     }
-
-
-def _save(extraction: Extraction | None, form: ExtractionForm) -> ResponseReturnValue:
-    if form.validate():
-        if extraction is not None and form.was_overtaken(extraction.updated_at):
-            form.form_errors = [
-                gettext(
-                    "Somebody changed this extraction since you opened this page. Below is what you typed. Press the "
-                    "button again to replace what is saved now."
-                )
-            ]
-            return _form_page(form, extraction)
-        try:
-            saved = service.save(extraction, form.settings(), by=current_user.id)
-        except (DescriptionTaken, TableTaken):
-            form.validate()
-        else:
-            flash(gettext("Saved."))
-            return redirect(url_for("extractions.show", extraction_id=saved.id), 303)
-    return _form_page(form, extraction)
-
-
-def _form_page(form: ExtractionForm, extraction: Extraction | None) -> ResponseReturnValue:
-    sources = {each.id: each for each in loader.sources()}
-    source = sources.get(form.source.data or "") or next(iter(sources.values()), None)
-    found = catalog.objects_of(source) if source is not None else catalog.Catalog([])
-    known = {entry.name for entry in found.entries}
-    chosen = list(form.objects.data or [])
-    page = render_template(
-        "extractions/form.html",
-        form=form,
-        extraction=extraction,
-        source=source,
-        entries=found.entries,
-        missing=[name for name in chosen if name not in known],
-        chosen=set(chosen),
-        problem=trouble(found.problem.problem) if found.problem else None,
-        tracking_types=TRACKING_TYPES,
-        has_destinations=bool(form.destination.choices),
-    )
-    is_wrong = form.is_submitted() and (form.form_errors or any(field.errors for field in form))
-    return (page, 422) if is_wrong else page

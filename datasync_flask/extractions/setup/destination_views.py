@@ -145,7 +145,7 @@ class Step:
         form.keep_password()
 
     def finish(self) -> bool:
-        """Make a new destination and check everything; False when something is wrong, which then stands at its field."""
+        """Make a new destination and check everything; False when something is wrong, which stands at its field."""
         if self.destination == destinations.NEW:
             made = destinations.save_new(self.new_form, by=current_user.id)
             if made is None:

@@ -77,7 +77,7 @@ def usual_fields(kind: str) -> dict[str, Any]:
     """Return what the form of a new destination holds before anybody typed: enough for a file."""
     if not DESTINATIONS[kind].is_file:
         return {"port": DESTINATIONS[kind].default_port}
-    stem, dot, suffix = DESTINATIONS[kind].example.rpartition(".")
+    _, dot, suffix = DESTINATIONS[kind].example.rpartition(".")
     taken = {str(each.settings.get("path", "")).lower() for each in loader.destinations()}
     for number in count(1):
         name = "datasync" if number == 1 else f"datasync_{number}"

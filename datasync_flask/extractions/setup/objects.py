@@ -111,10 +111,14 @@ def suggested(found: Catalog) -> list[str]:
     return can[:MOST_CHOSEN_FOR_YOU]
 
 
-def listing(found: Catalog, view: View) -> Listing:
+def listing(found: Catalog, view: View, *, except_for: Collection[str] = ()) -> Listing:
     """Return the part of the list that is looked at; a search looks through all groups."""
-    words = view.query.lower()
-    matching = [entry for entry in found.entries if words in entry.name.lower() or words in entry.label.lower()]
+    words, left_out = view.query.lower(), set(except_for)
+    matching = [
+        entry
+        for entry in found.entries
+        if entry.name not in left_out and (words in entry.name.lower() or words in entry.label.lower())
+    ]
     members = _groups(found, matching)
     show = view.show if view.show in members else ("all" if words or not members["suggested"][1] else "suggested")
     title, inside = members[show]

@@ -85,7 +85,7 @@ def _destination(draft: ExtractionDraft) -> DestinationConnection | None:
 
 def usual_name(draft: ExtractionDraft, destination: DestinationConnection) -> str:
     """Return a name for the extraction that no other one has."""
-    wanted = gettext(
+    wanted: str = gettext(
         "%(source)s to %(destination)s", source=draft.source.description, destination=destination.description
     )
     number, name = 1, wanted[:120]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from babel.dates import format_skeleton, get_day_names
@@ -116,7 +116,7 @@ def _one_of(value: Any, choices: Any, otherwise: str) -> str:
     return str(value) if value in set(choices) else otherwise
 
 
-def day_names(width: str = "abbreviated") -> list[tuple[int, str]]:
+def day_names(width: Literal["abbreviated", "short"] = "abbreviated") -> list[tuple[int, str]]:
     """Return the days of the week in the reader's language, Monday first, each with its number in cron."""
     names = get_day_names(width, context="stand-alone", locale=get_locale())
     return [(day, names[index]) for index, day in enumerate(DAYS)]
