@@ -19,6 +19,7 @@ from datasync_flask.destinations import pages
 from datasync_flask.extensions import db
 from datasync_flask.extractions.loader import depending_on
 from datasync_flask.extractions.service import copy_along
+from datasync_flask.extractions.setup import drafts
 from datasync_flask.languages import translated
 from datasync_flask.salesforce import scopes
 from datasync_flask.salesforce_connections import authorization, certificates, service, status
@@ -85,6 +86,7 @@ def show(connection_id: str) -> ResponseReturnValue:
         tracking_types=TRACKING_TYPES,
         auth_methods=AUTH_METHODS,
         extractions=depending_on(connection.id),
+        drafts=drafts.of_source(connection.id),
         certificate=certificates.facts_of(connection),
         **status.context(connection),
     )
