@@ -161,8 +161,12 @@ def outlook(schedule: str, timezone: str, now: datetime, *, shown: int = 3) -> O
         found.append(moment)
         moment = next_after(schedule, timezone, moment)
     runs_a_day = sum(moment <= now + timedelta(days=1) for moment in found)
-    texts = tuple(format_skeleton("MMMEdHm", moment, tzinfo=zone, locale=get_locale()) for moment in found[:shown])
-    return Outlook(sentence(schedule), texts, timezone, runs_a_day)
+    return Outlook(sentence(schedule), tuple(_told(moment, zone) for moment in found[:shown]), timezone, runs_a_day)
+
+
+def _told(moment: datetime, zone: ZoneInfo) -> str:
+    day, time = (format_skeleton(part, moment, tzinfo=zone, locale=get_locale()) for part in ("MMMEd", "Hm"))
+    return f"{day}, {time}"
 
 
 @cache
