@@ -1,5 +1,6 @@
 // <form data-picker>: arrows go from row to row, from the search into the list and back. [data-arrives] gets the focus
 // when htmx puts it into the page.
+import { announce } from "./page.js";
 
 function moveInList(event) {
   const picker = event.target.closest?.("[data-picker]");
@@ -15,7 +16,11 @@ function moveInList(event) {
 }
 
 document.addEventListener("keydown", moveInList);
+let lastCount = "";
 document.addEventListener("htmx:after:swap", () => {
+  const count = document.querySelector("[data-picker] [data-count]")?.textContent ?? "";
+  if (count !== lastCount) announce(count);
+  lastCount = count;
   const arrived = document.querySelector("[data-arrives]");
   if (!arrived || arrived.contains(document.activeElement)) return;
   arrived.removeAttribute("data-arrives");

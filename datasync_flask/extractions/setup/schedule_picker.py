@@ -65,7 +65,7 @@ class Picked:
         if self.repeat != "daily":
             if not self.on_days:
                 raise ScheduleRefused("Choose at least one day.")
-            is_every_day = set(self.on_days) == set(DAYS) and self.repeat == "hourly"
+            is_every_day = set(self.on_days) == set(DAYS)
             days = "*" if is_every_day else ",".join(str(day) for day in DAYS if day in self.on_days)
         if self.repeat == "hourly":
             if not self.at_minute.isdecimal() or int(self.at_minute) > 59:
