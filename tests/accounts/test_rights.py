@@ -38,6 +38,8 @@ EDITING = {
     "destinations.new", "extractions.new", "extractions.edit", "extractions.start_run", "extractions.cancel_run",
     "extraction_objects.fields", "extraction_objects.reload", "hand_off.manage", "hand_off.withdraw",
     "extractions.confirm_delete", "extractions.delete", "extractions.objects", "extraction_orgs.choose",
+    "setup.begin", "setup.resume", "setup.source", "setup.objects", "setup.object_settings_page", "setup.alike",
+    "setup.destination", "setup.review", "setup.checks", "setup.discard",
     "connection_orgs.choose", "connection_orgs.go_back",
 }  # fmt: skip
 # One's own account; what these do is tried in tests/accounts/.
