@@ -70,7 +70,7 @@ def test_choosing_by_keyboard_and_settings_in_place(new_page: Callable[..., Page
     expect(page.get_by_role("checkbox", name="OrderStatus")).to_be_checked()
     expect(search).to_have_value("orders")
     assert violations(page, "objects") == []
-    page.get_by_role("link", name="Settings Account").click()
+    page.get_by_role("button", name="Settings Account").click()
     expect(page.locator("#object-settings")).to_be_focused()
     page.get_by_label("Filter rows").fill("Industri = = x")
     page.get_by_label("Filter rows").press("Tab")
@@ -95,6 +95,9 @@ def test_choosing_by_keyboard_and_settings_in_place(new_page: Callable[..., Page
     # What is typed elsewhere stays while the preview follows.
     expect(page.locator("#schedule-preview")).to_contain_text("Every day at 06:00")
     expect(page.get_by_label("Host")).to_have_value("127.0.0.1")
+    page.get_by_label("Schema").fill("mine")
+    page.get_by_label("Schema").press("Tab")
+    expect(page.locator("#table-names")).to_contain_text("mine.account")
     assert violations(page, "destination") == []
     page.reload()
     expect(page.get_by_label("Host")).to_have_value("127.0.0.1")

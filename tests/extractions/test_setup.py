@@ -144,7 +144,11 @@ def test_what_is_ticked_keeps_its_place_over_searches_and_groups(setup: Setup) -
 
 def test_an_object_has_its_settings_before_anything_is_saved(setup: Setup, org: Org) -> None:
     address = setup.at("objects/Account")
-    setup.visitor.get(address)
+    setup.open("objects")
+    # What was ticked on the way there is kept.
+    answer = setup.send_objects(objects=["Account", "Contact"], settings="Account")
+    assert answer.headers["Location"] == address
+    setup.visitor.follow()
     values = setup.visitor.form_values("object-form")
     bad = setup.visitor.post(address, {**values, "filter": "Industri = = x", "history": "1"})
     assert bad.status_code == 422
@@ -279,6 +283,16 @@ def test_nobody_is_told_of_revoked_access_that_never_was(walk: ConnectionWalk, s
     assert words in walk.visitor.text
     assert not walk.visitor.page.xpath("//button[@value='start']")
     assert setup.send("review", "review-form", do="close").status_code == 303
+
+
+def test_a_run_without_access_says_what_is_true(extracting: Extracting, duckdb: str) -> None:
+    never = extracting.walk.save(description="Never connected", client_id="")
+    extracting.make(["Account"], duckdb, source=never)
+    run = extracting.run()
+    assert (run.state, run.problem) == ("waiting", "salesforce.not_connected")
+    extracting.walk.visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
+    assert "it hasn't been connected yet" in extracting.walk.visitor.text
+    assert "revoked" not in extracting.walk.visitor.text
 
 
 def test_the_source_can_be_changed_and_its_objects_with_it(setup: Setup) -> None:

@@ -33,6 +33,10 @@ def choose_objects(draft_id: str) -> ResponseReturnValue:
     chosen = _after(draft, found)
     if found.entries:
         drafts.change(draft, objects=chosen)
+    if "settings" in request.form:
+        return to_step(draft, "object_settings_page", name=request.form["settings"])
+    if action == "alike":
+        return to_step(draft, "alike")
     moves_on = wants_fragment() or action == "search" or bool({"show", "all"} & request.form.keys())
     view = objects.View.of(request.form, "" if moves_on else "at_")
     if wants_fragment():
