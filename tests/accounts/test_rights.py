@@ -70,6 +70,7 @@ PARTS = {
     "<public_id:channel_id>": "00000000000000ef",
     "<public_id:token_id>": "00000000000000ef",
     "<public_id:extraction_id>": "00000000000000ab",
+    "<public_id:draft_id>": "00000000000000ab",
     "<public_id:run_id>": "00000000000000cd",
 }
 
