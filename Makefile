@@ -33,8 +33,9 @@ demo: $(VENV)/.run ## The same beside a practice Salesforce org, with a ready ac
 	@$(BIN)/datasync demo --port $(PORT)
 
 .PHONY: test-tools
-test-tools: ## Install what tests and benchmarks need besides Python packages: Chromium, PostgreSQL, Redis, wrk
+test-tools: ## Install what tests and benchmarks need besides Python packages: Chromium, PostgreSQL, Redis, wrk, sf
 	@tools/install-test-tools $(BIN)/python
+	@tools/install-sf
 
 .PHONY: peers
 peers: $(VENV)/.dev ## Install what the benchmarks compare with, apart from everything else

@@ -26,7 +26,7 @@ def main() -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--watches", type=int, default=200, help="connections to watch (default 200)")
-    parser.add_argument("--rows", type=int, default=5_000, help="rows to merge (default 5000)")
+    parser.add_argument("--rows", type=int, default=20_000, help="rows to merge (default 20000)")
     parser.add_argument(
         "--extracted", type=int, nargs="*", default=[100_000, 1_000_000, 3_000_000], help="rows to extract"
     )

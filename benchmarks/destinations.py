@@ -82,12 +82,15 @@ def _dlts(url: str, dataset: str, folder: Path, rows: int) -> float:
     def load() -> None:
         pipeline = dlt.pipeline(
             "merge",
-            destination=dlt.destinations.sqlalchemy(url),
+            # Without the key each merge compares every row with every other one.
+            destination=dlt.destinations.sqlalchemy(url, create_primary_keys=True),
             dataset_name=dataset,
             pipelines_dir=str(folder / "dlt"),
         )
         resource = dlt.resource(
             lambda: iter([pq.read_table(file)]), name="dlts_account", primary_key="id",
+            # MySQL takes no text without a length for a key.
+            columns={"id": {"data_type": "text", "precision": 18, "nullable": False}},
             write_disposition={"disposition": "merge", "strategy": "delete-insert"},
         )  # fmt: skip
         with warnings.catch_warnings():

@@ -18,7 +18,7 @@ from sqlalchemy import update
 from benchmarks.extraction import database, page_server
 from benchmarks.ours import Ours, cpu_of
 from benchmarks.ways import settings_of
-from datasync_flask import heartbeats
+from datasync_flask import heartbeats, worker
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Extraction, ExtractionObject
@@ -117,7 +117,8 @@ def _sweep(url: str, folder: Path) -> float:
                 extraction.next_run_at = now + timedelta(minutes=number % 60 - 0.5)
             db.session.commit()
         begun = time.process_time()
-        ours.app.extensions["queue"]._run_sweep()
+        with ours.app.app_context():
+            worker.sweep()
         return time.process_time() - begun
     finally:
         ours.close()

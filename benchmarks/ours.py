@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
+import threading
 import time
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,15 @@ from benchmarks.page_server import TOKEN
 from datasync_flask import create_app
 from datasync_flask.clock import utcnow
 from datasync_flask.config import Settings
-from datasync_flask.connections.models import SalesforceConnection, SalesforceGrant, State
+from datasync_flask.connections.models import State
 from datasync_flask.database import upgrade_database
-from datasync_flask.destinations.models import DESTINATION_CLASSES
+from datasync_flask.destinations.models import class_of
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.runs import states
-from datasync_flask.extractions.runs.fork_server import for_runs, has_ended
+from datasync_flask.extractions.runs.process import RunProcesses, forks
+from datasync_flask.salesforce_connections.models import SalesforceConnection, SalesforceGrant
+from datasync_flask.worker import do_run
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,12 @@ class Ours:
             "DATASYNC_SALESFORCE_HOSTS": origin,
             **{f"DATASYNC_{name.upper()}": url for name, url in urls.items()},
         }  # fmt: skip
-        self._fork_server = for_runs(os.environ | self.variables)
         self.app = create_app(
             Settings(instance_dir=folder, secret_key="x" * 32, encryption_keys=(key,), salesforce_hosts=(origin,),
                      **urls)
         )  # fmt: skip
+        # Says what the process that runs are forked from has to load.
+        RunProcesses(self.app.config["SETTINGS"], do_run, threading.Event())
         upgrade_database(self.app)
         with self.app.app_context():
             box = self.app.extensions["secret_box"]
@@ -61,7 +65,7 @@ class Ours:
             source.rename("Source")
             source.grant = SalesforceGrant(access_token_sealed=box.seal(TOKEN), instance_url=origin,
                                            api_version="62.0", granted_at=utcnow(), refreshed_at=utcnow())  # fmt: skip
-            target = DESTINATION_CLASSES[kind](state=State.CONNECTED, settings=settings)
+            target = class_of(kind)(state=State.CONNECTED, settings=settings)
             target.rename("Target")
             db.session.add_all([source, target])
             db.session.flush()
@@ -87,9 +91,12 @@ class Ours:
             db.session.remove()
         before, peak = self._cpu(), 0
         begun = time.perf_counter()
-        with self._fork_server.forked(run_id, holder) as process:
-            [forked] = [child for server in _called("datasync fork server") for child in server.children()]
-            while not has_ended(process, 0.02):
+        ours, theirs = forks.Pipe()
+        process = forks.Process(target=do_run, args=(self.app.config["SETTINGS"], run_id, holder, theirs))
+        with ours, theirs:
+            process.start()
+            forked = psutil.Process(process.pid)
+            while not wait([process.sentinel], 0.02):
                 peak = max(peak, _peak(forked))
         seconds = time.perf_counter() - begun
         psutil.wait_procs([forked], 10)
@@ -111,7 +118,6 @@ class Ours:
             db.session.remove()
             db.engine.dispose()
         self.app.extensions["queue"].close()
-        self._fork_server.close()
 
 
 def cpu_of(process: psutil.Process) -> float:

@@ -22,9 +22,10 @@ from datasync_flask.accounts.rights import public
 from datasync_flask.accounts.service import create_user
 from datasync_flask.clock import utcnow
 from datasync_flask.config import Settings
-from datasync_flask.connections.models import SalesforceConnection, State
+from datasync_flask.connections.models import State
 from datasync_flask.database import upgrade_database
 from datasync_flask.extensions import db
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 EMAIL, PASSWORD = "bench@example.com", "a long bench password"
 ORIGIN = "http://127.0.0.1:5000"

@@ -21,11 +21,13 @@ from benchmarks.propagation import EARLY_POLL, INTERVAL
 from datasync_flask import create_app
 from datasync_flask.clock import utcnow
 from datasync_flask.config import Settings
-from datasync_flask.connections.models import LoginHost, SalesforceConnection, State
+from datasync_flask.connections.models import State
 from datasync_flask.database import upgrade_database
 from datasync_flask.extensions import db
-from datasync_flask.salesforce_connections import propagation, store
+from datasync_flask.salesforce_connections import propagation
+from datasync_flask.salesforce_connections.models import LoginHost, SalesforceConnection
 from datasync_flask.salesforce_connections.status import LOOK_SECONDS, POLL_SECONDS
+from datasync_flask.security.crypto import secret_box
 from tests.support.practice import running_practice_org
 from tests.support.program import Program, wait_for
 
@@ -86,7 +88,7 @@ def _connections(app: Flask, origin: str, count: int, interval: float) -> None:
         for number in range(count):
             connection = SalesforceConnection(
                 login_host=LoginHost.CUSTOM, login_url=origin, client_id="nobody", state=State.DRAFT,
-                client_secret_sealed=store.secret_box().seal("x"), watch=0, looks=0, probe_requests=0,
+                client_secret_sealed=secret_box().seal("x"), watch=0, looks=0, probe_requests=0,
                 agreeing_looks=0,
             )  # fmt: skip
             connection.rename(f"Watched {number}")

@@ -103,7 +103,8 @@ def measure(idle_seconds: float = 15) -> Weight:
         pss = _pss(process)
         _stop(process)
     script = (
-        "import time, sys; b = time.perf_counter(); import datasync_flask.wiring, datasync_flask.worker; "
+        "import time, sys; b = time.perf_counter(); from datasync_flask import PAGES, PARTS; "
+        "from datasync_flask.cli.serve import load; load((*PARTS, 'cli.web_server', 'worker', *PAGES)); "
         f"print(time.perf_counter() - b, *[m for m in {HEAVY!r} if m in sys.modules])"
     )
     seconds, *heavy = subprocess.run(

@@ -2,14 +2,45 @@
 
 from __future__ import annotations
 
-from flask import Flask
-from jinja2 import StrictUndefined
-from werkzeug.middleware.proxy_fix import ProxyFix
+from importlib import import_module
 
+from flask import Flask
+
+from datasync_flask import addresses
 from datasync_flask.config import Settings, load_settings
 from datasync_flask.installed_files import resource_dir
-from datasync_flask.public_path import PublicPath
 
+# What an app is made of, from the bottom up, as CONTRIBUTING.md draws it; each module has init_app(app). They are named
+# here and not imported: commands start without them, workers and runs without pages.
+PARTS = (
+    "logs",
+    "extensions",
+    "counters",
+    "security.crypto",
+    "queue",
+    "languages",
+    "salesforce_connections.unfinished_attempts",
+    "notices.signals",
+)
+PAGES = (
+    "templating",
+    "request_ids",
+    "addresses",
+    "security.headers",
+    "audit.part",
+    "accounts.part",
+    "connections.part",
+    "salesforce_connections.part",
+    "destinations.part",
+    "extractions.part",
+    "notices.part",
+    "operations.part",
+    "help.part",
+    "home.part",
+    "api.views",
+    "moving_in.part",
+    "error_pages",
+)
 # A form is a few kilobytes; nothing here takes uploads.
 MAX_BODY_BYTES = 256 * 1024
 
@@ -53,20 +84,8 @@ def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask
         # Static files only: a compressed page that holds a token and echoes input tells of the token by its length.
         COMPRESS_MIMETYPES=["text/css", "text/javascript", "application/javascript", "image/svg+xml"],
     )
-    app.jinja_env.undefined = StrictUndefined
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.wsgi_app = PublicPath(app.wsgi_app, settings.public_path)  # type: ignore[method-assign]
-    if settings.trusted_proxies:
-        count = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=count, x_proto=count, x_host=count
-        )
-
-    from datasync_flask import core
-
-    core.wire_core(app, settings)
+    for name in (*PARTS, *PAGES) if pages else PARTS:
+        import_module(f"datasync_flask.{name}").init_app(app)
     if pages:
-        from datasync_flask import wiring
-
-        wiring.wire(app, settings)
+        addresses.refuse_own_path(app)
     return app

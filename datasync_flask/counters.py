@@ -5,39 +5,43 @@ from __future__ import annotations
 import collections
 import threading
 
-from flask import current_app
-from sqlalchemy import select
+from flask import Flask, current_app
+from sqlalchemy import BigInteger, String, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, mapped_column
 
-from datasync_flask.extensions import db
-from datasync_flask.operations.models import Counter
-from datasync_flask.salesforce_connections import store
+from datasync_flask.extensions import Model, db
+from datasync_flask.transactions import in_transaction
 
-_INSERTS: dict[str, postgresql.Insert | sqlite.Insert] = {
-    "postgresql": postgresql.insert(Counter),
-    "sqlite": sqlite.insert(Counter),
-}
-_ADDITIONS = {
-    dialect: insert.on_conflict_do_update(
-        index_elements=[Counter.name, Counter.label], set_={"value": Counter.value + insert.excluded.value}
-    )
-    for dialect, insert in _INSERTS.items()
-}
+
+class Counter(Model):
+    """How often something happened since the database was made, on all machines together."""
+
+    __tablename__ = "counters"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    label: Mapped[str] = mapped_column(String(40), primary_key=True)
+    value: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
 def add(name: str, label: str = "", amount: int = 1) -> None:
     """Add to a count, in a transaction of its own."""
-    store.in_transaction(lambda: count(name, label, amount))
+    in_transaction(lambda: count(name, label, amount))
 
 
 def count(name: str, label: str = "", amount: int = 1) -> None:
     """Add to a count. The caller commits."""
     connection = db.session.connection()
-    connection.execute(_ADDITIONS[connection.dialect.name], {"name": name, "label": label, "value": amount})
+    insert = postgresql.insert(Counter) if connection.dialect.name == "postgresql" else sqlite.insert(Counter)
+    connection.execute(
+        insert.values(name=name, label=label, value=amount).on_conflict_do_update(
+            index_elements=[Counter.name, Counter.label], set_={"value": Counter.value + insert.excluded.value}
+        )
+    )
 
 
-class Kept:
-    """Counts that a process keeps for some seconds, of what happens so often that workers would wait for the row."""
+class UnwrittenCounts:
+    """Counts that a process holds for some seconds, of what happens so often that workers would wait for the row."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -49,7 +53,7 @@ class Kept:
             self._counts[name, label] += amount
 
     def write_down(self) -> None:
-        """Add what was kept to the counts in the database; what can't be written is kept. Commits."""
+        """Add these counts to those in the database; what can't be written stays here. Commits."""
         with self._lock:
             taken, self._counts = self._counts, collections.Counter()
 
@@ -59,16 +63,21 @@ class Kept:
                 count(name, label, amount)
 
         try:
-            store.in_transaction(add_all)
+            in_transaction(add_all)
         except BaseException:
             with self._lock:
                 self._counts.update(taken)
             raise
 
 
-def kept() -> Kept:
-    """Return the counts that this app keeps in memory; the worker's beat writes them down."""
-    found: Kept = current_app.extensions["kept_counts"]
+def init_app(app: Flask) -> None:
+    """Give `app` its counts in memory."""
+    app.extensions["unwritten_counts"] = UnwrittenCounts()
+
+
+def unwritten() -> UnwrittenCounts:
+    """Return the counts that this app has in memory; the worker's heartbeat writes them down."""
+    found: UnwrittenCounts = current_app.extensions["unwritten_counts"]
     return found
 
 

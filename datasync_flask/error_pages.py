@@ -15,7 +15,8 @@ from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, TooManyRequests
 
-from datasync_flask.accounts.rights import answers_with_fragment, is_api, wants_fragment
+from datasync_flask.accounts.rights import answers_with_fragment
+from datasync_flask.addresses import is_api, wants_fragment
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
 
@@ -40,7 +41,7 @@ _FAULT = (
 )
 
 
-def init_error_pages(app: Flask) -> None:
+def init_app(app: Flask) -> None:
     """Give `app` its error pages."""
     app.register_error_handler(CSRFError, _csrf_error)
     app.register_error_handler(HTTPException, _http_error)
@@ -82,7 +83,10 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     title, advice = _WORDS.get(status, _FAULT)
     if isinstance(error, TooManyRequests) and isinstance(error.retry_after, int):
         again_at = utcnow() + timedelta(seconds=error.retry_after)
-        answer = make_response(_error_page(status, str(title), str(advice), again_at=again_at))
+        words = gettext("Nobody is locked out for longer than five minutes.")
+        if is_api():
+            words = gettext("You can try again in %(seconds)s seconds.", seconds=error.retry_after)
+        answer = make_response(_error_page(status, str(title), str(words), again_at=again_at))
         answer.headers["Retry-After"] = str(error.retry_after)
         return answer
     return _error_page(status, str(title), str(advice), data=getattr(error, "data", None))

@@ -1,11 +1,16 @@
-"""The database, made once and tied to an app in create_app; what only pages need is in page_extensions.py."""
+"""The Flask extensions, made once and tied to an app when it is made."""
 
 from __future__ import annotations
 
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
+from authlib.integrations.flask_client import OAuth
+from flask import Flask
+from flask_compress import Compress
+from flask_login import LoginManager
 from flask_sqlalchemy import SQLAlchemy
+from flask_wtf.csrf import CSRFProtect
 from sqlalchemy import MetaData, event
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import DeclarativeBase
@@ -30,6 +35,10 @@ if TYPE_CHECKING:
     Model = Base
 else:
     Model = db.Model
+csrf = CSRFProtect()
+compress = Compress()
+login_manager = LoginManager()
+oauth = OAuth()
 
 
 @event.listens_for(Engine, "connect")
@@ -42,3 +51,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA busy_timeout=15000")
         cursor.close()
+
+
+def init_app(app: Flask) -> None:
+    """Give `app` its database."""
+    db.init_app(app)

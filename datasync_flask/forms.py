@@ -2,12 +2,52 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from flask import request
+from flask_babel import gettext
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
+
+
+class SettingRefused(ValueError):
+    """A setting can't be saved: `field` says which, `message` why."""
+
+    def __init__(self, field: str, message: Any) -> None:
+        super().__init__(message)
+        self.field, self.message = field, message
+
+
+class Refused(ValueError):
+    """Settings that a program gave can't be saved; `errors` says why, by the name of the field ('' for all of it)."""
+
+    def __init__(self, errors: dict[str, list[str]]) -> None:
+        super().__init__("; ".join(f"{name}: {' '.join(texts)}" if name else " ".join(texts)
+                                   for name, texts in errors.items()))  # fmt: skip
+        self.errors = errors
+
+
+def strip(value: str | None) -> str | None:
+    """Return text without surrounding white space and without characters that can't be seen.
+
+    Joiners stay where scripts and emoji need them: between letters, marks and signs beyond ASCII.
+    """
+    if value is None:
+        return None
+    kept = ""
+    for character in value:
+        is_joiner = character in "\u200c\u200d" and kept[-1:] > "\x7f" and unicodedata.category(kept[-1])[0] in "LMS"
+        if is_joiner or unicodedata.category(character) not in {"Cc", "Cf"}:
+            kept += character
+    return kept.strip()
+
+
+def one_line(value: str | None) -> str | None:
+    """Return text as one line with single spaces, in Unicode NFC."""
+    return " ".join(unicodedata.normalize("NFC", value).split()) if value is not None else None
 
 
 class SettingsForm(FlaskForm):
@@ -36,9 +76,49 @@ class SettingsForm(FlaskForm):
         """Everything that was sent, also what no field of the form is called."""
         return self._given if self._given is not None else request.form
 
-    def error_texts(self) -> dict[str, list[str]]:
-        """Return what is wrong, by the name of the field ('' for the form as a whole)."""
-        found = {field.name: [str(error) for error in field.errors] for field in self if field.errors}
+    def refuse(self, refusal: SettingRefused) -> None:
+        """Put what is wrong with a setting at its field."""
+        self[refusal.field].errors = [str(refusal.message)]
+
+    @property
+    def is_wrong(self) -> bool:
+        """True when something of what was sent can't be taken."""
+        return bool(self.form_errors) or any(field.errors for field in self)
+
+    def refusal(self) -> Refused:
+        """Return what is wrong, for the program that gave the settings."""
+        errors = {field.name: [str(error) for error in field.errors] for field in self if field.errors}
         if self.form_errors:
-            found[""] = [str(error) for error in self.form_errors]
-        return found
+            errors[""] = [str(error) for error in self.form_errors]
+        if "label_names" in errors:
+            errors["labels"] = errors.pop("label_names")
+        return Refused(errors)
+
+
+def given_text(value: Any) -> str:
+    """Return a value that a program gave as a form would get it."""
+    if isinstance(value, bool):
+        return "true" if value else ""
+    return "" if value is None else str(value).replace("\x00", "")
+
+
+def given_values(values: Mapping[str, Any], stored: Mapping[str, Any]) -> MultiDict[str, str]:
+    """Return what a form gets from a program: the settings as they are, with the values over them. Raises Refused."""
+    merged = {**stored, **values}
+    labels = merged.pop("labels", None)
+    if labels is not None and not (isinstance(labels, list) and all(isinstance(each, str) for each in labels)):
+        raise Refused({"labels": [gettext("Labels are a list of texts.")]})
+    given: MultiDict[str, str] = MultiDict()
+    for name, value in merged.items():
+        if isinstance(value, dict | list):
+            raise Refused({name: [gettext("This has to be a text or a number.")]})
+        given.add(name, given_text(value))
+    if labels is not None:
+        given.add("label_names", ", ".join(labels))
+    return given
+
+
+def check_names(values: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Raise Refused for settings that there aren't."""
+    if unknown := sorted(str(name) for name in values.keys() - set(names)):
+        raise Refused({name: [gettext("There is no such setting here.")] for name in unknown})

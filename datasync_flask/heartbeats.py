@@ -6,65 +6,74 @@ import os
 import secrets
 import socket
 import threading
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
 
 from flask import Flask
-from sqlalchemy import delete, select
+from sqlalchemy import String, delete, select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Mapped, mapped_column
 
 from datasync_flask import counters
-from datasync_flask.clock import utcnow
-from datasync_flask.extensions import db
-from datasync_flask.operations.models import WorkerBeat
-from datasync_flask.salesforce_connections import store
+from datasync_flask.clock import UtcDateTime, utcnow
+from datasync_flask.extensions import Model, db
+from datasync_flask.transactions import in_transaction
 
-BEAT_SECONDS = 10.0
+HEARTBEAT_SECONDS = 10.0
 # A worker that was silent for longer isn't counted as there.
 SEEN_LATELY = timedelta(seconds=35)
 FORGOTTEN_AFTER = timedelta(days=1)
 
 
+class WorkerHeartbeat(Model):
+    """One worker process; it says every few seconds that it is alive."""
+
+    __tablename__ = "worker_beats"
+
+    id: Mapped[str] = mapped_column(String(120), primary_key=True)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
 def start(app: Flask, stopping: threading.Event) -> threading.Thread:
     """Have a thread say that this worker is alive, until `stopping` is set."""
-    thread = threading.Thread(target=_beat, args=(app, stopping), daemon=True, name="beat")
+    thread = threading.Thread(target=_send_heartbeats, args=(app, stopping), daemon=True, name="heartbeat")
     thread.start()
     return thread
 
 
-def _beat(app: Flask, stopping: threading.Event) -> None:
+def _send_heartbeats(app: Flask, stopping: threading.Event) -> None:
     name, started_at = f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}", utcnow()
 
-    def say() -> None:
+    def send() -> None:
         now = utcnow()
-        db.session.execute(delete(WorkerBeat).where(WorkerBeat.seen_at < now - FORGOTTEN_AFTER))
-        db.session.merge(WorkerBeat(id=name, started_at=started_at, seen_at=now))
+        db.session.execute(delete(WorkerHeartbeat).where(WorkerHeartbeat.seen_at < now - FORGOTTEN_AFTER))
+        db.session.merge(WorkerHeartbeat(id=name, started_at=started_at, seen_at=now))
 
     is_over = False
     while not is_over:
-        with app.app_context():
-            try:
-                store.in_transaction(say)
-            except SQLAlchemyError as error:
-                app.logger.warning("the worker couldn't say that it is alive: %s", type(error).__name__)
+        _write(app, "say that it is alive", lambda: in_transaction(send))
         write_counts(app)
-        is_over = stopping.wait(BEAT_SECONDS)
-    with app.app_context():
-        try:
-            store.in_transaction(lambda: db.session.execute(delete(WorkerBeat).where(WorkerBeat.id == name)))
-        except SQLAlchemyError:
-            app.logger.warning("the worker couldn't say that it stops")
+        is_over = stopping.wait(HEARTBEAT_SECONDS)
+    gone = delete(WorkerHeartbeat).where(WorkerHeartbeat.id == name)
+    _write(app, "say that it stops", lambda: in_transaction(lambda: db.session.execute(gone)))
 
 
 def write_counts(app: Flask) -> None:
-    """Write down what this worker counted in memory; what can't be written waits for the next beat."""
+    """Write down what this worker counted in memory; what can't be written waits for the next heartbeat."""
+    _write(app, "write down its counts", lambda: counters.unwritten().write_down())
+
+
+def _write(app: Flask, what: str, write: Callable[[], Any]) -> None:
     with app.app_context():
         try:
-            counters.kept().write_down()
+            write()
         except SQLAlchemyError as error:
-            app.logger.warning("the worker couldn't write down its counts: %s", type(error).__name__)
+            app.logger.warning("the worker couldn't %s: %s", what, type(error).__name__)
 
 
 def alive() -> list[str]:
     """Return the names of the workers that were seen lately."""
-    since = utcnow() - SEEN_LATELY
-    return list(db.session.scalars(select(WorkerBeat.id).where(WorkerBeat.seen_at >= since).order_by(WorkerBeat.id)))
+    recent = WorkerHeartbeat.seen_at >= utcnow() - SEEN_LATELY
+    return list(db.session.scalars(select(WorkerHeartbeat.id).where(recent).order_by(WorkerHeartbeat.id)))

@@ -49,7 +49,7 @@ def _texts() -> NullTranslations:
     return found
 
 
-def init_languages(app: Flask) -> None:
+def init_app(app: Flask) -> None:
     """Have texts translated; templates get ``_`` and ``{% trans %}`` from Flask-Babel."""
     Babel(app, default_translation_directories="translations", locale_selector=language)
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # by the extension that Babel adds

@@ -11,8 +11,9 @@ from flask import Flask
 from datasync_flask.config import Settings
 
 
-def init_logs(app: Flask, settings: Settings) -> None:
+def init_app(app: Flask) -> None:
     """Send the log of this process to standard error in the format that DATASYNC_LOG_FORMAT names."""
+    settings: Settings = app.config["SETTINGS"]
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

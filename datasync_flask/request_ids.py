@@ -15,7 +15,7 @@ HEADER = "X-Request-ID"
 _ACCEPTED = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
-def init_request_ids(app: Flask) -> None:
+def init_app(app: Flask) -> None:
     """Give every request of `app` its mark."""
     app.before_request(_begin)
     app.after_request(_tell)

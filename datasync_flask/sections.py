@@ -7,9 +7,9 @@ from flask import request
 _SECTIONS = {
     "home": ("home",),
     "connections": (
-        "connections", "quick_edit", "status", "callback", "hand_off", "destinations", "connection_orgs",
+        "connections", "quick_edit", "status", "callback", "hand_off", "salesforce", "connection_orgs", "moving_in",
     ),
-    "extractions": ("extractions", "extraction_objects", "extraction_orgs", "setup"),
+    "extractions": ("extractions", "extraction_list", "extraction_objects", "extraction_orgs", "setup"),
     "settings": ("people", "audit", "notices"),
     "help": ("help", "components"),
 }  # fmt: skip

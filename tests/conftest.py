@@ -27,7 +27,7 @@ from datasync_flask.extensions import db
 from tests.support.clock import NOON
 from tests.support.connection import ConnectionWalk
 from tests.support.practice import PracticeOrg, running_practice_org
-from tests.support.servers import mysql_server, postgresql_server, redis_server
+from tests.support.servers import ObjectStore, mysql_server, object_store, postgresql_server, redis_server
 from tests.support.visitor import Visitor
 
 # Machines that are busy with other tests aren't slow inputs.
@@ -38,7 +38,9 @@ EMAIL, PASSWORD = "ada@example.com", "correct horse battery"
 
 
 # Fixtures and parameters that stand for a database or queue server.
-_SERVERS = {"postgresql", "mysql", "redis", "postgresql_address", "mysql_server_address", "redis_url"}
+_SERVERS = {
+    "postgresql", "mysql", "redis", "object_storage", "postgresql_address", "mysql_server_address", "redis_url", "store",
+}  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -123,6 +125,12 @@ def new_mysql_database(mysql_server_address: tuple[str, int]) -> Iterator[Callab
     for name in made:
         admin.cursor().execute(f"DROP DATABASE {name}")
     admin.close()
+
+
+@pytest.fixture(scope="session")
+def store() -> Iterator[ObjectStore]:
+    with object_store() as found:
+        yield found
 
 
 @pytest.fixture

@@ -23,7 +23,10 @@ from datasync_flask import create_app
 from datasync_flask.config import Settings
 from datasync_flask.database import init_migrations, is_up_to_date, newest_revision, upgrade_database
 from datasync_flask.extensions import db
-from datasync_flask.extractions.models import DestinationTable, ExtractionObject
+from datasync_flask.extractions.models import DestinationTable, ExtractionObject, RunObject
+from datasync_flask.extractions.runs.object_states import stored_progress
+from datasync_flask.extractions.runs.plan import LoadedAs
+from datasync_flask.extractions.runs.reading import Progress
 from datasync_flask.installed_files import resource_dir
 from tests.support.killed import Killed, die
 
@@ -169,6 +172,63 @@ def test_tables_and_columns_of_before_have_owners(empty_url: str, tmp_path: Path
                 "Score__c": {"text": "score_c", "double": "score_c_v_double"},
             }
             assert stored["never"].field_columns == {}
+        db.engine.dispose()
+
+
+def test_a_run_of_before_finds_all_that_it_had_read(empty_url: str, tmp_path: Path) -> None:
+    app = create_app(_settings(empty_url, tmp_path))
+    init_migrations(app)
+    reads = {"at": "2026-01-01T00:00:00+00:00", "soql": "SELECT Id FROM Account", "columns": {"Id": ["id", "text"]}}
+    read = {"job_id": "750", "locator": "abc", "pages": 3, "rows": 3000, "is_read": False, "uses_rest": False,
+            "expected": 7000, "odd": {"Name|characters": [1, [["001", "x"]]]}, "apart": ["Json__c"]}  # fmt: skip
+    with app.app_context():
+        upgrade(revision="0013")
+        old = MetaData()
+        with db.engine.begin() as connection:
+            old.reflect(connection)
+            at = datetime(2026, 1, 1, tzinfo=UTC if connection.dialect.name == "postgresql" else None)
+            if connection.dialect.name == "sqlite":
+                connection.execute(text("PRAGMA foreign_keys = OFF"))
+            else:
+                connection.execute(text("SET session_replication_role = replica"))
+
+            def put(table: str, **values: object) -> None:
+                connection.execute(old.tables[table].insert(), values)
+
+            loaded = {"Account": "date_deletes|SystemModstamp|True|False|where|Name != 'a|b'", "Contact": ""}
+            for name, made_by in loaded.items():
+                put("extraction_objects", extraction_id="e", name=name, tracking_type="", cursor_field="", filter="",
+                    keeps_history=False, marks_deleted=False, table_name="", columns={}, field_columns={},
+                    made_by=made_by, loaded_org_id="")  # fmt: skip
+            plan = reads | {"progress": read}
+            objects = [("Account", "reading", plan), ("Contact", "waiting", {}), ("Lead", "done", plan)]
+            for name, step, stored in objects:
+                put("run_objects", run_id="r", name=name, step=step, is_whole=True, expected=7000, rows=2000, pages=2,
+                    deleted=0, plan=stored, job_id="749", locator="", is_read=False, started_at=at, problem="",
+                    problem_detail="", notes=[])  # fmt: skip
+        upgrade()
+        with app.app_context():
+            rows = {row.name: row for row in db.session.scalars(select(RunObject))}
+            wanted = Progress(
+                reads, "750", "abc", 3, 3000, is_read=False, expected=7000, odd=read["odd"], apart=["Json__c"]
+            )
+            assert stored_progress(rows["Account"]) == wanted
+            assert stored_progress(rows["Contact"]).reads == {}
+            assert (rows["Lead"].rows, rows["Lead"].pages) == (2000, 2)
+            chosen = {each.name: each.loaded_as for each in db.session.scalars(select(ExtractionObject))}
+            assert chosen["Account"] == LoadedAs("date_deletes", "SystemModstamp", True, False, "Name != 'a|b'")
+            assert chosen["Contact"] is None
+            db.session.rollback()
+        downgrade(revision="0013")
+        with db.engine.connect() as connection:
+            before = MetaData()
+            before.reflect(connection)
+            table = before.tables["run_objects"]
+            stored = dict(connection.execute(select(table.c.name, table.c.plan)).all())
+            del read["uses_rest"]
+            assert stored["Account"] == reads | {"progress": read}
+            made_by = before.tables["extraction_objects"].c.made_by
+            assert set(connection.execute(select(made_by)).scalars()) == set(loaded.values())
         db.engine.dispose()
 
 

@@ -114,8 +114,8 @@ def test_it_serves_from_an_empty_environment(wheel: Path, tmp_path: Path, comman
 
 def test_neither_web_nor_worker_load_what_only_runs_need() -> None:
     code = (
-        "import sys, datasync_flask.wiring, datasync_flask.worker, datasync_flask.extractions.processes, "
-        "datasync_flask.extractions.runs, datasync_flask.extractions.schedule; "
+        "import sys; from datasync_flask import PAGES, PARTS; from datasync_flask.cli.serve import load; "
+        "load((*PARTS, 'cli.web_server', 'worker', *PAGES)); "
         "print([name for name in ('pyarrow', 'dlt', 'duckdb', 'psycopg2', 'pymysql') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

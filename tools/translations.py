@@ -18,8 +18,10 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from datasync_flask.audit.trail import EVENTS
-from datasync_flask.connections.history import EVENT_WORDS, FIELD_WORDS, STATE_WORDS
-from datasync_flask.destinations.registry import KINDS  # with the destinations, which it adds
+from datasync_flask.connections import history
+from datasync_flask.destinations import kind as destination_kinds
+from datasync_flask.destinations.registry import DESTINATIONS
+from datasync_flask.extractions.runs.comparing import IDS_BROKE_OFF, NOT_COUNTED
 from datasync_flask.extractions.runs.plan import Why
 from datasync_flask.extractions.texts import RUN_STATES, STEPS
 from datasync_flask.languages import LANGUAGES
@@ -27,6 +29,7 @@ from datasync_flask.notices.texts import CHANNELS, ROLES
 from datasync_flask.problems.registry import ENTRIES
 from datasync_flask.problems.trouble import Responsible
 from datasync_flask.salesforce.scopes import PERMISSION_LEVELS
+from datasync_flask.salesforce_connections import kind as salesforce_kind
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "datasync_flask" / "translations"
@@ -40,6 +43,7 @@ KEYWORDS = {
     "FilterRefused": None,
     "PathRefused": None,
     "ScheduleRefused": None,
+    "TargetRefused": None,
     "ValueRefused": None,
 }
 
@@ -48,13 +52,19 @@ def texts_in_tables() -> Iterator[str]:
     """Yield the texts that are data: they are translated where they are shown."""
     for entry in ENTRIES.values():
         yield from filter(None, (entry.title, entry.meaning, *entry.steps, entry.during_run))
-    for table in (STATE_WORDS, EVENT_WORDS, FIELD_WORDS, RUN_STATES, STEPS, ROLES, CHANNELS):
+    kinds = (salesforce_kind.SalesforceKind(), *map(destination_kinds.DestinationHandler, DESTINATIONS.values()))
+    for kind in kinds:
+        yield kind.hint
+        yield from kind.event_texts.values()
+        yield from (setting.in_history for setting in kind.settings.values())
+    yield from (*history.STATE_LABELS.values(), *history.EVENT_TEXTS.values(), *history.SETTING_LABELS.values())
+    for table in (RUN_STATES, STEPS, ROLES, CHANNELS):
         yield from table.values()
     yield from (why.value for why in Why)
+    yield from (NOT_COUNTED, IDS_BROKE_OFF)
     yield from (words for words, _ in EVENTS.values())
     yield from (responsible.value for responsible in Responsible)
     yield from (level.title for level in PERMISSION_LEVELS)
-    yield from (kind.hint for kind in KINDS.values())
 
 
 def template() -> Catalog:

@@ -15,7 +15,6 @@ from sqlalchemy import delete
 
 from datasync_flask.accounts.models import ApiToken, PersonLink, Role, SignOnIdentity, UserSession
 from datasync_flask.extensions import db
-from datasync_flask.salesforce_connections import unfinished_attempts
 
 
 class Happening(enum.StrEnum):
@@ -45,8 +44,10 @@ class Held:
     """Something that a person holds, how it is ended, and when."""
 
     words: Any
-    end: Callable[[int], None]
+    end: Callable[[int], Any]
     ends_when: frozenset[Happening]
+    # The same to whoever holds it, where that is said in other words.
+    own_words: Any = ""
 
 
 def _end_sessions(user_id: int) -> None:
@@ -69,36 +70,28 @@ def _end_sign_on(user_id: int) -> None:
     db.session.execute(delete(SignOnIdentity).where(SignOnIdentity.user_id == user_id))
 
 
-_ALL = frozenset(Happening)
-_GONE_OR_RESET = frozenset({Happening.REMOVED, Happening.PASSWORD_RESET})
+ALL = frozenset(Happening)
+GONE_OR_RESET = frozenset({Happening.REMOVED, Happening.PASSWORD_RESET})
+# Packages above add what people hold of theirs.
 TABLE: dict[str, Held] = {
     "sessions": Held(
         _l("where they are signed in"),
         _end_sessions,
-        _GONE_OR_RESET | {Happening.PASSWORD_CHANGED, Happening.SIGNED_OUT_EVERYWHERE},
+        GONE_OR_RESET | {Happening.PASSWORD_CHANGED, Happening.SIGNED_OUT_EVERYWHERE},
+        _l("where you are signed in"),
     ),
-    "tokens": Held(_l("their API tokens"), _end_tokens, _GONE_OR_RESET),
+    "tokens": Held(_l("their API tokens"), _end_tokens, GONE_OR_RESET),
     "links_to_them": Held(
         _l("earlier links for choosing a new password"),
         _end_links_to_them,
-        _GONE_OR_RESET | {Happening.PASSWORD_CHANGED},
+        GONE_OR_RESET | {Happening.PASSWORD_CHANGED},
     ),
     "links_for_others": Held(
         _l("invitations and links for new passwords that they made for others"),
         _end_links_for_others,
-        _GONE_OR_RESET | {Happening.NO_LONGER_ADMINISTRATOR},
+        GONE_OR_RESET | {Happening.NO_LONGER_ADMINISTRATOR},
     ),
-    "hand_offs": Held(
-        _l("hand-off links that they made, also where one is open in a browser"),
-        unfinished_attempts.end_hand_offs,
-        _GONE_OR_RESET | {Happening.NO_LONGER_EDITOR},
-    ),
-    "attempts": Held(
-        _l("their way to Salesforce and back, where they are in the middle of it"),
-        unfinished_attempts.end_attempts,
-        _ALL - {Happening.NO_LONGER_ADMINISTRATOR},
-    ),
-    "sign_on": Held(_l("the link to single sign-on"), _end_sign_on, _GONE_OR_RESET),
+    "sign_on": Held(_l("the link to single sign-on"), _end_sign_on, GONE_OR_RESET),
 }
 
 
@@ -112,6 +105,11 @@ def end(user_id: int, *happenings: Happening) -> None:
 def what_ends(*happenings: Happening) -> list[str]:
     """Return in words what ends with one of `happenings`."""
     return [str(held.words) for held in TABLE.values() if held.ends_when.intersection(happenings)]
+
+
+def what_ends_for_you(*happenings: Happening) -> list[str]:
+    """Return the same in words for the person whose account it is."""
+    return [str(held.own_words or held.words) for held in TABLE.values() if held.ends_when.intersection(happenings)]
 
 
 def of_other_role(before: Role, after: Role) -> tuple[Happening, ...]:

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flask import request
-from sqlalchemy import bindparam, case, delete, or_, select, update
+from sqlalchemy import Executable, case, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from werkzeug.exceptions import TooManyRequests
 
-from datasync_flask.accounts.models import hash_token
-from datasync_flask.clock import UtcDateTime, has_come, too_far, utcnow
+from datasync_flask.accounts.models import FailedTries, hash_token
+from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
-from datasync_flask.security.models import FailedTries
 
 WINDOW = timedelta(minutes=5)
 PER_ACCOUNT = 10
@@ -79,43 +78,38 @@ def network_of(address: str) -> str:
     return str(found)
 
 
-_now, _too_far = bindparam("now_", type_=UtcDateTime), bindparam("too_far_", type_=UtcDateTime)
-_is_over = has_come(FailedTries.ends_at, _now, _too_far)
-_INSERTS: dict[str, postgresql.Insert | sqlite.Insert] = {
-    "postgresql": postgresql.insert(FailedTries),
-    "sqlite": sqlite.insert(FailedTries),
-}
-# Counts in one statement, and gives no row when there is nothing left: two processes can't both take the last try.
-_TAKE = {
-    dialect: insert.values(key=bindparam("key_"), count=1, ends_at=bindparam("ends_at_"))
-    .on_conflict_do_update(
-        index_elements=[FailedTries.key],
-        set_={
-            "count": case((_is_over, 1), else_=FailedTries.count + 1),
-            "ends_at": case((_is_over, insert.excluded.ends_at), else_=FailedTries.ends_at),
-        },
-        where=or_(_is_over, FailedTries.count < bindparam("most_")),
-    )
-    .returning(FailedTries.count)
-    for dialect, insert in _INSERTS.items()
-}
-
-
 def take(*limits: Limit) -> None:
     """Count a try for each limit. Raises TooManyTries, and counts for none, when one of them has none left.
 
     In a transaction of its own: the count stays, whatever becomes of the request.
     """
     now = utcnow()
-    times = {"now_": now, "too_far_": too_far(now, WINDOW), "ends_at_": now + WINDOW}
     with db.engine.connect() as connection:
         for limit in limits:
-            values = {"key_": hash_token(limit.key), "most_": limit.most, **times}
-            if connection.execute(_TAKE[connection.dialect.name], values).one_or_none() is None:
-                ends_at = connection.scalar(select(FailedTries.ends_at).where(FailedTries.key == values["key_"]))
+            if connection.execute(_count_one_more(connection.dialect.name, limit, now)).one_or_none() is None:
+                key = hash_token(limit.key)
+                ends_at = connection.scalar(select(FailedTries.ends_at).where(FailedTries.key == key))
                 connection.rollback()
                 raise TooManyTries(retry_after=_seconds(now, ends_at))
         connection.commit()
+
+
+def _count_one_more(dialect: str, limit: Limit, now: datetime) -> Executable:
+    """Count in one statement that gives no row when there is nothing left: two processes can't both take the last."""
+    insert = postgresql.insert(FailedTries) if dialect == "postgresql" else sqlite.insert(FailedTries)
+    is_over = FailedTries.ends_at <= now
+    return (
+        insert.values(key=hash_token(limit.key), count=1, ends_at=now + WINDOW)
+        .on_conflict_do_update(
+            index_elements=[FailedTries.key],
+            set_={
+                "count": case((is_over, 1), else_=FailedTries.count + 1),
+                "ends_at": case((is_over, insert.excluded.ends_at), else_=FailedTries.ends_at),
+            },
+            where=or_(is_over, FailedTries.count < limit.most),
+        )
+        .returning(FailedTries.count)
+    )
 
 
 def give_back(*limits: Limit) -> None:
@@ -137,7 +131,7 @@ def count_wrong(what: str) -> None:
 def forget_old() -> None:
     """Delete the counts whose time is over. Commits."""
     now = utcnow()
-    db.session.execute(delete(FailedTries).where(has_come(FailedTries.ends_at, now, too_far(now, WINDOW))))
+    db.session.execute(delete(FailedTries).where(FailedTries.ends_at <= now))
     db.session.commit()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import hashlib
 import secrets
 from dataclasses import dataclass
@@ -14,19 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from datasync_flask.clock import UtcDateTime, utcnow
 from datasync_flask.extensions import Model, db
-
-
-class Role(enum.StrEnum):
-    """What a person may do; each role may also do what the ones before it may."""
-
-    VIEWER = "viewer"
-    EDITOR = "editor"
-    ADMIN = "admin"
-
-    @property
-    def rank(self) -> int:
-        """Position in the order of roles, higher may do more."""
-        return list(Role).index(self)
+from datasync_flask.roles import Role as Role
 
 
 class User(Model):
@@ -127,6 +114,17 @@ class ApiToken(Model):
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
 
     user: Mapped[User] = relationship()
+
+
+class FailedTries(Model):
+    """How often a secret was guessed wrong, for one account or one network; deleted when its time is over."""
+
+    __tablename__ = "failed_tries"
+
+    # The hash of what is counted for: bounded in length, and it names neither people nor addresses.
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    count: Mapped[int]
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 @dataclass

@@ -17,7 +17,7 @@ from datasync_flask.accounts.service import AccountError, check_password, hash_p
 from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
-from datasync_flask.salesforce_connections.store import in_transaction
+from datasync_flask.transactions import in_transaction
 
 INVITATION_LIFETIME = timedelta(days=7)
 RESET_LIFETIME = timedelta(days=1)
@@ -45,7 +45,7 @@ def invite(email: str, role: Role, *, by: SignedIn) -> str:
     if db.session.scalar(select(User.id).where(User.email == address)) is not None:
         raise AccountError("email", gettext("There is already an account for %(address)s.", address=address))
     token = _new_link(address, role, None, by, INVITATION_LIFETIME)
-    trail.record("person_invited", ("person", "", address), role=role.value)
+    trail.record(trail.Event.PERSON_INVITED, ("person", "", address), role=role.value)
     db.session.commit()
     return token
 
@@ -59,7 +59,7 @@ def make_reset_link(user: User, *, by: SignedIn) -> str:
 def _reset(user: User, by: SignedIn) -> str:
     endings.end(user.id, Happening.PASSWORD_RESET)
     token = _new_link(user.email, Role(user.role), user.id, by, RESET_LIFETIME)
-    trail.record("reset_link_made", ("person", user.id, user.email))
+    trail.record(trail.Event.RESET_LINK_MADE, ("person", user.id, user.email))
     return token
 
 
@@ -96,12 +96,12 @@ def use_link(link: PersonLink, password: str) -> User:
             user = User(email=email, password_hash=password_hash, role=role)
             db.session.add(user)
             db.session.flush()
-            trail.record("person_joined", ("person", user.id, email), who=email, role=role.value)
+            trail.record(trail.Event.PERSON_JOINED, ("person", user.id, email), who=email, role=role.value)
         else:
             user = db.session.get_one(User, user_id)
             user.password_hash = password_hash
             endings.end(user_id, Happening.PASSWORD_RESET)
-            trail.record("password_reset", ("person", user_id, email), who=email)
+            trail.record(trail.Event.PASSWORD_RESET, ("person", user_id, email), who=email)
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
@@ -114,7 +114,7 @@ def withdraw(link_id: str) -> bool:
     link = db.session.scalar(select(PersonLink).where(PersonLink.id == link_id))
     if link is None:
         return False
-    trail.record("invitation_withdrawn", ("person", "", link.email))
+    trail.record(trail.Event.INVITATION_WITHDRAWN, ("person", "", link.email))
     db.session.delete(link)
     db.session.commit()
     return True
@@ -138,7 +138,9 @@ def _change_role(user_id: int, role: Role, who: str) -> Sequence[Happening]:
     db.session.execute(update(User).where(User.id == user_id).values(role=role))
     happenings = endings.of_other_role(before, role)
     endings.end(user_id, *happenings)
-    trail.record("role_changed", ("person", user_id, user.email), who=who, before=before.value, after=role.value)
+    trail.record(
+        trail.Event.ROLE_CHANGED, ("person", user_id, user.email), who=who, before=before.value, after=role.value
+    )
     return happenings
 
 
@@ -153,7 +155,7 @@ def _remove(user_id: int) -> str:
     if role is Role.ADMIN:
         _refuse_last_administrator(user_id)
     endings.end(user_id, Happening.REMOVED)
-    trail.record("person_removed", ("person", user_id, email), role=role.value)
+    trail.record(trail.Event.PERSON_REMOVED, ("person", user_id, email), role=role.value)
     # What was changed in memory is written before its person is gone.
     db.session.flush()
     db.session.execute(delete(User).where(User.id == user_id))
@@ -175,7 +177,7 @@ def sign_out_everywhere(user: User) -> None:
 
     def sign_out() -> None:
         endings.end(user_id, Happening.SIGNED_OUT_EVERYWHERE)
-        trail.record("signed_out_everywhere", ("person", user_id, email))
+        trail.record(trail.Event.SIGNED_OUT_EVERYWHERE, ("person", user_id, email))
 
     in_transaction(sign_out)
 
@@ -207,7 +209,7 @@ def make_token(user: User, name: str, days: int) -> str:
         expires_at=now + timedelta(days=days) if days else None,
     )  # fmt: skip
     db.session.add(made)
-    trail.record("token_made", ("person", user.id, user.email), name=name)
+    trail.record(trail.Event.TOKEN_MADE, ("person", user.id, user.email), name=name)
     db.session.commit()
     return token
 
@@ -217,7 +219,7 @@ def withdraw_token(user: User, token_id: str) -> bool:
     found = db.session.get(ApiToken, token_id)
     if found is None or found.user_id != user.id:
         return False
-    trail.record("token_withdrawn", ("person", user.id, user.email), name=found.name)
+    trail.record(trail.Event.TOKEN_WITHDRAWN, ("person", user.id, user.email), name=found.name)
     db.session.delete(found)
     db.session.commit()
     return True

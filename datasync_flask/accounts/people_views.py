@@ -11,10 +11,11 @@ from datasync_flask.accounts import endings, guessing, people, service, sso
 from datasync_flask.accounts.endings import Happening
 from datasync_flask.accounts.forms import InviteForm, PasswordForm, TokenForm
 from datasync_flask.accounts.models import PersonLink, Role, User
-from datasync_flask.accounts.rights import needs_role, public, public_link
+from datasync_flask.accounts.rights import needs_role, public
 from datasync_flask.accounts.views import start_session
+from datasync_flask.addresses import public_link
 from datasync_flask.extensions import db
-from datasync_flask.worker import queue
+from datasync_flask.queue import queue
 
 bp = Blueprint("people", __name__)
 

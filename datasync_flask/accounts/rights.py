@@ -1,47 +1,21 @@
-"""Closed by default: a view is reachable without sign-in only when marked public, and may ask for a role."""
+"""Closed by default: a view is reachable without sign-in only when it is marked public, and may ask for a role."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from flask import Flask, abort, current_app, g, redirect, request, url_for
+from flask import abort, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from datasync_flask.accounts import guessing
-from datasync_flask.accounts.models import Role, SignedIn
+from datasync_flask.accounts.models import SignedIn
 from datasync_flask.accounts.people import person_with_token
-
-View = TypeVar("View", bound=Callable[..., Any])
-
-
-def public(view: View) -> View:
-    """Mark `view` as reachable without sign-in."""
-    view.is_public = True  # type: ignore[attr-defined]
-    return view
-
-
-def needs_role(role: Role) -> Callable[[View], View]:
-    """Mark a view as open to people with `role` or a higher one only; everyone signed in may use the others."""
-
-    def mark(view: View) -> View:
-        view.needs_role = role  # type: ignore[attr-defined]
-        return view
-
-    return mark
-
-
-def fragment(view: View) -> View:
-    """Mark a view as answering with a piece of a page: signed out it says 401 instead of showing a sign-in page."""
-    view.is_fragment = True  # type: ignore[attr-defined]
-    return view
-
-
-def wants_fragment() -> bool:
-    """True when htmx asks for a piece of a page rather than a person for a page."""
-    return request.headers.get("HX-Request") == "true"
+from datasync_flask.addresses import is_api, this_page, wants_fragment
+from datasync_flask.roles import Role
+from datasync_flask.roles import fragment as fragment
+from datasync_flask.roles import needs_role as needs_role
+from datasync_flask.roles import public as public
 
 
 def answers_with_fragment() -> bool:
@@ -63,17 +37,8 @@ def safe_next(target: str | None) -> str:
     return target
 
 
-def this_page() -> str:
-    """Return the path of the page that is asked for, with its query, as a browser shows it."""
-    return str(request.script_root + request.full_path.rstrip("?"))
-
-
-def public_link(endpoint: str, **values: Any) -> str:
-    """Return a page's whole address as people elsewhere reach it."""
-    return str(current_app.config["SETTINGS"].public_origin + url_for(endpoint, **values))
-
-
-def _guard() -> ResponseReturnValue | None:
+def guard() -> ResponseReturnValue | None:
+    """Let a request through, or answer it: before every view."""
     if request.endpoint is None or request.endpoint == "static":
         return None
     view = current_app.view_functions[request.endpoint]
@@ -91,11 +56,6 @@ def _guard() -> ResponseReturnValue | None:
     return None
 
 
-def is_api() -> bool:
-    """True for requests to the HTTP API, which programs make."""
-    return request.path.startswith("/api/")
-
-
 def _sign_in_with_token() -> None:
     """Let the bearer of a personal token act (RFC 6750 section 2.1); a browser's session counts for nothing here."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -107,8 +67,3 @@ def _sign_in_with_token() -> None:
         abort(401)
     # Where Flask-Login keeps who this request's person is.
     g._login_user = SignedIn.of(person)
-
-
-def init_access(app: Flask) -> None:
-    """Put the guard before every view of `app`."""
-    app.before_request(_guard)

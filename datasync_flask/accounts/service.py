@@ -20,7 +20,7 @@ from datasync_flask.accounts.models import Role, SignedIn, User, UserSession, ha
 from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
-from datasync_flask.salesforce_connections.store import in_transaction
+from datasync_flask.transactions import in_transaction, read_row
 
 SESSION_LIFETIME = timedelta(days=14)
 # For so long after the password was given, what is hard to undo isn't asked for again.
@@ -114,7 +114,7 @@ def create_user(email: str, password: str, role: Role) -> User:
     user = User(email=address, password_hash=_hasher.hash(secret), role=role)
     db.session.add(user)
     db.session.flush()
-    trail.record("person_made", ("person", user.id, address), role=role.value)
+    trail.record(trail.Event.PERSON_MADE, ("person", user.id, address), role=role.value)
     db.session.commit()
     return user
 
@@ -132,7 +132,7 @@ def set_password(user: User, password: str, happening: Happening = Happening.PAS
         changed = db.session.get_one(User, user_id)
         changed.password_hash = password_hash
         endings.end(user_id, happening)
-        trail.record("password_changed", ("person", user_id, changed.email))
+        trail.record(trail.Event.PASSWORD_CHANGED, ("person", user_id, changed.email))
 
     in_transaction(change)
 
@@ -165,6 +165,21 @@ def open_session(user: User, *, address: str = "", browser: str = "") -> SignedI
     user.last_sign_in_at = now
     db.session.commit()
     return SignedIn.of(user, token, now)
+
+
+def load_signed_in(token: str) -> SignedIn | None:
+    """Return who holds `token`, or None when the session was ended or is too old."""
+    # Of the tables: each request asks for this, and statements of classes take half as long again.
+    user, session = User.__table__.c, UserSession.__table__.c
+    found = read_row(
+        select(user.id, user.email, user.role, user.language, user.continue_automatically, session.confirmed_at).where(
+            user.id == session.user_id, session.token_hash == hash_token(token), session.expires_at > utcnow()
+        )
+    )
+    if found is None:
+        return None
+    number, email, role, language, continue_automatically, confirmed_at = found
+    return SignedIn(number, email, Role(role), language, continue_automatically, token, confirmed_at)
 
 
 def close_session(token: str) -> None:

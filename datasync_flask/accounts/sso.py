@@ -21,8 +21,7 @@ from datasync_flask.accounts.models import Role, SignOnIdentity, User
 from datasync_flask.accounts.service import AccountError, has_unseen, normalise_email
 from datasync_flask.audit import trail
 from datasync_flask.config import Settings
-from datasync_flask.extensions import db
-from datasync_flask.page_extensions import oauth
+from datasync_flask.extensions import db, oauth
 
 NAME = "sso"
 # What the way to the provider and back may raise: its refusals, bad signatures, no answer, an answer that isn't JSON.
@@ -156,7 +155,7 @@ def unlink(user: User) -> bool:
     found = identity_of(user)
     if found is None:
         return False
-    trail.record("sign_on_unlinked", ("person", user.id, user.email), issuer=found.issuer)
+    trail.record(trail.Event.SIGN_ON_UNLINKED, ("person", user.id, user.email), issuer=found.issuer)
     db.session.delete(found)
     db.session.commit()
     return True
@@ -189,7 +188,7 @@ def _linked_to(subject: str) -> User | None:
 
 def _link(user: User, subject: str) -> None:
     db.session.add(SignOnIdentity(issuer=_issuer(), subject=subject, user_id=user.id))
-    trail.record("sign_on_linked", ("person", user.id, user.email), who=user.email, issuer=_issuer())
+    trail.record(trail.Event.SIGN_ON_LINKED, ("person", user.id, user.email), who=user.email, issuer=_issuer())
 
 
 def _account_of_address(subject: str, claims: dict[str, Any]) -> User:
@@ -201,7 +200,7 @@ def _account_of_address(subject: str, claims: dict[str, Any]) -> User:
         user = User(email=email, password_hash="", role=told or Role.VIEWER)
         db.session.add(user)
         db.session.flush()
-        trail.record("person_joined", ("person", user.id, email), who=email, role=str(user.role))
+        trail.record(trail.Event.PERSON_JOINED, ("person", user.id, email), who=email, role=str(user.role))
     elif identity_of(user) is not None:
         raise SignOnRefused(
             gettext(

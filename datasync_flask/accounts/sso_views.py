@@ -13,8 +13,9 @@ from flask_login import current_user
 
 from datasync_flask.accounts import guessing, service, sso
 from datasync_flask.accounts.forms import SignInForm
-from datasync_flask.accounts.rights import public, public_link, safe_next
+from datasync_flask.accounts.rights import public, safe_next
 from datasync_flask.accounts.views import login_page, start_session
+from datasync_flask.addresses import public_link
 from datasync_flask.clock import utcnow
 
 bp = Blueprint("sso", __name__)

@@ -32,7 +32,7 @@ def start_session(user: User, way: str) -> None:
     # A session that existed before sign-in must not be one after it (session fixation).
     session.clear()
     session.permanent = True
-    trail.record("signed_in", ("person", user.id, user.email), who=user.email, by=user.id, way=way)
+    trail.record(trail.Event.SIGNED_IN, ("person", user.id, user.email), who=user.email, by=user.id, way=way)
     known_browsers.remember(user.email)
     browser = request.headers.get("User-Agent", "")
     login_user(service.open_session(user, address=request.remote_addr or "", browser=browser))
@@ -76,7 +76,7 @@ def login_post() -> ResponseReturnValue:
             start_session(user, "password")
             return redirect(safe_next(request.form.get("next")), 303)
         form.password.errors = [gettext("The email address or the password is wrong.")]
-        trail.record("sign_in_failed", ("person", "", address), who=address or "nobody")
+        trail.record(trail.Event.SIGN_IN_FAILED, ("person", "", address), who=address or "nobody")
         db.session.commit()
     return login_page(form, request.form.get("next", "")), 422
 
@@ -86,7 +86,7 @@ def login_post() -> ResponseReturnValue:
 def logout() -> ResponseReturnValue:
     """End the session here and on the server."""
     if current_user.is_authenticated:
-        trail.record("signed_out", ("person", current_user.id, current_user.email))
+        trail.record(trail.Event.SIGNED_OUT, ("person", current_user.id, current_user.email))
         service.close_session(current_user.token)
     logout_user()
     session.clear()

@@ -5,18 +5,31 @@ What they let through is checked by the forms; here is only what JSON adds: type
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
 from marshmallow import Schema, fields, validate
 
-from datasync_flask.connections.models import AuthMethod, LoginHost, SecretUse, State, TrackingType
-from datasync_flask.destinations.registry import DESTINATIONS
-from datasync_flask.destinations.tls import MAX_CA, Tls
+from datasync_flask.connections.kinds import ConnectionKind
+from datasync_flask.connections.models import State
+from datasync_flask.connections.settings import Setting
 from datasync_flask.extractions.models import RunState
+from datasync_flask.salesforce_connections.models import TrackingType
 
 _TEXT = validate.Length(max=2000)
 
 
-def _one_of(names: type[TrackingType] | type[LoginHost] | type[AuthMethod] | type[SecretUse]) -> validate.OneOf:
-    return validate.OneOf([name.value for name in names])
+def _field(setting: Setting) -> fields.Field[Any]:
+    """Return what a setting is in JSON; whether its value can be taken is for the form to say."""
+    about: dict[str, Any] = {"metadata": {"description": setting.about}} if setting.about else {}
+    if setting.is_secret:
+        about = {"load_only": True, "metadata": {"description": "Stored, never given back."}}
+    if setting.between:
+        return fields.Integer(validate=validate.Range(*setting.between), **about)
+    if setting.values:
+        return fields.String(validate=validate.OneOf(setting.values), **about)
+    return fields.String(validate=validate.Length(max=setting.longest), **about)
 
 
 class ListQuery(Schema):
@@ -29,35 +42,23 @@ class ListQuery(Schema):
 class ConnectionSettings(Schema):
     """Settings of a connection; which ones it has follows from its kind. What isn't given stays as it is."""
 
-    kind = fields.String(validate=validate.OneOf(["salesforce", *sorted(DESTINATIONS)]))
     description = fields.String(validate=_TEXT)
     labels = fields.List(fields.String(validate=_TEXT), validate=validate.Length(max=50))
-    tracking_type = fields.String(validate=_one_of(TrackingType))
-    login_host = fields.String(validate=_one_of(LoginHost))
-    login_url = fields.String(validate=_TEXT)
-    auth_method = fields.String(validate=_one_of(AuthMethod))
-    client_id = fields.String(validate=_TEXT)
-    client_secret = fields.String(load_only=True, validate=_TEXT, metadata={"description": "Stored, never given back."})
-    client_secret_use = fields.String(validate=_one_of(SecretUse))
-    permission_level = fields.String(validate=_TEXT)
-    path = fields.String(validate=_TEXT)
-    host = fields.String(validate=_TEXT)
-    port = fields.Integer(validate=validate.Range(1, 65535))
-    database = fields.String(validate=_TEXT)
-    username = fields.String(validate=_TEXT)
-    password = fields.String(load_only=True, validate=_TEXT, metadata={"description": "Stored, never given back."})
-    tls = fields.String(
-        validate=validate.OneOf(["", *Tls]),
-        metadata={"description": "Empty: required, and off for a server on this machine."},
-    )
-    tls_ca = fields.String(
-        validate=validate.Length(max=MAX_CA), metadata={"description": "Certificates (PEM) that verified checks with."}
-    )
-    # Called as the field of the form; marshmallow has no field of this name of its own.
-    schema = fields.String(validate=_TEXT)
     save_anyway = fields.Boolean(
         load_only=True, metadata={"description": "Save a destination although its check found something wrong."}
     )
+
+    def add_settings(self, kinds: Mapping[str, ConnectionKind[Any]]) -> None:
+        """Take the settings of all kinds of connections, which register themselves when the app is made."""
+        self.declared_fields = deepcopy(self._declared_fields)
+        self.declared_fields["kind"] = fields.String(validate=validate.OneOf(sorted(kinds)))
+        for kind in kinds.values():
+            self.declared_fields |= {name: _field(setting) for name, setting in kind.settings.items()}
+        self._init_fields()
+
+    def __deepcopy__(self, _memo: Any) -> ConnectionSettings:
+        """Stay the one that takes settings: flask-smorest copies what it is told of a view."""
+        return self
 
 
 class ConnectionState(ConnectionSettings):
@@ -71,10 +72,13 @@ class ConnectionState(ConnectionSettings):
     since = fields.AwareDateTime()
 
 
+SETTINGS, STATE = ConnectionSettings(), ConnectionState()
+
+
 class ConnectionList(Schema):
     """A part of the list of connections."""
 
-    items = fields.List(fields.Nested(ConnectionState))
+    items = fields.List(fields.Nested(lambda: STATE))
     total = fields.Integer()
 
 
@@ -82,7 +86,7 @@ class ObjectSettings(Schema):
     """One object of an extraction."""
 
     name = fields.String(required=True, validate=validate.Length(max=80))
-    tracking_type = fields.String(validate=_one_of(TrackingType))
+    tracking_type = fields.String(validate=validate.OneOf(tuple(TrackingType)))
     filter = fields.String(validate=_TEXT)
     cursor_field = fields.String(validate=validate.Length(max=80))
     keeps_history = fields.Boolean()

@@ -10,17 +10,17 @@ import yaml
 from sqlalchemy import select
 
 from datasync_flask.api.definitions import (
-    Refused,
-    connection_definition,
     extraction_definition,
     find_connection,
     find_extraction,
     save_connection,
     save_extraction,
 )
+from datasync_flask.connections.kinds import definition_of
 from datasync_flask.connections.models import Connection
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Extraction
+from datasync_flask.forms import Refused
 
 FORMAT = 1
 _HEAD = """\
@@ -35,7 +35,7 @@ def export() -> str:
     extractions = db.session.scalars(select(Extraction).order_by(Extraction.description_key))
     found = {
         "datasync": FORMAT,
-        "connections": [connection_definition(each) for each in connections],
+        "connections": [definition_of(each) for each in connections],
         "extractions": [extraction_definition(each) for each in extractions],
     }
     return _HEAD + yaml.safe_dump(found, sort_keys=False, allow_unicode=True, width=120)

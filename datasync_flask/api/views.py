@@ -14,30 +14,23 @@ from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import needs_role, public
 from datasync_flask.api import schemas
 from datasync_flask.api.definitions import (
-    Refused,
-    connection_definition,
     extraction_definition,
     save_connection,
     save_extraction,
 )
 from datasync_flask.config import Settings
 from datasync_flask.connections import loader as connection_loader
-from datasync_flask.connections.models import Connection, SalesforceConnection
-from datasync_flask.destinations import service as destinations
-from datasync_flask.destinations.models import DestinationConnection
+from datasync_flask.connections.kinds import KINDS, definition_of, kind_of
+from datasync_flask.connections.models import Connection
 from datasync_flask.error_pages import api_error
-from datasync_flask.extensions import db
+from datasync_flask.extensions import csrf, db
 from datasync_flask.extractions import loader, tables
 from datasync_flask.extractions import service as extractions
 from datasync_flask.extractions.models import Extraction, Run
 from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.texts import explain_problem
-from datasync_flask.page_extensions import csrf
-from datasync_flask.problems.destination import Fault
-from datasync_flask.problems.registry import trouble
-from datasync_flask.problems.trouble import During
-from datasync_flask.salesforce_connections import service as connections
-from datasync_flask.worker import queue
+from datasync_flask.forms import Refused
+from datasync_flask.queue import queue
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1", description="Connections, extractions and their runs.")
 
@@ -49,8 +42,9 @@ class _Description(Api):  # type: ignore[misc]  # flask-smorest has no types
         """Leave the app's own handlers alone."""
 
 
-def init_api(app: Flask, settings: Settings) -> None:
+def init_app(app: Flask) -> None:
     """Add the API and its description to `app`."""
+    settings: Settings = app.config["SETTINGS"]
     app.config.update(
         API_TITLE="DataSync",
         API_VERSION="v1",
@@ -63,6 +57,8 @@ def init_api(app: Flask, settings: Settings) -> None:
             **({"servers": [{"url": settings.public_path}]} if settings.public_path else {}),
         },
     )
+    for schema in (schemas.SETTINGS, schemas.STATE):
+        schema.add_settings(KINDS)
     api = _Description(app)
     csrf.exempt(bp)
     api.register_blueprint(bp)
@@ -79,18 +75,11 @@ def refused(refusal: Refused) -> ResponseReturnValue:
 
 
 def _connection(connection: Connection) -> dict[str, Any]:
-    found = connection_definition(connection) | {
-        "id": connection.id, "state": str(connection.state), "since": connection.state_since, "reason": "",
-        "message": "", "next_steps": [],
+    problem = kind_of(connection).problem(connection)
+    return definition_of(connection) | {
+        "id": connection.id, "state": str(connection.state), "since": connection.state_since, "reason": problem.code,
+        "message": problem.message, "next_steps": list(problem.steps),
     }  # fmt: skip
-    if isinstance(connection, SalesforceConnection):
-        problem = connection.current_problem
-        if problem is not None:
-            told = trouble(problem, During.CONNECTION)
-            found |= {"reason": problem.reason.value, "message": told.meaning, "next_steps": list(told.steps)}
-    elif connection.problem:
-        found |= {"reason": connection.problem, "message": trouble(Fault(connection.problem)).sentences}
-    return found
 
 
 def _run(run: Run) -> dict[str, Any]:
@@ -135,8 +124,8 @@ def list_connections(query: dict[str, int]) -> dict[str, Any]:
 
 
 @bp.post("/connections")
-@bp.arguments(schemas.ConnectionSettings)
-@bp.response(201, schemas.ConnectionState)
+@bp.arguments(schemas.SETTINGS)
+@bp.response(201, schemas.STATE)
 @bp.alt_response(422, schema=schemas.Refusal)
 @needs_role(Role.EDITOR)
 def make_connection(values: dict[str, Any]) -> dict[str, Any]:
@@ -145,22 +134,22 @@ def make_connection(values: dict[str, Any]) -> dict[str, Any]:
 
 
 @bp.get("/connections/<public_id:connection_id>")
-@bp.response(200, schemas.ConnectionState)
+@bp.response(200, schemas.STATE)
 @bp.alt_response(404, schema=schemas.Refusal)
 def show_connection(connection_id: str) -> dict[str, Any]:
     """Show a connection."""
-    return _connection(connection_loader.readable_of_any_kind(connection_id))
+    return _connection(connection_loader.get_connection(connection_id))
 
 
 @bp.patch("/connections/<public_id:connection_id>")
-@bp.arguments(schemas.ConnectionSettings)
-@bp.response(200, schemas.ConnectionState)
+@bp.arguments(schemas.SETTINGS)
+@bp.response(200, schemas.STATE)
 @bp.alt_response(404, schema=schemas.Refusal)
 @bp.alt_response(422, schema=schemas.Refusal)
 @needs_role(Role.EDITOR)
 def change_connection(values: dict[str, Any], connection_id: str) -> dict[str, Any]:
     """Change a connection."""
-    found = connection_loader.editable_of_any_kind(connection_id)
+    found = connection_loader.get_connection(connection_id)
     return _connection(save_connection(values, found, by=current_user.id))
 
 
@@ -170,28 +159,19 @@ def change_connection(values: dict[str, Any], connection_id: str) -> dict[str, A
 @needs_role(Role.EDITOR)
 def delete_connection(connection_id: str) -> None:
     """Delete a connection with its extractions; tables stay where they are."""
-    found = connection_loader.editable_of_any_kind(connection_id)
-    if isinstance(found, DestinationConnection):
-        destinations.delete(found, by=current_user.id)
-    else:
-        connections.delete(connection_loader.editable(connection_id), by=current_user.id)
-        queue().revoke_soon()
+    found = connection_loader.get_connection(connection_id)
+    kind_of(found).delete(found, by=current_user.id)
 
 
 @bp.post("/connections/<public_id:connection_id>/check")
-@bp.response(202, schemas.ConnectionState)
+@bp.response(202, schemas.STATE)
 @bp.alt_response(404, schema=schemas.Refusal)
 @needs_role(Role.EDITOR)
 def check_connection(connection_id: str) -> dict[str, Any]:
     """Have a connection tested: a destination at once, Salesforce by the worker within seconds."""
-    found = connection_loader.editable_of_any_kind(connection_id)
-    if isinstance(found, DestinationConnection):
-        destinations.check_again(found)
-        return _connection(found)
-    source = connection_loader.editable(connection_id)
-    connections.order_check(source, by=current_user.id)
-    queue().wake(connection_id)
-    return _connection(source)
+    found = connection_loader.get_connection(connection_id)
+    kind_of(found).check(found, by=current_user.id)
+    return _connection(found)
 
 
 @bp.get("/extractions")
@@ -221,7 +201,7 @@ def _newest_run(extraction_id: str) -> Run | None:
 @bp.alt_response(404, schema=schemas.Refusal)
 def show_extraction(extraction_id: str) -> dict[str, Any]:
     """Show an extraction."""
-    return _extraction(loader.readable(extraction_id), _newest_run(extraction_id))
+    return _extraction(loader.get_extraction(extraction_id), _newest_run(extraction_id))
 
 
 @bp.patch("/extractions/<public_id:extraction_id>")
@@ -232,7 +212,7 @@ def show_extraction(extraction_id: str) -> dict[str, Any]:
 @needs_role(Role.EDITOR)
 def change_extraction(values: dict[str, Any], extraction_id: str) -> dict[str, Any]:
     """Change an extraction."""
-    saved = save_extraction(values, loader.editable(extraction_id), by=current_user.id)
+    saved = save_extraction(values, loader.get_extraction(extraction_id), by=current_user.id)
     return _extraction(saved, _newest_run(extraction_id))
 
 
@@ -242,7 +222,7 @@ def change_extraction(values: dict[str, Any], extraction_id: str) -> dict[str, A
 @needs_role(Role.EDITOR)
 def delete_extraction(extraction_id: str) -> None:
     """Delete an extraction; its tables stay where they are."""
-    extractions.delete(loader.editable(extraction_id), by=current_user.id)
+    extractions.delete(loader.get_extraction(extraction_id), by=current_user.id)
 
 
 @bp.get("/extractions/<public_id:extraction_id>/runs")
@@ -250,7 +230,7 @@ def delete_extraction(extraction_id: str) -> None:
 @bp.alt_response(404, schema=schemas.Refusal)
 def list_runs(extraction_id: str) -> dict[str, Any]:
     """List the newest runs of an extraction."""
-    loader.readable(extraction_id)
+    loader.get_extraction(extraction_id)
     return {"items": [_run(run) for run in loader.runs_of(extraction_id)]}
 
 
@@ -261,13 +241,13 @@ def list_runs(extraction_id: str) -> dict[str, Any]:
 @needs_role(Role.EDITOR)
 def start_run(extraction_id: str) -> dict[str, Any]:
     """Start a run; 409 while another one isn't over."""
-    loader.editable(extraction_id)
+    loader.get_extraction(extraction_id)
     try:
         run = states.start(extraction_id, current_user.email)
     except states.AlreadyRunning as other:
         abort(409, message=f"Run {other.run_id} of it isn't over yet.")
     queue().run_soon(run.id)
-    return _run(loader.run_of(extraction_id, run.id))
+    return _run(loader.get_run(extraction_id, run.id))
 
 
 @bp.get("/extractions/<public_id:extraction_id>/runs/<public_id:run_id>")
@@ -275,7 +255,7 @@ def start_run(extraction_id: str) -> dict[str, Any]:
 @bp.alt_response(404, schema=schemas.Refusal)
 def show_run(extraction_id: str, run_id: str) -> dict[str, Any]:
     """Show a run."""
-    return _run(loader.run_of(extraction_id, run_id))
+    return _run(loader.get_run(extraction_id, run_id))
 
 
 @bp.post("/extractions/<public_id:extraction_id>/runs/<public_id:run_id>/cancel")
@@ -284,6 +264,6 @@ def show_run(extraction_id: str, run_id: str) -> dict[str, Any]:
 @needs_role(Role.EDITOR)
 def cancel_run(extraction_id: str, run_id: str) -> dict[str, Any]:
     """Stop a run."""
-    loader.editable(extraction_id)
-    states.cancel(loader.run_of(extraction_id, run_id))
-    return _run(loader.run_of(extraction_id, run_id))
+    loader.get_extraction(extraction_id)
+    states.cancel(loader.get_run(extraction_id, run_id))
+    return _run(loader.get_run(extraction_id, run_id))

@@ -2,66 +2,80 @@
 
 from __future__ import annotations
 
-from typing import Any
+import enum
+from typing import Any, Self
 
 from flask import g, has_request_context, request
 from flask_login import current_user
 
+from datasync_flask.audit.models import AuditEvent
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
-from datasync_flask.security.models import AuditEvent
 
-# Every event there is, in words, with the fields that its detail has, no more and no fewer.
-EVENTS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "signed_in": ("Signed in", ("way",)),
-    "sign_in_failed": ("Failed to sign in", ()),
-    "signed_out": ("Signed out", ()),
-    "signed_out_everywhere": ("Signed out everywhere", ()),
-    "password_changed": ("Changed the password", ()),
-    "person_made": ("Made an account", ("role",)),
-    "person_invited": ("Invited", ("role",)),
-    "person_joined": ("Accepted an invitation", ("role",)),
-    "invitation_withdrawn": ("Withdrew an invitation", ()),
-    "role_changed": ("Changed the role", ("before", "after")),
-    "person_removed": ("Removed an account", ("role",)),
-    "reset_link_made": ("Made a link to choose a new password", ()),
-    "password_reset": ("Chose a new password through a link", ()),
-    "sign_on_linked": ("Linked single sign-on", ("issuer",)),
-    "sign_on_unlinked": ("Unlinked single sign-on", ("issuer",)),
-    "token_made": ("Made an API token", ("name",)),
-    "token_withdrawn": ("Withdrew an API token", ("name",)),
-    "connection_created": ("Made a connection", ("kind",)),
-    "connection_changed": ("Changed a connection", ("changes",)),
-    "connection_deleted": ("Deleted a connection", ("kind",)),
-    "connection_check_asked": ("Asked for a check", ()),
-    "connection_watch_started": ("Had Salesforce watched", ()),
-    "connection_authorize_started": ("Left for Salesforce to allow access", ()),
-    "connection_code_received": ("Came back from Salesforce with permission", ()),
-    "connection_org_replaced": ("Let a connection belong to another org", ("was", "now")),
-    "connection_org_kept": ("Kept the org of a connection", ("was", "now")),
-    "connection_went_back": ("Went back to the settings from before", ()),
-    "connection_disconnected": ("Disconnected", ()),
-    "connection_saved_incomplete": ("Saved a draft", ()),
-    "extraction_created": ("Made an extraction", ("objects",)),
-    "extraction_changed": ("Changed an extraction", ("changes",)),
-    "extraction_deleted": ("Deleted an extraction", ()),
-    "run_started": ("Started a run", ("run",)),
-    "run_cancelled": ("Cancelled a run", ("run",)),
-    "hand_off_made": ("Made a hand-off link", ("until",)),
-    "hand_off_opened": ("Opened a hand-off link", ()),
-    "hand_off_used": ("Entered the app's values through a hand-off link", ("changes",)),
-    "hand_off_withdrawn": ("Withdrew a hand-off link", ()),
-    "channel_made": ("Made a way for notices", ("kind", "errors_only", "allow_internal")),
-    "channel_changed": ("Changed a way for notices", ("kind", "errors_only", "allow_internal")),
-    "channel_removed": ("Removed a way for notices", ("kind",)),
-    "certificate_made": ("Made a new certificate for signed tokens", ("fingerprint",)),
-    "keys_rotated": ("Had all secrets encrypted with the first key", ("secrets",)),
-}
+
+class Event(enum.StrEnum):
+    """Every event there is, in words, with the fields that its detail has, no more and no fewer."""
+
+    text: str
+    fields: tuple[str, ...]
+
+    def __new__(cls, code: str, text: str = "", fields: tuple[str, ...] = ()) -> Self:
+        """Make a member whose value is what is stored."""
+        member = str.__new__(cls, code)
+        member._value_, member.text, member.fields = code, text, fields
+        return member
+
+    SIGNED_IN = "signed_in", "Signed in", ("way",)
+    SIGN_IN_FAILED = "sign_in_failed", "Failed to sign in"
+    SIGNED_OUT = "signed_out", "Signed out"
+    SIGNED_OUT_EVERYWHERE = "signed_out_everywhere", "Signed out everywhere"
+    PASSWORD_CHANGED = "password_changed", "Changed the password"
+    PERSON_MADE = "person_made", "Made an account", ("role",)
+    PERSON_INVITED = "person_invited", "Invited", ("role",)
+    PERSON_JOINED = "person_joined", "Accepted an invitation", ("role",)
+    INVITATION_WITHDRAWN = "invitation_withdrawn", "Withdrew an invitation"
+    ROLE_CHANGED = "role_changed", "Changed the role", ("before", "after")
+    PERSON_REMOVED = "person_removed", "Removed an account", ("role",)
+    RESET_LINK_MADE = "reset_link_made", "Made a link to choose a new password"
+    PASSWORD_RESET = "password_reset", "Chose a new password through a link"
+    SIGN_ON_LINKED = "sign_on_linked", "Linked single sign-on", ("issuer",)
+    SIGN_ON_UNLINKED = "sign_on_unlinked", "Unlinked single sign-on", ("issuer",)
+    TOKEN_MADE = "token_made", "Made an API token", ("name",)
+    TOKEN_WITHDRAWN = "token_withdrawn", "Withdrew an API token", ("name",)
+    CONNECTION_CREATED = "connection_created", "Made a connection", ("kind",)
+    CONNECTION_CHANGED = "connection_changed", "Changed a connection", ("changes",)
+    CONNECTION_DELETED = "connection_deleted", "Deleted a connection", ("kind",)
+    CONNECTION_CHECK_ASKED = "connection_check_asked", "Asked for a check"
+    CONNECTION_WATCH_STARTED = "connection_watch_started", "Had Salesforce watched"
+    CONNECTION_AUTHORIZE_STARTED = "connection_authorize_started", "Left for Salesforce to allow access"
+    CONNECTION_CODE_RECEIVED = "connection_code_received", "Came back from Salesforce with permission"
+    CONNECTION_ORG_REPLACED = "connection_org_replaced", "Let a connection belong to another org", ("was", "now")
+    CONNECTION_ORG_KEPT = "connection_org_kept", "Kept the org of a connection", ("was", "now")
+    CONNECTION_WENT_BACK = "connection_went_back", "Went back to the settings from before"
+    CONNECTION_DISCONNECTED = "connection_disconnected", "Disconnected"
+    CONNECTION_SAVED_INCOMPLETE = "connection_saved_incomplete", "Saved a draft"
+    EXTRACTION_CREATED = "extraction_created", "Made an extraction", ("objects",)
+    EXTRACTION_CHANGED = "extraction_changed", "Changed an extraction", ("changes",)
+    EXTRACTION_DELETED = "extraction_deleted", "Deleted an extraction"
+    RUN_STARTED = "run_started", "Started a run", ("run",)
+    RUN_CANCELLED = "run_cancelled", "Cancelled a run", ("run",)
+    HAND_OFF_MADE = "hand_off_made", "Made a hand-off link", ("until",)
+    HAND_OFF_OPENED = "hand_off_opened", "Opened a hand-off link"
+    HAND_OFF_USED = "hand_off_used", "Entered the app's values through a hand-off link", ("changes",)
+    HAND_OFF_WITHDRAWN = "hand_off_withdrawn", "Withdrew a hand-off link"
+    CHANNEL_MADE = "channel_made", "Made a way for notices", ("kind", "errors_only", "allow_internal")
+    CHANNEL_CHANGED = "channel_changed", "Changed a way for notices", ("kind", "errors_only", "allow_internal")
+    CHANNEL_REMOVED = "channel_removed", "Removed a way for notices", ("kind",)
+    CERTIFICATE_MADE = "certificate_made", "Made a new certificate for signed tokens", ("fingerprint",)
+    KEYS_ROTATED = "keys_rotated", "Had all secrets encrypted with the first key", ("secrets",)
+
+
+EVENTS = {event.value: (event.text, event.fields) for event in Event}
 COMMAND_LINE = "command line"
 
 
 def record(
-    event: str,
+    event: Event | str,
     subject: tuple[str, str | int, str] = ("", "", ""),
     *,
     who: str = "",

@@ -12,11 +12,10 @@ from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Select, func, or_, select
 
-from datasync_flask.accounts.models import Role
-from datasync_flask.accounts.rights import needs_role
+from datasync_flask.audit.models import AuditEvent
 from datasync_flask.audit.trail import EVENTS
 from datasync_flask.extensions import db
-from datasync_flask.security.models import AuditEvent
+from datasync_flask.roles import Role, needs_role
 
 bp = Blueprint("audit", __name__)
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 if TYPE_CHECKING:
-    from datasync_flask.connections.models import SalesforceConnection
+    from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 
 def _find(name: str) -> SalesforceConnection:
     from sqlalchemy import or_, select
     from sqlalchemy.orm import selectinload
 
-    from datasync_flask.connections.models import Connection, SalesforceConnection, description_key
+    from datasync_flask.connections.models import Connection, description_key
     from datasync_flask.extensions import db
+    from datasync_flask.salesforce_connections.models import SalesforceConnection
 
     found = db.session.scalar(
         select(SalesforceConnection)
@@ -94,8 +96,9 @@ def list_connections(as_json: bool) -> None:
     from sqlalchemy.orm import selectinload
 
     from datasync_flask.cli.session import app_session
-    from datasync_flask.connections.models import Connection, SalesforceConnection
+    from datasync_flask.connections.models import Connection
     from datasync_flask.extensions import db
+    from datasync_flask.salesforce_connections.models import SalesforceConnection
 
     with app_session():
         rows = db.session.scalars(
@@ -159,20 +162,34 @@ def export(output: Path | None) -> None:
 
 
 @connection.command("import")
-@click.argument("file", type=click.File("r", encoding="utf-8"))
-def import_(file: TextIO) -> None:
+@click.argument("file", type=click.File("rb"))
+@click.option("--source", default="", help="Another tool's file: the Salesforce connection that extractions read from.")
+@click.option("--destination", default="", help="Another tool's file: the destination that extractions write to.")
+@click.option("--preview", is_flag=True, help="Another tool's file: only list what it gives, make nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def import_(file: BinaryIO, source: str, destination: str, preview: bool, as_json: bool) -> None:
     """Make or change connections and extractions as FILE (- for standard input) says; exit status 1 when one of them
-    can't be saved.
+    can't be saved. FILE is an export, or settings of tap-salesforce, Meltano, Airbyte, dlt or ingestr, which become
+    drafts.
     """
     from datasync_flask.api.transfer import NotOurs, bring
+    from datasync_flask.cli.moving_in import bring_drafts
     from datasync_flask.cli.session import app_session
+    from datasync_flask.moving_in.reading import Document, FileRefused, decoded
 
-    all_well = True
     with app_session():
         try:
-            for each in bring(file.read(), by=None):
-                all_well = all_well and not each.errors
-                click.echo(f"{each.what:8} {each.kind} {each.description}{f': {each.errors}' if each.errors else ''}")
-        except (NotOurs, UnicodeDecodeError) as error:
+            document = Document(decoded(file.read()), str(getattr(file, "name", "")))
+            if "datasync" not in document.mapping:
+                raise SystemExit(
+                    bring_drafts(document, source=source, destination=destination, preview=preview, as_json=as_json)
+                )
+            brought = list(bring(document.text, by=None))
+        except (NotOurs, FileRefused) as error:
             raise click.ClickException(str(error)) from None
-    raise SystemExit(0 if all_well else 1)
+    if as_json:
+        click.echo(json.dumps([asdict(each) for each in brought], indent=2))
+    else:
+        for each in brought:
+            click.echo(f"{each.what:8} {each.kind} {each.description}{f': {each.errors}' if each.errors else ''}")
+    raise SystemExit(1 if any(each.errors for each in brought) else 0)

@@ -6,15 +6,16 @@ import time
 
 import httpx2
 
-from datasync_flask.connections.models import AuthMethod, LoginHost, TrackingType
+from datasync_flask.connections.descriptions import is_description_taken
 from datasync_flask.destinations.service import save as save_destination
 from datasync_flask.extensions import db
 from datasync_flask.extractions.service import ExtractionSettings, ObjectChoice
 from datasync_flask.extractions.service import save as save_extraction
+from datasync_flask.queue import queue
 from datasync_flask.salesforce import scopes
-from datasync_flask.salesforce_connections.service import SalesforceSettings, is_description_taken
+from datasync_flask.salesforce_connections.models import AuthMethod, LoginHost, TrackingType
 from datasync_flask.salesforce_connections.service import save as save_connection
-from datasync_flask.worker import queue
+from datasync_flask.salesforce_connections.settings import SalesforceSettings
 
 SOURCE, DESTINATION, EXTRACTION = "Practice org, headless", "Demo warehouse", "Practice org to the warehouse"
 WAIT_SECONDS = 30

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import json
-import socket
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
-from setproctitle import setproctitle
 
 if TYPE_CHECKING:
     from datasync_flask.extractions.models import Extraction, Run
@@ -96,7 +92,7 @@ def run(name: str, wait: bool, as_json: bool) -> None:
     from datasync_flask.extensions import db
     from datasync_flask.extractions.models import RunState
     from datasync_flask.extractions.runs import states
-    from datasync_flask.worker import queue
+    from datasync_flask.queue import queue
 
     with app_session():
         found = _find(name)
@@ -123,28 +119,3 @@ def run(name: str, wait: bool, as_json: bool) -> None:
                 f"Salesforce, {each['target_count']} here"
             )
     raise SystemExit(1 if wait and state is not RunState.DONE else 0)
-
-
-@extraction.command("fork-server", hidden=True)
-@click.argument("control", type=int)
-def fork_server(control: int) -> None:
-    """Be the process that runs are forked from; the worker starts it, with the number of its socket."""
-    from datasync_flask import create_app
-    from datasync_flask.cli.session import session_of
-    from datasync_flask.config import load_settings
-    from datasync_flask.extractions.runs import fork_server, process
-
-    setproctitle("datasync fork server")
-    app = create_app(load_settings(), pages=False)
-    process.load_what_runs_need()
-    # A run loads much that stays and leaves little that is garbage: looking for it took half of a short run's time.
-    gc.set_threshold(50_000, 20, 50)
-    gc.freeze()
-
-    def work(words: Sequence[str], worker: socket.socket) -> None:
-        run_id, holder = words
-        setproctitle(f"datasync run {run_id}")
-        with session_of(app):
-            process.work(app, run_id, holder, worker)
-
-    fork_server.serve(socket.socket(fileno=control), work)

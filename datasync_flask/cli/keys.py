@@ -28,7 +28,7 @@ def certificate() -> None:
 
     with app_session():
         made = certificates.make()
-        trail.record("certificate_made", fingerprint=fingerprint(made.pem))
+        trail.record(trail.Event.CERTIFICATE_MADE, fingerprint=fingerprint(made.pem))
         db.session.commit()
         click.echo(made.pem, nl=False)
     click.echo(
@@ -48,7 +48,7 @@ def rotate() -> None:
 
     with app_session():
         done, unreadable = rotate_all()
-        trail.record("keys_rotated", secrets=done)
+        trail.record(trail.Event.KEYS_ROTATED, secrets=done)
         db.session.commit()
     click.echo(f"{done} secrets are encrypted with the first key now.")
     if unreadable:

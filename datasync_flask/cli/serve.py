@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from datasync_flask.cli.supervisor import PREPARING, WEB, WORKER, Child, Supervisor, preload, start_fork
+from datasync_flask.cli.supervised import stop_with_parent
+from datasync_flask.cli.supervisor import Child, Supervisor, start_fork
 from datasync_flask.config import LOOPBACK_HOSTS, UNSAFE_PORTS, Settings, load_settings
-from datasync_flask.supervised import stop_with_parent
 
 DEMO_EMAIL = "demo@example.com"
 DEMO_PASSWORD = "practice makes perfect"
@@ -54,14 +56,22 @@ def _prepare() -> str:
 
     In a process of its own: a connection to the database must not be open when web and worker are forked.
     """
-    preload(PREPARING)
+    from datasync_flask import PAGES, PARTS
+
+    load(PARTS)
     receiving, sending = multiprocessing.Pipe(duplex=False)
     process = start_fork(["prepare"], sending)
-    preload(WEB)
+    load(("cli.web_server", "worker", *PAGES))
     process.join()
     if process.exitcode != 0:
         raise SystemExit(process.exitcode)
     return str(receiving.recv()).strip()
+
+
+def load(names: Sequence[str]) -> None:
+    """Import modules of ours that programs need, before they are forked."""
+    for name in names:
+        importlib.import_module(f"datasync_flask.{name}")
 
 
 @click.command(hidden=True)
@@ -98,7 +108,7 @@ def run(port: int | None) -> None:
     settings = load_settings()
     _refuse_taken_port(settings.host, settings.port)
     _say_start(settings, _prepare())
-    Supervisor([Child("web", ["web"]), Child("worker", ["worker"], WORKER)]).run()
+    Supervisor([Child("web", ["web"]), Child("worker", ["worker"])]).run()
 
 
 @click.command()
@@ -183,7 +193,7 @@ def demo(port: int, practice_port: int | None, propagation: float) -> None:
     practice += ["--state", str(folder / "practice_org.json"), "--rows", str(DEMO_ROWS)]
     seed = [sys.executable, "-m", "datasync_flask.cli", "seed-demo", practice_origin]
     subprocess.Popen(seed, stdout=subprocess.DEVNULL)
-    Supervisor([Child("practice org", practice), Child("web", ["web"]), Child("worker", ["worker"], WORKER)]).run()
+    Supervisor([Child("practice org", practice), Child("web", ["web"]), Child("worker", ["worker"])]).run()
 
 
 @click.command("seed-demo", hidden=True)
@@ -210,14 +220,37 @@ def seed_demo(practice_origin: str) -> None:
 @click.option("--tls", is_flag=True, help="Serve https with a certificate made at start; its path is printed.")
 @click.option("--state", type=click.Path(dir_okay=False, path_type=Path), help="File to keep apps and tokens in.")
 @click.option("--rows", type=click.IntRange(0, 5_000_000), default=0, help="Rows of Account to begin with.")
-def practice_org(port: int, host: str, propagation: float, tls: bool, state: Path | None, rows: int) -> None:
+@click.option("--objects", type=click.IntRange(0, 5_000), default=0, help="Have at least so many objects.")
+@click.option("--latency", type=click.IntRange(0, 60_000), default=0, help="Milliseconds that an answer takes longer.")
+@click.option("--bandwidth", type=click.FloatRange(0), default=0, help="Kilobytes a second; 0: as fast as it goes.")
+def practice_org(
+    port: int,
+    host: str,
+    propagation: float,
+    tls: bool,
+    state: Path | None,
+    rows: int,
+    objects: int,
+    latency: int,
+    bandwidth: float,
+) -> None:
     """Run a stand-in Salesforce org to practise with."""
     from datasync_flask.practice_org.server import serve
 
     if host not in LOOPBACK_HOSTS:
         raise click.UsageError("The practice org listens on this computer only.")
     stop_with_parent()
-    serve(host, port, propagation=propagation, tls=tls, state=state, rows=rows)
+    serve(
+        host,
+        port,
+        propagation=propagation,
+        tls=tls,
+        state=state,
+        rows=rows,
+        objects=objects,
+        latency=latency / 1000,
+        bandwidth=bandwidth,
+    )
 
 
 @click.group()

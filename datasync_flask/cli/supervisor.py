@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import importlib
 import io
 import multiprocessing
-import os
 import signal
 import sys
 import threading
@@ -23,31 +21,10 @@ from types import FrameType
 
 from setproctitle import setproctitle
 
-from datasync_flask.supervised import PARENT_VARIABLE
-
 STOP_SECONDS = 15.0
 # A child that ran this long was healthy; what ended it is news, and it starts again at once.
 HEALTHY_SECONDS = 60.0
 MAX_PAUSE = 30.0
-# What preparing the database needs, what the web process loads while it starts, and the worker with its first sweep.
-PREPARING = ("datasync_flask.accounts.service", "datasync_flask.cli.session", "sqlalchemy.dialects.sqlite")
-WEB = (
-    "datasync_flask.cli.web_server",
-    "datasync_flask.salesforce_connections.token_grants",
-    "datasync_flask.salesforce_connections.due_work",
-    "datasync_flask.wiring",
-    "datasync_flask.worker",
-    "gunicorn.workers.gthread",
-)
-WORKER = (
-    "datasync_flask.extractions.runs.abandoned_jobs",
-    "datasync_flask.extractions.runs.process",
-    "datasync_flask.extractions.schedule",
-    "datasync_flask.notices.sending",
-    "datasync_flask.notices.warnings",
-    "datasync_flask.heartbeats",
-    "huey.consumer",
-)
 
 
 @dataclass
@@ -56,8 +33,6 @@ class Child:
 
     name: str
     arguments: Sequence[str]
-    # Loaded before it is forked, while those before it start already.
-    modules: Sequence[str] = ()
     process: BaseProcess | None = None
     started: float = 0.0
     pause: float = 1.0
@@ -86,7 +61,6 @@ class Supervisor:
         self._stopping.set()
 
     def _start(self, child: Child) -> None:
-        preload(child.modules)
         child.process = start_fork(child.arguments)
         child.started = time.monotonic()
 
@@ -115,20 +89,12 @@ class Supervisor:
                 process.join()
 
 
-def preload(names: Sequence[str]) -> None:
-    """Load modules that children need, before they are forked."""
-    gc.disable()
-    for name in names:
-        importlib.import_module(name)
-    # What lies here for good is neither looked at again by the collector nor copied because of it.
-    gc.freeze()
-    gc.enable()
-
-
 def start_fork(arguments: Sequence[str], output: Connection | None = None) -> BaseProcess:
     """Run a ``datasync`` command in a fork of this process; what it prints goes to `output` if given."""
     signals = {signal.SIGINT, signal.SIGTERM}
-    process = multiprocessing.get_context("fork").Process(target=_be_child, args=(arguments, os.getpid(), output))
+    process = multiprocessing.get_context("fork").Process(target=_be_child, args=(arguments, output))
+    # What was loaded lies in memory once: the collector mustn't write to it.
+    gc.freeze()
     # A signal that comes before the child has its own handlers waits until then.
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
@@ -138,10 +104,9 @@ def start_fork(arguments: Sequence[str], output: Connection | None = None) -> Ba
     return process
 
 
-def _be_child(arguments: Sequence[str], parent: int, output: Connection | None) -> None:
+def _be_child(arguments: Sequence[str], output: Connection | None) -> None:
     from datasync_flask.cli import main
 
-    os.environ[PARENT_VARIABLE] = str(parent)
     setproctitle(f"datasync {arguments[0]}")
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

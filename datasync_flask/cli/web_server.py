@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
 
 from datasync_flask.config import Settings
 
@@ -20,7 +21,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]
         host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
         options = {
             "bind": f"{host}:{self._settings.port}",
-            "worker_class": "gthread",
+            "worker_class": ThreadWorker,
             "workers": self._processes,
             "threads": self._settings.web_threads,
             "timeout": 60,

@@ -1,17 +1,30 @@
-"""Short texts that templates ask for: history lines, problem titles, what the last look saw."""
+"""A connection's history: what happens to it is written down, with the audit trail, and read as lines of text."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from blinker import Signal
 from flask_babel import gettext
+from sqlalchemy import select
 
-from datasync_flask.connections.models import ConnectionEvent, State
+from datasync_flask.accounts.models import User
+from datasync_flask.audit import trail
+from datasync_flask.clock import utcnow
+from datasync_flask.connections.models import Connection, ConnectionEvent, State
+from datasync_flask.extensions import db
 from datasync_flask.languages import translated
 from datasync_flask.problems.registry import trouble
 from datasync_flask.salesforce.errors import Problem
 
-STATE_WORDS = {
+# Sent with every change of a state, inside its transaction: the connection, and `before`, `after`, `event`.
+moved = Signal("a connection's state may have changed")
+
+HISTORY_SIZE = 30
+STATE_LABELS = {
     State.DRAFT: "Draft",
     State.WAITING: "Waiting for propagation",
     State.READY: "Ready to authenticate",
@@ -27,61 +40,14 @@ STATE_TONES = {
     State.CONNECTED: "good",
     State.NEEDS_ATTENTION: "bad",
 }
-EVENT_WORDS = {
-    "created": "Created",
-    "changed": "Changed",
-    "check_asked": "Asked for a check",
-    "saved_incomplete": "Saved as a draft; values are missing",
-    "watch_started": "Began to watch until Salesforce knows the app",
-    "looked": "Looked",
-    "app_known": "Salesforce knows the app",
-    "watch_failed": "Stopped watching",
-    "authorize_started": "Left for Salesforce to allow access",
-    "code_received": "Came back from Salesforce with permission",
-    "exchange_deferred": "Salesforce's token service doesn't know the app yet; trying again",
-    "exchange_retried": "Fetching the permission failed; trying again",
-    "authorize_failed": "Access was not given",
-    "authorize_failed_still_connected": "Access was not renewed; the earlier permission still works",
-    "granted": "Salesforce gave access",
-    "checked": "Connected and tested",
-    "check_failed": "A check failed; trying again",
-    "access_lost": "Access doesn't work any more",
-    "disconnected": "Disconnected; tokens erased",
-    "watch_failed_still_connected": "Stopped watching; the previous settings still work",
-    "other_org_asked": "Access was given for another org; asked which one is meant",
-    "other_org_asked_still_connected": "Access was given for another org; asked which one is meant",
-    "org_replaced": "Belongs to another org now",
-    "org_kept": "Kept its org",
-    "went_back": "Went back to what worked before",
-    "destination_works": "Found to work",
-    "destination_fails": "Found not to work",
-}
-FIELD_WORDS = {
-    "description": "description",
-    "tracking_type": "tracking type",
-    "login_host": "login host",
-    "login_url": "login address",
-    "auth_method": "authentication",
-    "client_id": "Client ID",
-    "client_secret": "Client Secret",
-    "client_secret_use": "whether the app requires its secret",
-    "permission_level": "permission level",
-    "labels": "labels",
-    "path": "file",
-    "host": "host",
-    "port": "port",
-    "database": "database",
-    "username": "username",
-    "password": "password",
-    "schema": "schema",
-    "tls": "TLS",
-    "tls_ca": "CA certificate",
-}
+# The packages of the kinds add what happens to theirs, and what their settings are called.
+EVENT_TEXTS = {"created": "Created", "changed": "Changed"}
+SETTING_LABELS = {"description": "description", "labels": "labels"}
 
 
-def state_words(state: str) -> str:
+def state_label(state: str) -> str:
     """Return a state as people call it."""
-    return translated(STATE_WORDS[State(state)])
+    return translated(STATE_LABELS[State(state)])
 
 
 def state_tone(state: str) -> str:
@@ -89,30 +55,9 @@ def state_tone(state: str) -> str:
     return STATE_TONES[State(state)]
 
 
-def event_words(event: ConnectionEvent) -> str:
-    """Return one line of history."""
-    words = translated(EVENT_WORDS.get(event.event, event.event))
-    if event.event == "changed":
-        return f"{words}: {'; '.join(_change(name, value) for name, value in event.detail.items())}"
-    if "was" in event.detail and "now" in event.detail:
-        both = gettext("%(field)s from %(old)s to %(new)s", field="", old=event.detail["was"], new=event.detail["now"])
-        return f"{words}: {both.strip()}"
-    if event.problem:
-        return f"{words}: {problem_title(Problem(event.problem))}"
-    return words
-
-
-def _change(name: str, value: Any) -> str:
-    field = translated(FIELD_WORDS.get(name, name))
-    if isinstance(value, list) and len(value) == 2:
-        old, new = (str(part) or gettext("nothing") for part in value)
-        return str(gettext("%(field)s from %(old)s to %(new)s", field=field, old=old, new=new))
-    return field
-
-
-def field_words(name: str) -> str:
-    """Return how a setting is called."""
-    return translated(FIELD_WORDS.get(name, name))
+def setting_label(name: str) -> str:
+    """Return what a setting is called inside a sentence."""
+    return translated(SETTING_LABELS.get(name, name))
 
 
 def problem_title(problem: Problem) -> str:
@@ -120,10 +65,80 @@ def problem_title(problem: Problem) -> str:
     return trouble(problem).title
 
 
-def waiting_words(problem: Problem) -> str:
-    """Return what the last look saw, while it may still be propagation."""
-    if problem is Problem.CLIENT_UNKNOWN:
-        return str(gettext("Salesforce doesn't know this Client ID yet."))
-    if problem is Problem.CALLBACK_MISMATCH:
-        return str(gettext("Salesforce knows the app, but not yet this Callback URL."))
-    return f"{problem_title(problem)}."
+def event_text(event: ConnectionEvent) -> str:
+    """Return one line of history."""
+    text = translated(EVENT_TEXTS.get(event.event, event.event))
+    if event.event == "changed":
+        return f"{text}: {'; '.join(_change_text(name, value) for name, value in event.detail.items())}"
+    if "was" in event.detail and "now" in event.detail:
+        both = gettext("%(field)s from %(old)s to %(new)s", field="", old=event.detail["was"], new=event.detail["now"])
+        return f"{text}: {both.strip()}"
+    if event.problem:
+        return f"{text}: {problem_title(Problem(event.problem))}"
+    return text
+
+
+def _change_text(name: str, value: Any) -> str:
+    field = setting_label(name)
+    if isinstance(value, list) and len(value) == 2:
+        old, new = (str(part) or gettext("nothing") for part in value)
+        return str(gettext("%(field)s from %(old)s to %(new)s", field=field, old=old, new=new))
+    return field
+
+
+def audit_subject(connection: Connection) -> tuple[str, str, str]:
+    """Return how the audit calls a connection."""
+    return ("connection", connection.id, connection.description)
+
+
+def record(connection: Connection, event: str, *, by: int | None, facts: Mapping[str, Any] | None = None) -> None:
+    """Write to the history, and to the audit, something that leaves the state as it is: a changed description.
+
+    The caller commits.
+    """
+    details: dict[str, dict[str, Any]] = {"created": {"kind": connection.kind}, "changed": {"changes": facts}}
+    trail.record(f"connection_{event}", audit_subject(connection), by=by, **details.get(event, {}))
+    state, detail = connection.state, dict(facts or {})
+    connection.history.add(
+        ConnectionEvent(at=utcnow(), user_id=by, event=event, from_state=state, to_state=state, detail=detail)
+    )
+
+
+def record_saved(connection: Connection, changes: Mapping[str, Any], *, is_new: bool, by: int | None) -> None:
+    """Write down that a connection was made, or what of it was changed, if anything. The caller commits."""
+    if is_new:
+        record(connection, "created", by=by)
+    elif changes:
+        record(connection, "changed", by=by, facts=changes)
+
+
+@dataclass(frozen=True)
+class HistoryLine:
+    """One event with the e-mail address of who did it ('' for DataSync itself)."""
+
+    event: ConnectionEvent
+    who: str
+
+
+def newest_lines(connection: Connection) -> list[HistoryLine]:
+    """Return the newest events of a connection."""
+    rows = db.session.execute(
+        select(ConnectionEvent, User.email)
+        .outerjoin(User, User.id == ConnectionEvent.user_id)
+        .where(ConnectionEvent.connection_id == connection.id)
+        .order_by(ConnectionEvent.id.desc())
+        .limit(HISTORY_SIZE)
+    ).all()
+    return [HistoryLine(event, email or "") for event, email in rows]
+
+
+def saved_by(connection: Connection) -> tuple[str, datetime]:
+    """Return who changed the settings last, and when."""
+    email = db.session.scalar(
+        select(User.email)
+        .join(ConnectionEvent, ConnectionEvent.user_id == User.id)
+        .where(ConnectionEvent.connection_id == connection.id, ConnectionEvent.event.in_(("created", "changed")))
+        .order_by(ConnectionEvent.id.desc())
+        .limit(1)
+    )
+    return email or "", connection.updated_at

@@ -1,17 +1,20 @@
-"""Labels: short words that a team puts on connections, to filter and group the list by."""
+"""Labels: short words that a team puts on connections and extractions, to filter and group lists by."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 from flask_babel import gettext
-from sqlalchemy import delete, exists, select
+from sqlalchemy import Table, delete, exists, select
 from sqlalchemy.exc import IntegrityError
 from wtforms.validators import ValidationError
 
-from datasync_flask.connections.models import Connection, Label, connection_labels, description_key
+from datasync_flask.connections.models import Label, connection_labels, description_key
 from datasync_flask.extensions import db
 
+# The tables that say what has which label; packages above add theirs.
+USES: list[Table] = [connection_labels]
 MAX_LABELS = 10
 MAX_LENGTH = 40
 
@@ -45,12 +48,18 @@ def all_names() -> Sequence[str]:
     return db.session.scalars(select(Label.name).order_by(Label.key)).all()
 
 
-def put(connection: Connection, names: list[str]) -> bool:
-    """Let the connection have these labels and no others; True when that changed something. The caller commits."""
+class Labelled(Protocol):
+    """What can have labels."""
+
+    labels: Any
+
+
+def put(labelled: Labelled, names: list[str]) -> bool:
+    """Let something have these labels and no others; True when that changed something. The caller commits."""
     wanted = {description_key(name): name for name in names}
-    if {label.key for label in connection.labels} == set(wanted):
+    if {label.key for label in labelled.labels} == set(wanted):
         return False
-    connection.labels = [_label(key, name) for key, name in wanted.items()]
+    labelled.labels = [_label(key, name) for key, name in wanted.items()]
     db.session.flush()
     forget_unused()
     return True
@@ -71,6 +80,6 @@ def _label(key: str, name: str) -> Label:
 
 
 def forget_unused() -> None:
-    """Delete labels that no connection has any more. The caller commits."""
-    in_use = exists().where(connection_labels.c.label_id == Label.id)
-    db.session.execute(delete(Label).where(~in_use))
+    """Delete labels that nothing has any more. The caller commits."""
+    unused = [~exists().where(uses.c.label_id == Label.id) for uses in USES]
+    db.session.execute(delete(Label).where(*unused))

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from flask_babel import gettext
 
-from datasync_flask.connections.history import state_words
+from datasync_flask.connections.history import state_label
 from datasync_flask.connections.kinds import KINDS
 from datasync_flask.connections.listing import ListQuery
 from datasync_flask.connections.models import State
+from datasync_flask.languages import translated
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Filter:
 
 def filters(query: ListQuery, label_names: Sequence[str]) -> list[Filter]:
     """Return the selects of the list; labels only where there are some."""
-    kinds = tuple((kind.key, kind.title) for kind in KINDS.values())
-    states = tuple((state.value, state_words(state)) for state in State)
+    kinds = tuple((kind.key, translated(kind.title)) for kind in KINDS.values())
+    states = tuple((state.value, state_label(state)) for state in State)
     groups = (("label", gettext("By label")), ("kind", gettext("By kind")), ("state", gettext("By status")))
     names = tuple((name, name) for name in label_names)
     found = [

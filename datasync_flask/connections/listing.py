@@ -11,17 +11,11 @@ from flask_babel import gettext
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import selectinload
 
-from datasync_flask.connections.history import state_words
+from datasync_flask.connections.history import state_label
 from datasync_flask.connections.kinds import KINDS
-from datasync_flask.connections.models import (
-    Connection,
-    Label,
-    SalesforceConnection,
-    State,
-    connection_labels,
-    description_key,
-)
+from datasync_flask.connections.models import Connection, Label, State, connection_labels, description_key
 from datasync_flask.extensions import db
+from datasync_flask.languages import translated
 
 PAGE_SIZE = 50
 # More than a look takes in: the rest is a click away.
@@ -29,16 +23,12 @@ GLANCE_SIZE = 5
 
 # Which rows come is asked of the tables themselves: through the models each question would join every kind's table.
 _ALL = Connection.__table__
-_SALESFORCE = SalesforceConnection.__table__
-_OF_SALESFORCE = _SALESFORCE.c.id == _ALL.c.id
 
 SORTINGS: dict[str, Any] = {
     "description": _ALL.c.description_key.asc(),
     "-description": _ALL.c.description_key.desc(),
     "kind": _ALL.c.kind.asc(),
     "-kind": _ALL.c.kind.desc(),
-    "tracking_type": _SALESFORCE.c.tracking_type.asc(),
-    "-tracking_type": _SALESFORCE.c.tracking_type.desc(),
     "state": _ALL.c.state.asc(),
     "-state": _ALL.c.state.desc(),
     "activity": _ALL.c.state_since.asc(),
@@ -57,6 +47,19 @@ GROUPINGS: dict[str, tuple[Any, ...]] = {
     "kind": (_ALL.c.kind.asc(),),
     "state": (_ALL.c.state.asc(),),
 }
+
+
+def _column(sort: str) -> Any:
+    """Return the column of a kind's own table that a sorting is about, if it is about one."""
+    name = sort.removeprefix("-")
+    return next((found for kind in KINDS.values() if (found := kind.in_list.sortings.get(name)) is not None), None)
+
+
+def _order(sort: str) -> Any:
+    column = _column(sort)
+    if column is None:
+        return SORTINGS[sort]
+    return column.desc() if sort.startswith("-") else column.asc()
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class ListQuery:
             state=state if state in set(State) else "",
             label=args.get("label", "")[:200],
             group=group if group in GROUPINGS else "",
-            sort=sort if sort in SORTINGS else "description",
+            sort=sort if sort in SORTINGS or _column(sort) is not None else "description",
             number=int(number) if number.isascii() and number.isdigit() and len(number) < 7 else 1,
         )
 
@@ -108,16 +111,30 @@ class ListQuery:
         return {column: "ascending", f"-{column}": "descending"}.get(self.sort, "none")
 
     @property
-    def needs_salesforce(self) -> bool:
-        """True when what only Salesforce connections have decides what is shown, or in which order."""
-        return bool(description_key(self.search)) or self.sort.endswith("tracking_type")
+    def _searched(self) -> list[Any]:
+        """The columns of the kinds' own tables that are searched in, where there is something to search for."""
+        return [column for kind in KINDS.values() for column in kind.in_list.searched] if self._pattern else []
+
+    @property
+    def _pattern(self) -> str:
+        text = description_key(self.search)
+        escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        return f"%{escaped}%" if text else ""
+
+    def source(self) -> Any:
+        """Return what to select from: the kinds' own tables only where they decide what is shown, or in which order."""
+        sorted_by = _column(self.sort)
+        columns = [*self._searched, *([sorted_by] if sorted_by is not None else [])]
+        found: Any = _ALL
+        for table in dict.fromkeys(column.table for column in columns):
+            found = found.outerjoin(table, table.c.id == _ALL.c.id)
+        return found
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
         """Yield what a connection has to meet to be shown."""
-        if words := description_key(self.search):
-            pattern = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-            address = func.lower(_SALESFORCE.c.login_url).like(pattern, escape="\\")
-            yield or_(_ALL.c.description_key.like(pattern, escape="\\"), address)
+        if pattern := self._pattern:
+            found = (func.lower(column).like(pattern, escape="\\") for column in self._searched)
+            yield or_(_ALL.c.description_key.like(pattern, escape="\\"), *found)
         if self.kind:
             yield _ALL.c.kind == self.kind
         if self.state:
@@ -131,8 +148,8 @@ class ListQuery:
         if self.group == "label":
             return connection.labels[0].name if connection.labels else gettext("Without label")
         if self.group == "kind":
-            return KINDS[connection.kind].title
-        return state_words(connection.state) if self.group == "state" else ""
+            return translated(KINDS[connection.kind].title)
+        return state_label(connection.state) if self.group == "state" else ""
 
 
 @dataclass(frozen=True)
@@ -147,19 +164,17 @@ class Page:
 
 def _rows() -> Select[Connection]:
     """Return the statement for connections with everything that a row shows, in a constant number of queries."""
-    return select(Connection).options(
-        selectinload(SalesforceConnection.grant),
-        selectinload(Connection.labels),
-    )
+    own = (option for kind in KINDS.values() for option in kind.in_list.loaded)
+    return select(Connection).options(selectinload(Connection.labels), *own)
 
 
 def page_of_connections(query: ListQuery) -> Page:
     """Return one page of the connections with everything its rows show."""
     number = max(query.number, 1)
     conditions = list(query.conditions())
-    source = _ALL.outerjoin(_SALESFORCE, _OF_SALESFORCE) if query.needs_salesforce else _ALL
+    source = query.source()
     total = db.session.scalar(select(func.count()).select_from(source).where(*conditions)) or 0
-    order = (*GROUPINGS.get(query.group, ()), SORTINGS[query.sort], _ALL.c.description_key)
+    order = (*GROUPINGS.get(query.group, ()), _order(query.sort), _ALL.c.description_key)
     chosen = select(_ALL.c.id).select_from(source).where(*conditions).order_by(*order)
     ids = db.session.scalars(chosen.limit(PAGE_SIZE).offset((number - 1) * PAGE_SIZE)).all()
     found = {row.id: row for row in db.session.scalars(_rows().where(Connection.id.in_(ids)))}

@@ -1,4 +1,4 @@
-"""What is stored of connections, their tokens, attempts to authorize, and their history."""
+"""What is stored of a connection of any kind: the row, its labels, its history."""
 
 from __future__ import annotations
 
@@ -8,18 +8,11 @@ import unicodedata
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, ForeignKey, Index, String, Table, Text
+from sqlalchemy import JSON, Column, ForeignKey, Index, String, Table
 from sqlalchemy.orm import Mapped, WriteOnlyMapped, mapped_column, relationship
 
 from datasync_flask.clock import UtcDateTime, utcnow
 from datasync_flask.extensions import Model
-from datasync_flask.salesforce import hosts, scopes
-from datasync_flask.salesforce.errors import Problem
-
-# What tokens are got and refreshed with, besides the secret.
-APP_SETTINGS = (
-    "login_host", "login_url", "auth_method", "client_id", "client_secret_use", "username", "certificate_id",
-)  # fmt: skip
 
 
 class State(enum.StrEnum):
@@ -38,53 +31,9 @@ class State(enum.StrEnum):
         return self in {State.WAITING, State.AUTHORIZING}
 
 
-class TrackingType(enum.StrEnum):
-    """How changes are found when extracting."""
-
-    NONE = "none"
-    DATE = "date"
-    DATE_DELETES = "date_deletes"
-
-
-class LoginHost(enum.StrEnum):
-    """Where the people of an org log in."""
-
-    PRODUCTION = "production"
-    SANDBOX = "sandbox"
-    CUSTOM = "custom"
-
-
-class AuthMethod(enum.StrEnum):
-    """How a token is got: with a person who allows access, or without."""
-
-    AUTHORIZATION_CODE = "authorization_code"
-    CLIENT_CREDENTIALS = "client_credentials"
-    JWT_BEARER = "jwt_bearer"
-
-
-class SecretUse(enum.StrEnum):
-    """Whether the app in Salesforce requires its secret (its setting "Require secret for Web Server Flow")."""
-
-    REQUIRED = "required"
-    NONE = "none"
-
-
-def login_origin_of(login_host: str, login_url: str) -> str:
-    """Return what the authorize and token endpoints stand below: an origin, for Experience Cloud with a path."""
-    known = {LoginHost.PRODUCTION: hosts.PRODUCTION, LoginHost.SANDBOX: hosts.SANDBOX}
-    return known.get(LoginHost(login_host), login_url)
-
-
 def new_public_id() -> str:
     """Return an id for addresses that cannot be guessed in sequence."""
     return secrets.token_hex(8)
-
-
-def same_org(one: str, other: str) -> bool:
-    """True when two ids name the same org: 18 characters are 15 and a checksum of their case (SOAP API Developer Guide
-    "ID Field Type"); an id that isn't known is no other one.
-    """
-    return not one or not other or one[:15] == other[:15]
 
 
 def description_key(description: str) -> str:
@@ -156,240 +105,6 @@ class Connection(Model):
         self.description_key = description_key(description)
 
 
-class SalesforceConnection(Connection):
-    """A Salesforce org as a source."""
-
-    __tablename__ = "salesforce_connections"
-    __mapper_args__ = {"polymorphic_identity": "salesforce"}
-
-    id: Mapped[str] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"), primary_key=True)
-    tracking_type: Mapped[TrackingType] = mapped_column(String(16), default=TrackingType.DATE)
-    login_host: Mapped[LoginHost] = mapped_column(String(16), default=LoginHost.PRODUCTION)
-    login_url: Mapped[str] = mapped_column(String(300), default="")
-    auth_method: Mapped[AuthMethod] = mapped_column(String(32), default=AuthMethod.AUTHORIZATION_CODE)
-    client_id: Mapped[str] = mapped_column(String(512), default="")
-    client_secret_sealed: Mapped[str] = mapped_column(Text, default="")
-    client_secret_use: Mapped[SecretUse] = mapped_column(String(16), default=SecretUse.REQUIRED)
-    # Since when Salesforce has known this Client ID at this login address; None while it hasn't yet.
-    app_known_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    # In whose name signed tokens are asked for.
-    username: Mapped[str] = mapped_column(String(255), default="")
-    permission_level: Mapped[str] = mapped_column(String(32), default=scopes.DEFAULT)
-    # The Callback URL that the app in Salesforce has to hold, as it was when the watch started.
-    callback_url: Mapped[str] = mapped_column(String(300), default="")
-    # The certificate that the app has to hold, chosen when the watch started; only for signed tokens.
-    certificate_id: Mapped[int | None] = mapped_column(ForeignKey("signing_certificates.id"), default=None)
-
-    # Which org the connection belongs to, until somebody chooses another one: outlives tokens and settings.
-    org_id: Mapped[str] = mapped_column(String(18), default="")
-    org_name: Mapped[str] = mapped_column(String(255), default="")
-
-    # One watch: from a change of the credentials until Salesforce knows the app.
-    watch: Mapped[int] = mapped_column(default=0)
-    watch_started_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    looks: Mapped[int] = mapped_column(default=0)
-    probe_requests: Mapped[int] = mapped_column(default=0)
-    last_look_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    next_look_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    # How many looks in a row saw the same problem; some problems are believed only after several.
-    agreeing_looks: Mapped[int] = mapped_column(default=0)
-
-    grant: Mapped[SalesforceGrant | None] = relationship(
-        back_populates="connection", cascade="all, delete-orphan", uselist=False
-    )
-    trial: Mapped[TrialGrant | None] = relationship(
-        back_populates="connection", cascade="all, delete-orphan", uselist=False
-    )
-    certificate: Mapped[SigningCertificate | None] = relationship()
-    attempts: Mapped[list[AuthorizationAttempt]] = relationship(
-        back_populates="connection", cascade="all, delete-orphan"
-    )
-
-    @property
-    def address(self) -> str:
-        """Where the data is, in short."""
-        return self.grant.host if self.grant else self.login_origin.split("://")[-1]
-
-    @property
-    def last_activity(self) -> datetime:
-        """When something was last heard of the other side."""
-        if self.state == State.CONNECTED and self.grant is not None:
-            return self.grant.checked_at or self.state_since
-        return self.last_look_at or self.state_since
-
-    @property
-    def login_origin(self) -> str:
-        """What the authorize and token endpoints stand below."""
-        return login_origin_of(self.login_host, self.login_url)
-
-    @property
-    def is_headless(self) -> bool:
-        """True when no person has to allow access."""
-        return self.auth_method != AuthMethod.AUTHORIZATION_CODE
-
-    @property
-    def works(self) -> bool:
-        """True when there are tokens that worked when they were used last, with whatever settings they were got."""
-        return self.grant is not None and self.grant.works
-
-    @property
-    def asks_which_org(self) -> bool:
-        """True when somebody has to say whether the connection belongs to another org from now on."""
-        return self.trial is not None and self.trial.asked_at is not None
-
-    @property
-    def signs(self) -> bool:
-        """True when tokens are asked for with a certificate instead of a secret."""
-        return self.auth_method == AuthMethod.JWT_BEARER
-
-    @property
-    def needs_secret(self) -> bool:
-        """True when the app has a secret that Salesforce asks for; else a signature or PKCE is the proof."""
-        works_without = self.auth_method == AuthMethod.AUTHORIZATION_CODE and self.client_secret_use == SecretUse.NONE
-        return not self.signs and not works_without
-
-    @property
-    def is_complete(self) -> bool:
-        """True when everything that Salesforce asks for is there."""
-        has_proof = self.client_secret_sealed or not self.needs_secret
-        return bool(self.client_id and has_proof and self.login_origin and (self.username or not self.signs))
-
-    @property
-    def current_problem(self) -> Problem | None:
-        """What is wrong, or was seen at the last look."""
-        return Problem(self.problem) if self.problem else None
-
-    @property
-    def reason(self) -> str:
-        """The stable code of :attr:`current_problem`, or ''."""
-        return self.current_problem.reason.value if self.current_problem else ""
-
-
-class SigningCertificate(Model):
-    """A certificate for the apps in Salesforce to hold, and the private key that stays here."""
-
-    __tablename__ = "signing_certificates"
-
-    # Given by hand: of two processes that make the next one at once, one fails and takes the other's.
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    pem: Mapped[str] = mapped_column(Text)
-    private_key_sealed: Mapped[str] = mapped_column(Text)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-
-class _Tokens:
-    """Tokens, and the app they were got with: they can be refreshed whatever is changed in the connection since."""
-
-    access_token_sealed: Mapped[str] = mapped_column(Text)
-    refresh_token_sealed: Mapped[str] = mapped_column(Text, default="")
-    instance_url: Mapped[str] = mapped_column(String(300))
-    identity_url: Mapped[str] = mapped_column(String(300), default="")
-    scopes: Mapped[str] = mapped_column(String(1000), default="")
-    # The connection's settings by name, see APP_SETTINGS.
-    app_settings: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-    app_secret_sealed: Mapped[str] = mapped_column(Text, default="")
-    org_id: Mapped[str] = mapped_column(String(18), default="")
-    org_name: Mapped[str] = mapped_column(String(255), default="")
-    is_sandbox: Mapped[bool] = mapped_column(default=False)
-    username: Mapped[str] = mapped_column(String(255), default="")
-    failed_checks: Mapped[int] = mapped_column(default=0)
-
-    @property
-    def host(self) -> str:
-        """The instance's host, as people know it from the address bar."""
-        return self.instance_url.split("://")[-1]
-
-    @property
-    def org_title(self) -> str:
-        """The org's name, or its id where Salesforce didn't tell the name."""
-        return self.org_name or self.org_id
-
-
-class SalesforceGrant(_Tokens, Model):
-    """The tokens that Salesforce gave for a connection, and what they turned out to open."""
-
-    __tablename__ = "salesforce_grants"
-
-    connection_id: Mapped[str] = mapped_column(
-        ForeignKey("salesforce_connections.id", ondelete="CASCADE"), primary_key=True
-    )
-    # Counts the grants; an answer that belongs to an older one is thrown away.
-    generation: Mapped[int] = mapped_column(default=1)
-    # False from the first check that failed for good until one succeeds.
-    works: Mapped[bool] = mapped_column(default=False)
-    granted_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
-    refreshed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
-    # Who refreshes at present, and until when that is believed: one refresh at a time, on all machines.
-    refresh_claim: Mapped[str] = mapped_column(String(32), default="")
-    refresh_claimed_until: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-
-    checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    api_version: Mapped[str] = mapped_column(String(8), default="")
-    user_id: Mapped[str] = mapped_column(String(18), default="")
-    display_name: Mapped[str] = mapped_column(String(255), default="")
-    org_type: Mapped[str] = mapped_column(String(255), default="")
-    instance_name: Mapped[str] = mapped_column(String(255), default="")
-    api_calls_max: Mapped[int | None] = mapped_column(default=None)
-    api_calls_left: Mapped[int | None] = mapped_column(default=None)
-
-    connection: Mapped[SalesforceConnection] = relationship(back_populates="grant")
-
-    @property
-    def user_title(self) -> str:
-        """Who the tokens belong to, as well as Salesforce told it."""
-        return self.username or self.display_name or self.user_id
-
-
-class TrialGrant(_Tokens, Model):
-    """Tokens held aside until a call proves them, and where they open another org, until somebody decides."""
-
-    __tablename__ = "trial_grants"
-
-    connection_id: Mapped[str] = mapped_column(
-        ForeignKey("salesforce_connections.id", ondelete="CASCADE"), primary_key=True
-    )
-    # Tells a trial from the one before it, in answers and in forms that were open for long.
-    number: Mapped[str] = mapped_column(String(16), default=new_public_id)
-    received_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
-    # Since when somebody is asked whether to use this other org.
-    asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None, index=True)
-
-    connection: Mapped[SalesforceConnection] = relationship(back_populates="trial")
-
-
-class AuthorizationAttempt(Model):
-    """One way to Salesforce's Allow Access page and back. The row is there before anybody leaves for Salesforce."""
-
-    __tablename__ = "authorization_attempts"
-
-    state_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    connection_id: Mapped[str] = mapped_column(ForeignKey("salesforce_connections.id", ondelete="CASCADE"), index=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    # Of a cookie that says which browser this is, and outlives the sign-in.
-    browser_hash: Mapped[str] = mapped_column(String(64))
-    watch: Mapped[int]
-    redirect_uri: Mapped[str] = mapped_column(String(300))
-    code_verifier_sealed: Mapped[str] = mapped_column(Text)
-    started_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    # The authorization code, from the callback until the exchange is settled.
-    code_sealed: Mapped[str] = mapped_column(Text, default="")
-    connection: Mapped[SalesforceConnection] = relationship(back_populates="attempts")
-
-
-class Revocation(Model):
-    """A token that is no longer wanted and has to be revoked at Salesforce; outlives its connection."""
-
-    __tablename__ = "revocations"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    origin: Mapped[str] = mapped_column(String(300))
-    token_sealed: Mapped[str] = mapped_column(Text)
-    tries: Mapped[int] = mapped_column(default=0)
-    due_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, index=True)
-
-
 class ConnectionEvent(Model):
     """One line of a connection's history. Never holds a secret."""
 
@@ -409,24 +124,3 @@ class ConnectionEvent(Model):
     connection: Mapped[Connection] = relationship(back_populates="history")
 
     __table_args__ = (Index("ix_connection_events_connection_id_id", "connection_id", "id"),)
-
-
-class HandOffLink(Model):
-    """A link for somebody without an account who has Setup rights in Salesforce: they see the guide and enter the app's
-    values, nothing else.
-    """
-
-    __tablename__ = "hand_off_links"
-
-    id: Mapped[str] = mapped_column(String(16), primary_key=True, default=new_public_id)
-    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    connection_id: Mapped[str] = mapped_column(ForeignKey("salesforce_connections.id", ondelete="CASCADE"), index=True)
-    made_by: Mapped[str] = mapped_column(String(254), default="")
-    # With whom it ends: only the link of somebody who may edit opens something.
-    made_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-
-    connection: Mapped[SalesforceConnection] = relationship()

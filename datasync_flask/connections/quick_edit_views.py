@@ -4,40 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import fragment, needs_role
-from datasync_flask.accounts.whose_request import read_along, reads_along
-from datasync_flask.connections import loader
-from datasync_flask.connections.models import Connection, TrackingType
-from datasync_flask.salesforce_connections import service, status
-from datasync_flask.salesforce_connections.forms import TRACKING_TYPES, QuickEditForm
+from datasync_flask.connections import loader, polls
+from datasync_flask.connections.descriptions import DescriptionTaken
+from datasync_flask.connections.forms import DescribedForm
+from datasync_flask.connections.kinds import ConnectionKind, kind_of
+from datasync_flask.connections.models import Connection
+from datasync_flask.polling import polled
 
 bp = Blueprint("quick_edit", __name__)
 
-EDITABLE = ("description", "tracking_type")
+
+def _quick_fields(kind: ConnectionKind[Any]) -> tuple[str, ...]:
+    return ("description", *kind.quick_settings)
+
+
+def _editing() -> str:
+    return request.args.get("edit", "") if current_user.has_role(Role.EDITOR) else ""
 
 
 @bp.get("/connections/<public_id:connection_id>/row")
 @fragment
-@reads_along(loader.POLLED)
-def row(connection_id: str) -> ResponseReturnValue:
+@polled(lambda connection_id: None if _editing() else polls.version(connection_id))
+def row(connection_id: str) -> str:
     """One row of the list; with ``edit=FIELD`` that cell is an input."""
-    editing = request.args.get("edit", "")
-    if editing not in EDITABLE or not current_user.has_role(Role.EDITOR):
-        editing = ""
-    values = read_along()
-    if values is None:
-        return _row(loader.readable_of_any_kind(connection_id), editing=editing)
-    tag = status.status_tag(*values)
-    if not editing and status.is_unchanged(tag):
-        return status.tagged(Response(status=304), tag)
-    connection = loader.readable(connection_id)
-    return status.tagged(make_response(_row(connection, editing=editing)), status.tag(connection))
+    connection = loader.get_connection(connection_id)
+    editing = _editing()
+    return _row(connection, editing=editing if editing in _quick_fields(kind_of(connection)) else "")
 
 
 @bp.patch("/connections/<public_id:connection_id>")
@@ -45,47 +44,47 @@ def row(connection_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def change(connection_id: str) -> ResponseReturnValue:
     """Change description or tracking type, or both; 422 with the reason in the cell, and what was typed still there."""
-    connection = loader.editable_of_any_kind(connection_id)
-    form = QuickEditForm(connection)
-    fields = [name for name in EDITABLE if name in request.form and hasattr(connection, name)]
+    connection = loader.get_connection(connection_id)
+    kind = kind_of(connection)
+    form = kind.quick_form(connection)
+    fields = [name for name in _quick_fields(kind) if name in request.form]
     before = {name: str(getattr(connection, name)) for name in fields}
     # What this page showed; when it isn't what is saved now, somebody else was faster.
     seen = request.form.get("was")
     if form.validate() and seen is not None and seen not in before.values():
-        now = "; ".join(_words(name, before[name]) for name in fields)
+        now = "; ".join(_value_text(kind, name, before[name]) for name in fields)
         form[fields[0]].errors = [
             gettext("Somebody changed this to “%(now)s” meanwhile. Save again to replace it.", now=now)
         ]
-    if form.errors or any(field.errors for field in form):
+    if form.is_wrong:
         return _row(connection, editing=fields[0] if fields else "description", form=form), 422
-    try:
-        connection = service.quick_edit(connection, form.changes(fields), by=current_user.id)
-    except service.DescriptionTaken:
-        connection = loader.editable_of_any_kind(connection_id)
-        form.validate()
-        return _row(connection, editing="description", form=form), 422
-    changed = next((name for name in fields if before[name] != str(getattr(connection, name))), "")
+    values = {name: str(form[name].data) for name in fields}
+    changed = next((name for name in fields if before[name] != values[name]), "")
+    if changed:
+        try:
+            kind.quick_save(connection, values, by=current_user.id)
+        except DescriptionTaken as refusal:
+            form.refuse(refusal)
+            return _row(loader.get_connection(connection_id), editing="description", form=form), 422
     return _row(connection, saved=changed, undo=before.get(changed, ""))
 
 
-def _words(field: str, value: str) -> str:
-    return str(TRACKING_TYPES[TrackingType(value)][0]) if field == "tracking_type" else value
+def _value_text(kind: ConnectionKind[Any], name: str, value: str) -> str:
+    return str(kind.settings[name].choices[value]) if name in kind.quick_settings else value
 
 
 def _row(
     connection: Connection,
     *,
     editing: str = "",
-    form: QuickEditForm | None = None,
+    form: DescribedForm | None = None,
     saved: str = "",
     undo: str = "",
 ) -> str:
     context: dict[str, Any] = {
         "connection": connection,
-        "can_edit": current_user.has_role(Role.EDITOR),
-        "tracking_types": TRACKING_TYPES,
         "editing": editing,
-        "form": form or QuickEditForm(connection, formdata=None),
+        "form": form or kind_of(connection).quick_form(connection, formdata=None),
         "saved": saved,
         "undo": undo,
     }

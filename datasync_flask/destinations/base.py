@@ -180,7 +180,7 @@ class Destination(ABC):
         """Yield the ids of all rows (that hold now) in pieces."""
 
     @abstractmethod
-    def take_out(self, table: Table, keys: list[str], *, marks: bool) -> int:
+    def delete(self, table: Table, keys: list[str], *, marks: bool) -> int:
         """Delete rows by their ids, or with `marks` set is_deleted; return how many. In one transaction."""
 
     @abstractmethod

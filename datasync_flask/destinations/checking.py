@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from datasync_flask.destinations.base import DestinationError, Fault
+from datasync_flask.destinations.base import DestinationError, Fault, Table
 from datasync_flask.destinations.registry import open_destination
 
 CHECK_SECONDS = 12
@@ -38,7 +38,8 @@ def _ask(what: str, kind: str, settings: dict[str, Any], data_dir: Path, more: d
         )
         answer = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
-        raise DestinationError(Fault.TOO_SLOW, f"no answer in {CHECK_SECONDS} seconds", "host") from None
+        field = "endpoint" if "endpoint" in settings else "host"
+        raise DestinationError(Fault.TOO_SLOW, f"no answer in {CHECK_SECONDS} seconds", field) from None
     except ValueError:
         raise DestinationError(Fault.UNEXPECTED, "the check gave no answer") from None
     if answer.get("fault"):
@@ -47,8 +48,6 @@ def _ask(what: str, kind: str, settings: dict[str, Any], data_dir: Path, more: d
 
 
 def _answer(question: dict[str, Any]) -> dict[str, Any]:
-    from datasync_flask.destinations.base import Table
-
     try:
         found = open_destination(question["kind"], question["settings"], Path(question["data_dir"]))
         if question["what"] == "check":

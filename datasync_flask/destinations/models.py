@@ -33,11 +33,15 @@ class DestinationConnection(Connection):
         """Where the tables go, in short."""
         if "path" in self.settings:
             return str(self.settings["path"])
+        if "bucket" in self.settings:
+            return "/".join(filter(None, (str(self.settings["bucket"]), str(self.settings.get("prefix") or ""))))
         return f"{self.settings.get('database', '')} on {self.settings.get('host', '')}"
 
     @property
     def server(self) -> str:
         """The server and the user that a stored password belongs to."""
+        if "bucket" in self.settings:
+            return f"{self.settings.get('access_key', '')} @ {self.settings.get('endpoint') or 'Amazon S3'}"
         return f"{self.settings.get('username', '')}@{self.settings.get('host', '')}:{self.settings.get('port', '')}"
 
     def has_password_for(self, settings: Mapping[str, Any]) -> bool:
@@ -57,16 +61,23 @@ class DestinationConnection(Connection):
 
 
 def _server(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    if "bucket" in settings:
+        return str(settings.get("endpoint") or "").lower(), str(settings.get("access_key") or "")
     host, port, username = (str(settings.get(name, "")) for name in ("host", "port", "username"))
     return host.lower(), port, username, tls_of(settings), str(settings.get("tls_ca", ""))
 
 
 # One class per kind: the kind is what tells them apart in the table of connections.
-DESTINATION_CLASSES = {
-    kind: type(
-        f"{kind.capitalize()}Connection",
-        (DestinationConnection,),
-        {"__mapper_args__": {"polymorphic_identity": kind}, "__doc__": f"A {kind} destination."},
-    )
-    for kind in DESTINATIONS
-}
+_CLASSES: dict[str, type[DestinationConnection]] = {}
+
+
+def class_of(kind: str) -> type[DestinationConnection]:
+    """Return the class of the connections of a kind."""
+    if kind not in _CLASSES:
+        of_kind = {"__mapper_args__": {"polymorphic_identity": kind}, "__doc__": f"A {kind} destination."}
+        _CLASSES[kind] = type(f"{kind.capitalize()}Connection", (DestinationConnection,), of_kind)
+    return _CLASSES[kind]
+
+
+for _kind in DESTINATIONS:
+    class_of(_kind)

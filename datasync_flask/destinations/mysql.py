@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from datetime import UTC, datetime
 from typing import Any
+
+from pymysql.constants import CR, ER
 
 from datasync_flask.destinations.base import (
     DECIMAL_PRECISION,
@@ -19,7 +22,7 @@ from datasync_flask.destinations.base import (
     shorten,
 )
 from datasync_flask.destinations.guarded_mysql import WouldReveal
-from datasync_flask.destinations.postgresql import CONNECT_SECONDS, Address
+from datasync_flask.destinations.server import CONNECT_SECONDS, Address
 from datasync_flask.destinations.staged import StagedDestination
 from datasync_flask.destinations.tls import Tls, ssl_context
 
@@ -32,6 +35,25 @@ _TYPES = {
     ColumnType.DATE: "DATE",
     ColumnType.TIMESTAMP: "DATETIME(6)",
     ColumnType.TIME: "TIME(6)",
+}
+_FAULTS = {
+    ER.TOO_MANY_FIELDS: (Fault.ROW_TOO_WIDE, "host"),
+    ER.TOO_BIG_ROWSIZE: (Fault.ROW_TOO_WIDE, "host"),
+    ER.ACCESS_DENIED_ERROR: (Fault.PASSWORD_REFUSED, "password"),
+    # ER_ACCESS_DENIED_NO_PASSWORD_ERROR
+    1698: (Fault.PASSWORD_REFUSED, "password"),
+    ER.BAD_DB_ERROR: (Fault.NO_DATABASE, "database"),
+    ER.DBACCESS_DENIED_ERROR: (Fault.NO_RIGHT, "username"),
+    ER.TABLEACCESS_DENIED_ERROR: (Fault.NO_RIGHT, "username"),
+    ER.SPECIFIC_ACCESS_DENIED_ERROR: (Fault.NO_RIGHT, "username"),
+    ER.PROCACCESS_DENIED_ERROR: (Fault.NO_RIGHT, "username"),
+    ER.DISK_FULL: (Fault.DISK_FULL, "host"),
+    ER.RECORD_FILE_FULL: (Fault.DISK_FULL, "host"),
+    CR.CR_CONNECTION_ERROR: (Fault.NOT_REACHABLE, "host"),
+    CR.CR_CONN_HOST_ERROR: (Fault.NOT_REACHABLE, "host"),
+    CR.CR_UNKNOWN_HOST: (Fault.NOT_REACHABLE, "host"),
+    CR.CR_SERVER_GONE_ERROR: (Fault.NOT_REACHABLE, "host"),
+    CR.CR_SERVER_LOST: (Fault.NOT_REACHABLE, "host"),
 }
 # As many columns of text as InnoDB takes in a table whatever they are, and a few more.
 SURELY_FIT = 150
@@ -73,33 +95,20 @@ class MySql(StagedDestination):
 
     def explain(self, error: Exception) -> DestinationError:
         """Return what an error of MySQL means (its error number)."""
-        arguments: tuple[Any, ...] = error.args
-        number = arguments[0] if arguments and isinstance(arguments[0], int) else 0
-        words = str(arguments[1]) if len(arguments) > 1 else str(error)
-        low = words.lower()
+        number, *told = error.args or (0,)
+        words, cause = str(told[0]) if told else str(error), getattr(error, "original_exception", error)
         if isinstance(error, WouldReveal):
             return DestinationError(Fault.PASSWORD_IN_CLEAR, words, "host")
-        if isinstance(error, RuntimeError) and "load_local" in low:
+        if isinstance(error, RuntimeError) and "load_local" in words.lower():
             return DestinationError(Fault.ASKS_FOR_FILES, "LOAD DATA LOCAL", "host")
-        if number == 2026 or isinstance(getattr(error, "original_exception", error), ssl.SSLError):
-            if "verif" in low or "certificate" in low:
-                return DestinationError(Fault.TLS_NOT_VERIFIED, words, "tls_ca")
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return DestinationError(Fault.TLS_NOT_VERIFIED, words, "tls_ca")
+        if number == CR.CR_SSL_CONNECTION_ERROR or isinstance(cause, ssl.SSLError):
             return DestinationError(Fault.NO_TLS, words, "tls")
-        if number in {1117, 1118}:
-            return DestinationError(Fault.ROW_TOO_WIDE, words, "host")
-        if number in {1045, 1698}:
-            return DestinationError(Fault.PASSWORD_REFUSED, words, "password")
-        if number == 1049:
-            return DestinationError(Fault.NO_DATABASE, words, "database")
-        if number in {1044, 1142, 1227, 1370}:
-            return DestinationError(Fault.NO_RIGHT, words, "username")
-        if number in {1021, 1114} or "no space left" in low:
-            return DestinationError(Fault.DISK_FULL, words, "host")
-        if "name or service" in low or "getaddrinfo" in low or "nodename" in low or "name resolution" in low:
+        if isinstance(cause, socket.gaierror):
             return DestinationError(Fault.HOST_NOT_FOUND, words, "host")
-        if number in {2002, 2003, 2005, 2006, 2013}:
-            return DestinationError(Fault.NOT_REACHABLE, words, "host")
-        return DestinationError(Fault.UNEXPECTED, words, "host")
+        fault, field = _FAULTS.get(number, (Fault.UNEXPECTED, "host"))
+        return DestinationError(fault, words, field)
 
     def columns_of(self, table: Table) -> list[tuple[str, str]]:
         """Return names and types of a table's columns."""

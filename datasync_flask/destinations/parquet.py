@@ -13,12 +13,11 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from datasync_flask.destinations import parquet_queries as queries
 from datasync_flask.destinations.base import (
     DELETED_COLUMN,
     KEY,
-    VALID_FROM,
     VALID_TO,
-    VERSION_COLUMN,
     Destination,
     DestinationError,
     Fault,
@@ -27,19 +26,12 @@ from datasync_flask.destinations.base import (
     Table,
 )
 from datasync_flask.destinations.file_lock import FileLock
+from datasync_flask.destinations.parquet_queries import quoted, text
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 KEYS_AT_ONCE = 50_000
-
-
-def _text(value: Any) -> str:
-    return "'" + str(value).replace("'", "''") + "'"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 class Parquet(Destination):
@@ -89,74 +81,19 @@ class Parquet(Destination):
     def load(self, load: Load) -> None:
         """Write a new file from the old one and the new rows, and put it in the old one's place."""
         with self._alone(load.table), self._faults():
-            before = self._columns(load.table)
-            files = ", ".join(_text(file) for file in load.files)
-            names = [column.name for column in load.columns]
-            key = _quoted(KEY)
-            fresh = (
-                f"SELECT * FROM read_parquet([{files}], union_by_name => true) "
-                f"QUALIFY row_number() OVER (PARTITION BY {key}) = 1"
-            )
-            old = f"SELECT * FROM read_parquet({_text(self.file(load.table))})"
-            if load.keeps_history:
-                query = self._versions(load, fresh, old if before else "", before)
-            elif load.replaces:
-                kept = [column for column in load.known_columns if column.name not in names]
-                extra = "".join(
-                    f", CAST(NULL AS {_sql_type(column.type)}) AS {_quoted(column.name)}" for column in kept
-                )
-                query = f"SELECT *{extra} FROM ({fresh})"
-            else:
-                remaining = ""
-                if load.removes_deleted and DELETED_COLUMN in names:
-                    remaining = f" WHERE NOT coalesce({_quoted(DELETED_COLUMN)}, false)"
-                query = f"SELECT * FROM ({fresh}){remaining}"
-                if before:
-                    query = (
-                        f"{query} UNION ALL BY NAME SELECT * FROM ({old}) o "
-                        f"WHERE NOT EXISTS (SELECT 1 FROM read_parquet([{files}]) n WHERE n.{key} = o.{key})"
-                    )
-            self._write(load.table, query)
-
-    def _versions(self, load: Load, fresh: str, old: str, before: list[str]) -> str:
-        key, version = _quoted(KEY), _quoted(VERSION_COLUMN)
-        begin, end = _quoted(VALID_FROM), _quoted(VALID_TO)
-        now = "now()::TIMESTAMPTZ"
-        never = "CAST(NULL AS TIMESTAMPTZ)"
-        if not old:
-            return f"SELECT *, {now} AS {begin}, {never} AS {end} FROM ({fresh})"
-        if VALID_TO not in before:
-            old = f"SELECT *, {never} AS {begin}, {never} AS {end} FROM ({old})"
-        if VERSION_COLUMN not in before:
-            old = f"SELECT *, '' AS {version} FROM ({old})"
-        affected = "true" if load.replaces else f"EXISTS (SELECT 1 FROM fresh f WHERE f.{key} = o.{key})"
-        holds = f"o.{end} IS NULL"
-        same = f"EXISTS (SELECT 1 FROM fresh f WHERE f.{key} = o.{key} AND f.{version} = o.{version})"
-        known = f"EXISTS (SELECT 1 FROM old o WHERE o.{key} = f.{key} AND o.{version} = f.{version} AND {holds})"
-        return (
-            f"WITH fresh AS ({fresh}), old AS ({old}) "
-            f"SELECT o.* REPLACE (CASE WHEN {holds} AND {affected} AND NOT {same} "
-            f"THEN {now} ELSE o.{end} END AS {end}) "
-            f"FROM old o UNION ALL BY NAME "
-            f"SELECT f.*, {now} AS {begin}, {never} AS {end} FROM fresh f WHERE NOT {known}"
-        )
+            old = queries.rows_of([self.file(load.table)])
+            self._write(load.table, queries.loaded(load, old, self._columns(load.table)))
 
     def _alone(self, table: Table) -> AbstractContextManager[None]:
         # Others read the old file until the new one is in its place; only who writes has to wait.
         return FileLock(self.file(table)).held(self.patience)
 
     def _write(self, table: Table, query: str) -> None:
-        import duckdb
-
         target = self.file(table)
         target.parent.mkdir(parents=True, exist_ok=True)
         draft, spill = target.with_suffix(".parquet.new"), target.with_name(f".{table.name}.spill")
         draft.unlink(missing_ok=True)
-        with duckdb.connect() as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            connection.execute("SET memory_limit = '256MB'")
-            connection.execute(f"SET temp_directory = {_text(spill)}")
-            connection.execute(f"COPY ({query}) TO {_text(draft)} (FORMAT parquet, COMPRESSION zstd)")
+        queries.write(query, draft, spill)
         with draft.open("rb") as written:
             os.fsync(written.fileno())
         draft.replace(target)
@@ -173,11 +110,11 @@ class Parquet(Destination):
 
     def _source(self, table: Table, *, without_deleted: bool) -> str:
         names = self._columns(table)
-        conditions = [f"{_quoted(VALID_TO)} IS NULL"] if VALID_TO in names else []
+        conditions = [f"{quoted(VALID_TO)} IS NULL"] if VALID_TO in names else []
         if without_deleted and DELETED_COLUMN in names:
-            conditions.append(f"NOT coalesce({_quoted(DELETED_COLUMN)}, false)")
+            conditions.append(f"NOT coalesce({quoted(DELETED_COLUMN)}, false)")
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        return f"read_parquet({_text(self.file(table))}){where}"
+        return f"read_parquet({text(self.file(table))}){where}"
 
     def count(self, table: Table, *, without_deleted: bool) -> int:
         """Return the number of rows; of a table with history, of the versions that hold now."""
@@ -191,34 +128,22 @@ class Parquet(Destination):
 
         with self._faults(), duckdb.connect() as connection:
             source = self._source(table, without_deleted=without_deleted)
-            reader = connection.sql(f"SELECT {_quoted(KEY)} FROM {source}").to_arrow_reader(KEYS_AT_ONCE)
+            reader = connection.sql(f"SELECT {quoted(KEY)} FROM {source}").to_arrow_reader(KEYS_AT_ONCE)
             for batch in reader:
                 yield batch.column(0)
 
-    def take_out(self, table: Table, keys: list[str], *, marks: bool) -> int:
-        """Write the file anew without the rows, or with is_deleted set."""
+    def delete(self, table: Table, keys: list[str], *, marks: bool) -> int:
+        """Write the file again, without the rows, or with is_deleted set."""
         with self._alone(table), self._faults():
-            names = self._columns(table)
-            gone = f"{_quoted(KEY)} IN ({', '.join(_text(key) for key in keys)})"
-            source = f"read_parquet({_text(self.file(table))})"
-            if marks and DELETED_COLUMN in names:
-                query = (
-                    f"SELECT * REPLACE ({_quoted(DELETED_COLUMN)} OR {gone} AS {_quoted(DELETED_COLUMN)}) FROM {source}"
-                )
-            elif VALID_TO in names:
-                end = _quoted(VALID_TO)
-                ended = f"CASE WHEN {gone} AND {end} IS NULL THEN now() ELSE {end} END"
-                query = f"SELECT * REPLACE ({ended} AS {end}) FROM {source}"
-            else:
-                query = f"SELECT * FROM {source} WHERE NOT ({gone})"
-            self._write(table, query)
+            old = queries.rows_of([self.file(table)])
+            self._write(table, queries.without(keys, old, self._columns(table), marks=marks))
         return len(keys)
 
     def preview(self, table: Table, rows: int) -> Preview:
         """Return columns with their types, and the first rows."""
         if not self.has_table(table):
             raise DestinationError(Fault.UNEXPECTED, f"there is no table {table.name}")
-        source = f"read_parquet({_text(self.file(table))})"
+        source = f"read_parquet({text(self.file(table))})"
         columns = tuple((str(row[0]), str(row[1])) for row in self._query(f"DESCRIBE SELECT * FROM {source}"))
         return Preview(columns, tuple(self._query(f"SELECT * FROM {source} LIMIT {int(rows)}")))
 
@@ -229,16 +154,3 @@ class Parquet(Destination):
             "DuckDB": f"SELECT * FROM '{file}' LIMIT 100;",
             "pandas": f'import pandas\n\ntable = pandas.read_parquet("{file}")',
         }
-
-
-def _sql_type(column_type: str) -> str:
-    return {
-        "text": "VARCHAR",
-        "bigint": "BIGINT",
-        "double": "DOUBLE",
-        "decimal": "DECIMAL(38, 9)",
-        "bool": "BOOLEAN",
-        "date": "DATE",
-        "timestamp": "TIMESTAMPTZ",
-        "time": "TIME",
-    }[str(column_type)]

@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import tempfile
 import weakref
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from datasync_flask.destinations import dlt_loading
 from datasync_flask.destinations.base import DestinationError, Fault, Load, Table
+from datasync_flask.destinations.server import CONNECT_SECONDS, Address
 from datasync_flask.destinations.sql import SqlDestination
 from datasync_flask.destinations.tls import Tls, is_this_machine, trusted_file
 
-CONNECT_SECONDS = 5
 # Names a file that can't be: libpq would take files of the user's home folder instead of none.
 _NO_FILE = "/dev/null/none"
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a database server is, how to get in, and how the way there is protected."""
-
-    host: str
-    port: int
-    database: str
-    username: str
-    password: str
-    tls: Tls
-    tls_ca: str = ""
+# Before there is a session, libpq has no SQLSTATE, only words: parts of them, the first one counts.
+_LIBPQ = (
+    ("could not translate host name", Fault.HOST_NOT_FOUND, "host"),
+    ("failed to resolve host", Fault.HOST_NOT_FOUND, "host"),
+    ("name or service", Fault.HOST_NOT_FOUND, "host"),
+    ("does not support ssl", Fault.NO_TLS, "tls"),
+    ("certificate verify failed", Fault.TLS_NOT_VERIFIED, "tls_ca"),
+    ("does not match host name", Fault.TLS_NOT_VERIFIED, "tls_ca"),
+    ("authentication method requirement", Fault.PASSWORD_IN_CLEAR, "host"),
+    ("password authentication failed", Fault.PASSWORD_REFUSED, "password"),
+    ("no password supplied", Fault.PASSWORD_REFUSED, "password"),
+    ('role "', Fault.PASSWORD_REFUSED, "username"),
+    ('database "', Fault.NO_DATABASE, "database"),
+    ("permission denied", Fault.NO_RIGHT, "username"),
+    ("no space left", Fault.DISK_FULL, "host"),
+    ("refused", Fault.NOT_REACHABLE, "host"),
+    ("time", Fault.NOT_REACHABLE, "host"),
+    ("connection", Fault.NOT_REACHABLE, "host"),
+    ("unreachable", Fault.NOT_REACHABLE, "host"),
+)
 
 
 class PostgreSql(SqlDestination):
@@ -91,33 +96,30 @@ class PostgreSql(SqlDestination):
         return psycopg.connect(self.conninfo(options="-c TimeZone=UTC"))
 
     def explain(self, error: Exception) -> DestinationError:
-        """Return what an error of PostgreSQL means (its SQLSTATE, or libpq's words where there is none yet)."""
-        words = str(error).strip()
-        low, state = words.lower(), str(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or "")
-        if "could not translate host name" in low or "failed to resolve host" in low or "name or service" in low:
-            return DestinationError(Fault.HOST_NOT_FOUND, words, "host")
-        if "does not support ssl" in low:
-            return DestinationError(Fault.NO_TLS, words, "tls")
-        if "certificate verify failed" in low or ("certificate" in low and "does not match host name" in low):
-            return DestinationError(Fault.TLS_NOT_VERIFIED, words, "tls_ca")
-        if "authentication method requirement" in low and self._address.password:
-            return DestinationError(Fault.PASSWORD_IN_CLEAR, words, "host")
-        if state in {"54000", "54011"} or "row is too big" in low or "can have at most" in low:
-            return DestinationError(Fault.ROW_TOO_WIDE, words, "host")
-        if "authentication method requirement" in low:
+        """Return what an error of PostgreSQL means: by its class (SQLSTATE), else by libpq's words."""
+        from psycopg import errors
+
+        # psycopg's own, psycopg2's (dlt) and ADBC's.
+        state = str(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or "")
+        kinds = {
+            errors.ProgramLimitExceeded: (Fault.ROW_TOO_WIDE, "host"),
+            errors.TooManyColumns: (Fault.ROW_TOO_WIDE, "host"),
+            errors.InvalidPassword: (Fault.PASSWORD_REFUSED, "password"),
+            errors.InvalidAuthorizationSpecification: (Fault.PASSWORD_REFUSED, "password"),
+            errors.InvalidCatalogName: (Fault.NO_DATABASE, "database"),
+            errors.InsufficientPrivilege: (Fault.NO_RIGHT, "username"),
+            errors.DiskFull: (Fault.DISK_FULL, "host"),
+        }
+        words = " ".join(str(error).split())
+        by_state = next((told for kind, told in kinds.items() if kind.sqlstate == state), None)
+        if by_state is not None:
+            return DestinationError(by_state[0], words, by_state[1])
+        low = words.lower()
+        if "authentication method requirement" in low and not self._address.password:
             return DestinationError(Fault.PASSWORD_REFUSED, "the server asks for a password", "password")
-        if state in {"28P01", "28000"} or "password authentication failed" in low or "no password supplied" in low:
-            return DestinationError(Fault.PASSWORD_REFUSED, words, "password")
-        if state == "3D000" or ("database" in low and "does not exist" in low):
-            return DestinationError(Fault.NO_DATABASE, words, "database")
-        if "role" in low and "does not exist" in low:
-            return DestinationError(Fault.PASSWORD_REFUSED, words, "username")
-        if state == "42501" or "permission denied" in low:
-            return DestinationError(Fault.NO_RIGHT, words, "username")
-        if state == "53100" or "no space left" in low:
-            return DestinationError(Fault.DISK_FULL, words, "host")
-        if "refused" in low or "timeout" in low or "timed out" in low or "connection" in low or "unreachable" in low:
-            return DestinationError(Fault.NOT_REACHABLE, words, "host")
+        for part, fault, field in _LIBPQ:
+            if part in low:
+                return DestinationError(fault, words, field)
         return DestinationError(Fault.UNEXPECTED, words, "host")
 
     def columns_of(self, table: Table) -> list[tuple[str, str]]:
@@ -141,20 +143,15 @@ class PostgreSql(SqlDestination):
     def load(self, load: Load) -> None:
         """Write through dlt, with Parquet handed to PostgreSQL's binary copy (ADBC)."""
         # Imported here: the worker and the pages look at destinations too, and do without dlt.
-        from datasync_flask.destinations.streamed_postgres import Credentials, StreamedPostgres
+        from datasync_flask.destinations.dlt_postgres import Credentials, Postgres
 
         has_versions = self.begin_history(load, moment_type="TIMESTAMPTZ")
         # What dlt's history asks ("NOT IN") takes time squared where the answer doesn't fit.
         credentials = Credentials.of(self.conninfo(), options="-cwork_mem=256MB")
-        copies = min(len(load.files), dlt_loading.FILES_AT_ONCE) if load.rows else 0
         try:
-            with contextlib.closing(
-                StreamedPostgres(
-                    credentials, destination_name="postgres", replace_strategy="staging-optimized", connections=copies
-                )
-            ) as destination:
-                # The binary copy stumbles over a file without rows.
-                dlt_loading.run(load, destination, empty_format="csv", has_versions=has_versions)
+            # The binary copy stumbles over a file without rows.
+            destination = Postgres(credentials, replace_strategy="staging-optimized")
+            dlt_loading.run(load, destination, empty_format="csv", has_versions=has_versions)
         except Exception as error:
             raise self.explain(error) from error
 

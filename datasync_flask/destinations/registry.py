@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datasync_flask.connections.kinds import KINDS, Kind
 from datasync_flask.destinations.base import Destination, DestinationError, Fault, is_device
 from datasync_flask.destinations.tls import is_host, tls_of
 
 FILE_FIELDS = ("path",)
+BUCKET_FIELDS = ("bucket", "prefix", "endpoint", "region", "access_key", "password", "table_format")
 SERVER_FIELDS = ("host", "port", "database", "username", "password", "tls", "tls_ca")
 
 Settings = Mapping[str, Any]
@@ -51,6 +51,8 @@ class DestinationKind:
     """A kind of destination; `make` returns what writes to it, from its settings and the data folder."""
 
     key: str
+    title: str
+    hint: str
     fields: tuple[str, ...]
     make: Callable[[Settings, Path], Destination]
     # How a name of a dataset shows in the destination.
@@ -59,6 +61,8 @@ class DestinationKind:
     # How many characters the name of a table may have.
     longest_table: int = 80
     example: str = ""
+    # Below static/, where it isn't named by the kind.
+    icon: str = ""
 
     @property
     def is_file(self) -> bool:
@@ -85,7 +89,7 @@ def _parquet(settings: Settings, data_dir: Path) -> Destination:
 
 
 def _address(settings: Settings) -> Any:
-    from datasync_flask.destinations.postgresql import Address
+    from datasync_flask.destinations.server import Address
 
     if not is_host(str(settings["host"])):
         raise DestinationError(Fault.HOST_NOT_FOUND, str(settings["host"])[:80], "host")
@@ -105,27 +109,45 @@ def _mysql(settings: Settings, _: Path) -> Destination:
     return MySql(_address(settings))
 
 
+def _object_storage(settings: Settings, _: Path) -> Destination:
+    from datasync_flask.destinations.object_storage import ObjectStorage
+    from datasync_flask.destinations.object_tables import Place
+
+    named = {name: str(settings.get(name) or "") for name in ("bucket", "prefix", "endpoint", "region", "access_key")}
+    place = Place(**named, secret=str(settings.get("password") or ""))
+    return ObjectStorage(place, is_delta=settings.get("table_format") == "delta")
+
+
 DESTINATIONS = {
     kind.key: kind
     for kind in (
-        DestinationKind("duckdb", FILE_FIELDS, _duckdb, "schema", example="warehouse.duckdb"),
-        DestinationKind("sqlite", FILE_FIELDS, _sqlite, "prefix", example="warehouse.sqlite"),
         DestinationKind(
-            "postgresql", (*SERVER_FIELDS, "schema"), _postgresql, "schema", default_port=5432, longest_table=63
+            "duckdb", "DuckDB", "A file for analysis, in the data folder; needs no server", FILE_FIELDS, _duckdb,
+            "schema", example="warehouse.duckdb",
         ),
-        DestinationKind("mysql", SERVER_FIELDS, _mysql, "prefix", default_port=3306, longest_table=64),
-        DestinationKind("parquet", FILE_FIELDS, _parquet, "folder", example="lake"),
+        DestinationKind(
+            "sqlite", "SQLite", "A file that nearly every program reads, in the data folder", FILE_FIELDS, _sqlite,
+            "prefix", example="warehouse.sqlite",
+        ),
+        DestinationKind(
+            "postgresql", "PostgreSQL", "A schema of a PostgreSQL database", (*SERVER_FIELDS, "schema"), _postgresql,
+            "schema", default_port=5432, longest_table=63,
+        ),
+        DestinationKind(
+            "mysql", "MySQL", "A MySQL or MariaDB database", SERVER_FIELDS, _mysql, "prefix", default_port=3306,
+            longest_table=64,
+        ),
+        DestinationKind(
+            "parquet", "Parquet", "A folder of Parquet files, one per table, in the data folder", FILE_FIELDS,
+            _parquet, "folder", example="lake",
+        ),
+        DestinationKind(
+            "object_storage", "Object storage (S3)",
+            "A bucket at Amazon S3 or at a store that speaks its protocol: Parquet or Delta", BUCKET_FIELDS,
+            _object_storage, "folder",
+        ),
     )
-}
-
-_TITLES = {
-    "duckdb": ("DuckDB", "A file for analysis, in the data folder; needs no server"),
-    "sqlite": ("SQLite", "A file that nearly every program reads, in the data folder"),
-    "postgresql": ("PostgreSQL", "A schema of a PostgreSQL database"),
-    "mysql": ("MySQL", "A MySQL or MariaDB database"),
-    "parquet": ("Parquet", "A folder of Parquet files, one per table, in the data folder"),
-}
-KINDS.update({key: Kind(key, title, False, hint, "destinations.new") for key, (title, hint) in _TITLES.items()})
+}  # fmt: skip
 
 
 def open_destination(kind: str, settings: Settings, data_dir: Path) -> Destination:

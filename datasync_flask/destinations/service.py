@@ -4,19 +4,41 @@ from __future__ import annotations
 
 from typing import Any
 
+from blinker import Signal
 from flask import current_app
-from sqlalchemy.exc import IntegrityError
+from flask_babel import gettext
 
 from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
 from datasync_flask.connections import labels
-from datasync_flask.connections.models import Connection, State
+from datasync_flask.connections.descriptions import saving
+from datasync_flask.connections.history import audit_subject, moved, record_saved
+from datasync_flask.connections.models import Connection, ConnectionEvent, State
 from datasync_flask.destinations import checking
 from datasync_flask.destinations.base import DestinationError, Fault
-from datasync_flask.destinations.models import DESTINATION_CLASSES, DestinationConnection
+from datasync_flask.destinations.models import DestinationConnection, class_of
 from datasync_flask.extensions import db
-from datasync_flask.salesforce_connections import lifecycle, store
-from datasync_flask.salesforce_connections.service import DescriptionTaken
+from datasync_flask.forms import SettingRefused
+from datasync_flask.salesforce.errors import tidy
+from datasync_flask.security.crypto import secret_box
+
+# Sent before other settings are committed: the connection, and its settings `before`. May raise PlaceTaken.
+settings_changed = Signal("a destination may lead to another place")
+
+
+class PlaceTaken(SettingRefused):
+    """A destination can't lead to where these settings say: `owner`, an extraction, has the table of `name` there."""
+
+    def __init__(self, owner: str, name: str) -> None:
+        super().__init__(
+            "place",
+            gettext(
+                "The extraction %(owner)s loads %(name)s into the same table there already. Change the dataset of one "
+                "of the two extractions first.",
+                owner=f"“{owner}”",
+                name=name,
+            ),
+        )
 
 
 def check(kind: str, settings: dict[str, Any], password: str) -> None:
@@ -31,7 +53,7 @@ def check(kind: str, settings: dict[str, Any], password: str) -> None:
 
 def password_of(connection: DestinationConnection) -> str:
     """Return the stored password ('' when there is none)."""
-    return store.secret_box().open(connection.password_sealed) if connection.password_sealed else ""
+    return secret_box().open(connection.password_sealed) if connection.password_sealed else ""
 
 
 def password_for(connection: DestinationConnection | None, settings: dict[str, Any], typed: str) -> str:
@@ -57,51 +79,68 @@ def save(
     problem: DestinationError | None,
     by: int | None,
 ) -> DestinationConnection:
-    """Store a destination with what its check found; commits. Raises DescriptionTaken."""
-    now = utcnow()
+    """Store a destination with what its check found; commits. Raises DescriptionTaken, PlaceTaken."""
     is_new = connection is None
     if connection is None:
-        connection = DESTINATION_CLASSES[kind](state=State.DRAFT, settings={})
-        db.session.add(connection)
-    changes = {
-        name: [str(connection.settings.get(name, "")), str(value)]
+        connection = class_of(kind)(state=State.DRAFT, settings={}, description="", password_sealed="")
+    before = connection.settings
+    with saving():
+        changes = apply(connection, description=description, settings=settings, password=password)
+        labels.put(connection, label_names)
+        record_saved(connection, changes, is_new=is_new, by=by)
+        record(connection, problem)
+        if not is_new:
+            settings_changed.send(connection, before=before)
+    return connection
+
+
+def apply(
+    connection: DestinationConnection, *, description: str, settings: dict[str, Any], password: str
+) -> dict[str, Any]:
+    """Let a destination have these settings; return by their names what that changed, as the history shows it."""
+    before = connection.settings
+    changes: dict[str, Any] = {
+        name: [str(before.get(name, "")), str(value)]
         for name, value in settings.items()
-        if str(connection.settings.get(name, "")) != str(value)
+        if str(before.get(name, "")) != str(value)
     }
     if connection.description != description:
-        changes["description"] = [connection.description or "", description]
+        changes["description"] = [connection.description, description]
     connection.rename(description)
     if not password and connection.password_sealed and not connection.has_password_for(settings):
         connection.password_sealed = ""
     connection.settings = settings
     if password:
-        connection.password_sealed = store.secret_box().seal(password)
-        changes["password"] = ["", ""]
-    connection.updated_at = now
-    try:
-        db.session.flush()
-        labels.put(connection, label_names)
-        facts = {name: pair if name != "password" else "changed" for name, pair in changes.items()}
-        if is_new:
-            lifecycle.note(connection, "created", now, by=by)
-        elif facts:
-            lifecycle.note(connection, "changed", now, by=by, facts=facts)
-        record(connection, problem)
-        db.session.commit()
-    except IntegrityError:
-        db.session.rollback()
-        raise DescriptionTaken(description) from None
-    return connection
+        connection.password_sealed = secret_box().seal(password)
+        changes["password"] = "changed"
+    connection.updated_at = utcnow()
+    db.session.add(connection)
+    db.session.flush()
+    return changes
+
+
+def rename(connection: DestinationConnection, description: str, *, by: int | None) -> None:
+    """Change the description and nothing else; commits. Raises DescriptionTaken."""
+    with saving():
+        changes = apply(connection, description=description, settings=dict(connection.settings), password="")
+        record_saved(connection, changes, is_new=False, by=by)
 
 
 def record(connection: DestinationConnection, problem: DestinationError | None) -> None:
     """Write down what a check found. The caller commits."""
     now = utcnow()
     connection.checked_at = now
-    lifecycle.destination_checked(
-        connection, now, fault=problem.fault.value if problem else "", detail=problem.detail if problem else ""
-    )
     connection.problem_field = problem.field if problem else ""
+    state = State.NEEDS_ATTENTION if problem else State.CONNECTED
+    if connection.state != state:
+        before = State(connection.state)
+        connection.state, connection.state_since = state, now
+        event = "destination_fails" if problem else "destination_works"
+        connection.history.add(ConnectionEvent(at=now, event=event, from_state=before, to_state=state))
+    before = State.NEEDS_ATTENTION if connection.problem else State.CONNECTED
+    connection.problem = problem.fault.value if problem else ""
+    connection.problem_detail = tidy(problem.detail) if problem else ""
+    moved.send(connection, before=before, after=state, event="destination_checked")
 
 
 def check_again(connection: DestinationConnection) -> DestinationError | None:
@@ -118,7 +157,7 @@ def check_again(connection: DestinationConnection) -> DestinationError | None:
 
 def delete(connection: Connection, *, by: int | None) -> None:
     """Delete a destination; its tables stay where they are. Commits."""
-    trail.record("connection_deleted", lifecycle.audit_subject(connection), by=by, kind=connection.kind)
+    trail.record("connection_deleted", audit_subject(connection), by=by, kind=connection.kind)
     db.session.delete(connection)
     db.session.flush()
     labels.forget_unused()

@@ -141,7 +141,7 @@ class SqlDestination(Destination):
             while rows := cursor.fetchmany(KEYS_AT_ONCE):
                 yield pa.array([row[0] for row in rows], pa.string())
 
-    def take_out(self, table: Table, keys: list[str], *, marks: bool) -> int:
+    def delete(self, table: Table, keys: list[str], *, marks: bool) -> int:
         """Delete rows by their ids, or with `marks` set is_deleted; return how many. In one transaction."""
         names = {name.lower() for name, _ in self.columns_of(table)}
         key, path, gone = self.quoted(KEY), self.path(table), 0

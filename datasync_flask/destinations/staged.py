@@ -1,7 +1,8 @@
-"""Loading for databases where dlt's own way isn't atomic or takes quadratic time (SQLite, MySQL).
+"""Loading for databases where dlt is less than half as fast (SQLite), or needs a second database (MySQL).
 
 Rows go into a new table first; then one transaction, or one atomic rename, puts them in place. `benchmarks/` has the
-figures beside dlt's.
+figures beside dlt's: with primary keys it merged 44,000 rows/s into 20,000 rows of SQLite and 88,000 into 100,000; this
+way merges 156,000 and 169,000.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import certifi
+
 # A bundle of a company's authorities, in characters.
 MAX_CA = 100_000
 
@@ -66,8 +68,6 @@ def check_certificates(pem: str) -> None:
 
 def trusted_file() -> str:
     """Return the file with the certificates that this machine trusts."""
-    import certifi
-
     found = os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
     return found if found and Path(found).is_file() else certifi.where()
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
 
-from flask import current_app
-
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import SalesforceConnection
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import ObjectCatalog
-from datasync_flask.salesforce.data import DataApi
+from datasync_flask.extractions.source_api import source_api
+from datasync_flask.salesforce import objects, query
 from datasync_flask.salesforce.descriptions import ObjectDescription, ObjectEntry
 from datasync_flask.salesforce.errors import SalesforceError
-from datasync_flask.salesforce.oauth import TokenAnswer
-from datasync_flask.salesforce_connections import store, token_grants
+from datasync_flask.salesforce_connections.models import SalesforceConnection
+from datasync_flask.transactions import in_transaction
 
 # Counts are about right anyway.
 COUNTS_KEPT = timedelta(hours=1)
@@ -35,27 +31,6 @@ class Catalog:
     read_at: datetime | None = None
 
 
-@contextmanager
-def api_of(connection_id: str) -> Iterator[DataApi]:
-    """Yield calls with a connection's token for something that is done at once. Raises SalesforceError."""
-    held = token_grants.held_token(connection_id)
-    connection = store.load(connection_id)
-    version = connection.grant.api_version if connection and connection.grant else ""
-    db.session.commit()
-    trusted = current_app.config["SETTINGS"].salesforce_hosts
-
-    def refresh(_stale: TokenAnswer) -> TokenAnswer:
-        nonlocal held
-        held = token_grants.refreshed_token(connection_id, held)
-        return held.token
-
-    api = DataApi(held.token, version or "62.0", refresh, trusted, hurried=True)
-    try:
-        yield api
-    finally:
-        api.close()
-
-
 def objects_of(connection: SalesforceConnection, *, anew: bool = False) -> Catalog:
     """Return the org's objects with about how many rows they have: as kept, or read from Salesforce when nothing is
     kept, the counts are older than COUNTS_KEPT, or `anew`.
@@ -66,9 +41,9 @@ def objects_of(connection: SalesforceConnection, *, anew: bool = False) -> Catal
         return before
     connection_id = connection.id
     try:
-        with api_of(connection_id) as api:
-            entries = api.objects() if anew or not before.entries else before.entries
-            counts = api.all_record_counts()
+        with source_api(connection_id) as api:
+            entries = objects.list_objects(api) if anew or not before.entries else before.entries
+            counts = objects.all_record_counts(api)
     except SalesforceError as error:
         return before if before.entries and not anew else replace(before, problem=error)
     now = utcnow()
@@ -80,7 +55,7 @@ def objects_of(connection: SalesforceConnection, *, anew: bool = False) -> Catal
             ObjectCatalog(connection_id=connection_id, read_at=read_at, entries=values, counts=counts, counted_at=now)
         )
 
-    store.in_transaction(keep)
+    in_transaction(keep)
     return Catalog(entries, None, counts, now, read_at)
 
 
@@ -101,12 +76,14 @@ class Described:
 
 def describe(connection: SalesforceConnection, name: str) -> ObjectDescription:
     """Return an object's fields. Raises SalesforceError."""
-    with api_of(connection.id) as api:
-        return api.describe(name)
+    with source_api(connection.id) as api:
+        return objects.describe(api, name)
 
 
 def describe_closely(connection: SalesforceConnection, name: str, *, counts: bool) -> Described:
     """Return all that can be told of an object. Raises SalesforceError."""
-    with api_of(connection.id) as api:
-        description = api.describe(name)
-        return Described(description, api.count(name) if counts else None, api.hidden_fields(description))
+    with source_api(connection.id) as api:
+        description = objects.describe(api, name)
+        return Described(
+            description, query.count(api, name) if counts else None, objects.hidden_fields(api, description)
+        )

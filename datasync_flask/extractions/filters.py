@@ -31,7 +31,7 @@ def check(condition: str) -> None:
                 raise FilterRefused("A bracket is closed that was never opened.")
         elif not part.startswith("'"):
             raise FilterRefused(
-                "It may only say which rows, as what follows WHERE does. Take out what stands behind the condition."
+                "It may only say which rows, as what follows WHERE does. Remove what stands behind the condition."
             )
     if depth:
         raise FilterRefused("A bracket isn't closed.")

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from datasync_flask.salesforce.data import DESCRIBES_PER_CALL, REST_PAGE_ROWS
+from datasync_flask.salesforce.objects import DESCRIBES_PER_CALL
+from datasync_flask.salesforce.query import REST_PAGE_ROWS
 
-# Up to this many rows REST costs fewer calls than a bulk job (create, look, read, delete).
+# Up to this many rows REST costs fewer calls than a bulk job (create, poll, read, delete).
 REST_ROWS = 6_000
 # How many cells a page of a bulk result may have: its rows follow from the number of fields.
 CELLS_PER_PAGE = 1_000_000
 MAX_ROWS_PER_PAGE = 100_000
 MIN_ROWS_PER_PAGE = 1_000
-# Creating a job, a few looks whether it is complete, deleting it.
+# Creating a job, a few polls whether it is complete, deleting it.
 CALLS_OF_A_JOB = 5
 
 

@@ -19,9 +19,9 @@ from datasync_flask.extractions.models import Extraction
 from datasync_flask.extractions.service import ExtractionSettings, ObjectChoice
 from datasync_flask.extractions.setup import filter_trial, schedule_picker
 from datasync_flask.extractions.setup.schedule_picker import Picked
-from datasync_flask.forms import SettingsForm
+from datasync_flask.forms import SettingsForm, one_line, strip
 from datasync_flask.salesforce.descriptions import is_api_name
-from datasync_flask.salesforce_connections.forms import TRACKING_TYPES, one_line, strip
+from datasync_flask.salesforce_connections.settings import TRACKING_TYPES
 
 _DATASET = re.compile(r"[a-z][a-z0-9_]{0,49}")
 # How dlt spells names: underscores alone, and none at the end.
@@ -133,7 +133,7 @@ class ExtractionForm(SettingsForm):
     def validate_description(self, field: Any) -> None:
         """Refuse a description that another extraction has."""
         if service.is_description_taken(field.data, self.extraction.id if self.extraction else ""):
-            raise ValidationError(gettext("Another extraction has this description already. Choose another one."))
+            raise ValidationError(str(service.TAKEN))
 
     def validate_dataset(self, field: Any) -> None:
         """Names that every destination takes without quoting; capitals, spaces and dashes are understood."""

@@ -1,4 +1,4 @@
-"""The one way for a view to get at extractions and runs: fetching and authorising belong together."""
+"""The one way for a view to get at extractions and runs; who may use a view is said by its decorator."""
 
 from __future__ import annotations
 
@@ -7,21 +7,19 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from flask import abort
-from flask_login import current_user
-from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import selectinload
 
-from datasync_flask.accounts.models import Role
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import Connection, SalesforceConnection
+from datasync_flask.connections.models import Connection
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Extraction, Run, RunLogLine, RunObject
+from datasync_flask.salesforce_connections.models import SalesforceConnection
+from datasync_flask.transactions import read_row
 
 RUNS_SHOWN = 30
 DAYS_SHOWN = 30
-# All that an unchanged poll needs of a run: what changes with every change of it.
-POLLED = select(Run.version).where(Run.id == bindparam("run_id"), Run.extraction_id == bindparam("extraction_id"))
 
 
 def depending_on(connection_id: str) -> Sequence[Extraction]:
@@ -30,28 +28,23 @@ def depending_on(connection_id: str) -> Sequence[Extraction]:
     return db.session.scalars(select(Extraction).where(uses).order_by(Extraction.description_key)).all()
 
 
-def readable(extraction_id: str) -> Extraction:
-    """Return an extraction that the person may see; 404 when there is none."""
+def get_extraction(extraction_id: str) -> Extraction:
+    """Return an extraction; 404 when there is none."""
     found = db.session.get(Extraction, extraction_id, populate_existing=True)
-    if found is None or not current_user.has_role(Role.VIEWER):
-        abort(404)
-    return found
+    return found if found is not None else abort(404)
 
 
-def editable(extraction_id: str) -> Extraction:
-    """Return an extraction that the person may change; 403 for people who only read."""
-    found = readable(extraction_id)
-    if not current_user.has_role(Role.EDITOR):
-        abort(403)
-    return found
-
-
-def run_of(extraction_id: str, run_id: str) -> Run:
-    """Return a run that the person may see; 404 when there is none."""
+def get_run(extraction_id: str, run_id: str) -> Run:
+    """Return a run of an extraction; 404 when there is none."""
     found = db.session.get(Run, run_id, populate_existing=True)
-    if found is None or found.extraction_id != extraction_id or not current_user.has_role(Role.VIEWER):
-        abort(404)
-    return found
+    return found if found is not None and found.extraction_id == extraction_id else abort(404)
+
+
+def version_of_run(extraction_id: str, run_id: str) -> str:
+    """Return what changes with each change of a run; 404 when there is none."""
+    of_run = select(Run.version).where(Run.id == run_id, Run.extraction_id == extraction_id)
+    found = read_row(of_run)
+    return str(found.version) if found else abort(404)
 
 
 def runs_of(extraction_id: str) -> Sequence[Run]:
@@ -78,21 +71,21 @@ def last_counts(extraction: Extraction) -> dict[str, int]:
 
 
 def quota_of(extraction: Extraction) -> tuple[int, int] | None:
-    """Return (left, most) of the org's API calls of the day, as the last run or check heard."""
+    """Return (left, most) of the org's API calls of the day, as the last run or check was told."""
     return quota_of_source(extraction.source)
 
 
 def quota_of_source(source: SalesforceConnection) -> tuple[int, int] | None:
-    """Return (left, most) of an org's API calls of the day, as the last run or check heard."""
-    heard = db.session.execute(
+    """Return (left, most) of an org's API calls of the day, as the last run or check was told."""
+    told = db.session.execute(
         select(Run.calls_used, Run.calls_max)
         .join(Extraction)
         .where(Extraction.source_id == source.id, Run.calls_max.is_not(None))
         .order_by(Run.queued_at.desc())
         .limit(1)
     ).one_or_none()
-    if heard is not None:
-        return max(heard.calls_max - heard.calls_used, 0), heard.calls_max
+    if told is not None:
+        return max(told.calls_max - told.calls_used, 0), told.calls_max
     grant = source.grant
     if grant is None or grant.api_calls_max is None or grant.api_calls_left is None:
         return None
@@ -101,7 +94,7 @@ def quota_of_source(source: SalesforceConnection) -> tuple[int, int] | None:
 
 @dataclass(frozen=True)
 class DayOfCalls:
-    """The API calls that runs made on one day (UTC), and the org's limit that day where it was heard."""
+    """The API calls that runs made on one day (UTC), and the org's limit that day where a run was told."""
 
     day: date
     calls: int
@@ -137,7 +130,11 @@ def all_with_last_run() -> list[tuple[Extraction, Run | None]]:
         .outerjoin(newest, newest.c.extraction_id == Extraction.id)
         .outerjoin(Run, (Run.extraction_id == Extraction.id) & (Run.queued_at == newest.c.at))
         .options(
-            selectinload(Extraction.source), selectinload(Extraction.destination), selectinload(Extraction.objects)
+            selectinload(Extraction.source),
+            selectinload(Extraction.destination),
+            selectinload(Extraction.objects),
+            selectinload(Extraction.labels),
+            selectinload(Run.objects),
         )
         .order_by(Extraction.description_key)
     ).all()

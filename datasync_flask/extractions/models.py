@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import enum
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, BigInteger, Column, Dialect, ForeignKey, Index, String, Table, Text, TypeDecorator
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from datasync_flask.clock import UtcDateTime, utcnow
-from datasync_flask.connections.models import SalesforceConnection, TrackingType, new_public_id
+from datasync_flask.connections.models import Label, new_public_id
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import Model
+from datasync_flask.extractions.runs.plan import LoadedAs
+from datasync_flask.salesforce_connections.models import SalesforceConnection, TrackingType
 
 
 class RunState(enum.StrEnum):
@@ -35,6 +38,14 @@ class RunState(enum.StrEnum):
 OPEN_STATES = tuple(state for state in RunState if not state.is_over)
 
 
+extraction_labels = Table(
+    "extraction_labels",
+    Model.metadata,
+    Column("extraction_id", ForeignKey("extractions.id", ondelete="CASCADE"), primary_key=True),
+    Column("label_id", ForeignKey("labels.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+
+
 class Extraction(Model):
     """Chosen objects of one source, going to one destination."""
 
@@ -50,12 +61,14 @@ class Extraction(Model):
     dataset: Mapped[str] = mapped_column(String(60))
     schedule: Mapped[str] = mapped_column(String(120), default="")
     timezone: Mapped[str] = mapped_column(String(64), default="UTC")
+    # While it is paused the schedule starts nothing.
+    is_paused: Mapped[bool] = mapped_column(default=False)
     # When the schedule starts the next run; claimed by a conditional update.
     next_run_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None, index=True)
     # The share of the org's daily API calls, all programs together, at which a run pauses (percent).
     quota_ceiling: Mapped[int] = mapped_column(default=80)
     # How many minutes before the watermark a run reads again, against late commits.
-    look_back_minutes: Mapped[int] = mapped_column(default=10)
+    overlap_minutes: Mapped[int] = mapped_column("look_back_minutes", default=10)
     # After how many days Ids are compared, so that hard deletes are found; 0: only when the counts differ.
     compare_ids_days: Mapped[int] = mapped_column(default=7)
     # After how many days an object is read whole, so that formula fields are fresh; 0: never.
@@ -66,11 +79,26 @@ class Extraction(Model):
 
     source: Mapped[SalesforceConnection] = relationship()
     destination: Mapped[DestinationConnection] = relationship()
+    labels: Mapped[list[Label]] = relationship(secondary=extraction_labels, order_by=Label.key)
     objects: Mapped[list[ExtractionObject]] = relationship(
         back_populates="extraction", cascade="all, delete-orphan", order_by="ExtractionObject.name"
     )
 
     __mapper_args__ = {"version_id_col": row_version}
+
+
+class LoadedAsJson(TypeDecorator[LoadedAs]):
+    """How a table is loaded, as JSON."""
+
+    impl, cache_ok = JSON(none_as_null=True), True
+
+    def process_bind_param(self, value: LoadedAs | None, dialect: Dialect) -> dict[str, Any] | None:
+        """Store."""
+        return None if value is None else asdict(value)
+
+    def process_result_value(self, value: dict[str, Any] | None, dialect: Dialect) -> LoadedAs | None:
+        """Load."""
+        return None if value is None else LoadedAs(**value)
 
 
 class ExtractionObject(Model):
@@ -99,8 +127,8 @@ class ExtractionObject(Model):
     loaded_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     read_whole_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     ids_compared_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    # What the table was made by: another type, filter or history makes the next run a whole one.
-    made_by: Mapped[str] = mapped_column(Text, default="")
+    # Another type, filter or history makes the next run a whole one. None: never loaded.
+    loaded_as: Mapped[LoadedAs | None] = mapped_column(LoadedAsJson, default=None)
     # The org whose rows are in the table; rows of another one never join them.
     loaded_org_id: Mapped[str] = mapped_column(String(18), default="")
 
@@ -137,10 +165,10 @@ class Run(Model):
     queued_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    # The process that runs it says so every few seconds; who is silent for long is taken for dead.
+    # The last heartbeat: without one for 20 s a run counts as dead.
     alive_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     holder: Mapped[str] = mapped_column(String(32), default="")
-    # When a paused or waiting run looks again.
+    # When a paused or waiting run goes on.
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None, index=True)
     tries: Mapped[int] = mapped_column(default=0)
     # How often it was ended because it made no progress.
@@ -181,10 +209,9 @@ class RunObject(Model):
     deleted: Mapped[int] = mapped_column(BigInteger, default=0)
     source_count: Mapped[int | None] = mapped_column(BigInteger, default=None)
     target_count: Mapped[int | None] = mapped_column(BigInteger, default=None)
-    # Where reading goes on after a stop.
-    plan: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    # Where reading goes on after a stop, as far as it has no column of its own.
+    progress: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     job_id: Mapped[str] = mapped_column(String(40), default="")
-    locator: Mapped[str] = mapped_column(Text, default="")
     is_read: Mapped[bool] = mapped_column(default=False)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
@@ -193,6 +220,11 @@ class RunObject(Model):
     notes: Mapped[list[str]] = mapped_column(JSON, default=list)
 
     run: Mapped[Run] = relationship(back_populates="objects")
+
+    @property
+    def is_over(self) -> bool:
+        """True when nothing more happens."""
+        return self.step in {"done", "failed"}
 
 
 class RunLogLine(Model):

@@ -16,8 +16,8 @@ from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.runs.plan import CURSORS, can_be_cursor, cursor_of, loadable
 from datasync_flask.problems.registry import trouble
+from datasync_flask.queue import queue
 from datasync_flask.salesforce.errors import SalesforceError
-from datasync_flask.worker import queue
 
 bp = Blueprint("extraction_objects", __name__)
 
@@ -33,7 +33,7 @@ def _chosen(extraction: Extraction, name: str) -> ExtractionObject:
 @needs_role(Role.EDITOR)
 def fields(extraction_id: str, name: str) -> ResponseReturnValue:
     """Choose fields of an object, and the date that tells of changes."""
-    extraction = loader.editable(extraction_id)
+    extraction = loader.get_extraction(extraction_id)
     chosen = _chosen(extraction, name)
     try:
         description = catalog.describe(extraction.source, name)
@@ -84,7 +84,7 @@ def fields(extraction_id: str, name: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def reload(extraction_id: str, name: str) -> ResponseReturnValue:
     """Load an object anew, whatever its watermark says: a run is started that does so."""
-    extraction = loader.editable(extraction_id)
+    extraction = loader.get_extraction(extraction_id)
     _chosen(extraction, name)
     open_run = states.open_run(extraction_id)
     if open_run is not None:

@@ -38,7 +38,7 @@ def question_of(extraction: Extraction) -> dict[str, Any] | None:
 @needs_role(Role.EDITOR)
 def choose(extraction_id: str) -> ResponseReturnValue:
     """Load everything again, into another dataset, or go back to a connection of the org from before."""
-    extraction = loader.editable(extraction_id)
+    extraction = loader.get_extraction(extraction_id)
     question, choice = question_of(extraction), request.form.get("choice", "")
     if question is None:
         flash(gettext("This is settled already."))

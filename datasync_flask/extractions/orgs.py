@@ -3,48 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from sqlalchemy import select
 
 from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import SalesforceConnection, same_org
 from datasync_flask.extensions import db
 from datasync_flask.extractions import service
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.service import ExtractionSettings
-from datasync_flask.problems.registry import code_of
-from datasync_flask.problems.run import RunProblem
-from datasync_flask.salesforce.address import is_resource_list, org_id_in, prove_data_api
-from datasync_flask.salesforce.data import DataApi
+from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
-
-# What a run that stops for this reason says.
-LOADED_FROM_OTHER_ORG = code_of(RunProblem.LOADED_FROM_OTHER_ORG)
+from datasync_flask.salesforce.identity import is_resource_list, org_id_in, prove_data_api
+from datasync_flask.salesforce_connections.models import SalesforceConnection, same_org
 
 
 class LoadedFromOtherOrg(Exception):
     """The tables hold rows of another org than the one that the run's token opens."""
 
 
-def org_behind(api: DataApi, connection: SalesforceConnection) -> str:
+def org_behind(api: SalesforceApi, connection: SalesforceConnection) -> str:
     """Return the id of the org that a run's token opens, asked by a call of the data API.
 
     Raises SalesforceError: OTHER_ORG when it isn't the connection's, DATA_API_CLOSED when no call gets through.
     """
-    known, token_org = connection.org_id, api.org_id
+    known, token_org = connection.org_id, api.token.org_id
     db.session.commit()
     if token_org and has_resources(api):
         found = token_org
     else:
-        record = prove_data_api(lambda path, params: api.request("GET", path, params=params or None), api.version)
+        record = prove_data_api(partial(api.request, "GET"), api.base)
         found = org_id_in(record) or token_org or known
     if not same_org(found, known):
         raise SalesforceError(Problem.OTHER_ORG, found)
     return found
 
 
-def has_resources(api: DataApi) -> bool:
+def has_resources(api: SalesforceApi) -> bool:
     """True when the data API lists its resources, for which the token has to open it."""
     try:
         resources = api.request("GET", f"{api.base}/")
@@ -53,6 +49,19 @@ def has_resources(api: DataApi) -> bool:
             raise
         return False
     return is_resource_list(resources)
+
+
+def checked_org(api: SalesforceApi, extraction: Extraction) -> str:
+    """Return the id of the org that a run's token opens, before anything is written; commits.
+
+    Raises LoadedFromOtherOrg when the tables were filled from another one.
+    """
+    org_id = org_behind(api, extraction.source)
+    found = others(extraction, org_id)
+    if found:
+        raise LoadedFromOtherOrg(", ".join(f"{each.name} ({each.loaded_org_id})" for each in found))
+    db.session.commit()
+    return org_id
 
 
 def others(extraction: Extraction, org_id: str) -> list[ExtractionObject]:
@@ -70,7 +79,7 @@ def load_again(extraction: Extraction, *, by: int) -> None:
     """Let the next run replace the tables with the rows of the present org; commits."""
     for chosen in others(extraction, extraction.source.org_id):
         chosen.watermark = chosen.loaded_at = chosen.read_whole_at = chosen.ids_compared_at = None
-        chosen.loaded_org_id = chosen.made_by = ""
+        chosen.loaded_org_id, chosen.loaded_as = "", None
     _record(extraction, "load everything again", by)
 
 
@@ -88,5 +97,5 @@ def back_to(extraction: Extraction, source: SalesforceConnection, *, by: int) ->
 def _record(extraction: Extraction, choice: str, by: int) -> None:
     extraction.updated_at = utcnow()
     subject = ("extraction", extraction.id, extraction.description)
-    trail.record("extraction_changed", subject, by=by, changes={"org": ["", choice]})
+    trail.record(trail.Event.EXTRACTION_CHANGED, subject, by=by, changes={"org": ["", choice]})
     db.session.commit()

@@ -10,9 +10,9 @@ from flask_babel import lazy_gettext as _l
 from datasync_flask.extractions import forecast
 from datasync_flask.extractions.catalog import Described
 from datasync_flask.extractions.models import Extraction, ExtractionObject
-from datasync_flask.extractions.runs.plan import cursor_of, history_in, loadable
+from datasync_flask.extractions.runs.plan import cursor_of, loadable
 from datasync_flask.salesforce.descriptions import Field
-from datasync_flask.salesforce.objects import Reading, reading_of
+from datasync_flask.salesforce.query_support import Reading, reading_of
 
 
 @dataclass(frozen=True)
@@ -35,23 +35,23 @@ def of_object(chosen: ExtractionObject, extraction: Extraction) -> ObjectPreview
         words = gettext("Has no date that tells when a row changed: loads everything.")
     elif kind == "date":
         words = gettext(
-            "Loads what changed since %(since)s, less %(minutes)s minutes.",
+            "Loads what changed since %(since)s, with an overlap of %(minutes)s minutes.",
             since=chosen.watermark.strftime("%Y-%m-%d %H:%M:%S UTC"),
-            minutes=extraction.look_back_minutes,
+            minutes=extraction.overlap_minutes,
         )
     else:
         words = gettext(
-            "Loads what changed since %(since)s, less %(minutes)s minutes, and takes out what was deleted.",
+            "Loads what changed since %(since)s, with an overlap of %(minutes)s minutes, and deletes what was deleted.",
             since=chosen.watermark.strftime("%Y-%m-%d %H:%M:%S UTC"),
-            minutes=extraction.look_back_minutes,
+            minutes=extraction.overlap_minutes,
         )
-    had_history = history_in(chosen.made_by)
+    had_history = chosen.loaded_as and chosen.loaded_as.keeps_history
     if had_history is False and chosen.keeps_history:
         words = gettext(
             "Loads everything once and begins to keep versions: each row's present state becomes its first one."
         )
     elif had_history and not chosen.keeps_history:
-        words = gettext("Loads everything once and leaves the present state only: older versions are taken out.")
+        words = gettext("Loads everything once and leaves the current versions only: older ones are deleted.")
     elif chosen.keeps_history:
         words += " " + gettext("Keeps every version of a row.")
     if chosen.marks_deleted and kind == "date_deletes":
@@ -63,7 +63,8 @@ def next_cost(extraction: Extraction, counts: dict[str, int]) -> forecast.Cost:
     """Return what the next run will cost, from what earlier runs counted."""
     costs = [forecast.of_descriptions(len(extraction.objects))]
     for chosen in extraction.objects:
-        is_whole = chosen.watermark is None or history_in(chosen.made_by) not in {None, chosen.keeps_history}
+        other_history = chosen.loaded_as is not None and chosen.loaded_as.keeps_history != chosen.keeps_history
+        is_whole = chosen.watermark is None or other_history
         rows = counts.get(chosen.name) if is_whole else None
         costs.append(forecast.of_object(is_whole=is_whole, rows=rows, fields=len(chosen.columns) or 50))
     return forecast.total(costs)

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Extraction
 from datasync_flask.extractions.runs import states
-from datasync_flask.salesforce_connections import store
+from datasync_flask.transactions import count_updated
 
 _EVERY = re.compile(r"every\s+(?:(\d{1,4})\s+)?(minute|hour|day|week)s?", re.I)
 _UNITS = {"minute": 1, "hour": 60, "day": 24 * 60, "week": 7 * 24 * 60}
@@ -68,6 +68,11 @@ def next_after(schedule: str, timezone: str, now: datetime, last: datetime | Non
     return found.astimezone(UTC)
 
 
+def next_of(extraction: Extraction, now: datetime) -> datetime | None:
+    """Return when an extraction's schedule starts the next run; None without a schedule and while it is paused."""
+    return None if extraction.is_paused else next_after(extraction.schedule, extraction.timezone, now)
+
+
 def start_due(now: datetime) -> list[str]:
     """Start the runs whose time has come, once each on all machines; return their ids."""
     started = []
@@ -83,7 +88,7 @@ def start_due(now: datetime) -> list[str]:
             .where(Extraction.id == extraction_id, Extraction.next_run_at == due_at)
             .values(next_run_at=next_after(schedule, timezone, now, due_at))
         )
-        if store.count_updated(claimed) != 1:
+        if count_updated(claimed) != 1:
             continue
         try:
             started.append(states.start(extraction_id, states.SCHEDULE).id)

@@ -6,20 +6,23 @@ from dataclasses import asdict, dataclass, replace
 from itertools import count
 from typing import Any
 
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 
 from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
+from datasync_flask.connections.descriptions import DescriptionTaken, free_description
 from datasync_flask.connections.models import description_key, new_public_id
 from datasync_flask.destinations.models import DestinationConnection
+from datasync_flask.destinations.service import PlaceTaken
 from datasync_flask.extensions import db
 from datasync_flask.extractions import schedule, tables
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.tables import TableTaken
-from datasync_flask.salesforce_connections.service import DescriptionTaken, free_description
 
+TAKEN = _l("Another extraction has this description already. Choose another one.")
 _SETTINGS = (
     "description", "source_id", "destination_id", "dataset", "schedule", "timezone", "quota_ceiling", "reread_days",
 )  # fmt: skip
@@ -90,12 +93,13 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
     moved = (extraction.destination_id, extraction.dataset) != (data.destination_id, data.dataset)
     # The tables stay its own: a run stops before rows of another org join them.
     has_other_source = extraction.source_id != data.source_id
-    if (extraction.schedule, extraction.timezone) != (data.schedule, data.timezone):
-        extraction.next_run_at = schedule.next_after(data.schedule, data.timezone, now)
+    has_other_schedule = (extraction.schedule, extraction.timezone) != (data.schedule, data.timezone)
     extraction.description, extraction.description_key = data.description, description_key(data.description)
     extraction.source_id, extraction.destination_id = data.source_id, data.destination_id
     extraction.dataset, extraction.schedule, extraction.timezone = data.dataset, data.schedule, data.timezone
     extraction.quota_ceiling, extraction.reread_days = data.quota_ceiling, data.reread_days
+    if has_other_schedule:
+        extraction.next_run_at = schedule.next_of(extraction, now)
     extraction.updated_at = now
     before = {each.name: each for each in extraction.objects}
     wanted = {choice.name: choice for choice in data.objects}
@@ -107,7 +111,7 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
             chosen = ExtractionObject(name=name, columns={}, field_columns={})
             extraction.objects.append(chosen)
         if moved:
-            chosen.table_name, chosen.columns, chosen.watermark, chosen.made_by = "", {}, None, ""
+            chosen.table_name, chosen.columns, chosen.watermark, chosen.loaded_as = "", {}, None, None
             chosen.field_columns = {}
             chosen.loaded_at = chosen.read_whole_at = chosen.ids_compared_at = None
             chosen.loaded_org_id = ""
@@ -120,7 +124,7 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
         db.session.flush()
     except IntegrityError:
         db.session.rollback()
-        raise DescriptionTaken(data.description) from None
+        raise DescriptionTaken(TAKEN) from None
     try:
         destination = db.session.get_one(DestinationConnection, data.destination_id)
         if taken := tables.hold(extraction, destination).taken:
@@ -129,15 +133,30 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
         after_all = _as_data(extraction)
         subject = ("extraction", extraction.id, extraction.description)
         if before_all is None:
-            trail.record("extraction_created", subject, by=by, objects=sorted(wanted))
+            trail.record(trail.Event.EXTRACTION_CREATED, subject, by=by, objects=sorted(wanted))
         elif changes := {name: [before_all.get(name), value] for name, value in after_all.items()
                          if before_all.get(name) != value}:  # fmt: skip
-            trail.record("extraction_changed", subject, by=by, changes=changes)
+            trail.record(trail.Event.EXTRACTION_CHANGED, subject, by=by, changes=changes)
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
         raise TableTaken(data.description) from None
     return extraction
+
+
+def on_destination_changed(destination: DestinationConnection, *, before: dict[str, Any]) -> None:
+    """Where a destination leads to another place, take the tables there and have everything loaded into them.
+
+    The caller commits. Raises PlaceTaken.
+    """
+    if tables.place_of(destination.kind, before) == tables.place_of(destination.kind, destination.settings):
+        return
+    for extraction in db.session.scalars(select(Extraction).where(Extraction.destination_id == destination.id)).all():
+        for chosen in extraction.objects:
+            chosen.watermark = None
+        if taken := tables.hold(extraction, destination).taken:
+            name = min(taken)
+            raise PlaceTaken(taken[name], name)
 
 
 def _as_data(extraction: Extraction) -> dict[str, Any]:
@@ -156,7 +175,7 @@ def load_anew(extraction: Extraction, name: str) -> bool:
         return False
     chosen.watermark = None
     subject = ("extraction", extraction.id, extraction.description)
-    trail.record("extraction_changed", subject, changes={f"object {name}": ["", "load everything again"]})
+    trail.record(trail.Event.EXTRACTION_CHANGED, subject, changes={f"object {name}": ["", "load everything again"]})
     db.session.commit()
     return True
 
@@ -175,7 +194,7 @@ def choose_fields(extraction: Extraction, name: str, choice: ObjectChoice, *, fi
     if before != choice:
         changes = {f"object {name}": [asdict(before), asdict(choice)]}
         subject = ("extraction", extraction.id, extraction.description)
-        trail.record("extraction_changed", subject, by=by, changes=changes)
+        trail.record(trail.Event.EXTRACTION_CHANGED, subject, by=by, changes=changes)
     db.session.commit()
 
 
@@ -210,6 +229,6 @@ def _free_dataset(original: Extraction) -> str:
 
 def delete(extraction: Extraction, *, by: int | None) -> None:
     """Delete an extraction with its runs; the tables stay where they are, and belong to nobody. Commits."""
-    trail.record("extraction_deleted", ("extraction", extraction.id, extraction.description), by=by)
+    trail.record(trail.Event.EXTRACTION_DELETED, ("extraction", extraction.id, extraction.description), by=by)
     db.session.execute(sql_delete(Extraction).where(Extraction.id == extraction.id))
     db.session.commit()

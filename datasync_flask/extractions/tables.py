@@ -6,9 +6,13 @@ count as one place. The rows here are the decision: who inserts one first has th
 
 from __future__ import annotations
 
+import ipaddress
+import socket
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -19,9 +23,11 @@ from datasync_flask.destinations.registry import DESTINATIONS
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import DestinationTable, Extraction
 from datasync_flask.extractions.names import new_name, snake_case
-from datasync_flask.salesforce_connections import store
+from datasync_flask.transactions import in_transaction
 
 _TRIES = 5
+# Names that lead to this machine besides its loopback addresses; 0.0.0.0 and :: do when they are connected to.
+_THIS_MACHINE = LOOPBACK_HOSTS | {"localhost.localdomain", "ip6-localhost", socket.gethostname().lower()}
 
 
 class TableTaken(Exception):
@@ -42,20 +48,39 @@ def place_of(kind: str, settings: Mapping[str, Any]) -> str:
         parts = [part for part in str(settings.get("path", "")).replace("\\", "/").split("/") if part not in {"", "."}]
         # Two names that differ in capitals only are one file on many systems.
         return f"{kind}:{'/'.join(parts).casefold()}"
-    host = str(settings.get("host", "")).strip().lower().rstrip(".").strip("[]")
-    if host in LOOPBACK_HOSTS or host.startswith(("/", "127.")):
-        host = "localhost"
+    if kind == "object_storage":
+        return f"{kind}:{_endpoint(settings)}/{settings.get('bucket', '')}/{settings.get('prefix', '')}"
+    host = _host(str(settings.get("host", "")))
     database = str(settings.get("database", ""))
     port = settings.get("port") or DESTINATIONS[kind].default_port
     # MySQL tells databases by capitals on some systems only, PostgreSQL on all.
     return f"{kind}:{host}:{port}/{database.casefold() if kind == 'mysql' else database}"
 
 
+def _host(host: str) -> str:
+    host = host.strip().lower().rstrip(".").strip("[]")
+    with suppress(ValueError):
+        # One address is written in several ways, with zeros or as one of IPv4 in IPv6.
+        address = ipaddress.ip_address(host)
+        host = str(getattr(address, "ipv4_mapped", None) or address)
+        host = "localhost" if address.is_unspecified else host
+    return "localhost" if host in _THIS_MACHINE or host.startswith(("/", "127.")) else host
+
+
+def _endpoint(settings: Mapping[str, Any]) -> str:
+    """Return the one name of a store: Amazon's buckets are the same at each of its addresses."""
+    parts = urlsplit(str(settings.get("endpoint") or ""))
+    host = _host(parts.hostname or "")
+    if not host or host.endswith(".amazonaws.com"):
+        return "amazon"
+    return f"{host}:{parts.port or (80 if parts.scheme == 'http' else 443)}"
+
+
 def keys_of(kind: str, dataset: str, table: str) -> tuple[str, ...]:
     """Return the names of a table in its place: its own, and that of its staging table where that lies elsewhere."""
     if DESTINATIONS[kind].dataset_is == "prefix":
         return (f"{dataset}_{table}".lower(),)
-    if DESTINATIONS[kind].is_file and kind != "duckdb":
+    if DESTINATIONS[kind].dataset_is == "folder":
         return (f"{dataset}/{table}".lower(),)
     # dlt spells schemas in its own way, and stages in a schema beside.
     schema = snake_case(dataset)
@@ -128,7 +153,7 @@ def hold_for_run(extraction_id: str) -> Tables:
     """Have an extraction's tables belong to it before a run writes; commits."""
     for attempt in range(1, _TRIES + 1):
         try:
-            return store.in_transaction(lambda: _hold_as_stored(extraction_id))
+            return in_transaction(lambda: _hold_as_stored(extraction_id))
         except IntegrityError:
             # Another run began at the same moment and was faster: the next try sees what it has.
             if attempt == _TRIES:
@@ -142,7 +167,7 @@ def _hold_as_stored(extraction_id: str) -> Tables:
 
 
 def has(extraction_id: str, name: str, table: str) -> bool:
-    """True while a table is an object's of an extraction: nobody moved it, or took the object out."""
+    """True while a table is an object's of an extraction: nobody moved it, or removed the object."""
     row = select(DestinationTable.table_key).filter_by(extraction_id=extraction_id, object_name=name, table_name=table)
     return db.session.scalar(row.limit(1)) is not None
 

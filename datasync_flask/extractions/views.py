@@ -4,40 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import (
-    Blueprint,
-    Response,
-    abort,
-    current_app,
-    flash,
-    make_response,
-    redirect,
-    render_template,
-    request,
-    url_for,
-)
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_login import current_user
 
+from datasync_flask import polling
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import fragment, needs_role
-from datasync_flask.accounts.whose_request import read_along, reads_along
 from datasync_flask.clock import utcnow
+from datasync_flask.connections import labels
 from datasync_flask.connections import loader as connection_loader
 from datasync_flask.destinations import checking
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.service import settings_of
-from datasync_flask.extractions import catalog, charts, loader, org_views, preview, service, tables
+from datasync_flask.extractions import catalog, charts, listing, loader, org_views, preview, service, tables
 from datasync_flask.extractions.models import Extraction, RunState
 from datasync_flask.extractions.runs import rates, states
 from datasync_flask.extractions.setup import access, drafts, whole_form
-from datasync_flask.languages import language
+from datasync_flask.polling import polled
 from datasync_flask.problems.registry import trouble
+from datasync_flask.queue import queue
 from datasync_flask.salesforce.errors import SalesforceError
-from datasync_flask.salesforce_connections import status
-from datasync_flask.salesforce_connections.forms import TRACKING_TYPES
-from datasync_flask.worker import queue
+from datasync_flask.salesforce_connections.models import SalesforceConnection
+from datasync_flask.salesforce_connections.settings import TRACKING_TYPES
 
 bp = Blueprint("extractions", __name__)
 
@@ -47,8 +37,15 @@ POLL_SECONDS = 1
 @bp.get("/extractions")
 def index() -> ResponseReturnValue:
     """All extractions with their newest run."""
+    query = listing.ListQuery.from_address(request.args)
+    page = listing.page_of_extractions(query)
     return render_template(
-        "extractions/index.html", rows=loader.all_with_last_run(), drafts=drafts.shown(), can_edit=_can_edit()
+        "extractions/index.html",
+        page=page,
+        query=query,
+        drafts=drafts.shown(),
+        tabs=page.tabs(query, lambda **values: url_for("extractions.index", **values)),
+        label_names=labels.all_names(),
     )
 
 
@@ -68,7 +65,7 @@ def new() -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def edit(extraction_id: str) -> ResponseReturnValue:
     """The form of an extraction that exists."""
-    return whole_form.answer(loader.editable(extraction_id))
+    return whole_form.answer(loader.get_extraction(extraction_id))
 
 
 @bp.get("/extractions/<public_id:extraction_id>")
@@ -76,7 +73,7 @@ def show(extraction_id: str) -> ResponseReturnValue:
     """One extraction: its objects, what the next run will do, its runs. A draft goes on where it was left."""
     if drafts.exists(extraction_id):
         return redirect(url_for("setup.resume", draft_id=extraction_id), 303)
-    extraction = loader.readable(extraction_id)
+    extraction = loader.get_extraction(extraction_id)
     history = loader.runs_of(extraction_id)
     return render_template(
         "extractions/show.html",
@@ -90,7 +87,6 @@ def show(extraction_id: str) -> ResponseReturnValue:
         tables=tables.of_extraction(extraction_id),
         tracking_types=TRACKING_TYPES,
         other_org=org_views.question_of(extraction),
-        can_edit=_can_edit(),
     )
 
 
@@ -98,7 +94,7 @@ def show(extraction_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def start_run(extraction_id: str) -> ResponseReturnValue:
     """Start a run, or go to the one that isn't over."""
-    loader.editable(extraction_id)
+    loader.get_extraction(extraction_id)
     try:
         run_id = states.start(extraction_id, current_user.email).id
         queue().run_soon(run_id)
@@ -111,39 +107,32 @@ def start_run(extraction_id: str) -> ResponseReturnValue:
 @bp.get("/extractions/<public_id:extraction_id>/runs/<public_id:run_id>")
 def show_run(extraction_id: str, run_id: str) -> ResponseReturnValue:
     """One run."""
-    extraction, run = loader.readable(extraction_id), loader.run_of(extraction_id, run_id)
+    extraction, run = loader.get_extraction(extraction_id), loader.get_run(extraction_id, run_id)
     return render_template("extractions/run.html", **_progress_context(extraction, run))
 
 
 @bp.get("/extractions/<public_id:extraction_id>/runs/<public_id:run_id>/progress")
 @fragment
-@reads_along(loader.POLLED)
-def progress(extraction_id: str, run_id: str) -> Response:
-    """The fragment of a run's progress; an unchanged poll gets 304."""
-    version = read_along()
-    if version is None:
-        abort(404)
-    tag = _tag(*version)
-    if status.is_unchanged(tag):
-        return status.tagged(Response(status=304), tag)
-    extraction, run = loader.readable(extraction_id), loader.run_of(extraction_id, run_id)
-    page = render_template("extractions/_progress.html", **_progress_context(extraction, run))
-    return status.tagged(make_response(page), _tag(run.version))
+@polled(loader.version_of_run)
+def progress(extraction_id: str, run_id: str) -> str:
+    """The fragment of a run's progress."""
+    extraction, run = loader.get_extraction(extraction_id), loader.get_run(extraction_id, run_id)
+    return render_template("extractions/_progress.html", **_progress_context(extraction, run))
 
 
 @bp.post("/extractions/<public_id:extraction_id>/runs/<public_id:run_id>/cancel")
 @needs_role(Role.EDITOR)
 def cancel_run(extraction_id: str, run_id: str) -> ResponseReturnValue:
     """Stop a run; the tables stay as they were after the last object that was written."""
-    loader.editable(extraction_id)
-    states.cancel(loader.run_of(extraction_id, run_id))
+    loader.get_extraction(extraction_id)
+    states.cancel(loader.get_run(extraction_id, run_id))
     return redirect(url_for("extractions.show_run", extraction_id=extraction_id, run_id=run_id), 303)
 
 
 @bp.get("/extractions/<public_id:extraction_id>/data/<name>")
 def data(extraction_id: str, name: str) -> ResponseReturnValue:
     """The first rows of a loaded table, and how to read it from elsewhere."""
-    extraction = loader.readable(extraction_id)
+    extraction = loader.get_extraction(extraction_id)
     chosen = next((each for each in extraction.objects if each.name == name and each.table_name), None)
     found: dict[str, Any] | None = None
     problem = ""
@@ -165,14 +154,14 @@ def data(extraction_id: str, name: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def confirm_delete(extraction_id: str) -> ResponseReturnValue:
     """Ask before deleting."""
-    return render_template("extractions/delete.html", extraction=loader.editable(extraction_id))
+    return render_template("extractions/delete.html", extraction=loader.get_extraction(extraction_id))
 
 
 @bp.post("/extractions/<public_id:extraction_id>/delete")
 @needs_role(Role.EDITOR)
 def delete(extraction_id: str) -> ResponseReturnValue:
     """Delete the extraction; its tables stay where they are."""
-    extraction = loader.editable(extraction_id)
+    extraction = loader.get_extraction(extraction_id)
     service.delete(extraction, by=current_user.id)
     flash(gettext("Deleted. Its tables stay where they are."))
     return redirect(url_for("extractions.index"), 303)
@@ -182,7 +171,7 @@ def delete(extraction_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def objects(connection_id: str) -> ResponseReturnValue:
     """The objects of a connected org; with `name` one of them with its fields."""
-    connection = connection_loader.readable(connection_id)
+    connection = connection_loader.get_connection(connection_id, SalesforceConnection)
     query, name = request.args.get("q", "")[:100], request.args.get("name", "")[:80]
     found = catalog.objects_of(connection, anew="anew" in request.args)
     words = query.lower()
@@ -204,14 +193,6 @@ def objects(connection_id: str) -> ResponseReturnValue:
     )
 
 
-def _can_edit() -> bool:
-    return bool(current_user.has_role(Role.EDITOR))
-
-
-def _tag(version: int) -> str:
-    return f"run-{version}-{'e' if _can_edit() else 'v'}{language()}"
-
-
 def _progress_context(extraction: Extraction, run: Any) -> dict[str, Any]:
     types = {chosen.name: chosen.effective_tracking_type.value for chosen in extraction.objects}
     return {
@@ -220,9 +201,8 @@ def _progress_context(extraction: Extraction, run: Any) -> dict[str, Any]:
         "is_over": RunState(run.state).is_over,
         "is_polled": not RunState(run.state).is_over,
         "poll_seconds": POLL_SECONDS,
-        "ptag": _tag(run.version),
+        "ptag": polling.tag(str(run.version)),
         "types": types,
         "log": loader.log_of(run),
         "paces": {each.name: found for each in run.objects if (found := rates.of_object(each, utcnow())) is not None},
-        "can_edit": _can_edit(),
     }

@@ -13,10 +13,11 @@ from datasync_flask.help import documents
 from datasync_flask.languages import translated
 from datasync_flask.problems.registry import trouble
 from datasync_flask.problems.trouble import Trouble
-from datasync_flask.salesforce.data_refusals import words_for
+from datasync_flask.salesforce import data_refusals, oauth_refusals
 from datasync_flask.salesforce.errors import Problem, Reason
-from datasync_flask.salesforce.refusals import oauth_words
+from datasync_flask.salesforce.refusals import words_for
 from datasync_flask.salesforce_connections import status
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 bp = Blueprint("help", __name__, url_prefix="/help")
 
@@ -35,7 +36,7 @@ def by_reason() -> dict[Reason, list[Entry]]:
     found: dict[Reason, list[Entry]] = {reason: [] for reason in Reason}
     for problem in Problem:
         told = trouble(problem)
-        words = [*oauth_words(problem), *words_for(problem)]
+        words = words_for((*oauth_refusals.REFUSALS, *data_refusals.REFUSALS), problem)
         found[problem.reason].append(Entry(told, translated(told.responsible.value), words))
     return found
 
@@ -63,7 +64,7 @@ def document(name: str) -> ResponseReturnValue:
 def errors() -> ResponseReturnValue:
     """Everything that can go wrong, in plain words; with a connection's id its links lead into that org."""
     connection_id = request.args.get("connection", "")
-    connection = loader.readable(connection_id) if connection_id else None
+    connection = loader.get_connection(connection_id, SalesforceConnection) if connection_id else None
     return render_template(
         "help/errors.html", reasons=by_reason(), setup_origin=status.setup_origin(connection), connection=connection
     )

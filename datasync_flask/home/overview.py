@@ -13,16 +13,17 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import selectinload
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.history import state_words
+from datasync_flask.connections.history import state_label
+from datasync_flask.connections.kinds import kind_of
 from datasync_flask.connections.listing import Glance, at_a_glance
-from datasync_flask.connections.models import Connection, SalesforceConnection, State
+from datasync_flask.connections.models import Connection, State
 from datasync_flask.extensions import db
 from datasync_flask.extractions import loader
 from datasync_flask.extractions.models import Extraction, Run, RunObject, RunState
 from datasync_flask.extractions.texts import run_state
-from datasync_flask.problems.destination import Fault
 from datasync_flask.problems.registry import trouble
 from datasync_flask.problems.trouble import During
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 RUNS_SHOWN = 10
 EXTRACTIONS_SHOWN = 20
@@ -146,16 +147,12 @@ def _failed_run(row: tuple[Extraction, Run]) -> Attention:
 
 
 def _broken(connection: Connection) -> Attention:
-    if isinstance(connection, SalesforceConnection):
-        problem = connection.current_problem
-        told = trouble(problem, During.CONNECTION) if problem else None
-    else:
-        told = trouble(Fault(connection.problem)) if connection.problem else None
+    problem = kind_of(connection).problem(connection)
     return Attention(
         tone="bad",
-        state=told.title if told else state_words(connection.state),
+        state=problem.title or state_label(connection.state),
         name=connection.description,
-        text=told.meaning if told else "",
+        text=problem.meaning,
         address=url_for("connections.show", connection_id=connection.id),
         button=gettext("See how to fix it"),
         is_main=True,
@@ -165,7 +162,7 @@ def _broken(connection: Connection) -> Attention:
 def _ready(connection: Connection) -> Attention:
     return Attention(
         tone="ready",
-        state=state_words(connection.state),
+        state=state_label(connection.state),
         name=connection.description,
         text=gettext("Salesforce knows the app now. One step is left: allow access."),
         address=url_for("connections.show", connection_id=connection.id),

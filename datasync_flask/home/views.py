@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
 
-from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import fragment
 from datasync_flask.home.overview import overview
 
@@ -16,11 +14,11 @@ bp = Blueprint("home", __name__)
 @bp.get("/")
 def index() -> ResponseReturnValue:
     """What needs attention, how fresh the data is, what waits."""
-    return render_template("home/index.html", overview=overview(), can_edit=current_user.has_role(Role.EDITOR))
+    return render_template("home/index.html", overview=overview())
 
 
 @bp.get("/home/overview")
 @fragment
 def refresh() -> ResponseReturnValue:
     """The changing part of Home, for its poll."""
-    return render_template("home/_overview.html", overview=overview(), can_edit=current_user.has_role(Role.EDITOR))
+    return render_template("home/_overview.html", overview=overview())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import mimetypes
 import os
 import resource
 import signal
@@ -20,6 +21,8 @@ from email.message import EmailMessage
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from urllib.request import getproxies
+
+import httpx2
 
 from datasync_flask.config import LOOPBACK_HOSTS
 from datasync_flask.notices import targets
@@ -102,8 +105,6 @@ def _mail(order: dict[str, Any]) -> None:
 
 
 def _webhook(order: dict[str, Any]) -> None:
-    import httpx2
-
     content = order["content"].encode()
     headers = {
         "Content-Type": "application/json",
@@ -125,8 +126,6 @@ def _webhook(order: dict[str, Any]) -> None:
 
 
 def _service(order: dict[str, Any]) -> None:
-    import mimetypes
-
     import apprise
 
     # Reads the system's list, which isn't allowed later.
@@ -211,7 +210,7 @@ def _certificate_files() -> list[str]:
 
 def _bound_requests(limits: _Limits) -> None:
     """Have everything that Apprise sends read its answers up to a limit, follow no redirect and need encryption."""
-    import requests
+    import requests  # with Apprise only
 
     plain_send = requests.adapters.HTTPAdapter.send
 

@@ -18,8 +18,8 @@ from datasync_flask.extensions import db
 from datasync_flask.notices import courier, service
 from datasync_flask.notices.courier import SIGNATURE, NotSent, signature_of
 from datasync_flask.notices.models import Channel, Delivery
-from datasync_flask.salesforce_connections import store
-from datasync_flask.security.crypto import SecretUnreadable
+from datasync_flask.security.crypto import SecretUnreadable, secret_box
+from datasync_flask.transactions import count_updated, in_transaction
 
 __all__ = ["SIGNATURE", "TRIES", "NotSent", "mail", "send", "send_due", "signature_of"]
 
@@ -51,7 +51,7 @@ def _deliver(delivery_id: int) -> bool:
         .where(Delivery.id == delivery_id, Delivery.due_at <= now)
         .values(due_at=now + LEASE, tries=Delivery.tries + 1)
     )
-    if not store.count_updated(claimed):
+    if not count_updated(claimed):
         return False
     delivery = db.session.get(Delivery, delivery_id, populate_existing=True)
     if delivery is None:
@@ -75,7 +75,7 @@ def _deliver(delivery_id: int) -> bool:
             later = utcnow() + FIRST_PAUSE * 2 ** (tries - 1)
             db.session.execute(update(Delivery).where(Delivery.id == delivery_id).values(due_at=later))
 
-    store.in_transaction(record)
+    in_transaction(record)
     if error:
         log.warning("a notice didn't get through (try %s): %s", tries, error)
     return not error
@@ -85,7 +85,7 @@ def send(channel: Channel, event: str, title: str, body: str, link: str) -> None
     """Send one message now. Raises NotSent."""
     try:
         target = service.target_of(channel)
-        key = store.secret_box().open(channel.signing_key_sealed) if channel.signing_key_sealed else ""
+        key = secret_box().open(channel.signing_key_sealed) if channel.signing_key_sealed else ""
     except SecretUnreadable:
         raise NotSent("its address can't be read with the present keys: remove it and make it anew") from None
     order: dict[str, Any] = {"kind": channel.kind, "target": target, "allow_internal": channel.allow_internal}

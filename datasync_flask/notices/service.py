@@ -14,8 +14,8 @@ from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
 from datasync_flask.notices.models import Channel, Delivery, Notice
+from datasync_flask.queue import queue
 from datasync_flask.security.crypto import SecretBox
-from datasync_flask.worker import queue
 
 TEST_EVENT = "test"
 
@@ -100,7 +100,7 @@ def make(
     )  # fmt: skip
     db.session.add(channel)
     db.session.flush()
-    trail.record("channel_made", ("channel", channel.id, description), kind=kind, errors_only=errors_only,
+    trail.record(trail.Event.CHANNEL_MADE, ("channel", channel.id, description), kind=kind, errors_only=errors_only,
                  allow_internal=allow_internal)  # fmt: skip
     db.session.commit()
     return channel, signing_key
@@ -112,13 +112,13 @@ def change(channel: Channel, *, errors_only: bool, allow_internal: bool) -> None
     The address itself never changes: what is stored with it, such as a password in it, was given for that address.
     """
     channel.errors_only, channel.allow_internal = errors_only, allow_internal
-    trail.record("channel_changed", ("channel", channel.id, channel.description), kind=channel.kind,
+    trail.record(trail.Event.CHANNEL_CHANGED, ("channel", channel.id, channel.description), kind=channel.kind,
                  errors_only=errors_only, allow_internal=allow_internal)  # fmt: skip
     db.session.commit()
 
 
 def remove(channel: Channel) -> None:
     """Remove a channel and what waits for it; commits."""
-    trail.record("channel_removed", ("channel", channel.id, channel.description), kind=channel.kind)
+    trail.record(trail.Event.CHANNEL_REMOVED, ("channel", channel.id, channel.description), kind=channel.kind)
     db.session.execute(delete(Channel).where(Channel.id == channel.id))
     db.session.commit()

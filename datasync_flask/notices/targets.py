@@ -34,7 +34,14 @@ _REFUSED_PARAMETERS = re.compile(r"[?&](template|[a-z]*file|verify|redirect)=", 
 
 
 class TargetRefused(Exception):
-    """A notice can't go to this target; the text says why and what to do."""
+    """A notice can't go to this target; the text says why and what to do.
+
+    `message` with its `values` is held apart, so that it can be translated before they are filled in.
+    """
+
+    def __init__(self, message: str, **values: object) -> None:
+        super().__init__(message % values)
+        self.message, self.values = message, values
 
 
 def check(kind: str, target: str, *, allow_internal: bool) -> None:
@@ -48,8 +55,10 @@ def check(kind: str, target: str, *, allow_internal: bool) -> None:
     if is_plain and not allow_internal:
         encrypted = "https" if kind == "webhook" else f"{scheme}s"
         raise TargetRefused(
-            f"{scheme}:// sends everything in clear. Use {encrypted}://, or allow an internal address if the receiver "
-            "is on this machine or in its own network."
+            "%(scheme)s:// sends everything in clear. Use %(encrypted)s://, or allow an internal address if the "
+            "receiver is on this machine or in its own network.",
+            scheme=scheme,
+            encrypted=encrypted,
         )
     host = host_of(kind, target)
     if host in LOOPBACK_HOSTS or (_is_address(host) and is_internal(host)):
@@ -58,7 +67,9 @@ def check(kind: str, target: str, *, allow_internal: bool) -> None:
 
 def _check_service(scheme: str, target: str) -> None:
     if scheme not in SERVICES:
-        raise TargetRefused(f"{scheme[:40]}:// isn't a service that notices can go to. Choose one reached over https.")
+        raise TargetRefused(
+            "%(scheme)s:// isn't a service that notices can go to. Choose one reached over https.", scheme=scheme[:40]
+        )
     if _REFUSED_PARAMETERS.search(target):
         raise TargetRefused(
             "Addresses with template=, verify=, redirect= or the name of a file aren't used. Leave that out."
@@ -76,7 +87,7 @@ def host_of(kind: str, target: str) -> str:
 def refuse_internal(host: str, *, allow_internal: bool) -> None:
     """Raise TargetRefused for a host that is known to be internal, unless an administrator allowed that."""
     if not allow_internal:
-        raise TargetRefused(f"{host} is an internal address, and internal addresses aren't allowed for it.")
+        raise TargetRefused("%(host)s is an internal address, and internal addresses aren't allowed for it.", host=host)
 
 
 def _is_address(host: str) -> bool:

@@ -15,8 +15,9 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import InputRequired, Length, ValidationError
 
 from datasync_flask.accounts.models import Role
-from datasync_flask.accounts.rights import fragment, needs_role, public_link
+from datasync_flask.accounts.rights import fragment, needs_role
 from datasync_flask.accounts.service import AccountError, normalise_email
+from datasync_flask.addresses import public_link
 from datasync_flask.extensions import db
 from datasync_flask.notices import service, targets
 from datasync_flask.notices.models import Channel
@@ -81,7 +82,7 @@ class ChannelForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         try:
             targets.check(self.kind.data or "", text, allow_internal=bool(self.allow_internal.data))
         except targets.TargetRefused as refusal:
-            raise ValidationError(str(refusal)) from None
+            raise ValidationError(gettext(refusal.message, **refusal.values)) from None
 
     def _check_webhook(self, text: str) -> None:
         try:

@@ -8,17 +8,12 @@ from datetime import timedelta
 from sqlalchemy import func, select
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import (
-    ConnectionEvent,
-    SalesforceConnection,
-    SalesforceGrant,
-    SigningCertificate,
-    State,
-)
+from datasync_flask.connections.models import ConnectionEvent, State
 from datasync_flask.extensions import db
 from datasync_flask.notices import service
 from datasync_flask.notices.models import Notice
 from datasync_flask.salesforce_connections.certificates import EXPIRES_SOON
+from datasync_flask.salesforce_connections.models import SalesforceConnection, SalesforceGrant, SigningCertificate
 
 # Salesforce lets an app end refresh tokens that are unused for 30 days.
 UNUSED_FOR = timedelta(days=25)

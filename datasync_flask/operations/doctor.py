@@ -12,16 +12,15 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from datasync_flask import browser_address
 from datasync_flask.clock import utcnow
 from datasync_flask.config import LOOPBACK_HOSTS, Settings
-from datasync_flask.connections.models import SalesforceConnection
 from datasync_flask.database import is_up_to_date
 from datasync_flask.extensions import db
-from datasync_flask.operations import health, key_rotation
-from datasync_flask.operations.models import BrowserAddress
-from datasync_flask.salesforce import reach
+from datasync_flask.operations import browser_address, health, key_rotation
+from datasync_flask.operations.browser_address import BrowserAddress
+from datasync_flask.salesforce import reachability
 from datasync_flask.salesforce.errors import SalesforceError
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 # Tokens and signatures bear this much; more, and codes look expired.
 CLOCK_MAY_DIFFER_SECONDS = 60
@@ -150,7 +149,7 @@ class Doctor:
         url = self._settings.effective_public_url
         try:
             # Our own address is trusted for this one look, which carries no secret.
-            answer = reach.ask(f"{url}/healthz", (self._settings.public_origin,))
+            answer = reachability.ask(f"{url}/healthz", (self._settings.public_origin,))
         except SalesforceError as error:
             mend = "Start the web process; behind a proxy, see that it forwards to it, and that the name leads there."
             yield Finding("public address", False, f"{url}: {error.detail or error.problem.value}", mend)
@@ -168,7 +167,7 @@ class Doctor:
             yield Finding("Salesforce", True, "no connection yet, nothing to reach")
         for origin in origins:
             try:
-                answer = reach.ask_login_host(origin, trusted)
+                answer = reachability.ask_login_host(origin, trusted)
             except SalesforceError as error:
                 mend = "See that this machine may open connections to it: name server, firewall, proxy."
                 yield Finding(origin, False, error.detail or error.problem.value, mend)

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from datasync_flask import heartbeats
 from datasync_flask.extensions import db
-from datasync_flask.worker import queue
+from datasync_flask.queue import queue
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,10 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
-from datasync_flask.connections.models import (
+from datasync_flask.destinations.models import DestinationConnection
+from datasync_flask.extensions import db
+from datasync_flask.notices.models import Channel
+from datasync_flask.salesforce_connections.models import (
     AuthorizationAttempt,
     Revocation,
     SalesforceConnection,
@@ -15,11 +18,8 @@ from datasync_flask.connections.models import (
     SigningCertificate,
     TrialGrant,
 )
-from datasync_flask.destinations.models import DestinationConnection
-from datasync_flask.extensions import db
-from datasync_flask.notices.models import Channel
-from datasync_flask.salesforce_connections import store
-from datasync_flask.security.crypto import SecretUnreadable
+from datasync_flask.security.crypto import SecretUnreadable, secret_box
+from datasync_flask.transactions import count_updated
 
 SEALED_COLUMNS: tuple[tuple[InstrumentedAttribute[Any], InstrumentedAttribute[str]], ...] = (
     (SalesforceConnection.id, SalesforceConnection.client_secret_sealed),
@@ -42,7 +42,7 @@ SEALED_COLUMNS: tuple[tuple[InstrumentedAttribute[Any], InstrumentedAttribute[st
 def rotate_all() -> tuple[int, int]:
     """Return how many secrets were encrypted with the first key, and how many no key can read."""
     done = unreadable = 0
-    box = store.secret_box()
+    box = secret_box()
     for key, sealed in SEALED_COLUMNS:
         rows = db.session.execute(select(key, sealed).where(sealed != "")).all()
         db.session.commit()
@@ -59,7 +59,7 @@ def rotate_all() -> tuple[int, int]:
 def count_readable() -> tuple[int, int]:
     """Return how many stored secrets can be read with the present keys, and how many can't."""
     readable = unreadable = 0
-    box = store.secret_box()
+    box = secret_box()
     for _, sealed in SEALED_COLUMNS:
         for text in db.session.scalars(select(sealed).where(sealed != "")):
             try:
@@ -82,4 +82,4 @@ def _replace(
         .where(columns[key.key] == row_key, columns[sealed.key] == old)
         .values({sealed.key: new})
     )
-    return store.count_updated(statement)
+    return count_updated(statement)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from functools import cache
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, request, request_started
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -85,13 +85,13 @@ def text() -> bytes:
     return generate_latest(registry)
 
 
-def init_metrics(app: Flask) -> None:
-    """Have the time of each request of `app` taken."""
-    app.before_request(_begin)
+def init_app(app: Flask) -> None:
+    """Have the time of each request of `app` taken, those that are refused included."""
+    request_started.connect(_begin, app)
     app.after_request(_end)
 
 
-def _begin() -> None:
+def _begin(_app: Flask) -> None:
     g.began_at = time.perf_counter()
 
 

@@ -1,67 +1,32 @@
-"""The practice org's REST API: versions, who am I, query of org and user, limits."""
+"""The practice org's REST API around its data: versions, resources, limits, counts, recent records, search."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from flask import Blueprint, Response, abort, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from datasync_flask.practice_org.answers import VERSIONS, refuse, require_api
+from datasync_flask.practice_org.catalog import SObject
 from datasync_flask.practice_org.faults import count_and_fault, the_org
-from datasync_flask.practice_org.org import USER_ID, USERNAME, Token
+from datasync_flask.practice_org.limits import CUSTOM_PERMISSION_SETS, LIMITS
+from datasync_flask.practice_org.oauth_views import identity_address
+from datasync_flask.practice_org.records import attributes_of, records_of
+from datasync_flask.practice_org.soql import read_records
 
-bp = Blueprint("api", __name__)
+bp = Blueprint("api", __name__, url_prefix="/services/data")
 
-VERSIONS = [("Summer '25", "64.0"), ("Winter '26", "65.0"), ("Spring '26", "66.0"), ("Summer '26", "67.0")]
-
-
-def refuse(status: int, code: str, message: str) -> ResponseReturnValue:
-    """Return a REST error answer."""
-    response = jsonify([{"message": message, "errorCode": code}])
-    response.status_code = status
-    return response
-
-
-def _bearer() -> Token | None:
-    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
-    return the_org().live_access(value) if scheme == "Bearer" else None
+_RESOURCES = (
+    "tooling", "queryAll", "search", "composite", "parameterizedSearch", "recent", "limits", "query", "jobs", "sobjects"
+)  # fmt: skip
+_MOST_FOUND = 200
+# One object of SOSL's RETURNING and, in brackets, its fields.
+_RETURNED = re.compile(r"(\w+)\s*(?:\(([^)]*)\))?\s*(?:(?:LIMIT|WITH)\b.*)?(?:,|$)", re.I | re.S)
 
 
-def require_api() -> None:
-    """Stop unless the request holds a token that opens the API."""
-    settings = the_org().settings
-    token = _bearer()
-    if token is None:
-        abort(_made(refuse(401, "INVALID_SESSION_ID", "Session expired or invalid")))
-    if not {"api", "full"} & set(token.scopes):
-        abort(_made(refuse(401, "INVALID_SESSION_ID", "This session is not valid for use with the REST API")))
-    if settings.api_disabled == "org":
-        abort(_made(refuse(403, "API_DISABLED_FOR_ORG", "The REST API is not enabled for this Organization.")))
-    if settings.api_disabled == "user":
-        abort(_made(refuse(403, "API_CURRENTLY_DISABLED", "API is disabled for this User")))
-    org = the_org()
-    with org.lock:
-        if org.requests_today >= settings.daily_requests:
-            abort(_made(refuse(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")))
-        org.requests_today += 1
-
-
-def _made(answer: ResponseReturnValue) -> Response:
-    from flask import make_response
-
-    return make_response(answer)
-
-
-@bp.after_request
-def limit_info(response: Response) -> Response:
-    """Tell how many of the calls of the day are used, as on every answer of the API."""
-    org = the_org()
-    response.headers["Sforce-Limit-Info"] = f"api-usage={org.requests_today}/{org.settings.daily_requests}"
-    return response
-
-
-@bp.get("/services/data/")
+@bp.get("")
 def versions() -> ResponseReturnValue:
     """The list of API versions, which needs no token."""
     count_and_fault("api")
@@ -70,45 +35,16 @@ def versions() -> ResponseReturnValue:
     )
 
 
-@bp.get("/services/data/v<version>/")
+@bp.get("/v<version>")
 def resources(version: str) -> ResponseReturnValue:
     """The map of resources."""
     count_and_fault("api")
     require_api()
     base = f"/services/data/v{version}"
-    return jsonify({name: f"{base}/{name}" for name in ("sobjects", "query", "queryAll", "limits", "jobs")})
+    return jsonify({name: f"{base}/{name}" for name in _RESOURCES} | {"identity": identity_address()})
 
 
-@bp.get("/services/data/v<version>/query")
-def query(version: str) -> ResponseReturnValue:
-    """SOQL on the two objects that a connection asks about."""
-    count_and_fault("api")
-    from datasync_flask.practice_org.data_views import answer_query
-
-    count_and_fault("query")
-    require_api()
-    found = re.match(r"\s*SELECT\s+(?P<fields>[\w\s,]+?)\s+FROM\s+(?P<name>\w+)", request.args.get("q", ""), re.I)
-    settings = the_org().settings
-    records: dict[str, dict[str, Any]] = {
-        "organization": {
-            "Id": settings.org_id,
-            "Name": settings.org_name,
-            "IsSandbox": settings.is_sandbox,
-            "OrganizationType": "Developer Edition",
-            "InstanceName": "PRAC1",
-        },
-        "user": {"Id": USER_ID, "Username": USERNAME, "Name": "Ada Practice"},
-    }
-    record = records.get(found["name"].lower()) if found else None
-    if found is None or record is None:
-        return answer_query(version, with_deleted=False)
-    wanted = [part.strip() for part in found["fields"].split(",")]
-    name = found["name"]
-    row = {"attributes": {"type": name, "url": f"/services/data/v{version}/sobjects/{name}/{record['Id']}"}}
-    return jsonify({"totalSize": 1, "done": True, "records": [row | {field: record.get(field) for field in wanted}]})
-
-
-@bp.get("/services/data/v<version>/limits")
+@bp.get("/v<version>/limits")
 def limits(version: str) -> ResponseReturnValue:
     """The org's limits, which the user may not be allowed to see."""
     count_and_fault("api")
@@ -116,61 +52,91 @@ def limits(version: str) -> ResponseReturnValue:
     org = the_org()
     if org.settings.limits_forbidden:
         return refuse(403, "FORBIDDEN", "You don't have permission to view limits.")
-    most = org.settings.daily_requests
-    jobs = {"Max": 10_000, "Remaining": max(10_000 - org.data.jobs_made, 0)}
-    calls = {"Max": most, "Remaining": max(most - org.requests_today, 0)}
-    return jsonify({"DailyApiRequests": calls, "DailyBulkV2QueryJobs": jobs})
+    most: dict[str, dict[str, Any]] = {name: {"Max": number, "Remaining": number} for name, number in LIMITS.items()}
+    most["PermissionSets"]["CreateCustom"] = dict.fromkeys(("Max", "Remaining"), CUSTOM_PERMISSION_SETS)
+    daily = org.settings.daily_requests
+    most["DailyApiRequests"] = {"Max": daily, "Remaining": max(daily - org.requests_today, 0)}
+    most["DailyBulkV2QueryJobs"]["Remaining"] -= min(org.data.jobs_made, LIMITS["DailyBulkV2QueryJobs"])
+    return jsonify(most)
 
 
-@bp.get("/services/data/v<version>/limits/recordCount")
+@bp.get("/v<version>/limits/recordCount")
 def record_count(version: str) -> ResponseReturnValue:
-    """About how many rows objects have; those it doesn't know are left out."""
+    """About how many rows objects have; those it doesn't know, histories, shares and feeds are left out."""
     count_and_fault("recordCount")
     require_api()
     org = the_org()
     if org.settings.limits_forbidden:
         return refuse(403, "FORBIDDEN", "You don't have permission to view record counts.")
-    asked = {name.strip() for name in request.args.get("sObjects", "").split(",")} - {""}
+    asked = {name.strip().lower() for name in request.args.get("sObjects", "").split(",")} - {""}
     counts = [
-        {"count": len(found.rows), "name": name}
-        for name, found in org.data.objects.items()
-        if not asked or name in asked
+        {"count": len(found.rows), "name": found.name}
+        for found in org.data.listed()
+        if found.associate is None and (not asked or found.name.lower() in asked)
     ]
     return jsonify({"sObjects": counts})
 
 
-@bp.get("/services/oauth2/userinfo")
-def userinfo() -> ResponseReturnValue:
-    """The UserInfo endpoint; it needs a scope for identity."""
-    count_and_fault("userinfo")
-    token = _bearer()
-    if token is None or not {"id", "openid", "full"} & set(token.scopes):
-        return Response("Bad_OAuth_Token", 403, content_type="text/html;charset=UTF-8")
-    return jsonify(
-        {
-            "sub": f"{request.host_url}id/{the_org().settings.org_id}/{USER_ID}",
-            "user_id": USER_ID,
-            "organization_id": the_org().settings.org_id,
-            "preferred_username": USERNAME,
-            "name": "Ada Practice",
-            "email": USERNAME,
-            "active": True,
-            "user_type": "STANDARD",
-        }
-    )
+@bp.get("/v<version>/recent")
+def recent(version: str) -> ResponseReturnValue:
+    """The records that were read last."""
+    count_and_fault("recent")
+    require_api()
+    limit = request.args.get("limit", 200, type=int)
+    data, found = the_org().data, []
+    with data.lock:
+        data.refresh(data.objects["User"], set())
+        for name, row_id in list(the_org().recent)[: max(limit, 0)]:
+            held = data.objects[name].rows.get(row_id)
+            if held is not None:
+                found.append(_hit(data.objects[name], held, version))
+    return jsonify(found)
 
 
-@bp.get(f"/id/<org_id>/{USER_ID}")
-def identity(org_id: str) -> ResponseReturnValue:
-    """The identity URL."""
-    count_and_fault("identity")
-    if _bearer() is None or org_id != the_org().settings.org_id:
-        return Response("Bad_OAuth_Token", 403)
-    return jsonify(
-        {
-            "user_id": USER_ID,
-            "organization_id": the_org().settings.org_id,
-            "username": USERNAME,
-            "display_name": "Ada Practice",
-        }
-    )
+def _hit(found: SObject, row: dict[str, Any], version: str) -> dict[str, Any]:
+    return {"attributes": attributes_of(found, row, version), "Id": row["Id"], "Name": row.get("Name")}
+
+
+@bp.get("/v<version>/search")
+def search(version: str) -> ResponseReturnValue:
+    """SOSL, as far as FIND {words} goes."""
+    count_and_fault("search")
+    require_api()
+    asked = re.search(r"FIND\s*\{(?P<words>[^}]*)\}", request.args.get("q", ""), re.I)
+    if asked is None:
+        message = "No search term found. The search term must be enclosed in braces."
+        return refuse(400, "MALFORMED_SEARCH", message)
+    _, _, returned = request.args["q"].partition("RETURNING")
+    returning = {
+        name: re.split(r"\s(?:WHERE|ORDER|LIMIT)\b", fields, flags=re.I)[0].replace(",", " ").split()
+        for name, fields in _RETURNED.findall(returned)
+    }
+    return _found(asked["words"], version, returning)
+
+
+@bp.get("/v<version>/parameterizedSearch")
+def parameterized_search(version: str) -> ResponseReturnValue:
+    """A search for plain words."""
+    count_and_fault("search")
+    require_api()
+    return _found(request.args.get("q", ""), version)
+
+
+def _found(words: str, version: str, returning: dict[str, list[str]] | None = None) -> Response:
+    """Return the records whose name has the words: of all objects with their ids, or of these with these fields."""
+    wanted = words.strip().strip('"*').lower()
+    if len(wanted) < 2:
+        return refuse(400, "MALFORMED_SEARCH", "search term must be longer than one character")
+    data = the_org().data
+    hits: list[dict[str, Any]] = []
+    with data.lock:
+        for found in [data.object(name) for name in returning] if returning else data.listed():
+            ids = [
+                row["Id"]
+                for row in found.rows.values()
+                if wanted in str(row.get("Name") or "").lower() and not row.get("IsDeleted")
+            ]
+            fields = (returning or {}).get(found.name) or ["Id"]
+            answer = read_records(data, found.name, fields, ids[:_MOST_FOUND])
+            hits += records_of(answer, answer.rows, version)
+    return jsonify({"searchRecords": hits[:_MOST_FOUND]})

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from datasync_flask.practice_org.faults import the_org
 from datasync_flask.practice_org.org import App, Fault
+from datasync_flask.practice_org.values import as_json
 
 bp = Blueprint("control", __name__, url_prefix="/practice")
 
@@ -95,3 +96,42 @@ def tokens() -> ResponseReturnValue:
 def requests() -> ResponseReturnValue:
     """How many requests came to each endpoint."""
     return jsonify(the_org().requests)
+
+
+@bp.post("/data")
+def change_data() -> ResponseReturnValue:
+    """Change rows and fields by script: {"object": …, "do": …} and what the step needs."""
+    order, data = _json(), the_org().data
+    name, ids, values = order.get("object", ""), order.get("ids", []), order.get("values", {})
+    made: list[str] = []
+    steps = {
+        "generate": lambda: data.generate(name, int(order["count"])),
+        "insert": lambda: made.extend(data.insert(name, order["rows"])),
+        "update": lambda: data.update(name, ids, values),
+        "formula": lambda: data.update(name, ids, values, stamps=False),
+        "delete": lambda: data.delete(name, ids),
+        "hard_delete": lambda: data.delete(name, ids, hard=True),
+        "undelete": lambda: data.undelete(name, ids),
+        "merge": lambda: data.merge(name, order["winner"], ids),
+        "fields": lambda: data.change_fields(name, order.get("added", {}), order.get("removed", [])),
+        "unfilterable": lambda: data.make_unfilterable(name, order["fields"]),
+        "hide": lambda: data.hide_fields(name, order["fields"]),
+        "show": lambda: data.show_fields(name, order["fields"]),
+        "hide_object": lambda: data.show_object(name, is_accessible=False),
+        "show_object": lambda: data.show_object(name, is_accessible=True),
+        "object": lambda: data.add_object(name, order["fields"], dated=order.get("dated", True)),
+    }
+    if order.get("do") not in steps:
+        abort(400, f"'do' is one of {sorted(steps)}.")
+    try:
+        steps[order["do"]]()
+    except (KeyError, TypeError, ValueError) as error:
+        abort(400, f"{order['do']}: {error!r}")
+    return jsonify({"ids": made})
+
+
+@bp.get("/data/<name>")
+def show_data(name: str) -> ResponseReturnValue:
+    """All rows of an object, deleted ones too."""
+    rows = the_org().data.object(name).rows.values()
+    return jsonify([{key: as_json(value) for key, value in row.items()} for row in rows])

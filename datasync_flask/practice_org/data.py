@@ -1,120 +1,145 @@
-"""The practice org's rows: objects with typed fields, generated, changed by script, queried with a little SOQL."""
+"""The practice org's rows: generated, changed by script, found by their objects' names."""
 
 from __future__ import annotations
 
-import json
-import re
 import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-Row = dict[str, Any]
-
-SYSTEM_FIELDS = (
-    ("Id", "id"),
-    ("IsDeleted", "boolean"),
-    ("Name", "string"),
-    ("CreatedDate", "datetime"),
-    ("LastModifiedDate", "datetime"),
-    ("SystemModstamp", "datetime"),
+from datasync_flask.practice_org.catalog import (
+    DATELESS,
+    DEFINITIONS,
+    OBJECTS,
+    OWN_OBJECTS,
+    PEOPLE,
+    PREFIXES,
+    SYSTEM_FIELDS,
+    USER_ID,
+    WITHOUT_DATES,
+    Row,
+    SObject,
+    full_id,
+    relationship_of,
 )
-OBJECTS: dict[str, tuple[tuple[str, str], ...]] = {
-    "Account": (
-        ("Industry", "picklist"), ("AnnualRevenue", "currency"), ("NumberOfEmployees", "int"), ("Website", "url"),
-        ("Phone", "phone"), ("BillingCity", "string"), ("BillingAddress", "address"), ("Description", "textarea"),
-        ("IsPartner__c", "boolean"), ("Founded__c", "date"), ("Share__c", "percent"), ("Score__c", "double"),
-        ("Opens__c", "time"), ("Tags__c", "multipicklist"), ("Age__c", "double"), ("MasterRecordId", "reference"),
-    ),
-    "Contact": (
-        ("FirstName", "string"), ("LastName", "string"), ("Email", "email"), ("AccountId", "reference"),
-        ("Birthdate", "date"), ("MasterRecordId", "reference"),
-    ),
-    "Opportunity": (
-        ("AccountId", "reference"), ("Amount", "currency"), ("CloseDate", "date"), ("StageName", "picklist"),
-        ("Probability", "percent"), ("IsWon", "boolean"),
-    ),
-    "OrderStatus": (("ApiName", "string"), ("SortOrder", "int")),
-}  # fmt: skip
-CALCULATED = {("Account", "Age__c")}
-# What can't be read in bulk, and what has no date.
-NOT_IN_BULK = {"OrderStatus"}
-WITHOUT_DATES = {"OrderStatus"}
-PREFIXES = {"Account": "001", "Contact": "003", "Opportunity": "006", "OrderStatus": "0OS"}
-DECIMALS = {"currency": (18, 2), "percent": (18, 2), "double": (18, 6), "int": (0, 0)}
+from datasync_flask.practice_org.jobs import Job
+from datasync_flask.practice_org.soql_parser import SoqlError
+from datasync_flask.practice_org.values import made_up, now
 
-
-class SoqlError(Exception):
-    """A query that can't be answered: the code and message that Salesforce has for it."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-@dataclass
-class SObject:
-    """An object: its fields (name to type) and rows by id."""
-
-    name: str
-    fields: dict[str, str]
-    rows: dict[str, Row] = field(default_factory=dict)
-    next_number: int = 1
-    # Fields that there are, but not for the user.
-    hidden: dict[str, str] = field(default_factory=dict)
-    # Fields that no query may filter by.
-    unfilterable: set[str] = field(default_factory=set)
-
-    @property
-    def has_dates(self) -> bool:
-        """True when rows carry stamps."""
-        return "SystemModstamp" in self.fields
-
-
-def _now() -> datetime:
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+_STAMPED = {
+    *dict(PEOPLE),
+    "Id",
+    "IsDeleted",
+    "CreatedDate",
+    "LastModifiedDate",
+    "SystemModstamp",
+    "MasterRecordId",
+    "Name",
+}
 
 
 class Data:
     """All objects of the org, behind one lock."""
 
-    def __init__(self) -> None:
+    def __init__(self, own_rows: Callable[[], dict[str, Row]] = dict) -> None:
         self.lock = threading.RLock()
         self.objects: dict[str, SObject] = {}
         for name, own in OBJECTS.items():
-            system = [pair for pair in SYSTEM_FIELDS if name not in WITHOUT_DATES or pair[0] in {"Id", "Name"}]
-            self.objects[name] = SObject(name, dict((*system, *own)))
+            self.objects[name] = SObject(
+                name, dict((*(WITHOUT_DATES if name in DATELESS else SYSTEM_FIELDS), *own)), prefix=PREFIXES[name]
+            )
+        for name, own in OWN_OBJECTS.items():
+            self.objects[name] = SObject(name, dict(own), prefix=PREFIXES[name])
+        self.objects["FieldDefinition"].needs_filter = ("EntityDefinitionId", "DurableId", "EntityDefinition")
+        self._spelled = {name.lower(): name for name in self.objects}
+        # The rows that the org has of itself, by object: one each.
+        self._own_rows = own_rows
+        # When objects or fields changed last.
+        self.changed_at = now()
+        # Who refers to whom, made when it is asked for after a change.
+        self._children: dict[str, list[tuple[SObject, str]]] = {}
+        self._children_at: datetime | None = None
         self.jobs: dict[str, Job] = {}
         self.jobs_made = 0
 
+    def listed(self) -> list[SObject]:
+        """Return the objects that the user sees."""
+        return [found for name, found in self.objects.items() if found.is_accessible and name not in DEFINITIONS]
+
+    def children_of(self, name: str) -> list[tuple[SObject, str]]:
+        """Return the objects, and their fields, that refer to an object."""
+        with self.lock:
+            if self._children_at != self.changed_at:
+                self._children.clear()
+                for child in self.objects.values():
+                    for reference, kind in child.fields.items():
+                        if kind == "reference" and reference != "MasterRecordId":
+                            self._children.setdefault(child.target_of(reference), []).append((child, reference))
+                self._children_at = self.changed_at
+            return self._children.get(name, [])
+
+    def known(self, name: str) -> SObject | None:
+        """Return an object that the user sees, or None."""
+        spelled = self._spelled.get(name.lower())
+        found = self.objects[spelled] if spelled else None
+        return found if found is not None and found.is_accessible else None
+
     def object(self, name: str) -> SObject:
         """Return an object. Raises SoqlError."""
-        found = next((each for key, each in self.objects.items() if key.lower() == name.lower()), None)
+        found = self.known(name)
         if found is None:
             raise SoqlError("INVALID_TYPE", f"sObject type '{name}' is not supported.")
         return found
 
+    def add(self, found: SObject) -> None:
+        """Add an object."""
+        with self.lock:
+            found.prefix = found.prefix or PREFIXES.get(found.name, "a00")
+            self.objects[found.name] = found
+            self._spelled[found.name.lower()] = found.name
+            self.changed_at = now()
+
     def add_object(self, name: str, fields: dict[str, str], *, dated: bool = True) -> None:
         """Add an object with these fields besides the system's."""
-        system = SYSTEM_FIELDS if dated else (SYSTEM_FIELDS[0], SYSTEM_FIELDS[2])
+        self.add(SObject(name, {**dict(SYSTEM_FIELDS if dated else WITHOUT_DATES), **fields}))
+
+    def show_object(self, name: str, *, is_accessible: bool) -> None:
+        """Take an object away from the user, or give it back."""
         with self.lock:
-            self.objects[name] = SObject(name, {**dict(system), **fields})
+            self.objects[self._spelled[name.lower()]].is_accessible = is_accessible
+            self.changed_at = now()
+
+    def refresh(self, found: SObject, asked: set[str]) -> None:
+        """Bring the rows that the org has of itself up to date before they are queried; of fields those of the objects
+        that are asked for.
+        """
+        for name, own in self._own_rows().items():
+            kept = self.objects[name]
+            kept.rows = {own["Id"]: {**dict.fromkeys(kept.fields), **own}}
+        if found.name in DEFINITIONS:
+            entities = [_entity_row(number, each) for number, each in enumerate(self.objects.values())]
+            self.objects["EntityDefinition"].rows = {row["Id"]: row for row in entities}
+            ids = {row["QualifiedApiName"]: row["Id"] for row in entities}
+            fields = [
+                row
+                for name, each in self.objects.items()
+                if found.name == "FieldDefinition" and {name.lower(), ids[name].lower(), ids[name][:15].lower()} & asked
+                for row in _field_rows(each, ids[name])
+            ]
+            self.objects["FieldDefinition"].rows = {row["Id"]: row for row in fields}
 
     def insert(self, name: str, values: list[Row], *, at: datetime | None = None) -> list[str]:
         """Add rows and return their ids."""
         with self.lock:
             found, made = self.object(name), []
             for value in values:
-                prefix = PREFIXES.get(name, "a00")
                 row: Row = dict.fromkeys(found.fields)
-                row["Id"] = value.get("Id") or f"{prefix}5g{found.next_number:010}AAA"
+                row["Id"] = value.get("Id") or full_id(f"{found.prefix}5g{found.next_number:010}")
                 found.next_number += 1
                 if found.has_dates:
-                    row |= {"IsDeleted": False, "CreatedDate": at or _now()}
+                    row |= {"IsDeleted": False, "CreatedDate": at or now()}
                 row["Name"] = f"{name} {found.next_number - 1}"
+                row |= {name: USER_ID for name, _ in PEOPLE if name in row}
                 row |= _typed(found, value)
                 self._stamp(found, row, at)
                 found.rows[row["Id"]] = row
@@ -123,7 +148,7 @@ class Data:
 
     def _stamp(self, found: SObject, row: Row, at: datetime | None = None) -> None:
         if found.has_dates:
-            row["SystemModstamp"] = row["LastModifiedDate"] = at or _now()
+            row["SystemModstamp"] = row["LastModifiedDate"] = at or now()
 
     def update(
         self, name: str, ids: list[str], values: Row, *, stamps: bool = True, at: datetime | None = None
@@ -141,6 +166,7 @@ class Data:
         with self.lock:
             found = self.object(name)
             for row_id in ids:
+                found.deleted_at.setdefault(row_id, now())
                 if hard:
                     found.rows.pop(row_id, None)
                 else:
@@ -150,10 +176,13 @@ class Data:
     def undelete(self, name: str, ids: list[str]) -> None:
         """Take rows out of the bin."""
         self.update(name, ids, {"IsDeleted": False})
+        for row_id in ids:
+            self.object(name).deleted_at.pop(row_id, None)
 
     def merge(self, name: str, winner: str, losers: list[str]) -> None:
         """Merge records: the losers are deleted and name their winner."""
-        self.update(name, losers, {"IsDeleted": True, "MasterRecordId": winner})
+        self.update(name, losers, {"MasterRecordId": winner})
+        self.delete(name, losers)
         self.update(name, [winner], {})
 
     def change_fields(self, name: str, added: dict[str, str], removed: list[str]) -> None:
@@ -161,6 +190,7 @@ class Data:
         with self.lock:
             found = self.object(name)
             found.fields.update(added)
+            self.changed_at = now()
             for gone in removed:
                 found.fields.pop(gone, None)
 
@@ -168,22 +198,32 @@ class Data:
         """Have describe call fields not filterable, and queries that filter by them refused."""
         with self.lock:
             self.object(name).unfilterable.update(names)
+            self.changed_at = now()
 
     def hide_fields(self, name: str, names: list[str]) -> None:
         """Take fields away from the user; FieldDefinition goes on telling of them."""
         with self.lock:
             found = self.object(name)
+            self.changed_at = now()
             for hidden in names:
                 found.hidden[hidden] = found.fields.pop(hidden)
 
+    def show_fields(self, name: str, names: list[str]) -> None:
+        """Give fields back to the user."""
+        with self.lock:
+            found = self.object(name)
+            self.changed_at = now()
+            for shown in names:
+                found.fields[shown] = found.hidden.pop(shown)
+
     def generate(self, name: str, count: int) -> None:
         """Add rows whose values follow from their number, stamped over the year before now."""
-        start = _now() - timedelta(days=365)
+        start = now() - timedelta(days=365)
         with self.lock:
             found = self.object(name)
             for _ in range(count):
                 number = found.next_number
-                value = {key: _made_up(kind, key, number) for key, kind in found.fields.items() if key not in _STAMPED}
+                value = {key: made_up(kind, key, number) for key, kind in found.fields.items() if key not in _STAMPED}
                 self.insert(name, [value], at=start + timedelta(seconds=(number * 31) % (364 * 86400)))
 
 
@@ -197,177 +237,26 @@ def _typed(found: SObject, values: Row) -> Row:
     }
 
 
-_STAMPED = {"Id", "IsDeleted", "CreatedDate", "LastModifiedDate", "SystemModstamp", "MasterRecordId", "Name"}
-_WORDS = ("Alpine", "Beacon", "Cedar", "Delta", "Ember", "Fjord", "Granite", "Harbor", "Indigo", "Juniper")
-
-
-def _made_up(kind: str, name: str, number: int) -> Any:
-    word = _WORDS[number % len(_WORDS)]
+def _entity_row(number: int, found: SObject) -> Row:
     return {
-        "string": f"{word} {number}",
-        "textarea": f"{word}, founded by {name}\nline two of {number}",
-        "picklist": ("Energy", "Banking", "Media", "Retail")[number % 4],
-        "multipicklist": "A;B" if number % 2 else "C",
-        "currency": (number * 1234567 % 100_000_000) / 100,
-        "percent": (number * 7 % 10_000) / 100,
-        "double": number / 8,
-        "int": number % 5000,
-        "boolean": number % 3 == 0,
-        "date": f"{1900 + number % 180:04}-{number % 12 + 1:02}-{number % 28 + 1:02}",
-        "time": f"{number % 24:02}:{number % 60:02}:00.000Z",
-        "datetime": _now(),
-        "url": f"https://{word.lower()}{number}.example",
-        "email": f"{word.lower()}{number}@example.com",
-        "phone": f"+49 30 {number:07}",
-    }.get(kind)
+        "Id": full_id(f"4ie5g{number:010}"), "DurableId": found.name, "QualifiedApiName": found.name,
+        "DeveloperName": found.name.removesuffix("__c").split("__")[-1], "MasterLabel": found.label,
+        "Label": found.label, "PluralLabel": found.plural, "NamespacePrefix": found.namespace,
+        "KeyPrefix": found.prefix, "IsQueryable": found.is_queryable, "IsRetrieveable": True,
+        "IsCustomizable": True, "IsCustomSetting": False, "IsDeprecatedAndHidden": False,
+    }  # fmt: skip
 
 
-_SELECT = re.compile(
-    r"\s*SELECT\s+(?P<fields>.+?)\s+FROM\s+(?P<name>\w+)(?:\s+WHERE\s+(?P<where>.+?))?"
-    r"(?:\s+ORDER\s+BY\s+(?P<order>[\w, ]+?))?(?:\s+LIMIT\s+(?P<limit>\d+))?\s*$",
-    re.I | re.S,
-)
-_CONDITION = re.compile(
-    r"\s*\(?\s*(\w+)\s*(>=|<=|!=|=|<|>|\bIN\b|\bLIKE\b)\s*(\([^)]*\)|'(?:[^'\\]|\\.)*'|[^\s)]+)\s*\)?\s*", re.I
-)
-
-
-@dataclass
-class Answer:
-    """What a query found: the fields asked for and the rows; a count has no fields."""
-
-    object: str
-    fields: list[str]
-    rows: list[Row]
-
-
-_FIELD_DEFINITION = re.compile(
-    r"SELECT QualifiedApiName FROM FieldDefinition WHERE EntityDefinition\.QualifiedApiName = '(\w+)'", re.I
-)
-
-
-def run_soql(data: Data, soql: str, *, with_deleted: bool) -> Answer:
-    """Answer a query. Raises SoqlError with Salesforce's code."""
-    about = _FIELD_DEFINITION.fullmatch(soql)
-    if about is not None:
-        described = data.object(about[1])
-        names = [*described.fields, *described.hidden]
-        rows = [{"Id": f"000{number:012}AAA", "QualifiedApiName": name} for number, name in enumerate(names)]
-        return Answer("FieldDefinition", ["QualifiedApiName"], rows)
-    parts = _SELECT.match(soql)
-    if parts is None:
-        raise SoqlError("MALFORMED_QUERY", "unexpected token")
-    with data.lock:
-        found = data.object(parts["name"])
-        fields = [name.strip() for name in parts["fields"].split(",")]
-        is_count = fields == ["COUNT()"]
-        spelled = {name.lower(): name for name in found.fields}
-        for name in [] if is_count else fields:
-            if name.lower() not in spelled:
-                raise SoqlError(
-                    "INVALID_FIELD",
-                    f"\n{name}\n^\nERROR at Row:1:Column:8\nNo such column '{name}' on entity '{found.name}'.",
-                )
-        tests = (
-            [_condition(found, text) for text in re.split(r"\s+AND\s+", parts["where"], flags=re.I)]
-            if parts["where"]
-            else []
-        )
-        rows = [
-            dict(row)
-            for row in found.rows.values()
-            if (with_deleted or not row.get("IsDeleted")) and all(test(row) for test in tests)
-        ]
-    if parts["limit"]:
-        rows = rows[: int(parts["limit"])]
-    return Answer(found.name, [] if is_count else [spelled[name.lower()] for name in fields], rows)
-
-
-def _condition(found: SObject, text: str) -> Callable[[Row], bool]:
-    parts = _CONDITION.fullmatch(text)
-    if parts is None:
-        raise SoqlError("MALFORMED_QUERY", f"unexpected token: '{text[:40]}'")
-    name = next((key for key in found.fields if key.lower() == parts[1].lower()), None)
-    if name is None:
-        raise SoqlError("INVALID_FIELD", f"No such column '{parts[1]}' on entity '{found.name}'.")
-    if name in found.unfilterable:
-        raise SoqlError("INVALID_FIELD", f"field '{name}' can not be filtered in a query call")
-    if found.fields[name] == "datetime" and parts[3].startswith("'"):
-        raise SoqlError(
-            "INVALID_FIELD",
-            f"value of filter criterion for field '{name}' must be of type dateTime "
-            "and should not be enclosed in quotes",
-        )
-    sign = parts[2].upper()
-    if sign == "IN":
-        values = {_literal(part.strip()) for part in parts[3].strip("()").split(",")}
-        return lambda row: row.get(name) in values
-    value = _literal(parts[3])
-    compare: dict[str, Callable[[Any], bool]] = {
-        "=": lambda held: held == value,
-        "!=": lambda held: held != value,
-        ">": lambda held: held is not None and held > value,
-        "<": lambda held: held is not None and held < value,
-        ">=": lambda held: held is not None and held >= value,
-        "<=": lambda held: held is not None and held <= value,
-    }
-    return lambda row: compare[sign](row.get(name))
-
-
-def _literal(text: str) -> Any:
-    if text.startswith("'"):
-        return text[1:-1].replace("\\'", "'")
-    if text.lower() in {"true", "false"}:
-        return text.lower() == "true"
-    if text.lower() == "null":
-        return None
-    if re.match(r"\d{4}-\d\d-\d\dT", text):
-        return datetime.fromisoformat(text.replace("Z", "+00:00"))
-    return text if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else float(text)
-
-
-def as_json(value: Any) -> Any:
-    """Return a value as REST's JSON has it."""
-    return (
-        value.strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03}+0000"
-        if isinstance(value, datetime)
-        else value
-    )
-
-
-def as_csv(value: Any) -> str:
-    """Return a value as Bulk's CSV has it, quoted."""
-    if value is None:
-        return '""'
-    if isinstance(value, bool):
-        return f'"{str(value).lower()}"'
-    if isinstance(value, datetime):
-        return f'"{value.strftime("%Y-%m-%dT%H:%M:%S.")}{value.microsecond // 1000:03}Z"'
-    if isinstance(value, dict | list):
-        value = json.dumps(value, ensure_ascii=False)
-    return '"' + str(value).replace('"', '""') + '"'
-
-
-@dataclass
-class Job:
-    """A query job: answered when it was made, complete a little later."""
-
-    id: str
-    soql: str
-    operation: str
-    answer: Answer
-    complete_at: float
-    state: str = ""
-    error: str = ""
-
-    def current_state(self) -> str:
-        """Return where the job is."""
-        return self.state or ("JobComplete" if time.time() >= self.complete_at else "InProgress")
-
-    def page(self, start: int, size: int) -> tuple[str, int, int]:
-        """Return (CSV, rows in it, where the next page starts or 0)."""
-        rows = self.answer.rows[start : start + size]
-        lines = [",".join(f'"{name}"' for name in self.answer.fields)]
-        lines += [",".join(as_csv(row.get(name)) for name in self.answer.fields) for row in rows]
-        following = start + size if start + size < len(self.answer.rows) else 0
-        return "\n".join(lines) + "\n", len(rows), following
+def _field_rows(found: SObject, entity_id: str) -> list[Row]:
+    fields: dict[str, Any] = {**found.fields, **found.hidden}
+    return [
+        {
+            "Id": full_id(f"4id5g{entity_id[9:15]}{number:04}"), "DurableId": f"{found.name}.{name}",
+            "QualifiedApiName": name, "DeveloperName": name.removesuffix("__c"), "MasterLabel": name, "Label": name,
+            "NamespacePrefix": None, "DataType": kind.capitalize(), "EntityDefinitionId": entity_id,
+            "Length": 255 if kind == "string" else 0, "Precision": 0, "Scale": 0,
+            "IsCalculated": found.is_calculated(name), "IsNillable": name != "Id",
+            "RelationshipName": relationship_of(name) if kind == "reference" else None,
+        }
+        for number, (name, kind) in enumerate(fields.items())
+    ]  # fmt: skip

@@ -10,6 +10,9 @@ from flask import Response, abort, current_app, request
 
 from datasync_flask.practice_org.org import Fault, Org
 
+# In the environment of requests that a composite request makes, and the fault that it came to.
+IS_INNER, INNER_FAULT = "practice.inner", "practice.fault"
+
 
 def the_org() -> Org:
     """Return the org of the current app."""
@@ -20,6 +23,9 @@ def the_org() -> Org:
 def count_and_fault(at: str, client_id: str = "") -> Fault | None:
     """Count a request to an endpoint and make the fault that is due there, if it replaces the whole answer."""
     org = the_org()
+    if request.environ.get(IS_INNER):
+        inherited: Fault | None = request.environ[INNER_FAULT]
+        return inherited
     with org.lock:
         org.requests[at] += 1
     fault = org.take_fault(at, client_id)

@@ -10,19 +10,22 @@ import json
 import secrets
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from datasync_flask.practice_org.data import Answer, Data
+from datasync_flask.practice_org.catalog import USER_ID, Row
+from datasync_flask.practice_org.data import Data
+from datasync_flask.practice_org.soql import Answer
 
 ORG_ID = "00D5g000004PrctEAC"
-USER_ID = "0055g00000PrctUAAX"
 USERNAME = "ada@practice.example"
 PASSWORD = "practice"
+CLI_APP = "PlatformCLI"
 
 
 @dataclass
@@ -81,6 +84,7 @@ class Code:
     scopes: list[str]
     expires_at: float
     is_used: bool = False
+    nonce: str = ""
 
 
 @dataclass
@@ -93,6 +97,7 @@ class Token:
     scopes: list[str]
     expires_at: float
     is_dead: bool = False
+    issued_at: float = field(default_factory=time.time)
 
 
 @dataclass
@@ -119,6 +124,11 @@ class Settings:
     bulk_refuses_json: bool = False
     job_seconds: float = 0.0
     result_page_rows: int = 50_000
+    # "chunks": parallel result pages as clients meet them; "documented": as the documentation has them; "": none.
+    result_pages: str = "chunks"
+    # Seconds that every answer takes longer, and kilobytes a second that come through; 0: as fast as it goes.
+    latency: float = 0.0
+    bandwidth: float = 0.0
 
 
 @dataclass
@@ -135,6 +145,15 @@ class Fault:
     client_id: str = ""
 
 
+def _command_line_app() -> App:
+    """Return the app that every org has for Salesforce's own command line, whose name is its id and no secret."""
+    return App(
+        client_id=CLI_APP, client_secret="", callback_urls=["http://localhost:1717/OauthRedirect"], kind="platform",
+        scopes=["refresh_token", "api", "web"], known_at=0.0, token_known_at=0.0, name="Salesforce CLI",
+        pkce_required=False, secret_required=False,
+    )  # fmt: skip
+
+
 class Org:
     """All state, behind one lock, kept in a file when there is one."""
 
@@ -148,11 +167,39 @@ class Org:
         self.requests: Counter[str] = Counter()
         self.refreshing: set[str] = set()
         self.requests_today = 0
-        self.data = Data()
+        self.data = Data(self._own_rows)
+        # (object, id) of the records that were read last, the newest first.
+        self.recent: deque[tuple[str, str]] = deque([("User", USER_ID)], maxlen=200)
         # REST queries that have more rows to give.
         self.locators: dict[str, Answer] = {}
         self._state = state
         self._load()
+        self.apps.setdefault(CLI_APP, _command_line_app())
+
+    def _own_rows(self) -> dict[str, Row]:
+        """Return what the org knows of itself and of its user."""
+        settings, since = self.settings, datetime(2024, 1, 15, 9, tzinfo=UTC)
+        dates: Row = dict.fromkeys(("CreatedDate", "LastModifiedDate", "SystemModstamp"), since)
+        locale = {"LanguageLocaleKey": "en_US", "TimeZoneSidKey": "Europe/Berlin"}
+        return {
+            "Organization": {
+                "Id": settings.org_id, "Name": settings.org_name, "IsSandbox": settings.is_sandbox,
+                "OrganizationType": "Developer Edition", "InstanceName": "PRAC1", "Country": "DE",
+                "DefaultLocaleSidKey": "en_US", "FiscalYearStartMonth": 1, **locale, **dates,
+            },
+            "User": {
+                "Id": USER_ID, "Username": USERNAME, "Name": "Ada Practice", "FirstName": "Ada", "LastName": "Practice",
+                "Email": USERNAME, "Alias": "ada", "IsActive": True, "UserType": "Standard",
+                "LocaleSidKey": "en_US", **locale, **dates,
+            },
+        }  # fmt: skip
+
+    def saw(self, name: str, row_id: str) -> None:
+        """Remember that a record was read."""
+        with self.lock:
+            if (name, row_id) in self.recent:
+                self.recent.remove((name, row_id))
+            self.recent.appendleft((name, row_id))
 
     def register(self, data: dict[str, Any]) -> App:
         """Add an app from JSON or a form; what isn't given is made up."""
@@ -199,12 +246,12 @@ class Org:
             known_at = app.token_known_at if at_token_endpoint else app.known_at
             return app if time.time() >= known_at else None
 
-    def new_code(self, app: App, redirect_uri: str, challenge: str, scopes: list[str]) -> str:
+    def new_code(self, app: App, redirect_uri: str, challenge: str, scopes: list[str], nonce: str = "") -> str:
         """Return a new authorization code."""
         with self.lock:
             code = "aPrx" + secrets.token_urlsafe(40) + "=="
             expires_at = time.time() + self.settings.code_seconds
-            self.codes[code] = Code(app.client_id, redirect_uri, challenge, scopes, expires_at)
+            self.codes[code] = Code(app.client_id, redirect_uri, challenge, scopes, expires_at, nonce=nonce)
             self.save()
             return code
 
@@ -213,7 +260,8 @@ class Org:
         with self.lock:
             is_new_family = not family
             family = family or secrets.token_hex(8)
-            access = f"{self.settings.org_id[:15]}!{secrets.token_urlsafe(60)}"
+            # Letters, digits, dot and underscore: what clients take for an access token.
+            access = f"{self.settings.org_id[:15]}!{secrets.token_urlsafe(72).replace('-', '.')}"
             self.tokens[access] = Token(
                 "access", app.client_id, family, scopes, time.time() + self.settings.access_token_seconds
             )

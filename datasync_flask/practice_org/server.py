@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,26 @@ import trustme
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from datasync_flask.practice_org import api_views, control_views, data_views, oauth_views, setup_views
+from datasync_flask.practice_org import (
+    api_views,
+    bulk_views,
+    composite_views,
+    control_views,
+    identity_views,
+    oauth_views,
+    object_views,
+    query_views,
+    setup_views,
+    token_views,
+)
+from datasync_flask.practice_org.answers import answer_alike
+from datasync_flask.practice_org.big_org import grow
 from datasync_flask.practice_org.org import Org
+
+_VIEWS = (
+    oauth_views, token_views, identity_views, api_views, object_views, query_views, composite_views, bulk_views,
+    setup_views, control_views,
+)  # fmt: skip
 
 
 class QuietHandler(WSGIRequestHandler):
@@ -32,17 +51,29 @@ def create_practice_org(org: Org) -> Flask:
     app.config.update(SECRET_KEY="practice org", SESSION_COOKIE_NAME="practice_session", ORG=org)
     app.jinja_env.globals["setup_menu"] = setup_views.MENU
     app.jinja_env.tests["contains"] = lambda text, part: part.lower() in text.lower()
-    for blueprint in (oauth_views.bp, api_views.bp, data_views.bp, setup_views.bp, control_views.bp):
-        app.register_blueprint(blueprint)
+    answer_alike(app)
+    for views in _VIEWS:
+        app.register_blueprint(views.bp)
     return app
 
 
 def serve(
-    host: str, port: int, *, propagation: float, tls: bool = False, state: Path | None = None, rows: int = 0
+    host: str,
+    port: int,
+    *,
+    propagation: float,
+    tls: bool = False,
+    state: Path | None = None,
+    rows: int = 0,
+    objects: int = 0,
+    latency: float = 0.0,
+    bandwidth: float = 0.0,
 ) -> None:
     """Serve until interrupted; with `tls`, print where the certificate to trust lies."""
     scheme, context = "http", None
     org = Org(propagation, state)
+    org.settings.latency, org.settings.bandwidth = latency, bandwidth
+    grow(org.data, objects)
     for name, share in (("Account", 1.0), ("Contact", 0.5), ("Opportunity", 0.25)):
         org.data.generate(name, int(rows * share))
     org.data.generate("OrderStatus", min(rows, 4))
@@ -65,8 +96,6 @@ def serve(
 
 
 def _certificate(host: str, folder: Path) -> Any:
-    import ssl
-
     authority = trustme.CA()
     authority.cert_pem.write_to_path(folder / "ca.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -69,7 +69,7 @@ def _kind_of(menu: str) -> str:
 def manager(menu: str) -> ResponseReturnValue:
     """External Client App Manager, or App Manager."""
     kind = _kind_of(menu)
-    apps = [app for app in the_org().apps.values() if app.kind == kind or kind == "connected"]
+    apps = [app for app in the_org().apps.values() if app.kind == kind or (kind, app.kind) == ("connected", "external")]
     return render_template("setup_manager.html", kind=kind, title=KINDS[kind][0], menu=menu, apps=apps)
 
 

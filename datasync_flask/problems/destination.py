@@ -27,6 +27,17 @@ class Fault(enum.StrEnum):
     NAME_REFUSED = "name_refused"
     NOT_OURS = "not_ours"
     TOO_SLOW = "too_slow"
+    NO_BUCKET = "no_bucket"
+    KEY_REFUSED = "key_refused"
+    SECRET_REFUSED = "secret_refused"
+    NO_ROLE = "no_role"
+    NO_RIGHT_IN_BUCKET = "no_right_in_bucket"
+    WRONG_REGION = "wrong_region"
+    CLOCK_WRONG = "clock_wrong"
+    CERTIFICATE_REFUSED = "certificate_refused"
+    NO_CONDITIONS = "no_conditions"
+    BUCKET_FULL = "bucket_full"
+    CHANGED_MEANWHILE = "changed_meanwhile"
     UNEXPECTED = "unexpected"
 
 
@@ -110,6 +121,64 @@ DESTINATION: dict[Fault, Entry] = {
         "File is something else", "This file is something else, so it isn't changed.", ("Choose another name.",)
     ),
     Fault.TOO_SLOW: Entry("No answer in time", "There was no answer in time.", ("Check the network, then try again.",)),
+    Fault.NO_BUCKET: Entry(
+        "Bucket not found",
+        "There is no bucket of this name at this endpoint.",
+        ("Create it there first, or correct the name.",),
+    ),
+    Fault.KEY_REFUSED: Entry(
+        "Access key refused",
+        "The store doesn't know this access key, or it has expired.",
+        ("Enter the access key and its secret key again.",),
+    ),
+    Fault.SECRET_REFUSED: Entry(
+        "Secret key refused",
+        "The secret key doesn't belong to this access key, so the store refused the signature.",
+        ("Enter the secret key again.",),
+    ),
+    Fault.NO_ROLE: Entry(
+        "No role on this machine",
+        "This machine has no role of its own that the store accepts.",
+        ("Enter an access key and its secret key, or give the machine a role.",),
+    ),
+    Fault.NO_RIGHT_IN_BUCKET: Entry(
+        "No right in this bucket",
+        "The store doesn't allow this in the bucket.",
+        (
+            "Allow the key (or the machine's role) to list the bucket, and to read, write and delete objects below the "
+            "prefix.",
+        ),
+    ),
+    Fault.WRONG_REGION: Entry(
+        "Wrong region", "The bucket is in another region.", ("Enter the region that the store shows for it.",)
+    ),
+    Fault.CLOCK_WRONG: Entry(
+        "Clock is wrong",
+        "The clock of this machine differs too much from the store's, so the store refuses every signature.",
+        ("Set the machine's clock by the network (NTP).",),
+        responsible=Responsible.OPERATOR,
+    ),
+    Fault.CERTIFICATE_REFUSED: Entry(
+        "Store's certificate not trusted",
+        "This machine doesn't trust the store's certificate, so nothing was sent.",
+        (
+            "Enter the endpoint exactly as it is in the certificate. If it comes from an authority of your own, ask "
+            "whoever runs DataSync to name that authority in SSL_CERT_FILE.",
+        ),
+    ),
+    Fault.NO_CONDITIONS: Entry(
+        "Store ignores conditions",
+        "The store ignores conditions on writing (If-Match, If-None-Match), so two writers could damage a table.",
+        ("Use a newer version of the store, or another one.",),
+    ),
+    Fault.BUCKET_FULL: Entry(
+        "Bucket full", "The store has no room left for this bucket.", ("Make room there, or raise its limit.",)
+    ),
+    Fault.CHANGED_MEANWHILE: Entry(
+        "Table changed by another program",
+        "Something else wrote to this table at the same time, so nothing was changed.",
+        ("Let only one program write to it, then try again.",),
+    ),
     Fault.UNEXPECTED: Entry(
         "Unexpected answer",
         "The destination answered something unexpected; its own words are beside this.",

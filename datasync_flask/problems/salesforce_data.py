@@ -105,6 +105,16 @@ DATA: dict[Problem, Entry] = {
         ("Run again: it starts again, and nothing is lost or doubled.",),
         Action.CHECK,
     ),
+    Problem.PAGES_REPEAT: Entry(
+        "Result without an end",
+        "Salesforce gives long results in pages. One of them led back to a page that was already read, so reading "
+        "would never have ended. The table is unchanged.",
+        (
+            "Run again. If it happens again, show the words below to Salesforce's support, or to whoever looks after "
+            "the network: a program between DataSync and Salesforce may change answers.",
+        ),
+        Action.CHECK,
+    ),
     Problem.NOT_FOUND: Entry(
         "Not found in Salesforce",
         "Salesforce says that what was asked for doesn't exist.",

@@ -1,6 +1,8 @@
-"""One request to the data API: its limits, and its answer read as a page of records or as a refusal.
+"""What one request may take, and what an answer that refuses means.
 
-Sources: REST API Developer Guide "Query" and "Status Codes and Error Responses".
+A My Domain that is renamed and an org that moves to another instance leave redirects, 404 answers or nothing behind
+(Salesforce help "My Domain URL Formats"; REST API Developer Guide "Status Codes and Error Responses": 3xx means that
+the resource was not found at this address, 404 `URL_NOT_RESET` that the domain is not set up).
 """
 
 from __future__ import annotations
@@ -9,12 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 
+from datasync_flask.salesforce import transport
 from datasync_flask.salesforce.data_refusals import classify_api_error
 from datasync_flask.salesforce.errors import Problem, SalesforceError
-from datasync_flask.salesforce.exact_json import number_of
 from datasync_flask.salesforce.transport import text_of, time_of
 from datasync_flask.salesforce.tries import TRIES
 
@@ -22,26 +25,25 @@ from datasync_flask.salesforce.tries import TRIES
 MAX_JSON_BYTES = 64_000_000
 # Answers of a few numbers.
 SMALL_BYTES = 2_000_000
-TIMEOUT = httpx2.Timeout(60.0, connect=10.0)
-TOTAL_SECONDS = 180.0
-# Salesforce gives a query up after 120 seconds, and says so.
-QUERY_TIMEOUT, QUERY_SECONDS = httpx2.Timeout(130.0, connect=10.0), 300.0
-# What is only good to know is waited for once, and not for long.
-COMFORT_TIMEOUT, COMFORT_SECONDS = httpx2.Timeout(30.0, connect=10.0), 40.0
-HURRIED, HURRIED_SECONDS = httpx2.Timeout(6.0, connect=3.0), 8.0
 # Retry-After is a number of seconds; the longest that is believed.
 MAX_RETRY_AFTER = 24 * 3600
 # What is read of a refusal: a page's head may be long.
 REFUSAL_CHARACTERS = 20_000
+# A host that isn't the org's any more answers a 404 of its own; the API's are JSON.
+BARE = "HTTP 404 without a word of the API"
+
+_MOVED_WORDS = ("url_not_reset", "destination url not reset", "url no longer exists")
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """How long one request may take, how large its answer may be, and how often it is made."""
+    """How large an answer may be, how often it is asked for, and how long it may take where the client's own time-outs
+    don't fit.
+    """
 
     tries: int = TRIES
     timeout: httpx2.Timeout | None = None
-    seconds: float = TOTAL_SECONDS
+    seconds: float = 0.0
     max_bytes: int = MAX_JSON_BYTES
     # Numbers of the answer stay as they are written.
     is_exact: bool = False
@@ -49,37 +51,33 @@ class Bounds:
     is_optional: bool = False
 
 
-QUERY = Bounds(timeout=QUERY_TIMEOUT, seconds=QUERY_SECONDS, is_exact=True)
-COMFORT = Bounds(tries=1, timeout=COMFORT_TIMEOUT, seconds=COMFORT_SECONDS, max_bytes=SMALL_BYTES, is_optional=True)
-OPTIONAL = Bounds(is_optional=True)
 USUAL = Bounds()
+OPTIONAL = Bounds(is_optional=True)
+# Salesforce gives a query up after 120 seconds, and says so.
+QUERY = Bounds(timeout=httpx2.Timeout(130.0, connect=10.0), seconds=300.0, is_exact=True)
+# What is only good to know is waited for once, and not for long.
+COMFORT = Bounds(1, httpx2.Timeout(30.0, connect=10.0), 40.0, SMALL_BYTES, is_optional=True)
+# Asked of a connection, not by a run: the answer tells whether it works.
+CHECK = Bounds(1, transport.TIMEOUT, transport.TOTAL_SECONDS, SMALL_BYTES)
 
 
-@dataclass(frozen=True)
-class QueryPage:
-    """One page of a REST query; `next_path` is '' on the last."""
+def refusal_of(response: httpx2.Response, body: Any, *, is_optional: bool = False) -> SalesforceError:
+    """Return the error for an answer of the API that isn't a success; `body` is its JSON, None where it has none.
 
-    records: list[dict[str, Any]]
-    total: int
-    next_path: str
-
-
-def parse_page(answer: Any) -> QueryPage:
-    """Return a query's answer. Raises SalesforceError when it is none."""
-    found = answer.get("records") if isinstance(answer, dict) else None
-    if not isinstance(found, list) or not all(isinstance(record, dict) for record in found):
-        raise SalesforceError(Problem.NOT_SALESFORCE, "a query's answer without records")
-    next_path, total = answer.get("nextRecordsUrl"), number_of(answer.get("totalSize"))
-    if answer.get("done") is False and not isinstance(next_path, str):
-        raise SalesforceError(Problem.NOT_SALESFORCE, "a page that isn't the last, without a next one")
-    is_last = answer.get("done") is True or not isinstance(next_path, str)
-    return QueryPage(found, len(found) if total is None else total, "" if is_last else str(next_path))
-
-
-def refusal_of(response: httpx2.Response, body: Any) -> SalesforceError:
-    """Return the error for an answer that isn't a success; `body` is its JSON, None where it has none."""
+    With `is_optional` not every org has what was asked for, so that a 404 says nothing about the org's address.
+    """
+    if 300 <= response.status_code < 400:
+        target = urlsplit(response.headers.get("location", "")).hostname or "another page"
+        return SalesforceError(Problem.INSTANCE_MOVED, f"HTTP {response.status_code} to {target}")
     words = text_of(response)[:REFUSAL_CHARACTERS]
-    return classify_api_error(response.status_code, body, words, retry_after=_retry_after(response))
+    said = classify_api_error(response.status_code, body, words, retry_after=_retry_after(response))
+    if said.problem is Problem.MAINTENANCE:
+        return said
+    if response.status_code in {400, 404} and any(part in words.lower() for part in _MOVED_WORDS):
+        return SalesforceError(Problem.INSTANCE_MOVED, said.detail)
+    if response.status_code == 404 and body is None:
+        return SalesforceError(Problem.NOT_FOUND, "HTTP 404" if is_optional else BARE)
+    return said
 
 
 def _retry_after(response: httpx2.Response) -> float | None:

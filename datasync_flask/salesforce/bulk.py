@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx2
 
 from datasync_flask.salesforce.answers import COMFORT
-from datasync_flask.salesforce.data import DataApi
+from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce.exact_json import number_of
 
 # Salesforce gives a job up after 24 hours.
 MAX_WAIT_SECONDS = 24 * 3600
@@ -48,7 +49,7 @@ class Page:
     next_locator: str
 
 
-def create_job(api: DataApi, soql: str, *, with_deleted: bool) -> str:
+def create_job(api: SalesforceApi, soql: str, *, with_deleted: bool) -> str:
     """Start a query job and return its id. Raises NotInBulk, or SalesforceError."""
     order = {
         "operation": "queryAll" if with_deleted else "query",
@@ -77,8 +78,8 @@ def may_be_bulks_alone(error: SalesforceError) -> bool:
     return error.problem in _SWITCHED_OFF or (error.problem.is_about_the_request and error.problem not in _SAME_BY_REST)
 
 
-def wait_for_job(api: DataApi, job_id: str, pause: Callable[[float], None]) -> None:
-    """Return when the job is complete; `pause` waits between looks and may raise to stop.
+def wait_for_job(api: SalesforceApi, job_id: str) -> None:
+    """Return when the job is complete.
 
     Raises NotInBulk when the job failed (REST tells more clearly why), SalesforceError for everything else.
     """
@@ -91,13 +92,13 @@ def wait_for_job(api: DataApi, job_id: str, pause: Callable[[float], None]) -> N
             return
         if state in {"Failed", "Aborted"}:
             raise NotInBulk(str(answer.get("errorMessage") or f"the job ended as {state}"))
-        pause(interval)
+        api.wait(interval)
         interval = min(interval * 1.5, MAX_POLL_SECONDS)
     raise SalesforceError(Problem.NO_ANSWER_IN_TIME, "a bulk job that took over 24 hours")
 
 
 @contextmanager
-def result_page(api: DataApi, job_id: str, locator: str, max_records: int) -> Iterator[Page]:
+def result_page(api: SalesforceApi, job_id: str, locator: str, max_records: int) -> Iterator[Page]:
     """Yield one page of a complete job's result. Raises SalesforceError, also while the caller reads."""
     params = {"maxRecords": str(max_records)} | ({"locator": locator} if locator else {})
     with api.streamed(f"{api.base}/jobs/query/{job_id}/results", params) as response:
@@ -108,7 +109,7 @@ def result_page(api: DataApi, job_id: str, locator: str, max_records: int) -> It
         yield Page(response, rows, "" if following.lower() == "null" else following)
 
 
-def abort_job(api: DataApi, job_id: str) -> None:
+def abort_job(api: SalesforceApi, job_id: str) -> None:
     """Stop a job that is no longer wanted, and delete it; a refusal is no matter."""
     try:
         api.request("PATCH", f"{api.base}/jobs/query/{job_id}", json={"state": "Aborted"}, bounds=COMFORT)
@@ -118,10 +119,20 @@ def abort_job(api: DataApi, job_id: str) -> None:
     delete_job(api, job_id)
 
 
-def delete_job(api: DataApi, job_id: str) -> None:
+def delete_job(api: SalesforceApi, job_id: str) -> None:
     """Delete a finished job, so that its result doesn't count against the org's storage; a refusal is no matter."""
     try:
         api.request("DELETE", f"{api.base}/jobs/query/{job_id}", bounds=COMFORT)
     except SalesforceError as error:
         if not error.problem.is_about_the_request and not error.problem.is_transient:
             raise
+
+
+def jobs_left(api: SalesforceApi) -> int | None:
+    """Return how many query jobs the org may still make today; None where it doesn't tell.
+
+    It takes the right "View Setup and Configuration".
+    """
+    answer = api.comfort(f"{api.base}/limits")
+    found = answer.get("DailyBulkV2QueryJobs") if isinstance(answer, dict) else None
+    return number_of(found.get("Remaining")) if isinstance(found, dict) else None

@@ -1,4 +1,4 @@
-"""What the data API refuses, as one table: by status, code and words, which problem it is and what helps.
+"""What the data API refuses, as one table: by status, code and words, which problem it is.
 
 Sources, by the short names in the table: REST is the REST API Developer Guide "Status Codes and Error Responses",
 SOAP the SOAP API Developer Guide "Core Data Types: ExceptionCode", BULK the Bulk API 2.0 Developer Guide "Query" and
@@ -7,116 +7,79 @@ SOAP the SOAP API Developer Guide "Core Data Types: ExceptionCode", BULK the Bul
 
 from __future__ import annotations
 
-import enum
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from datasync_flask.salesforce.errors import Problem, SalesforceError
-
-
-class Course(enum.StrEnum):
-    """What a refusal leaves to do."""
-
-    PASSING = "passing"
-    OTHER_WAY = "other way"
-    ONE_OBJECT = "one object"
-    WHOLE_CONNECTION = "whole connection"
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """One row: what has to be in an answer (0 and '' stand for anything), and what it means."""
-
-    status: int
-    code: str
-    # In lower case, a part of the message.
-    words: str
-    problem: Problem
-    course: Course
-    source: str
-
-    def fits(self, status: int, code: str, words: str) -> bool:
-        """True when an answer is this refusal; codes are told apart without regard to case."""
-        return self.status in {0, status} and self.code in {"", code.upper()} and self.words in words
-
-
-_PASSING, _OTHER_WAY, _ONE_OBJECT, _WHOLE = Course
+from datasync_flask.salesforce.pages import says_maintenance
+from datasync_flask.salesforce.refusals import Refusal, meaning_of
 
 # The first row that fits counts.
 REFUSALS = (
-    Refusal(401, "", "not valid for use with the", Problem.API_SCOPE_MISSING, _WHOLE, "CLIENTS (jsforce)"),
-    Refusal(401, "", "not attached to agent", Problem.API_SCOPE_MISSING, _WHOLE, "CLIENTS (jsforce)"),
-    Refusal(401, "", "", Problem.SESSION_REFUSED, _WHOLE, "REST: the session ended, renewing the token helps"),
-    Refusal(403, "", "bad_oauth_token", Problem.SESSION_REFUSED, _WHOLE, "CLIENTS (nforce)"),
-    Refusal(0, "INVALID_SESSION_ID", "", Problem.SESSION_REFUSED, _WHOLE, "REST"),
-    Refusal(403, "", "inactive_user", Problem.USER_INACTIVE, _WHOLE, "CLIENTS (VS Code)"),
-    Refusal(0, "INACTIVE_ORG", "", Problem.USER_INACTIVE, _WHOLE, "SOAP"),
-    Refusal(0, "", "inactive organization", Problem.USER_INACTIVE, _WHOLE, "SOAP"),
-    Refusal(0, "ORG_LOCKED", "", Problem.USER_INACTIVE, _WHOLE, "SOAP"),
+    # An external data source behind an object.
+    Refusal(Problem.EXTERNAL_SOURCE, code="EXTERNAL_OBJECT_…", source="SOAP"),
+    Refusal(Problem.API_SCOPE_MISSING, words="not valid for use with the", status=401, source="CLIENTS (jsforce)"),
+    Refusal(Problem.API_SCOPE_MISSING, words="not attached to agent", status=401, source="CLIENTS (jsforce)"),
+    Refusal(Problem.SESSION_REFUSED, status=401, source="REST: the session ended, renewing the token helps"),
+    Refusal(Problem.SESSION_REFUSED, words="bad_oauth_token", status=403, source="CLIENTS (nforce)"),
+    Refusal(Problem.SESSION_REFUSED, code="INVALID_SESSION_ID", source="REST"),
+    Refusal(Problem.USER_INACTIVE, words="inactive_user", status=403, source="CLIENTS (VS Code)"),
+    Refusal(Problem.USER_INACTIVE, code="INACTIVE_ORG", source="SOAP"),
+    Refusal(Problem.USER_INACTIVE, words="inactive organization", source="SOAP"),
+    Refusal(Problem.USER_INACTIVE, code="ORG_LOCKED", source="SOAP"),
     # Limits: those of the moment pass, those of Bulk are Bulk's alone, those of the day have to be waited for.
-    Refusal(0, "REQUEST_LIMIT_EXCEEDED", "concurrent", Problem.TOO_MANY_REQUESTS, _PASSING, "REST"),
-    Refusal(0, "", "concurrentperorglongtxn", Problem.TOO_MANY_REQUESTS, _PASSING, "CLIENTS (Airbyte)"),
-    Refusal(0, "", "max bulk v2", Problem.BULK_LIMIT_REACHED, _OTHER_WAY, "BULK"),
-    Refusal(0, "LIMIT_EXCEEDED", "bulk", Problem.BULK_LIMIT_REACHED, _OTHER_WAY, "BULK"),
-    Refusal(0, "EXCEEDED_QUOTA", "", Problem.BULK_LIMIT_REACHED, _OTHER_WAY, "CLIENTS (Bulk 1.0)"),
-    Refusal(0, "REQUEST_LIMIT_EXCEEDED", "", Problem.REQUEST_LIMIT_EXCEEDED, _PASSING, "REST: TotalRequests"),
-    Refusal(0, "LIMIT_EXCEEDED", "", Problem.REQUEST_LIMIT_EXCEEDED, _PASSING, "SOAP"),
-    Refusal(429, "", "", Problem.TOO_MANY_REQUESTS, _PASSING, "RFC 6585 section 4"),
-    Refusal(420, "", "", Problem.TOO_MANY_REQUESTS, _PASSING, "CLIENTS (jsforce)"),
+    Refusal(Problem.TOO_MANY_REQUESTS, code="REQUEST_LIMIT_EXCEEDED", words="concurrent", source="REST"),
+    Refusal(Problem.TOO_MANY_REQUESTS, words="concurrentperorglongtxn", source="CLIENTS (Airbyte)"),
+    Refusal(Problem.BULK_LIMIT_REACHED, words="max bulk v2", source="BULK"),
+    Refusal(Problem.BULK_LIMIT_REACHED, code="LIMIT_EXCEEDED", words="bulk", source="BULK"),
+    Refusal(Problem.BULK_LIMIT_REACHED, code="EXCEEDED_QUOTA", source="CLIENTS (Bulk 1.0)"),
+    Refusal(Problem.REQUEST_LIMIT_EXCEEDED, code="REQUEST_LIMIT_EXCEEDED", source="REST: TotalRequests"),
+    Refusal(Problem.REQUEST_LIMIT_EXCEEDED, code="LIMIT_EXCEEDED", source="SOAP"),
+    Refusal(Problem.TOO_MANY_REQUESTS, status=429, source="RFC 6585 section 4"),
+    Refusal(Problem.TOO_MANY_REQUESTS, status=420, source="CLIENTS (jsforce)"),
     # What Salesforce itself can't do at the moment.
-    Refusal(0, "SERVER_UNAVAILABLE", "", Problem.SERVER_ERROR, _PASSING, "REST"),
-    Refusal(0, "UNKNOWN_EXCEPTION", "", Problem.SERVER_ERROR, _PASSING, "REST"),
-    Refusal(0, "TXN_SECURITY_METERING_ERROR", "", Problem.SERVER_ERROR, _PASSING, "CLIENTS (Airbyte)"),
-    Refusal(0, "UNABLE_TO_LOCK_ROW", "", Problem.SERVER_ERROR, _PASSING, "SOAP"),
-    Refusal(0, "UNKNOWN_ERROR", "retry", Problem.SERVER_ERROR, _PASSING, "CLIENTS"),
-    Refusal(0, "", "setting things up", Problem.SERVER_ERROR, _PASSING, "Salesforce's own page"),
-    Refusal(0, "", "down for maintenance", Problem.SERVER_ERROR, _PASSING, "Salesforce's own page"),
-    Refusal(406, "", "", Problem.SERVER_ERROR, _PASSING, "CLIENTS: comes and goes"),
+    Refusal(Problem.SERVER_ERROR, code="SERVER_UNAVAILABLE", source="REST"),
+    Refusal(Problem.SERVER_ERROR, code="UNKNOWN_EXCEPTION", source="REST"),
+    Refusal(Problem.SERVER_ERROR, code="TXN_SECURITY_METERING_ERROR", source="CLIENTS (Airbyte)"),
+    Refusal(Problem.SERVER_ERROR, code="UNABLE_TO_LOCK_ROW", source="SOAP"),
+    Refusal(Problem.SERVER_ERROR, code="UNKNOWN_ERROR", words="retry", source="CLIENTS"),
+    Refusal(Problem.SERVER_ERROR, status=406, source="CLIENTS: comes and goes"),
     # Switches and rights that concern all calls.
-    Refusal(0, "API_CURRENTLY_DISABLED", "organization", Problem.API_DISABLED_FOR_ORG, _WHOLE, "SOAP"),
-    Refusal(0, "API_CURRENTLY_DISABLED", "", Problem.API_DISABLED_FOR_USER, _WHOLE, "SOAP"),
-    Refusal(0, "API_DISABLED_FOR_ORG", "", Problem.API_DISABLED_FOR_ORG, _WHOLE, "REST"),
-    Refusal(0, "INVALID_LOGIN_IP", "", Problem.IP_RESTRICTED, _WHOLE, "SOAP"),
-    Refusal(0, "", "ip restricted", Problem.IP_RESTRICTED, _WHOLE, "SOAP"),
-    Refusal(403, "", "ip address", Problem.IP_RESTRICTED, _WHOLE, "CLIENTS"),
+    Refusal(Problem.API_DISABLED_FOR_ORG, code="API_CURRENTLY_DISABLED", words="organization", source="SOAP"),
+    Refusal(Problem.API_DISABLED_FOR_USER, code="API_CURRENTLY_DISABLED", source="SOAP"),
+    Refusal(Problem.API_DISABLED_FOR_ORG, code="API_DISABLED_FOR_ORG", source="REST"),
+    Refusal(Problem.IP_RESTRICTED, code="INVALID_LOGIN_IP", source="SOAP"),
+    Refusal(Problem.IP_RESTRICTED, words="ip restricted", source="SOAP"),
+    Refusal(Problem.IP_RESTRICTED, words="ip address", status=403, source="CLIENTS"),
     # What Bulk doesn't do and REST may.
-    Refusal(0, "INVALIDENTITY", "", Problem.NOT_IN_BULK, _OTHER_WAY, "BULK"),
-    Refusal(0, "INVALIDJOB", "", Problem.NOT_IN_BULK, _OTHER_WAY, "BULK"),
-    Refusal(0, "FEATURENOTENABLED", "", Problem.NOT_IN_BULK, _OTHER_WAY, "CLIENTS (dlt)"),
-    Refusal(0, "", "async api not enabled", Problem.NOT_IN_BULK, _OTHER_WAY, "CLIENTS (dlt)"),
-    Refusal(0, "", "not supported by the bulk api", Problem.NOT_IN_BULK, _OTHER_WAY, "BULK"),
-    Refusal(0, "", "not supported in bulk query", Problem.NOT_IN_BULK, _OTHER_WAY, "BULK"),
-    Refusal(0, "API_ERROR", "implementation restriction", Problem.NOT_IN_BULK, _OTHER_WAY, "CLIENTS (Airbyte)"),
+    Refusal(Problem.NOT_IN_BULK, code="INVALIDENTITY", source="BULK"),
+    Refusal(Problem.NOT_IN_BULK, code="INVALIDJOB", source="BULK"),
+    Refusal(Problem.NOT_IN_BULK, code="FEATURENOTENABLED", source="CLIENTS (dlt)"),
+    Refusal(Problem.NOT_IN_BULK, words="async api not enabled", source="CLIENTS (dlt)"),
+    Refusal(Problem.NOT_IN_BULK, words="not supported by the bulk api", source="BULK"),
+    Refusal(Problem.NOT_IN_BULK, words="not supported in bulk query", source="BULK"),
+    Refusal(Problem.NOT_IN_BULK, code="API_ERROR", words="implementation restriction", source="CLIENTS (Airbyte)"),
     # Fields and objects, told apart by the words: only the first ones mean that a field is missing.
-    Refusal(0, "INVALID_FIELD", "no such column", Problem.FIELD_GONE, _ONE_OBJECT, "REST"),
-    Refusal(0, "INVALID_FIELD", "no such field", Problem.FIELD_GONE, _ONE_OBJECT, "CLIENTS"),
-    Refusal(0, "INVALID_FIELD", "", Problem.QUERY_REFUSED, _ONE_OBJECT, "SOAP"),
-    Refusal(0, "INVALID_TYPE", "", Problem.OBJECT_GONE, _ONE_OBJECT, "REST"),
-    Refusal(0, "MALFORMED_QUERY", "", Problem.QUERY_REFUSED, _ONE_OBJECT, "REST"),
-    Refusal(0, "INVALID_QUERY_FILTER_OPERATOR", "", Problem.QUERY_REFUSED, _ONE_OBJECT, "SOAP"),
-    Refusal(0, "INVALID_TYPE_FOR_OPERATION", "", Problem.QUERY_REFUSED, _ONE_OBJECT, "SOAP"),
-    Refusal(0, "ENTITY_NOT_QUERYABLE", "", Problem.QUERY_REFUSED, _ONE_OBJECT, "SOAP"),
-    Refusal(0, "QUERY_TOO_COMPLICATED", "", Problem.QUERY_REFUSED, _ONE_OBJECT, "SOAP"),
-    Refusal(0, "OPERATION_TOO_LARGE", "", Problem.QUERY_REFUSED, _ONE_OBJECT, "CLIENTS (Singer)"),
-    Refusal(0, "", "does not support query", Problem.QUERY_REFUSED, _ONE_OBJECT, "CLIENTS (Airbyte)"),
-    Refusal(0, "QUERY_TIMEOUT", "", Problem.QUERY_TIMED_OUT, _ONE_OBJECT, "REST: after 120 seconds"),
-    Refusal(0, "INVALID_QUERY_LOCATOR", "", Problem.LOCATOR_GONE, _ONE_OBJECT, "SOAP"),
-    Refusal(0, "NOT_FOUND", "", Problem.NOT_FOUND, _ONE_OBJECT, "REST"),
-    Refusal(0, "INSUFFICIENT_ACCESS", "", Problem.NO_ACCESS, _ONE_OBJECT, "SOAP"),
-    Refusal(0, "INSUFFICIENT_ACCESS_OR_READONLY", "", Problem.NO_ACCESS, _ONE_OBJECT, "SOAP"),
-    Refusal(0, "FORBIDDEN", "", Problem.NO_ACCESS, _ONE_OBJECT, "REST"),
-    Refusal(0, "FUNCTIONALITY_NOT_ENABLED", "", Problem.NO_ACCESS, _ONE_OBJECT, "SOAP"),
-    Refusal(408, "", "", Problem.NO_ANSWER_IN_TIME, _PASSING, "RFC 9110 section 15.5.9"),
+    Refusal(Problem.FIELD_GONE, code="INVALID_FIELD", words="no such column", source="REST"),
+    Refusal(Problem.FIELD_GONE, code="INVALID_FIELD", words="no such field", source="CLIENTS"),
+    Refusal(Problem.QUERY_REFUSED, code="INVALID_FIELD", source="SOAP"),
+    Refusal(Problem.OBJECT_GONE, code="INVALID_TYPE", source="REST"),
+    Refusal(Problem.QUERY_REFUSED, code="MALFORMED_QUERY", source="REST"),
+    Refusal(Problem.QUERY_REFUSED, code="INVALID_QUERY_FILTER_OPERATOR", source="SOAP"),
+    Refusal(Problem.QUERY_REFUSED, code="INVALID_TYPE_FOR_OPERATION", source="SOAP"),
+    Refusal(Problem.QUERY_REFUSED, code="ENTITY_NOT_QUERYABLE", source="SOAP"),
+    Refusal(Problem.QUERY_REFUSED, code="QUERY_TOO_COMPLICATED", source="SOAP"),
+    Refusal(Problem.QUERY_REFUSED, code="OPERATION_TOO_LARGE", source="CLIENTS (Singer)"),
+    Refusal(Problem.QUERY_REFUSED, words="does not support query", source="CLIENTS (Airbyte)"),
+    Refusal(Problem.QUERY_TIMED_OUT, code="QUERY_TIMEOUT", source="REST: after 120 seconds"),
+    Refusal(Problem.LOCATOR_GONE, code="INVALID_QUERY_LOCATOR", source="SOAP"),
+    Refusal(Problem.NOT_FOUND, code="NOT_FOUND", source="REST"),
+    Refusal(Problem.NO_ACCESS, code="INSUFFICIENT_ACCESS", source="SOAP"),
+    Refusal(Problem.NO_ACCESS, code="INSUFFICIENT_ACCESS_OR_READONLY", source="SOAP"),
+    Refusal(Problem.NO_ACCESS, code="FORBIDDEN", source="REST"),
+    Refusal(Problem.NO_ACCESS, code="FUNCTIONALITY_NOT_ENABLED", source="SOAP"),
+    Refusal(Problem.NO_ANSWER_IN_TIME, status=408, source="RFC 9110 section 15.5.9"),
 )  # fmt: skip
-# An external data source behind an object: EXTERNAL_OBJECT_EXCEPTION, EXTERNAL_OBJECT_UNSUPPORTED_EXCEPTION, … (SOAP).
-_EXTERNAL = "EXTERNAL_OBJECT_"
-
-
-def words_for(problem: Problem) -> list[str]:
-    """Return the codes, or where a row has none the words, by which Salesforce tells `problem`."""
-    found = [row.code or row.words for row in REFUSALS if row.problem is problem and (row.code or row.words)]
-    return list(dict.fromkeys(found)) + ([f"{_EXTERNAL}…"] if problem is Problem.EXTERNAL_SOURCE else [])
 
 
 def classify_api_error(status: int, body: Any, text: str, *, retry_after: float | None = None) -> SalesforceError:
@@ -134,11 +97,11 @@ def classify_api_error(status: int, body: Any, text: str, *, retry_after: float 
 
 
 def _problem_of(status: int, code: str, words: str) -> Problem:
-    if code.upper().startswith(_EXTERNAL):
-        return Problem.EXTERNAL_SOURCE
-    for row in REFUSALS:
-        if row.fits(status, code, words):
-            return row.problem
+    if not code and says_maintenance(words):
+        return Problem.MAINTENANCE
+    known = meaning_of(REFUSALS, code, words, status)
+    if known is not None:
+        return known
     return Problem.SERVER_ERROR if status >= 500 else Problem.UNEXPECTED
 
 
@@ -171,5 +134,4 @@ def _plain(text: str) -> str:
 
 def is_passing_page(text: str) -> bool:
     """True for the pages that Salesforce shows, with status 200 too, while an org is being set up or maintained."""
-    words = text.lower()
-    return any(row.words in words for row in REFUSALS if row.source == "Salesforce's own page")
+    return says_maintenance(_plain(text))

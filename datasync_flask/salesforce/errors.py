@@ -1,7 +1,7 @@
 """What can go wrong with Salesforce, as one type.
 
 Sources: Salesforce help "OAuth 2.0 Authorization Errors" and "Connected App and OAuth error codes". How answers map to
-a problem is in refusals.py for the OAuth endpoints, in data_refusals.py for the data API.
+a problem is in oauth_refusals.py for the OAuth endpoints, in data_refusals.py for the data API.
 """
 
 from __future__ import annotations
@@ -91,6 +91,7 @@ class Problem(enum.StrEnum):
     QUERY_REFUSED = "query_refused"
     QUERY_TIMED_OUT = "query_timed_out"
     LOCATOR_GONE = "locator_gone"
+    PAGES_REPEAT = "pages_repeat"
     NOT_FOUND = "not_found"
     NO_ACCESS = "no_access"
     DATA_API_CLOSED = "data_api_closed"
@@ -174,6 +175,7 @@ _ABOUT_THE_REQUEST = frozenset(
         Problem.QUERY_REFUSED,
         Problem.QUERY_TIMED_OUT,
         Problem.LOCATOR_GONE,
+        Problem.PAGES_REPEAT,
         Problem.NOT_FOUND,
         Problem.NO_ACCESS,
         Problem.EXTERNAL_SOURCE,

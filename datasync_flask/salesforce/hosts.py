@@ -45,6 +45,7 @@ _PAGE_SUFFIXES = (
     (".my.salesforce-sites.com", ".my.salesforce.com"),
     (".builder.salesforce-experience.com", ".my.salesforce.com"),
     (".preview.salesforce-experience.com", ".my.salesforce.com"),
+    (".live-preview.salesforce-experience.com", ".my.salesforce.com"),
     (".vf.force.com", ".my.salesforce.com"),
     (".visualforce.com", ".my.salesforce.com"),
     (".documentforce.com", ".my.salesforce.com"),

@@ -20,8 +20,8 @@ from authlib.integrations.httpx_client import OAuth2Client
 from datasync_flask.salesforce import assertions
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.hosts import is_api_origin, is_trusted_origin, origin_of
+from datasync_flask.salesforce.oauth_refusals import Asked, Flow, as_said, classify_oauth_error, oauth_error_of
 from datasync_flask.salesforce.pages import not_salesforce, trouble_instead_of_answer
-from datasync_flask.salesforce.refusals import Asked, Flow, as_said, classify_oauth_error, oauth_error_of
 from datasync_flask.salesforce.transport import DIRECT, TIMEOUT, USER_AGENT, BoundedClient, json_of, text_of, time_of
 
 AUTHORIZE_PATH = "/services/oauth2/authorize"
@@ -80,7 +80,6 @@ class TokenAnswer:
     instance_url: str
     identity_url: str
     scopes: tuple[str, ...]
-    issued_at: datetime | None
 
     @property
     def org_id(self) -> str:
@@ -233,14 +232,4 @@ def read_token_answer(answer: dict[str, Any], trusted: Collection[str]) -> Token
         instance_url=origin_of(instance_url),
         identity_url=identity_url if is_trusted_origin(identity_url, trusted) else "",
         scopes=tuple(str(answer.get("scope") or "").split()),
-        issued_at=_issued_at(answer.get("issued_at")),
     )
-
-
-def _issued_at(value: Any) -> datetime | None:
-    """Read Salesforce's string of epoch milliseconds; the documentation says seconds, so accept both."""
-    try:
-        number = float(value)
-        return datetime.fromtimestamp(number / 1000 if number > 1e11 else number, UTC)
-    except (TypeError, ValueError, OverflowError, OSError):
-        return None

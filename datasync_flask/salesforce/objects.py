@@ -1,56 +1,137 @@
-"""How objects let themselves be read, as far as their names tell.
+"""The objects of an org: which there are, their fields, and about how many rows they have.
 
-Sources: Salesforce "Bulk API 2.0 and Bulk API Developer Guide" (supported objects), "SOQL and SOSL Reference"
-(objects that need a WHERE clause), and the lists that connectors in the open keep.
+Sources: REST API Developer Guide "Describe Global", "sObject Describe", "Composite Batch", "Record Count".
 """
 
 from __future__ import annotations
 
-import enum
+import logging
+from contextlib import suppress
 
-NOT_IN_BULK = frozenset(
-    {
-        "FieldSecurityClassification", "WorkStepStatus", "ShiftStatus", "WorkOrderStatus", "WorkOrderLineItemStatus",
-        "ServiceAppointmentStatus", "SolutionStatus", "ContractStatus", "RecentlyViewed", "DeclinedEventRelation",
-        "AcceptedEventRelation", "TaskStatus", "PartnerRole", "TaskPriority", "CaseStatus", "UndecidedEventRelation",
-        "OrderStatus",
+from datasync_flask.salesforce import query
+from datasync_flask.salesforce.answers import OPTIONAL
+from datasync_flask.salesforce.api import SalesforceApi
+from datasync_flask.salesforce.descriptions import (
+    ObjectDescription,
+    ObjectEntry,
+    checked_name,
+    is_api_name,
+    is_object,
+    parse_description,
+    parse_entry,
+)
+from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce.exact_json import number_of
+
+log = logging.getLogger(__name__)
+
+DESCRIBES_PER_CALL = 25
+COUNTS_PER_CALL = 100
+
+
+def list_objects(api: SalesforceApi) -> list[ObjectEntry]:
+    """Return the org's objects, in the order of their names."""
+    answer = api.request("GET", f"{api.base}/sobjects")
+    entries = answer.get("sobjects") if isinstance(answer, dict) else None
+    if not isinstance(entries, list):
+        raise SalesforceError(Problem.NOT_SALESFORCE, "no list of objects")
+    found = [
+        parse_entry(entry)
+        for entry in entries
+        if isinstance(entry, dict) and is_api_name(entry.get("name")) and is_object(entry)
+    ]
+    return sorted(found, key=lambda entry: entry.name.lower())
+
+
+def describe(api: SalesforceApi, name: str) -> ObjectDescription:
+    """Return an object's fields. Raises SalesforceError: OBJECT_GONE when there is no such object for this user,
+    NOT_DESCRIBED when the answer isn't about it.
+    """
+    return parse_description(api.request("GET", f"{api.base}/sobjects/{checked_name(name)}/describe"), name)
+
+
+def describe_many(api: SalesforceApi, names: list[str]) -> dict[str, ObjectDescription | SalesforceError]:
+    """Return the fields of several objects, up to 25 in one call; where that resource is missing, one by one."""
+    found: dict[str, ObjectDescription | SalesforceError] = {}
+    for start in range(0, len(names), DESCRIBES_PER_CALL):
+        chunk = names[start : start + DESCRIBES_PER_CALL]
+        found.update(_describe_batch(api, chunk) if len(chunk) > 1 else {})
+    for name in names:
+        if name not in found:
+            try:
+                found[name] = describe(api, name)
+            except SalesforceError as error:
+                if not error.problem.is_about_the_request:
+                    raise
+                found[name] = error
+    return found
+
+
+def _describe_batch(api: SalesforceApi, names: list[str]) -> dict[str, ObjectDescription]:
+    requests = [{"method": "GET", "url": f"{api.base}/sobjects/{checked_name(name)}/describe"} for name in names]
+    order = {"haltOnError": False, "batchRequests": requests}
+    try:
+        answer = api.request("POST", f"{api.base}/composite/batch", json=order, bounds=OPTIONAL)
+    except SalesforceError as error:
+        if error.problem.is_about_the_request:
+            return {}
+        raise
+    results = answer.get("results") if isinstance(answer, dict) else None
+    if not isinstance(results, list) or len(results) != len(names):
+        return {}
+    answers = [each.get("result") for each in results if isinstance(each, dict) and each.get("statusCode") == 200]
+    by_name = {str(answer.get("name")).lower(): answer for answer in answers if isinstance(answer, dict)}
+    found: dict[str, ObjectDescription] = {}
+    for name in names:
+        # What the batch doesn't describe is asked for alone.
+        with suppress(SalesforceError):
+            found[name] = parse_description(by_name.get(name.lower()), name)
+    return found
+
+
+def hidden_fields(api: SalesforceApi, description: ObjectDescription) -> list[str] | None:
+    """Return the fields of an object that the user may not see; None where Salesforce doesn't tell (it takes the
+    right "View Setup and Configuration").
+    """
+    which = f"EntityDefinition.QualifiedApiName = '{description.name}'"
+    try:
+        page = query.first_page(api, f"SELECT QualifiedApiName FROM FieldDefinition WHERE {which}", tries=1)
+    except SalesforceError as error:
+        log.info("%s: %s", which, error)
+        return None
+    seen = {field.name for field in description.fields}
+    found = sorted(str(record.get("QualifiedApiName") or "") for record in page.records)
+    return [name for name in found if name and name not in seen] if found else None
+
+
+def record_counts(api: SalesforceApi, names: list[str]) -> dict[str, int]:
+    """Return about how many rows objects have, a hundred objects in one call.
+
+    Without the right "View Setup and Configuration" there is none, and some objects (history, feeds) never are.
+    """
+    found: dict[str, int] = {}
+    for start in range(0, len(names), COUNTS_PER_CALL):
+        asked = names[start : start + COUNTS_PER_CALL]
+        answer = api.comfort(f"{api.base}/limits/recordCount", sObjects=",".join(asked))
+        told = answer.get("sObjects") if isinstance(answer, dict) else None
+        if not isinstance(told, list):
+            break
+        for entry in told:
+            if isinstance(entry, dict) and entry.get("name") in asked:
+                count = number_of(entry.get("count"))
+                found |= {} if count is None else {entry["name"]: count}
+    return found
+
+
+def all_record_counts(api: SalesforceApi) -> dict[str, int] | None:
+    """Return about how many rows all objects have, in one call; None where Salesforce doesn't tell."""
+    answer = api.comfort(f"{api.base}/limits/recordCount")
+    told = answer.get("sObjects") if isinstance(answer, dict) else None
+    if not isinstance(told, list):
+        return None
+    counts = {
+        entry["name"]: number_of(entry.get("count"))
+        for entry in told
+        if isinstance(entry, dict) and is_api_name(entry.get("name"))
     }
-)  # fmt: skip
-NEED_A_FILTER = frozenset(
-    {
-        "ContentDocumentLink", "ContentFolderMember", "ContentFolderItem", "Vote", "IdeaComment", "FieldDefinition",
-        "EntityParticle", "PlatformAction", "UserEntityAccess", "UserFieldAccess", "RelationshipInfo",
-        "RelationshipDomain", "SearchLayout", "SiteDetail", "OwnerChangeOptionInfo", "DataStatistics",
-        "PicklistValueInfo", "FlexQueueItem", "NetworkUserHistoryRecent", "FieldHistoryArchive", "RecordActionHistory",
-        "FlowVersionView", "FlowVariableView", "FlowTestView", "AppTabMember", "ColorDefinition", "IconDefinition",
-        "DatacloudDandBCompany", "DatacloudAddress", "RelatedListDefinition", "RelatedListColumnDefinition",
-        "ApexTypeImplementor", "Announcement", "CollaborationGroupRecord",
-    }
-)  # fmt: skip
-NOT_QUERYABLE = frozenset(
-    {
-        "DataType", "ListViewChartInstance", "FeedLike", "OutgoingEmail", "OutgoingEmailRelation", "FeedSignal",
-        "ActivityHistory", "OpenActivity", "EmailStatus", "UserRecordAccess", "Name", "AggregateResult",
-        "ProcessInstanceHistory", "OwnedContentDocument", "FolderedContentDocument", "FeedTrackedChange",
-        "CombinedAttachment", "AttachedContentDocument", "AttachedContentNote", "ContentBody", "NoteAndAttachment",
-        "LookedUpFromActivity", "QuoteTemplateRichTextData",
-    }
-)  # fmt: skip
-
-
-class Reading(enum.StrEnum):
-    """By which way an object can be read."""
-
-    BULK = "bulk"
-    REST = "rest"
-    FILTER = "filter"
-    NEVER = "never"
-
-
-def reading_of(name: str) -> Reading:
-    """Return by which way the object `name` can be read; what isn't known otherwise can be read in bulk."""
-    if name in NOT_IN_BULK:
-        return Reading.REST
-    if name in NEED_A_FILTER:
-        return Reading.FILTER
-    return Reading.NEVER if name in NOT_QUERYABLE else Reading.BULK
+    return {name: count for name, count in counts.items() if count is not None}

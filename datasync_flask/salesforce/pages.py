@@ -46,6 +46,11 @@ def plain_text(response: httpx2.Response) -> str:
     return "\n".join(" ".join(line.split()) for line in text.splitlines() if line.strip())
 
 
+def says_maintenance(text: str) -> bool:
+    """True for the words with which Salesforce asks people to come back later."""
+    return bool(_MAINTENANCE.search(" ".join(text.lower().replace("\u2019", "'").split())))
+
+
 def is_own_error_page(url: str) -> bool:
     """True for the address of a page on which Salesforce tells people what is wrong, whatever it tells."""
     path = urlsplit(url).path
@@ -83,7 +88,7 @@ def trouble_instead_of_answer(
         return SalesforceError(Problem.LOGIN_RATE_EXCEEDED, "HTTP 429")
     if status in REDIRECTS:
         return _moved(urljoin(asked, response.headers.get("location", "")), asked, trusted)
-    if _MAINTENANCE.search(plain_text(response).lower().replace("\u2019", "'")):
+    if says_maintenance(plain_text(response)):
         return SalesforceError(Problem.MAINTENANCE, _first_lines(response))
     return SalesforceError(Problem.SERVER_ERROR, f"HTTP {status}") if status >= 500 else None
 

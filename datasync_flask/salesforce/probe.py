@@ -1,9 +1,9 @@
-"""A server-side look whether Salesforce already knows an app, without a person.
+"""The probe: does Salesforce already know an app? Asked by the server, without a person.
 
 Salesforce has no "do you know this app" request. Two answers together tell: the token endpoint, asked with a code that
-cannot exist, says whether the client is unknown before it looks at the code; the authorize endpoint shows a login page
+cannot exist, says whether the client is unknown before it checks the code; the authorize endpoint shows a login page
 for an app it knows and an error page of its own (a redirect to RemoteAccessErrorPage, or a 400 with the same words) for
-one it doesn't, or for a Callback URL that isn't the app's. A look never claims more than it saw.
+one it doesn't, or for a Callback URL that isn't the app's. A probe never claims more than it saw.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.hosts import is_trusted_origin
 from datasync_flask.salesforce.oauth import AppCredentials
+from datasync_flask.salesforce.oauth_refusals import Asked, Flow, as_said, classify_oauth_error, oauth_error_of
 from datasync_flask.salesforce.pages import (
     REDIRECTS,
     is_own_error_page,
@@ -28,7 +29,6 @@ from datasync_flask.salesforce.pages import (
     refusal_on_page,
     trouble_instead_of_answer,
 )
-from datasync_flask.salesforce.refusals import Asked, Flow, as_said, classify_oauth_error, oauth_error_of
 from datasync_flask.salesforce.transport import BoundedClient, json_of, text_of
 
 MAX_HOPS = 3
@@ -49,7 +49,7 @@ _ORDER = (
 
 @dataclass(frozen=True)
 class Observation:
-    """What one look saw: `problem` is None when both endpoints behaved as for an app they know."""
+    """What one probe saw: `problem` is None when both endpoints behaved as for an app they know."""
 
     problem: Problem | None
     detail: str
@@ -61,30 +61,30 @@ class Observation:
         return self.problem is None
 
 
-def look(app: AppCredentials, callback_url: str, scope: str) -> Observation:
-    """Look once, and once more when the first look says ready: servers may disagree from one request to the next.
+def probe_app(app: AppCredentials, callback_url: str, scope: str) -> Observation:
+    """Probe once, and once more when the first probe says ready: servers may disagree from one request to the next.
 
     Never raises: what keeps an answer from coming is itself an observation.
     """
-    first = _look_once(app, callback_url, scope)
+    first = _probe_once(app, callback_url, scope)
     if not first.is_ready:
         return first
-    second = _look_once(app, callback_url, scope)
+    second = _probe_once(app, callback_url, scope)
     return Observation(second.problem, second.detail, first.requests + second.requests)
 
 
-def _look_once(app: AppCredentials, callback_url: str, scope: str) -> Observation:
+def _probe_once(app: AppCredentials, callback_url: str, scope: str) -> Observation:
     with BoundedClient(app.trusted) as client:
-        token = _look_at_token_endpoint(client, app, callback_url)
+        token = _probe_token_endpoint(client, app, callback_url)
         if token.problem in _ORDER:
             return token
-        authorize = _look_at_authorize_endpoint(client, app, callback_url, scope)
+        authorize = _probe_authorize_endpoint(client, app, callback_url, scope)
     requests = token.requests + authorize.requests
     worst = authorize if authorize.problem in _ORDER or token.is_ready else token
     return Observation(worst.problem, worst.detail, requests)
 
 
-def _look_at_token_endpoint(client: BoundedClient, app: AppCredentials, callback_url: str) -> Observation:
+def _probe_token_endpoint(client: BoundedClient, app: AppCredentials, callback_url: str) -> Observation:
     form = {
         "grant_type": "authorization_code",
         "code": f"aPrx{secrets.token_urlsafe(24)}==",
@@ -108,9 +108,7 @@ def _look_at_token_endpoint(client: BoundedClient, app: AppCredentials, callback
     return Observation(None if knows_client else problem, as_said(refusal), 1)
 
 
-def _look_at_authorize_endpoint(
-    client: BoundedClient, app: AppCredentials, callback_url: str, scope: str
-) -> Observation:
+def _probe_authorize_endpoint(client: BoundedClient, app: AppCredentials, callback_url: str, scope: str) -> Observation:
     params = {
         "response_type": "code",
         "client_id": app.client_id,

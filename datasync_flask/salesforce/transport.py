@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -45,9 +46,69 @@ _BODY_HEADERS = {"content-encoding", "content-length", "transfer-encoding"}
 def _trust() -> ssl.SSLContext:
     """Return what certificates are checked with: the machine's authorities, or those in SSL_CERT_FILE.
 
-    Reading them anew for each client would be most of a look's CPU.
+    Reading them again for each client would be most of a probe's CPU.
     """
     return httpx2.create_ssl_context()
+
+
+# Until when the request that this thread makes has to be over.
+_request = threading.local()
+
+
+@contextmanager
+def _over_within(seconds: float) -> Iterator[None]:
+    """Have what this thread reads meanwhile come within `seconds`, or as soon as whoever called wants it."""
+    before: float | None = getattr(_request, "until", None)
+    until = time.monotonic() + seconds
+    _request.until = until if before is None else min(before, until)
+    try:
+        yield
+    finally:
+        _request.until = before
+
+
+class _TimedStream:
+    """A connection whose every read ends when the request has to be over: httpx2 bounds single reads only, and a head
+    that comes byte by byte has no end.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        until: float | None = getattr(_request, "until", None)
+        if until is not None:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise httpx2.ReadTimeout("the answer takes too long")
+            timeout = left if timeout is None else min(timeout, left)
+        found: bytes = self._stream.read(max_bytes, timeout)
+        return found
+
+    def start_tls(self, *args: Any, **kwargs: Any) -> _TimedStream:
+        return _TimedStream(self._stream.start_tls(*args, **kwargs))
+
+
+class _TimedNetwork:
+    """What opens connections, each of them timed."""
+
+    def __init__(self, network: Any) -> None:
+        self._network = network
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._network, name)
+
+    def connect_tcp(self, *args: Any, **kwargs: Any) -> _TimedStream:
+        return _TimedStream(self._network.connect_tcp(*args, **kwargs))
+
+
+def _timed(transport: Any) -> Any:
+    # httpx2 hands nothing through to the pool that could be bounded from outside.
+    transport._pool._network_backend = _TimedNetwork(transport._pool._network_backend)
+    return transport
 
 
 class BoundedClient(httpx2.Client):
@@ -67,10 +128,21 @@ class BoundedClient(httpx2.Client):
         self._trusted, self._total_seconds, self._max_bytes = trusted, total_seconds, max_bytes
         super().__init__(timeout=timeout or TIMEOUT, headers={"User-Agent": USER_AGENT}, verify=_trust(), mounts=DIRECT)
 
+    def _init_transport(self, *args: Any, **kwargs: Any) -> httpx2.BaseTransport:
+        found: httpx2.BaseTransport = _timed(super()._init_transport(*args, **kwargs))
+        return found
+
+    def _init_proxy_transport(self, *args: Any, **kwargs: Any) -> httpx2.BaseTransport:
+        found: httpx2.BaseTransport = _timed(super()._init_proxy_transport(*args, **kwargs))
+        return found
+
     def send(self, request: httpx2.Request, **kwargs: Any) -> httpx2.Response:
         """Send to a trusted origin only. Raises SalesforceError for everything that keeps the answer from coming."""
-        with self.opened(request, **kwargs) as response:
+        with _over_within(self._seconds_for(request)), self.opened(request, **kwargs) as response:
             return self.whole(response)
+
+    def _seconds_for(self, request: httpx2.Request) -> float:
+        return float(request.extensions.get(TOTAL_SECONDS_KEY) or self._total_seconds)
 
     def whole(self, response: httpx2.Response, *, max_bytes: int = 0) -> httpx2.Response:
         """Return an open answer with its body read, as far as the request's limits allow. Raises SalesforceError."""
@@ -93,7 +165,8 @@ class BoundedClient(httpx2.Client):
         kwargs["stream"] = True
         kwargs["follow_redirects"] = False
         try:
-            response = super().send(request, **kwargs)
+            with _over_within(self._seconds_for(request)):
+                response = super().send(request, **kwargs)
             try:
                 yield response
             finally:
@@ -108,10 +181,8 @@ class BoundedClient(httpx2.Client):
             raise SalesforceError(Problem.CONNECTION_FAILED, f"{request.url.host}: {error}") from error
 
     def _read(self, response: httpx2.Response, max_bytes: int) -> bytes:
-        limits = response.request.extensions
-        most = max_bytes or int(limits.get(MAX_BYTES_KEY) or self._max_bytes)
-        seconds = float(limits.get(TOTAL_SECONDS_KEY) or self._total_seconds)
-        return b"".join(pieces_of(response, most, seconds))
+        most = max_bytes or int(response.request.extensions.get(MAX_BYTES_KEY) or self._max_bytes)
+        return b"".join(pieces_of(response, most, self._seconds_for(response.request)))
 
 
 def pieces_of(

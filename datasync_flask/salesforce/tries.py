@@ -32,7 +32,7 @@ class Caller(Protocol):
     def token(self) -> TokenAnswer:
         """The token that the next request goes with."""
 
-    def renew(self, stale: TokenAnswer) -> None:
+    def renew(self, stale: TokenAnswer) -> object:
         """Make `token` one that isn't `stale`. Raises SalesforceError."""
 
     def wait(self, seconds: float) -> None:

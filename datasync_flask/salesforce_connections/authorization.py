@@ -15,31 +15,27 @@ from authlib.integrations.flask_client import FlaskIntegration, FlaskOAuth2App
 from flask import current_app
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import exists, select, update
 
 from datasync_flask.accounts.models import SignedIn, hash_token
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import AuthorizationAttempt, SalesforceConnection, State
-from datasync_flask.extensions import db
-from datasync_flask.page_extensions import oauth
+from datasync_flask.connections.models import State
+from datasync_flask.extensions import db, oauth
 from datasync_flask.salesforce import oauth as salesforce_oauth
 from datasync_flask.salesforce import probe, scopes
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.oauth import SalesforceOAuth2Client
-from datasync_flask.salesforce.refusals import classify_oauth_error
-from datasync_flask.salesforce_connections import lifecycle, propagation, store, token_grants
+from datasync_flask.salesforce.oauth_refusals import classify_oauth_error
+from datasync_flask.salesforce_connections import lifecycle, propagation, store, token_grants, unfinished_attempts
 from datasync_flask.salesforce_connections.lifecycle import Event
+from datasync_flask.salesforce_connections.models import AuthorizationAttempt, SalesforceConnection
+from datasync_flask.security.crypto import secret_box
+from datasync_flask.transactions import count_updated, in_transaction
 
 # How long a person may take on Salesforce's pages (RFC 9700 section 2.1.2: state is short-lived).
 STATE_LIFETIME = timedelta(minutes=10)
 # Salesforce out of reach: a code is not worth trying much longer, unlike while the app is still unknown.
 UNREACHABLE_RETRY_SECONDS = 120.0
-_attempts = AuthorizationAttempt.__table__
-_PENDING_CODE = (
-    select(_attempts.c.connection_id)
-    .where(_attempts.c.connection_id == bindparam("connection_id"), _attempts.c.code_sealed != "")
-    .limit(1)
-)
 
 
 class SalesforceApp(FlaskOAuth2App):
@@ -76,7 +72,7 @@ class AttemptKeeper(FlaskIntegration):
                 browser_hash=hash_token(self._browser),
                 watch=connection.watch,
                 redirect_uri=data["redirect_uri"],
-                code_verifier_sealed=store.secret_box().seal(data["code_verifier"]),
+                code_verifier_sealed=secret_box().seal(data["code_verifier"]),
                 started_at=now,
                 expires_at=now + STATE_LIFETIME,
             )
@@ -176,14 +172,14 @@ def receive(state: str, code: str, error: str, description: str, person: SignedI
         if connection.state != State.AUTHORIZING:
             raise CallbackRefused(gettext("The connection isn't waiting for an answer from Salesforce."), connection_id)
         if code and not error:
-            current.code_sealed = store.secret_box().seal(code)
+            current.code_sealed = secret_box().seal(code)
             lifecycle.apply(connection, Event.CODE_RECEIVED, now, by=person.id, due_at=now)
             return
         problem = classify_oauth_error(error, description) if error else Problem.UNEXPECTED
         detail = ": ".join(part for part in (error, description) if part) or "neither a code nor an error came back"
-        fail(connection, current, problem, detail)
+        unfinished_attempts.fail(connection, current, problem, detail)
 
-    store.in_transaction(take_in)
+    in_transaction(take_in)
     return connection_id
 
 
@@ -194,9 +190,9 @@ def _end(connection_id: str, state_hash: str) -> None:
         connection = store.load(connection_id)
         attempt = db.session.get(AuthorizationAttempt, state_hash, populate_existing=True)
         if connection is not None and attempt is not None and connection.state == State.AUTHORIZING:
-            fail(connection, attempt, Problem.NEVER_CAME_BACK, "")
+            unfinished_attempts.fail(connection, attempt, Problem.NEVER_CAME_BACK, "")
 
-    store.in_transaction(end)
+    in_transaction(end)
 
 
 def _use_up(state_hash: str, now: datetime) -> bool:
@@ -205,15 +201,15 @@ def _use_up(state_hash: str, now: datetime) -> bool:
         .where(AuthorizationAttempt.state_hash == state_hash, AuthorizationAttempt.used_at.is_(None))
         .values(used_at=now)
     )
-    return store.count_updated(statement) == 1
+    return count_updated(statement) == 1
 
 
 def has_pending_code(connection: SalesforceConnection) -> bool:
-    """True when a code waits to be exchanged; asked by each look and each fragment that is made anew."""
-    return (
-        State(connection.state).is_moving
-        and db.session.scalar(_PENDING_CODE, {"connection_id": connection.id}) is not None
+    """True when a code waits to be exchanged."""
+    is_pending = exists().where(
+        AuthorizationAttempt.connection_id == connection.id, AuthorizationAttempt.code_sealed != ""
     )
+    return State(connection.state).is_moving and bool(db.session.scalar(select(is_pending)))
 
 
 def pending_code(connection: SalesforceConnection) -> AuthorizationAttempt | None:
@@ -223,22 +219,10 @@ def pending_code(connection: SalesforceConnection) -> AuthorizationAttempt | Non
     return next((attempt for attempt in connection.attempts if attempt.code_sealed), None)
 
 
-def fail(connection: SalesforceConnection, attempt: AuthorizationAttempt, problem: Problem, detail: str) -> None:
-    """End an attempt; a connection that worked before goes on working with the permission it has."""
-    now = utcnow()
-    connection.attempts.remove(attempt)
-    connection.next_look_at = None
-    if connection.works:
-        event, due_at = Event.AUTHORIZE_FAILED_STILL_CONNECTED, now + timedelta(hours=1)
-    else:
-        event, due_at = Event.AUTHORIZE_FAILED, None
-    lifecycle.apply(connection, event, now, problem=problem, detail=detail, due_at=due_at)
-
-
 def exchange(connection: SalesforceConnection, attempt: AuthorizationAttempt) -> None:
     """Exchange the code once; try again later while Salesforce doesn't know the app yet. The worker holds the claim."""
     connection_id, state_hash = connection.id, attempt.state_hash
-    app, box = store.app_credentials(connection), store.secret_box()
+    app, box = store.app_credentials(connection), secret_box()
     code, verifier = box.open(attempt.code_sealed), box.open(attempt.code_verifier_sealed)
     redirect_uri = attempt.redirect_uri
     db.session.commit()
@@ -267,7 +251,7 @@ def exchange(connection: SalesforceConnection, attempt: AuthorizationAttempt) ->
         current.next_look_at = None
         lifecycle.apply(current, Event.GRANTED, now, due_at=now)
 
-    store.in_transaction(record)
+    in_transaction(record)
 
 
 def _put_off_or_fail(connection: SalesforceConnection, attempt: AuthorizationAttempt, error: SalesforceError) -> None:
@@ -278,7 +262,7 @@ def _put_off_or_fail(connection: SalesforceConnection, attempt: AuthorizationAtt
         patience = min(patience, UNREACHABLE_RETRY_SECONDS) if error.problem.is_transient else 0.0
     pause = max(settings.probe_interval, waited / 20)
     if waited + pause > patience:
-        fail(connection, attempt, error.problem, error.detail)
+        unfinished_attempts.fail(connection, attempt, error.problem, error.detail)
         return
     event = Event.EXCHANGE_DEFERRED if error.problem.may_be_propagation else Event.EXCHANGE_RETRIED
     connection.last_look_at, connection.next_look_at = now, now + timedelta(seconds=pause)
@@ -313,7 +297,7 @@ def exchange_headless(connection: SalesforceConnection) -> None:
         token_grants.keep(current, outcome, now)
         lifecycle.apply(current, Event.GRANTED, now, due_at=now)
 
-    store.in_transaction(record)
+    in_transaction(record)
 
 
 def give_up_waiting_for_person(connection: SalesforceConnection) -> None:
@@ -323,7 +307,7 @@ def give_up_waiting_for_person(connection: SalesforceConnection) -> None:
     scope = scopes.BY_KEY[connection.permission_level].scope
     callback_url = connection.callback_url
     db.session.commit()
-    seen = probe.look(app, callback_url, scope)
+    seen = probe.probe_app(app, callback_url, scope)
 
     def record() -> None:
         current = store.load(connection_id)
@@ -339,11 +323,11 @@ def give_up_waiting_for_person(connection: SalesforceConnection) -> None:
         problem = seen.problem if says_why and seen.problem else Problem.NEVER_CAME_BACK
         detail = seen.detail if says_why else ""
         if current.attempts:
-            fail(current, current.attempts[0], problem, detail)
+            unfinished_attempts.fail(current, current.attempts[0], problem, detail)
         else:
             # Its person's account was deleted meanwhile.
             event = Event.AUTHORIZE_FAILED_STILL_CONNECTED if current.works else Event.AUTHORIZE_FAILED
             due_at = now + timedelta(hours=1) if current.works else None
             lifecycle.apply(current, event, now, problem=problem, detail=detail, due_at=due_at)
 
-    store.in_transaction(record)
+    in_transaction(record)

@@ -9,9 +9,9 @@ from flask_login import current_user
 from werkzeug.utils import redirect
 
 from datasync_flask.accounts.models import Role
+from datasync_flask.queue import queue
 from datasync_flask.salesforce_connections import authorization, store
 from datasync_flask.salesforce_connections.browser_cookie import known_mark
-from datasync_flask.worker import queue
 
 bp = Blueprint("callback", __name__)
 
@@ -43,5 +43,4 @@ def _refusal_page(words: str, connection_id: str) -> str:
         words=words,
         connection=connection,
         is_gone=bool(connection_id) and connection is None,
-        can_edit=current_user.has_role(Role.EDITOR),
     )

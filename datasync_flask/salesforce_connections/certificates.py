@@ -6,15 +6,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from flask import Response
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import SalesforceConnection, SigningCertificate
 from datasync_flask.extensions import db
 from datasync_flask.salesforce.assertions import fingerprint, new_certified_key
-from datasync_flask.salesforce_connections import store
-from datasync_flask.security.crypto import SecretUnreadable
+from datasync_flask.salesforce_connections.models import SalesforceConnection, SigningCertificate
+from datasync_flask.security.crypto import SecretUnreadable, secret_box
 
 # Time enough for whoever has to upload the next one.
 EXPIRES_SOON = timedelta(days=30)
@@ -33,7 +33,7 @@ def make() -> SigningCertificate:
     certificate = SigningCertificate(
         id=last.id + 1 if last is not None else 1,
         pem=made.certificate,
-        private_key_sealed=store.secret_box().seal(made.private_key),
+        private_key_sealed=secret_box().seal(made.private_key),
         expires_at=made.expires_at,
     )
     try:
@@ -54,7 +54,7 @@ def usable() -> SigningCertificate:
     if certificate is None or certificate.expires_at < utcnow() + EXPIRES_SOON:
         return make()
     try:
-        store.secret_box().open(certificate.private_key_sealed)
+        secret_box().open(certificate.private_key_sealed)
     except SecretUnreadable:
         return make()
     return certificate
@@ -71,3 +71,11 @@ def facts_of(connection: SalesforceConnection) -> dict[str, object] | None:
         "expires_at": certificate.expires_at,
         "is_replaced": last is not None and last.id != certificate.id,
     }
+
+
+def file_of_newest() -> Response:
+    """Return the newest certificate as a file to be uploaded in Salesforce; the first is made now. Commits."""
+    pem = usable().pem
+    db.session.commit()
+    headers = {"Content-Disposition": 'attachment; filename="datasync.crt"'}
+    return Response(pem, mimetype="application/x-pem-file", headers=headers)

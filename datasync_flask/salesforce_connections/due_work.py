@@ -8,12 +8,14 @@ from flask import current_app
 from sqlalchemy import select
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import AuthMethod, Connection, SalesforceConnection, State
+from datasync_flask.connections.models import Connection, State
 from datasync_flask.extensions import db
 from datasync_flask.salesforce.errors import Problem
 from datasync_flask.salesforce_connections import authorization, health_check, lifecycle, propagation, store
 from datasync_flask.salesforce_connections.lifecycle import Event
+from datasync_flask.salesforce_connections.models import AuthMethod, SalesforceConnection
 from datasync_flask.security.crypto import SecretUnreadable
+from datasync_flask.transactions import in_transaction
 
 # A worker that is killed is waited for no longer than this; a step that takes longer may be done twice, which each
 # step bears: what it records counts only while nothing else was recorded since.
@@ -80,13 +82,13 @@ def give_up_secrets(connection_id: str) -> None:
         if lifecycle.can_happen(connection.state, event):
             lifecycle.apply(connection, event, utcnow(), problem=Problem.SECRETS_UNREADABLE)
 
-    store.in_transaction(record)
+    in_transaction(record)
 
 
 def due_connections(until: datetime) -> list[tuple[str, datetime]]:
     """Return (id, due at) of all connections for which something is due until then."""
     rows = db.session.execute(
-        select(Connection.id, Connection.due_at).where(store.IS_DUE).order_by(Connection.due_at), store.due_times(until)
+        select(Connection.id, Connection.due_at).where(Connection.due_at <= until).order_by(Connection.due_at)
     ).all()
     db.session.commit()
     return [(connection_id, min(due_at, until)) for connection_id, due_at in rows if due_at is not None]
@@ -110,4 +112,4 @@ def watch_moved_callbacks() -> None:
         for connection in moved:
             propagation.start(connection, utcnow())
 
-    store.in_transaction(restart)
+    in_transaction(restart)

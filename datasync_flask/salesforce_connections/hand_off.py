@@ -8,17 +8,15 @@ from dataclasses import replace
 from datetime import timedelta
 
 from flask import g
-from flask_babel import gettext
 from sqlalchemy import delete, select
 
 from datasync_flask.accounts.models import Role, SignedIn, User, hash_token
 from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import HandOffLink, SalesforceConnection
+from datasync_flask.connections.history import audit_subject
 from datasync_flask.extensions import db
-from datasync_flask.salesforce_connections import app_values, lifecycle, service
-from datasync_flask.salesforce_connections.app_values import ValueRefused
-from datasync_flask.salesforce_connections.service import SalesforceSettings
+from datasync_flask.salesforce_connections import service, settings
+from datasync_flask.salesforce_connections.models import HandOffLink, SalesforceConnection
 
 LIFETIME = timedelta(days=7)
 # Whoever made a link may have lost the right to since.
@@ -33,7 +31,7 @@ def make(connection: SalesforceConnection, *, by: SignedIn) -> str:
         expires_at=now + LIFETIME,
     )  # fmt: skip
     db.session.add(link)
-    trail.record("hand_off_made", lifecycle.audit_subject(connection), until=link.expires_at.isoformat())
+    trail.record("hand_off_made", audit_subject(connection), until=link.expires_at.isoformat())
     db.session.commit()
     return token
 
@@ -56,7 +54,7 @@ def link_of(token: str) -> HandOffLink | None:
         g.acting_as = f"hand-off link made by {link.made_by}"
         if link.opened_at is None:
             link.opened_at = utcnow()
-            trail.record("hand_off_opened", lifecycle.audit_subject(link.connection))
+            trail.record("hand_off_opened", audit_subject(link.connection))
             db.session.commit()
     return link
 
@@ -64,26 +62,8 @@ def link_of(token: str) -> HandOffLink | None:
 def withdraw(connection: SalesforceConnection, link_id: str) -> None:
     """Make a connection's link worthless; commits."""
     db.session.execute(delete(HandOffLink).where(HandOffLink.id == link_id, HandOffLink.connection_id == connection.id))
-    trail.record("hand_off_withdrawn", lifecycle.audit_subject(connection))
+    trail.record("hand_off_withdrawn", audit_subject(connection))
     db.session.commit()
-
-
-def values_in(client_id: str, client_secret: str, *, needs_secret: bool) -> tuple[str, str, dict[str, str]]:
-    """Return both values without a copy's dirt, and what is wrong with them, by the name of the field."""
-    faults = {}
-    try:
-        client_id = app_values.client_id_in(client_id)
-        if not client_id:
-            raise app_values.no_client_id()
-    except ValueRefused as refusal:
-        faults["client_id"] = gettext(refusal.message)
-    try:
-        client_secret = app_values.client_secret_in(client_secret, client_id=client_id) if needs_secret else ""
-        if needs_secret and not client_secret:
-            raise app_values.no_client_secret()
-    except ValueRefused as refusal:
-        faults["client_secret"] = gettext(refusal.message)
-    return client_id, client_secret, faults
 
 
 def take_in(link: HandOffLink, client_id: str, client_secret: str) -> SalesforceConnection:
@@ -93,6 +73,6 @@ def take_in(link: HandOffLink, client_id: str, client_secret: str) -> Salesforce
     if client_secret:
         changes["client_secret"] = "changed"
     link.used_at = utcnow()
-    trail.record("hand_off_used", lifecycle.audit_subject(connection), changes=changes)
-    data = replace(SalesforceSettings.of(connection), client_id=client_id, client_secret=client_secret)
+    trail.record("hand_off_used", audit_subject(connection), changes=changes)
+    data = replace(settings.SalesforceSettings.of(connection), client_id=client_id, client_secret=client_secret)
     return service.save(connection, data, by=None)

@@ -9,14 +9,17 @@ from flask_login import current_user
 
 from datasync_flask.accounts import guessing
 from datasync_flask.accounts.models import Role
-from datasync_flask.accounts.rights import needs_role, public, public_link
+from datasync_flask.accounts.rights import needs_role, public
+from datasync_flask.addresses import public_link
 from datasync_flask.connections import loader
+from datasync_flask.connections.forms import form_page
 from datasync_flask.connections.models import State
-from datasync_flask.connections.views import certificate_file
+from datasync_flask.queue import queue
 from datasync_flask.salesforce import scopes
-from datasync_flask.salesforce_connections import hand_off
+from datasync_flask.salesforce_connections import certificates, hand_off
+from datasync_flask.salesforce_connections.forms import HandOffForm
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.salesforce_connections.status import setup_origin
-from datasync_flask.worker import queue
 
 bp = Blueprint("hand_off", __name__)
 
@@ -25,7 +28,7 @@ bp = Blueprint("hand_off", __name__)
 @needs_role(Role.EDITOR)
 def manage(connection_id: str) -> ResponseReturnValue:
     """The links of a connection; POST makes one."""
-    connection = loader.editable(connection_id)
+    connection = loader.get_connection(connection_id, SalesforceConnection)
     link = ""
     if request.method == "POST":
         token = hand_off.make(connection, by=current_user)
@@ -39,7 +42,7 @@ def manage(connection_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def withdraw(connection_id: str, link_id: str) -> ResponseReturnValue:
     """Make a link worthless."""
-    hand_off.withdraw(loader.editable(connection_id), link_id)
+    hand_off.withdraw(loader.get_connection(connection_id, SalesforceConnection), link_id)
     flash(gettext("The link is worthless now."))
     return redirect(url_for("hand_off.manage", connection_id=connection_id), 303)
 
@@ -53,19 +56,17 @@ def opened(token: str) -> ResponseReturnValue:
         guessing.count_wrong("links")
         return render_template("accounts/link_over.html"), 404
     connection = link.connection
-    faults: dict[str, str] = {}
-    client_id = request.form.get("client_id", "").replace("\x00", "")
-    if request.method == "POST":
-        secret = request.form.get("client_secret", "").replace("\x00", "")
-        client_id, secret, faults = hand_off.values_in(client_id, secret, needs_secret=connection.needs_secret)
-        if not faults:
-            saved = hand_off.take_in(link, client_id, secret)
-            if saved.state == State.WAITING:
-                queue().wake(saved.id)
-            return redirect(url_for("hand_off.opened", token=token), 303)
+    form = HandOffForm(connection)
+    if form.validate_on_submit():
+        secret = form.client_secret.data if connection.needs_secret else ""
+        saved = hand_off.take_in(link, form.client_id.data or "", secret or "")
+        if saved.state == State.WAITING:
+            queue().wake(saved.id)
+        return redirect(url_for("hand_off.opened", token=token), 303)
     settings = current_app.config["SETTINGS"]
-    page = render_template(
+    return form_page(
         "connections/handed_off.html",
+        form,
         token=token,
         link=link,
         # The guide is the same as in the form; of the connection it shows only what the app in Salesforce needs.
@@ -75,10 +76,7 @@ def opened(token: str) -> ResponseReturnValue:
         setup_origin=setup_origin(connection),
         certificate_url=url_for("hand_off.certificate", token=token),
         shown_for=connection.auth_method,
-        client_id=client_id,
-        faults=faults,
     )
-    return (page, 422) if faults else page
 
 
 @bp.get("/hand-off/<token>/certificate")
@@ -88,4 +86,4 @@ def certificate(token: str) -> ResponseReturnValue:
     if hand_off.link_of(token[:100]) is None:
         guessing.count_wrong("links")
         return render_template("accounts/link_over.html"), 404
-    return certificate_file()
+    return certificates.file_of_newest()

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from flask import current_app
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import SalesforceConnection, SalesforceGrant, State, TrialGrant, same_org
+from datasync_flask.connections.models import State
 from datasync_flask.extensions import db
-from datasync_flask.salesforce import rest
-from datasync_flask.salesforce.address import at_the_orgs_address
+from datasync_flask.salesforce.api import PINNED_VERSION, Refresh, SalesforceApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce.identity import AccessReport, check_access
 from datasync_flask.salesforce.oauth import TokenAnswer
-from datasync_flask.salesforce.rest import AccessReport
 from datasync_flask.salesforce.scopes import missing_api_scope
 from datasync_flask.salesforce_connections import lifecycle, orgs, store, token_grants
 from datasync_flask.salesforce_connections.lifecycle import Event
+from datasync_flask.salesforce_connections.models import SalesforceConnection, SalesforceGrant, TrialGrant, same_org
+from datasync_flask.transactions import in_transaction
 
 # Daily use also keeps a refresh token alive whose app lets it expire after 30 idle days.
 CHECK_EVERY = timedelta(days=1)
@@ -55,7 +55,7 @@ def check(connection: SalesforceConnection) -> None:
         else:
             _record_success(current, current.grant, outcome)
 
-    store.in_transaction(record)
+    in_transaction(record)
 
 
 def check_trial(connection: SalesforceConnection) -> None:
@@ -86,7 +86,7 @@ def check_trial(connection: SalesforceConnection) -> None:
             return
         _record_success(current, token_grants.promote(current, current.trial, utcnow()), outcome)
 
-    store.in_transaction(record)
+    in_transaction(record)
 
 
 def trial_needs_refresh_token(connection_id: str) -> bool:
@@ -101,18 +101,12 @@ def _no_refresh(_stale: TokenAnswer) -> TokenAnswer:
     raise SalesforceError(Problem.NO_REFRESH_TOKEN)
 
 
-def _report_of(token: TokenAnswer, refresh: Callable[[TokenAnswer], TokenAnswer]) -> AccessReport:
+def _report_of(token: TokenAnswer, refresh: Refresh) -> AccessReport:
     trusted = current_app.config["SETTINGS"].salesforce_hosts
     if missing_api_scope(token.scopes):
         raise SalesforceError(Problem.API_SCOPE_MISSING, f"granted: {' '.join(token.scopes)}")
-    newest = token
-
-    def renew(stale: TokenAnswer) -> TokenAnswer:
-        nonlocal newest
-        newest = refresh(stale)
-        return newest
-
-    return at_the_orgs_address(token, renew, lambda: rest.check_access(newest, trusted))
+    with SalesforceApi(token, PINNED_VERSION, refresh, trusted) as api:
+        return api.at_its_address(lambda: check_access(api))
 
 
 def _access_report(connection_id: str, held: token_grants.HeldToken) -> AccessReport:

@@ -9,14 +9,10 @@ import enum
 from datetime import datetime
 from typing import Any
 
-from blinker import Signal
-
 from datasync_flask.audit import trail
+from datasync_flask.connections.history import audit_subject, moved
 from datasync_flask.connections.models import Connection, ConnectionEvent, State
 from datasync_flask.salesforce.errors import Problem, tidy
-
-# Sent with every transition, inside its transaction: the connection, and `before`, `after`, `event`.
-moved = Signal("a connection's state may have changed")
 
 
 class Event(enum.StrEnum):
@@ -44,6 +40,34 @@ class Event(enum.StrEnum):
     ORG_REPLACED = "org_replaced"
     ORG_KEPT = "org_kept"
     WENT_BACK = "went_back"
+
+
+# How the history tells of what happened.
+EVENT_TEXTS = {
+    "check_asked": "Asked for a check",
+    "saved_incomplete": "Saved as a draft; values are missing",
+    "watch_started": "Began to watch until Salesforce knows the app",
+    "looked": "Looked",
+    "app_known": "Salesforce knows the app",
+    "watch_failed": "Stopped watching",
+    "authorize_started": "Left for Salesforce to allow access",
+    "code_received": "Came back from Salesforce with permission",
+    "exchange_deferred": "Salesforce's token service doesn't know the app yet; trying again",
+    "exchange_retried": "Fetching the permission failed; trying again",
+    "authorize_failed": "Access was not given",
+    "authorize_failed_still_connected": "Access was not renewed; the earlier permission still works",
+    "granted": "Salesforce gave access",
+    "checked": "Connected and tested",
+    "check_failed": "A check failed; trying again",
+    "access_lost": "Access doesn't work any more",
+    "disconnected": "Disconnected; tokens erased",
+    "watch_failed_still_connected": "Stopped watching; the previous settings still work",
+    "other_org_asked": "Access was given for another org; asked which one is meant",
+    "other_org_asked_still_connected": "Access was given for another org; asked which one is meant",
+    "org_replaced": "Belongs to another org now",
+    "org_kept": "Kept its org",
+    "went_back": "Went back to what worked before",
+}
 
 
 class TransitionRefused(Exception):
@@ -85,11 +109,6 @@ TRANSITIONS: dict[Event, tuple[tuple[State, ...], State | None]] = {
 
 # Happen all the time; the history keeps them only when they say something new.
 _QUIET = frozenset({Event.LOOKED, Event.EXCHANGE_DEFERRED, Event.EXCHANGE_RETRIED, Event.CHECKED, Event.CHECK_FAILED})
-
-
-def audit_subject(connection: Connection) -> tuple[str, str, str]:
-    """Return how the audit calls a connection."""
-    return ("connection", connection.id, connection.description)
 
 
 def can_happen(state: State | str, event: Event) -> bool:
@@ -139,34 +158,3 @@ def apply(
             )
         )
     moved.send(connection, before=before, after=after, event=event)
-
-
-def destination_checked(connection: Connection, now: datetime, *, fault: str, detail: str) -> None:
-    """Let a check of a destination have found `fault` ('' when it works); a change goes to the history."""
-    state = State.NEEDS_ATTENTION if fault else State.CONNECTED
-    if connection.state != state:
-        before = State(connection.state)
-        connection.state, connection.state_since = state, now
-        event = "destination_fails" if fault else "destination_works"
-        connection.history.add(ConnectionEvent(at=now, event=event, from_state=before, to_state=state))
-    before = State.NEEDS_ATTENTION if connection.problem else State.CONNECTED
-    connection.problem, connection.problem_detail = fault, tidy(detail)
-    moved.send(connection, before=before, after=state, event="destination_checked")
-
-
-def note(
-    connection: Connection, event: str, now: datetime, *, by: int | None, facts: dict[str, Any] | None = None
-) -> None:
-    """Write to the history, and to the audit, something that leaves the state as it is: a changed description."""
-    details: dict[str, dict[str, Any]] = {"created": {"kind": connection.kind}, "changed": {"changes": facts}}
-    trail.record(f"connection_{event}", audit_subject(connection), by=by, **details.get(event, {}))
-    connection.history.add(
-        ConnectionEvent(
-            at=now,
-            user_id=by,
-            event=event,
-            from_state=connection.state,
-            to_state=connection.state,
-            detail=facts or {},
-        )
-    )

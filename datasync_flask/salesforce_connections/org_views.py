@@ -11,9 +11,10 @@ from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import needs_role
 from datasync_flask.connections import loader
 from datasync_flask.extensions import db
+from datasync_flask.queue import queue
 from datasync_flask.salesforce_connections import orgs
 from datasync_flask.salesforce_connections.lifecycle import TransitionRefused
-from datasync_flask.worker import queue
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 bp = Blueprint("connection_orgs", __name__)
 
@@ -22,7 +23,7 @@ bp = Blueprint("connection_orgs", __name__)
 @needs_role(Role.EDITOR)
 def choose(connection_id: str) -> ResponseReturnValue:
     """Use the other org that was found, or keep the one from before."""
-    connection = loader.editable(connection_id)
+    connection = loader.get_connection(connection_id, SalesforceConnection)
     number, choice = request.form.get("trial", ""), request.form.get("choice", "")
     try:
         if choice == "use":
@@ -44,7 +45,7 @@ def choose(connection_id: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def go_back(connection_id: str) -> ResponseReturnValue:
     """Take back settings that have yet to prove themselves, for those that the connection works with."""
-    if orgs.go_back(loader.editable(connection_id), by=current_user.id):
+    if orgs.go_back(loader.get_connection(connection_id, SalesforceConnection), by=current_user.id):
         queue().revoke_soon()
         queue().wake(connection_id)
         flash(gettext("The settings from before are back, the Client Secret included."))

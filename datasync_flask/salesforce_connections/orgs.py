@@ -8,11 +8,13 @@ from sqlalchemy import select
 
 from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import SalesforceConnection, TrialGrant
+from datasync_flask.connections.history import audit_subject
 from datasync_flask.extensions import db
 from datasync_flask.salesforce.errors import Problem
 from datasync_flask.salesforce_connections import lifecycle, store, token_grants
 from datasync_flask.salesforce_connections.lifecycle import Event
+from datasync_flask.salesforce_connections.models import SalesforceConnection, TrialGrant
+from datasync_flask.transactions import in_transaction
 
 # A question that nobody answers for so long is answered with the org from before.
 ASKED_FOR = timedelta(days=7)
@@ -50,7 +52,7 @@ def use_other(connection: SalesforceConnection, number: str, *, by: int) -> None
     """Let the connection belong to the other org; commits. Raises QuestionOver, TransitionRefused."""
     trial, now = _asked(connection, number), utcnow()
     both = _both(connection, trial)
-    trail.record("connection_org_replaced", lifecycle.audit_subject(connection), by=by, **both)
+    trail.record("connection_org_replaced", audit_subject(connection), by=by, **both)
     connection.org_id, connection.org_name = trial.org_id, trial.org_name
     lifecycle.apply(connection, Event.ORG_REPLACED, now, due_at=now, facts=both)
     token_grants.promote(connection, trial, now)
@@ -64,7 +66,7 @@ def keep(connection: SalesforceConnection, number: str, *, by: int | None) -> No
     """
     trial, now = _asked(connection, number), utcnow()
     both = _both(connection, trial)
-    trail.record("connection_org_kept", lifecycle.audit_subject(connection), by=by, **both)
+    trail.record("connection_org_kept", audit_subject(connection), by=by, **both)
     token_grants.drop_trial(connection)
     if connection.works:
         _restore_settings(connection)
@@ -112,5 +114,5 @@ def expire_questions() -> None:
             if connection is not None and connection.trial is not None and can:
                 keep(connection, connection.trial.number, by=None)
 
-        store.in_transaction(answer)
+        in_transaction(answer)
     db.session.commit()

@@ -10,12 +10,14 @@ from flask import current_app
 
 from datasync_flask import counters
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import SalesforceConnection, State
+from datasync_flask.connections.models import State
 from datasync_flask.salesforce import probe, scopes
 from datasync_flask.salesforce.errors import Problem, tidy
 from datasync_flask.salesforce.oauth import AppCredentials
 from datasync_flask.salesforce_connections import certificates, lifecycle, store, token_grants
 from datasync_flask.salesforce_connections.lifecycle import Event
+from datasync_flask.salesforce_connections.models import SalesforceConnection
+from datasync_flask.transactions import in_transaction
 
 # In 30 minutes; a longer deadline allows proportionally more.
 MAX_REQUESTS = 300
@@ -93,7 +95,7 @@ class Look:
 
     def see(self) -> probe.Observation:
         """Probe once."""
-        return probe.look(self.app, self.callback_url, self.scope)
+        return probe.probe_app(self.app, self.callback_url, self.scope)
 
 
 def prepare(connection: SalesforceConnection) -> Look:
@@ -115,7 +117,7 @@ def count(seen: Sequence[tuple[Look, probe.Observation]]) -> None:
     """Count the requests that looks made."""
     for _, observation in seen:
         outcome = observation.problem.value if observation.problem else "known"
-        counters.kept().add("probe_requests", outcome, observation.requests)
+        counters.unwritten().add("probe_requests", outcome, observation.requests)
 
 
 def record(seen: Sequence[tuple[Look, probe.Observation]]) -> None:
@@ -129,7 +131,7 @@ def record(seen: Sequence[tuple[Look, probe.Observation]]) -> None:
             if connection.watch == prepared.watch and connection.state == State.WAITING:
                 take_in(connection, observation)
 
-    store.in_transaction(take_all_in)
+    in_transaction(take_all_in)
 
 
 def take_in(connection: SalesforceConnection, observation: probe.Observation) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from flask_babel import gettext
 
-from datasync_flask.connections.models import SalesforceConnection, State
+from datasync_flask.connections.models import State
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 
 @dataclass(frozen=True)

@@ -2,112 +2,39 @@
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any
 
 from flask import current_app
-from sqlalchemy import Update, bindparam, or_, select, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import joinedload
-from sqlalchemy.orm.exc import StaleDataError
 
-from datasync_flask.clock import has_come, too_far, utcnow
-from datasync_flask.connections.models import (
+from datasync_flask.clock import utcnow
+from datasync_flask.connections.models import Connection, State
+from datasync_flask.extensions import db
+from datasync_flask.salesforce.oauth import AppCredentials
+from datasync_flask.salesforce_connections.models import (
     APP_SETTINGS,
     AuthMethod,
     AuthorizationAttempt,
-    Connection,
     SalesforceConnection,
     SalesforceGrant,
     SecretUse,
     SigningCertificate,
-    State,
     TrialGrant,
     login_origin_of,
 )
-from datasync_flask.extensions import db
-from datasync_flask.salesforce.oauth import AppCredentials
-from datasync_flask.security.crypto import SecretBox, SecretUnreadable
+from datasync_flask.security.crypto import SecretUnreadable, secret_box
+from datasync_flask.transactions import in_transaction
 
-if TYPE_CHECKING:
-    from sqlalchemy import Table
-
-T = TypeVar("T")
-
-_TRIES = 6
 # The queue may hand out a task a little early; doing it then is better than not at all.
 EARLY = timedelta(seconds=0.6)
 # For so long Salesforce's servers may disagree whether they know an app; after that a no isn't propagation.
 NEW_APP = timedelta(hours=1)
-# Statements that every look needs are made once.
-_connections = cast("Table", Connection.__table__)
-_LOADED = (
-    select(SalesforceConnection)
-    .where(SalesforceConnection.id.in_(bindparam("ids", expanding=True)))
-    .options(
-        joinedload(SalesforceConnection.grant),
-        joinedload(SalesforceConnection.trial),
-        joinedload(SalesforceConnection.certificate),
-    )
-    .execution_options(populate_existing=True)
-)
-# No step is put off for longer: a connection that works is looked at daily, one that moves is looked at within minutes.
-FURTHEST = timedelta(hours=25)
-FURTHEST_WHILE_MOVING = timedelta(minutes=21)
-# There is something to do; its parameters come from due_times.
-IS_DUE = or_(
-    has_come(_connections.c.due_at, bindparam("now"), bindparam("too_far")),
-    _connections.c.state.in_([state for state in State if state.is_moving])
-    & has_come(_connections.c.due_at, bindparam("now"), bindparam("too_far_while_moving")),
-)
-# A person has to allow access, and no code waits to be exchanged: watcher.py looks at these, several at once.
-_codes = select(AuthorizationAttempt.connection_id).where(AuthorizationAttempt.code_sealed != "")
-_WATCHED = select(SalesforceConnection.id).where(
-    SalesforceConnection.state == State.WAITING,
-    SalesforceConnection.auth_method == AuthMethod.AUTHORIZATION_CODE,
-    SalesforceConnection.id.not_in(_codes),
-)
-_IS_WATCHED = _WATCHED.where(SalesforceConnection.id == bindparam("id"))
-_DUE_LOOKS = _WATCHED.where(IS_DUE).order_by(_connections.c.due_at).limit(bindparam("most"))
-_DUE_AT = select(_connections.c.due_at).where(_connections.c.id == bindparam("id"))
-_CLAIM = update(_connections).where(_connections.c.id == bindparam("of"), IS_DUE).values(due_at=bindparam("until"))
-
-
-def in_transaction(work: Callable[[], T]) -> T:
-    """Run `work` and commit; run it again when another process changed the same rows meanwhile.
-
-    `work` must load what it changes, so that a second run sees the other's change.
-    """
-    for attempt in range(1, _TRIES + 1):
-        try:
-            result = work()
-            db.session.commit()
-            return result
-        except (StaleDataError, OperationalError) as error:
-            db.session.rollback()
-            if attempt == _TRIES or not _is_collision(error):
-                raise
-            time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311 (no secret depends on it)
-        except BaseException:
-            db.session.rollback()
-            raise
-    raise AssertionError("unreachable")
-
-
-def _is_collision(error: Exception) -> bool:
-    if isinstance(error, StaleDataError):
-        return True
-    words = str(error).lower()
-    return "locked" in words or "deadlock" in words or "serialize" in words
-
-
-def due_times(now: datetime) -> dict[str, datetime]:
-    """Return the parameters of IS_DUE for a time."""
-    limits = {"too_far": too_far(now, FURTHEST), "too_far_while_moving": too_far(now, FURTHEST_WHILE_MOVING)}
-    return {"now": now, **limits}
+# No step is put off for longer: a connection that works is checked daily, one that moves within minutes.
+LONGEST_REST = timedelta(hours=25)
+LONGEST_REST_WHILE_MOVING = timedelta(minutes=21)
 
 
 def claim(connection_id: str, now: datetime, lease: timedelta) -> bool:
@@ -120,28 +47,37 @@ def claim(connection_id: str, now: datetime, lease: timedelta) -> bool:
 
 def claim_all(connection_ids: Sequence[str], due: datetime, until: datetime) -> list[str]:
     """Claim what is `due`, and return of which connections this worker has the claim, `until` then."""
-    parameters = {"until": until, **due_times(due)}
+    # The table, not the class: a claim is no change that open pages have to hear of.
+    is_due = update(Connection.__table__).where(Connection.due_at <= due)  # type: ignore[arg-type]
 
     def claimed() -> list[str]:
-        connection = db.session.connection()
-        return [each for each in connection_ids if connection.execute(_CLAIM, {"of": each, **parameters}).rowcount]
+        execute = db.session.connection().execute
+        return [
+            each
+            for each in connection_ids
+            if execute(is_due.where(Connection.id == each).values(due_at=until)).rowcount
+        ]
 
     return in_transaction(claimed)
 
 
+def _watched() -> Select[str]:
+    """Select the connections where a person has to allow access and no code waits to be exchanged.
+
+    propagation_loop.py probes for these, several at once.
+    """
+    codes = select(AuthorizationAttempt.connection_id).where(AuthorizationAttempt.code_sealed != "")
+    return select(SalesforceConnection.id).where(
+        SalesforceConnection.state == State.WAITING,
+        SalesforceConnection.auth_method == AuthMethod.AUTHORIZATION_CODE,
+        SalesforceConnection.id.not_in(codes),
+    )
+
+
 def due_looks(due: datetime, most: int) -> list[str]:
     """Return of which watched connections the next look is `due`, the longest due ones first; at most `most`."""
-    return list(db.session.scalars(_DUE_LOOKS, {"most": most, **due_times(due)}))
-
-
-def count_updated(statement: Update) -> int:
-    """Run a conditional update in a transaction of its own and return how many rows it changed.
-
-    Objects that are loaded already don't see the change.
-    """
-    quiet = statement.execution_options(synchronize_session=False)
-    # Only the result of an UPDATE has a row count, which the types don't know.
-    return in_transaction(lambda: int(db.session.execute(quiet).rowcount))  # type: ignore[attr-defined]
+    is_due = SalesforceConnection.due_at <= due
+    return list(db.session.scalars(_watched().where(is_due).order_by(SalesforceConnection.due_at).limit(most)))
 
 
 def load(connection_id: str) -> SalesforceConnection | None:
@@ -151,24 +87,26 @@ def load(connection_id: str) -> SalesforceConnection | None:
 
 def load_all(connection_ids: Sequence[str]) -> Sequence[SalesforceConnection]:
     """Return the connections as they are in the database now, without those that are gone."""
-    return db.session.scalars(_LOADED, {"ids": connection_ids}).all()
+    return db.session.scalars(
+        select(SalesforceConnection)
+        .where(SalesforceConnection.id.in_(connection_ids))
+        .options(
+            joinedload(SalesforceConnection.grant),
+            joinedload(SalesforceConnection.trial),
+            joinedload(SalesforceConnection.certificate),
+        )
+        .execution_options(populate_existing=True)
+    ).all()
 
 
 def due_at(connection_id: str) -> datetime | None:
     """Return when there is something to do for a connection; None while it rests, or is gone."""
-    found: datetime | None = db.session.scalar(_DUE_AT, {"id": connection_id})
-    return found
+    return db.session.scalar(select(Connection.due_at).where(Connection.id == connection_id))
 
 
 def is_watched(connection_id: str) -> bool:
     """True when the worker's watcher makes the next step of a connection."""
-    return db.session.scalar(_IS_WATCHED, {"id": connection_id}) is not None
-
-
-def secret_box() -> SecretBox:
-    """Return the box that secrets of this app are sealed with."""
-    box: SecretBox = current_app.extensions["secret_box"]
-    return box
+    return db.session.scalar(_watched().where(SalesforceConnection.id == connection_id)) is not None
 
 
 def app_credentials(connection: SalesforceConnection) -> AppCredentials:

@@ -12,23 +12,24 @@ from flask import current_app
 from sqlalchemy import or_, select, update
 
 from datasync_flask import counters
-from datasync_flask.clock import has_come, too_far, utcnow
-from datasync_flask.connections.models import (
+from datasync_flask.clock import utcnow
+from datasync_flask.connections.models import new_public_id
+from datasync_flask.extensions import db
+from datasync_flask.salesforce import oauth
+from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce.oauth import TokenAnswer
+from datasync_flask.salesforce_connections import store
+from datasync_flask.salesforce_connections.models import (
     AuthMethod,
     Revocation,
     SalesforceConnection,
     SalesforceGrant,
     TrialGrant,
     login_origin_of,
-    new_public_id,
     same_org,
 )
-from datasync_flask.extensions import db
-from datasync_flask.salesforce import oauth
-from datasync_flask.salesforce.errors import Problem, SalesforceError
-from datasync_flask.salesforce.oauth import TokenAnswer
-from datasync_flask.salesforce_connections import store
-from datasync_flask.security.crypto import SecretUnreadable
+from datasync_flask.security.crypto import SecretUnreadable, secret_box
+from datasync_flask.transactions import count_updated, in_transaction
 
 # Longer than a token request can take; a process that dies in the middle is waited for no longer than this.
 REFRESH_LEASE = timedelta(seconds=30)
@@ -68,7 +69,7 @@ def hold_aside(connection: SalesforceConnection, answer: TokenAnswer, now: datet
 
 
 def _fill(tokens: SalesforceGrant | TrialGrant, connection: SalesforceConnection, answer: TokenAnswer) -> None:
-    box = store.secret_box()
+    box = secret_box()
     connection.app_known_at = connection.app_known_at or utcnow()
     tokens.access_token_sealed = box.seal(answer.access_token)
     tokens.refresh_token_sealed = box.seal(answer.refresh_token) if answer.refresh_token else ""
@@ -121,14 +122,13 @@ def drop_trial(connection: SalesforceConnection) -> None:
 
 def tokens_of(tokens: SalesforceGrant | TrialGrant) -> TokenAnswer:
     """Return stored tokens as Salesforce gave them. Raises SecretUnreadable."""
-    box = store.secret_box()
+    box = secret_box()
     return TokenAnswer(
         access_token=box.open(tokens.access_token_sealed),
         refresh_token=box.open(tokens.refresh_token_sealed) if tokens.refresh_token_sealed else "",
         instance_url=tokens.instance_url,
         identity_url=tokens.identity_url,
         scopes=tuple(tokens.scopes.split()),
-        issued_at=None,
     )
 
 
@@ -219,7 +219,7 @@ def _opens_other_org(connection_id: str, generation: int, answer: TokenAnswer) -
         hold_aside(connection, answer, utcnow())
         return True
 
-    return store.in_transaction(compare)
+    return in_transaction(compare)
 
 
 def _give_back_late(connection_id: str, generation: int, answer: TokenAnswer) -> None:
@@ -232,19 +232,19 @@ def _give_back_late(connection_id: str, generation: int, answer: TokenAnswer) ->
         if connection.grant is None or connection.grant.generation != generation:
             discard(connection, connection.login_origin, answer)
 
-    store.in_transaction(give_back_answer)
+    in_transaction(give_back_answer)
 
 
 def _claim_refresh(connection_id: str, generation: int, me: str) -> bool:
     now = utcnow()
     until = SalesforceGrant.refresh_claimed_until
-    free = or_(until.is_(None), has_come(until, now, too_far(now, REFRESH_LEASE)))
+    free = or_(until.is_(None), until <= now)
     statement = (
         update(SalesforceGrant)
         .where(SalesforceGrant.connection_id == connection_id, SalesforceGrant.generation == generation, free)
         .values(refresh_claim=me, refresh_claimed_until=now + REFRESH_LEASE)
     )
-    return store.count_updated(statement) == 1
+    return count_updated(statement) == 1
 
 
 def _release_refresh(connection_id: str, me: str) -> None:
@@ -253,11 +253,11 @@ def _release_refresh(connection_id: str, me: str) -> None:
         .where(SalesforceGrant.connection_id == connection_id, SalesforceGrant.refresh_claim == me)
         .values(refresh_claim="", refresh_claimed_until=None)
     )
-    store.count_updated(statement)
+    count_updated(statement)
 
 
 def _store_refreshed(connection_id: str, generation: int, me: str, answer: TokenAnswer) -> bool:
-    box = store.secret_box()
+    box = secret_box()
     values = {
         "access_token_sealed": box.seal(answer.access_token),
         "instance_url": answer.instance_url,
@@ -279,7 +279,7 @@ def _store_refreshed(connection_id: str, generation: int, me: str, answer: Token
         )
         .values(**values)
     )
-    return store.count_updated(statement) == 1
+    return count_updated(statement) == 1
 
 
 def give_back(connection: SalesforceConnection) -> bool:
@@ -310,7 +310,7 @@ def order_revocation(
 
 def discard(connection: SalesforceConnection | None, origin: str, answer: TokenAnswer) -> None:
     """Have the tokens of an answer revoked that nobody wants any more (the caller commits)."""
-    sealed = store.secret_box().seal(answer.refresh_token or answer.access_token)
+    sealed = secret_box().seal(answer.refresh_token or answer.access_token)
     in_use = (connection.grant, connection.trial) if connection is not None else ()
     if not any(_has(kept, sealed) for kept in in_use if kept is not None):
         db.session.add(Revocation(origin=origin, token_sealed=sealed, due_at=utcnow()))
@@ -318,7 +318,7 @@ def discard(connection: SalesforceConnection | None, origin: str, answer: TokenA
 
 def _has(kept: SalesforceGrant | TrialGrant, sealed: str) -> bool:
     """True when a token is one of those that are kept, or can't be compared with them."""
-    box = store.secret_box()
+    box = secret_box()
     try:
         token = box.open(sealed)
         return token in {box.open(each) for each in (kept.access_token_sealed, kept.refresh_token_sealed) if each}
@@ -339,14 +339,14 @@ def _revoke(order_id: int, now: datetime) -> None:
         .where(Revocation.id == order_id, Revocation.due_at <= now)
         .values(due_at=now + timedelta(minutes=5), tries=Revocation.tries + 1)
     )
-    if not store.count_updated(claimed):
+    if not count_updated(claimed):
         return
     order = db.session.get(Revocation, order_id, populate_existing=True)
     if order is None:
         return
     is_settled = order.tries >= REVOKE_TRIES
     try:
-        token = store.secret_box().open(order.token_sealed)
+        token = secret_box().open(order.token_sealed)
         app = oauth.AppCredentials(order.origin, "", "", current_app.config["SETTINGS"].salesforce_hosts)
         db.session.commit()
         oauth.revoke(app, token)
@@ -356,4 +356,4 @@ def _revoke(order_id: int, now: datetime) -> None:
     except SalesforceError as error:
         current_app.logger.warning("revoking a token at %s failed: %s", app.origin, error.problem)
     if is_settled:
-        store.in_transaction(lambda: db.session.delete(db.session.get_one(Revocation, order_id)))
+        in_transaction(lambda: db.session.delete(db.session.get_one(Revocation, order_id)))

@@ -1,14 +1,32 @@
-"""What people leave in connections when their account changes: links they made, ways to Salesforce they began."""
+"""What people leave in connections, and how it ends: ways to Salesforce they began, links they made."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from flask import Flask
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import delete, select
 
-from datasync_flask.connections.models import AuthorizationAttempt, HandOffLink
+from datasync_flask.accounts.endings import ALL, GONE_OR_RESET, TABLE, Happening, Held
+from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
 from datasync_flask.salesforce.errors import Problem
-from datasync_flask.salesforce_connections import authorization
+from datasync_flask.salesforce_connections import lifecycle
 from datasync_flask.salesforce_connections.lifecycle import Event, can_happen
+from datasync_flask.salesforce_connections.models import AuthorizationAttempt, HandOffLink, SalesforceConnection
+
+
+def fail(connection: SalesforceConnection, attempt: AuthorizationAttempt, problem: Problem, detail: str) -> None:
+    """End an attempt; a connection that worked before goes on working with the permission it has."""
+    now = utcnow()
+    connection.attempts.remove(attempt)
+    connection.next_look_at = None
+    if connection.works:
+        event, due_at = Event.AUTHORIZE_FAILED_STILL_CONNECTED, now + timedelta(hours=1)
+    else:
+        event, due_at = Event.AUTHORIZE_FAILED, None
+    lifecycle.apply(connection, event, now, problem=problem, detail=detail, due_at=due_at)
 
 
 def end_hand_offs(user_id: int) -> None:
@@ -26,6 +44,21 @@ def end_attempts(user_id: int) -> None:
         connection = attempt.connection
         if can_happen(connection.state, Event.AUTHORIZE_FAILED):
             detail = "the account of whoever left for Salesforce was changed meanwhile"
-            authorization.fail(connection, attempt, Problem.NEVER_CAME_BACK, detail)
+            fail(connection, attempt, Problem.NEVER_CAME_BACK, detail)
         else:
             db.session.delete(attempt)
+
+
+def init_app(_app: Flask) -> None:
+    """Have these end with what else people hold."""
+    TABLE["hand_offs"] = Held(
+        _l("hand-off links that they made, also where one is open in a browser"),
+        end_hand_offs,
+        GONE_OR_RESET | {Happening.NO_LONGER_EDITOR},
+    )
+    TABLE["attempts"] = Held(
+        _l("their way to Salesforce and back, where they are in the middle of it"),
+        end_attempts,
+        ALL - {Happening.NO_LONGER_ADMINISTRATOR},
+        _l("your way to Salesforce and back, where you are in the middle of it"),
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from flask import Flask, current_app
 
 
 class SecretUnreadable(Exception):
@@ -36,3 +37,14 @@ class SecretBox:
             return self._fernets.rotate(sealed.encode()).decode()
         except (InvalidToken, ValueError):
             raise SecretUnreadable("the secret cannot be read with the keys given") from None
+
+
+def secret_box() -> SecretBox:
+    """Return the box that secrets of the current app are sealed with."""
+    box: SecretBox = current_app.extensions["secret_box"]
+    return box
+
+
+def init_app(app: Flask) -> None:
+    """Give `app` the box that its secrets are sealed with."""
+    app.extensions["secret_box"] = SecretBox(app.config["SETTINGS"].encryption_keys)

@@ -53,7 +53,7 @@ def _add_headers(response: Response) -> Response:
     return response
 
 
-def init_headers(app: Flask) -> None:
+def init_app(app: Flask) -> None:
     """Add the headers to every answer of `app` and give templates ``csp_nonce()``."""
     app.after_request(_add_headers)
     app.jinja_env.globals["csp_nonce"] = csp_nonce

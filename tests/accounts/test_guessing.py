@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import time_machine
@@ -15,13 +16,14 @@ from werkzeug.test import TestResponse
 from datasync_flask import create_app
 from datasync_flask.accounts import service
 from datasync_flask.accounts.guessing import network_of
-from datasync_flask.accounts.models import UserSession
+from datasync_flask.accounts.models import FailedTries, UserSession
+from datasync_flask.clock import utcnow
 from datasync_flask.config import Settings
 from datasync_flask.extensions import db
-from datasync_flask.security.models import FailedTries
 from tests.conftest import EMAIL, PASSWORD
 from tests.support.connection import ConnectionWalk
 from tests.support.visitor import Visitor
+from tests.support.worker import sweep
 
 # All of them are typed for one account.
 SPELLINGS = [
@@ -157,7 +159,10 @@ def test_what_whoever_waits_is_told(clock: time_machine.Traveller, app: Flask, p
     answer = guess(app, EMAIL, "one more", start=visitor)
     assert answer.status_code == 429
     assert answer.headers["Retry-After"] == "200"
-    assert "You can try again at" in visitor.text
+    (sentence,) = [each.text_content() for each in visitor.page.xpath("//p") if "try again" in each.text_content()]
+    (moment,) = visitor.page.xpath("//p[contains(., 'try again')]/time/@datetime")
+    assert re.fullmatch(r"You can try again at .*\d UTC\.", sentence.strip()), sentence
+    assert (datetime.fromisoformat(moment) - utcnow()).total_seconds() == pytest.approx(200, abs=2)
     clock.shift(199)
     assert guess(app, EMAIL, PASSWORD, start=visitor).status_code == 429
     clock.shift(2)
@@ -256,6 +261,7 @@ def test_random_secrets_are_counted_by_network_and_the_right_ones_always_work(wa
     told = json.loads(api("dsp_x\x7f").text)
     assert told["code"] == 429
     assert "Too many failed tries" in told["message"]
+    assert re.search(r"You can try again in \d+ seconds\.", told["message"])
     assert int(stranger.response.headers["Retry-After"]) > 0
     assert api("").status_code == 401
     assert stranger.get("/api/v1/connections").status_code == 401
@@ -308,10 +314,10 @@ def test_counts_are_forgotten_and_name_nobody(
         keys = [row.key for row in db.session.query(FailedTries)]
         assert len(keys) == 3
         assert {len(key) for key in keys} == {64}
-        app.extensions["queue"]._run_sweep()
+        sweep(app)
         assert db.session.query(FailedTries).count() == 3
         clock.shift(301)
-        app.extensions["queue"]._run_sweep()
+        sweep(app)
         assert db.session.query(FailedTries).count() == 0
 
 
@@ -322,4 +328,5 @@ def test_a_clock_that_was_set_back_locks_nobody_out(
         last = guess(app, EMAIL, f"guess {number}")
     assert last.status_code == 429
     clock.shift(-86400)
+    sweep(app)
     assert guess(app, EMAIL, PASSWORD).status_code == 303

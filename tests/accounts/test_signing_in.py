@@ -48,7 +48,7 @@ def test_every_page_leads_to_sign_in_and_back(stranger: Visitor, people: dict[st
 )
 def test_next_never_leads_elsewhere(stranger: Visitor, people: dict[str, int], target: str) -> None:
     sign_in(stranger, next=target)
-    assert stranger.response.headers["Location"] == "/connections"
+    assert stranger.response.headers["Location"] == "/"
 
 
 def test_unknown_account_and_wrong_password_get_the_same_answer(stranger: Visitor, people: dict[str, int]) -> None:

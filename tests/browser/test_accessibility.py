@@ -70,6 +70,7 @@ def test_no_violations(
         "/connections?q=nothing",
         "/connections/new",
         "/connections/new/salesforce",
+        "/connections/import",
         "/connections?group=label",
         "/help",
         "/help/using",

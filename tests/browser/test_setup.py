@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -36,7 +37,7 @@ def test_from_connected_to_rows_in_at_most_five_actions(new_page: Callable[..., 
     page.goto(connected)
     expect(page.get_by_role("heading", name="Next: load data into a database")).to_be_visible()
     press(page.get_by_role("button", name="Choose what to load"))
-    expect(page.locator("#basket")).to_contain_text("about 160 rows")
+    expect(page.locator("#basket")).to_contain_text(re.compile(r"about 16\d rows"))
     press(page.get_by_role("button", name="Continue"))
     # Nobody typed: a file of its own, and the zone of the browser.
     expect(page.get_by_label("Time zone")).to_have_value("Europe/Berlin")

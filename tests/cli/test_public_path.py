@@ -11,6 +11,7 @@ import httpx2
 import pytest
 from lxml import html
 
+from tests.support.identity_provider import running_identity_provider
 from tests.support.practice import PracticeOrg
 from tests.support.program import EMAIL, PASSWORD, Program, Site
 from tests.support.proxy import running_nginx
@@ -107,3 +108,28 @@ def test_the_whole_way(site: Site) -> None:
     asked = http.post("/language", data={"csrf_token": token, "language": "en", "next": "/other-program"})
     assert asked.status_code in {302, 303, 404}
     assert "/other-program" not in asked.headers.get("location", "")
+
+
+def test_single_sign_on_comes_back_below_the_path(tmp_path: Path, practice: PracticeOrg) -> None:
+    port, public = free_port(), free_port()
+    with running_identity_provider() as provider:
+        provider.says({"email": EMAIL, "email_verified": True})
+        program = Program(
+            tmp_path, "run", "--port", str(port), ADMIN_EMAIL=EMAIL, ADMIN_PASSWORD=PASSWORD, TRUSTED_PROXIES="1",
+            PUBLIC_URL=f"http://127.0.0.1:{public}/datasync/", OIDC_ISSUER=provider.origin, OIDC_CLIENT_ID="datasync",
+            OIDC_CLIENT_SECRET="s3cret", SALESFORCE_HOSTS=practice.origin,
+        )  # fmt: skip
+        program.start()
+        location = f"location /datasync/ {{ proxy_pass http://127.0.0.1:{port}/; {HEADERS} }}"
+        try:
+            wait_until_open(port)
+            with running_nginx(tmp_path, public, location), httpx2.Client(timeout=20) as http:
+                address = f"http://127.0.0.1:{public}/datasync"
+                leaving = http.get(f"{address}/sso?next=/datasync/extractions").headers["location"]
+                assert httpx2.URL(leaving).params["redirect_uri"] == f"{address}/sso/callback"
+                back = http.get(leaving).headers["location"]
+                landed = http.get(back)
+                assert landed.headers["location"] == "/datasync/extractions", program.output
+                assert "Sign out" in http.get(f"{address}/extractions").text
+        finally:
+            program.kill_all()

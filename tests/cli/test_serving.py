@@ -209,6 +209,6 @@ def test_the_practice_org_over_tls(tmp_path: Path) -> None:
         authority = wait_for(lambda: re.search(r"SSL_CERT_FILE=(\S+)", org.output))
         context = ssl.create_default_context(cafile=authority.group(1))
         answer = httpx2.get(f"https://127.0.0.1:{port}/services/data/", verify=context)
-        assert answer.json()[0]["version"] == "64.0"
+        assert answer.json()[0]["version"] == "31.0"
     finally:
         org.kill_all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from datasync_flask.connections import labels
 from datasync_flask.connections.models import Label
 from datasync_flask.extensions import db
 from datasync_flask.salesforce_connections import service, store
+from datasync_flask.salesforce_connections.settings import SalesforceSettings
 from tests.support.connection import ConnectionWalk
 
 
@@ -76,9 +78,7 @@ def test_two_people_make_the_same_label_at_once(walk: ConnectionWalk) -> None:
         with walk.app.app_context():
             connection = store.load(connection_id)
             assert connection is not None
-            data = service.SalesforceSettings(
-                **{name: getattr(connection, name) for name in service._SETTINGS}, client_secret="", labels=["Shared"]
-            )
+            data = replace(SalesforceSettings.of(connection), labels=["Shared"])
             by = db.session.scalars(select(User.id)).first()
             db.session.rollback()
             ready.wait(10)

@@ -120,8 +120,8 @@ def test_a_moving_row_polls_and_a_resting_one_does_not(walk: ConnectionWalk) -> 
 def test_the_list_is_paged_with_the_same_number_of_queries(walk: ConnectionWalk) -> None:
     from sqlalchemy import event
 
-    from datasync_flask.connections.models import SalesforceConnection
     from datasync_flask.extensions import db
+    from datasync_flask.salesforce_connections.models import SalesforceConnection
 
     counts = []
     with walk.app.app_context():

@@ -25,6 +25,7 @@ from datasync_flask.destinations.base import (
     Table,
 )
 from datasync_flask.destinations.registry import DESTINATIONS, PathRefused, inside, open_destination
+from tests.support.servers import ObjectStore
 
 TABLE = Table("crm", "account")
 ARROW = {
@@ -53,7 +54,11 @@ EVERYTHING = (
 )
 
 
-@pytest.fixture(params=sorted(DESTINATIONS))
+# A bucket's tables have two formats.
+KINDS = [*sorted(DESTINATIONS), "object_storage delta"]
+
+
+@pytest.fixture(params=KINDS)
 def destination(request: pytest.FixtureRequest, tmp_path: Path) -> Destination:
     settings: dict[str, Any] = {"path": "warehouse", "schema": ""}
     if request.param == "postgresql":
@@ -64,7 +69,11 @@ def destination(request: pytest.FixtureRequest, tmp_path: Path) -> Destination:
         settings |= {"host": host, "port": int(port), "database": database, "username": user, "password": ""}
     if request.param == "mysql":
         settings |= request.getfixturevalue("new_mysql_database")()
-    found = open_destination(request.param, settings, tmp_path)
+    kind, _, table_format = request.param.partition(" ")
+    if kind == "object_storage":
+        store: ObjectStore = request.getfixturevalue("store")
+        settings = dict(store.settings(table_format=table_format or "parquet"))
+    found = open_destination(kind, settings, tmp_path)
     found.check()
     return found
 
@@ -147,9 +156,9 @@ def test_deleted_rows_are_removed_or_marked(loader: Loader, removes: bool) -> No
 def test_taken_out_by_id(loader: Loader) -> None:
     loader.load([(f"{number:04}", "x", False) for number in range(1200)], replaces=True)
     gone = [f"{number:04}" for number in range(0, 1200, 2)]
-    assert loader.destination.take_out(TABLE, gone, marks=False) == 600
+    assert loader.destination.delete(TABLE, gone, marks=False) == 600
     assert loader.destination.count(TABLE, without_deleted=False) == 600
-    assert loader.destination.take_out(TABLE, ["0001", "0003"], marks=True) == 2
+    assert loader.destination.delete(TABLE, ["0001", "0003"], marks=True) == 2
     assert loader.destination.count(TABLE, without_deleted=True) == 598
 
 
@@ -216,7 +225,7 @@ def test_history_keeps_every_version(loader: Loader) -> None:
     assert loader.destination.count(TABLE, without_deleted=False) == 3
     loader.load([("1", "a2", False, "1-v2")], versioned, replaces=True, keeps_history=True)
     assert versions() == [("1", "a", False), ("1", "a2", True), ("2", "b", False), ("3", "c", False)]
-    loader.destination.take_out(TABLE, ["1"], marks=False)
+    loader.destination.delete(TABLE, ["1"], marks=False)
     assert loader.destination.count(TABLE, without_deleted=False) == 0
 
 

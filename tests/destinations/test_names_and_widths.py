@@ -45,7 +45,7 @@ def test_parquet_never_follows_a_link_out_of_its_folder(tmp_path: Path) -> None:
     destination = open_destination("parquet", {"path": "lake"}, tmp_path / "data")
     pq.write_table(pa.table({"id": ["1"]}), tmp_path / "1.parquet")
     load = Load(Table("crm", "account"), (Column("id", ColumnType.TEXT),), (tmp_path / "1.parquet",), 1, replaces=True)
-    for do in (lambda: destination.load(load), lambda: destination.take_out(load.table, ["1"], marks=False),
+    for do in (lambda: destination.load(load), lambda: destination.delete(load.table, ["1"], marks=False),
                lambda: destination.preview(load.table, 1)):  # fmt: skip
         with pytest.raises(DestinationError) as error:
             do()

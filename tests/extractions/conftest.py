@@ -9,6 +9,7 @@ import pytest
 from datasync_flask.destinations.registry import DESTINATIONS
 from tests.support.connection import ConnectionWalk
 from tests.support.extraction import Extracting, Org
+from tests.support.servers import ObjectStore
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def duckdb(extracting: Extracting) -> str:
     return extracting.make_destination("duckdb", {"path": "w.duckdb"})
 
 
-@pytest.fixture(params=sorted(DESTINATIONS))
+@pytest.fixture(params=[*sorted(DESTINATIONS), "object_storage delta"])
 def destination(request: pytest.FixtureRequest, extracting: Extracting) -> str:
     """Each kind of destination, on the real thing."""
     settings: dict[str, Any] = {"path": "warehouse"}
@@ -48,4 +49,8 @@ def destination(request: pytest.FixtureRequest, extracting: Extracting) -> str:
         settings = {"host": host, "port": port, "database": database, "username": user, "password": "unused"}
     if request.param == "mysql":
         settings = request.getfixturevalue("new_mysql_database")()
-    return extracting.make_destination(request.param, settings)
+    kind, _, table_format = request.param.partition(" ")
+    if kind == "object_storage":
+        store: ObjectStore = request.getfixturevalue("store")
+        settings = dict(store.settings(table_format=table_format or "parquet"))
+    return extracting.make_destination(kind, settings)

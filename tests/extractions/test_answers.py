@@ -11,8 +11,8 @@ import pytest
 
 from datasync_flask.extractions import filters
 from datasync_flask.extractions.runs import working_files
-from datasync_flask.salesforce import bulk
-from datasync_flask.salesforce.data import DataApi
+from datasync_flask.salesforce import bulk, objects, query
+from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.oauth import TokenAnswer, read_token_answer
 from tests.support.extraction import Extracting, Org
@@ -104,9 +104,9 @@ def test_a_link_is_removed_and_not_followed(tmp_path: Path) -> None:
     assert (tmp_path / "beside" / "file").exists()
 
 
-def api_that_answers(answer: Any, headers: dict[str, str] | None = None) -> DataApi:
-    token = TokenAnswer("t", "", "https://acme.my.salesforce.com", "", (), None)
-    api = DataApi(token, "62.0", lambda stale: stale)
+def api_that_answers(answer: Any, headers: dict[str, str] | None = None) -> SalesforceApi:
+    token = TokenAnswer("t", "", "https://acme.my.salesforce.com", "", ())
+    api = SalesforceApi(token, "62.0", lambda stale: stale)
     api._client._transport = httpx2.MockTransport(lambda _: httpx2.Response(200, json=answer, headers=headers))
     return api
 
@@ -114,20 +114,20 @@ def api_that_answers(answer: Any, headers: dict[str, str] | None = None) -> Data
 @pytest.mark.parametrize("name", ["../x", "a b", "1abc", "Ünïcode", "a'b", "x" * 81, "", None, 7, "a/b", "a;b"])
 def test_the_list_of_objects_has_names_of_objects_only(name: Any) -> None:
     listed = [{"name": name, "label": "?"}, {"name": "Account", "label": "Account"}]
-    assert [entry.name for entry in api_that_answers({"sobjects": listed}).objects()] == ["Account"]
+    assert [entry.name for entry in objects.list_objects(api_that_answers({"sobjects": listed}))] == ["Account"]
 
 
 def test_fields_have_names_of_fields_and_each_is_one() -> None:
     names = ["Id", "Name", "NAME", "a.b", "a b", "Ünïcode", "x)", "(SELECT Id FROM User)", ""]
     fields = [{"name": name, "type": "string"} for name in names]
-    found = api_that_answers({"name": "Account", "fields": fields}).describe("Account")
+    found = objects.describe(api_that_answers({"name": "Account", "fields": fields}), "Account")
     assert [field.name for field in found.fields] == ["Id", "Name"]
 
 
 @pytest.mark.parametrize("asked", ["../x", "a/b", "a?b=c", "Account#", "..", "a b"])
 def test_nothing_but_a_name_is_asked_for(asked: str) -> None:
     with pytest.raises(SalesforceError) as error:
-        api_that_answers({"name": asked, "fields": []}).describe(asked)
+        objects.describe(api_that_answers({"name": asked, "fields": []}), asked)
     assert error.value.problem is Problem.OBJECT_GONE
 
 
@@ -141,7 +141,7 @@ def test_nothing_but_a_name_is_asked_for(asked: str) -> None:
 )  # fmt: skip
 def test_the_next_page_is_a_page_of_a_query(path: str) -> None:
     with pytest.raises(SalesforceError) as error:
-        api_that_answers({"records": [], "done": True}).next_page(path)
+        query.next_page(api_that_answers({"records": [], "done": True}), path)
     assert error.value.problem is Problem.NOT_SALESFORCE
 
 
@@ -149,7 +149,7 @@ def test_the_next_page_is_a_page_of_a_query(path: str) -> None:
     "path", ["/services/data/v62.0/query/01gD0000002HU6KIAW-2000", "/services/data/v9.0/queryAll/a-1"]
 )
 def test_pages_as_salesforce_names_them(path: str) -> None:
-    assert api_that_answers({"records": [], "done": True}).next_page(path).records == []
+    assert query.next_page(api_that_answers({"records": [], "done": True}), path).records == []
 
 
 @pytest.mark.parametrize("job_id", ["../../x", "750/..", "", "7505g²", None, "x" * 41])
@@ -161,9 +161,9 @@ def test_a_job_has_an_id_of_letters_and_digits(job_id: Any) -> None:
 
 @pytest.mark.parametrize("version", ["nan", "inf", "62", "62.0/../..", "", "-1.0", "٦٢.0"])
 def test_a_version_is_a_number(version: str) -> None:
-    token = TokenAnswer("t", "", "https://acme.my.salesforce.com", "", (), None)
+    token = TokenAnswer("t", "", "https://acme.my.salesforce.com", "", ())
     with pytest.raises(SalesforceError):
-        DataApi(token, version, lambda stale: stale)
+        SalesforceApi(token, version, lambda stale: stale)
 
 
 @pytest.mark.parametrize("token", ["a\r\nX-Evil: 1", "a b", "ä", "", "a\x00"])

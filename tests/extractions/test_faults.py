@@ -18,10 +18,10 @@ from datasync_flask.destinations.base import Table
 from datasync_flask.extensions import db
 from datasync_flask.extractions import schedule
 from datasync_flask.extractions.models import Extraction, Run
-from datasync_flask.extractions.runs import abandoned_jobs, states
+from datasync_flask.extractions.runs import abandoned_jobs, lease, object_states, states
 from datasync_flask.extractions.runs.reading import Reader
-from datasync_flask.extractions.runs.runner import Runner
 from datasync_flask.salesforce_connections import store
+from datasync_flask.security.crypto import secret_box
 from tests.support.extraction import Extracting, Org
 from tests.support.killed import Killed
 
@@ -41,7 +41,7 @@ def make_silent(extracting: Extracting, run_id: str) -> None:
     """Pretend the run's process died a while ago."""
     with extracting.app.app_context():
         run = db.session.get_one(Run, run_id)
-        run.alive_at = utcnow() - states.SILENT_FOR - timedelta(seconds=1)
+        run.alive_at = utcnow() - lease.SILENT_FOR - timedelta(seconds=1)
         db.session.commit()
 
 
@@ -66,7 +66,7 @@ def test_killed_while_reading_it_goes_on_where_it_was(
         assert states.claim(run_id) == ""
     make_silent(ready, run_id)
     with ready.app.app_context():
-        assert states.due(utcnow()) == [run_id]
+        assert lease.due(utcnow()) == [run_id]
     before = ready.walk.practice.requests()["results"] if at_page else 0
     ready.work_on(run_id)
     assert ready.stored(run_id).state == "done"
@@ -81,7 +81,7 @@ def test_killed_while_writing_it_is_written_again(ready: Extracting, monkeypatch
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(Runner, "_object_done", die)
+        patch.setattr(object_states, "object_done", die)
         with pytest.raises(Killed):
             ready.work_on(run_id)
     make_silent(ready, run_id)
@@ -148,12 +148,12 @@ def test_a_revoked_permission_waits_for_the_connection_and_goes_on(ready: Extrac
     assert visitor.page.get_element_by_id("run-progress").get("data-state") == "waiting"
     with ready.app.app_context():
         states.wake_waiting()
-        assert states.due(utcnow()) == []
+        assert lease.due(utcnow()) == []
     ready.walk.allow()
     ready.walk.work()
     with ready.app.app_context():
         states.wake_waiting()
-        assert states.due(utcnow()) == [run.id]
+        assert lease.due(utcnow()) == [run.id]
     ready.work_on(run.id)
     assert ready.stored(run.id).state == "done"
     ready.assert_same("Account")
@@ -165,11 +165,11 @@ def test_at_the_ceiling_it_pauses_and_goes_on(ready: Extracting) -> None:
     assert (run.state, run.problem) == ("paused", "run.quota")
     assert run.due_at is not None
     ready.walk.visitor.get(f"/extractions/{ready.id}/runs/{run.id}")
-    assert "goes on by itself" in ready.walk.visitor.text
+    assert "continues by itself" in ready.walk.visitor.text
     ready.walk.practice.change_org(daily_requests=15000)
     with ready.app.app_context():
-        assert states.due(utcnow()) == []
-        assert states.due(run.due_at) == [run.id]
+        assert lease.due(utcnow()) == []
+        assert lease.due(run.due_at) == [run.id]
         row = db.session.get_one(Run, run.id)
         row.due_at = utcnow()
         db.session.commit()
@@ -191,12 +191,12 @@ def test_cancelled_before_and_while_it_runs(ready: Extracting, monkeypatch: pyte
         if self.progress.pages == 2:
             with ready.app.app_context():
                 states.cancel(states.load(second))
-                assert states.still_ours(second, states.load(second).holder) is False
+                assert lease.renew(second, states.load(second).holder) is False
             # What the run's own watch does every few seconds.
             raise runner_stop()
 
     def runner_stop() -> Exception:
-        from datasync_flask.extractions.runs.runner import Stopped
+        from datasync_flask.extractions.runs.endings import Stopped
 
         return Stopped()
 
@@ -366,7 +366,7 @@ def test_secrets_are_in_no_row_and_no_working_file(ready: Extracting) -> None:
         connection = store.load(ready.walk.id)
         assert connection is not None
         assert connection.grant is not None
-        token = store.secret_box().open(connection.grant.access_token_sealed)
+        token = secret_box().open(connection.grant.access_token_sealed)
     for path in ready.folder.rglob("*"):
         if path.is_file():
             assert token.encode() not in path.read_bytes(), path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from datasync_flask.salesforce.objects import NEED_A_FILTER, NOT_IN_BULK, NOT_QUERYABLE, Reading, reading_of
+from datasync_flask.salesforce.query_support import NEED_A_FILTER, NOT_IN_BULK, NOT_QUERYABLE, Reading, reading_of
 from tests.support.extraction import Extracting, Org
 from tests.support.visitor import Visitor
 

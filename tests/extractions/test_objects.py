@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -72,7 +73,7 @@ def test_a_date_of_ones_own_tells_of_changes(loaded: Extracting, org: Org) -> No
     with loaded.app.app_context():
         query = db.session.query(RunObject).order_by(RunObject.id.desc()).first()
         assert query is not None
-        assert re.search(r"WHERE Touched__c >= \d{4}-", query.plan["soql"])
+        assert re.search(r"WHERE Touched__c >= \d{4}-", query.progress["reads"]["soql"])
 
 
 def test_fields_of_an_org_that_is_away_say_so(loaded: Extracting) -> None:
@@ -105,10 +106,10 @@ def test_a_field_that_goes_away_in_the_middle_is_looked_up_again(
 ) -> None:
     original, gone = Reader.read, []
 
-    def read(self: Reader) -> None:
+    def read(self: Reader) -> Iterator[None]:
         if not gone:
             gone.append(org.do("Account", "fields", removed=["Industry"]))
-        original(self)
+        yield from original(self)
 
     org.do("Account", "insert", rows=[{"AnnualRevenue": 1}, {"AnnualRevenue": 2}])
     with monkeypatch.context() as patch:
@@ -163,11 +164,11 @@ def test_a_cancelled_run_stops_its_job_in_salesforce(extracting: Extracting, org
     worker.start()
     while not extracting.stored(run_id).objects[0].job_id:
         worker.join(0.05)
+    job = extracting.stored(run_id).objects[0].job_id
     extracting.walk.visitor.get(f"/extractions/{extracting.id}/runs/{run_id}")
     assert extracting.walk.visitor.post(f"/extractions/{extracting.id}/runs/{run_id}/cancel").status_code == 303
     worker.join(30)
     assert extracting.stored(run_id).state == "cancelled"
-    job = extracting.stored(run_id).objects[0].job_id
     with extracting.app.app_context():
         from datasync_flask.salesforce_connections import token_grants
 

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from datasync_flask.destinations.base import ColumnType
 from datasync_flask.extractions.runs.column_types import columns_for
-from datasync_flask.extractions.runs.plan import Wish, make_plan
-from datasync_flask.extractions.runs.reading import Progress, Reader
+from datasync_flask.extractions.runs.plan import Choice, make_plan
+from datasync_flask.extractions.runs.reading import Reader
 from datasync_flask.extractions.runs.values import parsed
 from datasync_flask.salesforce.descriptions import Field, ObjectDescription
 from datasync_flask.salesforce.errors import SalesforceError
@@ -41,12 +41,12 @@ class Chunks(httpx2.SyncByteStream):
 
 
 def rows_of(body: bytes, tmp_path: Path, *, size: int = 7, pages: int = 0, block: int = 2**21) -> list[dict[str, Any]]:
-    plan = make_plan(OBJECT, Wish("Account", "none"), datetime.now(UTC))
+    plan = make_plan(OBJECT, Choice("Account", "none"), datetime.now(UTC))
     columns, _ = columns_for(FIELDS, {})
-    reader = Reader(None, plan, columns, tmp_path, Progress(pages=pages), lambda: None, lambda _: None)  # type: ignore[arg-type]
+    reader = Reader(None, plan, columns, tmp_path)  # type: ignore[arg-type]
     reader.block_bytes = block
     response = httpx2.Response(200, stream=Chunks(body, size))
-    batches = list(reader._batches(response))
+    batches = list(reader._batches(response, {}, is_first_page=pages == 0))
     return pa.Table.from_batches(batches).to_pylist() if batches else []
 
 

@@ -59,6 +59,31 @@ def test_a_session_refused_for_good_has_its_own_reason(small: Extracting) -> Non
     assert "wasn't revoked" in page_of(small, run.id)
 
 
+@pytest.mark.parametrize(
+    ("error", "description", "problem"),
+    [
+        ("invalid_client_id", "client identifier invalid", "app_gone"),
+        ("invalid_grant", "inactive organization", "org_inactive"),
+        ("invalid_grant", "app must be installed into org", "app_not_installed"),
+        (
+            "invalid_client",
+            "Cross-org OAuth flows are not supported for this external client app",
+            "app_of_another_org",
+        ),
+        ("unauthorized_client", "not enabled for this app", "code_flow_not_enabled"),
+        ("invalid_client", "invalid client credentials", "secret_refused"),
+    ],
+)
+def test_what_only_a_person_can_help_waits_for_the_connection(
+    small: Extracting, error: str, description: str, problem: str
+) -> None:
+    small.walk.practice.fault("describe", **ENDED)
+    small.walk.practice.refuse("token", error, description, times=None)
+    run = small.run()
+    assert (run.state, run.problem) == ("waiting", problem)
+    assert small.walk.state == "needs_attention"
+
+
 def test_the_token_endpoint_asks_to_retry(small: Extracting) -> None:
     small.walk.practice.expire()
     small.walk.practice.refuse("token", "unknown_error", "retry your request")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -113,6 +114,25 @@ def test_after_a_long_gap_ids_are_compared(extracting: Extracting, org: Org, duc
     org.do("Account", "insert", rows=[{"Name": "a"}, {"Name": "b"}])
     run = extracting.done()
     assert run.objects[0].deleted == 2
+    extracting.assert_same("Account")
+
+
+def test_ids_that_break_off_remove_nothing(extracting: Extracting, org: Org, duckdb: str) -> None:
+    org.do("Account", "generate", count=6)
+    extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date_deletes"})
+    extracting.done()
+    ids = org.ids("Account")
+    org.do("Account", "hard_delete", ids=ids[:1])
+    # What changed, and how many there are, are answered; then the Ids.
+    for _ in range(2):
+        extracting.walk.practice.fault("query", kind="pass")
+    short = {"totalSize": 5, "done": True, "records": [{"Id": ids[1]}]}
+    extracting.walk.practice.fault("query", body=json.dumps(short))
+    run = extracting.done()
+    assert (run.objects[0].deleted, run.objects[0].target_count) == (0, 6)
+    extracting.walk.visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
+    assert "no row was removed this time" in extracting.walk.visitor.text
+    assert extracting.done().objects[0].deleted == 1
     extracting.assert_same("Account")
 
 
@@ -230,7 +250,7 @@ def test_history_is_switched_on_and_off_for_a_loaded_table(extracting: Extractin
     assert len(versions) > 4
     extracting.edit(**{"history-Account": []})
     visitor.get(f"/extractions/{extracting.id}")
-    assert "older versions are taken out" in visitor.text
+    assert "older ones are deleted" in visitor.text
     extracting.done()
     extracting.assert_same("Account")
     assert len(found.preview(Table(dataset, "account"), 100).rows) == 2

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,9 +9,10 @@ import pytest
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Run
-from datasync_flask.extractions.runs import movement, process, states
-from datasync_flask.extractions.runs.fork_server import Forked, has_ended
+from datasync_flask.extractions.runs import lease, movement, states
 from datasync_flask.extractions.runs.movement import Movement
+from datasync_flask.salesforce import objects
+from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from tests.support.extraction import Extracting, Org
 from tests.support.practice import PracticeOrg
@@ -58,7 +53,7 @@ def test_two_runs_that_stall_make_room_for_a_third(tmp_path: Path, practice: Pra
         wait_for(lambda: 'data-state="done"' in site.http.get(third).text, 60)
         for run in started:
             wait_for(lambda run=run: 'data-state="paused"' in site.http.get(run).text)
-            assert "goes on by itself" in site.http.get(run).text
+            assert "continues by itself" in site.http.get(run).text
     assert not [line for line in site.program.output.splitlines() if "Traceback" in line]
 
 
@@ -74,12 +69,12 @@ def test_it_goes_on_by_itself_after_longer_pauses_and_fails_in_the_end(ready: Ex
         assert run.due_at is not None
         pauses.append(run.due_at - utcnow())
         with ready.app.app_context():
-            assert states.due(utcnow()) == []
-            assert states.due(run.due_at) == [run_id]
+            assert lease.due(utcnow()) == []
+            assert lease.due(run.due_at) == [run_id]
             db.session.get_one(Run, run_id).due_at = utcnow()
             db.session.commit()
     assert pauses == sorted(pauses)
-    assert pauses[-1] <= states.LONGEST_PAUSE
+    assert pauses[-1] <= lease.LONGEST_PAUSE
     with ready.app.app_context():
         states.stalled(run_id, states.claim(run_id), "nothing")
     run = ready.stored(run_id)
@@ -95,7 +90,7 @@ def test_answers_that_never_come_are_waited_for_again(ready: Extracting, monkeyp
         raise SalesforceError(Problem.NO_ANSWER_IN_TIME, "no answer from acme")
 
     with monkeypatch.context() as patch:
-        patch.setattr(movement.CountedApi, "describe_many", never)
+        patch.setattr(objects, "describe_many", never)
         run = ready.run()
     assert (run.state, run.problem) == ("paused", "run.no_progress")
     with ready.app.app_context():
@@ -115,43 +110,6 @@ def test_a_run_that_is_cancelled_while_it_stalls_stays_cancelled(ready: Extracti
     assert ready.stored(run_id).state == "cancelled"
 
 
-@pytest.fixture
-def wedged() -> Iterator[Forked]:
-    """A process that says nothing and can't be asked to end, and our end of its socket."""
-    ours, theirs = socket.socketpair()
-    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
-    with subprocess.Popen([sys.executable, "-c", code], pass_fds=[theirs.fileno()]) as child:
-        theirs.close()
-        with Forked(fileno=ours.detach()) as process:
-            process.number = child.pid
-            yield process
-        child.kill()
-
-
-def test_a_process_that_is_stuck_is_ended_by_who_watches_it(wedged: Forked) -> None:
-    began = time.monotonic()
-    assert process._watch(wedged, 0.5, threading.Event()) is False
-    wedged.kill()
-    assert has_ended(wedged, 5)
-    assert time.monotonic() - began < 30
-
-
-def test_a_process_that_says_something_is_left_alone() -> None:
-    ours, theirs = socket.socketpair()
-
-    def live() -> None:
-        with theirs:
-            for _ in range(6):
-                time.sleep(0.3)
-                theirs.send(b".")
-
-    speaking = threading.Thread(target=live)
-    speaking.start()
-    with Forked(fileno=ours.detach()) as process:
-        assert process._watch(process, 1.0, threading.Event()) is True
-    speaking.join()
-
-
 def test_movement_is_answers_bytes_and_steps() -> None:
     watched = Movement()
     assert watched.has_moved()
@@ -159,8 +117,8 @@ def test_movement_is_answers_bytes_and_steps() -> None:
     watched.steps += 1
     assert watched.has_moved()
     assert not watched.has_moved()
-    watched.api = movement.CountedApi.__new__(movement.CountedApi)
-    watched.api.calls = 0
+    watched.api = SalesforceApi.__new__(SalesforceApi)
+    watched.api.calls = watched.api.received = 0
     assert not watched.has_moved()
     # A byte now and then is none.
     watched.api.received = movement.BYTES_OF_A_STEP - 1

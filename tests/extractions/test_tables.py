@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -83,6 +85,40 @@ def test_two_connections_to_one_place(first: Extracting) -> None:
     assert "“To the warehouse”" in refused(first, other)
 
 
+def move(extracting: Extracting, destination: str, path: str) -> int:
+    """Have a destination lead to another file; return the answer's status."""
+    visitor = extracting.walk.visitor
+    return int(visitor.post(f"/connections/{destination}/edit", {"description": "duckdb", "path": path}).status_code)
+
+
+def test_a_destination_that_moves_has_its_tables_decided_when_it_is_saved(first: Extracting, duckdb: str) -> None:
+    visitor = first.walk.visitor
+    answer = visitor.post("/connections/new/duckdb", {"description": "Other", "path": "other.duckdb"})
+    other = answer.headers["Location"].rsplit("/", 1)[-1]
+    assert visitor.post("/extractions/new", form(first, other)).status_code == 303
+    assert move(first, duckdb, "other.duckdb") == 422
+    assert "“Second”" in visitor.error_at("path")
+    assert "Account" in visitor.error_at("path")
+    # Nothing of it was stored: here it still has its table, and there the other one.
+    assert "“To the warehouse”" in refused(first, duckdb, description="New")
+    assert move(first, duckdb, "third.duckdb") == 303
+    answer = visitor.post("/connections/new/duckdb", {"description": "Third", "path": "third.duckdb"})
+    assert "“To the warehouse”" in refused(first, answer.headers["Location"].rsplit("/", 1)[-1], description="New")
+    answer = visitor.post("/connections/new/duckdb", {"description": "Before", "path": "w.duckdb"})
+    former = answer.headers["Location"].rsplit("/", 1)[-1]
+    assert visitor.post("/extractions/new", form(first, former, description="New")).status_code == 303
+
+
+def test_a_destination_that_moved_gets_everything(first: Extracting, org: Org, duckdb: str) -> None:
+    first.edit(**{"tracking_type-Account": "date_deletes"})
+    first.done()
+    assert move(first, duckdb, "moved.duckdb") == 303
+    first.age_watermarks(hours=1)
+    org.do("Account", "generate", count=1)
+    assert first.done().objects[0].is_whole
+    first.assert_same("Account")
+
+
 def test_copies_get_datasets_of_their_own(first: Extracting) -> None:
     with first.app.app_context():
         for _ in range(3):
@@ -99,7 +135,22 @@ def test_copies_get_datasets_of_their_own(first: Extracting) -> None:
         ("sqlite", {"path": "W.sqlite"}, {"path": "w.sqlite"}),
         ("postgresql", {"host": "localhost", "port": 5432, "database": "d"}, {"host": "127.0.0.1", "database": "d"}),
         ("postgresql", {"host": "Db.Example.com.", "database": "d"}, {"host": "db.example.com", "database": "d"}),
+        ("postgresql", {"host": "2001:db8:0:0::1", "database": "d"}, {"host": "[2001:DB8::1]", "database": "d"}),
+        ("postgresql", {"host": "::ffff:10.0.0.5", "database": "d"}, {"host": "10.0.0.5", "database": "d"}),
+        ("postgresql", {"host": "::ffff:127.0.0.1", "database": "d"}, {"host": "localhost", "database": "d"}),
+        ("postgresql", {"host": "0.0.0.0", "database": "d"}, {"host": "localhost", "database": "d"}),
+        ("mysql", {"host": socket.gethostname(), "database": "d"}, {"host": "localhost", "database": "d"}),
         ("mysql", {"host": "::1", "database": "Shop"}, {"host": "localhost", "port": 3306, "database": "shop"}),
+        (
+            "object_storage",
+            {"bucket": "lake", "prefix": "a", "endpoint": "https://s3.eu-west-1.amazonaws.com", "access_key": "x"},
+            {"bucket": "lake", "prefix": "a", "endpoint": "", "region": "eu-west-1", "table_format": "delta"},
+        ),
+        (
+            "object_storage",
+            {"bucket": "lake", "endpoint": "http://localhost:80"},
+            {"bucket": "lake", "prefix": "", "endpoint": "http://127.0.0.1"},
+        ),
     ],
 )
 def test_places_that_are_one(kind: str, one: dict[str, Any], other: dict[str, Any]) -> None:
@@ -185,7 +236,7 @@ def test_the_other_of_two_that_shared_a_table_stops_and_says_so(first: Extractin
     assert {each.name: each.step for each in run.objects} == {"Account": "failed", "ContactOther__c": "done"}
     visitor = first.walk.visitor
     visitor.get(f"/extractions/{other}/runs/{run.id}")
-    assert "Another extraction loads this table already" in visitor.text
+    assert "Another extraction already loads this table" in visitor.text
     assert "To the warehouse" in visitor.text
     first.id = mine
     first.done()
@@ -199,8 +250,8 @@ def test_an_object_taken_out_while_it_is_read_is_not_written(
 
     original = Reader.read
 
-    def read(reader: Reader) -> None:
-        original(reader)
+    def read(reader: Reader) -> Iterator[None]:
+        yield from original(reader)
         first.edit(objects=["Contact"])
 
     monkeypatch.setattr(Reader, "read", read)

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 from datasync_flask.help.documents import ORDER, documents, search
-from datasync_flask.salesforce.data_refusals import words_for
+from datasync_flask.salesforce.data_refusals import REFUSALS
 from datasync_flask.salesforce.errors import Problem
+from datasync_flask.salesforce.refusals import words_for
 from tests.support.visitor import Visitor
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -62,7 +63,7 @@ def test_every_code_of_salesforce_is_listed_with_who_can_fix_it(visitor: Visitor
     visitor.get("/help/errors")
     text = visitor.text
     for problem in Problem:
-        for words in words_for(problem):
+        for words in words_for(REFUSALS, problem):
             assert words in text
     assert text.count("Who can fix it") == len(Problem)
     assert "Setup, External Client App Manager" in text

@@ -15,14 +15,16 @@ from cryptography.fernet import Fernet
 from flask import Flask
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import ConnectionEvent, SalesforceGrant
+from datasync_flask.connections.models import ConnectionEvent
 from datasync_flask.extensions import db
 from datasync_flask.notices import sending, warnings
 from datasync_flask.notices.models import Channel, Delivery
 from datasync_flask.operations.key_rotation import rotate_all
+from datasync_flask.salesforce_connections.models import SalesforceGrant
 from datasync_flask.security.crypto import SecretBox
 from tests.support.connection import ConnectionWalk
 from tests.support.visitor import Visitor
+from tests.support.worker import work_off
 
 
 class Receiver:
@@ -86,12 +88,6 @@ def press_test(app: Flask, visitor: Visitor) -> None:
     visitor.get("/notices")
 
 
-def work_off(app: Flask) -> None:
-    huey = app.extensions["queue"].huey
-    while (task := huey.dequeue()) is not None:
-        huey.execute(task)
-
-
 def lose(walk: ConnectionWalk) -> None:
     walk.practice.expire("refresh")
     walk.practice.expire("access")
@@ -127,9 +123,7 @@ def test_the_worker_is_told_at_once(walk: ConnectionWalk, receiver: Receiver) ->
     walk.to_connected()
     add(walk.visitor, "webhook", receiver.url)
     lose(walk)
-    huey = walk.app.extensions["queue"].huey
-    while (task := huey.dequeue()) is not None:
-        huey.execute(task)
+    work_off(walk.app)
     assert [facts["event"] for facts, _, _ in receiver.got] == ["connection_needs_attention"]
 
 
@@ -297,11 +291,9 @@ def test_invitations_go_by_mail_too(app: Flask, visitor: Visitor, mail_url: str)
     visitor.get("/people")
     visitor.post("/people/invite", {"email": "new@example.com", "role": "viewer"})
     (link,) = set(re.findall(r"http://127\.0\.0\.1:5000/join/[\w-]+", visitor.response.text))
-    huey = app.extensions["queue"].huey
-    stored = b"".join(bytes(item) for item in huey.storage.enqueued_items())
+    stored = b"".join(bytes(item) for item in app.extensions["queue"].huey.storage.enqueued_items())
     assert link.rsplit("/", 1)[-1].encode() not in stored
-    while (task := huey.dequeue()) is not None:
-        huey.execute(task)
+    work_off(app)
     (message,) = Mailbox.messages
     assert "To: new@example.com" in message
     assert link in message.replace("=\n", "")

@@ -20,6 +20,8 @@ from datasync_flask.notices.models import Channel
 from datasync_flask.security.crypto import SecretBox
 from tests.notices.test_notices import add, press_test
 from tests.support.visitor import Visitor
+from tests.support.worker import work_off
+from tools import translations
 
 Answer = Callable[[socket.socket], None]
 
@@ -311,8 +313,20 @@ def test_the_page_itself_asks_nobody(app: Flask, visitor: Visitor, answering: Ca
     fragment = visitor.get("/notices/ways")
     assert "A test is on its way." in fragment.text
     assert 'hx-trigger="every' in fragment.text
-    huey = app.extensions["queue"].huey
-    while (task := huey.dequeue()) is not None:
-        huey.execute(task)
+    work_off(app)
     assert len(asked) == 1
     assert "hx-trigger" not in visitor.get("/notices/ways").text
+
+
+def test_why_an_address_is_refused_is_translated(app: Flask) -> None:
+    with app.test_request_context(headers={"Accept-Language": "de"}):
+        for kind, target in (
+            ("webhook", "http://hooks.example.com/"),
+            ("webhook", "https://127.0.0.1/"),
+            ("service", "syslog://"),
+            ("service", "jsons://hooks.example.com/?template=/etc/passwd"),
+        ):
+            with pytest.raises(targets.TargetRefused) as refusal:
+                targets.check(kind, target, allow_internal=False)
+            assert refusal.value.message in {message.id for message in translations.template()}, refusal.value.message
+            assert str(refusal.value) == refusal.value.message % refusal.value.values

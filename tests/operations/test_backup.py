@@ -14,11 +14,11 @@ from sqlalchemy import func, select
 
 from datasync_flask import create_app
 from datasync_flask.config import Settings
-from datasync_flask.connections.models import SalesforceConnection
 from datasync_flask.database import upgrade_database
 from datasync_flask.extensions import db
 from datasync_flask.operations.backup import BackupFailed, make_backup, put_back
 from datasync_flask.salesforce_connections import store
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 from tests.support.connection import ConnectionWalk
 
 

@@ -13,16 +13,20 @@ from flask_babel import force_locale
 from datasync_flask.accounts.models import User
 from datasync_flask.accounts.people import make_token
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import Connection, SalesforceConnection, State
+from datasync_flask.connections.models import Connection, State
+from datasync_flask.destinations import service
+from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Run, RunObject, RunState
 from datasync_flask.extractions.runs import states
-from datasync_flask.notices import hooks
+from datasync_flask.notices import signals
 from datasync_flask.notices.models import Delivery, Notice
+from datasync_flask.problems.destination import Fault
 from datasync_flask.problems.registry import ENTRIES, trouble
 from datasync_flask.problems.trouble import During
 from datasync_flask.salesforce_connections import lifecycle
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 from tests.notices.test_notices import add
 from tests.support.connection import ConnectionWalk
 from tests.support.extraction import Extracting
@@ -127,7 +131,7 @@ def check_salesforce_connection(reader: Reader, code: str) -> None:
     with app.app_context():
         connection = db.session.get_one(SalesforceConnection, connection_id)
         connection.problem, connection.state = code.partition(".")[2], State.NEEDS_ATTENTION
-        hooks.on_connection_moved(
+        signals.on_connection_moved(
             connection, before=State.CONNECTED, after=State.NEEDS_ATTENTION, event=lifecycle.Event.ACCESS_LOST
         )
         db.session.commit()
@@ -157,8 +161,8 @@ def check_destination(reader: Reader, destination_id: str, code: str) -> None:
     app = reader.app
     with app.app_context():
         connection = db.session.get_one(DestinationConnection, destination_id)
-        lifecycle.destination_checked(connection, utcnow(), fault="", detail="")
-        lifecycle.destination_checked(connection, utcnow(), fault=code.partition(".")[2], detail="its own words")
+        service.record(connection, None)
+        service.record(connection, DestinationError(Fault(code.partition(".")[2]), "its own words"))
         db.session.commit()
     mail = reader.mail()
     assert sentences(app, code, None, "en") in mail

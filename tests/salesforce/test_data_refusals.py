@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from datasync_flask.salesforce import oauth
-from datasync_flask.salesforce.data import DataApi
-from datasync_flask.salesforce.data_refusals import REFUSALS, Course, classify_api_error
+from datasync_flask.salesforce import oauth, objects, query
+from datasync_flask.salesforce.api import SalesforceApi
+from datasync_flask.salesforce.data_refusals import REFUSALS, classify_api_error
 from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce.identity import check_access
 from datasync_flask.salesforce.oauth import AppCredentials, TokenAnswer
 from tests.support.practice import PracticeOrg
 
@@ -31,7 +32,7 @@ class Caller:
         self.app = AppCredentials(practice.origin, app["client_id"], app["client_secret"], (practice.origin,))
         self.practice, self.waited, self.stale = practice, list[float](), list[str]()
         token = oauth.exchange_without_person(self.app)
-        self.api = DataApi(token, "66.0", self.refresh, (practice.origin,), wait=self.waited.append)
+        self.api = SalesforceApi(token, "66.0", self.refresh, (practice.origin,), wait=self.waited.append)
 
     def refresh(self, stale: TokenAnswer) -> TokenAnswer:
         self.stale.append(stale.access_token)
@@ -39,7 +40,7 @@ class Caller:
 
     def problem(self) -> Problem:
         with pytest.raises(SalesforceError) as error:
-            self.api.describe("Account")
+            objects.describe(self.api, "Account")
         return error.value.problem
 
 
@@ -55,7 +56,7 @@ def caller(practice: PracticeOrg) -> Caller:
 def test_an_ended_session_is_renewed_whatever_came_before(caller: Caller, answers: list[dict[str, Any]]) -> None:
     for answer in answers:
         caller.practice.fault("describe", **answer)
-    assert caller.api.describe("Account").name == "Account"
+    assert objects.describe(caller.api, "Account").name == "Account"
     assert len(set(caller.stale)) == len(caller.stale) == answers.count(ENDED)
 
 
@@ -68,7 +69,7 @@ def test_a_token_that_is_refused_however_new_is_no_revocation(caller: Caller) ->
 def test_what_the_token_endpoint_says_while_renewing_is_tried_again_too(caller: Caller) -> None:
     caller.practice.fault("describe", **ENDED, times=2)
     caller.practice.refuse("token", "unknown_error", "retry your request")
-    assert caller.api.describe("Account").name == "Account"
+    assert objects.describe(caller.api, "Account").name == "Account"
 
 
 @pytest.mark.parametrize(
@@ -77,6 +78,8 @@ def test_what_the_token_endpoint_says_while_renewing_is_tried_again_too(caller: 
         (406, ""), (420, ""), (429, ""), (502, "<html>"), (503, ""), (504, ""), (408, ""),
         (200, "<html><title>Salesforce</title>Hang tight, we're setting things up for you</html>"),
         (503, "<html>We are down for maintenance.</html>"),
+        (404, "<html><h1>Scheduled maintenance</h1></html>"), (403, "This instance is under maintenance."),
+        (200, "<p>Your sandbox is being refreshed.</p>"),
         (400, refusal("UNKNOWN_EXCEPTION", "An unexpected error occurred.")),
         (500, refusal("UNKNOWN_EXCEPTION", "An unexpected error occurred.")),
         (503, refusal("SERVER_UNAVAILABLE", "busy")),
@@ -89,14 +92,29 @@ def test_what_the_token_endpoint_says_while_renewing_is_tried_again_too(caller: 
 )  # fmt: skip
 def test_what_passes_is_tried_again(caller: Caller, status: int, body: str) -> None:
     caller.practice.fault("describe", status=status, body=body, times=2)
-    assert caller.api.describe("Account").name == "Account"
+    assert objects.describe(caller.api, "Account").name == "Account"
     assert len(caller.waited) == 2
+
+
+@pytest.mark.parametrize("status", [200, 403, 404, 503])
+@pytest.mark.parametrize(
+    "text", ["<p>We\u2019re setting things\nup for you</p>", "<h1>Down for <b>maintenance</b></h1>"]
+)
+def test_maintenance_has_its_own_reason_in_runs_and_checks_alike(caller: Caller, status: int, text: str) -> None:
+    caller.practice.fault("describe", status=status, body=text, times=None)
+    with pytest.raises(SalesforceError) as error:
+        objects.describe(caller.api, "Account")
+    assert error.value.problem is Problem.MAINTENANCE
+    caller.practice.fault("query", status=status, body=text, times=None)
+    with pytest.raises(SalesforceError) as error:
+        check_access(caller.api)
+    assert error.value.problem is Problem.MAINTENANCE
 
 
 def test_what_never_passes_is_given_up_and_shown_as_it_came(caller: Caller) -> None:
     caller.practice.fault("describe", status=400, body=refusal("NOBODY_KNOWS_THIS", "yet"), times=None)
     with pytest.raises(SalesforceError) as error:
-        caller.api.describe("Account")
+        objects.describe(caller.api, "Account")
     assert error.value.problem is Problem.UNEXPECTED
     assert error.value.detail == "NOBODY_KNOWS_THIS: yet"
     assert caller.practice.requests()["describe"] == 3
@@ -105,7 +123,7 @@ def test_what_never_passes_is_given_up_and_shown_as_it_came(caller: Caller) -> N
 @pytest.mark.parametrize(("told", "waited"), [("7", 7.0), ("86400", 30.0), ("Thu, 01 Jan 1970 00:00:00 GMT", None), ("soon", None)])  # fmt: skip
 def test_retry_after_is_kept_to_within_bounds(caller: Caller, told: str, waited: float | None) -> None:
     caller.practice.fault("describe", status=429, headers={"Retry-After": told})
-    caller.api.describe("Account")
+    objects.describe(caller.api, "Account")
     assert caller.waited == [waited] if waited else caller.waited[0] < 1
 
 
@@ -149,15 +167,10 @@ def test_errors_in_xml_and_on_pages() -> None:
 
 
 @pytest.mark.parametrize("row", REFUSALS, ids=lambda row: f"{row.status} {row.code} {row.words}")
-def test_the_table_agrees_with_what_is_done(row: Any) -> None:
+def test_each_row_is_found(row: Any) -> None:
     assert row.source
-    assert row.problem.is_transient == (row.course is Course.PASSING)
-    assert row.problem.is_about_the_request == (row.course in {Course.ONE_OBJECT, Course.OTHER_WAY})
-    if row.code:
-        assert (
-            classify_api_error(row.status or 400, [{"errorCode": row.code, "message": row.words}], "").problem
-            in Problem
-        )
+    body = [{"errorCode": row.code.rstrip("…"), "message": row.words}] if row.code or row.words else None
+    assert classify_api_error(row.status or 400, body, "").problem is row.problem
 
 
 @pytest.mark.parametrize(
@@ -177,11 +190,11 @@ def test_the_table_agrees_with_what_is_done(row: Any) -> None:
 def test_a_count_that_does_not_come_is_none(
     caller: Caller, fault: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("datasync_flask.salesforce.data.COMFORT", _impatient())
+    monkeypatch.setattr("datasync_flask.salesforce.api.COMFORT", _impatient())
     caller.practice.fault("query", **fault)
-    assert caller.api.count("Account") is None
+    assert query.count(caller.api, "Account") is None
     assert caller.practice.requests()["query"] == 1
-    assert caller.api.count("Account") == 0
+    assert query.count(caller.api, "Account") == 0
 
 
 def _impatient() -> Any:
@@ -203,7 +216,7 @@ def _impatient() -> Any:
 )  # fmt: skip
 def test_record_counts_take_what_is_a_number(caller: Caller, body: str, expected: dict[str, int]) -> None:
     caller.practice.fault("recordCount", body=body)
-    assert caller.api.record_counts(["Account", "Contact"]) == expected
+    assert objects.record_counts(caller.api, ["Account", "Contact"]) == expected
     caller.practice.fault("recordCount", status=403, body=refusal("FORBIDDEN", "no"))
-    assert caller.api.record_counts(["Account"]) == {}
-    assert caller.api.record_counts(["Account", "Contact"]) == {"Account": 0, "Contact": 0}
+    assert objects.record_counts(caller.api, ["Account"]) == {}
+    assert objects.record_counts(caller.api, ["Account", "Contact"]) == {"Account": 0, "Contact": 0}

@@ -12,7 +12,7 @@ from datasync_flask.salesforce.errors import (
     Reason,
     tidy,
 )
-from datasync_flask.salesforce.refusals import classify_oauth_error, oauth_error_of
+from datasync_flask.salesforce.oauth_refusals import classify_oauth_error, oauth_error_of
 
 
 @pytest.mark.parametrize(

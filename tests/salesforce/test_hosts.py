@@ -46,6 +46,7 @@ TRUSTED = ("http://127.0.0.1:9000",)
         ("acme.cloudforce.com/x", "https://acme.cloudforce.com"),
         ("login.database.com", "https://login.database.com"),
         ("acme.file.force.com/x", "https://acme.my.salesforce.com"),
+        ("acme.live-preview.salesforce-experience.com/x", "https://acme.my.salesforce.com"),
         ("acme--uat.sandbox.my.salesforce-setup.com/x", "https://acme--uat.sandbox.my.salesforce.com"),
         ("acme--c.visualforce.com/apex/x", "https://acme.my.salesforce.com"),
         ("127.0.0.1:9000/portal/login", "http://127.0.0.1:9000/portal"),

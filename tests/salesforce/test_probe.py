@@ -8,7 +8,7 @@ import pytest
 
 from datasync_flask.salesforce.errors import Problem
 from datasync_flask.salesforce.oauth import AppCredentials
-from datasync_flask.salesforce.probe import MAX_HOPS, Observation, look
+from datasync_flask.salesforce.probe import MAX_HOPS, Observation, probe_app
 from tests.support.practice import PracticeOrg
 
 CALLBACK = "http://127.0.0.1:5000/oauth/salesforce/callback"
@@ -17,7 +17,7 @@ CALLBACK = "http://127.0.0.1:5000/oauth/salesforce/callback"
 def observe(practice: PracticeOrg, app: dict[str, Any], **changes: str) -> Observation:
     values = {"client_id": app["client_id"], "client_secret": app["client_secret"], **changes}
     credentials = AppCredentials(practice.origin, values["client_id"], values["client_secret"], (practice.origin,))
-    return look(credentials, changes.get("callback", CALLBACK), "api refresh_token")
+    return probe_app(credentials, changes.get("callback", CALLBACK), "api refresh_token")
 
 
 def test_a_known_app_is_asked_twice_and_both_have_to_agree(practice: PracticeOrg) -> None:

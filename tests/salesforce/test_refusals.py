@@ -6,7 +6,7 @@ import pytest
 
 from datasync_flask.salesforce.data_refusals import classify_api_error
 from datasync_flask.salesforce.errors import Problem, Reason
-from datasync_flask.salesforce.refusals import Asked, Flow, classify_oauth_error
+from datasync_flask.salesforce.oauth_refusals import Asked, Flow, classify_oauth_error
 
 NOT_INSTALLED = "External client app is not installed in this org"
 CROSS_ORG = "Cross-org OAuth flows are not supported for this external client app"
@@ -26,6 +26,8 @@ LONG_AGO = Asked(app_has_worked=True)
         ("OAUTH_EC_APP_NOT_FOUND", NOT_INSTALLED, Asked(), Problem.APP_NOT_INSTALLED),
         ("OAUTH_EC_APP_NOT_FOUND", "", Asked(), Problem.APP_NOT_INSTALLED),
         ("OAUTH_EC_APP_BLOCKED", "", Asked(), Problem.APP_BLOCKED),
+        ("invalid_request", "missing required code_challenge", Asked(), Problem.PKCE_MISSING),
+        ("invalid_grant", "request rate limit exceeded", Asked(Flow.REFRESH), Problem.LOGIN_RATE_EXCEEDED),
         ("OAUTH_APP_BLOCKED", "", Asked(), Problem.APP_BLOCKED),
         ("OAUTH_AUTHORIZATION_BLOCKED", "", Asked(), Problem.APP_BLOCKED),
         ("OAUTH_APP_ACCESS_DENIED", "", Asked(), Problem.USER_NOT_APPROVED),

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import socket
+import socketserver
 import ssl
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import trustme
 from werkzeug.serving import make_server
 
-from datasync_flask.salesforce import transport
+from datasync_flask.practice_org.org import Org
+from datasync_flask.practice_org.server import QuietHandler, create_practice_org
+from datasync_flask.salesforce import oauth, objects, transport
+from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.transport import BoundedClient, json_of, text_of
 from tests.support.practice import PracticeOrg
@@ -32,7 +38,7 @@ def problem_of(practice: PracticeOrg) -> Problem:
 
 
 def test_a_proper_answer(practice: PracticeOrg) -> None:
-    assert json_of(ask(practice))[0]["version"] == "64.0"
+    assert json_of(ask(practice))[0]["version"] == "31.0"
 
 
 def test_redirects_are_not_followed(practice: PracticeOrg) -> None:
@@ -116,7 +122,10 @@ def fresh_trust() -> Iterator[None]:
 def encrypted(authority: trustme.CA, request: pytest.FixtureRequest) -> Iterator[str]:
     """A server behind TLS, with a certificate for the name that the test's parameter gives."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(getattr(request, "param", "127.0.0.1")).configure_cert(context)
+    name, until = getattr(request, "param", "127.0.0.1"), None
+    if name == "expired":
+        name, until = "127.0.0.1", datetime.now(UTC) - timedelta(days=1)
+    authority.issue_cert(name, not_after=until).configure_cert(context)
 
     def answer(_environ: object, start: object) -> list[bytes]:
         start("200 OK", [("Content-Type", "text/plain")])  # type: ignore[operator]
@@ -149,6 +158,19 @@ def test_a_certificate_for_another_host(
         client.get(encrypted)
     assert error.value.problem is Problem.CERTIFICATE_NOT_TRUSTED
     assert "mismatch" in error.value.detail
+
+
+@pytest.mark.usefixtures("fresh_trust")
+@pytest.mark.parametrize("encrypted", ["expired"], indirect=True)
+def test_a_certificate_that_has_expired(
+    encrypted: str, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with BoundedClient((encrypted,)) as client, pytest.raises(SalesforceError) as error:
+        client.get(encrypted)
+    assert error.value.problem is Problem.CERTIFICATE_NOT_TRUSTED
+    assert "expired" in error.value.detail
 
 
 @pytest.mark.usefixtures("fresh_trust")
@@ -197,3 +219,78 @@ def test_salesforce_is_asked_through_the_proxy_and_this_machine_is_not(
     assert asked == ["CONNECT acme.my.salesforce.com:443 HTTP/1.1"]
     assert ask(practice).status_code == 200
     assert len(asked) == 1
+
+
+ACME = "acme.my.salesforce.com"
+
+
+@pytest.fixture
+def tunnel(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """A proxy that lets CONNECT through, to a practice org that stands for acme.my.salesforce.com; gives what it was
+    asked for.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(ACME).configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    org = create_practice_org(Org(propagation=0))
+    server = make_server("127.0.0.1", 0, org, threaded=True, ssl_context=context, request_handler=QuietHandler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    asked: list[str] = []
+
+    class Tunnel(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            asked.append(self.rfile.readline().decode().strip())
+            while self.rfile.readline().strip():
+                pass
+            with socket.create_connection(server.server_address[:2]) as behind:
+                self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                back = threading.Thread(target=self.pump, args=(behind, self.connection), daemon=True)
+                back.start()
+                self.pump(self.connection, behind)
+                back.join(5)
+
+        @staticmethod
+        def pump(source: socket.socket, target: socket.socket) -> None:
+            with contextlib.suppress(OSError):
+                while piece := source.recv(65_536):
+                    target.sendall(piece)
+                target.shutdown(socket.SHUT_WR)
+
+    proxy = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Tunnel)
+    proxy.daemon_threads, proxy.block_on_close = True, False
+    threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.server_address[1]}")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    yield asked
+    for each in (proxy, server):
+        each.shutdown()
+        each.server_close()
+
+
+@pytest.mark.usefixtures("fresh_trust")
+def test_everything_goes_through_the_proxy(tunnel: list[str]) -> None:
+    with BoundedClient() as client:
+        made = client.post(
+            f"https://{ACME}/practice/apps",
+            json={"callback_urls": ["https://x.example/cb"], "scopes": ["api", "refresh_token"],
+                  "propagation_seconds": 0, "client_credentials": True, "run_as": "ada@practice.example"},
+        ).json()  # fmt: skip
+    token = oauth.exchange_without_person(
+        oauth.AppCredentials(f"https://{ACME}", made["client_id"], made["client_secret"])
+    )
+    assert token.instance_url == f"https://{ACME}"
+    with SalesforceApi(token, "66.0", lambda stale: stale) as api:
+        assert objects.describe(api, "Account").name == "Account"
+    assert set(tunnel) == {f"CONNECT {ACME}:443 HTTP/1.1"}
+    assert len(tunnel) == 3
+
+
+@pytest.mark.usefixtures("fresh_trust")
+@pytest.mark.parametrize("exception", [ACME, ".salesforce.com", "salesforce.com", "*"])
+def test_no_proxy_is_obeyed(tunnel: list[str], monkeypatch: pytest.MonkeyPatch, exception: str) -> None:
+    monkeypatch.setenv("NO_PROXY", f"example.com,{exception}")
+    with BoundedClient() as client, pytest.raises(SalesforceError) as error:
+        client.get(f"https://{ACME}/")
+    # Asked for directly, where there is no such host.
+    assert error.value.problem is Problem.HOST_NOT_FOUND
+    assert tunnel == []

@@ -184,8 +184,8 @@ def test_the_exchange_is_not_tried_for_ever(clock: time_machine.Traveller, walk:
     assert walk.stored().state_since <= NOON + timedelta(seconds=601)
     failed(walk, "client_unknown", "doesn't know this Client ID")
     with walk.app.app_context():
-        from datasync_flask.connections.models import AuthorizationAttempt
         from datasync_flask.extensions import db
+        from datasync_flask.salesforce_connections.models import AuthorizationAttempt
 
         assert db.session.query(AuthorizationAttempt).count() == 0
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 
+from datasync_flask import clock_repairs
 from datasync_flask.clock import utcnow
 from datasync_flask.salesforce_connections import token_grants
 from tests.support.connection import ConnectionWalk
@@ -17,6 +18,12 @@ from tests.support.visitor import Visitor
 # Known to the practice org by any clock.
 LONG_KNOWN = {"propagation_seconds": -5_000_000}
 JUMPS = pytest.mark.parametrize("jump", [timedelta(hours=-1), timedelta(days=-30), timedelta(days=1)], ids=str)
+
+
+def repair_times(walk: ConnectionWalk) -> None:
+    """The worker does this each minute, and when it starts."""
+    with walk.app.app_context():
+        clock_repairs.repair(utcnow())
 
 
 @JUMPS
@@ -29,6 +36,7 @@ def test_while_waiting(
     walk.work()
     assert walk.state == "waiting_for_propagation"
     clock.shift(jump)
+    repair_times(walk)
     # A browser refuses a cookie from the future, and one of a month ago.
     walk.visitor = sign_in()
     walk.work()
@@ -49,6 +57,7 @@ def test_between_leaving_for_salesforce_and_coming_back(
     walk.to_ready(**LONG_KNOWN)
     back = walk.practice.answer_as_person(walk.leave_for_salesforce())
     clock.shift(jump)
+    repair_times(walk)
     walk.visitor = sign_in()
     walk.come_back(back)
     assert "Start it again from here" in walk.visitor.text
@@ -62,6 +71,7 @@ def test_between_leaving_for_salesforce_and_coming_back(
 def test_the_daily_check_comes(clock: time_machine.Traveller, walk: ConnectionWalk, jump: timedelta) -> None:
     walk.to_connected(**LONG_KNOWN)
     clock.shift(jump)
+    repair_times(walk)
     walk.work()
     clock.shift(timedelta(hours=25))
     walk.work()
@@ -87,4 +97,5 @@ def test_a_refresh_that_died_before_the_clock_went_back(
             with pytest.raises(Killed):
                 token_grants.refreshed_token(walk.id, stale)
         clock.shift(timedelta(hours=-2))
+        clock_repairs.repair(utcnow())
         assert token_grants.refreshed_token(walk.id, stale).token.access_token != stale.token.access_token

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasync_flask.connections.models import SalesforceConnection, State
+from datasync_flask.connections.models import State
 from datasync_flask.salesforce_connections.lifecycle import TRANSITIONS, Event, TransitionRefused, apply, can_happen
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 import time_machine
 
-from datasync_flask.connections.models import same_org
 from datasync_flask.salesforce_connections import orgs, token_grants
+from datasync_flask.salesforce_connections.models import same_org
 from tests.support.connection import ConnectionWalk
 
 OTHER = "00D5g000004OthrEAC"

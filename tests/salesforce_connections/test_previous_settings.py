@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from datasync_flask.connections.models import Revocation
 from datasync_flask.extensions import db
 from datasync_flask.salesforce_connections import token_grants
+from datasync_flask.salesforce_connections.models import Revocation
 from tests.salesforce_connections.test_other_org import live, revoke, status_text
 from tests.support.connection import CALLBACK_URL, ConnectionWalk
 

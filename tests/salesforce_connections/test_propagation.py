@@ -187,7 +187,7 @@ def test_settings_changed_during_a_look_make_it_worthless(
 
     walk.make_app()
     walk.save()
-    real_look = propagation.probe.look
+    real_look = propagation.probe.probe_app
 
     def look_while_somebody_edits(*args: object) -> object:
         seen = real_look(*args)  # type: ignore[arg-type]
@@ -195,7 +195,7 @@ def test_settings_changed_during_a_look_make_it_worthless(
         walk.visitor.submit("connection-form", client_id="3MVG9_another", client_secret="")
         return seen
 
-    monkeypatch.setattr(propagation.probe, "look", look_while_somebody_edits)
+    monkeypatch.setattr(propagation.probe, "probe_app", look_while_somebody_edits)
     walk.work()
     monkeypatch.undo()
     assert walk.state == "waiting_for_propagation"
@@ -239,7 +239,7 @@ def test_a_worker_that_died_is_taken_over_from(
     walk.make_app()
     walk.save()
     with monkeypatch.context() as patch:
-        patch.setattr(propagation.probe, "look", die)
+        patch.setattr(propagation.probe, "probe_app", die)
         with pytest.raises(Killed):
             walk.work()
     walk.work()

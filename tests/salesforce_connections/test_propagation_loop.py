@@ -11,9 +11,9 @@ import time_machine
 from flask import Flask
 from sqlalchemy import text
 
-from datasync_flask.connections.models import SalesforceConnection
 from datasync_flask.extensions import db
 from datasync_flask.salesforce_connections import due_work, propagation, propagation_loop, store
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.salesforce_connections.propagation_loop import Watcher
 from tests.support.connection import ConnectionWalk
 from tests.support.practice import PracticeOrg
@@ -165,7 +165,7 @@ def test_a_look_that_fails_is_an_observation(
     def fail(*_: object) -> None:
         raise ValueError("what nobody thought of")
 
-    monkeypatch.setattr(propagation.probe, "look", fail)
+    monkeypatch.setattr(propagation.probe, "probe_app", fail)
     turn()
     assert (walk.state, walk.reason) == ("waiting_for_propagation", "unexpected")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from datasync_flask.api.definitions import Refused, save_connection
-from datasync_flask.connections.models import Connection, SalesforceConnection
+from datasync_flask.connections.models import Connection
 from datasync_flask.extensions import db
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 from tests.support.connection import ConnectionWalk
 
 CHANGES = [{"login_host": "production"}, {"login_host": "sandbox"}, {"login_url": "acme.my.salesforce.com"}]

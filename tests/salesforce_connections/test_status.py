@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event
 
 from datasync_flask.extensions import db
-from datasync_flask.salesforce_connections import status_views
+from datasync_flask.salesforce_connections import kind
 from tests.support.connection import ConnectionWalk
 from tests.support.visitor import Visitor
 
@@ -46,7 +46,7 @@ def test_an_unchanged_poll_is_304_without_rendering(walk: ConnectionWalk, monkey
         raise AssertionError("rendered")
 
     with monkeypatch.context() as patch:
-        patch.setattr(status_views, "render_template", refuse)
+        patch.setattr(kind, "render_template", refuse)
         for headers in ({"HX-PTag": tag}, {"If-None-Match": first.headers["ETag"]}):
             again = poll(walk, **headers)
             assert again.status_code == 304
@@ -77,7 +77,7 @@ def test_a_poll_reads_only(walk: ConnectionWalk) -> None:
     for answer in (response, unchanged):
         assert "Set-Cookie" not in answer.headers
         assert answer.headers["Cache-Control"] == "no-store"
-    assert all(statement.lstrip().upper().startswith("SELECT") for statement in statements)
+    assert {statement.split()[0].upper() for statement in statements} == {"SELECT"}
 
 
 def test_resting_fragments_hold_no_trigger_and_moving_ones_do(walk: ConnectionWalk) -> None:

@@ -11,10 +11,10 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from datasync_flask.connections.models import Revocation, SalesforceGrant
 from datasync_flask.extensions import db
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce_connections import token_grants
+from datasync_flask.salesforce_connections.models import Revocation, SalesforceGrant
 from tests.support.clock import NOON
 from tests.support.connection import ConnectionWalk
 from tests.support.killed import Killed, die

@@ -13,9 +13,9 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from datasync_flask.accounts import guessing
-from datasync_flask.connections.models import SalesforceConnection
 from datasync_flask.extensions import db
 from datasync_flask.salesforce_connections.health_check import check_now
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 from tests.conftest import EMAIL
 from tests.support.connection import ConnectionWalk
 from tests.support.extraction import Extracting
@@ -74,6 +74,18 @@ def forms(walk: ConnectionWalk, extraction_id: str) -> dict[str, tuple[str, ...]
         "/connections/new/parquet": file,
         "/connections/new/postgresql": (*server, "kept_password"),
         "/connections/new/mysql": server,
+        "/connections/new/object_storage": (
+            "description",
+            "bucket",
+            "prefix",
+            "endpoint",
+            "region",
+            "access_key",
+            "table_format",
+            "password",
+            "kept_password",
+            "label_names",
+        ),
         "/extractions/new": of_extraction,
         f"/extractions/{extraction_id}/edit": ("description", "dataset", "objects", "schedule", "timezone", "edited"),
         f"/extractions/{extraction_id}/objects/Account": ("which", "fields", "cursor"),
@@ -100,6 +112,7 @@ def forms(walk: ConnectionWalk, extraction_id: str) -> dict[str, tuple[str, ...]
             "usual_dataset",
         ),
         f"{draft}/review": ("description",),
+        "/connections/import": ("text", "filename", "source", "destination", "seen", "then"),
         "/people/invite": ("email", "role"),
         "/account/password": ("present", "password"),
         "/account/tokens": ("name", "days"),

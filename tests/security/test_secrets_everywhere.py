@@ -18,7 +18,8 @@ from datasync_flask.api.transfer import export
 from datasync_flask.extensions import db
 from datasync_flask.operations.backup import make_backup
 from datasync_flask.operations.doctor import Doctor
-from datasync_flask.salesforce_connections import certificates, store, token_grants
+from datasync_flask.salesforce_connections import certificates, token_grants
+from datasync_flask.security.crypto import secret_box
 from tests.conftest import PASSWORD
 from tests.support.connection import ConnectionWalk
 from tests.support.extraction import Extracting
@@ -92,7 +93,7 @@ def test_no_planted_secret_is_anywhere(
         newest = certificates.newest()
         assert newest is not None
         # The lines of a PEM, because what holds it may break or escape lines in its own way.
-        private_key = store.secret_box().open(newest.private_key_sealed).splitlines()[1:-1]
+        private_key = secret_box().open(newest.private_key_sealed).splitlines()[1:-1]
         planted |= set(private_key)
         held = token_grants.held_token(walk.id).token
         planted |= {held.access_token, held.refresh_token}

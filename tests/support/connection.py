@@ -8,9 +8,9 @@ from typing import Any
 from flask import Flask
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import SalesforceConnection
 from datasync_flask.extensions import db
 from datasync_flask.salesforce_connections import due_work, store
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 from tests.support.practice import PracticeOrg
 from tests.support.visitor import Visitor
 

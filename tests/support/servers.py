@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import json
 import os
 import pwd
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import httpx2 as httpx
 import psycopg
 import pymysql
 
@@ -137,3 +142,66 @@ def mysql_server() -> Iterator[tuple[str, int]]:
         finally:
             server.terminate()
             server.wait(30)
+
+
+# Who may do what in the object store: access key and secret key are the name and the name with "-secret".
+STORE_USERS = {"writer": ["Read", "List", "Write", "Tagging"], "reader": ["Read", "List"]}
+
+
+@dataclass(frozen=True)
+class ObjectStore:
+    """A SeaweedFS with S3's protocol."""
+
+    port: int
+    filer_port: int
+
+    bucket: str = "lake"
+
+    def settings(self, **changes: str) -> dict[str, str]:
+        """Settings of a destination with a prefix of its own."""
+        return {
+            "bucket": self.bucket, "prefix": f"raw/{uuid.uuid4().hex[:12]}", "endpoint": f"http://127.0.0.1:{self.port}",
+            "region": "", "access_key": "writer", "password": "writer-secret", "table_format": "parquet",
+        } | changes  # fmt: skip
+
+
+@contextlib.contextmanager
+def object_store(*options: str) -> Iterator[ObjectStore]:
+    """Run a store that checks signatures and holds to conditions, and keeps nothing beyond its end."""
+    with tempfile.TemporaryDirectory(prefix="datasync-s3-") as folder:
+        users = [
+            {"name": name, "credentials": [{"accessKey": name, "secretKey": f"{name}-secret"}], "actions": actions}
+            for name, actions in STORE_USERS.items()
+        ]
+        Path(folder, "users.json").write_text(json.dumps({"identities": users}))
+        parts = {
+            f"{part}.port{kind}": free_port() for part in ("master", "volume", "filer", "s3") for kind in ("", ".grpc")
+        }
+        server = subprocess.Popen(
+            [Path(sys.executable).with_name("weed"), "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+             "-filer", "-s3", f"-s3.config={folder}/users.json", "-s3.iam=false", "-s3.port.iceberg=0", "-s3.port.lance=0",
+             "-s3.autoCreateBucket=false", "-master.telemetry=false", "-volume.max=20",
+             "-master.volumeSizeLimitMB=64", *(f"-{name}={port}" for name, port in parts.items()), *options],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=folder,
+        )  # fmt: skip
+        try:
+            found = ObjectStore(parts["s3.port"], parts["filer.port"])
+            for port in parts.values():
+                wait_until_open(port, 60)
+            _make_bucket(found)
+            yield found
+        finally:
+            # Its way to end takes half a minute.
+            server.kill()
+            server.wait(30)
+
+
+def _make_bucket(store: ObjectStore, seconds: float = 60) -> None:
+    """Its parts find each other some time after they listen."""
+    folder, deadline = f"http://127.0.0.1:{store.filer_port}/buckets/{store.bucket}/", time.monotonic() + seconds
+    while httpx.put(f"{folder}ready", content=b"x" * 4096, timeout=30).is_error:
+        if time.monotonic() > deadline:
+            raise TimeoutError("the object store takes no file")
+        time.sleep(0.1)

@@ -76,6 +76,9 @@ class Visitor:
     def post(self, path: str, data: dict[str, Any] | None = None, **kwargs: Any) -> TestResponse:
         return self.open(path, method="POST", data={"csrf_token": self.csrf_token, **(data or {})}, **kwargs)
 
+    def patch(self, path: str, data: dict[str, Any] | None = None, **kwargs: Any) -> TestResponse:
+        return self.open(path, method="PATCH", data={"csrf_token": self.csrf_token, **(data or {})}, **kwargs)
+
     def form_values(self, form_id: str) -> dict[str, str]:
         """Return what a form would send if its first button were pressed."""
         form = self.page.get_element_by_id(form_id)

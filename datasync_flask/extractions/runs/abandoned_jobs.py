@@ -7,12 +7,12 @@ import logging
 from sqlalchemy import select, update
 
 from datasync_flask.extensions import db
-from datasync_flask.extractions import catalog
 from datasync_flask.extractions.models import Extraction, Run, RunObject, RunState
+from datasync_flask.extractions.source_api import source_api
 from datasync_flask.salesforce import bulk
 from datasync_flask.salesforce.errors import SalesforceError
-from datasync_flask.salesforce_connections import store
 from datasync_flask.security.crypto import SecretUnreadable
+from datasync_flask.transactions import count_updated
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +31,9 @@ def abort_all() -> None:
     db.session.commit()
     for row_id, job_id, source_id in left:
         taken = update(RunObject).where(RunObject.id == row_id, RunObject.job_id == job_id).values(job_id="")
-        if store.count_updated(taken) == 1:
+        if count_updated(taken) == 1:
             try:
-                with catalog.api_of(source_id) as api:
+                with source_api(source_id) as api:
                     bulk.abort_job(api, job_id)
             except (SalesforceError, SecretUnreadable) as error:
                 log.warning("the bulk job %s couldn't be aborted: %s", job_id, error)

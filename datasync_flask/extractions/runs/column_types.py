@@ -59,7 +59,7 @@ _RESERVED = {
 
 
 def arrow_schema(columns: Iterable[Column]) -> pa.Schema:
-    """Return the Arrow schema of columns. Where dlt finds another one than the table's, it writes each file anew."""
+    """Return the Arrow schema of columns. Where dlt finds another one than the table's, it writes each file again."""
     return pa.schema([pa.field(each.name, ARROW_TYPES[each.type], nullable=each.name != KEY) for each in columns])
 
 

@@ -26,7 +26,7 @@ class FileWaits:
     def begin(self, row_id: int, step: str) -> None:
         """Note that an object is at a step, and show it; commits."""
         self._at = (row_id, step)
-        states.note_object(row_id, {"step": step})
+        states.note_object(row_id, step=step)
 
     def _tell(self, what: str, who: str) -> None:
         row_id, step = self._at
@@ -37,4 +37,4 @@ class FileWaits:
             states.log(self._run_id, "waits for another run that writes to this file")
             step = "waiting_for_file"
         states.touch(self._run_id)
-        states.note_object(row_id, {"step": step})
+        states.note_object(row_id, step=step)

@@ -12,40 +12,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import httpx2
-
 from datasync_flask.destinations.base import Destination
-from datasync_flask.salesforce.data import DataApi
+from datasync_flask.salesforce.api import SalesforceApi
 
 BYTES_OF_A_STEP = 100_000
 LONGEST_AT_DESTINATION = 6 * 3600.0
-
-
-class CountedApi(DataApi):
-    """Calls that count what streamed answers bring."""
-
-    received = 0
-
-    @contextmanager
-    def streamed(self, path: str, params: dict[str, str]) -> Iterator[httpx2.Response]:
-        """Yield an answer whose body is read piece by piece."""
-        with super().streamed(path, params) as response:
-            response.stream = _Counted(response.stream, self)
-            yield response
-
-
-class _Counted(httpx2.SyncByteStream):
-    def __init__(self, stream: Any, api: CountedApi) -> None:
-        self._stream, self._api = stream, api
-
-    def __iter__(self) -> Iterator[bytes]:
-        for piece in self._stream:
-            self._api.received += len(piece)
-            yield piece
-
-    def close(self) -> None:
-        """Close the answer."""
-        self._stream.close()
 
 
 class Movement:
@@ -53,7 +24,7 @@ class Movement:
 
     def __init__(self) -> None:
         self.steps = 0
-        self.api: CountedApi | None = None
+        self.api: SalesforceApi | None = None
         self._before: tuple[int, ...] = ()
         self._at_destination_since: float | None = None
 

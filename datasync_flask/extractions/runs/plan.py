@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from datasync_flask.salesforce.descriptions import Field, ObjectDescription
@@ -37,7 +37,23 @@ class Why(enum.StrEnum):
 
 
 @dataclass(frozen=True)
-class Wish:
+class LoadedAs:
+    """How a table is loaded: what decides which rows are in it, and how changes are found."""
+
+    tracking_type: str = "none"
+    cursor: str = ""
+    keeps_history: bool = False
+    marks_deleted: bool = False
+    filter: str = ""
+
+    @property
+    def rows(self) -> tuple[bool, bool, bool, str]:
+        """What decides which rows are in the table."""
+        return self.tracking_type == "date_deletes", self.keeps_history, self.marks_deleted, self.filter
+
+
+@dataclass(frozen=True)
+class Choice:
     """What somebody chose for an object, and what the last good run left."""
 
     name: str
@@ -51,8 +67,8 @@ class Wish:
     loaded_at: datetime | None = None
     read_whole_at: datetime | None = None
     ids_compared_at: datetime | None = None
-    made_by: str = ""
-    look_back: timedelta = timedelta(minutes=10)
+    loaded_as: LoadedAs | None = None
+    overlap: timedelta = timedelta(minutes=10)
     compare_ids_every: timedelta | None = timedelta(days=7)
     reread_every: timedelta | None = None
 
@@ -72,15 +88,14 @@ class Plan:
     removes_deleted: bool
     keeps_history: bool
     compares_ids: bool
-    made_by: str
+    loaded_as: LoadedAs
     reasons: tuple[Why, ...] = ()
-    formulas: tuple[str, ...] = field(default=())
+    formulas: tuple[str, ...] = ()
 
     @property
     def count_tail(self) -> str:
         """What follows ``SELECT COUNT() FROM`` for the same rows without the window."""
-        _, _, where = self.made_by.partition("|where|")
-        return f"{self.name} WHERE {where}" if where else self.name
+        return f"{self.name} WHERE {self.loaded_as.filter}" if self.loaded_as.filter else self.name
 
 
 def loadable(description: ObjectDescription) -> tuple[Field, ...]:
@@ -102,40 +117,43 @@ def can_be_cursor(found: Field) -> bool:
     return found.type in {"datetime", "date"} and found.is_filterable
 
 
-def make_plan(description: ObjectDescription, wish: Wish, now: datetime) -> Plan:
+def make_plan(description: ObjectDescription, choice: Choice, now: datetime) -> Plan:
     """Return what a run at `now` does with an object."""
     chosen = loadable(description)
-    cursor = cursor_of(description, wish.cursor_field)
+    cursor = cursor_of(description, choice.cursor_field)
     has_flag = description.field("IsDeleted") is not None
-    if wish.fields is not None:
-        needed = {"Id", cursor, "IsDeleted" if has_flag else "", *wish.fields}
+    if choice.fields is not None:
+        needed = {"Id", cursor, "IsDeleted" if has_flag else "", *choice.fields}
         chosen = tuple(found for found in chosen if found.name in needed)
     reasons: list[Why] = []
-    tracks_changes = wish.tracking_type != "none"
-    tracks_deletes = wish.tracking_type == "date_deletes" and has_flag
-    if tracks_changes and wish.cursor_field and cursor != wish.cursor_field:
+    tracks_changes = choice.tracking_type != "none"
+    tracks_deletes = choice.tracking_type == "date_deletes" and has_flag
+    if tracks_changes and choice.cursor_field and cursor != choice.cursor_field:
         reasons.append(Why.NO_FILTER)
     if tracks_changes and not cursor:
         reasons.append(Why.NO_DATE)
-    if wish.tracking_type == "date_deletes" and not has_flag:
+    if choice.tracking_type == "date_deletes" and not has_flag:
         reasons.append(Why.NO_DELETES)
-    made_by = f"{wish.tracking_type}|{cursor}|{wish.keeps_history}|{wish.marks_deleted}|where|{wish.filter.strip()}"
+    row_filter = choice.filter.strip()
+    loaded_as = LoadedAs(choice.tracking_type, cursor, choice.keeps_history, choice.marks_deleted, row_filter)
     is_whole = not (tracks_changes and cursor)
-    if not is_whole and wish.watermark is None:
+    if not is_whole and choice.watermark is None:
         is_whole = True
-        reasons.append(Why.FIRST if wish.loaded_at is None else Why.ASKED)
-    elif not is_whole and wish.made_by and _table_part(wish.made_by) != _table_part(made_by):
+        reasons.append(Why.FIRST if choice.loaded_at is None else Why.ASKED)
+    elif not is_whole and choice.loaded_as is not None and choice.loaded_as.rows != loaded_as.rows:
         is_whole = True
         reasons.append(Why.CHANGED)
-    elif not is_whole and _is_due(wish.read_whole_at, wish.reread_every, now):
+    elif not is_whole and _is_due(choice.read_whole_at, choice.reread_every, now):
         is_whole = True
         reasons.append(Why.REREAD)
-    since = None if is_whole or wish.watermark is None else wish.watermark - wish.look_back
-    gap = wish.loaded_at is not None and now - wish.loaded_at > BIN_KEEPS
-    compares = tracks_deletes and not is_whole and (gap or _is_due(wish.ids_compared_at, wish.compare_ids_every, now))
+    since = None if is_whole or choice.watermark is None else choice.watermark - choice.overlap
+    gap = choice.loaded_at is not None and now - choice.loaded_at > BIN_KEEPS
+    compares = (
+        tracks_deletes and not is_whole and (gap or _is_due(choice.ids_compared_at, choice.compare_ids_every, now))
+    )
     if compares:
         reasons.append(Why.COMPARES)
-    conditions = [f"({wish.filter.strip()})"] if wish.filter.strip() else []
+    conditions = [f"({row_filter})"] if row_filter else []
     if since is not None:
         conditions.append(f"{cursor} >= {_literal(since, description, cursor)}")
     soql = f"SELECT {', '.join(found.name for found in chosen)} FROM {description.name}"  # noqa: S608 (SOQL, own names)
@@ -145,14 +163,14 @@ def make_plan(description: ObjectDescription, wish: Wish, now: datetime) -> Plan
         name=description.name,
         fields=chosen,
         soql=soql,
-        with_deleted=tracks_deletes and (not is_whole or wish.marks_deleted),
+        with_deleted=tracks_deletes and (not is_whole or choice.marks_deleted),
         is_whole=is_whole,
         cursor=cursor if tracks_changes else "",
         since=since,
-        removes_deleted=tracks_deletes and not wish.marks_deleted,
-        keeps_history=wish.keeps_history,
+        removes_deleted=tracks_deletes and not choice.marks_deleted,
+        keeps_history=choice.keeps_history,
         compares_ids=compares,
-        made_by=made_by,
+        loaded_as=loaded_as,
         reasons=tuple(reasons),
         formulas=tuple(found.name for found in chosen if found.is_calculated),
     )
@@ -162,18 +180,6 @@ def without_fields(plan: Plan, names: Collection[str]) -> str:
     """Return the plan's query without some of its fields."""
     kept = ", ".join(found.name for found in plan.fields if found.name not in names)
     return f"SELECT {kept} {plan.soql[plan.soql.index(' FROM ') + 1 :]}"  # noqa: S608 (SOQL, own names)
-
-
-def _table_part(made_by: str) -> str:
-    """Return what decides which rows are in the table: not how changes are found, but which rows belong."""
-    tracking, _, rest = made_by.partition("|")
-    return f"{'deletes' if tracking == 'date_deletes' else ''}|{rest.partition('|')[2]}"
-
-
-def history_in(made_by: str) -> bool | None:
-    """Return whether a table was made to keep every version of a row; None for one that was never loaded."""
-    parts = made_by.split("|")
-    return parts[2] == "True" if len(parts) > 2 else None
 
 
 def _is_due(last: datetime | None, every: timedelta | None, now: datetime) -> bool:

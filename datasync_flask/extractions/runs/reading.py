@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +21,10 @@ from datasync_flask.extractions.runs.column_types import arrow_schema
 from datasync_flask.extractions.runs.csv_pages import Body, cells
 from datasync_flask.extractions.runs.plan import Plan, without_fields
 from datasync_flask.extractions.runs.values import EXAMPLES, Parsed, from_csv, from_json
-from datasync_flask.salesforce import bulk
-from datasync_flask.salesforce.answers import QueryPage
-from datasync_flask.salesforce.data import MAX_QUERY_LENGTH, DataApi
+from datasync_flask.salesforce import bulk, query
+from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce.query import MAX_QUERY_LENGTH, QueryPage
 from datasync_flask.salesforce.transport import pieces_of
 
 # A row has to fit into one block; where one doesn't (800 fields, some of 131,072 characters), the block grows.
@@ -51,195 +52,210 @@ _PERHAPS_IN_BULK = frozenset(
 
 @dataclass
 class Progress:
-    """How far reading is; kept by the caller so that a run that was stopped can go on."""
+    """How far reading is: stored after each page, so that a run that was stopped can go on."""
 
+    # What the pages belong to: those of two queries, or with other columns, must not meet in one table.
+    reads: dict[str, Any] = field(default_factory=dict)
     job_id: str = ""
     locator: str = ""
     pages: int = 0
     rows: int = 0
     is_read: bool = False
-    uses_rest: bool = False
     expected: int | None = None
     # Values that didn't go in as they are: "field|why" to [how many, [[id, value], …]].
     odd: dict[str, list[Any]] = field(default_factory=dict)
     # Fields that the job leaves out.
     apart: list[str] = field(default_factory=list)
+    # Refusals on the way that were got round.
+    notes: list[str] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Forget all that was read."""
+        self.__init__(reads=self.reads, expected=self.expected, notes=self.notes)  # type: ignore[misc]
+
+
+@dataclass
+class _Page:
+    """One page that was read, in a draft until it is kept."""
+
+    draft: Path
+    rows: int = 0
+    odd: dict[str, list[Any]] = field(default_factory=dict)
+    next_locator: str = ""
 
 
 @dataclass
 class Reader:
-    """Reads one object into `folder`; `changed` is told after each page, `pause` waits and may raise to stop."""
+    """Reads one object into `folder`. Fetching a page changes nothing but its draft; pages are kept in order."""
 
-    api: DataApi
+    api: SalesforceApi
     plan: Plan
     columns: dict[str, Column]
     folder: Path
-    progress: Progress
-    changed: Callable[[], None]
-    pause: Callable[[float], None]
-    notes: list[str] = field(default_factory=list)
+    progress: Progress = field(default_factory=Progress)
     block_bytes: int = BLOCK_BYTES
-    # What is odd on the page that is being read.
-    _odd: dict[str, list[Any]] = field(default_factory=dict)
+    # Pages that were asked for, by locator or path.
+    _asked: set[str] = field(default_factory=set)
 
-    def read(self) -> None:
-        """Read everything that isn't read yet. Raises SalesforceError."""
+    def read(self) -> Iterator[None]:
+        """Read everything that isn't read yet; yield whenever more is read. Raises SalesforceError."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.progress.is_read:
             return
         if self.progress.job_id:
             try:
-                self._read_job()
+                yield from self._read_job()
                 return
             except bulk.NotInBulk as refusal:
-                self.notes.append(f"Bulk API: {refusal}")
+                self.progress.notes.append(f"Bulk API: {refusal}")
             except SalesforceError as error:
                 if error.problem not in {Problem.NOT_FOUND, Problem.LOCATOR_GONE, Problem.UNEXPECTED}:
                     raise
             # The job is gone: begin again, nothing of it was written anywhere but here.
-            self._start_anew()
-        if self._rest_is_cheaper():
-            return
-        self._read_in_bulk()
+        first_page = self._small_result()
+        yield from self._read_in_bulk() if first_page is None else self._read_rest(first_page)
 
-    def _start_anew(self) -> None:
+    def _begin(self) -> None:
         for file in self.folder.glob("*.parquet*"):
             file.unlink()
-        kept = self.progress.expected
-        self.progress.__init__(expected=kept)  # type: ignore[misc]
-        self._odd = {}
-        self.changed()
+        self.progress.begin()
+        self._asked.clear()
 
-    def _rest_is_cheaper(self) -> bool:
-        """Ask by REST for what changed, or for a table that is small or of unknown size; True when that was all."""
+    def _not_again(self, place: str) -> None:
+        """Raise SalesforceError for a page that was asked for already: the pages would lead in a circle for ever."""
+        if place and place in self._asked:
+            raise SalesforceError(Problem.PAGES_REPEAT, f"the page at {place} comes after itself")
+        self._asked.add(place)
+
+    def _small_result(self) -> QueryPage | None:
+        """Ask by REST for what changed, or for a table that is small or of unknown size; None where a job is better."""
+        self._begin()
         if len(self.plan.soql) > MAX_QUERY_LENGTH:
-            return False
+            return None
         if self.plan.is_whole and (self.progress.expected or 0) > REST_ROWS:
-            return False
-        self._start_anew()
+            return None
         try:
             # Where it takes too long a job does it, which nobody has to wait for.
-            page = self.api.query(self.plan.soql, with_deleted=self.plan.with_deleted, tries=3)
+            page = query.first_page(self.api, self.plan.soql, with_deleted=self.plan.with_deleted, tries=3)
         except SalesforceError as error:
             # Too long, too slow or not to be had by REST: bulk may do it, and says more clearly why not.
             if error.problem not in _PERHAPS_IN_BULK:
                 raise
-            self.notes.append(f"REST: {error.detail}")
-            return False
+            self.progress.notes.append(f"REST: {error.detail}")
+            return None
         self.progress.expected = page.total
-        if page.total > REST_ROWS:
-            return False
-        self._read_rest(page)
-        return True
+        return page if page.total <= REST_ROWS else None
 
-    def _read_rest(self, page: QueryPage | None = None) -> None:
+    def _read_rest(self, page: QueryPage | None = None) -> Iterator[None]:
         for attempt in range(1, REST_TRIES + 1):
-            self.progress.uses_rest = True
             try:
-                self._read_rest_pages(page)
+                yield from self._read_rest_pages(page)
                 return
             except SalesforceError as error:
                 # Salesforce keeps a place for some time and a few queries only: from the beginning, then.
                 if error.problem is not Problem.LOCATOR_GONE or attempt == REST_TRIES:
                     raise
-                self._start_anew()
+                self._begin()
                 page = None
 
-    def _read_rest_pages(self, page: QueryPage | None) -> None:
-        page = page or self.api.query(self.plan.soql, with_deleted=self.plan.with_deleted)
+    def _read_rest_pages(self, page: QueryPage | None) -> Iterator[None]:
+        page = page or query.first_page(self.api, self.plan.soql, with_deleted=self.plan.with_deleted)
         self.progress.expected = page.total
         while True:
-            self._write_records(page.records)
+            self._keep(self._write_records(page.records))
             if not page.next_path:
                 break
-            self.pause(0)
-            page = self.api.next_page(page.next_path)
+            self.api.wait(0)
+            self._not_again(page.next_path)
+            page = query.next_page(self.api, page.next_path)
         self.progress.is_read = True
-        self.changed()
+        yield
 
-    def _write_records(self, records: list[dict[str, Any]]) -> None:
-        self._odd = {}
+    def _write_records(self, records: list[dict[str, Any]]) -> _Page:
         columns = {name: from_json([record.get(name) for record in records], column.type)
                    for name, column in self.columns.items()}  # fmt: skip
-        rows = self._write([self._batch(columns)])
-        self._keep_page(rows, "rest")
+        page = self._draft(self.progress.pages + 1)
+        self._write(page, [self._batch(columns, page.odd)])
+        return page
 
-    def _batch(self, columns: dict[str, Parsed]) -> pa.RecordBatch:
-        """Return rows with their types, and note which values didn't go in as they are."""
+    def _batch(self, columns: dict[str, Parsed], odd: dict[str, list[Any]]) -> pa.RecordBatch:
+        """Return rows with their types, and note in `odd` which values didn't go in as they are."""
         batch = pa.RecordBatch.from_arrays(
-            [columns[name].array for name in self.columns], schema=self._schema(with_version=False)
+            [columns[name].array for name in self.columns], schema=arrow_schema(self.columns.values())
         )
         keys = batch.column(KEY) if KEY in batch.schema.names else None
         if keys is not None and keys.null_count:
             raise SalesforceError(Problem.NOT_SALESFORCE, "a row without an Id")
         for name, parsed in columns.items():
-            for odd in parsed.odd:
+            for each in parsed.odd:
                 examples = [[keys[row].as_py() if keys is not None else "", text[:EXAMPLE_CHARACTERS]]
-                            for row, text in odd.examples]  # fmt: skip
-                _add_odd(self._odd, f"{name}|{odd.why}", odd.count, examples)
+                            for row, text in each.examples]  # fmt: skip
+                _add_odd(odd, f"{name}|{each.why}", each.count, examples)
         return batch
 
-    def _read_in_bulk(self) -> None:
-        self._start_anew()
-        refusal = self._read_new_job(self.plan.soql)
+    def _read_in_bulk(self) -> Iterator[None]:
+        refusal = yield from self._read_new_job(self.plan.soql)
         apart = [found.name for found in self.plan.fields if found.type in APART_FROM_BULK]
         if refusal is not None and apart and refusal.problem is not Problem.BULK_LIMIT_REACHED:
-            self._start_anew()
+            self._begin()
             self.progress.apart = apart
-            refusal = self._read_new_job(without_fields(self.plan, apart))
+            refusal = yield from self._read_new_job(without_fields(self.plan, apart))
         if refusal is None:
             return
-        self.notes.append(f"Bulk API: {refusal}")
+        self.progress.notes.append(f"Bulk API: {refusal}")
         if len(self.plan.soql) > MAX_QUERY_LENGTH:
             raise SalesforceError(refusal.problem, str(refusal)) from None
-        self._start_anew()
-        self._read_rest()
+        self._begin()
+        yield from self._read_rest()
 
-    def _read_new_job(self, soql: str) -> bulk.NotInBulk | None:
+    def _read_new_job(self, soql: str) -> Generator[None, None, bulk.NotInBulk | None]:
         """Read by a bulk job; return its refusal where Salesforce doesn't let that be."""
         try:
             self.progress.job_id = bulk.create_job(self.api, soql, with_deleted=self.plan.with_deleted)
-            self.changed()
-            self._read_job()
+            yield
+            yield from self._read_job()
         except bulk.NotInBulk as refusal:
             return refusal
         return None
 
-    def _read_job(self) -> None:
+    def _read_job(self) -> Iterator[None]:
         progress = self.progress
-        bulk.wait_for_job(self.api, progress.job_id, self.pause)
+        bulk.wait_for_job(self.api, progress.job_id)
         while progress.pages == 0 or progress.locator:
-            self.pause(0)
+            self.api.wait(0)
+            self._not_again(progress.locator)
             self._read_page()
-            self.changed()
+            yield
         if progress.apart:
             self._read_apart()
         progress.is_read = True
-        self.changed()
+        yield
         bulk.delete_job(self.api, progress.job_id)
 
     def _read_page(self) -> None:
-        """Read the page at the locator; a page that broke off is read again from its start."""
-        progress, tries = self.progress, self.api.tries()
+        self._keep(self._fetch_page(self.progress.pages + 1, self.progress.locator))
+
+    def _fetch_page(self, number: int, locator: str) -> _Page:
+        """Return the page at a locator; one that broke off is fetched again from its start."""
+        tries, attempt = self.api.tries(), 0
         rows = rows_per_page(len(self.columns))
-        attempt = 0
         while True:
-            self._odd = {}
+            page = self._draft(number)
             try:
-                with bulk.result_page(self.api, progress.job_id, progress.locator, rows) as page:
-                    written = self._write(self._batches(page.response))
-                    if page.rows is not None and written != page.rows:
+                with bulk.result_page(self.api, self.progress.job_id, locator, rows) as result:
+                    self._write(page, self._batches(result.response, page.odd, is_first_page=number == 1))
+                    if result.rows is not None and page.rows != result.rows:
                         raise SalesforceError(
-                            Problem.CONNECTION_FAILED, f"a page of {page.rows} rows broke off after {written}"
+                            Problem.CONNECTION_FAILED, f"a page of {result.rows} rows broke off after {page.rows}"
                         )
-                    self._keep_page(written, page.next_locator)
-                    return
+                    page.next_locator = result.next_locator
+                    return page
             except pa.ArrowInvalid as error:
                 attempt += 1
                 if attempt == PAGE_TRIES:
                     raise SalesforceError(Problem.NOT_SALESFORCE, f"a page that isn't CSV: {error}") from None
                 self.block_bytes = min(self.block_bytes * BLOCK_GROWS, MAX_BLOCK_BYTES)
-                self.pause(0.5 * attempt)
+                self.api.wait(0.5 * attempt)
             except SalesforceError as error:
                 if error.problem is Problem.BULK_LIMIT_REACHED:
                     raise bulk.NotInBulk(error.detail, error.problem) from None
@@ -250,13 +266,14 @@ class Reader:
         names = ["Id", *self.progress.apart]
         others = [found.name for found in self.plan.fields if found.name not in names]
         soql, found = without_fields(self.plan, others), {name: list[pa.Array]() for name in names}
-        page: QueryPage | None = self.api.query(soql, with_deleted=self.plan.with_deleted)
+        page: QueryPage | None = query.first_page(self.api, soql, with_deleted=self.plan.with_deleted)
         while page is not None:
             for name in names:
                 parsed = from_json([record.get(name) for record in page.records], self.columns[name].type)
                 found[name].append(parsed.array)
-            self.pause(0)
-            page = self.api.next_page(page.next_path) if page.next_path else None
+            self.api.wait(0)
+            self._not_again(page.next_path)
+            page = query.next_page(self.api, page.next_path) if page.next_path else None
         columns = {name: pa.chunked_array(arrays).combine_chunks() for name, arrays in found.items()}
         for file in self.files():
             table = pq.read_table(file)
@@ -268,57 +285,53 @@ class Reader:
             pq.write_table(table, draft, compression="zstd", use_dictionary=False)
             draft.replace(file)
 
-    def _keep_page(self, rows: int, next_locator: str) -> None:
-        draft = self.folder / f"{self.progress.pages + 1:06}.parquet.part"
-        draft.replace(draft.with_suffix(""))
-        self.progress.pages += 1
-        self.progress.rows += rows
-        self.progress.locator = next_locator
-        for key, (count, examples) in self._odd.items():
-            _add_odd(self.progress.odd, key, count, examples)
-        self._odd = {}
-        if self.progress.pages % PAGES_BETWEEN_RELEASES == 0:
+    def _draft(self, number: int) -> _Page:
+        return _Page(self.folder / f"{number:06}.parquet.part")
+
+    def _keep(self, page: _Page) -> None:
+        """Make a page the next one of those that are read."""
+        page.draft.replace(page.draft.with_suffix(""))
+        progress = self.progress
+        progress.pages += 1
+        progress.rows += page.rows
+        progress.locator = page.next_locator
+        for key, (count, examples) in page.odd.items():
+            _add_odd(progress.odd, key, count, examples)
+        if progress.pages % PAGES_BETWEEN_RELEASES == 0:
             pa.default_memory_pool().release_unused()
 
-    def _schema(self, *, with_version: bool) -> pa.Schema:
+    def _schema(self) -> pa.Schema:
         schema = arrow_schema(self.columns.values())
-        if with_version and self.plan.keeps_history:
-            schema = schema.append(pa.field(VERSION_COLUMN, pa.string(), nullable=False))
-        return schema
+        return (
+            schema.append(pa.field(VERSION_COLUMN, pa.string(), nullable=False)) if self.plan.keeps_history else schema
+        )
 
-    def _write(self, batches: Iterable[pa.RecordBatch]) -> int:
-        """Write one page into a draft and return its rows."""
-        draft = self.folder / f"{self.progress.pages + 1:06}.parquet.part"
-        rows = 0
+    def _write(self, page: _Page, batches: Iterable[pa.RecordBatch]) -> None:
         # Without dictionaries zstd makes smaller files, in two thirds of the time.
-        schema = self._schema(with_version=True)
-        with pq.ParquetWriter(draft, schema, compression="zstd", use_dictionary=False) as writer:
+        with pq.ParquetWriter(page.draft, self._schema(), compression="zstd", use_dictionary=False) as writer:
             for batch in batches:
-                rows += batch.num_rows
-                writer.write_batch(self._with_version(batch))
-        return rows
+                page.rows += batch.num_rows
+                writer.write_batch(self._with_version(batch) if self.plan.keeps_history else batch)
 
     def _with_version(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        if not self.plan.keeps_history:
-            return batch
-        import hashlib
-
         rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
         names = batch.schema.names
-        # A stamp that moved without anything else is no new version; the look at a row is by its values.
+        # A stamp that moved without anything else is no new version.
         skipped = {"system_modstamp", "last_modified_date", "last_viewed_date", "last_referenced_date"}
         kept = [position for position, name in enumerate(names) if name not in skipped]
         versions = [
             hashlib.sha256(repr([row[position] for position in kept]).encode()).hexdigest()[:32] for row in rows
         ]
         arrays = [*batch.columns, pa.array(versions, pa.string())]
-        return pa.RecordBatch.from_arrays(arrays, schema=self._schema(with_version=True))
+        return pa.RecordBatch.from_arrays(arrays, schema=self._schema())
 
-    def _batches(self, response: httpx2.Response) -> Iterator[pa.RecordBatch]:
+    def _batches(
+        self, response: httpx2.Response, odd: dict[str, list[Any]], *, is_first_page: bool
+    ) -> Iterator[pa.RecordBatch]:
         """Yield a page's rows with their types. Raises pyarrow.ArrowInvalid for what isn't CSV."""
         body = Body(pieces_of(response))
         wanted = [name for name in self.columns if name not in self.progress.apart]
-        rows = cells(body, wanted, is_first_page=self.progress.pages == 0, block_bytes=self.block_bytes)
+        rows = cells(body, wanted, is_first_page=is_first_page, block_bytes=self.block_bytes)
         for batch in _one_ahead(rows):
             columns = {
                 name: from_csv(values, self.columns[name].type, may_have_nul=body.has_nul)
@@ -327,11 +340,12 @@ class Reader:
             for name in self.progress.apart:
                 column = self.columns[name]
                 columns[name] = from_json([None] * batch.num_rows, column.type)
-            yield self._batch(columns)
+            yield self._batch(columns, odd)
 
-    def odd_notes(self) -> list[str]:
-        """Return one note for each field and reason, of the values that didn't go in as they are."""
-        return [f"value:{json.dumps([*key.split('|'), *found])}" for key, found in sorted(self.progress.odd.items())]
+    def all_notes(self) -> list[str]:
+        """Return what was got round, and for each field and reason the values that didn't go in as they are."""
+        odd = [f"value:{json.dumps([*key.split('|'), *found])}" for key, found in sorted(self.progress.odd.items())]
+        return [*self.progress.notes, *odd]
 
     def files(self) -> tuple[Path, ...]:
         """Return the files read, in order; one without rows when there are none."""
@@ -339,7 +353,7 @@ class Reader:
         if found:
             return found
         empty = self.folder / "000000.parquet"
-        pq.write_table(self._schema(with_version=True).empty_table(), empty)
+        pq.write_table(self._schema().empty_table(), empty)
         return (empty,)
 
 

@@ -1,20 +1,20 @@
-"""Runs as rows: started, claimed by one process, kept alive, ended; whatever happens, none stays "running" for ever."""
+"""Every transition of a run. lease.py has a process's claim on it, object_states.py what becomes of its objects."""
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from blinker import Signal
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import selectinload
 
 from datasync_flask import counters
 from datasync_flask.audit import trail
-from datasync_flask.clock import SLACK, has_come, too_far, utcnow
-from datasync_flask.connections.models import SalesforceConnection, State
+from datasync_flask.clock import utcnow
+from datasync_flask.connections.models import State
+from datasync_flask.destinations.base import Fault
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import (
     OPEN_STATES,
@@ -25,20 +25,21 @@ from datasync_flask.extractions.models import (
     RunObject,
     RunState,
 )
-from datasync_flask.extractions.runs import working_files
+from datasync_flask.extractions.runs import lease, working_files
+from datasync_flask.extractions.runs.lease import is_cancelled
 from datasync_flask.problems.registry import code_of
 from datasync_flask.problems.run import RunProblem
 from datasync_flask.salesforce.errors import Problem, SalesforceError, tidy
 from datasync_flask.salesforce_connections import lifecycle, store
 from datasync_flask.salesforce_connections.lifecycle import Event
+from datasync_flask.salesforce_connections.models import SalesforceConnection
+from datasync_flask.transactions import count_updated, in_transaction
 
 # Sent when a run is over, with the run; what listeners write is committed after them.
 ended = Signal("a run ended")
+# Sent with the extraction, `calls` that its run needs, and `used` and `most` of the org's API calls today.
+forecast_made = Signal("what a run will cost is known")
 
-# A process that was silent for this long is taken for dead, and its run goes on elsewhere.
-SILENT_FOR = timedelta(seconds=20)
-# No pause is longer; what seems to be was begun before the clock was set back.
-LONGEST_PAUSE = timedelta(hours=1)
 MAX_TRIES = 5
 # How long a run rests that was ended for making no progress, before it goes on; then it has failed.
 STALL_PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30))
@@ -91,14 +92,14 @@ def start(extraction_id: str, by: str) -> Run:
             raise AlreadyRunning(other)
         names = db.session.scalars(select(ExtractionObject.name).where(ExtractionObject.extraction_id == extraction_id))
         run = Run(extraction_id=extraction_id, started_by=by, due_at=utcnow(), tries=0, version=1, api_calls=0)
-        run.objects = [RunObject(name=name, notes=[], plan={}) for name in names]
+        run.objects = [RunObject(name=name, notes=[], progress={}) for name in names]
         db.session.add(run)
         db.session.flush()
         if by != SCHEDULE:
             trail.record("run_started", _subject(extraction_id), who=by, run=run.id)
         return run
 
-    return store.in_transaction(make)
+    return in_transaction(make)
 
 
 def _subject(extraction_id: str) -> tuple[str, str, str]:
@@ -106,47 +107,14 @@ def _subject(extraction_id: str) -> tuple[str, str, str]:
     return ("extraction", extraction_id, name or "")
 
 
-def _is_left(now: datetime) -> ColumnElement[bool]:
-    """Return the condition that a run is due, or left by a dead process."""
-    # A live process says so every few seconds; what says so from later on is from before the clock was set back.
-    silent = or_(Run.alive_at < now - SILENT_FOR, Run.alive_at > now + SLACK)
-    return or_(
-        Run.state == RunState.QUEUED,
-        Run.state.in_((RunState.PAUSED, RunState.WAITING)) & has_come(Run.due_at, now, too_far(now, LONGEST_PAUSE)),
-        (Run.state == RunState.RUNNING) & silent,
-    )
-
-
 def claim(run_id: str) -> str:
     """Take a run that is queued, due, or left by a dead process; return the holder's mark, or '' when it isn't free."""
-    now, holder = utcnow(), secrets.token_hex(8)
-    statement = (
-        update(Run)
-        .where(Run.id == run_id, _is_left(now))
-        .values(
-            state=RunState.RUNNING, holder=holder, alive_at=now, due_at=None, tries=Run.tries + 1,
-            started_at=now, problem="", problem_detail="", version=Run.version + 1,
-        )
-    )  # fmt: skip
-    first = db.session.scalar(select(Run.started_at).where(Run.id == run_id))
-    db.session.commit()
-    if store.count_updated(statement) != 1:
-        return ""
-    if first is not None:
-        store.count_updated(update(Run).where(Run.id == run_id).values(started_at=first))
-    run = load(run_id)
-    if run.tries > MAX_TRIES:
-        failed(run_id, holder, code_of(RunProblem.GAVE_UP), "the process that ran it ended too often")
+    holder = lease.take(run_id)
+    if holder and load(run_id).tries > MAX_TRIES:
+        failed(run_id, holder, RunProblem.GAVE_UP, "the process that ran it ended too often")
         return ""
     db.session.commit()
     return holder
-
-
-def due(now: datetime) -> list[str]:
-    """Return the ids of runs that some process should take."""
-    rows = db.session.scalars(select(Run.id).where(_is_left(now))).all()
-    db.session.commit()
-    return list(rows)
 
 
 def clear_folders() -> None:
@@ -158,21 +126,9 @@ def clear_folders() -> None:
     db.session.commit()
 
 
-def _ours(run_id: str, mark: str, **values: Any) -> bool:
-    statement = update(Run).where(Run.id == run_id, Run.holder == mark, Run.state == RunState.RUNNING)
-    return store.count_updated(statement.values(version=Run.version + 1, **values)) == 1
-
-
-def still_ours(run_id: str, holder: str) -> bool:
-    """Say that the run is alive; False when it was cancelled or taken over."""
-    if not _ours(run_id, holder, alive_at=utcnow()):
-        return False
-    return not is_cancelled(run_id)
-
-
-def note_object(row_id: int, values: dict[str, Any]) -> None:
+def note_object(row_id: int, **values: Any) -> None:
     """Write values of one object's row; commits."""
-    store.count_updated(update(RunObject).where(RunObject.id == row_id).values(**values))
+    count_updated(update(RunObject).where(RunObject.id == row_id).values(**values))
 
 
 def note_calls(run_id: str, calls: int, usage: tuple[int, int] | None) -> None:
@@ -180,17 +136,12 @@ def note_calls(run_id: str, calls: int, usage: tuple[int, int] | None) -> None:
     values: dict[str, Any] = {"api_calls": calls, "version": Run.version + 1}
     if usage is not None:
         values |= {"calls_used": usage[0], "calls_max": usage[1]}
-    store.count_updated(update(Run).where(Run.id == run_id).values(**values))
+    count_updated(update(Run).where(Run.id == run_id).values(**values))
 
 
 def note_forecast(run_id: str, values: dict[str, Any]) -> None:
     """Write what the run is expected to cost; commits."""
-    store.count_updated(update(Run).where(Run.id == run_id).values(version=Run.version + 1, **values))
-
-
-def is_cancelled(run_id: str) -> bool:
-    """True when somebody asked the run to stop for good."""
-    return bool(db.session.scalar(select(Run.cancel_asked).where(Run.id == run_id)))
+    count_updated(update(Run).where(Run.id == run_id).values(version=Run.version + 1, **values))
 
 
 def touch(run_id: str) -> None:
@@ -205,7 +156,9 @@ def log(run_id: str, text: str) -> None:
 
 def _end(run_id: str, holder: str, state: RunState, problem: str = "", detail: str = "") -> bool:
     detail = tidy(detail)
-    if not _ours(run_id, holder, state=state, ended_at=utcnow(), problem=problem, problem_detail=detail, holder=""):
+    if not lease.write(
+        run_id, holder, state=state, ended_at=utcnow(), problem=problem, problem_detail=detail, holder=""
+    ):
         return False
     log(run_id, f"{state}{f': {problem}' if problem else ''}{f': {detail}' if detail else ''}")
     db.session.commit()
@@ -217,7 +170,7 @@ def _end(run_id: str, holder: str, state: RunState, problem: str = "", detail: s
         counters.count("rows", "", sum(row.rows for row in run.objects))
         counters.count("api_calls", "", run.api_calls)
 
-    store.in_transaction(tell)
+    in_transaction(tell)
     return True
 
 
@@ -230,9 +183,9 @@ def finished(run_id: str, holder: str) -> None:
         _end(run_id, holder, RunState.DONE)
 
 
-def failed(run_id: str, holder: str, problem: str, detail: str) -> None:
+def failed(run_id: str, holder: str, problem: Problem | Fault | RunProblem, detail: str) -> None:
     """End a run that can't go on."""
-    _end(run_id, holder, RunState.FAILED, problem, detail)
+    _end(run_id, holder, RunState.FAILED, code_of(problem), detail)
 
 
 def stopped(run_id: str, holder: str) -> None:
@@ -240,20 +193,13 @@ def stopped(run_id: str, holder: str) -> None:
     if is_cancelled(run_id):
         _end(run_id, holder, RunState.CANCELLED)
     else:
-        _ours(run_id, holder, state=RunState.QUEUED, holder="", tries=Run.tries - 1)
+        lease.write(run_id, holder, state=RunState.QUEUED, holder="", tries=Run.tries - 1)
 
 
 def paused(run_id: str, holder: str, until: datetime) -> None:
     """Let a run rest at the ceiling of API calls."""
-    _ours(
-        run_id,
-        holder,
-        state=RunState.PAUSED,
-        due_at=until,
-        problem=code_of(RunProblem.QUOTA),
-        holder="",
-        tries=Run.tries - 1,
-    )
+    lease.write(run_id, holder, state=RunState.PAUSED, due_at=until, problem=code_of(RunProblem.QUOTA), holder="",
+                tries=Run.tries - 1)  # fmt: skip
     log(run_id, "paused at the ceiling of API calls")
     db.session.commit()
 
@@ -265,10 +211,10 @@ def stalled(run_id: str, holder: str, detail: str = "") -> None:
         return
     count = load(run_id).stalls
     if count >= len(STALL_PAUSES):
-        failed(run_id, holder, code_of(RunProblem.NO_PROGRESS), f"{count + 1} times in a row. {detail}".strip())
+        failed(run_id, holder, RunProblem.NO_PROGRESS, f"{count + 1} times in a row. {detail}".strip())
         return
-    due_at, detail, problem = utcnow() + STALL_PAUSES[count], tidy(detail), code_of(RunProblem.NO_PROGRESS)
-    if _ours(run_id, holder, state=RunState.PAUSED, due_at=due_at, problem=problem, problem_detail=detail,
+    due_at, detail, code = utcnow() + STALL_PAUSES[count], tidy(detail), code_of(RunProblem.NO_PROGRESS)
+    if lease.write(run_id, holder, state=RunState.PAUSED, due_at=due_at, problem=code, problem_detail=detail,
              holder="", tries=Run.tries - 1, stalls=count + 1):  # fmt: skip
         log(run_id, f"no progress: this attempt was ended. {detail}".strip())
     db.session.commit()
@@ -278,7 +224,7 @@ def waiting_for_connection(run_id: str, holder: str, error: SalesforceError) -> 
     """Put the connection to needs_attention; the run goes on when it works again."""
     run = load(run_id)
     source_id = run.extraction.source_id
-    _ours(run_id, holder, state=RunState.WAITING, problem=code_of(error.problem), problem_detail=error.detail,
+    lease.write(run_id, holder, state=RunState.WAITING, problem=code_of(error.problem), problem_detail=error.detail,
           holder="", tries=Run.tries - 1)  # fmt: skip
     log(run_id, f"waiting for the connection: {error}")
 
@@ -294,13 +240,13 @@ def waiting_for_connection(run_id: str, holder: str, error: SalesforceError) -> 
             lifecycle.apply(connection, Event.ACCESS_LOST, utcnow(), problem=error.problem, detail=error.detail,
                             due_at=due_at)  # fmt: skip
 
-    store.in_transaction(lose)
+    in_transaction(lose)
 
 
 def wake_waiting() -> None:
     """Let runs go on whose connection works again; commits."""
     works = select(Extraction.id).join(SalesforceConnection).where(SalesforceConnection.state == State.CONNECTED)
-    store.count_updated(
+    count_updated(
         update(Run)
         .where(Run.state == RunState.WAITING, Run.extraction_id.in_(works))
         .values(state=RunState.QUEUED, problem="", problem_detail="", version=Run.version + 1)
@@ -312,8 +258,8 @@ def cancel(run: Run) -> None:
     idle = (RunState.QUEUED, RunState.PAUSED, RunState.WAITING)
     statement = update(Run).where(Run.id == run.id, Run.state.in_(idle))
     ended = {"state": RunState.CANCELLED, "ended_at": utcnow(), "cancel_asked": True, "version": Run.version + 1}
-    if store.count_updated(statement.values(**ended)) == 0:
-        store.count_updated(
+    if count_updated(statement.values(**ended)) == 0:
+        count_updated(
             update(Run).where(Run.id == run.id, Run.state == RunState.RUNNING)
             .values(cancel_asked=True, version=Run.version + 1)
         )  # fmt: skip

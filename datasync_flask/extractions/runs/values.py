@@ -157,7 +157,7 @@ def _note_rows(odd: list[Odd], why: Why, where: pa.Array, texts: pa.Array) -> No
 
 def _refuse_unless(condition: Any) -> None:
     if not condition:
-        raise pa.ArrowInvalid("looked at one by one")
+        raise pa.ArrowInvalid("parsed one by one")
 
 
 def _bools(texts: pa.Array, _: list[Odd]) -> pa.Array:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from flask_babel import gettext
 
-from datasync_flask.connections.models import SalesforceConnection, State
+from datasync_flask.connections.models import State
 from datasync_flask.problems.registry import trouble
 from datasync_flask.problems.trouble import During
 from datasync_flask.salesforce.errors import SalesforceError
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.salesforce_connections.status_texts import missing_text
 
 

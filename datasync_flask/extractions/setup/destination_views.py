@@ -10,7 +10,8 @@ from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
-from datasync_flask.accounts.rights import needs_role, wants_fragment
+from datasync_flask.accounts.rights import needs_role
+from datasync_flask.addresses import wants_fragment
 from datasync_flask.clock import utcnow
 from datasync_flask.connections.kinds import KINDS
 from datasync_flask.destinations.forms import DestinationForm

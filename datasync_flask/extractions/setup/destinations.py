@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any
 
-from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from werkzeug.datastructures import MultiDict
 
+from datasync_flask.connections.descriptions import is_description_taken
 from datasync_flask.connections.kinds import KINDS
-from datasync_flask.destinations import service
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.forms import DestinationForm
 from datasync_flask.destinations.models import DestinationConnection
@@ -23,8 +22,8 @@ from datasync_flask.extensions import db
 from datasync_flask.extractions import loader, tables
 from datasync_flask.extractions.models import Extraction
 from datasync_flask.extractions.names import snake_case
+from datasync_flask.forms import SettingRefused
 from datasync_flask.problems.registry import trouble
-from datasync_flask.salesforce_connections.service import DescriptionTaken, is_description_taken
 
 NEW = "new"
 USUAL_KIND = "duckdb"
@@ -76,7 +75,7 @@ def free_dataset(wanted: str, destination: DestinationConnection | None, new_pat
 def usual_fields(kind: str) -> dict[str, Any]:
     """Return what the form of a new destination holds before anybody typed: enough for a file."""
     if not DESTINATIONS[kind].is_file:
-        return {"port": DESTINATIONS[kind].default_port}
+        return {"port": DESTINATIONS[kind].default_port} if DESTINATIONS[kind].default_port else {}
     _, dot, suffix = DESTINATIONS[kind].example.rpartition(".")
     taken = {str(each.settings.get("path", "")).lower() for each in loader.destinations()}
     for number in count(1):
@@ -101,6 +100,8 @@ def new_form(kind: str, typed: Mapping[str, Any], *, is_sent: bool) -> Destinati
     values = usual_fields(kind) | {name: value for name, value in typed.items() if value}
     if is_sent and not values.get("description") and values.get("database"):
         values["description"] = free_name(f"{values['database']} on {values.get('host', '')}")
+    if is_sent and not values.get("description") and values.get("bucket"):
+        values["description"] = free_name(str(values["bucket"]))
     sent = MultiDict({name: str(value) for name, value in values.items()})
     form = DestinationForm(kind, given=sent)
     for name in form._fields.keys() - {"csrf_token"}:
@@ -126,30 +127,20 @@ def without_secrets(typed: Mapping[str, str]) -> dict[str, str]:
 
 def problem_of(form: DestinationForm) -> DestinationError | None:
     """Try a valid form's settings, and put what is wrong at its field."""
-    try:
-        service.check(form.kind.key, form.settings(), form.typed_password)
-    except DestinationError as error:
-        told = trouble(error.fault).sentences
-        field = form[error.field] if error.field in form else form["description"]
-        field.errors = [f"{told} ({error.detail})" if error.detail else told]
-        return error
-    return None
+    problem = form.find_problem()
+    if problem is not None:
+        told = trouble(problem.fault).sentences
+        field = form[problem.field] if problem.field in form else form["description"]
+        field.errors = [f"{told} ({problem.detail})" if problem.detail else told]
+    return problem
 
 
 def save_new(form: DestinationForm, *, by: int) -> DestinationConnection | None:
     """Check and store a new destination; None when something is wrong, which then stands at its field. Commits."""
-    if not form.validate():
-        form.keep_password()
-        return None
-    if problem_of(form) is not None:
-        form.keep_password()
-        return None
-    try:
-        return service.save(
-            None, form.kind.key, description=form.description.data or "", settings=form.settings(),
-            password=form.typed_password, label_names=[], problem=None, by=by,
-        )  # fmt: skip
-    except DescriptionTaken:
-        form.description.errors = [gettext("Another connection has this description already. Choose another one.")]
-        form.keep_password()
-        return None
+    if form.validate() and problem_of(form) is None:
+        try:
+            return form.save(None, by=by)
+        except SettingRefused as refusal:
+            form.refuse(refusal)
+    form.keep_password()
+    return None

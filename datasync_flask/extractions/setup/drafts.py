@@ -16,11 +16,11 @@ from werkzeug.datastructures import MultiDict
 
 from datasync_flask.accounts.models import Role
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import SalesforceConnection
 from datasync_flask.extensions import db
 from datasync_flask.extractions.service import ObjectChoice
 from datasync_flask.extractions.setup.models import ExtractionDraft
-from datasync_flask.salesforce_connections import store
+from datasync_flask.salesforce_connections.models import SalesforceConnection
+from datasync_flask.transactions import in_transaction
 
 
 def begin(source: SalesforceConnection) -> ExtractionDraft:
@@ -77,7 +77,7 @@ def change(
             row.objects = [asdict(choice) for choice in objects]
         row.updated_at = utcnow()
 
-    store.in_transaction(write)
+    in_transaction(write)
 
 
 def change_source(draft: ExtractionDraft, source: SalesforceConnection) -> None:

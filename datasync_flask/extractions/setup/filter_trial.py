@@ -6,11 +6,13 @@ import logging
 
 from flask_babel import gettext
 
-from datasync_flask.connections.models import SalesforceConnection
-from datasync_flask.extractions import catalog, filters
+from datasync_flask.extractions import filters
+from datasync_flask.extractions.source_api import source_api
 from datasync_flask.problems.registry import trouble
+from datasync_flask.salesforce import query
 from datasync_flask.salesforce.descriptions import is_api_name
 from datasync_flask.salesforce.errors import SalesforceError
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +26,9 @@ def refusal(source: SalesforceConnection, name: str, condition: str) -> str:
     if not condition or source.grant is None or not is_api_name(name):
         return ""
     try:
-        with catalog.api_of(source.id) as api:
+        with source_api(source.id) as api:
             soql = f"SELECT Id FROM {name} WHERE ({condition}) LIMIT 1"  # noqa: S608 (SOQL; stays in its brackets)
-            api.query(soql, with_deleted=False, tries=1)
+            query.first_page(api, soql, tries=1)
     except SalesforceError as error:
         if not error.problem.is_about_the_request:
             log.info("the filter of %s wasn't tried: %s", name, error)

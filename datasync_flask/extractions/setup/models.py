@@ -9,8 +9,9 @@ from sqlalchemy import JSON, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from datasync_flask.clock import UtcDateTime, utcnow
-from datasync_flask.connections.models import SalesforceConnection, new_public_id
+from datasync_flask.connections.models import new_public_id
 from datasync_flask.extensions import Model
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 
 class ExtractionDraft(Model):

@@ -8,14 +8,14 @@ from typing import Any
 from flask_babel import gettext, ngettext
 from werkzeug.datastructures import MultiDict
 
-from datasync_flask.connections.models import SalesforceConnection, TrackingType
 from datasync_flask.extractions import catalog
 from datasync_flask.extractions.runs.plan import CURSORS, can_be_cursor, cursor_of, loadable
 from datasync_flask.extractions.service import ObjectChoice
 from datasync_flask.extractions.setup import filter_trial
 from datasync_flask.salesforce.descriptions import Field
 from datasync_flask.salesforce.errors import SalesforceError
-from datasync_flask.salesforce_connections.forms import TRACKING_TYPES
+from datasync_flask.salesforce_connections.models import SalesforceConnection, TrackingType
+from datasync_flask.salesforce_connections.settings import TRACKING_TYPES
 
 MAX_FILTER = 2_000
 

@@ -10,7 +10,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from datasync_flask.accounts.models import Role
-from datasync_flask.accounts.rights import needs_role, wants_fragment
+from datasync_flask.accounts.rights import needs_role
+from datasync_flask.addresses import wants_fragment
 from datasync_flask.extractions import catalog, loader
 from datasync_flask.extractions.catalog import Catalog
 from datasync_flask.extractions.forms import MAX_OBJECTS
@@ -18,7 +19,7 @@ from datasync_flask.extractions.service import ObjectChoice
 from datasync_flask.extractions.setup import access, drafts, object_settings, objects
 from datasync_flask.extractions.setup.models import ExtractionDraft
 from datasync_flask.extractions.setup.views import bp, close, step_list, to_step
-from datasync_flask.salesforce_connections.forms import TRACKING_TYPES
+from datasync_flask.salesforce_connections.settings import TRACKING_TYPES
 
 
 @bp.route("/extractions/<public_id:draft_id>/setup/objects", methods=["GET", "POST"], endpoint="objects")

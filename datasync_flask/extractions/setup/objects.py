@@ -11,7 +11,7 @@ from datasync_flask.extractions import forecast
 from datasync_flask.extractions.catalog import Catalog
 from datasync_flask.extractions.service import ObjectChoice
 from datasync_flask.salesforce.descriptions import ObjectEntry
-from datasync_flask.salesforce.objects import Reading, reading_of
+from datasync_flask.salesforce.query_support import Reading, reading_of
 
 # What most teams report on, in this order; those with rows are chosen to begin with.
 MOST_USED = ("Account", "Contact", "Lead", "Opportunity", "Case", "Task", "Event", "User")

@@ -12,6 +12,7 @@ from flask_login import current_user
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import fragment, needs_role
 from datasync_flask.clock import utcnow
+from datasync_flask.connections.descriptions import DescriptionTaken
 from datasync_flask.connections.models import State
 from datasync_flask.destinations import service as destination_service
 from datasync_flask.destinations.base import DestinationError
@@ -24,11 +25,11 @@ from datasync_flask.extractions.setup import access, destinations, drafts, objec
 from datasync_flask.extractions.setup.destination_views import SCHEDULE
 from datasync_flask.extractions.setup.models import ExtractionDraft
 from datasync_flask.extractions.setup.views import bp, close, step_list, to_step
+from datasync_flask.extractions.source_api import source_api
 from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.problems.registry import trouble
+from datasync_flask.queue import queue
 from datasync_flask.salesforce.errors import SalesforceError
-from datasync_flask.salesforce_connections.service import DescriptionTaken
-from datasync_flask.worker import queue
 
 # Where to change what the last form finds wrong.
 _STEP_OF = {"objects": "objects", "description": "", "source": "source"}
@@ -166,7 +167,7 @@ def _source_check(draft: ExtractionDraft) -> tuple[bool, str]:
     if draft.source.grant is None:
         return False, gettext("%(name)s isn't connected yet", name=name)
     try:
-        with catalog.api_of(draft.source.id) as api:
+        with source_api(draft.source.id) as api:
             api.request("GET", f"{api.base}/")
     except SalesforceError as error:
         return False, f"{name}: {trouble(error.problem).title}"

@@ -9,16 +9,16 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_login import current_user
 
-from datasync_flask.accounts.rights import wants_fragment
+from datasync_flask.addresses import wants_fragment
 from datasync_flask.clock import utcnow
+from datasync_flask.connections.descriptions import DescriptionTaken
 from datasync_flask.extractions import catalog, loader, service
 from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.models import Extraction
 from datasync_flask.extractions.schedule import ScheduleRefused
 from datasync_flask.extractions.setup import access, destinations, object_settings, objects, schedule_picker
 from datasync_flask.extractions.tables import TableTaken
-from datasync_flask.salesforce_connections.forms import TRACKING_TYPES
-from datasync_flask.salesforce_connections.service import DescriptionTaken
+from datasync_flask.salesforce_connections.settings import TRACKING_TYPES
 
 
 def answer(extraction: Extraction | None) -> ResponseReturnValue:

@@ -1,0 +1,56 @@
+"""Descriptions: what a connection is called; no two are called the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import exists, select
+from sqlalchemy.exc import IntegrityError
+
+from datasync_flask.connections.models import Connection, description_key
+from datasync_flask.extensions import db
+from datasync_flask.forms import SettingRefused
+
+MAX_LENGTH = 120
+_TAKEN = _l("Another connection has this description already. Choose another one.")
+
+
+class DescriptionTaken(SettingRefused):
+    """Something else has this description."""
+
+    def __init__(self, message: Any = _TAKEN) -> None:
+        super().__init__("description", message)
+
+
+def is_description_taken(description: str, except_id: str = "") -> bool:
+    """True when another connection has this description, whatever the case of its letters."""
+    key = description_key(description)
+    return bool(
+        db.session.scalar(select(exists().where(Connection.description_key == key, Connection.id != except_id)))
+    )
+
+
+def free_description(description: str, is_taken: Callable[[str], bool] = is_description_taken) -> str:
+    """Return a description for a copy that nothing of its kind has. Raises DescriptionTaken after a thousand tries."""
+    for number in range(1, 1000):
+        candidate = f"{description[:100]} (copy)" if number == 1 else f"{description[:100]} (copy {number})"
+        if not is_taken(candidate):
+            return candidate
+    raise DescriptionTaken
+
+
+@contextmanager
+def saving() -> Iterator[None]:
+    """Commit what is changed inside. Raises DescriptionTaken when somebody took the description in the meantime."""
+    try:
+        yield
+        db.session.commit()
+    except SettingRefused:
+        db.session.rollback()
+        raise
+    except IntegrityError:
+        db.session.rollback()
+        raise DescriptionTaken from None

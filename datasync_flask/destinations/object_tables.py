@@ -1,0 +1,209 @@
+"""What a table in an object store is: Parquet files that never change, and one place that names those that count.
+
+A load writes new files beside the old ones and then has that place name them, in one request that the store refuses
+when somebody else did the same meanwhile. So who reads sees the table as before or as after. The place is a Delta log,
+or a list of files as Hive, Athena, Trino and Redshift Spectrum read them (a symlink manifest).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from datasync_flask.destinations.base import DestinationError, Fault
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MANIFEST = "_symlink_format_manifest/manifest"
+DELTA_LOG = "_delta_log"
+# Files that don't count any more stay for a day: somebody may be reading them.
+RETIRED, KEPT_SECONDS = "_datasync_retired.json", 24 * 3600
+
+
+@dataclass(frozen=True)
+class Place:
+    """A bucket at an endpoint, and who writes to it."""
+
+    bucket: str
+    prefix: str
+    endpoint: str
+    region: str
+    access_key: str
+    secret: str = field(repr=False)
+
+    @property
+    def is_in_clear(self) -> bool:
+        """True where nothing is encrypted on the way."""
+        return self.endpoint.startswith("http://")
+
+    def config(self) -> dict[str, str]:
+        """Return the settings as the libraries call them."""
+        found = {"region": self.region or "us-east-1"}
+        if self.endpoint:
+            found["endpoint"] = self.endpoint
+        if self.access_key:
+            found |= {"access_key_id": self.access_key, "secret_access_key": self.secret}
+        return found
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """A file that was written: its name in the table's folder, its bytes and rows."""
+
+    name: str
+    size: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A table at one moment: its files with their bytes, the newest last, and what a commit has to find unchanged."""
+
+    files: Mapping[str, int]
+    mark: Any = None
+    schema: pa.Schema | None = None
+
+
+class Log(ABC):
+    """The place that names the files of one table."""
+
+    def __init__(self, store: Any, place: Place, folder: str) -> None:
+        self._store, self._place, self.folder = store, place, folder
+        self.url = f"s3://{place.bucket}/{folder}"
+
+    @abstractmethod
+    def current(self) -> Snapshot | None:
+        """Return the table as it is now; None when there is none."""
+
+    @abstractmethod
+    def commit(self, before: Snapshot | None, gone: list[str], new: list[NewFile], schema: pa.Schema) -> None:
+        """Have the files of `new` count and those of `gone` not. Raises DestinationError when the table has changed."""
+
+    def _sizes(self) -> dict[str, int]:
+        import obstore
+
+        found: dict[str, int] = {}
+        for part in obstore.list(self._store, prefix=f"{self.folder}/"):
+            found |= {str(each["path"]).removeprefix(f"{self.folder}/"): int(each["size"]) for each in part}
+        return found
+
+    def retire(self, names: list[str], current: Snapshot | None) -> None:
+        """Write down files that won't count soon, before they don't, and delete those that haven't for a day.
+
+        New files are written down too: those of a load that is killed never count.
+        """
+        import obstore
+        from obstore.exceptions import NotFoundError
+
+        path, now = f"{self.folder}/{RETIRED}", time.time()
+        try:
+            noted: dict[str, float] = json.loads(bytes(obstore.get(self._store, path).bytes()))
+        except (NotFoundError, FileNotFoundError):
+            noted = {}
+        counts = set(current.files) if current is not None else set()
+        noted = {name: since for name, since in noted.items() if name not in counts}
+        old = [name for name, since in noted.items() if now - since > KEPT_SECONDS]
+        if old:
+            obstore.delete(self._store, [f"{self.folder}/{name}" for name in old])
+        noted = {name: since for name, since in noted.items() if name not in old} | dict.fromkeys(names, now)
+        obstore.put(self._store, path, json.dumps(noted).encode())
+
+
+class ManifestLog(Log):
+    """A list of addresses, one a line."""
+
+    def current(self) -> Snapshot | None:
+        """Return the table as its list says."""
+        import obstore
+        from obstore.exceptions import NotFoundError
+
+        try:
+            answer = obstore.get(self._store, f"{self.folder}/{MANIFEST}")
+            lines = bytes(answer.bytes()).decode().splitlines()
+        except (NotFoundError, FileNotFoundError):
+            if any(name.startswith(f"{DELTA_LOG}/") for name in self._sizes()):
+                raise DestinationError(Fault.TABLE_IN_THE_WAY, f"{self.url} is a Delta table", "table_format") from None
+            return None
+        sizes = self._sizes()
+        names = [line.removeprefix(f"{self.url}/") for line in lines if line]
+        return Snapshot({name: sizes.get(name, 0) for name in names}, answer.meta["e_tag"])
+
+    def commit(self, before: Snapshot | None, gone: list[str], new: list[NewFile], schema: pa.Schema) -> None:
+        """Replace the list, if it is still the one of before."""
+        import obstore
+        from obstore.exceptions import AlreadyExistsError, PreconditionError
+
+        stay = [name for name in before.files if name not in gone] if before is not None else []
+        lines = "".join(f"{self.url}/{name}\n" for name in [*stay, *(file.name for file in new)])
+        try:
+            obstore.put(
+                self._store, f"{self.folder}/{MANIFEST}", lines.encode(),
+                mode={"e_tag": before.mark} if before is not None else "create",
+            )  # fmt: skip
+        except (AlreadyExistsError, PreconditionError):
+            raise _changed(self.url) from None
+
+
+class DeltaLog(Log):
+    """A Delta table's log, written by deltalake."""
+
+    @property
+    def _options(self) -> dict[str, str]:
+        options = {f"aws_{name}": value for name, value in self._place.config().items()}
+        return options | {"allow_http": str(self._place.is_in_clear).lower(), "timeout": "300s"}
+
+    def current(self) -> Snapshot | None:
+        """Return the table as its log says."""
+        import pyarrow as pa
+        from deltalake import DeltaTable
+        from deltalake.exceptions import TableNotFoundError
+
+        try:
+            table = DeltaTable(self.url, storage_options=self._options)
+        except TableNotFoundError:
+            if MANIFEST in self._sizes():
+                raise DestinationError(
+                    Fault.TABLE_IN_THE_WAY, f"{self.url} is a table of plain Parquet files", "table_format"
+                ) from None
+            return None
+        if table.protocol().min_reader_version > 1 or table.metadata().partition_columns:
+            raise DestinationError(Fault.TABLE_IN_THE_WAY, f"another program changed what {self.url} is like")
+        actions = pa.table(table.get_add_actions(flatten=True)).select(["path", "size_bytes"]).to_pylist()
+        return Snapshot({row["path"]: row["size_bytes"] for row in actions}, table, pa.schema(table.schema()))
+
+    def commit(self, before: Snapshot | None, gone: list[str], new: list[NewFile], schema: pa.Schema) -> None:
+        """Write the next entry of the log, if there is none yet."""
+        from deltalake import CommitProperties, Schema
+        from deltalake.exceptions import CommitFailedError, DeltaError
+        from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
+
+        now, fields = int(time.time() * 1000), Schema.from_arrow(schema)
+        added: list[Any] = [
+            AddAction(file.name, file.size, {}, now, True, json.dumps({"numRecords": file.rows})) for file in new
+        ]
+        once = CommitProperties(max_commit_retries=0)
+        try:
+            if before is None:
+                create_table_with_add_actions(
+                    self.url, fields, added, storage_options=self._options, commit_properties=once,
+                    configuration={"delta.deletedFileRetentionDuration": "interval 1 days"},
+                )  # fmt: skip
+                return
+            if come := [each for each in fields.fields if each.name not in (before.schema or schema).names]:
+                # Before the rows, and empty: an entry of the log with both can't be written.
+                before.mark.alter.add_columns(come, commit_properties=once)
+            removed = [RemoveAction(name, True, now, before.files[name]) for name in gone]
+            before.mark.create_write_transaction([*removed, *added], "append", fields, commit_properties=once)
+        except (CommitFailedError, DeltaError) as error:
+            if isinstance(error, CommitFailedError) or "already exists" in str(error):
+                raise _changed(self.url) from None
+            raise
+
+
+def _changed(url: str) -> DestinationError:
+    return DestinationError(Fault.CHANGED_MEANWHILE, url)

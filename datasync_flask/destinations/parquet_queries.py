@@ -1,0 +1,137 @@
+"""The SQL, for DuckDB, that makes a table's new Parquet files from its old ones and the rows that come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from datasync_flask.destinations.base import (
+    DELETED_COLUMN,
+    KEY,
+    VALID_FROM,
+    VALID_TO,
+    VERSION_COLUMN,
+    ColumnType,
+    Load,
+)
+
+SQL_TYPES = {
+    ColumnType.TEXT: "VARCHAR",
+    ColumnType.BIGINT: "BIGINT",
+    ColumnType.DOUBLE: "DOUBLE",
+    ColumnType.DECIMAL: "DECIMAL(38, 9)",
+    ColumnType.BOOL: "BOOLEAN",
+    ColumnType.DATE: "DATE",
+    ColumnType.TIMESTAMP: "TIMESTAMPTZ",
+    ColumnType.TIME: "TIME",
+}
+
+
+def text(value: Any) -> str:
+    """Return a text as SQL writes it."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def quoted(name: str) -> str:
+    """Return a name as SQL writes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def rows_of(files: Iterable[Path]) -> str:
+    """Return a query for the rows of files, whose columns may differ."""
+    return f"SELECT * FROM read_parquet([{', '.join(map(text, files))}], union_by_name => true)"
+
+
+def loaded(load: Load, old: str, before: list[str]) -> str:
+    """Return a query for the table after a load; `old` is one for its rows and `before` its columns, if there are any.
+
+    Rows of the table that have no place in `old` have no id in the load either.
+    """
+    names = [column.name for column in load.columns]
+    key = quoted(KEY)
+    fresh = _each_once(load)
+    if load.keeps_history:
+        return _versions(load, fresh, old if before else "", before)
+    if load.replaces:
+        kept = [column for column in load.known_columns if column.name not in names]
+        extra = "".join(f", CAST(NULL AS {SQL_TYPES[column.type]}) AS {quoted(column.name)}" for column in kept)
+        return f"SELECT *{extra} FROM ({fresh})"
+    remaining = ""
+    if load.removes_deleted and DELETED_COLUMN in names:
+        remaining = f" WHERE NOT coalesce({quoted(DELETED_COLUMN)}, false)"
+    query = f"SELECT * FROM ({fresh}){remaining}"
+    if before:
+        query = (
+            f"{query} UNION ALL BY NAME SELECT * FROM ({old}) o "
+            f"WHERE NOT EXISTS (SELECT 1 FROM ({rows_of(load.files)}) n WHERE n.{key} = o.{key})"
+        )
+    return query
+
+
+def _each_once(load: Load) -> str:
+    """Return a query for the rows that come, each id once; where none is there twice they needn't be sorted."""
+    rows, key = rows_of(load.files), quoted(KEY)
+    with bounded(load.work_dir / "spill") as connection:
+        ((has_doubles,),) = connection.execute(f"SELECT count(*) > count(DISTINCT {key}) FROM ({rows})").fetchall()
+    return f"{rows} QUALIFY row_number() OVER (PARTITION BY {key}) = 1" if has_doubles else rows
+
+
+def _versions(load: Load, fresh: str, old: str, before: list[str]) -> str:
+    key, version = quoted(KEY), quoted(VERSION_COLUMN)
+    begin, end = quoted(VALID_FROM), quoted(VALID_TO)
+    now = "now()::TIMESTAMPTZ"
+    never = "CAST(NULL AS TIMESTAMPTZ)"
+    if not old:
+        return f"SELECT *, {now} AS {begin}, {never} AS {end} FROM ({fresh})"
+    if VALID_TO not in before:
+        old = f"SELECT *, {never} AS {begin}, {never} AS {end} FROM ({old})"
+    if VERSION_COLUMN not in before:
+        old = f"SELECT *, '' AS {version} FROM ({old})"
+    affected = "true" if load.replaces else f"EXISTS (SELECT 1 FROM fresh f WHERE f.{key} = o.{key})"
+    holds = f"o.{end} IS NULL"
+    same = f"EXISTS (SELECT 1 FROM fresh f WHERE f.{key} = o.{key} AND f.{version} = o.{version})"
+    known = f"EXISTS (SELECT 1 FROM old o WHERE o.{key} = f.{key} AND o.{version} = f.{version} AND {holds})"
+    return (
+        f"WITH fresh AS ({fresh}), old AS ({old}) "
+        f"SELECT o.* REPLACE (CASE WHEN {holds} AND {affected} AND NOT {same} "
+        f"THEN {now} ELSE o.{end} END AS {end}) "
+        f"FROM old o UNION ALL BY NAME "
+        f"SELECT f.*, {now} AS {begin}, {never} AS {end} FROM fresh f WHERE NOT {known}"
+    )
+
+
+def without(keys: list[str], old: str, names: list[str], *, marks: bool) -> str:
+    """Return a query for a table's rows without those of these ids, or with is_deleted set in them."""
+    gone = f"{quoted(KEY)} IN ({', '.join(map(text, keys))})"
+    if marks and DELETED_COLUMN in names:
+        return f"SELECT * REPLACE ({quoted(DELETED_COLUMN)} OR {gone} AS {quoted(DELETED_COLUMN)}) FROM ({old})"
+    if VALID_TO in names:
+        end = quoted(VALID_TO)
+        return f"SELECT * REPLACE (CASE WHEN {gone} AND {end} IS NULL THEN now() ELSE {end} END AS {end}) FROM ({old})"
+    return f"SELECT * FROM ({old}) WHERE NOT ({gone})"
+
+
+@contextmanager
+def bounded(spill: Path) -> Iterator[Any]:
+    """Open DuckDB with little memory; what doesn't fit goes into the folder `spill`."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET memory_limit = '256MB'")
+        connection.execute(f"SET temp_directory = {text(spill)}")
+        yield connection
+
+
+def write(query: str, target: Path, spill: Path, *, file_size: str = "") -> None:
+    """Write the rows of a query to one file, or with a `file_size` to several of about that size in a folder."""
+    how = "FORMAT parquet, COMPRESSION zstd"
+    with bounded(spill) as connection:
+        if file_size:
+            # By itself DuckDB collects 122,880 rows for each thread, however wide they are. One is as fast here.
+            connection.execute("SET preserve_insertion_order = false")
+            connection.execute("SET threads = 1")
+            how += f", FILE_SIZE_BYTES {text(file_size)}, ROW_GROUP_SIZE_BYTES '8MB'"
+        connection.execute(f"COPY ({query}) TO {text(target)} ({how})")

@@ -1,0 +1,204 @@
+"""The list of extractions: what its address asks for, and what its rows show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from flask_babel import gettext
+from sqlalchemy import func, select
+
+from datasync_flask import polling
+from datasync_flask.connections.models import description_key
+from datasync_flask.extensions import db
+from datasync_flask.extractions import loader
+from datasync_flask.extractions.models import Extraction, Run, RunObject, RunState
+from datasync_flask.problems.registry import trouble
+from datasync_flask.problems.trouble import During
+
+PAGE_SIZE = 50
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Row:
+    """An extraction with its newest run, and the rows that its tables had at the last count."""
+
+    extraction: Extraction
+    run: Run | None
+    rows: int | None
+
+    @property
+    def group(self) -> str:
+        """Which tab it belongs to beside *All*: problems, running, paused, or none of them."""
+        state = RunState(self.run.state) if self.run else None
+        if state in {RunState.FAILED, RunState.WAITING}:
+            return "problems"
+        if state is not None and not state.is_over:
+            return "running"
+        return "paused" if self.extraction.is_paused else ""
+
+    @property
+    def is_moving(self) -> bool:
+        """True when the row changes by itself."""
+        return self.run is not None and not RunState(self.run.state).is_over
+
+    @property
+    def progress(self) -> int | None:
+        """How far the running run is, in percent; None when nobody knows."""
+        expected = sum(each.expected or 0 for each in self.run.objects) if self.run else 0
+        if not self.is_moving or self.run is None or not expected:
+            return None
+        return min(100 * sum(each.rows for each in self.run.objects) // expected, 100)
+
+    @property
+    def reason(self) -> str:
+        """Why the newest run stopped, in a few words."""
+        return trouble(self.run.problem, During.RUN).title if self.run and self.run.problem else ""
+
+    @property
+    def version(self) -> str:
+        """What changes with what the row shows."""
+        return f"{self.extraction.row_version}-{self.run.id}{self.run.version}" if self.run else ""
+
+    @property
+    def tag(self) -> str:
+        """What a poll of the row carries."""
+        return polling.tag(self.version)
+
+
+def _run_at(row: Row) -> datetime:
+    return row.run.queued_at if row.run else _LONG_AGO
+
+
+SORTINGS: dict[str, Callable[[Row], Any]] = {
+    "description": lambda row: (row.group != "problems", row.extraction.description_key),
+    "run": _run_at,
+    "next": lambda row: (row.extraction.next_run_at is None, row.extraction.next_run_at or _LONG_AGO),
+    "objects": lambda row: len(row.extraction.objects),
+    "rows": lambda row: row.rows or 0,
+}
+GROUPS = ("problems", "running", "paused")
+
+
+@dataclass(frozen=True)
+class ListQuery:
+    """What the list shows, as its address says; anything odd in the address counts as not said."""
+
+    search: str = ""
+    state: str = ""
+    label: str = ""
+    sort: str = "description"
+    number: int = 1
+
+    @classmethod
+    def from_address(cls, args: Mapping[str, str]) -> ListQuery:
+        """Read the query from an address's parameters."""
+        number, sort, state = args.get("page", ""), args.get("sort", ""), args.get("state", "")
+        return cls(
+            search=args.get("q", "")[:200],
+            state=state if state in GROUPS else "",
+            label=args.get("label", "")[:200],
+            sort=sort if sort.removeprefix("-") in SORTINGS else "description",
+            number=int(number) if number.isascii() and number.isdigit() and len(number) < 7 else 1,
+        )
+
+    def address(self, **changes: Any) -> dict[str, Any]:
+        """Return the parameters of the address with changes; what is as usual is left out."""
+        query = replace(self, **changes)
+        return {
+            "q": query.search or None,
+            "state": query.state or None,
+            "label": query.label or None,
+            "sort": query.sort if query.sort != "description" else None,
+            "page": query.number if query.number > 1 else None,
+        }
+
+    def toggled(self, column: str) -> str:
+        """Return the sorting after a click on a column's head."""
+        return f"-{column}" if self.sort == column else column
+
+    def direction(self, column: str) -> str:
+        """Return what aria-sort says of a column."""
+        return {column: "ascending", f"-{column}": "descending"}.get(self.sort, "none")
+
+    def shows(self, row: Row) -> bool:
+        """True when the row matches search and label, whatever its state."""
+        extraction = row.extraction
+        texts = (
+            extraction.description_key,
+            extraction.source.description_key,
+            extraction.destination.description_key,
+            *(each.name.lower() for each in extraction.objects),
+        )
+        if not any(description_key(self.search) in text for text in texts):
+            return False
+        return not self.label or description_key(self.label) in {label.key for label in extraction.labels}
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of the list, with how many there are of each state."""
+
+    rows: list[Row]
+    counts: dict[str, int]
+    number: int
+    pages: int
+    total: int
+
+    def tabs(self, query: ListQuery, address: Callable[..., str]) -> list[tuple[str, int, str, bool]]:
+        """Return title, count, address and whether it is the present one, for each state that there is."""
+        titles = {
+            "": gettext("All"),
+            "problems": gettext("Problems"),
+            "running": gettext("Running"),
+            "paused": gettext("Paused"),
+        }
+        return [
+            (title, self.counts[key], address(**query.address(state=key, number=1)), query.state == key)
+            for key, title in titles.items()
+            if not key or self.counts[key] or query.state == key
+        ]
+
+
+def page_of_extractions(query: ListQuery) -> Page:
+    """Return one page of the list."""
+    found = loader.all_with_last_run()
+    counted = _target_counts()
+    rows = [Row(extraction, run, counted.get(extraction.id)) for extraction, run in found]
+    matching = [row for row in rows if query.shows(row)]
+    counts = {"": len(matching)} | {key: sum(row.group == key for row in matching) for key in GROUPS}
+    shown = [row for row in matching if not query.state or row.group == query.state]
+    # Sorted by name first, so that equals stay in that order.
+    shown.sort(key=SORTINGS["description"])
+    shown.sort(key=SORTINGS[query.sort.removeprefix("-")], reverse=query.sort.startswith("-"))
+    pages = max(1, -(-len(shown) // PAGE_SIZE))
+    start = (min(max(query.number, 1), pages) - 1) * PAGE_SIZE
+    return Page(shown[start : start + PAGE_SIZE], counts, min(max(query.number, 1), pages), pages, len(rows))
+
+
+def row_of(extraction: Extraction) -> Row:
+    """Return one extraction as its row shows it."""
+    run = next(iter(loader.runs_of(extraction.id)), None)
+    return Row(extraction, run, _target_counts(extraction.id).get(extraction.id))
+
+
+def _target_counts(extraction_id: str = "") -> dict[str, int]:
+    """Return how many rows the tables of each extraction had when they were counted last."""
+    newest = (
+        select(func.max(RunObject.id))
+        .join(Run)
+        .where(RunObject.target_count.is_not(None))
+        .group_by(Run.extraction_id, RunObject.name)
+    )
+    if extraction_id:
+        newest = newest.where(Run.extraction_id == extraction_id)
+    statement = (
+        select(Run.extraction_id, func.sum(RunObject.target_count))
+        .join(Run, RunObject.run_id == Run.id)
+        .where(RunObject.id.in_(newest))
+        .group_by(Run.extraction_id)
+    )
+    return {key: int(rows or 0) for key, rows in db.session.execute(statement)}

@@ -1,0 +1,83 @@
+"""How a run ends, by what ended it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from flask import Flask
+from sqlalchemy.exc import OperationalError
+
+from datasync_flask.clock import utcnow
+from datasync_flask.destinations.base import DestinationError
+from datasync_flask.extractions import orgs
+from datasync_flask.extractions.runs import abandoned_jobs, states
+from datasync_flask.problems.run import RunProblem
+from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.security.crypto import SecretUnreadable
+
+log = logging.getLogger(__name__)
+
+# A run that paused at the ceiling of API calls goes on after this long.
+QUOTA_PAUSE = timedelta(minutes=15)
+# Nothing but a person's Allow brings these back: the run waits for the connection.
+_LOST = frozenset(
+    {
+        Problem.REVOKED, Problem.SESSION_REFUSED, Problem.NO_REFRESH_TOKEN, Problem.IP_RESTRICTED,
+        Problem.API_DISABLED_FOR_ORG, Problem.API_DISABLED_FOR_USER, Problem.API_SCOPE_MISSING, Problem.USER_INACTIVE,
+        Problem.APP_BLOCKED, Problem.DATA_API_CLOSED, Problem.INSTANCE_MOVED, Problem.OTHER_ORG,
+        Problem.CLIENT_UNKNOWN, Problem.SECRET_REFUSED, Problem.USER_NOT_APPROVED, Problem.SECRETS_UNREADABLE,
+        Problem.APP_GONE, Problem.APP_NOT_FOUND, Problem.APP_NOT_INSTALLED, Problem.APP_OF_ANOTHER_ORG,
+        Problem.ORG_INACTIVE, Problem.SECRET_NEEDED, Problem.CODE_FLOW_NOT_ENABLED, Problem.FLOW_NOT_ENABLED,
+        Problem.NO_RUN_AS_USER, Problem.CONSUMER_NOT_APPROVED, Problem.CERTIFICATE_REFUSED, Problem.UNTRUSTED_INSTANCE,
+        Problem.NOT_CONNECTED,
+    }
+)  # fmt: skip
+
+
+class Stopped(Exception):
+    """The run has to stop now: cancelled, taken over, or the program ends."""
+
+
+class QuotaReached(Exception):
+    """The org's API calls of the day reached the ceiling."""
+
+
+@contextmanager
+def ending(app: Flask, run_id: str, holder: str) -> Iterator[None]:
+    """Turn what ends the block early into the run's state."""
+    try:
+        yield
+    except OperationalError as error:
+        # Our own database went away: the run stays ours until it counts as silent, then goes on where it was.
+        log.warning("run %s lost the database: %s", run_id, type(error.orig).__name__)
+    except Exception as error:
+        with app.app_context():
+            _end(run_id, holder, error)
+
+
+def _end(run_id: str, holder: str, error: Exception) -> None:
+    match error:
+        case Stopped():
+            states.stopped(run_id, holder)
+            abandoned_jobs.abort_all()
+        case QuotaReached() | SalesforceError(problem=Problem.REQUEST_LIMIT_EXCEEDED):
+            states.paused(run_id, holder, utcnow() + QUOTA_PAUSE)
+        case SalesforceError(problem=Problem.NO_ANSWER_IN_TIME):
+            states.stalled(run_id, holder, error.detail)
+        case SalesforceError() if error.problem in _LOST:
+            states.waiting_for_connection(run_id, holder, error)
+        case SalesforceError():
+            states.failed(run_id, holder, error.problem, error.detail)
+        case orgs.LoadedFromOtherOrg():
+            states.failed(run_id, holder, RunProblem.LOADED_FROM_OTHER_ORG, str(error))
+        case SecretUnreadable():
+            states.failed(run_id, holder, Problem.SECRETS_UNREADABLE, str(error))
+        case DestinationError():
+            states.failed(run_id, holder, error.fault, error.detail)
+        case _:
+            # A fault of this program: told as one, with its traceback in the log of the worker.
+            log.error("run %s ended by a fault", run_id, exc_info=error)
+            states.failed(run_id, holder, RunProblem.FAULT, f"{type(error).__name__}: {error}")

@@ -1,0 +1,32 @@
+"""What a run will cost, written down before it costs anything to speak of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from datasync_flask.extensions import db
+from datasync_flask.extractions import forecast
+from datasync_flask.extractions.runs import states
+from datasync_flask.extractions.runs.object_run import ObjectRun
+from datasync_flask.salesforce import bulk
+from datasync_flask.salesforce.api import SalesforceApi
+
+
+def write_forecast(run_id: str, api: SalesforceApi, object_runs: Iterable[ObjectRun]) -> None:
+    """Store what the run will cost, and tell where the org's limits don't allow it; commits."""
+    cost = forecast.total(
+        forecast.of_object(is_whole=each.plan.is_whole, rows=each.progress.expected, fields=len(each.plan.fields))
+        for each in object_runs
+    )
+    left = bulk.jobs_left(api) if cost.jobs else None
+    values = {"forecast_calls": api.calls + cost.calls, "forecast_jobs": cost.jobs, "jobs_left": left}
+    states.note_forecast(run_id, values)
+    if api.usage is not None:
+        extraction = states.load(run_id).extraction
+        if api.usage[0] + cost.calls > api.usage[1] * extraction.quota_ceiling / 100:
+            states.log(run_id, "the forecast is above the ceiling of API calls: the run will pause on its way")
+        used, most = api.usage
+        states.forecast_made.send(extraction, calls=cost.calls, used=used, most=most)
+    if left is not None and left < cost.jobs:
+        states.log(run_id, f"only {left} bulk jobs are left today")
+    db.session.commit()

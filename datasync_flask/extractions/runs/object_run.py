@@ -1,0 +1,59 @@
+"""One object on its way through a run. It knows neither Flask nor the database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from datasync_flask.destinations.base import Column, Table
+from datasync_flask.extractions.runs.plan import Plan
+from datasync_flask.extractions.runs.reading import Progress, Reader
+from datasync_flask.salesforce.api import SalesforceApi
+
+
+@dataclass
+class Outcome:
+    """What became of an object."""
+
+    rows: int = 0
+    deleted: int = 0
+    source_count: int | None = None
+    target_count: int | None = None
+    compared_ids: bool = False
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class ObjectRun:
+    """What is read of an object, where it goes, how far it is, and what became of it."""
+
+    row_id: int
+    object_id: int
+    # As it was chosen; the plan has Salesforce's spelling.
+    name: str
+    plan: Plan
+    table: Table
+    columns: dict[str, Column]
+    # Columns that the table has from before.
+    known_columns: tuple[Column, ...]
+    retyped: list[str]
+    folder: Path
+    planned_at: datetime
+    # Under which the destination knows the load.
+    load_name: str
+    progress: Progress = field(default_factory=Progress)
+    outcome: Outcome = field(default_factory=Outcome)
+
+    def reader(self, api: SalesforceApi) -> Reader:
+        """Return what reads the object."""
+        return Reader(api, self.plan, self.columns, self.folder / "pages", self.progress)
+
+    def begin_or_go_on(self, stored: Progress) -> bool:
+        """Go on where reading was; False where it has to begin again: another query, other columns, missing pages."""
+        columns = {name: [column.name, column.type.value] for name, column in self.columns.items()}
+        reads: dict[str, Any] = {"at": self.planned_at.isoformat(), "soql": self.plan.soql, "columns": columns}
+        goes_on = stored.reads == reads and len(list((self.folder / "pages").glob("*.parquet"))) >= stored.pages
+        self.progress = stored if goes_on else Progress(reads)
+        return goes_on

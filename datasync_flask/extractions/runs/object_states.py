@@ -1,0 +1,89 @@
+"""Every transition of an object in a run, and how far it is, as rows: a run that was stopped goes on from there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+from datasync_flask.clock import utcnow
+from datasync_flask.destinations.base import DestinationError, Fault
+from datasync_flask.extensions import db
+from datasync_flask.extractions import tables
+from datasync_flask.extractions.models import ExtractionObject, RunObject
+from datasync_flask.extractions.runs import states
+from datasync_flask.extractions.runs.column_types import shortened_notes
+from datasync_flask.extractions.runs.object_run import ObjectRun
+from datasync_flask.extractions.runs.plan import new_watermark
+from datasync_flask.extractions.runs.reading import Progress
+from datasync_flask.problems.registry import code_of
+from datasync_flask.problems.run import RunProblem
+from datasync_flask.salesforce.errors import Problem, SalesforceError
+
+# Progress that queries and pages need has columns of its own; the rest is in the column `progress`.
+_SHOWN = ("job_id", "pages", "rows", "is_read", "expected")
+
+
+class TableGivenBack(Exception):
+    """The table is no longer the extraction's: it was moved, or the object was removed, meanwhile."""
+
+
+@contextmanager
+def failing_alone(row_id: int) -> Iterator[None]:
+    """Let what is wrong with one object fail this object only."""
+    try:
+        yield
+    except SalesforceError as error:
+        if not error.problem.is_about_the_request and error.problem is not Problem.NOT_SALESFORCE:
+            raise
+        object_failed(row_id, error.problem, error.detail)
+    except DestinationError as error:
+        object_failed(row_id, error.fault, error.detail)
+    except tables.TableTaken as owner:
+        object_failed(row_id, RunProblem.TABLE_TAKEN, str(owner))
+    except TableGivenBack as error:
+        object_failed(row_id, RunProblem.TABLE_GIVEN_BACK, str(error))
+
+
+def stored_progress(row: RunObject) -> Progress:
+    """Return how far reading an object was when that was written down."""
+    return Progress(**row.progress, **{name: getattr(row, name) for name in _SHOWN})
+
+
+def checkpoint(each: ObjectRun) -> None:
+    """Write down how far reading an object is; commits."""
+    values = asdict(each.progress)
+    states.note_object(each.row_id, **{name: values.pop(name) for name in _SHOWN}, progress=values)
+
+
+def object_done(each: ObjectRun) -> None:
+    """End an object whose rows are all written: here, and nowhere else, its watermark moves. Commits."""
+    now, plan, outcome = utcnow(), each.plan, each.outcome
+    chosen = db.session.get_one(ExtractionObject, each.object_id, populate_existing=True)
+    chosen.columns = chosen.columns | {column.name: column.type.value for column in each.columns.values()}
+    chosen.table_name, chosen.loaded_at, chosen.loaded_as = each.table.name, now, plan.loaded_as
+    chosen.watermark = new_watermark(each.planned_at) if plan.cursor else None
+    if plan.is_whole:
+        chosen.read_whole_at = now
+    if plan.is_whole or outcome.compared_ids:
+        chosen.ids_compared_at = now
+    row = db.session.get_one(RunObject, each.row_id, populate_existing=True)
+    row.step, row.ended_at, row.rows, row.deleted = "done", now, outcome.rows, outcome.deleted
+    row.source_count, row.target_count = outcome.source_count, outcome.target_count
+    notes = [reason.value for reason in plan.reasons] + outcome.notes
+    notes += [f"retyped:{name}" for name in each.retyped]
+    notes += [f"formula:{name}" for name in plan.formulas if not plan.is_whole]
+    row.notes = notes + shortened_notes(each.columns, plan.name, each.table.name)
+    states.log(row.run_id, f"{row.name}: {outcome.rows} rows, {outcome.deleted} deleted, "
+        f"{outcome.source_count} in Salesforce, {outcome.target_count} here")  # fmt: skip
+    states.touch(row.run_id)
+    db.session.commit()
+
+
+def object_failed(row_id: int, problem: Problem | Fault | RunProblem, detail: str) -> None:
+    """End an object that can't be loaded; the others go on. Commits."""
+    row, code = db.session.get_one(RunObject, row_id, populate_existing=True), code_of(problem)
+    row.step, row.ended_at, row.problem, row.problem_detail = "failed", utcnow(), code, detail[:300]
+    states.log(row.run_id, f"{row.name}: {code}: {detail}")
+    states.touch(row.run_id)
+    db.session.commit()

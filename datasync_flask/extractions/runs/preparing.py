@@ -1,0 +1,115 @@
+"""An object before it is read: what to read, into which table and columns, and where an earlier attempt stopped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from datasync_flask.clock import utcnow
+from datasync_flask.destinations.base import Column, ColumnType, Destination, DestinationError, Fault, Table
+from datasync_flask.extensions import db
+from datasync_flask.extractions.models import Extraction, ExtractionObject, RunObject
+from datasync_flask.extractions.runs import object_states, states, working_files
+from datasync_flask.extractions.runs.column_types import columns_for
+from datasync_flask.extractions.runs.object_run import ObjectRun
+from datasync_flask.extractions.runs.plan import Choice, make_plan
+from datasync_flask.extractions.tables import Tables, TableTaken
+from datasync_flask.salesforce.api import SalesforceApi
+from datasync_flask.salesforce.descriptions import ObjectDescription
+from datasync_flask.salesforce.errors import Problem, SalesforceError
+
+
+@dataclass
+class RunContext:
+    """What all objects of a run share."""
+
+    api: SalesforceApi
+    destination: Destination
+    tables: Tables
+    # Where the run's working files are.
+    folder: Path
+    org_id: str
+    # About how many rows objects have, for the forecast and the choice of the way; nothing hangs on it.
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def choice_of(chosen: ExtractionObject, extraction: Extraction) -> Choice:
+    """Return what was chosen for an object, in the plan's terms."""
+    return Choice(
+        name=chosen.name,
+        tracking_type=chosen.effective_tracking_type.value,
+        cursor_field=chosen.cursor_field,
+        fields=tuple(chosen.fields) if chosen.fields else None,
+        filter=chosen.filter,
+        keeps_history=chosen.keeps_history,
+        marks_deleted=chosen.marks_deleted,
+        watermark=chosen.watermark,
+        loaded_at=chosen.loaded_at,
+        read_whole_at=chosen.read_whole_at,
+        ids_compared_at=chosen.ids_compared_at,
+        loaded_as=chosen.loaded_as,
+        overlap=timedelta(minutes=extraction.overlap_minutes),
+        compare_ids_every=timedelta(days=extraction.compare_ids_days) or None,
+        reread_every=timedelta(days=extraction.reread_days) or None,
+    )
+
+
+def chosen_for(row: RunObject) -> ExtractionObject | None:
+    """Return what is stored of an object beside its runs; None when it was removed from the extraction."""
+    return next((each for each in row.run.extraction.objects if each.name == row.name), None)
+
+
+def may_be_whole(row: RunObject) -> bool:
+    """True unless it is sure that only changes are read."""
+    chosen = chosen_for(row)
+    return chosen is not None and (chosen.effective_tracking_type.value == "none" or chosen.watermark is None)
+
+
+def prepare(row_id: int, description: ObjectDescription, context: RunContext) -> ObjectRun:
+    """Return an object ready to be read; its table is the extraction's from here on. Commits.
+
+    Raises SalesforceError, DestinationError, TableTaken.
+    """
+    row = db.session.get_one(RunObject, row_id, populate_existing=True)
+    extraction, chosen = row.run.extraction, chosen_for(row)
+    if chosen is None:
+        raise SalesforceError(Problem.OBJECT_GONE, "it was removed from the extraction")
+    if row.name in context.tables.taken:
+        raise TableTaken(context.tables.taken[row.name])
+    now, stored = utcnow(), object_states.stored_progress(row)
+    # A run that goes on keeps its plan: pages of two plans must not meet in one table.
+    planned_at = datetime.fromisoformat(stored.reads["at"]) if stored.reads else context.api.server_time or now
+    plan = make_plan(description, choice_of(chosen, extraction), planned_at)
+    names = {name: dict(columns) for name, columns in chosen.field_columns.items()}
+    columns, retyped = columns_for(plan.fields, names, chosen.columns, context.destination.max_name_length)
+    context.destination.check_width(tuple(columns.values()))
+    each = ObjectRun(
+        row_id=row_id,
+        object_id=chosen.id,
+        name=row.name,
+        plan=plan,
+        table=Table(extraction.dataset, context.tables.of[row.name]),
+        columns=columns,
+        known_columns=tuple(Column(name, ColumnType(kind)) for name, kind in chosen.columns.items()),
+        retyped=retyped,
+        folder=context.folder / str(row_id),
+        planned_at=planned_at,
+        load_name=f"datasync_{extraction.id}",
+    )
+    if not each.begin_or_go_on(stored):
+        working_files.remove(each.folder, context.folder)
+    if plan.is_whole and each.progress.expected is None and not plan.loaded_as.filter:
+        each.progress.expected = context.counts.get(plan.name)
+    if not chosen.table_name and context.destination.has_table(each.table):
+        raise DestinationError(Fault.TABLE_IN_THE_WAY, f"{each.table.dataset}: {each.table.name}")
+    # From here on the table is ours: a run that is killed while it writes must know it again.
+    chosen.table_name, chosen.field_columns = each.table.name, names
+    chosen.loaded_org_id = context.org_id[:18]
+    row.is_whole, row.step, row.started_at = plan.is_whole, "reading", now
+    states.log(
+        row.run_id, f"{row.name}: {'everything' if plan.is_whole else f'changes since {plan.since}'}. {plan.soql}"
+    )
+    db.session.commit()
+    object_states.checkpoint(each)
+    return each

@@ -1,0 +1,155 @@
+"""ingestr: its URI for Salesforce, and the command lines or scripts that it stands in.
+
+Written from ingestr's documentation ("Salesforce", "ingestr ingest").
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
+
+from flask_babel import gettext
+
+from datasync_flask.moving_in.found import Found, FoundConnection, FoundObject
+from datasync_flask.moving_in.reading import Document, FileRefused, text_of
+from datasync_flask.moving_in.salesforce_parts import (
+    is_loaded_whole,
+    object_of_table,
+    put_app,
+    put_domain,
+    put_start,
+    remark_on_login,
+    remark_on_others,
+    remark_on_secrets,
+    usual_cursor,
+)
+from datasync_flask.salesforce_connections.models import AuthMethod
+
+_URI = re.compile(r"salesforce://[^\s\"'`]*\?[^\s\"'`]+")
+_KNOWN = frozenset(
+    {
+        "username",
+        "password",
+        "token",
+        "domain",
+        "access_token",
+        "client_id",
+        "client_secret",
+        "grant_type",
+        "auth_method",
+    }
+)
+# More command lines than a team has.
+_MOST = 500
+
+
+class CommandLine:
+    """A URI alone, or in command lines."""
+
+    title = "ingestr"
+
+    def detect(self, document: Document) -> bool:
+        """True when there is a URI of the Salesforce source."""
+        return bool(_URI.search(document.text))
+
+    def parse(self, document: Document) -> Found:
+        """Return a connection for each URI, and an extraction of all tables that are read from it."""
+        found = Found()
+        by_uri: dict[str, tuple[FoundConnection, list[FoundObject]]] = {}
+        for options in _commands(document.text):
+            uri = options["source-uri"]
+            if uri not in by_uri:
+                by_uri[uri] = (_connection(found, uri, len(by_uri)), [])
+            connection, objects = by_uri[uri]
+            if table := options.get("source-table", ""):
+                _take_table(found, connection, objects, table, options)
+        for connection, objects in by_uri.values():
+            found.subject = connection.description
+            if not objects or found.add_extraction(connection.description, objects, connection) is None:
+                found.left(
+                    gettext("Objects"),
+                    gettext("No table is read from here by name. Choose the objects in a new extraction."),
+                )
+        return found
+
+
+def _commands(text: str) -> Iterator[dict[str, str]]:
+    """Yield the options of each command line that has a URI of the source; a URI elsewhere as if it were alone."""
+    joined = re.sub(r"\\\r?\n", " ", text)
+    seen: set[str] = set()
+    for count, line in enumerate(line for line in joined.splitlines() if _URI.search(line)):
+        if count == _MOST:
+            raise FileRefused(gettext("There are more than %(most)s command lines in this file.", most=_MOST))
+        try:
+            words = shlex.split(line, comments=False)
+        except ValueError:
+            words = line.split()
+        options = _options(words)
+        if not _URI.fullmatch(options.get("source-uri", "")):
+            options["source-uri"] = _URI.findall(line)[0]
+            if options["source-uri"] in seen:
+                continue
+        seen.add(options["source-uri"])
+        yield options
+
+
+def _options(words: list[str]) -> dict[str, str]:
+    """Return `--name value` and `--name=value`, the last of each name."""
+    found: dict[str, str] = {}
+    for position, word in enumerate(words):
+        if word.startswith("--"):
+            name, sign, value = word[2:].partition("=")
+            following = words[position + 1] if position + 1 < len(words) else ""
+            found[name] = value if sign else "" if following.startswith("--") else following
+    return found
+
+
+def _connection(found: Found, uri: str, number: int) -> FoundConnection:
+    description = gettext("Salesforce (%(tool)s)", tool=f"ingestr {number + 1}" if number else "ingestr")
+    connection = FoundConnection(description)
+    found.subject = description
+    try:
+        values = {name: text_of(texts[-1]) for name, texts in parse_qs(urlsplit(uri).query, max_num_fields=50).items()}
+    except ValueError:
+        raise FileRefused(gettext("The address %(scheme)s can't be understood.", scheme="salesforce://?…")) from None
+    method = values.get("auth_method") or values.get("grant_type")
+    if method == "client_credentials" or (not method and values.keys() & {"client_id", "client_secret"}):
+        connection.auth_method = AuthMethod.CLIENT_CREDENTIALS
+    put_domain(found, connection, values.get("domain", ""))
+    remark_on_login(found, connection)
+    put_app(found, connection, values, "client_id", "username")
+    remark_on_secrets(found, values)
+    remark_on_others(found, values.keys() - _KNOWN)
+    found.connections.append(connection)
+    return connection
+
+
+def _take_table(
+    found: Found, connection: FoundConnection, objects: list[FoundObject], table: str, options: dict[str, str]
+) -> None:
+    found.subject = connection.description
+    name = table.removeprefix("custom:") if table.startswith("custom:") else object_of_table(table)
+    if not name:
+        found.left(table[:80], gettext("ingestr has no table with this name for Salesforce."))
+        return
+    key = options.get("incremental-key", "")
+    each = FoundObject(
+        name,
+        is_whole=not key and (table.startswith("custom:") or is_loaded_whole(name)),
+        cursor_field="" if key == usual_cursor(name) else key,
+    )
+    put_start(found, [each], options.get("interval-start"))
+    if options.get("interval-end"):
+        found.left(
+            gettext("End date"), gettext("An extraction has no end date. Set a filter if newer rows have to stay out.")
+        )
+    if options.get("columns") or options.get("mask"):
+        found.left(
+            gettext("Fields"),
+            gettext(
+                "DataSync has no renamed, converted or masked columns: %(name)s. Choose its fields instead.", name=name
+            ),
+        )
+    objects.append(each)

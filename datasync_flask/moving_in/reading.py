@@ -1,0 +1,195 @@
+"""Files of unknown origin as text and data: JSON, YAML and TOML, or a refusal that says where it can't be read.
+
+YAML is read with texts only and without tags: nothing in a file makes an object of this program.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from functools import cached_property
+from pathlib import PurePath
+from typing import Any
+
+import yaml
+from flask_babel import gettext
+
+# A command reads catalogues of whole orgs; what the page takes is limited by the size of a request.
+MAX_BYTES = 20 * 1024 * 1024
+_MAX_TEXT = 2000
+_TOML_TABLE = re.compile(r"^[ \t]*\[{1,2}[A-Za-z_][\w.\"' -]*\]{1,2}[ \t]*(#.*)?$", re.MULTILINE)
+_PLAIN_TAGS = frozenset(
+    f"tag:yaml.org,2002:{name}" for name in ("str", "int", "bool", "float", "null", "timestamp", "map", "seq")
+)
+_REFERENCE = re.compile(r"\$\{?[A-Za-z_]\w*\}?|\$\{.*\}|\{\{.*\}\}", re.DOTALL)
+_PLACEHOLDER = re.compile(r"<[^<>]*>|\.\.\.my_\w+\.\.\.|please set me up!|REMOVED", re.IGNORECASE)
+
+
+class FileRefused(ValueError):
+    """A file can't be read; the text says why, for the person who chose it."""
+
+
+class _TextLoader(yaml.BaseLoader):
+    """Reads all values as texts, and refuses tags that ask for anything else."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        if node.tag not in _PLAIN_TAGS:
+            raise yaml.constructor.ConstructorError(None, None, "tag", node.start_mark)
+        return super().construct_object(node, deep=deep)
+
+
+@dataclass(frozen=True)
+class Document:
+    """The text of a file, and its name where it has one."""
+
+    text: str
+    filename: str = ""
+
+    @property
+    def suffix(self) -> str:
+        """The end of the file's name, with its dot and in small letters."""
+        return PurePath(self.filename).suffix.lower()
+
+    @cached_property
+    def data(self) -> Any:
+        """What JSON, YAML or TOML says; None for another text. Raises FileRefused."""
+        try:
+            return _loaded(self.text, self.suffix)
+        except (RecursionError, MemoryError):
+            raise FileRefused(gettext("This file is nested too deeply.")) from None
+
+    @property
+    def mapping(self) -> dict[Any, Any]:
+        """The data when it is settings with values, else nothing. Raises FileRefused."""
+        return self.data if isinstance(self.data, dict) else {}
+
+
+def decoded(data: bytes) -> str:
+    """Return a file's text. Raises FileRefused."""
+    if len(data) > MAX_BYTES:
+        raise FileRefused(gettext("This file is too large: at most %(most)s MB can be read.", most=MAX_BYTES >> 20))
+    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        text = "\x00"
+    return checked_text(text)
+
+
+def checked_text(text: str) -> str:
+    """Return a text that may be a file. Raises FileRefused."""
+    if "\x00" in text:
+        raise FileRefused(
+            gettext("This isn't a text file. Choose the file with the settings, not a program or archive.")
+        )
+    if not text.strip():
+        raise FileRefused(gettext("This file is empty."))
+    return text
+
+
+def _loaded(text: str, suffix: str) -> Any:
+    if suffix in {".py", ".tf", ".sh"}:
+        return None
+    if suffix == ".toml" or (suffix not in {".json", ".yml", ".yaml"} and _TOML_TABLE.search(text)):
+        return _toml(text)
+    if suffix == ".json" or text.lstrip().startswith(("{", "[")):
+        return _json(text)
+    found = _yaml(text)
+    return found if isinstance(found, dict | list) else None
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        try:
+            # What people write by hand often ends with a comma too many, which YAML bears.
+            return _yaml(text)
+        except FileRefused:
+            raise FileRefused(
+                gettext("This isn't JSON: line %(line)s, column %(column)s.", line=error.lineno, column=error.colno)
+            ) from None
+    except ValueError:
+        raise FileRefused(gettext("This isn't JSON: a number in it is too long.")) from None
+
+
+def _toml(text: str) -> Any:
+    try:
+        return tomllib.loads(text)
+    except ValueError as error:
+        # The whole message may quote the file, with its secrets.
+        place = re.search(r"line (\d+), column (\d+)\)$", str(error))
+        if place is None:
+            raise FileRefused(gettext("This isn't TOML.")) from None
+        raise FileRefused(
+            gettext("This isn't TOML: line %(line)s, column %(column)s.", line=place[1], column=place[2])
+        ) from None
+
+
+def _yaml(text: str) -> Any:
+    try:
+        return yaml.load(text, Loader=_TextLoader)  # noqa: S506 (texts only)
+    except yaml.constructor.ConstructorError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        if error.problem == "tag":
+            raise FileRefused(
+                gettext("Line %(line)s has a YAML tag, which isn't read here. Remove it.", line=line)
+            ) from None
+        raise FileRefused(gettext("This isn't YAML: line %(line)s.", line=line)) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        if mark is None:
+            raise FileRefused(gettext("This isn't YAML.")) from None
+        raise FileRefused(gettext("This isn't YAML: line %(line)s.", line=mark.line + 1)) from None
+    except ValueError:
+        raise FileRefused(gettext("This isn't YAML.")) from None
+
+
+def text_of(value: Any) -> str:
+    """Return a single value as text; '' for lists, settings and nothing."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, str):
+        # Half characters can be written in JSON, and nowhere stored.
+        whole = value[:_MAX_TEXT].encode("utf-8", "ignore").decode()
+        return " ".join(whole.replace("\x00", "").split())
+    return f"{value:.15g}" if isinstance(value, float) else str(value) if _is_short(value) else ""
+
+
+def _is_short(value: Any) -> bool:
+    return isinstance(value, int) and abs(value) < 10**15
+
+
+def is_true(value: Any) -> bool:
+    """True for true, however it is written."""
+    return text_of(value).lower() in {"true", "yes", "on", "1"}
+
+
+def part(data: Any, *names: str) -> Any:
+    """Return what stands in settings below these names; None when it isn't there."""
+    for name in names:
+        if not isinstance(data, Mapping):
+            return None
+        data = data.get(name)
+    return data
+
+
+def mapping(data: Any) -> Mapping[Any, Any]:
+    """Return settings as they are, nothing for anything else."""
+    return data if isinstance(data, Mapping) else {}
+
+
+def items(data: Any) -> Iterator[Any]:
+    """Yield the entries of a list; nothing for anything else."""
+    yield from data if isinstance(data, list) else ()
+
+
+def is_missing(text: str) -> bool:
+    """True when a text is no value: a reference to a variable, or what examples have in its place."""
+    return bool(not text or _REFERENCE.fullmatch(text) or _PLACEHOLDER.fullmatch(text))

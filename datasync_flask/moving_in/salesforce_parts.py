@@ -1,0 +1,217 @@
+"""What all tools' files have in common: where people log in, what they sign in with, since when rows are read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from flask_babel import gettext
+
+from datasync_flask.moving_in.found import Found, FoundConnection, FoundObject, listed
+from datasync_flask.moving_in.reading import is_missing, text_of
+from datasync_flask.salesforce_connections.models import AuthMethod, LoginHost
+
+# The oldest date of Salesforce's own (Object Reference "Primitive Data Types").
+_FIRST_YEAR = 1700
+# Names of the tools' tables that aren't the object's name in another spelling.
+_OTHER_NAMES = {"sf_user": "User", "product": "Product2", "pricebook": "Pricebook2"}
+_TABLES = (
+    "account", "campaign", "campaign_history", "campaign_member", "contact", "contact_history", "event", "lead",
+    "lead_history", "opportunity", "opportunity_contact_role", "opportunity_history", "opportunity_line_item",
+    "pricebook", "pricebook_2", "pricebook_entry", "product", "product_2", "sf_user", "task", "user", "user_history",
+    "user_role",
+)  # fmt: skip
+# What dlt's source and ingestr load completely each time.
+_WHOLE = frozenset({"User", "UserRole", "Contact", "Lead", "Campaign", "Product2", "Pricebook2", "PricebookEntry"})
+
+
+def object_of_table(table: str) -> str:
+    """Return the object that dlt or ingestr calls `table`; '' when they have no such table."""
+    if table not in _TABLES:
+        return ""
+    return _OTHER_NAMES.get(table) or "".join(word.capitalize() for word in table.split("_"))
+
+
+def is_loaded_whole(name: str) -> bool:
+    """True for objects that dlt's source and ingestr load completely each time."""
+    return name in _WHOLE
+
+
+def put_domain(found: Found, connection: FoundConnection, domain: str) -> None:
+    """Set where people log in from a domain as the tools write it: login, test, acme.my, a host or an address."""
+    domain = domain.strip().rstrip("/")
+    if not domain or is_missing(domain):
+        if domain:
+            _remark_missing(found, gettext("Login host"), domain)
+        return
+    host = re.sub(r"^https?://", "", domain.lower()).removesuffix(".salesforce.com")
+    if host in {"login", "test"}:
+        connection.login_host = LoginHost.SANDBOX if host == "test" else LoginHost.PRODUCTION
+        return
+    connection.login_host = LoginHost.CUSTOM
+    is_short = "." not in host or host.endswith((".my", ".sandbox.my", ".develop.my"))
+    connection.login_url = f"https://{host}.salesforce.com" if is_short else domain
+
+
+def put_sandbox(connection: FoundConnection, is_sandbox: bool) -> None:
+    """Set production or sandbox, unless the org's own address is known."""
+    if connection.login_host != LoginHost.CUSTOM:
+        connection.login_host = LoginHost.SANDBOX if is_sandbox else LoginHost.PRODUCTION
+
+
+def remark_on_login(found: Found, connection: FoundConnection) -> None:
+    """Say where people log in, unless it was said that the file doesn't."""
+    if any((each.subject, each.about) == (found.subject, gettext("Login host")) for each in found.remarks):
+        return
+    known = {LoginHost.PRODUCTION: "login.salesforce.com", LoginHost.SANDBOX: "test.salesforce.com"}
+    found.taken(gettext("Login host"), known.get(connection.login_host, connection.login_url))
+
+
+def put_app(
+    found: Found, connection: FoundConnection, values: Mapping[Any, Any], client_id: str, username: str
+) -> None:
+    """Take Client ID and Username from the settings of these names."""
+    connection.client_id = _value(found, gettext("Client ID"), values.get(client_id))
+    connection.username = _value(found, gettext("Username"), values.get(username))
+    if connection.client_id and connection.auth_method == AuthMethod.JWT_BEARER:
+        # With it the connection would be complete and start before the app has the certificate.
+        found.left(
+            gettext("Client ID"),
+            gettext(
+                "Add DataSync's certificate to your app. Then enter its Client ID in the connection: %(client_id)s",
+                client_id=connection.client_id,
+            ),
+        )
+        connection.client_id = ""
+    elif connection.client_id and connection.auth_method == AuthMethod.AUTHORIZATION_CODE:
+        found.taken(
+            gettext("Client ID"), gettext("Add DataSync's Callback URL to this app, as the guide beside the form says.")
+        )
+    elif connection.client_id:
+        found.taken(gettext("Client ID"), gettext("Your app can stay as it is."))
+    elif not text_of(values.get(client_id)):
+        found.left(
+            gettext("Client ID"),
+            gettext("Your file has none. Make an app in Salesforce as the guide beside the connection's form says."),
+        )
+    if connection.username and connection.auth_method != AuthMethod.JWT_BEARER:
+        found.changed(
+            gettext("Username"),
+            gettext(
+                "Log in to Salesforce as %(username)s, or as another user, when you press Authenticate and Save.",
+                username=connection.username,
+            ),
+        )
+
+
+def _value(found: Found, about: str, value: Any) -> str:
+    text = text_of(value)
+    if text and is_missing(text):
+        _remark_missing(found, about, text)
+        return ""
+    return text
+
+
+def _remark_missing(found: Found, about: str, text: str) -> None:
+    if text.startswith(("$", "{{")):
+        found.left(about, gettext("Your file refers to %(name)s. Enter the value in the connection.", name=text[:80]))
+    else:
+        found.left(about, gettext("Your file has a placeholder here. Enter the value in the connection."))
+
+
+def remark_on_secrets(found: Found, values: Mapping[Any, Any]) -> None:
+    """Say of each secret in these settings that it isn't taken, and what comes in its place."""
+    texts = {
+        ("password",): (
+            gettext("Password"),
+            gettext(
+                "Salesforce ends sign-in with username and password on 20 February 2027. Make an app, enter its "
+                "Client ID and Client Secret, and press Authenticate and Save."
+            ),
+        ),
+        ("security_token", "token"): (
+            gettext("Security token"),
+            gettext("It belongs to sign-in with a password. DataSync doesn't need it."),
+        ),
+        ("client_secret", "consumer_secret"): (
+            gettext("Client Secret"),
+            gettext("DataSync takes no secrets from files. Enter it in the connection."),
+        ),
+        ("refresh_token",): (
+            gettext("Refresh token"),
+            gettext(
+                "Two programs with one token can end each other's access. DataSync gets tokens of its own when you "
+                "press Authenticate and Save."
+            ),
+        ),
+        ("access_token", "session_id"): (
+            gettext("Access token"),
+            gettext("It expires after some hours. DataSync gets tokens of its own."),
+        ),
+        ("privatekey", "privatekey_file", "private_key"): (
+            gettext("Private key"),
+            gettext("DataSync signs with its own certificate. You find it in the guide beside the connection's form."),
+        ),
+    }
+    for names, (about, text) in texts.items():
+        if any(text_of(values.get(name)) for name in names):
+            found.left(about, text)
+
+
+def remark_on_others(found: Found, names: Iterable[Any]) -> None:
+    """Say of settings that DataSync has no place for."""
+    others = sorted({text_of(name) for name in names} - {""})
+    if others:
+        found.left(
+            gettext("Other settings"),
+            gettext("DataSync chooses these itself or has no place for them: %(names)s.", names=listed(others)),
+        )
+
+
+def put_start(found: Found, objects: Iterable[FoundObject], value: Any) -> None:
+    """Have objects read from a start date on, as a filter on the date that tells of their changes."""
+    text = text_of(value)
+    if not text:
+        return
+    about = gettext("Start date")
+    start = _salesforce_time(text)
+    if start is None:
+        found.left(about, gettext("“%(text)s” isn't a date that a filter can hold. Set a filter in the extraction.",
+                                  text=text[:80]))  # fmt: skip
+        return
+    dated = [each for each in objects if not each.is_whole]
+    for each in dated:
+        each.filter = f"{each.cursor_field or usual_cursor(each.name)} >= {start}"
+    if dated:
+        found.changed(
+            about,
+            gettext(
+                "It becomes a filter: %(filter)s. An object without this field needs another one.",
+                filter=listed(dict.fromkeys(each.filter for each in dated)),
+            ),
+        )
+    else:
+        found.left(
+            about,
+            gettext("No object here is read by date. Set a filter like SystemModstamp >= %(start)s.", start=start),
+        )
+
+
+def usual_cursor(name: str) -> str:
+    """Return the field that usually tells of an object's changes, judged by its name."""
+    if name == "LoginHistory":
+        return "LoginTime"
+    if name.endswith("History"):
+        return "CreatedDate"
+    return "LastModifiedDate" if name.endswith("Share") else "SystemModstamp"
+
+
+def _salesforce_time(text: str) -> str | None:
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment.year >= _FIRST_YEAR else None

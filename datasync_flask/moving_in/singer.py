@@ -1,0 +1,127 @@
+"""tap-salesforce: its config.json, and the catalogue (properties.json) that discovery writes and people select in.
+
+Written from the documentation of MeltanoLabs' tap-salesforce and the Singer specification ("Config", "Catalog",
+"Metadata").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_babel import gettext
+
+from datasync_flask.moving_in.found import Found, FoundConnection, FoundObject
+from datasync_flask.moving_in.reading import Document, FileRefused, is_true, items, mapping, part, text_of
+from datasync_flask.moving_in.salesforce_parts import (
+    put_app,
+    put_sandbox,
+    put_start,
+    remark_on_login,
+    remark_on_others,
+    remark_on_secrets,
+    usual_cursor,
+)
+
+TOOL = "tap-salesforce"
+# Settings that no other tool's file has.
+_OWN = frozenset({"select_fields_by_default", "security_token", "streams_to_discover", "state_message_threshold"})
+_KNOWN = frozenset(
+    {"username", "password", "security_token", "client_id", "client_secret", "refresh_token", "is_sandbox",
+     "start_date", "streams_to_discover"}
+)  # fmt: skip
+
+
+def connection_from(found: Found, config: Mapping[Any, Any], description: str) -> FoundConnection:
+    """Add the connection that a tap's settings describe."""
+    found.subject = description
+    connection = FoundConnection(description)
+    put_sandbox(connection, is_true(config.get("is_sandbox")))
+    remark_on_login(found, connection)
+    put_app(found, connection, config, "client_id", "username")
+    remark_on_secrets(found, config)
+    remark_on_others(found, [name for name in config if name not in _KNOWN])
+    found.connections.append(connection)
+    return connection
+
+
+class Config:
+    """The settings of the tap."""
+
+    title = "tap-salesforce: config.json"
+
+    def detect(self, document: Document) -> bool:
+        """True for settings at the top with one of the tap's names."""
+        names = document.mapping.keys()
+        return bool(names & _OWN) or {"username", "password"} <= names
+
+    def parse(self, document: Document) -> Found:
+        """Return the connection, and the objects when the settings name some."""
+        found, config = Found(), document.mapping
+        connection = connection_from(found, config, gettext("Salesforce (%(tool)s)", tool=TOOL))
+        objects = [FoundObject(text_of(name)) for name in items(config.get("streams_to_discover"))]
+        put_start(found, objects, config.get("start_date"))
+        if objects:
+            found.add_extraction(connection.description, objects, connection)
+            found.changed(
+                gettext("Objects"),
+                gettext("The objects are those the tap discovers. Import its catalogue to take selected fields too."),
+            )
+        return found
+
+
+class Catalogue:
+    """The catalogue of the tap, with what is selected in it."""
+
+    title = "tap-salesforce: catalog.json, properties.json"
+
+    def detect(self, document: Document) -> bool:
+        """True for a list of streams that are called by texts."""
+        return any(text_of(part(each, "tap_stream_id")) for each in items(document.mapping.get("streams")))
+
+    def parse(self, document: Document) -> Found:
+        """Return the selected objects with their selected fields. Raises FileRefused."""
+        found = Found()
+        objects = [
+            each for stream in items(document.mapping.get("streams"))
+            if (each := self._selected(mapping(stream))) is not None
+        ]  # fmt: skip
+        if not objects:
+            raise FileRefused(gettext("No stream is selected in this catalogue."))
+        found.add_extraction(gettext("Salesforce (%(tool)s)", tool=TOOL), objects, None)
+        return found
+
+    def _selected(self, stream: Mapping[Any, Any]) -> FoundObject | None:
+        """Return a stream as an object; None when it isn't selected."""
+        of_stream: Mapping[Any, Any] = {}
+        chosen: list[str] = []
+        has_choice = False
+        for entry in items(stream.get("metadata")):
+            facts = mapping(part(entry, "metadata"))
+            crumbs = [text_of(crumb) for crumb in items(part(entry, "breadcrumb"))]
+            if not crumbs:
+                of_stream = facts
+            elif len(crumbs) == 2 and crumbs[0] == "properties":
+                if self._is_field_selected(facts):
+                    chosen.append(crumbs[1])
+                elif text_of(facts.get("inclusion")) != "unsupported":
+                    has_choice = True
+        is_selected = is_true(of_stream.get("selected")) or is_true(part(stream, "schema", "selected"))
+        if not is_selected:
+            return None
+        name = text_of(stream.get("stream") or stream.get("tap_stream_id"))
+        method = text_of(of_stream.get("replication-method") or stream.get("replication_method"))
+        cursor = text_of(of_stream.get("replication-key") or stream.get("replication_key"))
+        return FoundObject(
+            name,
+            is_whole=method == "FULL_TABLE",
+            cursor_field="" if cursor == usual_cursor(name) else cursor,
+            fields=chosen if has_choice and chosen else None,
+        )
+
+    def _is_field_selected(self, facts: Mapping[Any, Any]) -> bool:
+        if text_of(facts.get("inclusion")) == "automatic":
+            return True
+        if text_of(facts.get("inclusion")) == "unsupported":
+            return False
+        return is_true(facts["selected"] if "selected" in facts else facts.get("selected-by-default"))

@@ -1,0 +1,70 @@
+"""Signal handlers that turn what happens to connections and runs into notices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, has_app_context
+from flask_babel import force_locale
+
+from datasync_flask.connections import history
+from datasync_flask.connections.models import Connection, State
+from datasync_flask.extractions.models import Extraction, Run, RunState
+from datasync_flask.extractions.runs import states
+from datasync_flask.notices import service, warnings
+from datasync_flask.problems.destination import Fault
+from datasync_flask.problems.registry import trouble
+from datasync_flask.problems.trouble import During
+from datasync_flask.salesforce_connections import lifecycle
+from datasync_flask.salesforce_connections.models import SalesforceConnection
+
+
+def init_app(_app: Flask) -> None:
+    """Connect the handlers; doing it twice changes nothing."""
+    history.moved.connect(on_connection_moved)
+    states.ended.connect(on_run_ended)
+    states.forecast_made.connect(on_forecast)
+
+
+def on_connection_moved(connection: Connection, *, before: State, after: State, event: str, **_: Any) -> None:
+    """Tell of a connection that needs attention, and of one that works again. The caller commits."""
+    if after is before or not has_app_context():
+        # Nothing to tell, or nobody: the table of states is tried on its own.
+        return
+    key, path = f"connection:{connection.id}", warnings.connection_path(connection.id)
+    with force_locale("en"):
+        if after is State.NEEDS_ATTENTION:
+            title = f"{connection.description} needs attention"
+            service.begins(key, "connection_needs_attention", title, _meaning(connection), path)
+        elif after is State.CONNECTED:
+            title = f"{connection.description} works again"
+            service.is_over(key, "connection_works", title, "Nothing has to be done.", path)
+    if event == lifecycle.Event.CHECKED:
+        grant = getattr(connection, "grant", None)
+        warnings.approved(connection, grant.username if grant else "")  # type: ignore[arg-type]
+
+
+def _meaning(connection: Connection) -> str:
+    if not isinstance(connection, SalesforceConnection):
+        return trouble(Fault(connection.problem)).sentences if connection.problem else ""
+    if connection.current_problem is None:
+        return ""
+    return trouble(connection.current_problem, During.CONNECTION).sentences
+
+
+def on_run_ended(run: Run, **_: Any) -> None:
+    """Tell of a run that failed, and of the next one that didn't. The caller commits."""
+    extraction = run.extraction
+    key, path = f"extraction:{extraction.id}", f"/extractions/{extraction.id}/runs/{run.id}"
+    with force_locale("en"):
+        if run.state == RunState.FAILED:
+            words = f"{trouble(run.problem, During.RUN).sentences} {run.problem_detail}".strip()
+            service.begins(key, "run_failed", f"{extraction.description}: a run failed", words, path)
+        elif run.state == RunState.DONE:
+            title = f"{extraction.description}: a run got through again"
+            service.is_over(key, "run_done", title, "Nothing has to be done.", path)
+
+
+def on_forecast(extraction: Extraction, *, calls: int, used: int, most: int) -> None:
+    """Tell of a run that will reach the ceiling of API calls; commits."""
+    warnings.quota_forecast(extraction.id, extraction.description, calls, used, most, extraction.quota_ceiling)

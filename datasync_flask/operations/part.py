@@ -1,0 +1,15 @@
+"""What operations add to the app: health, metrics, and a note where browsers show another address."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from datasync_flask.operations import browser_address, metrics, views
+
+
+def init_app(app: Flask) -> None:
+    """Give `app` its health and metrics."""
+    metrics.init_app(app)
+    app.before_request(browser_address.remember)
+    app.register_blueprint(views.bp)
+    app.jinja_env.globals["address_note"] = browser_address.note

@@ -1,0 +1,52 @@
+"""Polls: an open page asks often, and hears 304 before anything is loaded or rendered while nothing has changed."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import Response, make_response, request
+from flask_login import current_user
+
+from datasync_flask.languages import language
+from datasync_flask.roles import Role
+
+_VERSION = importlib.metadata.version("datasync-flask")
+
+
+def tag(version: str) -> str:
+    """Return what changes whenever a fragment would look different to this person."""
+    # Looked up once: each use of the proxy asks again who that is.
+    person = current_user._get_current_object()
+    can_edit = "e" if person.has_role(Role.EDITOR) else "v"
+    automatic = "a" if person.continue_automatically else "m"
+    return f"{_VERSION}-{version}-{can_edit}{automatic}{language()}"
+
+
+def polled(version: Callable[..., str | None]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Have a view answer 304 while the browser has what it would show.
+
+    `version` gets the view's arguments and returns what changes with what the view shows. None: there is no version,
+    the view always answers.
+    """
+
+    def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(view)
+        def answer(**arguments: Any) -> Any:
+            # Read before the view reads: a change in between comes with the next poll.
+            found = version(**arguments)
+            if found is None:
+                return view(**arguments)
+            current = tag(found)
+            # htmx sends the tag as HX-PTag, a browser by itself as If-None-Match.
+            is_unchanged = current in {request.headers.get("HX-PTag"), *request.if_none_match.as_set()}
+            response = Response(status=304) if is_unchanged else make_response(view(**arguments))
+            response.headers["HX-PTag"] = current
+            response.set_etag(current)
+            return response
+
+        return answer
+
+    return decorate

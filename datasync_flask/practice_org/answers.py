@@ -1,0 +1,180 @@
+"""What all answers of the practice org's API have in common: versions, tokens, refusals, headers, gzip, slowness."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import time
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from flask import Flask, Response, abort, jsonify, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from datasync_flask.practice_org.faults import IS_INNER, the_org
+from datasync_flask.practice_org.org import Token
+from datasync_flask.practice_org.soql_parser import SoqlError
+
+# Retired with Summer '22 and Summer '25.
+RETIRED = range(7, 31)
+_SEASONS = ("Summer", "Winter", "Spring")
+# "Summer '14" is 31.0; three releases a year since, a Winter counted to the year after.
+VERSIONS = [(f"{_SEASONS[(number - 31) % 3]} '{14 + (number - 29) // 3}", f"{number}.0") for number in range(31, 69)]
+NOT_FOUND = "The requested resource does not exist"
+_PATH = re.compile(r"/services/data/v([^/]+)", re.A)
+_KILOBYTE = 1024
+MAX_ADDRESS = 16_384
+_LEAST_TO_ZIP = 100
+
+
+def refusal(code: str, message: str) -> list[dict[str, Any]]:
+    """Return the body of a refusal."""
+    return [{"message": message, "errorCode": code}]
+
+
+def refuse(status: int, code: str, message: str) -> Response:
+    """Return a REST error answer."""
+    response = jsonify(refusal(code, message))
+    response.status_code = status
+    return response
+
+
+def stop(status: int, code: str, message: str) -> NoReturn:
+    """End the request with a REST error answer."""
+    abort(refuse(status, code, message))
+
+
+def json_body() -> dict[str, Any]:
+    """Return the JSON object that was sent, or stop as Salesforce's parser does."""
+    data = request.get_json(force=True, silent=True)
+    if not isinstance(data, dict):
+        stop(400, "JSON_PARSER_ERROR", "The HTTP entity body is required, but this request has no entity body of JSON.")
+    return data
+
+
+def bearer() -> Token | None:
+    """Return the token that the request holds, if it still opens something."""
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    return the_org().live_access(value.strip()) if scheme in {"Bearer", "OAuth"} else None
+
+
+def require_api() -> None:
+    """Stop unless the request holds a token that opens the API; count it."""
+    org, token = the_org(), bearer()
+    if token is None:
+        stop(401, "INVALID_SESSION_ID", "Session expired or invalid")
+    if not {"api", "full"} & set(token.scopes):
+        stop(401, "INVALID_SESSION_ID", "This session is not valid for use with the REST API")
+    if org.settings.api_disabled == "org":
+        stop(403, "API_DISABLED_FOR_ORG", "The REST API is not enabled for this Organization.")
+    if org.settings.api_disabled == "user":
+        stop(403, "API_CURRENTLY_DISABLED", "API is disabled for this User")
+    if request.environ.get(IS_INNER):
+        return
+    with org.lock:
+        if org.requests_today >= org.settings.daily_requests:
+            stop(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+        org.requests_today += 1
+
+
+def _version_refusal() -> Response | None:
+    found = _PATH.match(request.path)
+    if found is None or any(found[1] == version for _, version in VERSIONS):
+        return None
+    number = re.fullmatch(r"(\d{1,2})\.0", found[1], re.A)
+    if number is not None and int(number[1]) in RETIRED:
+        return refuse(410, "GONE", f"API version {found[1]} is retired and no longer available.")
+    return refuse(404, "NOT_FOUND", NOT_FOUND)
+
+
+def _before() -> ResponseReturnValue | None:
+    latency = the_org().settings.latency
+    if latency and request.path.startswith("/services/") and not request.environ.get(IS_INNER):
+        time.sleep(latency)
+    if len(request.environ.get("REQUEST_URI", "")) > MAX_ADDRESS:
+        return refuse(414, "URI_TOO_LONG", f"The length of the URI exceeds the {MAX_ADDRESS:,}-byte limit.")
+    return _version_refusal()
+
+
+def _after(response: Response) -> Response:
+    path, org = request.path, the_org()
+    if request.environ.get(IS_INNER) or not path.startswith("/services/"):
+        return response
+    if response.mimetype == "application/json":
+        response.headers["Content-Type"] = "application/json;charset=UTF-8"
+    response.headers.setdefault("Cache-Control", "no-cache,must-revalidate,max-age=0,no-store,private")
+    if _PATH.match(path):
+        response.headers["Sforce-Limit-Info"] = f"api-usage={org.requests_today}/{org.settings.daily_requests}"
+    if response.is_streamed:
+        return response
+    _zip(response)
+    if org.settings.bandwidth:
+        body = response.get_data()
+        response.response = _trickling(body, org.settings.bandwidth * _KILOBYTE)
+        response.headers["Content-Length"] = str(len(body))
+    return response
+
+
+def _zip(response: Response) -> None:
+    response.headers.add("Vary", "Accept-Encoding")
+    wanted = "gzip" in request.headers.get("Accept-Encoding", "").lower()
+    if not wanted or "Content-Encoding" in response.headers or request.method == "HEAD":
+        return
+    body = response.get_data()
+    if len(body) >= _LEAST_TO_ZIP:
+        response.set_data(gzip.compress(body, 1))
+        response.headers["Content-Encoding"] = "gzip"
+
+
+def _trickling(body: bytes, bytes_per_second: float) -> Iterator[bytes]:
+    """Yield a body as slowly as a line of this bandwidth lets it through."""
+    size = max(int(bytes_per_second / 20), 1)
+    for start in range(0, len(body), size):
+        part = body[start : start + size]
+        time.sleep(len(part) / bytes_per_second)
+        yield part
+
+
+def _http_error(error: HTTPException) -> ResponseReturnValue:
+    """Answer in JSON for what isn't there under the API's address."""
+    if error.response is not None or not request.path.startswith("/services/data"):
+        return error
+    gone = _version_refusal()
+    if gone is not None:
+        return gone
+    if isinstance(error, MethodNotAllowed):
+        allowed = ",".join(sorted(set(error.valid_methods or ()) - {"OPTIONS"}))
+        message = f"HTTP Method '{request.method}' not allowed. Allowed are {allowed}"
+        return refuse(405, "METHOD_NOT_ALLOWED", message)
+    if error.code == 404:
+        return refuse(404, "NOT_FOUND", NOT_FOUND)
+    return refuse(error.code or 400, "INVALID_REQUEST", error.description or "")
+
+
+def _single_slashes(inner: Any) -> Any:
+    """Return a WSGI app that takes several slashes for one: clients join an address that ends with one."""
+
+    def outer(environ: dict[str, Any], start_response: Any) -> Any:
+        environ["PATH_INFO"] = re.sub("/{2,}", "/", environ["PATH_INFO"])
+        return inner(environ, start_response)
+
+    return outer
+
+
+def _soql_error(error: SoqlError) -> ResponseReturnValue:
+    return refuse(400, error.code, str(error))
+
+
+def answer_alike(app: Flask) -> None:
+    """Have every answer of the app look like Salesforce's."""
+    # "attributes" come first and fields in the order of the SELECT.
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    # No redirect to an address with a slash more or less: clients send POST there, and drop their headers.
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.wsgi_app = _single_slashes(app.wsgi_app)  # type: ignore[method-assign]
+    app.before_request(_before)
+    app.after_request(_after)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(SoqlError, _soql_error)

@@ -1,0 +1,195 @@
+"""What objects and fields the practice org has, and what follows from their names and types."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+USER_ID = "0055g00000PrctUAAR"
+
+Row = dict[str, Any]
+Fields = tuple[tuple[str, str], ...]
+
+SYSTEM_FIELDS: Fields = (
+    ("Id", "id"),
+    ("IsDeleted", "boolean"),
+    ("Name", "string"),
+    ("CreatedDate", "datetime"),
+    ("LastModifiedDate", "datetime"),
+    ("SystemModstamp", "datetime"),
+)
+WITHOUT_DATES: Fields = (("Id", "id"), ("Name", "string"))
+# Who has a record, who made it and who changed it.
+PEOPLE: Fields = (("OwnerId", "reference"), ("CreatedById", "reference"), ("LastModifiedById", "reference"))
+OBJECTS: dict[str, Fields] = {
+    "Account": (
+        ("Industry", "picklist"), ("AnnualRevenue", "currency"), ("NumberOfEmployees", "int"), ("Website", "url"),
+        ("Phone", "phone"), ("BillingCity", "string"), ("BillingAddress", "address"), ("Description", "textarea"),
+        ("IsPartner__c", "boolean"), ("Founded__c", "date"), ("Share__c", "percent"), ("Score__c", "double"),
+        ("Opens__c", "time"), ("Tags__c", "multipicklist"), ("Age__c", "double"), ("MasterRecordId", "reference"),
+        ("ParentId", "reference"), *PEOPLE,
+    ),
+    "Contact": (
+        ("FirstName", "string"), ("LastName", "string"), ("Email", "email"), ("AccountId", "reference"),
+        ("Birthdate", "date"), ("MasterRecordId", "reference"), *PEOPLE,
+    ),
+    "Opportunity": (
+        ("AccountId", "reference"), ("Amount", "currency"), ("CloseDate", "date"), ("StageName", "picklist"),
+        ("Probability", "percent"), ("IsWon", "boolean"), *PEOPLE,
+    ),
+    "OrderStatus": (("ApiName", "string"), ("SortOrder", "int")),
+}  # fmt: skip
+# What every org has of itself: the org, its user, and what its objects and fields are.
+DATES: Fields = SYSTEM_FIELDS[3:]
+OWN_OBJECTS: dict[str, Fields] = {
+    "Organization": (
+        ("Id", "id"), ("Name", "string"), ("Country", "string"), ("OrganizationType", "picklist"),
+        ("InstanceName", "string"), ("IsSandbox", "boolean"), ("NamespacePrefix", "string"),
+        ("TrialExpirationDate", "datetime"), ("LanguageLocaleKey", "picklist"), ("TimeZoneSidKey", "picklist"),
+        ("DefaultLocaleSidKey", "picklist"), ("FiscalYearStartMonth", "int"), *DATES,
+    ),
+    "User": (
+        ("Id", "id"), ("Username", "string"), ("LastName", "string"), ("FirstName", "string"), ("Name", "string"),
+        ("Email", "email"), ("Alias", "string"), ("IsActive", "boolean"), ("UserType", "picklist"),
+        ("TimeZoneSidKey", "picklist"), ("LocaleSidKey", "picklist"), ("LanguageLocaleKey", "picklist"), *DATES,
+    ),
+    "EntityDefinition": (
+        ("Id", "id"), ("DurableId", "string"), ("QualifiedApiName", "string"), ("DeveloperName", "string"),
+        ("MasterLabel", "string"), ("Label", "string"), ("PluralLabel", "string"), ("NamespacePrefix", "string"),
+        ("KeyPrefix", "string"), ("IsQueryable", "boolean"), ("IsRetrieveable", "boolean"),
+        ("IsCustomizable", "boolean"), ("IsCustomSetting", "boolean"), ("IsDeprecatedAndHidden", "boolean"),
+    ),
+    "FieldDefinition": (
+        ("Id", "id"), ("DurableId", "string"), ("QualifiedApiName", "string"), ("DeveloperName", "string"),
+        ("MasterLabel", "string"), ("Label", "string"), ("NamespacePrefix", "string"), ("DataType", "string"),
+        ("EntityDefinitionId", "reference"), ("Length", "int"), ("Precision", "int"), ("Scale", "int"),
+        ("IsCalculated", "boolean"), ("IsNillable", "boolean"), ("RelationshipName", "string"),
+    ),
+}  # fmt: skip
+DEFINITIONS = frozenset({"EntityDefinition", "FieldDefinition"})
+CALCULATED = frozenset({("Account", "Age__c")})
+# What can't be read in bulk, and what has no date.
+NOT_IN_BULK = frozenset({"OrderStatus", *DEFINITIONS})
+DATELESS = frozenset({"OrderStatus"})
+PREFIXES = {"Account": "001", "Contact": "003", "Opportunity": "006", "OrderStatus": "0OS", "Organization": "00D",
+            "User": "005", "EntityDefinition": "4ie", "FieldDefinition": "4id"}  # fmt: skip
+DECIMALS = {"currency": (18, 2), "percent": (18, 2), "double": (18, 6)}
+NUMBERS = frozenset({"int", "long", "double", "currency", "percent"})
+IDS = frozenset({"id", "reference"})
+COMPOUND = frozenset({"address", "location"})
+PICKLISTS = {
+    "Industry": ("Energy", "Banking", "Media", "Retail"),
+    "StageName": ("Prospecting", "Qualification", "Closed Won", "Closed Lost"),
+    "Tags__c": ("A", "B", "C"),
+}
+_CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+
+
+def full_id(short: str) -> str:
+    """Return the 18 letters of an id of 15: the last three tell which of the others are capitals."""
+    sums = (sum(1 << n for n, letter in enumerate(short[at : at + 5]) if letter.isupper()) for at in (0, 5, 10))
+    return short + "".join(_CHECKSUM[each] for each in sums)
+
+
+@dataclass
+class SObject:
+    """An object: its fields (name to type) and rows by id."""
+
+    name: str
+    fields: dict[str, str]
+    rows: dict[str, Row] = field(default_factory=dict)
+    next_number: int = 1
+    # Fields that there are, but not for the user.
+    hidden: dict[str, str] = field(default_factory=dict)
+    # Fields that no query may filter by.
+    unfilterable: set[str] = field(default_factory=set)
+    prefix: str = ""
+    # The objects that reference fields lead to, where the name doesn't tell.
+    targets: dict[str, str] = field(default_factory=dict)
+    # ("History", "Account") for what belongs to another object.
+    associate: tuple[str, str] | None = None
+    # False: the user doesn't see the object at all.
+    is_accessible: bool = True
+    # False: describe tells of it, queries are refused.
+    is_queryable: bool = True
+    # What a query has to filter by, each by = or IN.
+    needs_filter: tuple[str, ...] = ()
+    # When rows were deleted, those too that are gone for good.
+    deleted_at: dict[str, datetime] = field(default_factory=dict)
+
+    @property
+    def has_dates(self) -> bool:
+        """True when rows carry stamps."""
+        return "SystemModstamp" in self.fields
+
+    @property
+    def is_custom(self) -> bool:
+        """True for an object that isn't Salesforce's own."""
+        return "__" in self.name
+
+    @property
+    def namespace(self) -> str | None:
+        """The namespace of the package that the object came with."""
+        parts = self.name.split("__")
+        return parts[0] if len(parts) > 2 else None
+
+    @property
+    def label(self) -> str:
+        """How people call it."""
+        return label_of(self.name)
+
+    @property
+    def plural(self) -> str:
+        """How people call several."""
+        return plural_of(self.label)
+
+    def spelled(self, name: str) -> str | None:
+        """Return a field's name as the org spells it, None when the user has no such field."""
+        if name in self.fields:
+            return name
+        return next((known for known in self.fields if known.lower() == name.lower()), None)
+
+    def target_of(self, name: str) -> str:
+        """Return the object that a reference field leads to, '' for other fields."""
+        if self.fields.get(name) != "reference":
+            return ""
+        if name in self.targets:
+            return self.targets[name]
+        if name in dict(PEOPLE):
+            return "User"
+        return self.name if name in {"ParentId", "MasterRecordId"} else name.removesuffix("Id")
+
+    def is_calculated(self, name: str) -> bool:
+        """True for a formula."""
+        return (self.name, name) in CALCULATED
+
+    def is_long(self, name: str) -> bool:
+        """True for texts without bound, which Salesforce neither filters nor sorts by."""
+        return self.fields[name] == "textarea"
+
+
+def relationship_of(name: str) -> str:
+    """Return how queries call what a reference field leads to."""
+    return name.removesuffix("__c") + "__r" if name.endswith("__c") else name.removesuffix("Id")
+
+
+def label_of(name: str) -> str:
+    """Return the label that a name suggests."""
+    parts = name.split("__")
+    word = parts[1] if len(parts) > 2 else parts[0]
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", word.replace("_", " "))
+
+
+def plural_of(word: str) -> str:
+    """Return the plural of an English word."""
+    if word.endswith(("s", "History", "Share")):
+        return word
+    return word[:-1] + "ies" if re.search(r"[^aeiou]y$", word) else word + "s"
+
+
+def child_relationship(child: SObject, reference: str) -> str:
+    """Return how a parent calls its children of this object that refer to it so."""
+    name = plural_of(child.name.removesuffix("__c"))
+    return name + "__r" if child.is_custom else f"Child{name}" if reference == "ParentId" else name

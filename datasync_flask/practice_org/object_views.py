@@ -1,0 +1,162 @@
+"""Objects over REST: Describe Global, describe, single records, what was changed and deleted."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+from flask.typing import ResponseReturnValue
+from werkzeug.http import http_date, parse_date
+
+from datasync_flask.practice_org import describe as description
+from datasync_flask.practice_org.answers import NOT_FOUND, refuse, require_api, stop
+from datasync_flask.practice_org.catalog import Row, SObject
+from datasync_flask.practice_org.faults import count_and_fault, the_org
+from datasync_flask.practice_org.oauth_views import origin
+from datasync_flask.practice_org.records import attributes_of, records_of
+from datasync_flask.practice_org.soql import read_records
+from datasync_flask.practice_org.values import as_json, now
+
+bp = Blueprint("objects", __name__, url_prefix="/services/data/v<version>/sobjects")
+
+UPDATED_DAYS, DELETED_DAYS = 30, 15
+
+
+def _object(name: str) -> SObject:
+    found = the_org().data.known(name)
+    if found is None:
+        stop(404, "NOT_FOUND", NOT_FOUND)
+    return found
+
+
+@bp.get("")
+def sobjects(version: str) -> ResponseReturnValue:
+    """Describe Global."""
+    count_and_fault("sobjects")
+    require_api()
+    entries = [description.entry_of(found, version) for found in the_org().data.listed()]
+    return _unless_known({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": entries})
+
+
+@bp.get("/<name>")
+def one_object(version: str, name: str) -> ResponseReturnValue:
+    """An object's entry and the records of it that were read last."""
+    count_and_fault("sobjects")
+    require_api()
+    found = _object(name)
+    ids = [row_id for kind, row_id in list(the_org().recent) if kind == found.name]
+    rows = [found.rows[row_id] for row_id in ids if row_id in found.rows]
+    recent = [{"attributes": attributes_of(found, row, version), "Id": row["Id"]} for row in rows]
+    return jsonify({"objectDescribe": description.entry_of(found, version), "recentItems": recent})
+
+
+@bp.get("/<name>/describe")
+def describe(version: str, name: str) -> ResponseReturnValue:
+    """One object's fields; with the fault "renamed", by another name: {"Account": "Contact"}."""
+    fault = count_and_fault("describe")
+    require_api()
+    found = _object(name)
+    with the_org().data.lock:
+        answer = description.describe(the_org().data, found, version, origin())
+    names = json.loads(fault.body) if fault is not None and fault.kind == "renamed" else {}
+    return _unless_known(answer | {"name": names.get(found.name, found.name)})
+
+
+def _unless_known(answer: dict[str, Any]) -> Response:
+    """Return the answer, or 304 to who has what there was since the org's fields changed last."""
+    changed = the_org().data.changed_at
+    since = parse_date(request.headers.get("If-Modified-Since"))
+    is_known = since is not None and since >= changed.replace(microsecond=0)
+    response = Response(status=304) if is_known else jsonify(answer)
+    response.headers["Last-Modified"] = http_date(changed)
+    return response
+
+
+@bp.get("/<name>/<row_id>")
+def record(version: str, name: str, row_id: str) -> ResponseReturnValue:
+    """One record, all of its fields or those that are asked for."""
+    count_and_fault("record")
+    require_api()
+    found, data = _object(name), the_org().data
+    if not re.fullmatch(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?", row_id):
+        message = f"Provided external ID field does not exist or is not accessible: {row_id}"
+        return refuse(404, "NOT_FOUND", message)
+    asked = [each.strip() for each in request.args.get("fields", "").split(",") if each.strip()]
+    for field in asked:
+        if "." not in field and found.spelled(field) is None:
+            return refuse(400, "INVALID_FIELD", f"No such column '{field}' on sobject of type {found.name}")
+    names = asked if "id" in map(str.lower, asked) or not asked else [*asked, "Id"]
+    answer = read_records(data, found.name, names or list(found.fields), [row_id])
+    if not answer.rows:
+        return refuse(404, "NOT_FOUND", NOT_FOUND)
+    row = answer.rows[0]
+    if row.get("IsDeleted"):
+        return refuse(404, "ENTITY_IS_DELETED", "entity is deleted")
+    the_org().saw(found.name, row["Id"])
+    response = jsonify(records_of(answer, [row], version)[0])
+    if isinstance(row.get("LastModifiedDate"), datetime):
+        response.headers["Last-Modified"] = http_date(row["LastModifiedDate"])
+    return response
+
+
+def _moment(name: str) -> datetime:
+    """Return a moment of the query string without its seconds, as Salesforce takes it."""
+    # A plus that wasn't encoded arrives as a blank.
+    text = request.args.get(name, "").replace(" ", "+")
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        stop(400, "INVALID_REPLICATION_DATE", f"{name} is not a valid date: {text}")
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).replace(second=0, microsecond=0)
+
+
+def _span(found: SObject, days: int) -> tuple[datetime, datetime]:
+    if "IsDeleted" not in found.fields or not found.has_dates:
+        message = f"entity type {found.name} does not support replication"
+        stop(400, "INVALID_TYPE_FOR_OPERATION", message)
+    start, end = _moment("start"), _moment("end")
+    if start >= end:
+        stop(400, "INVALID_REPLICATION_DATE", "startDate must be before endDate")
+    if start < now() - timedelta(days=days, minutes=1):
+        stop(400, "INVALID_REPLICATION_DATE", f"startDate cannot be more than {days} days ago")
+    return start, end
+
+
+def _covered(end: datetime) -> str:
+    return str(as_json(min(end, now().replace(second=0, microsecond=0))))
+
+
+@bp.get("/<name>/updated")
+def updated(version: str, name: str) -> ResponseReturnValue:
+    """The ids of the records that changed between two moments."""
+    count_and_fault("updated")
+    require_api()
+    found, data = _object(name), the_org().data
+    start, end = _span(found, UPDATED_DAYS)
+    with data.lock:
+        ids = [row["Id"] for row in found.rows.values() if not row["IsDeleted"] and _within(row, start, end)]
+    return jsonify({"ids": ids, "latestDateCovered": _covered(end)})
+
+
+def _within(row: Row, start: datetime, end: datetime) -> bool:
+    return bool(start <= row["SystemModstamp"] < end)
+
+
+@bp.get("/<name>/deleted")
+def deleted(version: str, name: str) -> ResponseReturnValue:
+    """The ids of the records that were deleted between two moments."""
+    count_and_fault("deleted")
+    require_api()
+    found, data = _object(name), the_org().data
+    start, end = _span(found, DELETED_DAYS)
+    with data.lock:
+        entries = [
+            {"id": row_id, "deletedDate": as_json(moment)}
+            for row_id, moment in found.deleted_at.items()
+            if start <= moment < end
+        ]
+    earliest = as_json((now() - timedelta(days=DELETED_DAYS)).replace(second=0, microsecond=0))
+    return jsonify({"deletedRecords": entries, "earliestDateAvailable": earliest, "latestDateCovered": _covered(end)})

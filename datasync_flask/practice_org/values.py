@@ -1,0 +1,74 @@
+"""Values as REST's JSON and as Bulk's CSV have them, and values made up from a number."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+_WORDS = ("Alpine", "Beacon", "Cedar", "Delta", "Ember", "Fjord", "Granite", "Harbor", "Indigo", "Juniper")
+_ADDRESS_PARTS = ("city", "country", "geocodeAccuracy", "latitude", "longitude", "postalCode", "state", "street")
+
+
+def now() -> datetime:
+    """Return the time, in milliseconds as Salesforce counts it."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def as_json(value: Any) -> Any:
+    """Return a value as REST's JSON has it."""
+    return (
+        value.strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03}+0000"
+        if isinstance(value, datetime)
+        else value
+    )
+
+
+def as_csv(value: Any) -> str:
+    """Return a value as Bulk's CSV has it, quoted."""
+    if value is None:
+        return '""'
+    if isinstance(value, bool):
+        return f'"{str(value).lower()}"'
+    if isinstance(value, datetime):
+        return f'"{value.strftime("%Y-%m-%dT%H:%M:%S.")}{value.microsecond // 1000:03}Z"'
+    if isinstance(value, dict | list):
+        value = json.dumps(value, ensure_ascii=False)
+    return '"' + str(value).replace('"', '""') + '"'
+
+
+def address_of(row: dict[str, Any], name: str) -> dict[str, Any] | None:
+    """Return a compound address made of its parts; None where all of them are empty."""
+    held = row.get(name)
+    if held is not None:
+        return dict(held) if isinstance(held, dict) else None
+    stem = name.removesuffix("Address")
+    parts = {part: row.get(stem + part[0].upper() + part[1:]) for part in _ADDRESS_PARTS}
+    return parts if any(value is not None for value in parts.values()) else None
+
+
+_MAKERS: dict[str, Callable[[str, str, int], Any]] = {
+    "string": lambda word, name, number: f"{word} {number}",
+    "textarea": lambda word, name, number: f"{word}, founded by {name}\nline two of {number}",
+    "picklist": lambda word, name, number: ("Energy", "Banking", "Media", "Retail")[number % 4],
+    "multipicklist": lambda word, name, number: "A;B" if number % 2 else "C",
+    "currency": lambda word, name, number: (number * 1234567 % 100_000_000) / 100,
+    "percent": lambda word, name, number: (number * 7 % 10_000) / 100,
+    "double": lambda word, name, number: number / 8,
+    "int": lambda word, name, number: number % 5000,
+    "boolean": lambda word, name, number: number % 3 == 0,
+    "date": lambda word, name, number: f"{1900 + number % 180:04}-{number % 12 + 1:02}-{number % 28 + 1:02}",
+    "time": lambda word, name, number: f"{number % 24:02}:{number % 60:02}:00.000Z",
+    "datetime": lambda word, name, number: now(),
+    "url": lambda word, name, number: f"https://{word.lower()}{number}.example",
+    "email": lambda word, name, number: f"{word.lower()}{number}@example.com",
+    "phone": lambda word, name, number: f"+49 30 {number:07}",
+}
+
+
+def made_up(kind: str, name: str, number: int) -> Any:
+    """Return a value of a type that follows from a row's number."""
+    maker = _MAKERS.get(kind)
+    return maker(_WORDS[number % len(_WORDS)], name, number) if maker else None

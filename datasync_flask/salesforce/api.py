@@ -1,0 +1,207 @@
+"""One client for an org's API: counted calls with its token, made again when that may help.
+
+What is asked for are functions over it: identity.py, objects.py, query.py, bulk.py. Sources: REST API Developer Guide
+"Limit Info Header", "Status Codes and Error Responses".
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import httpx2
+
+from datasync_flask.salesforce.address import at_the_orgs_address
+from datasync_flask.salesforce.answers import (
+    COMFORT,
+    MAX_JSON_BYTES,
+    REFUSAL_CHARACTERS,
+    SMALL_BYTES,
+    USUAL,
+    Bounds,
+    refusal_of,
+)
+from datasync_flask.salesforce.data_refusals import classify_api_error, is_passing_page
+from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce.exact_json import loads
+from datasync_flask.salesforce.hosts import is_api_origin
+from datasync_flask.salesforce.oauth import TokenAnswer
+from datasync_flask.salesforce.transport import (
+    MAX_BYTES_KEY,
+    TOTAL_SECONDS_KEY,
+    BoundedClient,
+    json_of,
+    text_of,
+    time_of,
+)
+from datasync_flask.salesforce.tries import TRIES, Tries
+
+log = logging.getLogger(__name__)
+
+# The newest version this program was written against; an org that is older is spoken to in its own newest.
+PINNED_VERSION = "66.0"
+
+_LIMIT_INFO = re.compile(r"api-usage=(\d+)/(\d+)", re.A)
+# It becomes part of every address.
+VERSION = re.compile(r"\d{1,3}\.\d", re.A)
+
+T = TypeVar("T")
+Refresh = Callable[[TokenAnswer], TokenAnswer]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How long one request may take, and how often it is made at most."""
+
+    timeout: httpx2.Timeout
+    seconds: float
+    tries: int
+
+
+PATIENT = Policy(httpx2.Timeout(60.0, connect=10.0), 180.0, TRIES)
+# Somebody waits for a page: only a renewed token is worth another try.
+INTERACTIVE = Policy(httpx2.Timeout(6.0, connect=3.0), 8.0, 1)
+
+
+class SalesforceApi:
+    """Calls with an org's token, which is renewed when its session ended."""
+
+    def __init__(
+        self,
+        token: TokenAnswer,
+        version: str,
+        refresh: Refresh,
+        trusted: Collection[str] = (),
+        *,
+        policy: Policy = PATIENT,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`wait` waits so many seconds before another try and may raise to stop."""
+        if not VERSION.fullmatch(version):
+            raise SalesforceError(Problem.NOT_SALESFORCE, f"an API version {version[:20]}")
+        self.token, self.version, self.wait = token, version, wait
+        self._refresh, self._trusted, self._policy = refresh, trusted, policy
+        self.calls = 0
+        # Bytes of streamed answers, as they came over the wire.
+        self.received = 0
+        # (used, most) of the day's calls, as the last answer told; None before the first.
+        self.usage: tuple[int, int] | None = None
+        # What Salesforce's clock said in the last answer.
+        self.server_time: datetime | None = None
+        self._client = BoundedClient(
+            trusted, timeout=policy.timeout, total_seconds=policy.seconds, max_bytes=MAX_JSON_BYTES
+        )
+
+    def __enter__(self) -> SalesforceApi:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    @property
+    def base(self) -> str:
+        """The path that all resources are below."""
+        return f"/services/data/v{self.version}"
+
+    def renew(self, stale: TokenAnswer) -> TokenAnswer:
+        """Go on with a token instead of `stale`. Raises SalesforceError; REVOKED when the token endpoint says so."""
+        self.token = self._refresh(stale)
+        return self.token
+
+    def tries(self, most: int = TRIES) -> Tries:
+        """Return how often one request may be made."""
+        return Tries(self, most=min(most, self._policy.tries))
+
+    def at_its_address(self, call: Callable[[], T]) -> T:
+        """Return what `call` gives, with a new token where the org seems to have moved. Raises SalesforceError."""
+        return at_the_orgs_address(self.token, self.renew, call)
+
+    def request(self, method: str, path: str, *, bounds: Bounds = USUAL, **content: Any) -> Any:
+        """Return the JSON of an answer ('' for one without content). Raises SalesforceError."""
+        tries = self.tries(bounds.tries)
+        while True:
+            try:
+                return self.at_its_address(lambda: self.once(method, path, bounds=bounds, **content))
+            except SalesforceError as error:
+                tries.again(error)
+
+    def comfort(self, path: str, **params: str) -> Any:
+        """Return the JSON of something that is only good to know, asked for once; None for whatever goes wrong."""
+        try:
+            return self.request("GET", path, params=params, bounds=COMFORT)
+        except SalesforceError as error:
+            log.info("%s: %s", path, error)
+            return None
+
+    def once(self, method: str, path: str, *, bounds: Bounds = USUAL, **content: Any) -> Any:
+        """Do what `request` does, but ask once, with the token as it is."""
+        limits: dict[str, Any] = {MAX_BYTES_KEY: bounds.max_bytes}
+        if bounds.timeout is not None and self._policy is PATIENT:
+            limits |= {"timeout": bounds.timeout.as_dict(), TOTAL_SECONDS_KEY: bounds.seconds}
+        response = self._client.send(self._request(method, path, extensions=limits, **content))
+        self._note(response)
+        body = loads(response.content) if bounds.is_exact else json_of(response)
+        if response.status_code not in {200, 201, 202, 204}:
+            raise refusal_of(response, body, is_optional=bounds.is_optional)
+        if response.status_code == 204 or not response.content:
+            return ""
+        if body is None:
+            words = text_of(response)[:REFUSAL_CHARACTERS]
+            if is_passing_page(words):
+                raise classify_api_error(503, None, words)
+            raise SalesforceError(Problem.NOT_SALESFORCE, f"HTTP {response.status_code}, not JSON")
+        return body
+
+    @contextmanager
+    def streamed(self, path: str, params: dict[str, str]) -> Iterator[httpx2.Response]:
+        """Yield an answer whose body is read piece by piece. Raises SalesforceError for all but 200."""
+        with ExitStack() as stack:
+            yield self.at_its_address(lambda: self._opened(stack, path, params))
+
+    def _opened(self, stack: ExitStack, path: str, params: dict[str, str]) -> httpx2.Response:
+        request = self._request("GET", path, accept="text/csv", params=params)
+        response = stack.enter_context(self._client.opened(request))
+        self._note(response)
+        if response.status_code == 204:
+            raise SalesforceError(Problem.SERVER_ERROR, "the result isn't ready (HTTP 204)")
+        if response.status_code != 200:
+            whole = self._client.whole(response, max_bytes=SMALL_BYTES)
+            raise refusal_of(whole, json_of(whole))
+        response.stream = _Counted(response.stream, self)
+        return response
+
+    def _request(self, method: str, path: str, *, accept: str = "application/json", **content: Any) -> httpx2.Request:
+        """Return a request with the token."""
+        url = path if path.startswith("http") else self.token.instance_url + path
+        # An identity URL may be that of a site, which is somebody's own pages: no token goes there.
+        if not is_api_origin(url, self._trusted):
+            raise SalesforceError(Problem.UNTRUSTED_INSTANCE, urlsplit(url).hostname or "")
+        headers = {"Authorization": f"Bearer {self.token.access_token}", "Accept": accept}
+        return self._client.build_request(method, url, headers=headers, **content)
+
+    def _note(self, response: httpx2.Response) -> None:
+        self.calls += 1
+        usage = _LIMIT_INFO.search(response.headers.get("sforce-limit-info", ""))
+        if usage:
+            self.usage = (int(usage.group(1)), int(usage.group(2)))
+        self.server_time = time_of(response)
+
+
+class _Counted(httpx2.SyncByteStream):
+    def __init__(self, stream: Any, api: SalesforceApi) -> None:
+        self._stream, self._api = stream, api
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._stream:
+            self._api.received += len(piece)
+            yield piece
+
+    def close(self) -> None:
+        self._stream.close()

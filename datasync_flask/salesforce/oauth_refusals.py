@@ -1,0 +1,156 @@
+"""What a refusal of Salesforce's OAuth endpoints means: by its two words, by the flow, and by what the app was before.
+
+The same table serves the token endpoint's answers, the callback's `error`, redirects to Salesforce's own error page and
+that page's text. Sources: RFC 6749 sections 4.1.2.1 and 5.2; Salesforce help "OAuth 2.0 Authorization Errors",
+"Connected App and OAuth error codes", "External Client Apps" and the OAUTH_ codes that its error page shows.
+Descriptions vary from release to release, so parts of them count.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from datasync_flask.salesforce.errors import Problem
+from datasync_flask.salesforce.refusals import Refusal, meaning_of
+
+
+class Flow(enum.StrEnum):
+    """What was asked for when the refusal came."""
+
+    CODE = "code"
+    CLIENT_CREDENTIALS = "client_credentials"
+    JWT = "jwt"
+    REFRESH = "refresh"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What decides, beside the words, what a refusal means.
+
+    `app_has_worked`: Salesforce knew this app long ago, so that it isn't new any more. `sends_secret`: a Client Secret
+    went along.
+    """
+
+    flow: Flow = Flow.CODE
+    app_has_worked: bool = False
+    sends_secret: bool = True
+
+
+# The first row that fits counts: words go before codes. Error pages put OAUTH_ and EC_ before a code, so that
+# OAUTH_EC_APP_NOT_FOUND stands under app_not_found.
+REFUSALS = (
+    Refusal(Problem.APP_OF_ANOTHER_ORG, words="cross-org oauth"),
+    Refusal(Problem.APP_NOT_FOUND, words="not installed in this org"),
+    Refusal(Problem.APP_NOT_INSTALLED, words="must be installed into org"),
+    Refusal(Problem.CLIENT_UNKNOWN, words="client identifier invalid"),
+    Refusal(Problem.CALLBACK_MISMATCH, words="redirect_uri must match"),
+    Refusal(Problem.APP_BLOCKED, words="blocked by admin"),
+    Refusal(Problem.USER_NOT_APPROVED, words="not admin approved"),
+    Refusal(Problem.CONSUMER_NOT_APPROVED, words="hasn't approved this consumer"),
+    Refusal(Problem.AUDIENCE_REFUSED, words="audience is invalid"),
+    Refusal(Problem.CERTIFICATE_REFUSED, words="invalid assertion"),
+    Refusal(Problem.NO_RUN_AS_USER, words="no client credentials user"),
+    Refusal(Problem.MY_DOMAIN_NEEDED, words="not supported on this domain"),
+    Refusal(Problem.TOKEN_REQUEST_BUSY, words="already being processed"),
+    Refusal(Problem.SERVER_ERROR, words="retry your request"),
+    Refusal(Problem.PKCE_MISSING, words="code challenge"),
+    Refusal(Problem.PKCE_MISSING, words="code_challenge"),
+    Refusal(Problem.VERIFIER_REFUSED, words="code verifier"),
+    Refusal(Problem.VERIFIER_REFUSED, words="code_verifier"),
+    Refusal(Problem.CODE_EXPIRED, words="authorization code"),
+    Refusal(Problem.REVOKED, words="access/refresh token"),
+    Refusal(Problem.REVOKED, words="refresh token"),
+    Refusal(Problem.REVOKED, words="token validity expired"),
+    Refusal(Problem.IP_RESTRICTED, words="ip restricted"),
+    Refusal(Problem.IP_RESTRICTED, words="invalid login hours"),
+    Refusal(Problem.LOGIN_RATE_EXCEEDED, words="login rate exceeded"),
+    Refusal(Problem.LOGIN_RATE_EXCEEDED, words="rate limit exceeded"),
+    Refusal(Problem.SECRET_REFUSED, words="invalid client credentials"),
+    Refusal(Problem.DENIED, words="end-user denied"),
+    Refusal(Problem.USER_INACTIVE, words="inactive user"),
+    Refusal(Problem.ORG_INACTIVE, words="inactive org"),
+    Refusal(Problem.CLIENT_UNKNOWN, code="invalid_client_id"),
+    Refusal(Problem.APP_NOT_FOUND, code="app_not_found"),
+    Refusal(Problem.CALLBACK_MISMATCH, code="redirect_uri_mismatch"),
+    Refusal(Problem.CALLBACK_MISMATCH, code="redirect_uri_missing"),
+    Refusal(Problem.SECRET_REFUSED, code="invalid_client"),
+    Refusal(Problem.SECRET_REFUSED, code="invalid_client_credentials"),
+    Refusal(Problem.APP_BLOCKED, code="app_blocked"),
+    Refusal(Problem.APP_BLOCKED, code="authorization_blocked"),
+    Refusal(Problem.USER_NOT_APPROVED, code="app_access_denied"),
+    Refusal(Problem.USER_NOT_APPROVED, code="invalid_app_access"),
+    Refusal(Problem.APPROVAL_FAILED, code="approval_error_generic"),
+    Refusal(Problem.USER_INACTIVE, code="inactive_user"),
+    Refusal(Problem.ORG_INACTIVE, code="inactive_org"),
+    Refusal(Problem.FLOW_NOT_ENABLED, code="unsupported_grant_type"),
+    Refusal(Problem.FLOW_NOT_ENABLED, code="unauthorized_client"),
+    Refusal(Problem.CERTIFICATE_REFUSED, code="invalid_assertion"),
+    Refusal(Problem.DENIED, code="access_denied"),
+    Refusal(Problem.DENIED, code="access-denied"),
+    Refusal(Problem.SCOPE_REFUSED, code="invalid_scope"),
+    Refusal(Problem.LOGIN_RATE_EXCEEDED, code="rate_limit_exceeded"),
+    Refusal(Problem.SERVER_ERROR, code="server_error"),
+    Refusal(Problem.SERVER_ERROR, code="temporarily_unavailable"),
+)
+_ERROR_PAGE_PREFIX = re.compile(r"^oauth_(ec_)?")
+
+# An assertion holds for minutes: what Salesforce says about its times is said about the clock that they came from.
+_ABOUT_TIME = re.compile(r"expir|not yet valid|in the future|too (old|early|far)|clock|\b(exp|iat|nbf)\b")
+
+# What the same words mean for one flow only.
+_BY_FLOW = {
+    (Flow.CODE, Problem.FLOW_NOT_ENABLED): Problem.CODE_FLOW_NOT_ENABLED,
+    (Flow.REFRESH, Problem.FLOW_NOT_ENABLED): Problem.CODE_FLOW_NOT_ENABLED,
+    # Until Winter '25 Salesforce spoke of a code when it meant a refresh token.
+    (Flow.REFRESH, Problem.CODE_EXPIRED): Problem.REVOKED,
+    # Without a secret there is only the signature that the app can be refused for.
+    (Flow.JWT, Problem.SECRET_REFUSED): Problem.CERTIFICATE_REFUSED,
+}
+_GRANT_WITHOUT_WORDS = {Flow.CODE: Problem.CODE_EXPIRED, Flow.REFRESH: Problem.REVOKED}
+
+
+def classify_oauth_error(error: str, description: str, asked: Asked | None = None) -> Problem:
+    """Return the problem behind an OAuth refusal; UNEXPECTED for words that nobody here knows."""
+    asked = asked or Asked()
+    words = description.lower().replace("\u2019", "'")
+    code = error.strip().lower()
+    if asked.flow is Flow.JWT and code in {"invalid_grant", "invalid_assertion"} and _ABOUT_TIME.search(words):
+        return Problem.CLOCK_WRONG
+    problem = _by_words(code, words)
+    if problem is Problem.UNEXPECTED and code == "invalid_grant" and not words:
+        return _GRANT_WITHOUT_WORDS.get(asked.flow, problem)
+    if problem is Problem.SECRET_REFUSED and not asked.sends_secret and asked.flow is not Flow.JWT:
+        return Problem.SECRET_NEEDED
+    if problem in {Problem.CLIENT_UNKNOWN, Problem.APP_NOT_FOUND}:
+        return _unknown_app(problem, code, words, asked)
+    return _BY_FLOW.get((asked.flow, problem), problem)
+
+
+def _by_words(code: str, words: str) -> Problem:
+    bare = _ERROR_PAGE_PREFIX.sub("", code)
+    return meaning_of(REFUSALS, code, words) or meaning_of(REFUSALS, bare, words) or Problem.UNEXPECTED
+
+
+def _unknown_app(problem: Problem, code: str, words: str, asked: Asked) -> Problem:
+    if code.startswith("oauth_"):
+        # Error pages say it to somebody who is logged in: this org has been asked, and doesn't have the app.
+        return Problem.APP_NOT_INSTALLED
+    if asked.app_has_worked or asked.flow is Flow.REFRESH:
+        return Problem.APP_NOT_INSTALLED if "not installed" in words else Problem.APP_GONE
+    return problem
+
+
+def oauth_error_of(body: Any) -> tuple[str, str] | None:
+    """Return (error, description) of a token endpoint's answer, or None when it holds no error."""
+    if isinstance(body, dict) and isinstance(body.get("error"), str):
+        description = body.get("error_description")
+        return body["error"], description if isinstance(description, str) else ""
+    return None
+
+
+def as_said(refusal: tuple[str, str]) -> str:
+    """Return both words of a refusal as one line, as Salesforce said them."""
+    return ": ".join(part for part in refusal if part)

@@ -1,0 +1,68 @@
+"""Queries by REST: pages of records, and counts.
+
+Sources: REST API Developer Guide "Query", "QueryAll".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+from datasync_flask.salesforce.answers import QUERY
+from datasync_flask.salesforce.api import SalesforceApi
+from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce.exact_json import number_of
+from datasync_flask.salesforce.tries import TRIES
+
+# Longer addresses are answered 414 or 431.
+MAX_QUERY_LENGTH = 12_000
+# Salesforce's own size of a page of a REST query.
+REST_PAGE_ROWS = 2_000
+
+_NEXT_PAGE = re.compile(r"/services/data/v\d{1,3}\.\d/(?:query|queryAll)/(?!\.)[\w.~=+-]{1,200}", re.A)
+
+
+@dataclass(frozen=True)
+class QueryPage:
+    """One page of a REST query; `next_path` is '' on the last."""
+
+    records: list[dict[str, Any]]
+    total: int
+    next_path: str
+
+
+def first_page(api: SalesforceApi, soql: str, *, with_deleted: bool = False, tries: int = TRIES) -> QueryPage:
+    """Return the first page of a query; `with_deleted` asks for deleted and archived rows too."""
+    path = f"{api.base}/{'queryAll' if with_deleted else 'query'}"
+    return _page(api.request("GET", path, params={"q": soql}, bounds=replace(QUERY, tries=tries)))
+
+
+def next_page(api: SalesforceApi, path: str) -> QueryPage:
+    """Return the page behind a nextRecordsUrl. Raises SalesforceError, LOCATOR_GONE when it is too old."""
+    if not _NEXT_PAGE.fullmatch(path):
+        raise SalesforceError(Problem.NOT_SALESFORCE, "a next page somewhere else")
+    return _page(api.request("GET", path, bounds=QUERY))
+
+
+def count(api: SalesforceApi, soql_tail: str) -> int | None:
+    """Return how many rows ``SELECT COUNT() FROM`` + tail has; None where Salesforce doesn't tell."""
+    answer = api.comfort(f"{api.base}/query", q="SELECT COUNT() FROM " + soql_tail)
+    return number_of(answer.get("totalSize")) if isinstance(answer, dict) else None
+
+
+def records_in(answer: Any) -> list[dict[str, Any]]:
+    """Return the records of a query's answer. Raises SalesforceError when it is none."""
+    found = answer.get("records") if isinstance(answer, dict) else None
+    if not isinstance(found, list) or not all(isinstance(record, dict) for record in found):
+        raise SalesforceError(Problem.NOT_SALESFORCE, "a query's answer without records")
+    return found
+
+
+def _page(answer: Any) -> QueryPage:
+    found = records_in(answer)
+    next_path, total = answer.get("nextRecordsUrl"), number_of(answer.get("totalSize"))
+    if answer.get("done") is False and not isinstance(next_path, str):
+        raise SalesforceError(Problem.NOT_SALESFORCE, "a page that isn't the last, without a next one")
+    is_last = answer.get("done") is True or not isinstance(next_path, str)
+    return QueryPage(found, len(found) if total is None else total, "" if is_last else str(next_path))

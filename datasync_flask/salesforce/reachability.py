@@ -1,0 +1,33 @@
+"""Whether an address can be reached from here, and what its clock says. `datasync doctor` asks, without a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from datasync_flask.salesforce.identity import VERSIONS_PATH
+from datasync_flask.salesforce.transport import BoundedClient, time_of
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: the status, the body's first characters, and the server's clock where it told."""
+
+    status: int
+    text: str
+    server_time: datetime | None
+
+
+def ask(url: str, trusted: Collection[str] = ()) -> Answer:
+    """Return what a GET of `url` gives. Raises SalesforceError when nothing comes, or the address isn't trusted."""
+    with BoundedClient(trusted) as client:
+        response = client.get(url)
+    return Answer(response.status_code, response.content[:200].decode("utf-8", "replace"), time_of(response))
+
+
+def ask_login_host(origin: str, trusted: Collection[str] = ()) -> Answer:
+    """Return what a Salesforce host answers to the list of API versions, which needs no token (REST API Developer
+    Guide "Versions"). Raises SalesforceError.
+    """
+    return ask(origin + VERSIONS_PATH, trusted)

@@ -1,0 +1,25 @@
+"""What Salesforce as a kind of connection adds to the app: the kind, authorization, hand-off."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from datasync_flask.connections import kinds
+from datasync_flask.salesforce_connections import (
+    authorization,
+    callback_views,
+    hand_off_views,
+    org_views,
+    status,
+    views,
+)
+from datasync_flask.salesforce_connections.kind import SalesforceKind
+
+
+def init_app(app: Flask) -> None:
+    """Register the kind, and give `app` the pages that no other kind has."""
+    kinds.register(SalesforceKind())
+    authorization.register_provider()
+    for blueprint in (views.bp, callback_views.bp, hand_off_views.bp, org_views.bp):
+        app.register_blueprint(blueprint)
+    app.jinja_env.globals.update(next_look_in=status.next_look_in, waiting_text=status.waiting_text)

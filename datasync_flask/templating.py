@@ -1,0 +1,43 @@
+"""What every template has at hand, and the files that pages refer to."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from datetime import datetime
+
+from flask import Flask
+from flask_babel import gettext
+from flask_wtf.csrf import generate_csrf
+from jinja2 import StrictUndefined
+from markupsafe import Markup
+
+from datasync_flask import sections
+from datasync_flask.addresses import this_page
+from datasync_flask.extensions import compress, csrf
+from datasync_flask.static_files import init_static_files
+
+
+def _time_tag(moment: datetime | None, style: str = "ago") -> Markup:
+    """Return a <time> element; a small script shows it in the reader's zone, or as "2 minutes ago"."""
+    if moment is None:
+        return Markup(gettext("never"))  # noqa: S704 (a word of ours)
+    exact = moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+    shown_as = Markup("") if style == "ago" else Markup(' data-style="{}"').format(style)
+    return Markup('<time datetime="{}"{}>{}</time>').format(moment.isoformat(timespec="seconds"), shown_as, exact)
+
+
+def init_app(app: Flask) -> None:
+    """Give templates what they have in common; protect forms, compress static files."""
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.update(
+        section=sections.section,
+        csrf_token=generate_csrf,
+        this_page=this_page,
+        version=importlib.metadata.version("datasync-flask"),
+    )
+    app.jinja_env.filters["time_tag"] = _time_tag
+    csrf.init_app(app)
+    compress.init_app(app)
+    # Runs before the compression: the last one registered is the first.
+    init_static_files(app)

@@ -1,0 +1,185 @@
+"""The processes that do runs: forked by a real fork server, told to stop, killed; what is forked here is simple."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import psutil
+import pytest
+import time_machine
+
+from datasync_flask.clock import utcnow
+from datasync_flask.extractions.runs import lease
+from datasync_flask.extractions.runs import process as run_process
+from datasync_flask.extractions.runs.process import RUN_ENVIRONMENT, RunProcesses, forks, watch
+from datasync_flask.worker import do_run
+from tests.support import forked
+from tests.support.extraction import Extracting, Org
+from tests.support.program import wait_for
+
+Started = tuple[BaseProcess, Connection]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
+    """Return a function that forks a process: it, and our end of its pipe."""
+    started: list[Started] = []
+
+    def start(target: Callable[[Path, Connection], None], name: str = "one") -> Started:
+        ours, theirs = forks.Pipe()
+        process = forks.Process(target=target, args=(tmp_path / name, theirs))
+        process.start()
+        theirs.close()
+        started.append((process, ours))
+        return process, ours
+
+    yield start
+    for process, ours in started:
+        ours.close()
+        process.kill()
+        process.join()
+
+
+def told(file: Path) -> list[str]:
+    """Return the whole lines that a forked process wrote."""
+    text = file.read_text() if file.exists() else ""
+    return text.splitlines() if text.endswith("\n") else []
+
+
+def numbers(file: Path) -> tuple[int, int]:
+    """Return the numbers of a process and its parent."""
+    number, parent = wait_for(lambda: told(file))[0].split()
+    return int(number), int(parent)
+
+
+def is_gone(number: int) -> bool:
+    return not psutil.pid_exists(number) or psutil.Process(number).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_process_is_told_to_stop_and_its_end_is_seen(start: Callable[..., Started], tmp_path: Path) -> None:
+    process, ours = start(forked.stay)
+    number, _ = numbers(tmp_path / "one")
+    stopping = threading.Event()
+    stopping.set()
+    assert watch(process, ours, 60, stopping) is True
+    assert told(tmp_path / "one")[1:] == ["stopped"]
+    wait_for(lambda: not psutil.pid_exists(number))
+
+
+def test_processes_side_by_side_come_from_one_server_and_end_alone(
+    start: Callable[..., Started], tmp_path: Path
+) -> None:
+    (first, ours), (second, _) = start(forked.stay, "one"), start(forked.stay, "two")
+    (first_number, first_parent), (second_number, second_parent) = numbers(tmp_path / "one"), numbers(tmp_path / "two")
+    assert first_number != second_number
+    assert first_parent == second_parent != os.getpid()
+    os.kill(first_number, signal.SIGKILL)
+    assert watch(first, ours, 60, threading.Event()) is True
+    assert second.is_alive()
+    assert psutil.pid_exists(second_number)
+
+
+def test_a_server_that_was_killed_is_started_again_and_its_processes_go_on(
+    start: Callable[..., Started], tmp_path: Path
+) -> None:
+    start(forked.stay, "one")
+    first_number, parent = numbers(tmp_path / "one")
+    os.kill(parent, signal.SIGKILL)
+    wait_for(lambda: is_gone(parent))
+    start(forked.stay, "two")
+    assert numbers(tmp_path / "two")[1] != parent
+    assert not is_gone(first_number)
+
+
+def test_a_process_notices_that_the_worker_is_gone(tmp_path: Path) -> None:
+    worker = f"""
+import os, pathlib, signal, time
+from datasync_flask.extractions.runs.process import forks
+from tests.support import forked
+
+file = pathlib.Path({str(tmp_path / "one")!r})
+ours, theirs = forks.Pipe()
+forks.Process(target=forked.stay, args=(file, theirs)).start()
+theirs.close()
+while not file.exists() or not file.read_text():
+    time.sleep(0.02)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    root = Path(__file__).resolve().parents[2]
+    subprocess.run([sys.executable, "-c", worker], cwd=root, check=False)
+    number, parent = numbers(tmp_path / "one")
+    wait_for(lambda: told(tmp_path / "one")[1:] == ["stopped"])
+    wait_for(lambda: is_gone(number) and is_gone(parent))
+
+
+def test_a_process_that_is_stuck_is_ended_by_who_watches_it(start: Callable[..., Started]) -> None:
+    process, ours = start(forked.hang)
+    assert watch(process, ours, 0.5, threading.Event()) is False
+    process.kill()
+    process.join(30)
+    assert not process.is_alive()
+
+
+def test_a_process_that_says_something_is_left_alone(start: Callable[..., Started]) -> None:
+    process, ours = start(forked.speak)
+    # From when it runs, however long a busy machine takes to begin it.
+    assert ours.poll(30)
+    assert watch(process, ours, 1.5, threading.Event()) is True
+
+
+def test_a_run_whose_process_could_not_start_is_taken_up_again(
+    extracting: Extracting, org: Org, duckdb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    org.do("Account", "generate", count=5)
+    extracting.make(["Account"], duckdb)
+    run_id = extracting.start()
+    settings = extracting.app.config["SETTINGS"]
+
+    def fail(*_: object) -> None:
+        raise OSError("no more processes")
+
+    with extracting.app.app_context():
+        monkeypatch.setattr(run_process.forks, "Process", lambda **_: type("Refused", (), {"start": fail})())
+        assert RunProcesses(settings, do_run, threading.Event()).do(run_id)
+        assert lease.due(utcnow()) == []
+        with time_machine.travel(utcnow() + lease.SILENT_FOR + timedelta(seconds=1)):
+            assert lease.due(utcnow()) == [run_id]
+
+
+def test_when_all_slots_are_busy_a_run_stays_queued(extracting: Extracting, org: Org, duckdb: str) -> None:
+    org.do("Account", "generate", count=5)
+    extracting.make(["Account"], duckdb)
+    run_id = extracting.start()
+    settings = extracting.app.config["SETTINGS"].model_copy(update={"run_processes": 1})
+    processes = RunProcesses(settings, do_run, threading.Event())
+    with extracting.app.app_context():
+        processes._slots.acquire()
+        assert not processes.do(run_id)
+        assert lease.due(utcnow()) == [run_id]
+        processes._slots.release()
+        # The whole thing: forked, done, over.
+        assert processes.do(run_id)
+    assert extracting.stored(run_id).state == "done"
+
+
+def test_what_runs_are_forked_from_has_no_threads_and_has_loaded_what_runs_need() -> None:
+    code = """
+import os, sys
+import datasync_flask.extractions.runs.preloaded
+print(len(os.listdir("/proc/self/task")), [name for name in ("dlt", "pyarrow", "duckdb") if name in sys.modules])
+sys.stdout.flush()
+os._exit(0)
+"""
+    made = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | RUN_ENVIRONMENT, capture_output=True, text=True, check=True
+    )
+    assert made.stdout.strip() == "1 ['dlt', 'pyarrow', 'duckdb']"
