@@ -3,7 +3,6 @@
 import sqlalchemy as sa
 from alembic import op
 
-
 revision = "0019"
 down_revision = "0018"
 branch_labels = None
@@ -20,8 +19,15 @@ def upgrade() -> None:
         sa.Column("created_by", sa.Integer(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["source_id"], ["salesforce_connections.id"], name=op.f("fk_extraction_drafts_source_id_salesforce_connections"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["created_by"], ["users.id"], name=op.f("fk_extraction_drafts_created_by_users"), ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(
+            ["source_id"],
+            ["salesforce_connections.id"],
+            name=op.f("fk_extraction_drafts_source_id_salesforce_connections"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["created_by"], ["users.id"], name=op.f("fk_extraction_drafts_created_by_users"), ondelete="SET NULL"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_extraction_drafts")),
     )
     op.create_index(op.f("ix_extraction_drafts_source_id"), "extraction_drafts", ["source_id"])
