@@ -98,12 +98,11 @@ class ExtractionForm(SettingsForm):
     def __init__(
         self,
         extraction: Extraction | None = None,
-        source_id: str = "",
         *,
         given: MultiDict[str, str] | None = None,
         tries_filters: bool = True,
     ) -> None:
-        values: dict[str, Any] = {"source": source_id}
+        values: dict[str, Any] = {}
         if extraction is not None:
             values = {
                 name: getattr(extraction, name)
