@@ -9,7 +9,7 @@ _SECTIONS = {
     "connections": (
         "connections", "quick_edit", "status", "callback", "hand_off", "salesforce", "connection_orgs", "moving_in",
     ),
-    "extractions": ("extractions", "extraction_list", "extraction_objects", "extraction_orgs"),
+    "extractions": ("extractions", "extraction_list", "extraction_objects", "extraction_orgs", "setup"),
     "settings": ("people", "audit", "notices"),
     "help": ("help", "components"),
 }  # fmt: skip

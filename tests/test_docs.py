@@ -55,11 +55,11 @@ def test_every_address_is_documented(app: Flask) -> None:
     documented = read("docs/addresses.md")
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith("/api/v1/"):
-            shown = re.sub(r"<public_id:(connection|extraction)_id>", "<id>", rule.rule)
+            shown = re.sub(r"<public_id:(connection|extraction|draft)_id>", "<id>", rule.rule)
             assert shown.replace("<public_id:run_id>", "<run>") in read("docs/api.md"), rule.rule
         elif rule.endpoint != "static":
             assert (
-                f"`{re.sub(r'<public_id:(connection|extraction)_id>', '<id>', rule.rule).replace('<public_id:run_id>', '<run>')}`"
+                f"`{re.sub(r'<public_id:(connection|extraction|draft)_id>', '<id>', rule.rule).replace('<public_id:run_id>', '<run>')}`"
                 in documented
             ), rule
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
+from datetime import datetime, timedelta
 
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
@@ -14,33 +15,54 @@ from datasync_flask.salesforce.errors import SalesforceError
 from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.transactions import in_transaction
 
+# Counts are about right anyway.
+COUNTS_KEPT = timedelta(hours=1)
+
 
 @dataclass(frozen=True)
 class Catalog:
-    """What can be chosen; `problem` says why there is nothing."""
+    """What can be chosen; `problem` says why there is nothing, or why it is as it was before."""
 
     entries: list[ObjectEntry]
     problem: SalesforceError | None = None
+    # About how many rows, by object; None where Salesforce doesn't tell.
+    counts: dict[str, int] | None = None
+    counted_at: datetime | None = None
+    read_at: datetime | None = None
 
 
 def objects_of(connection: SalesforceConnection, *, anew: bool = False) -> Catalog:
-    """Return the org's objects: as kept, or read from Salesforce when nothing is kept or `anew`."""
+    """Return the org's objects with about how many rows they have: as kept, or read from Salesforce when nothing is
+    kept, the counts are older than COUNTS_KEPT, or `anew`.
+    """
     kept = db.session.get(ObjectCatalog, connection.id)
-    if kept is not None and not anew:
-        return Catalog([ObjectEntry(*entry) for entry in kept.entries])
+    before = _as_kept(kept)
+    if kept is not None and not anew and kept.counted_at is not None and utcnow() - kept.counted_at < COUNTS_KEPT:
+        return before
     connection_id = connection.id
     try:
         with source_api(connection_id) as api:
-            entries = objects.list_objects(api)
+            entries = objects.list_objects(api) if anew or not before.entries else before.entries
+            counts = objects.all_record_counts(api)
     except SalesforceError as error:
-        return Catalog([ObjectEntry(*entry) for entry in kept.entries] if kept else [], error)
-    values = [[entry.name, entry.label, entry.is_custom] for entry in entries]
+        return before if before.entries and not anew else replace(before, problem=error)
+    now = utcnow()
+    read_at = now if entries is not before.entries else before.read_at
+    values = [list(astuple(entry)) for entry in entries]
 
     def keep() -> None:
-        db.session.merge(ObjectCatalog(connection_id=connection_id, read_at=utcnow(), entries=values))
+        db.session.merge(
+            ObjectCatalog(connection_id=connection_id, read_at=read_at, entries=values, counts=counts, counted_at=now)
+        )
 
     in_transaction(keep)
-    return Catalog(entries)
+    return Catalog(entries, None, counts, now, read_at)
+
+
+def _as_kept(kept: ObjectCatalog | None) -> Catalog:
+    if kept is None:
+        return Catalog([])
+    return Catalog([ObjectEntry(*entry) for entry in kept.entries], None, kept.counts, kept.counted_at, kept.read_at)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extractions import filters, loader, schedule, service, tables
 from datasync_flask.extractions.models import Extraction
 from datasync_flask.extractions.service import ExtractionSettings, ObjectChoice
+from datasync_flask.extractions.setup import filter_trial, schedule_picker
+from datasync_flask.extractions.setup.schedule_picker import Picked
 from datasync_flask.forms import SettingsForm, one_line, strip
 from datasync_flask.salesforce.descriptions import is_api_name
 from datasync_flask.salesforce_connections.settings import TRACKING_TYPES
@@ -53,8 +55,8 @@ class ExtractionForm(SettingsForm):
         filters=[one_line, strip],
         render_kw={"autocomplete": "off", "maxlength": 120},
     )
-    source = SelectField(_l("Source"))
-    destination = SelectField(_l("Destination"))
+    source = SelectField(_l("Source"), validate_choice=False)
+    destination = SelectField(_l("Destination"), validate_choice=False)
     dataset = StringField(
         _l("Dataset"),
         [InputRequired(_l("Enter a name for the schema, folder or prefix, for instance salesforce."))],
@@ -96,11 +98,11 @@ class ExtractionForm(SettingsForm):
     def __init__(
         self,
         extraction: Extraction | None = None,
-        source_id: str = "",
         *,
         given: MultiDict[str, str] | None = None,
+        tries_filters: bool = True,
     ) -> None:
-        values: dict[str, Any] = {"source": source_id}
+        values: dict[str, Any] = {}
         if extraction is not None:
             values = {
                 name: getattr(extraction, name)
@@ -113,9 +115,19 @@ class ExtractionForm(SettingsForm):
                 "edited": extraction.updated_at.isoformat(),
             }
         super().__init__(data=values, given=given)
-        self.extraction = extraction
+        self.extraction, self._tries_filters = extraction, tries_filters
         self.source.choices = [SelectChoice(each.id, each.description) for each in loader.sources()]
         self.destination.choices = [SelectChoice(each.id, each.description) for each in loader.destinations()]
+
+    def validate_source(self, field: Any) -> None:
+        """One of the connections that can be read from."""
+        if field.data not in {choice.value for choice in field.choices}:
+            raise ValidationError(gettext("Choose a source."))
+
+    def validate_destination(self, field: Any) -> None:
+        """One of the connections that can be written to."""
+        if field.data not in {choice.value for choice in field.choices}:
+            raise ValidationError(gettext("Choose a destination."))
 
     def validate_description(self, field: Any) -> None:
         """Refuse a description that another extraction has."""
@@ -182,8 +194,22 @@ class ExtractionForm(SettingsForm):
         return next((each for each in loader.destinations() if each.id == self.destination.data), None)
 
     def validate(self, extra_validators: Any = None) -> bool:
-        """Validate the fields, and that no other extraction has a table that this one would write into."""
-        return bool(super().validate(extra_validators)) and self._has_free_tables()
+        """Validate the fields, that no other extraction has a table that this one would write into, and that Salesforce
+        takes the filters that are new.
+        """
+        return bool(super().validate(extra_validators)) and self._has_free_tables() and self._has_good_filters()
+
+    def _has_good_filters(self) -> bool:
+        source = next((each for each in loader.sources() if each.id == self.source.data), None)
+        stored = {each.name: each.filter for each in self.extraction.objects} if self.extraction is not None else {}
+        if source is None or not self._tries_filters:
+            return True
+        for name in self.objects.data or []:
+            condition = self.choice(name).filter
+            if condition and stored.get(name) != condition and (why := filter_trial.refusal(source, name, condition)):
+                self.objects.errors = [gettext("The filter of %(name)s: %(why)s", name=name, why=why)]
+                return False
+        return True
 
     def _has_free_tables(self) -> bool:
         target, stored = self._chosen_destination, self.extraction
@@ -205,9 +231,9 @@ class ExtractionForm(SettingsForm):
         return False
 
     def validate_schedule(self, field: Any) -> None:
-        """Understand the schedule."""
+        """Understand the schedule: as picked, or as text."""
         try:
-            field.data = schedule.normalised(field.data or "")
+            field.data = self.picked.schedule if "repeat" in self.sent else schedule.normalised(field.data or "")
         except schedule.ScheduleRefused as refusal:
             raise ValidationError(gettext(str(refusal))) from None
 
@@ -218,6 +244,12 @@ class ExtractionForm(SettingsForm):
             schedule.check_timezone(field.data)
         except schedule.ScheduleRefused as refusal:
             raise ValidationError(gettext(str(refusal))) from None
+
+    @property
+    def picked(self) -> Picked:
+        """The schedule as its picker shows it."""
+        is_sent = self.is_submitted() and "repeat" in self.sent
+        return schedule_picker.of_form(self.sent) if is_sent else schedule_picker.of_schedule(self.schedule.data or "")
 
     def choice(self, name: str) -> ObjectChoice:
         """Return what is chosen for one object: as posted, or as stored."""

@@ -72,16 +72,21 @@ def last_counts(extraction: Extraction) -> dict[str, int]:
 
 def quota_of(extraction: Extraction) -> tuple[int, int] | None:
     """Return (left, most) of the org's API calls of the day, as the last run or check was told."""
+    return quota_of_source(extraction.source)
+
+
+def quota_of_source(source: SalesforceConnection) -> tuple[int, int] | None:
+    """Return (left, most) of an org's API calls of the day, as the last run or check was told."""
     told = db.session.execute(
         select(Run.calls_used, Run.calls_max)
         .join(Extraction)
-        .where(Extraction.source_id == extraction.source_id, Run.calls_max.is_not(None))
+        .where(Extraction.source_id == source.id, Run.calls_max.is_not(None))
         .order_by(Run.queued_at.desc())
         .limit(1)
     ).one_or_none()
     if told is not None:
         return max(told.calls_max - told.calls_used, 0), told.calls_max
-    grant = extraction.source.grant
+    grant = source.grant
     if grant is None or grant.api_calls_max is None or grant.api_calls_left is None:
         return None
     return grant.api_calls_left, grant.api_calls_max

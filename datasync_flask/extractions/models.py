@@ -247,5 +247,8 @@ class ObjectCatalog(Model):
         ForeignKey("salesforce_connections.id", ondelete="CASCADE"), primary_key=True
     )
     read_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
-    # [[name, label, is custom], …]
+    # [[name, label, is custom, is associate, can be queried], …]
     entries: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    # About how many rows each object has, and when Salesforce told; None where it doesn't.
+    counts: Mapped[dict[str, int] | None] = mapped_column(JSON(none_as_null=True), default=None)
+    counted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)

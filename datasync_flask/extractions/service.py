@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
 from datasync_flask.connections.descriptions import DescriptionTaken, free_description
-from datasync_flask.connections.models import description_key
+from datasync_flask.connections.models import description_key, new_public_id
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.service import PlaceTaken
 from datasync_flask.extensions import db
@@ -80,12 +80,15 @@ def is_description_taken(description: str, except_id: str = "") -> bool:
     )
 
 
-def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | None) -> Extraction:
-    """Store an extraction; commits. An object whose place changes starts again. Raises DescriptionTaken, TableTaken."""
+def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | None, public_id: str = "") -> Extraction:
+    """Store an extraction, a new one under `public_id` if given; commits. An object whose place changes starts again.
+
+    Raises DescriptionTaken, TableTaken.
+    """
     now = utcnow()
     before_all = _as_data(extraction) if extraction is not None else None
     if extraction is None:
-        extraction = Extraction(created_at=now)
+        extraction = Extraction(id=public_id or new_public_id(), created_at=now)
         db.session.add(extraction)
     moved = (extraction.destination_id, extraction.dataset) != (data.destination_id, data.dataset)
     # The tables stay its own: a run stops before rows of another org join them.

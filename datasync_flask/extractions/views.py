@@ -15,15 +15,13 @@ from datasync_flask.accounts.rights import fragment, needs_role
 from datasync_flask.clock import utcnow
 from datasync_flask.connections import labels
 from datasync_flask.connections import loader as connection_loader
-from datasync_flask.connections.descriptions import DescriptionTaken
 from datasync_flask.destinations import checking
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.service import settings_of
 from datasync_flask.extractions import catalog, charts, listing, loader, org_views, preview, service, tables
-from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.models import Extraction, RunState
 from datasync_flask.extractions.runs import rates, states
-from datasync_flask.extractions.tables import TableTaken
+from datasync_flask.extractions.setup import access, drafts, whole_form
 from datasync_flask.polling import polled
 from datasync_flask.problems.registry import trouble
 from datasync_flask.queue import queue
@@ -45,6 +43,7 @@ def index() -> ResponseReturnValue:
         "extractions/index.html",
         page=page,
         query=query,
+        drafts=drafts.shown(),
         tabs=page.tabs(query, lambda **values: url_for("extractions.index", **values)),
         label_names=labels.all_names(),
     )
@@ -53,27 +52,27 @@ def index() -> ResponseReturnValue:
 @bp.route("/extractions/new", methods=["GET", "POST"])
 @needs_role(Role.EDITOR)
 def new() -> ResponseReturnValue:
-    """The form of a new extraction."""
-    form = ExtractionForm(source_id=request.args.get("source", ""))
-    if form.is_submitted():
-        return _save(None, form)
-    return _form_page(form, None)
+    """Choose the source of a new extraction, from where its steps begin; a POST with all of its settings makes it at
+    once.
+    """
+    if request.method == "POST":
+        return whole_form.answer(None)
+    chosen = request.args.get("source", "")
+    return render_template("extractions/setup/source.html", sources=loader.sources(), chosen=chosen, draft=None)
 
 
 @bp.route("/extractions/<public_id:extraction_id>/edit", methods=["GET", "POST"])
 @needs_role(Role.EDITOR)
 def edit(extraction_id: str) -> ResponseReturnValue:
     """The form of an extraction that exists."""
-    extraction = loader.get_extraction(extraction_id)
-    form = ExtractionForm(extraction)
-    if form.is_submitted():
-        return _save(extraction, form)
-    return _form_page(form, extraction)
+    return whole_form.answer(loader.get_extraction(extraction_id))
 
 
 @bp.get("/extractions/<public_id:extraction_id>")
 def show(extraction_id: str) -> ResponseReturnValue:
-    """One extraction: its objects, what the next run will do, its runs."""
+    """One extraction: its objects, what the next run will do, its runs. A draft goes on where it was left."""
+    if drafts.exists(extraction_id):
+        return redirect(url_for("setup.resume", draft_id=extraction_id), 303)
     extraction = loader.get_extraction(extraction_id)
     history = loader.runs_of(extraction_id)
     return render_template(
@@ -190,7 +189,7 @@ def objects(connection_id: str) -> ResponseReturnValue:
         total=len(found.entries),
         query=query,
         details=preview.of_description(details) if details else None,
-        problem=trouble(problem.problem) if problem else None,
+        problem=access.explain(connection, problem) if problem else None,
     )
 
 
@@ -207,45 +206,3 @@ def _progress_context(extraction: Extraction, run: Any) -> dict[str, Any]:
         "log": loader.log_of(run),
         "paces": {each.name: found for each in run.objects if (found := rates.of_object(each, utcnow())) is not None},
     }
-
-
-def _save(extraction: Extraction | None, form: ExtractionForm) -> ResponseReturnValue:
-    if form.validate():
-        if extraction is not None and form.was_overtaken(extraction.updated_at):
-            form.form_errors = [
-                gettext(
-                    "Somebody changed this extraction since you opened this page. Below is what you typed. Press the "
-                    "button again to replace what is saved now."
-                )
-            ]
-            return _form_page(form, extraction)
-        try:
-            saved = service.save(extraction, form.settings(), by=current_user.id)
-        except (DescriptionTaken, TableTaken):
-            form.validate()
-        else:
-            flash(gettext("Saved."))
-            return redirect(url_for("extractions.show", extraction_id=saved.id), 303)
-    return _form_page(form, extraction)
-
-
-def _form_page(form: ExtractionForm, extraction: Extraction | None) -> ResponseReturnValue:
-    sources = {each.id: each for each in loader.sources()}
-    source = sources.get(form.source.data or "") or next(iter(sources.values()), None)
-    found = catalog.objects_of(source) if source is not None else catalog.Catalog([])
-    known = {entry.name for entry in found.entries}
-    chosen = list(form.objects.data or [])
-    page = render_template(
-        "extractions/form.html",
-        form=form,
-        extraction=extraction,
-        source=source,
-        entries=found.entries,
-        missing=[name for name in chosen if name not in known],
-        chosen=set(chosen),
-        problem=trouble(found.problem.problem) if found.problem else None,
-        tracking_types=TRACKING_TYPES,
-        has_destinations=bool(form.destination.choices),
-    )
-    is_wrong = form.is_submitted() and (form.form_errors or any(field.errors for field in form))
-    return (page, 422) if is_wrong else page

@@ -72,6 +72,12 @@ ACCESS: dict[Problem, Entry] = {
         Action.AUTHENTICATE,
         setup_pages=(OAUTH_USAGE,),
     ),
+    Problem.NOT_CONNECTED: Entry(
+        "Not connected",
+        "This connection has no access to Salesforce: it hasn't been connected yet, or somebody disconnected it.",
+        ("Open the connection and press Authenticate and Save.",),
+        Action.AUTHENTICATE,
+    ),
     Problem.IP_RESTRICTED: Entry(
         "Address of this server not allowed",
         "Salesforce refuses requests from the network address of the server DataSync runs on, or outside login hours.",

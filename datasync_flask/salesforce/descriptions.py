@@ -48,14 +48,32 @@ class ObjectEntry:
     name: str
     label: str
     is_custom: bool
+    # Histories, shares and feeds belong to another object.
+    is_associate: bool = False
+    can_be_queried: bool = True
+
+    @property
+    def namespace(self) -> str:
+        """The package it comes with, '' for what is Salesforce's or the org's own."""
+        parts = self.name.split("__")
+        return parts[0] if len(parts) > 2 else ""
 
 
-def is_readable(entry: dict[str, Any]) -> bool:
-    """True for an entry of the list of all objects whose rows can be queried."""
+def parse_entry(entry: dict[str, Any]) -> ObjectEntry:
+    """Return an entry of the list of all objects (Describe Global)."""
     name = entry["name"]
-    if entry.get("deprecatedAndHidden") or name.endswith(("ChangeEvent", "__e", "__ChangeEvent")):
-        return False
-    return entry.get("queryable", True) is not False and entry.get("retrieveable", True) is not False
+    return ObjectEntry(
+        name=name,
+        label=str(entry.get("label") or name),
+        is_custom=bool(entry.get("custom")),
+        is_associate=bool(entry.get("associateParentEntity")) or name.endswith(("__History", "__Share", "__Feed")),
+        can_be_queried=entry.get("queryable", True) is not False and entry.get("retrieveable", True) is not False,
+    )
+
+
+def is_object(entry: dict[str, Any]) -> bool:
+    """True for an entry of the list of all objects that has rows: events pass by and stay nowhere."""
+    return not entry.get("deprecatedAndHidden") and not entry["name"].endswith(("ChangeEvent", "__e", "__ChangeEvent"))
 
 
 def is_api_name(name: Any) -> bool:

@@ -63,6 +63,7 @@ class Problem(enum.StrEnum):
     API_SCOPE_MISSING = "api_scope_missing"
     NO_REFRESH_TOKEN = "no_refresh_token"
     REVOKED = "revoked"
+    NOT_CONNECTED = "not_connected"
     SESSION_REFUSED = "session_refused"
     API_DISABLED_FOR_ORG = "api_disabled_for_org"
     API_DISABLED_FOR_USER = "api_disabled_for_user"
@@ -146,6 +147,7 @@ _REASONS = {
     Problem.API_SCOPE_MISSING: Reason.SCOPE_REFUSED,
     Problem.NO_REFRESH_TOKEN: Reason.NO_REFRESH_TOKEN,
     Problem.REVOKED: Reason.REVOKED,
+    Problem.NOT_CONNECTED: Reason.REVOKED,
     Problem.API_DISABLED_FOR_ORG: Reason.API_DISABLED,
     Problem.API_DISABLED_FOR_USER: Reason.API_DISABLED,
     Problem.DATA_API_CLOSED: Reason.API_DISABLED,

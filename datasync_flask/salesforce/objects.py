@@ -16,8 +16,9 @@ from datasync_flask.salesforce.descriptions import (
     ObjectEntry,
     checked_name,
     is_api_name,
-    is_readable,
+    is_object,
     parse_description,
+    parse_entry,
 )
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.exact_json import number_of
@@ -29,15 +30,15 @@ COUNTS_PER_CALL = 100
 
 
 def list_objects(api: SalesforceApi) -> list[ObjectEntry]:
-    """Return the objects that can be queried, in the order of their names."""
+    """Return the org's objects, in the order of their names."""
     answer = api.request("GET", f"{api.base}/sobjects")
     entries = answer.get("sobjects") if isinstance(answer, dict) else None
     if not isinstance(entries, list):
         raise SalesforceError(Problem.NOT_SALESFORCE, "no list of objects")
     found = [
-        ObjectEntry(entry["name"], str(entry.get("label") or entry["name"]), bool(entry.get("custom")))
+        parse_entry(entry)
         for entry in entries
-        if isinstance(entry, dict) and is_api_name(entry.get("name")) and is_readable(entry)
+        if isinstance(entry, dict) and is_api_name(entry.get("name")) and is_object(entry)
     ]
     return sorted(found, key=lambda entry: entry.name.lower())
 
@@ -120,3 +121,17 @@ def record_counts(api: SalesforceApi, names: list[str]) -> dict[str, int]:
                 count = number_of(entry.get("count"))
                 found |= {} if count is None else {entry["name"]: count}
     return found
+
+
+def all_record_counts(api: SalesforceApi) -> dict[str, int] | None:
+    """Return about how many rows all objects have, in one call; None where Salesforce doesn't tell."""
+    answer = api.comfort(f"{api.base}/limits/recordCount")
+    told = answer.get("sObjects") if isinstance(answer, dict) else None
+    if not isinstance(told, list):
+        return None
+    counts = {
+        entry["name"]: number_of(entry.get("count"))
+        for entry in told
+        if isinstance(entry, dict) and is_api_name(entry.get("name"))
+    }
+    return {name: count for name, count in counts.items() if count is not None}

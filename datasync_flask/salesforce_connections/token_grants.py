@@ -133,10 +133,10 @@ def tokens_of(tokens: SalesforceGrant | TrialGrant) -> TokenAnswer:
 
 
 def held_token(connection_id: str) -> HeldToken:
-    """Return the access token stored now. Raises SalesforceError (REVOKED) when there is none."""
+    """Return the access token stored now. Raises SalesforceError (NOT_CONNECTED) when there is none."""
     grant = db.session.get(SalesforceGrant, connection_id, populate_existing=True)
     if grant is None:
-        raise SalesforceError(Problem.REVOKED, "there is no token")
+        raise SalesforceError(Problem.NOT_CONNECTED, "there is no token")
     held = HeldToken(grant.generation, tokens_of(grant))
     # Nothing may stay open on the database while Salesforce is spoken to.
     db.session.commit()

@@ -1,16 +1,14 @@
-// <div data-show-when="field=value,other"> follows a field of the form on the same page.
+// <div data-show-when="field=value,other"> follows a field of its form, or of #connection-form where it is in none.
+import { atEachSwap } from "./page.js";
 
 function showWhatMatters() {
-  const form = document.getElementById("connection-form");
-  if (!form) return;
-  const values = new FormData(form);
   for (const element of document.querySelectorAll("[data-show-when]")) {
+    const form = element.closest("form") ?? document.getElementById("connection-form");
+    if (!form) continue;
     const [name, wanted] = element.dataset.showWhen.split("=");
-    element.hidden = !wanted.split(",").includes(values.get(name));
+    element.hidden = !wanted.split(",").includes(new FormData(form).get(name));
   }
 }
 
-document.addEventListener("change", (event) => {
-  if (event.target.closest("#connection-form")) showWhatMatters();
-});
-showWhatMatters();
+document.addEventListener("change", showWhatMatters);
+atEachSwap(showWhatMatters);

@@ -36,6 +36,8 @@ atEachSwap(() => {
   lastState = section.dataset.state;
   const news = pill.textContent.trim();
   announce(news);
+  // What the rest of the page says may depend on it.
+  document.body.dispatchEvent(new Event("state-changed"));
   notify(news);
   if (from === "waiting_for_propagation" && lastState === "ready_to_authorize" && wantsToContinue) goOnByItself();
 });

@@ -16,6 +16,7 @@ from datasync_flask.connections.models import State
 from datasync_flask.destinations.models import class_of
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Extraction, ExtractionObject, Run, RunState
+from datasync_flask.extractions.setup.models import ExtractionDraft
 from datasync_flask.notices.service import make as make_channel
 from datasync_flask.roles import Role
 from datasync_flask.salesforce_connections.models import HandOffLink
@@ -53,6 +54,8 @@ EDITING = {
     "extractions.new", "extractions.edit", "extractions.start_run", "extractions.cancel_run",
     "extraction_objects.fields", "extraction_objects.reload", "hand_off.manage", "hand_off.withdraw",
     "extractions.confirm_delete", "extractions.delete", "extractions.objects", "extraction_orgs.choose",
+    "setup.begin", "setup.resume", "setup.source", "setup.objects", "setup.object_settings_page", "setup.alike",
+    "setup.destination", "setup.review", "setup.checks", "setup.discard",
     "extraction_list.change", "extraction_list.pause", "extraction_list.resume", "connection_orgs.choose", "connection_orgs.go_back", "moving_in.index",
 }  # fmt: skip
 # One's own account; what these do is tried in tests/accounts/.
@@ -78,6 +81,7 @@ API_READING = {
 }  # fmt: skip
 # These take away what others ask for: last, in this order.
 LAST = (
+    "setup.discard",
     "hand_off.withdraw", "people.withdraw", "people.withdraw_token", "people.remove", "notices.remove",
     "api.delete_extraction", "api.delete_connection", "extractions.delete", "connections.delete",
 )  # fmt: skip
@@ -115,7 +119,8 @@ def parts(walk: ConnectionWalk, people: dict[str, int]) -> dict[str, str]:
         db.session.flush()
         run = Run(extraction_id=extraction.id, started_by=owner.email, state=RunState.QUEUED, due_at=utcnow(), tries=0,
                   version=1, api_calls=0)  # fmt: skip
-        db.session.add(run)
+        draft = ExtractionDraft(source_id=walk.id, settings={}, objects=[{"name": "Account"}])
+        db.session.add_all([run, draft])
         db.session.commit()
         return {
             "connections/<public_id:connection_id>/hand-off/<public_id:link_id>": (
@@ -130,6 +135,7 @@ def parts(walk: ConnectionWalk, people: dict[str, int]) -> dict[str, str]:
             "<public_id:channel_id>": channel.id,
             "<public_id:token_id>": db.session.scalars(select(ApiToken.id)).one(),
             "<public_id:extraction_id>": extraction.id,
+            "<public_id:draft_id>": draft.id,
             "<public_id:run_id>": run.id,
             "<public_id:connection_id>": walk.id,
         }

@@ -118,7 +118,7 @@ def test_more_runs_than_processes_come_one_after_the_other(tmp_path: Path, pract
     with running_site(tmp_path, practice, RUN_PROCESSES="1") as site:
         site.sign_in()
         make_extraction(site, practice)
-        page = site.http.get("/extractions/new").text
+        page = site.post("/extractions/new", {}).text
         source = re.search(r'name="source"[^>]*>\s*<option[^>]*value="([0-9a-f]{16})"', page)
         destination = re.search(r'name="destination"[^>]*>\s*<option[^>]*value="([0-9a-f]{16})"', page)
         assert source and destination  # noqa: PT018

@@ -56,6 +56,8 @@ def hold(answer: TestResponse, value: str, where: str) -> None:
 
 def forms(walk: ConnectionWalk, extraction_id: str) -> dict[str, tuple[str, ...]]:
     connection = f"/connections/{walk.id}"
+    walk.visitor.get(connection)
+    draft = walk.visitor.post("/extractions/setup", {"source": walk.id}).headers["Location"].removesuffix("/objects")
     server = ("description", "host", "port", "database", "username", "password", "schema", "label_names")
     file = ("description", "path", "label_names")
     of_salesforce = ("description", "login_host", "login_url", "auth_method", "client_id", "client_secret",
@@ -87,6 +89,29 @@ def forms(walk: ConnectionWalk, extraction_id: str) -> dict[str, tuple[str, ...]
         "/extractions/new": of_extraction,
         f"/extractions/{extraction_id}/edit": ("description", "dataset", "objects", "schedule", "timezone", "edited"),
         f"/extractions/{extraction_id}/objects/Account": ("which", "fields", "cursor"),
+        "/extractions/setup": ("source",),
+        f"{draft}/objects": ("q", "show", "all", "at_q", "at_show", "at_all", "at_read", "objects", "remove"),
+        f"{draft}/objects/Account": ("tracking_type", "which", "fields", "cursor", "deleted"),
+        f"{draft}/alike": ("tracking_type", "deleted", "history", "which"),
+        f"{draft}/destination": (
+            "destination",
+            "new-kind",
+            "new-path",
+            "new-description",
+            "dataset",
+            "repeat",
+            "every_minutes",
+            "every_hours",
+            "at_minute",
+            "at_time",
+            "on_days",
+            "schedule",
+            "timezone",
+            "quota_ceiling",
+            "reread_days",
+            "usual_dataset",
+        ),
+        f"{draft}/review": ("description",),
         "/connections/import": ("text", "filename", "source", "destination", "seen", "then"),
         "/people/invite": ("email", "role"),
         "/account/password": ("present", "password"),

@@ -70,6 +70,9 @@ class Extracting:
         values: dict[str, Any] = {}
         for name, value in form.form_values():
             values.setdefault(name, []).append(value)
+        if "schedule" in fields:
+            # As text, not as the picker has it.
+            del values["repeat"]
         response = self.walk.visitor.post(f"/extractions/{self.id}/edit", {**values, **fields})
         assert response.status_code == 303, self.walk.visitor.text
 

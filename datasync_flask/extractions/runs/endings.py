@@ -32,6 +32,7 @@ _LOST = frozenset(
         Problem.APP_GONE, Problem.APP_NOT_FOUND, Problem.APP_NOT_INSTALLED, Problem.APP_OF_ANOTHER_ORG,
         Problem.ORG_INACTIVE, Problem.SECRET_NEEDED, Problem.CODE_FLOW_NOT_ENABLED, Problem.FLOW_NOT_ENABLED,
         Problem.NO_RUN_AS_USER, Problem.CONSUMER_NOT_APPROVED, Problem.CERTIFICATE_REFUSED, Problem.UNTRUSTED_INSTANCE,
+        Problem.NOT_CONNECTED,
     }
 )  # fmt: skip
 

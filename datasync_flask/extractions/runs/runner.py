@@ -78,7 +78,7 @@ class Runner:
         extraction = states.load(self._run_id).extraction
         extraction_id, source_id, self._ceiling = extraction.id, extraction.source_id, extraction.quota_ceiling
         if extraction.source.state not in {State.CONNECTED, State.AUTHORIZING} and extraction.source.grant is None:
-            raise SalesforceError(Problem.REVOKED, "the connection isn't connected")
+            raise SalesforceError(Problem.NOT_CONNECTED, "the connection isn't connected")
         destination = self._open_destination(extraction)
         db.session.commit()
         held, folder = tables.hold_for_run(extraction_id), states.folder_of(self._run_id)

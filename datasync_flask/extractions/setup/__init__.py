@@ -1,0 +1,1 @@
+"""Setting up an extraction in steps: objects, destination and schedule, review."""

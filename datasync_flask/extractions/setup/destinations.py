@@ -1,0 +1,146 @@
+"""Where the data goes: the destinations that are there, a new one made in place, and how its tables are called."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from itertools import count
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+from werkzeug.datastructures import MultiDict
+
+from datasync_flask.connections.descriptions import is_description_taken
+from datasync_flask.connections.kinds import KINDS
+from datasync_flask.destinations.base import DestinationError
+from datasync_flask.destinations.forms import DestinationForm
+from datasync_flask.destinations.models import DestinationConnection
+from datasync_flask.destinations.registry import DESTINATIONS
+from datasync_flask.extensions import db
+from datasync_flask.extractions import loader, tables
+from datasync_flask.extractions.models import Extraction
+from datasync_flask.extractions.names import snake_case
+from datasync_flask.forms import SettingRefused
+from datasync_flask.problems.registry import trouble
+
+NEW = "new"
+USUAL_KIND = "duckdb"
+# Fields of a new destination are called by this prefix: beside them stand fields of the extraction.
+PREFIX = "new-"
+DATASET_LABELS = {"schema": _l("Schema"), "prefix": _l("Table prefix"), "folder": _l("Folder")}
+_BETWEEN = {"schema": ".", "prefix": "_", "folder": "/"}
+_SECRETS = {"password", "kept_password"}
+
+
+def usual_destination(choices: Sequence[DestinationConnection]) -> str:
+    """Return what is chosen to begin with: the one that was used last, the only one, or a new one."""
+    if not choices:
+        return NEW
+    newest = select(Extraction.destination_id).order_by(Extraction.created_at.desc()).limit(1)
+    return db.session.scalar(newest) or choices[0].id
+
+
+def dataset_is(destination: DestinationConnection | None, kind: str) -> str:
+    """Return how a name of a dataset shows in a destination: schema, prefix or folder."""
+    return DESTINATIONS[destination.kind if destination is not None else kind].dataset_is
+
+
+def table_names(dataset: str, shown_as: str, names: Sequence[str]) -> list[str]:
+    """Return the tables that objects get."""
+    return [f"{dataset}{_BETWEEN[shown_as]}{snake_case(name)}" for name in names]
+
+
+def slug(text: str) -> str:
+    """Return a text as a name that every destination takes."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:40].rstrip("_")
+    return words if words[:1].isalpha() else f"sf_{words}".rstrip("_") if words else "salesforce"
+
+
+def free_dataset(wanted: str, destination: DestinationConnection | None, new_path: str, names: Sequence[str]) -> str:
+    """Return a name for the dataset in which no other extraction has one of these tables."""
+    path = str(destination.settings.get("path", "")) if destination is not None else new_path
+    base = f"{wanted}_data" if path.rsplit("/", 1)[-1].rpartition(".")[0].lower() == wanted else wanted
+    if destination is None:
+        return base
+    for number in count(1):
+        candidate = base if number == 1 else f"{base}_{number}"
+        if not tables.wanted_by(None, destination, candidate, names).taken:
+            return candidate
+    raise AssertionError("unreachable")
+
+
+def usual_fields(kind: str) -> dict[str, Any]:
+    """Return what the form of a new destination holds before anybody typed: enough for a file."""
+    if not DESTINATIONS[kind].is_file:
+        return {"port": DESTINATIONS[kind].default_port} if DESTINATIONS[kind].default_port else {}
+    _, dot, suffix = DESTINATIONS[kind].example.rpartition(".")
+    taken = {str(each.settings.get("path", "")).lower() for each in loader.destinations()}
+    for number in count(1):
+        name = "datasync" if number == 1 else f"datasync_{number}"
+        path = f"{name}.{suffix}" if dot else name
+        if path.lower() not in taken:
+            return {"path": path, "description": free_name(f"{KINDS[kind].title} {path}")}
+    raise AssertionError("unreachable")
+
+
+def free_name(wanted: str) -> str:
+    """Return a description that no other connection has."""
+    for number in count(1):
+        name = wanted[:110] if number == 1 else f"{wanted[:110]} {number}"
+        if not is_description_taken(name):
+            return name
+    raise AssertionError("unreachable")
+
+
+def new_form(kind: str, typed: Mapping[str, Any], *, is_sent: bool) -> DestinationForm:
+    """Return the form of a new destination with what was typed over what is usual."""
+    values = usual_fields(kind) | {name: value for name, value in typed.items() if value}
+    if is_sent and not values.get("description") and values.get("database"):
+        values["description"] = free_name(f"{values['database']} on {values.get('host', '')}")
+    if is_sent and not values.get("description") and values.get("bucket"):
+        values["description"] = free_name(str(values["bucket"]))
+    sent = MultiDict({name: str(value) for name, value in values.items()})
+    form = DestinationForm(kind, given=sent)
+    for name in form._fields.keys() - {"csrf_token"}:
+        form[name].id = f"{PREFIX}{form[name].id}"
+        form[name].label.field_id = form[name].id
+        form[name].name = f"{PREFIX}{name}"
+    return form
+
+
+def typed_in(sent: Mapping[str, str]) -> dict[str, str]:
+    """Return what was typed into the fields of a new destination."""
+    return {
+        name.removeprefix(PREFIX): str(value).replace("\x00", "")[:20_000]
+        for name, value in sent.items()
+        if name.startswith(PREFIX) and name != f"{PREFIX}kind"
+    }
+
+
+def without_secrets(typed: Mapping[str, str]) -> dict[str, str]:
+    """Return what of it may be stored in a draft."""
+    return {name: value for name, value in typed.items() if name not in _SECRETS}
+
+
+def problem_of(form: DestinationForm) -> DestinationError | None:
+    """Try a valid form's settings, and put what is wrong at its field."""
+    problem = form.find_problem()
+    if problem is not None:
+        told = trouble(problem.fault).sentences
+        field = form[problem.field] if problem.field in form else form["description"]
+        field.errors = [f"{told} ({problem.detail})" if problem.detail else told]
+    return problem
+
+
+def save_new(form: DestinationForm, *, by: int) -> DestinationConnection | None:
+    """Check and store a new destination; None when something is wrong, which then stands at its field. Commits."""
+    if form.validate() and problem_of(form) is None:
+        try:
+            return form.save(None, by=by)
+        except SettingRefused as refusal:
+            form.refuse(refusal)
+    form.keep_password()
+    return None

@@ -1,0 +1,120 @@
+"""Drafts of extractions: made by a POST, changed by every step, turned into an extraction by the form that all ways
+to save one go through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from flask import abort
+from flask_login import current_user
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+from werkzeug.datastructures import MultiDict
+
+from datasync_flask.accounts.models import Role
+from datasync_flask.clock import utcnow
+from datasync_flask.extensions import db
+from datasync_flask.extractions.service import ObjectChoice
+from datasync_flask.extractions.setup.models import ExtractionDraft
+from datasync_flask.salesforce_connections.models import SalesforceConnection
+from datasync_flask.transactions import in_transaction
+
+
+def begin(source: SalesforceConnection) -> ExtractionDraft:
+    """Return a new draft, or the person's own in which nothing was chosen yet; commits."""
+    mine = select(ExtractionDraft).filter_by(source_id=source.id, created_by=current_user.id)
+    for draft in db.session.scalars(mine):
+        if draft.objects is None and not draft.settings:
+            return draft
+    draft = ExtractionDraft(source_id=source.id, created_by=current_user.id, settings={})
+    db.session.add(draft)
+    db.session.commit()
+    return draft
+
+
+def editable(draft_id: str) -> ExtractionDraft:
+    """Return a draft; 404 when there is none."""
+    found = db.session.get(ExtractionDraft, draft_id, populate_existing=True)
+    if found is None:
+        abort(404)
+    return found
+
+
+def shown() -> Sequence[ExtractionDraft]:
+    """Return all drafts for the list, the newest first; people who only read see none."""
+    if not current_user.has_role(Role.EDITOR):
+        return ()
+    newest_first = select(ExtractionDraft).order_by(ExtractionDraft.updated_at.desc())
+    return db.session.scalars(newest_first.options(selectinload(ExtractionDraft.source))).all()
+
+
+def of_source(connection_id: str) -> Sequence[ExtractionDraft]:
+    """Return the drafts that read from a connection."""
+    return [draft for draft in shown() if draft.source_id == connection_id]
+
+
+def exists(draft_id: str) -> bool:
+    """True when there is such a draft."""
+    return db.session.get(ExtractionDraft, draft_id) is not None
+
+
+def change(
+    draft: ExtractionDraft,
+    settings: Mapping[str, Any] | None = None,
+    objects: Iterable[ObjectChoice] | None = None,
+) -> None:
+    """Store settings over those from before, and the objects in place of those from before; commits."""
+    draft_id = draft.id
+
+    def write() -> None:
+        row = db.session.get_one(ExtractionDraft, draft_id, populate_existing=True)
+        if settings:
+            row.settings = {**row.settings, **settings}
+        if objects is not None:
+            row.objects = [asdict(choice) for choice in objects]
+        row.updated_at = utcnow()
+
+    in_transaction(write)
+
+
+def change_source(draft: ExtractionDraft, source: SalesforceConnection) -> None:
+    """Read from another connection: what was chosen of the one before doesn't come along. Commits."""
+    draft.source_id, draft.objects, draft.updated_at = source.id, None, utcnow()
+    draft.settings = {name: value for name, value in draft.settings.items() if name not in {"dataset", "description"}}
+    db.session.commit()
+
+
+def discard(draft: ExtractionDraft) -> None:
+    """Delete a draft; commits."""
+    db.session.delete(draft)
+    db.session.commit()
+
+
+def choices(draft: ExtractionDraft) -> list[ObjectChoice] | None:
+    """Return the chosen objects with their settings; None when nobody has chosen yet."""
+    return None if draft.objects is None else [ObjectChoice(**chosen) for chosen in draft.objects]
+
+
+def next_step(draft: ExtractionDraft) -> str:
+    """Return the step that comes next in a draft."""
+    if not draft.objects:
+        return "objects"
+    return "review" if draft.settings.get("destination", "new") != "new" else "destination"
+
+
+def as_sent(values: Mapping[str, Any], chosen: Iterable[ObjectChoice]) -> MultiDict[str, str]:
+    """Return an extraction's settings as its form is sent."""
+    sent: MultiDict[str, str] = MultiDict({name: str(value) for name, value in values.items() if value is not None})
+    for choice in chosen:
+        sent.add("objects", choice.name)
+        sent[f"tracking_type-{choice.name}"] = choice.tracking_type
+        sent[f"filter-{choice.name}"] = choice.filter
+        sent[f"fields-{choice.name}"] = ",".join(choice.fields or ())
+        sent[f"cursor-{choice.name}"] = choice.cursor_field
+        for name, is_on in (("history", choice.keeps_history), ("mark", choice.marks_deleted)):
+            if is_on:
+                sent[f"{name}-{choice.name}"] = "on"
+    return sent

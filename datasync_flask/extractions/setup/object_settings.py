@@ -1,0 +1,125 @@
+"""How one object is loaded: tracking type, filter, fields, deleted rows, history. Typed into a form, told in a line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from flask_babel import gettext, ngettext
+from werkzeug.datastructures import MultiDict
+
+from datasync_flask.extractions import catalog
+from datasync_flask.extractions.runs.plan import CURSORS, can_be_cursor, cursor_of, loadable
+from datasync_flask.extractions.service import ObjectChoice
+from datasync_flask.extractions.setup import filter_trial
+from datasync_flask.salesforce.descriptions import Field
+from datasync_flask.salesforce.errors import SalesforceError
+from datasync_flask.salesforce_connections.models import SalesforceConnection, TrackingType
+from datasync_flask.salesforce_connections.settings import TRACKING_TYPES
+
+MAX_FILTER = 2_000
+
+
+@dataclass(frozen=True)
+class Fields:
+    """What an object offers to choose from; empty when Salesforce doesn't answer."""
+
+    all: tuple[Field, ...] = ()
+    dates: tuple[Field, ...] = ()
+    usual_cursor: str = ""
+
+    @property
+    def is_known(self) -> bool:
+        """True when Salesforce told the fields."""
+        return bool(self.all)
+
+
+def describe(source: SalesforceConnection, name: str) -> Fields:
+    """Return an object's fields."""
+    if source.grant is None:
+        return Fields()
+    try:
+        description = catalog.describe(source, name)
+    except SalesforceError:
+        return Fields()
+    fields = loadable(description)
+    dates = tuple(field for field in fields if can_be_cursor(field) and field.name not in CURSORS)
+    return Fields(fields, dates, cursor_of(description))
+
+
+def parse(before: ObjectChoice, sent: MultiDict[str, str], described: Fields) -> tuple[ObjectChoice, dict[str, str]]:
+    """Return the settings that were sent, and what is wrong by the name of the field."""
+    errors: dict[str, str] = {}
+    tracking = sent.get("tracking_type", "")
+    condition = sent.get("filter", "").replace("\x00", "").strip()
+    if len(condition) > MAX_FILTER:
+        errors["filter"] = gettext("Use at most %(number)s characters.", number=MAX_FILTER)
+    fields, cursor = before.fields, before.cursor_field
+    if described.is_known and "which" in sent:
+        known = {field.name for field in described.all}
+        picked = [name for name in dict.fromkeys(sent.getlist("fields")) if name in known]
+        fields = picked if sent["which"] == "some" else None
+        if fields == []:
+            errors["fields"] = gettext("Choose at least one field, or all of them.")
+        cursor = sent.get("cursor", "")
+        if cursor and cursor not in {field.name for field in described.dates}:
+            errors["cursor"] = gettext(
+                "Salesforce doesn't filter by %(name)s, so it can't tell of changes.", name=cursor[:80]
+            )
+            cursor = ""
+    after = replace(
+        before,
+        tracking_type=tracking if tracking in TRACKING_TYPES else "",
+        filter=condition[:MAX_FILTER],
+        fields=fields,
+        cursor_field=cursor,
+        marks_deleted=sent.get("deleted") == "mark",
+        keeps_history="history" in sent,
+    )
+    return after, errors
+
+
+def try_filter(source: SalesforceConnection, choice: ObjectChoice) -> dict[str, str]:
+    """Return what is wrong with the filter, as the error of its field."""
+    refusal = filter_trial.refusal(source, choice.name, choice.filter)
+    return {"filter": refusal} if refusal else {}
+
+
+def alike(sent: MultiDict[str, str]) -> dict[str, Any]:
+    """Return the settings that all chosen objects get; '-' leaves one as it is."""
+    changes: dict[str, Any] = {}
+    tracking = sent.get("tracking_type", "-")
+    if tracking == "" or tracking in TRACKING_TYPES:
+        changes["tracking_type"] = tracking
+    if sent.get("deleted") in {"mark", "remove"}:
+        changes["marks_deleted"] = sent["deleted"] == "mark"
+    if sent.get("history") in {"keep", "latest"}:
+        changes["keeps_history"] = sent["history"] == "keep"
+    if sent.get("which") == "all":
+        changes["fields"] = None
+    return changes
+
+
+def later_runs(choice: ObjectChoice, source: SalesforceConnection) -> str:
+    """Return what runs after the first one load."""
+    words = {
+        TrackingType.NONE: gettext("Everything"),
+        TrackingType.DATE: gettext("Changes"),
+        TrackingType.DATE_DELETES: gettext("Changes and deletions"),
+    }
+    return str(words[TrackingType(choice.tracking_type or source.tracking_type)])
+
+
+def summary(choice: ObjectChoice, source: SalesforceConnection) -> str:
+    """Return the settings in a line."""
+    parts = [
+        gettext("All fields")
+        if choice.fields is None
+        else ngettext("%(num)s field", "%(num)s fields", len(choice.fields))
+    ]
+    parts.append(later_runs(choice, source))
+    if choice.filter:
+        parts.append(gettext("filtered"))
+    if choice.keeps_history:
+        parts.append(gettext("history"))
+    return " · ".join(map(str, parts))

@@ -1,0 +1,185 @@
+"""The third step: everything at a glance, a name, and the button that makes an extraction of the draft."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from flask_login import current_user
+
+from datasync_flask.accounts.models import Role
+from datasync_flask.accounts.rights import fragment, needs_role
+from datasync_flask.clock import utcnow
+from datasync_flask.connections.descriptions import DescriptionTaken
+from datasync_flask.connections.models import State
+from datasync_flask.destinations import service as destination_service
+from datasync_flask.destinations.base import DestinationError
+from datasync_flask.destinations.models import DestinationConnection
+from datasync_flask.extensions import db
+from datasync_flask.extractions import catalog, loader, service, tables
+from datasync_flask.extractions.forms import ExtractionForm
+from datasync_flask.extractions.runs import states
+from datasync_flask.extractions.setup import access, destinations, drafts, object_settings, objects, schedule_picker
+from datasync_flask.extractions.setup.destination_views import SCHEDULE
+from datasync_flask.extractions.setup.models import ExtractionDraft
+from datasync_flask.extractions.setup.views import bp, close, step_list, to_step
+from datasync_flask.extractions.source_api import source_api
+from datasync_flask.extractions.tables import TableTaken
+from datasync_flask.problems.registry import trouble
+from datasync_flask.queue import queue
+from datasync_flask.salesforce.errors import SalesforceError
+
+# Where to change what the last form finds wrong.
+_STEP_OF = {"objects": "objects", "description": "", "source": "source"}
+
+
+@bp.route("/extractions/<public_id:draft_id>/setup/review", methods=["GET", "POST"], endpoint="review")
+@needs_role(Role.EDITOR)
+def look_over(draft_id: str) -> ResponseReturnValue:
+    """Look everything over, then save, and start the first run."""
+    draft = drafts.editable(draft_id)
+    destination = _destination(draft)
+    if destination is None:
+        flash(gettext("Choose a destination first."))
+        return to_step(draft, "destination")
+    form = _form(draft, destination)
+    if request.method == "GET":
+        return _page(draft, destination, form)
+    action = request.form.get("do", "")
+    drafts.change(draft, {"description": form.description.data or ""})
+    if action == "back":
+        return to_step(draft, "destination")
+    if action == "close":
+        return close(draft)
+    if not form.validate():
+        return _page(draft, destination, form), 422
+    try:
+        db.session.delete(draft)
+        saved = service.save(None, form.settings(), by=current_user.id, public_id=draft_id)
+    except (DescriptionTaken, TableTaken):
+        draft = drafts.editable(draft_id)
+        form.validate()
+        return _page(draft, destination, form), 422
+    if action != "start":
+        flash(gettext("Saved."))
+        return redirect(url_for("extractions.show", extraction_id=saved.id), 303)
+    run_id = states.start(saved.id, current_user.email).id
+    queue().run_soon(run_id)
+    return redirect(url_for("extractions.show_run", extraction_id=saved.id, run_id=run_id), 303)
+
+
+@bp.get("/extractions/<public_id:draft_id>/setup/checks")
+@fragment
+@needs_role(Role.EDITOR)
+def checks(draft_id: str) -> ResponseReturnValue:
+    """See whether source and destination answer; the page asks for it once it is there."""
+    draft = drafts.editable(draft_id)
+    return render_template("extractions/setup/_checks.html", checks=_checks(draft, _destination(draft)))
+
+
+def _destination(draft: ExtractionDraft) -> DestinationConnection | None:
+    wanted = draft.settings.get("destination")
+    return next((each for each in loader.destinations() if each.id == wanted), None)
+
+
+def usual_name(draft: ExtractionDraft, destination: DestinationConnection) -> str:
+    """Return a name for the extraction that no other one has."""
+    wanted: str = gettext(
+        "%(source)s to %(destination)s", source=draft.source.description, destination=destination.description
+    )
+    number, name = 1, wanted[:120]
+    while service.is_description_taken(name):
+        number += 1
+        name = f"{wanted[:110]} {number}"
+    return name
+
+
+def _settings(draft: ExtractionDraft, destination: DestinationConnection) -> dict[str, Any]:
+    stored = draft.settings
+    names = [choice.name for choice in drafts.choices(draft) or []]
+    usual = destinations.slug(str(destination.settings.get("schema", "")) or draft.source.description)
+    return {
+        "source": draft.source_id,
+        "destination": destination.id,
+        "dataset": stored.get("dataset") or destinations.free_dataset(usual, destination, "", names),
+        "schedule": stored.get("schedule", SCHEDULE),
+        "timezone": stored.get("timezone", "UTC"),
+        "quota_ceiling": stored.get("quota_ceiling", 80),
+        "reread_days": stored.get("reread_days", 0),
+        "description": request.form.get("description", stored.get("description") or usual_name(draft, destination)),
+    }
+
+
+def _form(draft: ExtractionDraft, destination: DestinationConnection) -> ExtractionForm:
+    return ExtractionForm(given=drafts.as_sent(_settings(draft, destination), drafts.choices(draft) or []))
+
+
+def _page(draft: ExtractionDraft, destination: DestinationConnection, form: ExtractionForm) -> str:
+    chosen = drafts.choices(draft) or []
+    names = [choice.name for choice in chosen]
+    found = catalog.objects_of(draft.source)
+    shown_as = destinations.dataset_is(destination, "")
+    dataset = str(form.dataset.data)
+    schedule, timezone = str(form.schedule.data), schedule_picker.known_timezone(str(form.timezone.data))
+    errors = {_STEP_OF.get(field.name, "destination"): list(map(str, field.errors)) for field in form if field.errors}
+    return render_template(
+        "extractions/setup/review.html",
+        draft=draft,
+        steps=step_list(draft, "review"),
+        destination=destination,
+        form=form,
+        errors={step: texts for step, texts in errors.items() if step},
+        rows=[
+            (choice, table, (found.counts or {}).get(choice.name), object_settings.later_runs(choice, draft.source))
+            for choice, table in zip(chosen, destinations.table_names(dataset, shown_as, names), strict=True)
+        ],
+        dataset=dataset,
+        dataset_label=destinations.DATASET_LABELS[shown_as],
+        outlook=schedule_picker.outlook(schedule, timezone, utcnow()),
+        sum=objects.sum_of(names, found),
+        quota=loader.quota_of_source(draft.source),
+        is_connected=draft.source.state == State.CONNECTED,
+        no_access=access.explain(draft.source, found.problem) if found.problem else None,
+        checks=_checks(draft, destination) if "checks" in request.args else None,
+    )
+
+
+def _checks(draft: ExtractionDraft, destination: DestinationConnection | None) -> list[tuple[bool, str]]:
+    """Return what was found: whether it is good, and what it is."""
+    found = [_source_check(draft)]
+    if destination is not None:
+        found.append(_destination_check(destination))
+        names = [choice.name for choice in drafts.choices(draft) or []]
+        taken = tables.wanted_by(None, destination, str(_settings(draft, destination)["dataset"]), names).taken
+        owner = next(iter(taken.values()), "")
+        found.append(
+            (False, gettext("The extraction %(owner)s has one of these tables", owner=f"“{owner}”"))
+            if taken
+            else (True, gettext("No other extraction writes to these tables"))
+        )
+    return found
+
+
+def _source_check(draft: ExtractionDraft) -> tuple[bool, str]:
+    name = draft.source.description
+    if draft.source.grant is None:
+        return False, gettext("%(name)s isn't connected yet", name=name)
+    try:
+        with source_api(draft.source.id) as api:
+            api.request("GET", f"{api.base}/")
+    except SalesforceError as error:
+        return False, f"{name}: {trouble(error.problem).title}"
+    return True, gettext("%(name)s answers", name=name)
+
+
+def _destination_check(destination: DestinationConnection) -> tuple[bool, str]:
+    name = destination.description
+    try:
+        destination_service.check(
+            destination.kind, dict(destination.settings), destination_service.password_of(destination)
+        )
+    except DestinationError as error:
+        return False, f"{name}: {trouble(error.fault).sentences}"
+    return True, gettext("%(name)s can be written to", name=name)

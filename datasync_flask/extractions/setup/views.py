@@ -1,0 +1,97 @@
+"""The way of an extraction that is being set up: begin, resume, change the source, discard. Its steps have files of
+their own; every one of them saves the draft.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+
+from datasync_flask.accounts.models import Role
+from datasync_flask.accounts.rights import needs_role
+from datasync_flask.extensions import db
+from datasync_flask.extractions import loader
+from datasync_flask.extractions.models import Extraction
+from datasync_flask.extractions.setup import drafts
+from datasync_flask.extractions.setup.models import ExtractionDraft
+
+bp = Blueprint("setup", __name__)
+
+STEPS = ("objects", "destination", "review")
+
+
+@bp.before_request
+def _made_already() -> ResponseReturnValue | None:
+    """Send who comes back to a draft that has become an extraction to the extraction."""
+    draft_id = (request.view_args or {}).get("draft_id", "")
+    if draft_id and not drafts.exists(draft_id) and db.session.get(Extraction, draft_id) is not None:
+        return redirect(url_for("extractions.show", extraction_id=draft_id), 303)
+    return None
+
+
+@bp.post("/extractions/setup")
+@needs_role(Role.EDITOR)
+def begin() -> ResponseReturnValue:
+    """Begin a draft."""
+    source = next((each for each in loader.sources() if each.id == request.form.get("source")), None)
+    if source is None:
+        flash(gettext("Choose a source."))
+        return redirect(url_for("extractions.new"), 303)
+    return to_step(drafts.begin(source), "objects")
+
+
+@bp.get("/extractions/<public_id:draft_id>/setup")
+@needs_role(Role.EDITOR)
+def resume(draft_id: str) -> ResponseReturnValue:
+    """Go on where the draft was left."""
+    draft = drafts.editable(draft_id)
+    return to_step(draft, drafts.next_step(draft))
+
+
+@bp.route("/extractions/<public_id:draft_id>/setup/source", methods=["GET", "POST"])
+@needs_role(Role.EDITOR)
+def source(draft_id: str) -> ResponseReturnValue:
+    """Read from another connection."""
+    draft = drafts.editable(draft_id)
+    if request.method == "POST":
+        found = next((each for each in loader.sources() if each.id == request.form.get("source")), None)
+        if found is None:
+            abort(422)
+        if found.id != draft.source_id:
+            drafts.change_source(draft, found)
+        return to_step(draft, "objects")
+    return render_template(
+        "extractions/setup/source.html", sources=loader.sources(), chosen=draft.source_id, draft=draft
+    )
+
+
+@bp.post("/extractions/<public_id:draft_id>/setup/discard")
+@needs_role(Role.EDITOR)
+def discard(draft_id: str) -> ResponseReturnValue:
+    """Delete the draft."""
+    drafts.discard(drafts.editable(draft_id))
+    flash(gettext("Draft deleted."))
+    return redirect(url_for("extractions.index"), 303)
+
+
+def to_step(draft: ExtractionDraft, step: str, **query: Any) -> ResponseReturnValue:
+    """Send the browser to a step of a draft."""
+    return redirect(url_for(f"setup.{step}", draft_id=draft.id, **query), 303)
+
+
+def close(draft: ExtractionDraft) -> ResponseReturnValue:
+    """Leave a draft for later."""
+    flash(gettext("Saved as a draft. Resume it in this list."))
+    return redirect(url_for("extractions.index", _anchor=f"draft-{draft.id}"), 303)
+
+
+def step_list(draft: ExtractionDraft, now: str) -> list[tuple[str, str, str]]:
+    """Return the steps as the pages show them: title, address, and whether it is done or the one now."""
+    titles = (gettext("Choose objects"), gettext("Destination and schedule"), gettext("Review and start"))
+    at = STEPS.index(now)
+    marks = ["done" if index < at else "now" if index == at else "" for index in range(len(STEPS))]
+    addresses = [url_for(f"setup.{step}", draft_id=draft.id) for step in STEPS]
+    return list(zip(titles, addresses, marks, strict=True))

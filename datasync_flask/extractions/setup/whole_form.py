@@ -1,0 +1,85 @@
+"""All settings of an extraction on one page: to edit one that is there, and where a POST that makes one at once is
+refused. Buttons that change what the list of objects shows, and htmx, get the page back with all that was typed.
+"""
+
+from __future__ import annotations
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from flask_login import current_user
+
+from datasync_flask.addresses import wants_fragment
+from datasync_flask.clock import utcnow
+from datasync_flask.connections.descriptions import DescriptionTaken
+from datasync_flask.extractions import catalog, loader, service
+from datasync_flask.extractions.forms import ExtractionForm
+from datasync_flask.extractions.models import Extraction
+from datasync_flask.extractions.schedule import ScheduleRefused
+from datasync_flask.extractions.setup import access, destinations, object_settings, objects, schedule_picker
+from datasync_flask.extractions.tables import TableTaken
+from datasync_flask.salesforce_connections.settings import TRACKING_TYPES
+
+
+def answer(extraction: Extraction | None) -> ResponseReturnValue:
+    """Show the form, or save what was sent."""
+    form = ExtractionForm(extraction)
+    if extraction is not None:
+        # Another org's objects would take their place in the tables.
+        form.source.data = extraction.source_id
+    if not form.is_submitted() or wants_fragment() or _only_looks():
+        return _page(form, extraction)
+    if form.validate():
+        if extraction is not None and form.was_overtaken(extraction.updated_at):
+            form.form_errors = [
+                gettext(
+                    "Somebody changed this extraction since you opened this page. Below is what you typed. Press the "
+                    "button again to replace what is saved now."
+                )
+            ]
+            return _page(form, extraction), 422
+        try:
+            saved = service.save(extraction, form.settings(), by=current_user.id)
+        except (DescriptionTaken, TableTaken):
+            form.validate()
+        else:
+            flash(gettext("Saved."))
+            return redirect(url_for("extractions.show", extraction_id=saved.id), 303)
+    return _page(form, extraction), 422
+
+
+def _only_looks() -> bool:
+    return bool({"show", "all"} & request.form.keys()) or request.form.get("do") == "search"
+
+
+def _page(form: ExtractionForm, extraction: Extraction | None) -> str:
+    source = next((each for each in loader.sources() if each.id == form.source.data), None)
+    found = catalog.objects_of(source) if source is not None else catalog.Catalog([])
+    chosen = list(dict.fromkeys(form.objects.data or []))
+    destination = next((each for each in loader.destinations() if each.id == form.destination.data), None)
+    shown_as = destinations.dataset_is(destination, destinations.USUAL_KIND)
+    timezone = schedule_picker.known_timezone(form.timezone.data or "")
+    try:
+        outlook = schedule_picker.outlook(form.picked.schedule, timezone, utcnow())
+    except ScheduleRefused as refusal:
+        outlook = schedule_picker.Outlook(gettext(str(refusal)))
+    return render_template(
+        "extractions/form.html",
+        form=form,
+        extraction=extraction,
+        source=source,
+        found=found,
+        chosen=chosen,
+        labels={entry.name: entry.label for entry in found.entries},
+        listing=objects.listing(found, objects.View.of(request.form), except_for=chosen),
+        no_access=access.explain(source, found.problem) if source is not None and found.problem else None,
+        tracking_types=TRACKING_TYPES,
+        usual_tracking=TRACKING_TYPES[source.tracking_type][0] if source is not None else "",
+        summary_of=lambda choice: object_settings.summary(choice, source) if source is not None else "",
+        dataset_label=destinations.DATASET_LABELS[shown_as],
+        picker=schedule_picker,
+        timezone=timezone,
+        outlook=outlook,
+        calls_a_day=outlook.runs_a_day * objects.calls_a_run(chosen),
+        quota=loader.quota_of_source(source) if source is not None else None,
+    )

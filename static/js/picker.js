@@ -1,0 +1,28 @@
+// <form data-picker>: arrows go from row to row, from the search into the list and back. [data-arrives] gets the focus
+// when htmx puts it into the page.
+import { announce } from "./page.js";
+
+function moveInList(event) {
+  const picker = event.target.closest?.("[data-picker]");
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!picker || !step || event.ctrlKey || event.metaKey || event.altKey) return;
+  const search = picker.querySelector("input[type=search]");
+  const boxes = [...picker.querySelectorAll(".pick input:not(:disabled)")];
+  if (event.target !== search && !boxes.includes(event.target)) return;
+  const next = [search, ...boxes][boxes.indexOf(event.target) + 1 + step];
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
+}
+
+document.addEventListener("keydown", moveInList);
+let lastCount = "";
+document.addEventListener("htmx:after:swap", () => {
+  const count = document.querySelector("[data-picker] [data-count]")?.textContent ?? "";
+  if (count !== lastCount) announce(count);
+  lastCount = count;
+  const arrived = document.querySelector("[data-arrives]");
+  if (!arrived || arrived.contains(document.activeElement)) return;
+  arrived.removeAttribute("data-arrives");
+  arrived.focus();
+});

@@ -1,0 +1,105 @@
+"""From Connected to rows in a new local file, in Chromium, with every action counted; and the list by keyboard."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.test_accessibility import violations
+from tests.support.practice import PracticeOrg
+from tests.support.program import Site
+
+
+@pytest.fixture(scope="module")
+def connected(site: Site, practice: PracticeOrg) -> str:
+    """The path of a connection that works, to an org with rows."""
+    for name, count in (("Account", 120), ("Contact", 40)):
+        order = {"object": name, "do": "generate", "count": count}
+        practice.http.post("/practice/data", json=order, timeout=60).raise_for_status()
+    connection = site.save(practice.register(site.callback_url))
+    site.wait_for_state(connection, "ready_to_authorize")
+    site.allow(connection)
+    site.wait_for_state(connection, "connected")
+    return f"/connections/{connection}"
+
+
+def test_from_connected_to_rows_in_at_most_five_actions(new_page: Callable[..., Page], connected: str) -> None:
+    page, actions = new_page(timezone_id="Europe/Berlin"), 0
+
+    def press(button: Locator) -> None:
+        nonlocal actions
+        button.click()
+        actions += 1
+
+    page.goto(connected)
+    expect(page.get_by_role("heading", name="Next: load data into a database")).to_be_visible()
+    press(page.get_by_role("button", name="Choose what to load"))
+    expect(page.locator("#basket")).to_contain_text(re.compile(r"about 16\d rows"))
+    press(page.get_by_role("button", name="Continue"))
+    # Nobody typed: a file of its own, and the zone of the browser.
+    expect(page.get_by_label("Time zone")).to_have_value("Europe/Berlin")
+    expect(page.locator("#schedule-preview")).to_contain_text("Every hour, on the hour")
+    press(page.get_by_role("button", name="Continue"))
+    expect(page.locator("#checks")).to_contain_text("can be written to")
+    press(page.get_by_role("button", name="Start the first run"))
+    expect(page.locator("#run-progress")).to_have_attribute("data-state", "done", timeout=60_000)
+    expect(page.locator("[data-object=Account]")).to_have_attribute("data-target-count", "120")
+    assert actions <= 5
+
+
+def test_choosing_by_keyboard_and_settings_in_place(new_page: Callable[..., Page], connected: str) -> None:
+    page = new_page(bypass_csp=True)
+    page.goto(connected)
+    page.get_by_role("button", name="New extraction").click()
+    page.locator("body").press("/")
+    search = page.get_by_label("Search objects")
+    expect(search).to_be_focused()
+    search.press_sequentially("orders")
+    expect(page.locator("#picker-list")).to_contain_text("1 object")
+    search.press("ArrowDown")
+    expect(page.get_by_role("checkbox", name="OrderStatus")).to_be_focused()
+    page.keyboard.press("Space")
+    basket = page.locator("#basket")
+    expect(basket).to_contain_text("OrderStatus")
+    page.keyboard.press("ArrowUp")
+    expect(search).to_be_focused()
+    # A filter loses no tick, and what was typed in the search stays.
+    page.get_by_role("button", name="Standard").click()
+    expect(page.get_by_role("checkbox", name="OrderStatus")).to_be_checked()
+    expect(search).to_have_value("orders")
+    assert violations(page, "objects") == []
+    page.get_by_role("button", name="Settings Account").click()
+    expect(page.locator("#object-settings")).to_be_focused()
+    page.get_by_label("Filter rows").fill("Industri = = x")
+    page.get_by_label("Filter rows").press("Tab")
+    expect(page.locator("#filter-error")).to_contain_text("Salesforce refuses this filter")
+    page.get_by_label("Filter rows").fill("Industry = 'Energy'")
+    page.get_by_label("Selected fields").check()
+    page.get_by_role("button", name="None", exact=True).click()
+    page.get_by_label("Search fields").fill("industry")
+    page.get_by_label("Industry").check()
+    assert violations(page, "settings") == []
+    page.get_by_role("button", name="Save settings").click()
+    expect(basket).to_contain_text("1 field · Changes · filtered")
+    page.reload()
+    expect(basket).to_contain_text("OrderStatus")
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_text("New destination").first.click()
+    page.get_by_text("PostgreSQL", exact=True).click()
+    page.get_by_label("Host").fill("127.0.0.1")
+    page.get_by_text("Weekly", exact=True).click()
+    expect(page.get_by_label("At", exact=True)).to_be_visible()
+    expect(page.get_by_label("At minute")).to_be_hidden()
+    # What is typed elsewhere stays while the preview follows.
+    expect(page.locator("#schedule-preview")).to_contain_text("Every day at 06:00")
+    expect(page.get_by_label("Host")).to_have_value("127.0.0.1")
+    page.get_by_label("Schema").fill("mine")
+    page.get_by_label("Schema").press("Tab")
+    expect(page.locator("#table-names")).to_contain_text("mine.account")
+    assert violations(page, "destination") == []
+    page.reload()
+    expect(page.get_by_label("Host")).to_have_value("127.0.0.1")
+    expect(page.get_by_label("At", exact=True)).to_be_visible()
