@@ -8,6 +8,7 @@ import "./autosave.js";
 import "./show_when.js";
 import "./guide.js";
 import "./status.js";
+import "./run.js";
 import "./polling.js";
 import "./menu.js";
 import "./type_ahead.js";
