@@ -145,15 +145,6 @@ def test_what_an_object_costs(is_whole: bool, rows: int | None, calls: int, jobs
     assert (cost.calls, cost.jobs) == (calls, jobs)
 
 
-def test_pace_and_time_left() -> None:
-    now = utcnow()
-    row = RunObject(step="reading", started_at=now - timedelta(seconds=10), rows=1000, expected=3000)
-    found = rates.of_object(row, now)
-    assert found == rates.Pace(100, 20)
-    row.step = "writing"
-    assert rates.of_object(row, now) is None
-
-
 def test_a_cancelled_run_stops_its_job_in_salesforce(extracting: Extracting, org: Org, duckdb: str) -> None:
     org.do("Account", "generate", count=7000)
     extracting.walk.practice.change_org(job_seconds=60)

@@ -21,6 +21,7 @@ from datasync_flask.destinations.base import (
     Load,
     Table,
 )
+from datasync_flask.extractions.runs import deletions
 from datasync_flask.extractions.runs.plan import Plan
 from datasync_flask.extractions.runs.reading import Progress, Reader
 from datasync_flask.salesforce.data import DataApi
@@ -74,12 +75,14 @@ class Work:
             # With history a deleted row is no version: the one that held ends.
             files, rows, ended = self._without_deleted(files)
         if rows == 0 and not self.plan.is_whole:
-            outcome.deleted = self._take_out(ended)
+            outcome.deleted = deletions.count_new(self.destination, self.table, (), ended)
+            self._take_out(ended)
             return outcome
         columns = tuple(self.columns.values())
         if self.plan.keeps_history:
             columns = (*columns, Column(VERSION_COLUMN, ColumnType.TEXT))
-        outcome.deleted = len(ended) + (_count_deleted(files) if self.plan.with_deleted else 0)
+        if self.plan.with_deleted:
+            outcome.deleted = deletions.count_new(self.destination, self.table, files, ended)
         # What reading left unused goes back to the system: writing needs its own.
         pa.default_memory_pool().release_unused()
         self.destination.load(
@@ -169,14 +172,6 @@ class Work:
 def expected_counts(api: DataApi, names: list[str]) -> dict[str, int]:
     """Return about how many rows objects have, for the forecast and the choice of the way; nothing hangs on it."""
     return api.record_counts(names) if names else {}
-
-
-def _count_deleted(files: tuple[Path, ...]) -> int:
-    total = 0
-    for file in files:
-        if DELETED_COLUMN in pq.read_schema(file).names:
-            total += pc.sum(pq.read_table(file, columns=[DELETED_COLUMN]).column(0)).as_py() or 0
-    return int(total)
 
 
 def server_time_of(api: DataApi, fallback: datetime) -> datetime:
