@@ -14,8 +14,8 @@ from datasync_flask.extractions import loader
 from datasync_flask.extractions.models import Extraction
 from datasync_flask.problems.registry import trouble
 
-# Moments as the destinations write them; the part that says nothing is left out.
-_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.0+)?(?:\+00:00|Z)?")
+# Moments as the destinations write them, all in UTC; parts of a second are left out.
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.\d+)?(?:\+00:00|\+00|Z)?")
 
 
 def context(extraction: Extraction, name: str) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def context(extraction: Extraction, name: str) -> dict[str, Any]:
 
 
 def plain(value: str | None) -> str | None:
-    """Return a value as people read it: moments without what is always the same, yes and no in small letters."""
+    """Return a value as people read it: moments to the second, yes and no in small letters."""
     if value in {"True", "False"}:
         return value.lower()
     moment = _MOMENT.fullmatch(value) if value else None

@@ -112,9 +112,7 @@ def pill_of(run: Run, differences: int) -> tuple[str, str]:
 
 def started_by(run: Run) -> str:
     """Return who started a run."""
-    if run.started_by == states.SCHEDULE:
-        return str(gettext("started by the schedule"))
-    return str(gettext("started by %(name)s", name=run.started_by))
+    return str(gettext("Schedule")) if run.started_by == states.SCHEDULE else run.started_by
 
 
 def seconds_of(started_at: datetime | None, ended_at: datetime | None) -> int | None:
@@ -289,5 +287,9 @@ def _quota(extraction: Extraction, run: Run) -> tuple[int, int, int] | None:
 
 
 def _notes(run: Run) -> list[tuple[str, str]]:
-    return [(row.name, note_words(note)) for row in run.objects for note in row.notes]
-
+    """Return what is told about objects: their names, and the words, each once."""
+    names: dict[str, list[str]] = {}
+    for row in run.objects:
+        for note in row.notes:
+            names.setdefault(note_words(note), []).append(row.name)
+    return [(", ".join(of), words) for words, of in names.items()]

@@ -11,6 +11,7 @@ import "./status.js";
 import "./run.js";
 import "./polling.js";
 import "./menu.js";
+import "./filter.js";
 import "./type_ahead.js";
 import "./quick_edit.js";
 import "./list_keys.js";
