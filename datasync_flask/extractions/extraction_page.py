@@ -134,4 +134,3 @@ def _run_line(run: Run, types: Mapping[str, str]) -> RunLine:
         deleted=sum(row.deleted for row in run.objects),
         by=started_by(run),
     )
-

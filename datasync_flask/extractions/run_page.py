@@ -205,7 +205,7 @@ def _left(rows: Sequence[RunObject], now: datetime) -> int | None:
 
 
 def _count(row: RunObject) -> str:
-    rows = format_decimal(row.rows)
+    rows = str(format_decimal(row.rows))
     if row.step in {"waiting", "reading"} and row.expected:
         most = format_decimal(row.expected)
         if _is_next(row):
@@ -242,7 +242,9 @@ def _whole(run: Run, now: datetime) -> Whole:
 def _headline(run: Run, whole: Whole) -> str:
     if run.cancel_asked and not RunState(run.state).is_over:
         return str(gettext("Stopping after the current batch…"))
-    if run.state == RunState.QUEUED or (run.state == RunState.RUNNING and not any(row.started_at for row in run.objects)):
+    if run.state == RunState.QUEUED or (
+        run.state == RunState.RUNNING and not any(row.started_at for row in run.objects)
+    ):
         return str(gettext("Starting…"))
     rows = format_decimal(whole.rows)
     if RunState(run.state).is_over or not whole.is_known:

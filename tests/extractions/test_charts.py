@@ -63,10 +63,12 @@ def test_runs_that_always_load_everything_are_on_the_scale(app: Flask) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "is_time", "most"), [(0, False, 2), (3, False, 4), (11, False, 20), (121, True, 240), (7000, True, 7200 * 5 // 3)]
+    ("rows", "seconds", "words"),
+    [(0, 0, ["2", "2 s"]), (3, 11, ["4", "20 s"]), (11, 121, ["20", "4 min"]), (90, 7000, ["100", "3 h 20 min"])],
 )
-def test_a_scale_ends_with_a_round_number(value: int, is_time: bool, most: int) -> None:
-    assert charts._round_up(value, is_time=is_time) == most
+def test_a_scale_ends_with_a_round_number(app: Flask, rows: int, seconds: int, words: list[str]) -> None:
+    with app.test_request_context():
+        assert [chart.lines[-1].words for chart in charts.of_runs([a_run(0, rows, seconds)])] == words
 
 
 def test_the_page_draws_them_with_a_table(extracting: Extracting, org: Org, duckdb: str) -> None:

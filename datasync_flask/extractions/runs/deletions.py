@@ -1,4 +1,4 @@
-"""How many rows a run deletes. A run reads some minutes before the last one again: what that one deleted counts once."""
+"""How many rows a run deletes. It reads some minutes before the last one again: what that one deleted counts once."""
 
 from __future__ import annotations
 
