@@ -75,6 +75,7 @@ def context(extraction: Extraction, run: Run, seen: Seen) -> dict[str, Any]:
     seen = seen.then(now, {row.name: row.rows for row in run.objects if row.step == "reading"})
     lines = [_line(row, run, differences.get(row.name), seen, now) for row in run.objects]
     whole = _whole(run, now)
+    result = _result(extraction, lines, whole) if run.state == RunState.DONE else None
     return {
         "extraction": extraction,
         "run": run,
@@ -89,8 +90,8 @@ def context(extraction: Extraction, run: Run, seen: Seen) -> dict[str, Any]:
         "started_by": started_by(run),
         "headline": _headline(run, whole),
         "tab_title": _tab_title(run, whole, len(differences)),
-        "news": _news(extraction, run, lines, len(differences)),
-        "result": _result(extraction, lines, whole) if run.state == RunState.DONE else None,
+        "news": _news(run, len(differences), result),
+        "result": result,
         "differences": list(differences.values()),
         "trouble": trouble(run.problem, During.RUN) if run.problem else None,
         "quota": _quota(extraction, run),
@@ -260,13 +261,11 @@ def _tab_title(run: Run, whole: Whole, differences: int) -> str:
     return pill_of(run, differences)[1]
 
 
-def _news(extraction: Extraction, run: Run, lines: Sequence[Line], differences: int) -> str:
+def _news(run: Run, differences: int, result: tuple[str, str] | None) -> str:
     """Return what is said aloud when the state changes."""
     words = pill_of(run, differences)[1]
-    if run.state == RunState.DONE:
-        rows = format_decimal(sum(line.row.target_count or 0 for line in lines))
-        where = extraction.destination.description
-        return f"{words}. " + str(gettext("%(rows)s rows are in %(name)s.", rows=rows, name=where))
+    if result is not None:
+        return f"{words}. {result[0]}"
     return f"{words}. {trouble(run.problem, During.RUN).title}." if run.problem else words
 
 

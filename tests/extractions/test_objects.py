@@ -131,8 +131,8 @@ def test_costs_are_told_before_and_after(loaded: Extracting, org: Org) -> None:
     assert run.forecast_calls is not None
     assert abs(run.forecast_calls - run.api_calls) <= 5
     visitor.get(f"/extractions/{loaded.id}/runs/{run.id}")
-    assert f"API calls in this run {run.api_calls} forecast {run.forecast_calls}" in visitor.text
-    assert "Bulk jobs 1 10,000 were left" in visitor.text
+    assert f"API calls in this run{run.api_calls} forecast {run.forecast_calls}" in visitor.text
+    assert "Bulk jobs1 10,000 were left" in visitor.text
 
 
 @pytest.mark.parametrize(
