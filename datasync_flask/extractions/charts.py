@@ -17,7 +17,7 @@ MOST_BARS = 20
 # The drawing, and the plot in it: numbers stand at its left, bars between its top and its bottom.
 WIDTH, HEIGHT = 560, 140
 LEFT, TOP, BOTTOM = 64, 22, 130
-LEAST_PLACES = 8
+WIDEST_BAR = 44
 # What three lines can be labelled with, times a power of ten.
 _ROUND = (2, 4, 6, 8, 10)
 
@@ -98,7 +98,8 @@ def _chart(
     scaled = [value_of(run) for run in runs if run.id not in full]
     most = _round_up(max(scaled, default=0), is_time=key == "duration")
     lines = tuple(Line(_y(share * most, most), words(round(share * most))) for share in (0, 0.5, 1))
-    step = (WIDTH - LEFT) / max(len(runs), LEAST_PLACES)
+    step = (WIDTH - LEFT) / len(runs)
+    width = min(step * 0.76, WIDEST_BAR)
     points = []
     for place, run in enumerate(runs):
         value, kind = value_of(run), _kind(run, full)
@@ -108,8 +109,8 @@ def _chart(
                 run_id=run.id,
                 at=run.queued_at,
                 kind=kind,
-                x=round(LEFT + place * step + step * 0.12, 1),
-                width=round(step * 0.76, 1),
+                x=round(LEFT + (place + 0.5) * step - width / 2, 1),
+                width=round(width, 1),
                 y=y,
                 height=round(BOTTOM - y, 1) if value else 0,
                 words=words(value),
