@@ -81,6 +81,10 @@ def test_a_gap_is_new_then_stays_then_is_healed(extracting: Extracting, org: Org
     assert "Problems 2" in problems
     assert len(extracting.walk.visitor.page.xpath("//section[@aria-labelledby='runs']//tbody/tr")) == 2
     visitor = extracting.walk.visitor
+    # A language has plurals of its own.
+    visitor.post("/language", {"language": "de", "next": "/"})
+    assert visitor.get(f"/extractions/{extracting.id}").status_code == 200
+    visitor.post("/language", {"language": "en", "next": "/"})
     answer = visitor.post(f"/extractions/{extracting.id}/objects/Account/reload")
     extracting.work_on(answer.headers["Location"].rsplit("/", 1)[-1])
     assert "rows are missing" not in shown(extracting)
