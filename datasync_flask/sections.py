@@ -14,10 +14,11 @@ _SECTIONS = {
     "help": ("help", "components"),
 }  # fmt: skip
 _BY_BLUEPRINT = {blueprint: section for section, blueprints in _SECTIONS.items() for blueprint in blueprints}
+# Pages that belong elsewhere than the others of their blueprint.
+_BY_ENDPOINT = {"people.account": "", "extractions.objects": "connections"}
 
 
 def section() -> str:
     """Return the key of the section that this request's page belongs to, '' outside all of them."""
-    if request.endpoint == "people.account":
-        return ""
-    return _BY_BLUEPRINT.get(request.blueprint or "", "")
+    of_blueprint = _BY_BLUEPRINT.get(request.blueprint or "", "")
+    return _BY_ENDPOINT.get(request.endpoint or "", of_blueprint)

@@ -179,6 +179,11 @@ class Destination(ABC):
     def keys(self, table: Table, *, without_deleted: bool) -> Iterator[pa.Array]:
         """Yield the ids of all rows (that hold now) in pieces."""
 
+    def count_of(self, table: Table, keys: list[str]) -> int:
+        """Return how many of these rows are there and not marked as deleted."""
+        wanted = set(keys)
+        return sum(key in wanted for piece in self.keys(table, without_deleted=True) for key in piece.to_pylist())
+
     @abstractmethod
     def delete(self, table: Table, keys: list[str], *, marks: bool) -> int:
         """Delete rows by their ids, or with `marks` set is_deleted; return how many. In one transaction."""

@@ -141,6 +141,20 @@ class SqlDestination(Destination):
             while rows := cursor.fetchmany(KEYS_AT_ONCE):
                 yield pa.array([row[0] for row in rows], pa.string())
 
+    def count_of(self, table: Table, keys: list[str]) -> int:
+        """Return how many of these rows are there and not marked as deleted."""
+        condition, found = self._holds_now(table, without_deleted=True), 0
+        where = f"{condition} AND" if condition else " WHERE"
+        with self.transaction() as cursor:
+            for start in range(0, len(keys), DELETES_AT_ONCE):
+                chunk = keys[start : start + DELETES_AT_ONCE]
+                markers = ", ".join([self.marker] * len(chunk))
+                cursor.execute(
+                    f"SELECT COUNT(*) FROM {self.path(table)}{where} {self.quoted(KEY)} IN ({markers})", tuple(chunk)
+                )
+                found += int(cursor.fetchone()[0])
+        return found
+
     def delete(self, table: Table, keys: list[str], *, marks: bool) -> int:
         """Delete rows by their ids, or with `marks` set is_deleted; return how many. In one transaction."""
         names = {name.lower() for name, _ in self.columns_of(table)}

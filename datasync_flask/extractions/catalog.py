@@ -31,21 +31,21 @@ class Catalog:
     read_at: datetime | None = None
 
 
-def objects_of(connection: SalesforceConnection, *, anew: bool = False) -> Catalog:
+def objects_of(connection: SalesforceConnection, *, refresh: bool = False) -> Catalog:
     """Return the org's objects with about how many rows they have: as kept, or read from Salesforce when nothing is
-    kept, the counts are older than COUNTS_KEPT, or `anew`.
+    kept, the counts are older than COUNTS_KEPT, or `refresh`.
     """
     kept = db.session.get(ObjectCatalog, connection.id)
     before = _as_kept(kept)
-    if kept is not None and not anew and kept.counted_at is not None and utcnow() - kept.counted_at < COUNTS_KEPT:
+    if kept is not None and not refresh and kept.counted_at is not None and utcnow() - kept.counted_at < COUNTS_KEPT:
         return before
     connection_id = connection.id
     try:
         with source_api(connection_id) as api:
-            entries = objects.list_objects(api) if anew or not before.entries else before.entries
+            entries = objects.list_objects(api) if refresh or not before.entries else before.entries
             counts = objects.all_record_counts(api)
     except SalesforceError as error:
-        return before if before.entries and not anew else replace(before, problem=error)
+        return before if before.entries and not refresh else replace(before, problem=error)
     now = utcnow()
     read_at = now if entries is not before.entries else before.read_at
     values = [list(astuple(entry)) for entry in entries]

@@ -1,29 +1,53 @@
-"""Plots of an extraction's runs, as numbers that a template draws as SVG; each with its text alternative."""
+"""Plots of an extraction's runs, as numbers that a template draws as SVG, with the same values as a table."""
 
 from __future__ import annotations
 
-import itertools
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import datetime
 
-from flask_babel import gettext
+from flask_babel import format_decimal, gettext
 
-from datasync_flask.extractions.loader import DayOfCalls
 from datasync_flask.extractions.models import Run, RunState
+from datasync_flask.extractions.run_page import seconds_of
+from datasync_flask.extractions.texts import run_state, span_words
 
-MOST_BARS = 30
-WIDTH, HEIGHT = 300, 80
+MOST_BARS = 20
+# The drawing, and the plot in it: numbers stand at its left, bars between its top and its bottom.
+WIDTH, HEIGHT = 560, 140
+LEFT, TOP, BOTTOM = 64, 22, 130
+WIDEST_BAR = 44
+# What three lines can be labelled with, times a power of ten.
+_ROUND = (2, 4, 6, 8, 10)
 
 
 @dataclass(frozen=True)
-class Bar:
-    """One run: where its bar stands and how high it is, in the plot's units."""
+class Line:
+    """A line of the grid and what it stands for."""
 
-    x: float
     y: float
+    words: str
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run: where it stands in the plot. Without a height there is no bar."""
+
+    run_id: str
+    at: datetime
+    kind: str
+    x: float
     width: float
+    y: float
     height: float
     words: str
+    result: str
+
+    @property
+    def middle(self) -> float:
+        """Where what is written above it is centred."""
+        return round(self.x + self.width / 2, 1)
 
 
 @dataclass(frozen=True)
@@ -32,71 +56,95 @@ class Chart:
 
     key: str
     title: str
-    summary: str
-    bars: tuple[Bar, ...]
-    note: str = ""
+    unit: str
+    lines: tuple[Line, ...]
+    points: tuple[Point, ...]
+
+    @property
+    def kinds(self) -> set[str]:
+        """Which kinds of points its legend explains."""
+        return {point.kind for point in self.points}
+
+    @property
+    def moments(self) -> list[datetime]:
+        """When the first, the middle and the last of its runs began."""
+        at = [point.at for point in self.points]
+        return [at[0], at[len(at) // 2], at[-1]] if len(at) > 2 else at
 
 
 def of_runs(runs: Sequence[Run]) -> list[Chart]:
-    """Return rows, duration and API calls of the newest runs that ended, the oldest first."""
-    ended = [run for run in reversed(runs) if run.ended_at and run.started_at][-MOST_BARS:]
-    if not ended:
+    """Return rows and duration of the newest runs that are over; `runs` has the newest first."""
+    over = [run for run in reversed(runs) if run.ended_at and run.started_at][-MOST_BARS:]
+    if not over:
         return []
-
-    def seconds(run: Run) -> float:
-        return (run.ended_at - run.started_at).total_seconds() if run.ended_at and run.started_at else 0.0
-
-    lag = _lag([run for run in ended if run.state == RunState.DONE])
-    behind = [_drawn("lag", gettext("Minutes behind Salesforce before each run"), lag, "{:,.1f}")] if lag else []
     return [
-        *behind,
-        _chart("rows", gettext("Rows per run"), ended, lambda run: sum(each.rows for each in run.objects), "{:,.0f}"),
-        _chart("seconds", gettext("Seconds per run"), ended, seconds, "{:,.1f}"),
-        _chart("calls", gettext("API calls per run"), ended, lambda run: run.api_calls, "{:,.0f}"),
+        _chart("rows", gettext("Rows per run"), gettext("Rows"), over, _rows_of, format_decimal),
+        _chart("duration", gettext("Duration per run"), gettext("Duration"), over, _duration_of, span_words),
     ]
 
 
-def of_days(days: Sequence[DayOfCalls]) -> list[Chart]:
-    """Return the API calls per day beside the org's limit."""
-    if not days:
-        return []
-    values = [float(day.calls) for day in days][-MOST_BARS:]
-    most = next((day.most for day in reversed(days) if day.most), None)
-    chart = _drawn("calls-per-day", gettext("API calls per day"), values, "{:,.0f}", [str(day.day) for day in days])
-    if most is None:
-        return [chart]
-    share = max(values) / most * 100
-    words = gettext("The org may make %(most)s a day; the busiest day used %(share)s %%.",
-                    most=f"{most:,}", share=f"{share:,.1f}")  # fmt: skip
-    return [replace(chart, summary=f"{chart.summary} {words}", note=str(words))]
+def _rows_of(run: Run) -> int:
+    return sum(row.rows for row in run.objects)
 
 
-def _lag(runs: Sequence[Run]) -> list[float]:
-    """Return, for each run after the first, how old the tables were when it began, in minutes."""
-    return [
-        (after.started_at - before.started_at).total_seconds() / 60
-        for before, after in itertools.pairwise(runs)
-        if before.started_at and after.started_at
-    ]
+def _duration_of(run: Run) -> int:
+    return seconds_of(run.started_at, run.ended_at) or 0
 
 
-def _chart(key: str, title: str, runs: list[Run], value: Callable[[Run], float], form: str) -> Chart:
-    return _drawn(key, title, [float(value(run)) for run in runs], form)
+def _chart(
+    key: str, title: str, unit: str, runs: Sequence[Run], value_of: Callable[[Run], int], words: Callable[[int], str]
+) -> Chart:
+    full = _full_loads(runs)
+    scaled = [value_of(run) for run in runs if run.id not in full]
+    most = _round_up(max(scaled, default=0), is_time=key == "duration")
+    lines = tuple(Line(_y(share * most, most), words(round(share * most))) for share in (0, 0.5, 1))
+    step = (WIDTH - LEFT) / len(runs)
+    width = min(step * 0.76, WIDEST_BAR)
+    points = []
+    for place, run in enumerate(runs):
+        value, kind = value_of(run), _kind(run, full)
+        y = TOP if kind == "full" else _y(value, most)
+        points.append(
+            Point(
+                run_id=run.id,
+                at=run.queued_at,
+                kind=kind,
+                x=round(LEFT + (place + 0.5) * step - width / 2, 1),
+                width=round(width, 1),
+                y=y,
+                height=round(BOTTOM - y, 1) if value else 0,
+                words=words(value),
+                result=run_state(run.state),
+            )
+        )
+    return Chart(key, str(title), str(unit), lines, tuple(points))
 
 
-def _drawn(key: str, title: str, values: list[float], form: str, names: Sequence[str] = ()) -> Chart:
-    most = max(values) or 1.0
-    step = WIDTH / max(len(values), 8)
-    words = [form.format(amount) for amount in values]
-    if names:
-        words = [f"{name}: {amount}" for name, amount in zip(names[-len(words) :], words, strict=True)]
-    bars = tuple(
-        Bar(round(place * step, 1), round(HEIGHT - amount / most * HEIGHT, 1), round(step * 0.8, 1),
-            round(max(amount / most * HEIGHT, 1), 1), words[place])
-        for place, amount in enumerate(values)
-    )  # fmt: skip
-    summary = gettext(
-        "%(title)s: the last %(last)s, at most %(most)s, %(count)s bars.",
-        title=title, last=form.format(values[-1]), most=form.format(max(values)), count=len(values),
-    )  # fmt: skip
-    return Chart(key, str(title), str(summary), bars)
+def _kind(run: Run, full: set[str]) -> str:
+    if run.state == RunState.FAILED:
+        return "failed"
+    return "full" if run.id in full else "column"
+
+
+def _full_loads(runs: Sequence[Run]) -> set[str]:
+    """Return the runs that loaded everything of an object of which others load only what changed."""
+    by_changes = {row.name for run in runs for row in run.objects if row.step == "done" and not row.is_whole}
+    return {
+        run.id
+        for run in runs
+        if run.state == RunState.DONE and any(row.is_whole and row.name in by_changes for row in run.objects)
+    }
+
+
+def _y(value: float, most: int) -> float:
+    return round(BOTTOM - min(value / most, 1) * (BOTTOM - TOP), 1)
+
+
+def _round_up(value: int, *, is_time: bool) -> int:
+    """Return a number that a scale can end with: half of it is a whole number, and both are round."""
+    unit = 60 if is_time and value > 120 else 1
+    value = math.ceil(value / unit)
+    power = 1
+    while value > _ROUND[-1] * power:
+        power *= 10
+    return next(each * power for each in _ROUND if each * power >= value) * unit

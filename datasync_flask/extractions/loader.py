@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
 
 from flask import abort
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import selectinload
 
-from datasync_flask.clock import utcnow
 from datasync_flask.connections.models import Connection
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import db
@@ -19,7 +16,6 @@ from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.transactions import read_row
 
 RUNS_SHOWN = 30
-DAYS_SHOWN = 30
 
 
 def depending_on(connection_id: str) -> Sequence[Extraction]:
@@ -58,6 +54,17 @@ def runs_of(extraction_id: str) -> Sequence[Run]:
     ).all()
 
 
+def runs_until(run: Run) -> Sequence[Run]:
+    """Return a run and those before it, the newest first."""
+    return db.session.scalars(
+        select(Run)
+        .where(Run.extraction_id == run.extraction_id, Run.queued_at <= run.queued_at)
+        .options(selectinload(Run.objects))
+        .order_by(Run.queued_at.desc())
+        .limit(RUNS_SHOWN)
+    ).all()
+
+
 def last_counts(extraction: Extraction) -> dict[str, int]:
     """Return how many rows each object had in Salesforce when it was counted last."""
     newest = (
@@ -68,6 +75,18 @@ def last_counts(extraction: Extraction) -> dict[str, int]:
     )
     rows = db.session.scalars(select(RunObject).where(RunObject.id.in_(newest)))
     return {row.name: row.source_count for row in rows if row.source_count is not None}
+
+
+def rows_in_destination(extraction: Extraction) -> dict[str, int]:
+    """Return how many rows each object's table had when it was counted last."""
+    newest = (
+        select(func.max(RunObject.id))
+        .join(Run)
+        .where(Run.extraction_id == extraction.id, RunObject.target_count.is_not(None))
+        .group_by(RunObject.name)
+    )
+    rows = db.session.scalars(select(RunObject).where(RunObject.id.in_(newest)))
+    return {row.name: row.target_count for row in rows if row.target_count is not None}
 
 
 def quota_of(extraction: Extraction) -> tuple[int, int] | None:
@@ -90,31 +109,6 @@ def quota_of_source(source: SalesforceConnection) -> tuple[int, int] | None:
     if grant is None or grant.api_calls_max is None or grant.api_calls_left is None:
         return None
     return grant.api_calls_left, grant.api_calls_max
-
-
-@dataclass(frozen=True)
-class DayOfCalls:
-    """The API calls that runs made on one day (UTC), and the org's limit that day where a run was told."""
-
-    day: date
-    calls: int
-    most: int | None
-
-
-def calls_per_day(source_id: str) -> list[DayOfCalls]:
-    """Return the calls that all runs of a source made, day by day, the oldest first."""
-    since = utcnow() - timedelta(days=DAYS_SHOWN)
-    rows = db.session.execute(
-        select(Run.queued_at, Run.api_calls, Run.calls_max)
-        .join(Extraction)
-        .where(Extraction.source_id == source_id, Run.queued_at >= since)
-        .order_by(Run.queued_at)
-    )
-    days: dict[date, DayOfCalls] = {}
-    for at, calls, most in rows:
-        before = days.get(at.date(), DayOfCalls(at.date(), 0, None))
-        days[at.date()] = DayOfCalls(at.date(), before.calls + calls, most or before.most)
-    return list(days.values())
 
 
 def log_of(run: Run) -> Sequence[RunLogLine]:

@@ -19,11 +19,8 @@ def init_app(app: Flask) -> None:
         app.register_blueprint(blueprint)
     app.jinja_env.globals.update(
         drafts_of_source=drafts.of_source,
-        difference_words=texts.difference_words,
-        note_words=texts.note_words,
         explain_problem=texts.explain_problem,
         run_tone=texts.run_tone,
         run_state=texts.run_state,
         span_words=texts.span_words,
-        step_words=texts.step_words,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
@@ -22,41 +23,32 @@ class ObjectPreview:
     chosen: ExtractionObject
     tracking_type: str
     words: str
+    since: datetime | None
 
 
 def of_object(chosen: ExtractionObject, extraction: Extraction) -> ObjectPreview:
     """Return in words what the next run does, as far as is known without asking Salesforce."""
     kind = chosen.effective_tracking_type.value
+    since = None
     if kind == "none":
-        words = gettext("Loads everything and replaces the table in one step.")
+        words = gettext("Everything")
     elif chosen.loaded_at is None:
-        words = gettext("The first run loads everything; later ones what changed.")
+        words = gettext("Everything in the first run, then what changed")
     elif chosen.watermark is None:
-        words = gettext("Has no date that tells when a row changed: loads everything.")
-    elif kind == "date":
-        words = gettext(
-            "Loads what changed since %(since)s, with an overlap of %(minutes)s minutes.",
-            since=chosen.watermark.strftime("%Y-%m-%d %H:%M:%S UTC"),
-            minutes=extraction.overlap_minutes,
-        )
+        words = gettext("Everything: this object has no change date, or a reload was asked for")
     else:
-        words = gettext(
-            "Loads what changed since %(since)s, with an overlap of %(minutes)s minutes, and deletes what was deleted.",
-            since=chosen.watermark.strftime("%Y-%m-%d %H:%M:%S UTC"),
-            minutes=extraction.overlap_minutes,
-        )
+        since = chosen.watermark - timedelta(minutes=extraction.overlap_minutes)
+        words = gettext("Changes") if kind == "date" else gettext("Changes and deletions")
     had_history = chosen.loaded_as and chosen.loaded_as.keeps_history
     if had_history is False and chosen.keeps_history:
-        words = gettext(
-            "Loads everything once and begins to keep versions: each row's present state becomes its first one."
-        )
+        words = gettext("Everything once, which becomes the first version of each row")
     elif had_history and not chosen.keeps_history:
-        words = gettext("Loads everything once and leaves the current versions only: older ones are deleted.")
+        words = gettext("Everything once, then the current rows only: older versions are deleted.")
     elif chosen.keeps_history:
-        words += " " + gettext("Keeps every version of a row.")
+        words += ", " + gettext("with history")
     if chosen.marks_deleted and kind == "date_deletes":
-        words += " " + gettext("Deleted rows are marked, not removed.")
-    return ObjectPreview(chosen, kind, str(words))
+        words += ", " + gettext("deleted rows are marked")
+    return ObjectPreview(chosen, kind, str(words), since)
 
 
 def next_cost(extraction: Extraction, counts: dict[str, int]) -> forecast.Cost:

@@ -23,14 +23,14 @@ RUN_TONES = {
     "done": "good",
 }  # fmt: skip
 STEPS = {
-    "waiting": "waiting",
-    "reading": "reading",
-    "writing": "writing",
-    "comparing": "comparing counts",
-    "waiting_for_file": "waiting for another run that writes to this file",
-    "waiting_to_open": "waiting for another program that has the file open",
-    "done": "done",
-    "failed": "failed",
+    "waiting": "Next",
+    "reading": "Reading",
+    "writing": "Writing to the destination",
+    "comparing": "Comparing the counts with Salesforce",
+    "waiting_for_file": "Waiting for another run that writes to this file",
+    "waiting_to_open": "Waiting for another program that has the file open",
+    "done": "Done",
+    "failed": "Failed",
 }
 
 
@@ -72,20 +72,13 @@ def note_words(note: str) -> str:
 
 
 def span_words(seconds: int) -> str:
-    """Return a span of time as people say it."""
-    if seconds < 90:
-        return str(gettext("%(number)s seconds", number=seconds))
-    if seconds < 5400:
-        return str(gettext("%(number)s minutes", number=round(seconds / 60)))
-    return str(gettext("%(number)s hours", number=round(seconds / 3600)))
-
-
-def difference_words(tracking_type: str, source: int, target: int) -> str:
-    """Return why the counts on both sides may differ."""
-    if source == target:
-        return ""
-    if target > source and tracking_type == "date":
-        return str(gettext("Rows deleted in Salesforce stay here with the tracking type Date."))
-    if target > source:
-        return str(gettext("Rows were deleted in Salesforce while this ran; the next run removes them."))
-    return str(gettext("Rows were added in Salesforce while this ran, or are not visible; the next run brings them."))
+    """Return a span of time, as short as it can be read."""
+    if seconds < 60:
+        return str(gettext("%(number)s s", number=seconds))
+    if seconds < 3600:
+        minutes, rest = divmod(seconds, 60)
+        if rest and minutes < 10:
+            return str(gettext("%(minutes)s min %(seconds)s s", minutes=minutes, seconds=rest))
+        return str(gettext("%(number)s min", number=minutes))
+    hours, rest = divmod(seconds // 60, 60)
+    return str(gettext("%(hours)s h %(minutes)s min", hours=hours, minutes=rest))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_login import current_user
@@ -12,26 +12,29 @@ from flask_login import current_user
 from datasync_flask import polling
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import fragment, needs_role
-from datasync_flask.clock import utcnow
 from datasync_flask.connections import labels
 from datasync_flask.connections import loader as connection_loader
-from datasync_flask.destinations import checking
-from datasync_flask.destinations.base import DestinationError
-from datasync_flask.destinations.service import settings_of
-from datasync_flask.extractions import catalog, charts, listing, loader, org_views, preview, service, tables
-from datasync_flask.extractions.models import Extraction, RunState
-from datasync_flask.extractions.runs import rates, states
+from datasync_flask.extractions import (
+    catalog,
+    data_page,
+    extraction_page,
+    listing,
+    loader,
+    org_views,
+    preview,
+    run_page,
+    service,
+)
+from datasync_flask.extractions.models import Extraction, Run
+from datasync_flask.extractions.runs import states
+from datasync_flask.extractions.runs.rates import Seen
 from datasync_flask.extractions.setup import access, drafts, whole_form
 from datasync_flask.polling import polled
-from datasync_flask.problems.registry import trouble
 from datasync_flask.queue import queue
 from datasync_flask.salesforce.errors import SalesforceError
 from datasync_flask.salesforce_connections.models import SalesforceConnection
-from datasync_flask.salesforce_connections.settings import TRACKING_TYPES
 
 bp = Blueprint("extractions", __name__)
-
-POLL_SECONDS = 1
 
 
 @bp.get("/extractions")
@@ -74,29 +77,17 @@ def show(extraction_id: str) -> ResponseReturnValue:
     if drafts.exists(extraction_id):
         return redirect(url_for("setup.resume", draft_id=extraction_id), 303)
     extraction = loader.get_extraction(extraction_id)
-    history = loader.runs_of(extraction_id)
-    return render_template(
-        "extractions/show.html",
-        extraction=extraction,
-        runs=history,
-        charts=[*charts.of_runs(history), *charts.of_days(loader.calls_per_day(extraction.source_id))],
-        cost=preview.next_cost(extraction, loader.last_counts(extraction)),
-        quota=loader.quota_of(extraction),
-        open_run=next((run for run in history if not RunState(run.state).is_over), None),
-        previews=[preview.of_object(chosen, extraction) for chosen in extraction.objects],
-        tables=tables.of_extraction(extraction_id),
-        tracking_types=TRACKING_TYPES,
-        other_org=org_views.question_of(extraction),
-    )
+    page = extraction_page.context(extraction, only_problems=request.args.get("runs") == "problems")
+    return render_template("extractions/show.html", **page, other_org=org_views.question_of(extraction))
 
 
 @bp.post("/extractions/<public_id:extraction_id>/runs")
 @needs_role(Role.EDITOR)
 def start_run(extraction_id: str) -> ResponseReturnValue:
-    """Start a run, or go to the one that isn't over."""
+    """Start a run, of some objects where they are named, or go to the run that isn't over."""
     loader.get_extraction(extraction_id)
     try:
-        run_id = states.start(extraction_id, current_user.email).id
+        run_id = states.start(extraction_id, current_user.email, only=request.form.getlist("objects")).id
         queue().run_soon(run_id)
     except states.AlreadyRunning as other:
         run_id = other.run_id
@@ -132,22 +123,8 @@ def cancel_run(extraction_id: str, run_id: str) -> ResponseReturnValue:
 @bp.get("/extractions/<public_id:extraction_id>/data/<name>")
 def data(extraction_id: str, name: str) -> ResponseReturnValue:
     """The first rows of a loaded table, and how to read it from elsewhere."""
-    extraction = loader.get_extraction(extraction_id)
-    chosen = next((each for each in extraction.objects if each.name == name and each.table_name), None)
-    found: dict[str, Any] | None = None
-    problem = ""
-    if chosen is not None:
-        folder = current_app.config["SETTINGS"].effective_data_dir
-        destination = extraction.destination
-        try:
-            found = checking.preview(
-                destination.kind, settings_of(destination), folder, extraction.dataset, chosen.table_name
-            )
-        except DestinationError as error:
-            problem = f"{trouble(error.fault).sentences} {error.detail}"
-    return render_template("extractions/data.html", extraction=extraction, name=name, found=found, problem=problem), (
-        200 if chosen else 404
-    )
+    page = data_page.context(loader.get_extraction(extraction_id), name)
+    return render_template("extractions/data.html", **page), 200 if page["is_loaded"] else 404
 
 
 @bp.get("/extractions/<public_id:extraction_id>/delete")
@@ -173,7 +150,7 @@ def objects(connection_id: str) -> ResponseReturnValue:
     """The objects of a connected org; with `name` one of them with its fields."""
     connection = connection_loader.get_connection(connection_id, SalesforceConnection)
     query, name = request.args.get("q", "")[:100], request.args.get("name", "")[:80]
-    found = catalog.objects_of(connection, anew="anew" in request.args)
+    found = catalog.objects_of(connection, refresh="refresh" in request.args)
     words = query.lower()
     entries = [entry for entry in found.entries if words in entry.name.lower() or words in entry.label.lower()]
     details, problem = None, found.problem
@@ -193,16 +170,6 @@ def objects(connection_id: str) -> ResponseReturnValue:
     )
 
 
-def _progress_context(extraction: Extraction, run: Any) -> dict[str, Any]:
-    types = {chosen.name: chosen.effective_tracking_type.value for chosen in extraction.objects}
-    return {
-        "extraction": extraction,
-        "run": run,
-        "is_over": RunState(run.state).is_over,
-        "is_polled": not RunState(run.state).is_over,
-        "poll_seconds": POLL_SECONDS,
-        "ptag": polling.tag(str(run.version)),
-        "types": types,
-        "log": loader.log_of(run),
-        "paces": {each.name: found for each in run.objects if (found := rates.of_object(each, utcnow())) is not None},
-    }
+def _progress_context(extraction: Extraction, run: Run) -> dict[str, Any]:
+    seen = Seen.parse(request.args.get("seen", ""))
+    return run_page.context(extraction, run, seen) | {"ptag": polling.tag(str(run.version))}

@@ -14,8 +14,8 @@ from datasync_flask.installed_files import resource_dir
 
 # In the order in which a newcomer reads them.
 ORDER = (
-    "using", "connections", "moving-in", "extractions", "destinations", "people", "operations", "security", "api", "settings",
-    "commands", "addresses", "practice-org",
+    "using", "connections", "moving-in", "extractions", "destinations", "people", "operations", "security", "api",
+    "settings", "commands", "addresses", "practice-org",
 )  # fmt: skip
 _MAX_HITS = 20
 _EXCERPT = 160

@@ -1,4 +1,4 @@
-// <button data-copy="text">: copies the text, says so, and ticks the guide's step it stands in.
+// <button data-copy="text"> or data-copy-from="selector": copies the text, says so, and ticks the guide's step it stands in.
 import { announce, texts } from "./page.js";
 
 async function toClipboard(text, button) {
@@ -17,9 +17,9 @@ async function toClipboard(text, button) {
 }
 
 document.addEventListener("click", async (event) => {
-  const button = event.target.closest("button[data-copy]");
+  const button = event.target.closest("button[data-copy], button[data-copy-from]");
   if (!button) return;
-  await toClipboard(button.dataset.copy, button);
+  await toClipboard(button.dataset.copy ?? document.querySelector(button.dataset.copyFrom).innerText, button);
   const label = button.firstChild;
   const before = label.textContent;
   label.textContent = texts.copied;

@@ -41,21 +41,64 @@ def page(browser: Browser, demo: str) -> Iterator[Page]:
     context.close()
 
 
+# What is said aloud, and what the tab is called, one after the other.
+KEEP_WHAT_IS_SAID = """
+window.said = [];
+window.titles = [];
+const kept = (list, text) => { if (text && list.at(-1) !== text) list.push(text); };
+document.addEventListener("DOMContentLoaded", () => {
+  const announcer = document.getElementById("announcer");
+  if (!announcer) return;
+  new MutationObserver(() => kept(window.said, announcer.textContent)).observe(announcer, { childList: true });
+  new MutationObserver(() => kept(window.titles, document.title)).observe(document.querySelector("title"), {
+    childList: true,
+  });
+});
+"""
+
+
 def test_run_watch_and_look(page: Page, tmp_path: Path) -> None:
     page.get_by_role("link", name="Extractions").click()
     page.get_by_role("link", name="Practice org to the warehouse").click()
-    page.get_by_role("button", name="Run", exact=True).click()
+    page.add_init_script(KEEP_WHAT_IS_SAID)
+    page.get_by_role("button", name="Run now").click()
     progress = page.locator("#run-progress")
+    page.locator("#technical-log summary").click()
     expect(progress).to_have_attribute("data-state", "done", timeout=60_000)
+    # A poll neither closes what was opened nor speaks each second: once for each state that is new.
+    expect(page.locator("#technical-log")).to_have_attribute("open", "")
+    expect(page.locator("#announcer")).to_have_text("Done. 35,000 rows are in Demo warehouse.")
+    said = page.evaluate("window.said")
+    assert said[-1] == "Done. 35,000 rows are in Demo warehouse."
+    assert set(said[:-1]) <= {"Running"}
+    expect(page).to_have_title("Done · Run of Practice org to the warehouse · DataSync")
+    assert page.evaluate("window.titles").count("Done · Run of Practice org to the warehouse · DataSync") == 1
     expect(progress).not_to_have_attribute("hx-trigger", "every 1s")
     account = progress.locator("[data-object=Account]")
     expect(account).to_have_attribute("data-rows", "20000")
     expect(account).to_have_attribute("data-target-count", "20000")
     # The log came along, without the page being loaded again.
-    expect(progress.get_by_role("listitem").last).to_contain_text("done")
+    expect(page.locator("#log-lines li").last).to_contain_text("done")
     page.get_by_role("link", name="Practice org to the warehouse").click()
-    expect(page.get_by_role("img", name="Rows per run")).to_be_visible()
-    page.get_by_role("link", name="Look at the data Account").click()
+    expect(page.get_by_role("group", name="Rows per run")).to_be_visible()
+    bar = page.get_by_role("link", name="Rows: 35,000, Done")
+    value = bar.locator(".value")
+    expect(value).to_be_hidden()
+    bar.focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    expect(value).to_be_visible()
+    page.get_by_role("link", name="All 21 Account").click()
+    page.get_by_label("Selected fields").check()
+    page.get_by_role("button", name="Select none").click()
+    page.get_by_label("Search fields").fill("billing")
+    page.get_by_role("button", name="Select all").click()
+    page.get_by_label("Search fields").fill("")
+    assert page.locator("#available input:checked").evaluate_all("boxes => boxes.map((box) => box.value)") == [
+        "BillingCity"
+    ]
+    page.get_by_role("link", name="Cancel").click()
+    page.get_by_role("link", name="View data Account").click()
     expect(page.get_by_role("columnheader", name="annual_revenue")).to_be_visible()
     expect(page.get_by_text("SELECT * FROM salesforce.account LIMIT 100;")).to_be_visible()
 

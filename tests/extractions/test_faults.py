@@ -165,7 +165,10 @@ def test_at_the_ceiling_it_pauses_and_goes_on(ready: Extracting) -> None:
     assert (run.state, run.problem) == ("paused", "run.quota")
     assert run.due_at is not None
     ready.walk.visitor.get(f"/extractions/{ready.id}/runs/{run.id}")
-    assert "continues by itself" in ready.walk.visitor.text
+    assert (
+        f"{run.calls_used} of 14 API calls are used today, and this extraction pauses at 11." in ready.walk.visitor.text
+    )
+    assert "It checks again" in ready.walk.visitor.text
     ready.walk.practice.change_org(daily_requests=15000)
     with ready.app.app_context():
         assert lease.due(utcnow()) == []

@@ -30,15 +30,15 @@ def test_search_and_counts(extracting: Extracting, org: Org) -> None:
     assert "Account" in names
     assert "Contact" not in names
     shown = look_at(extracting, "Account")
-    assert shown["Rows"] == "Count them"
-    assert shown["Changes are told by"] == "SystemModstamp"
+    assert shown["Rows"] == "Count rows"
+    assert shown["Detect changes by"] == "SystemModstamp"
     assert "Age__c" in shown["Formulas"]
     assert look_at(extracting, "Account", "&count=1")["Rows"] == "7"
 
 
 def test_by_which_way_an_object_is_read(extracting: Extracting) -> None:
-    assert look_at(extracting, "Account")["Read through"] == "Bulk API, by pages"
-    assert look_at(extracting, "OrderStatus")["Read through"].startswith("REST")
+    assert look_at(extracting, "Account")["Loaded with"] == "Bulk API, by pages"
+    assert look_at(extracting, "OrderStatus")["Loaded with"].startswith("REST")
 
 
 def test_the_ways_are_told_apart() -> None:
@@ -49,10 +49,10 @@ def test_the_ways_are_told_apart() -> None:
 
 
 def test_fields_that_the_user_may_not_see(extracting: Extracting, org: Org) -> None:
-    assert look_at(extracting, "Account")["Hidden from this user"] == "nothing"
+    assert look_at(extracting, "Account")["Fields this user can’t see"] == "None"
     org.do("Account", "hide", fields=["Industry", "Phone"])
     shown = look_at(extracting, "Account")
-    assert shown["Hidden from this user"].startswith("Industry, Phone. Ask the Salesforce administrator")
+    assert shown["Fields this user can’t see"].startswith("Industry, Phone. Ask the Salesforce administrator")
     assert "Industry" not in shown.get("Not loaded", "")
 
 
@@ -67,5 +67,5 @@ def test_fields_that_the_user_may_not_see(extracting: Extracting, org: Org) -> N
 )
 def test_where_salesforce_does_not_tell(extracting: Extracting, status: int, body: str) -> None:
     extracting.walk.practice.fault("query", status=status, body=body, headers={"Content-Type": "application/json"})
-    hidden = look_at(extracting, "Account")["Hidden from this user"]
-    assert "View Setup and Configuration" in hidden or hidden == "nothing"
+    hidden = look_at(extracting, "Account")["Fields this user can’t see"]
+    assert "View Setup and Configuration" in hidden or hidden == "None"

@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
 
 import pytest
 
-from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
 from datasync_flask.extractions import forecast
 from datasync_flask.extractions.models import Extraction, RunObject
-from datasync_flask.extractions.runs import rates, states
+from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.runs.reading import Reader
 from tests.support.extraction import Extracting, Org
 
@@ -121,8 +119,8 @@ def test_a_field_that_goes_away_in_the_middle_is_looked_up_again(
 def test_costs_are_told_before_and_after(loaded: Extracting, org: Org) -> None:
     visitor = loaded.walk.visitor
     visitor.get(f"/extractions/{loaded.id}")
-    assert "about 3 API calls and 0 bulk jobs" in visitor.text
-    assert "of 15,000 calls were left" in visitor.text
+    assert "next run about 3; pauses at 80 %" in visitor.text
+    assert "of 15,000" in visitor.text
     org.do("Account", "generate", count=7000)
     with loaded.app.app_context():
         extraction = db.session.get_one(Extraction, loaded.id)
@@ -134,7 +132,8 @@ def test_costs_are_told_before_and_after(loaded: Extracting, org: Org) -> None:
     assert run.forecast_calls is not None
     assert abs(run.forecast_calls - run.api_calls) <= 5
     visitor.get(f"/extractions/{loaded.id}/runs/{run.id}")
-    assert "and 1 bulk jobs)" in visitor.text
+    assert f"API calls in this run{run.api_calls} forecast {run.forecast_calls}" in visitor.text
+    assert "Bulk jobs1 10,000 were left" in visitor.text
 
 
 @pytest.mark.parametrize(
@@ -144,15 +143,6 @@ def test_costs_are_told_before_and_after(loaded: Extracting, org: Org) -> None:
 def test_what_an_object_costs(is_whole: bool, rows: int | None, calls: int, jobs: int) -> None:
     cost = forecast.of_object(is_whole=is_whole, rows=rows, fields=30)
     assert (cost.calls, cost.jobs) == (calls, jobs)
-
-
-def test_pace_and_time_left() -> None:
-    now = utcnow()
-    row = RunObject(step="reading", started_at=now - timedelta(seconds=10), rows=1000, expected=3000)
-    found = rates.of_object(row, now)
-    assert found == rates.Pace(100, 20)
-    row.step = "writing"
-    assert rates.of_object(row, now) is None
 
 
 def test_a_cancelled_run_stops_its_job_in_salesforce(extracting: Extracting, org: Org, duckdb: str) -> None:
@@ -223,15 +213,6 @@ def test_a_dataset_called_like_its_duckdb_file_is_refused_with_the_reason(extrac
     assert visitor.post("/extractions/new", data).status_code == 422
     assert "can't be called like its file" in visitor.error_at("dataset")
     assert visitor.post("/extractions/new", {**data, "dataset": "crm_data"}).status_code == 303
-
-
-def test_plots_have_words_too(loaded: Extracting) -> None:
-    loaded.done()
-    visitor = loaded.walk.visitor
-    visitor.get(f"/extractions/{loaded.id}")
-    words = visitor.page.xpath("//figure//svg/@aria-label")
-    assert any("API calls per day" in each and "The org may make 15,000 a day" in each for each in words)
-    assert any("Minutes behind Salesforce" in each for each in words)
 
 
 def test_an_open_run_is_shown_instead_of_a_second_one(loaded: Extracting) -> None:

@@ -162,7 +162,7 @@ def test_a_date_that_no_query_filters_by_never_tells_of_changes(extracting: Extr
     address = f"/extractions/{extracting.id}/objects/Account"
     visitor.get(address)
     assert 'value="Touched__c" ' not in visitor.text.partition("<fieldset")[0]
-    assert "LastModifiedDate (the usual one)" in visitor.text
+    assert "LastModifiedDate (default)" in visitor.text
     refused = visitor.post(address, {"cursor": "Touched__c", "which": "all"})
     assert refused.status_code == 422
     assert "filter by Touched__c" in visitor.text

@@ -237,7 +237,7 @@ def test_history_is_switched_on_and_off_for_a_loaded_table(extracting: Extractin
     extracting.edit(**{"history-Account": "on"})
     visitor = extracting.walk.visitor
     visitor.get(f"/extractions/{extracting.id}")
-    assert "begins to keep versions" in visitor.text
+    assert "becomes the first version of each row" in visitor.text
     assert extracting.done().objects[0].is_whole
     extracting.assert_same("Account")
     ids = org.ids("Account")
@@ -250,7 +250,7 @@ def test_history_is_switched_on_and_off_for_a_loaded_table(extracting: Extractin
     assert len(versions) > 4
     extracting.edit(**{"history-Account": []})
     visitor.get(f"/extractions/{extracting.id}")
-    assert "older ones are deleted" in visitor.text
+    assert "older versions are deleted" in visitor.text
     extracting.done()
     extracting.assert_same("Account")
     assert len(found.preview(Table(dataset, "account"), 100).rows) == 2

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from datasync_flask.destinations.base import DELETED_COLUMN, KEY, VERSION_COLUMN, Column, ColumnType, Destination, Load
+from datasync_flask.extractions.runs import deletions
 from datasync_flask.extractions.runs.object_run import ObjectRun
 
 DELETES_AT_ONCE = 5_000
@@ -23,12 +24,14 @@ def write(destination: Destination, each: ObjectRun, files: tuple[Path, ...]) ->
         # With history, a delete closes the current version.
         files, rows, closed = _without_deleted(each.folder / "versions", files)
     if rows == 0 and not plan.is_whole:
-        outcome.deleted = delete(destination, each, closed)
+        outcome.deleted = deletions.count_new(destination, each.table, (), closed)
+        delete(destination, each, closed)
         return
     columns = tuple(each.columns.values())
     if plan.keeps_history:
         columns = (*columns, Column(VERSION_COLUMN, ColumnType.TEXT))
-    outcome.deleted = len(closed) + (_count_deleted(files) if plan.with_deleted else 0)
+    if plan.with_deleted:
+        outcome.deleted = deletions.count_new(destination, each.table, files, closed)
     # What reading left unused goes back to the system: writing needs its own.
     pa.default_memory_pool().release_unused()
     destination.load(
@@ -69,11 +72,3 @@ def _without_deleted(folder: Path, files: tuple[Path, ...]) -> tuple[tuple[Path,
         rows += kept.num_rows
         pq.write_table(kept, folder / file.name)
     return tuple(folder / file.name for file in files), rows, gone
-
-
-def _count_deleted(files: tuple[Path, ...]) -> int:
-    total = 0
-    for file in files:
-        if DELETED_COLUMN in pq.read_schema(file).names:
-            total += pc.sum(pq.read_table(file, columns=[DELETED_COLUMN]).column(0)).as_py() or 0
-    return int(total)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -76,8 +77,8 @@ def open_run(extraction_id: str) -> str | None:
     return db.session.scalar(select(Run.id).where(Run.extraction_id == extraction_id, is_open).limit(1))
 
 
-def start(extraction_id: str, by: str) -> Run:
-    """Make a run; commits. Raises AlreadyRunning while another one isn't over."""
+def start(extraction_id: str, by: str, only: Collection[str] = ()) -> Run:
+    """Make a run of all objects, or of those in `only`; commits. Raises AlreadyRunning while another one isn't over."""
 
     def make() -> Run:
         # Written first: two starts at once meet here, and the second then sees the first one's run.
@@ -90,7 +91,9 @@ def start(extraction_id: str, by: str) -> Run:
         other = open_run(extraction_id)
         if other is not None:
             raise AlreadyRunning(other)
-        names = db.session.scalars(select(ExtractionObject.name).where(ExtractionObject.extraction_id == extraction_id))
+        chosen = select(ExtractionObject.name).where(ExtractionObject.extraction_id == extraction_id)
+        all_names = db.session.scalars(chosen).all()
+        names = [name for name in all_names if name in only] or all_names
         run = Run(extraction_id=extraction_id, started_by=by, due_at=utcnow(), tries=0, version=1, api_calls=0)
         run.objects = [RunObject(name=name, notes=[], progress={}) for name in names]
         db.session.add(run)

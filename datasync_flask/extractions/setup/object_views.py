@@ -28,7 +28,7 @@ def choose_objects(draft_id: str) -> ResponseReturnValue:
     """Choose objects; what is ticked is stored whatever button is pressed."""
     draft = drafts.editable(draft_id)
     action = request.form.get("do", "")
-    found = catalog.objects_of(draft.source, anew=action == "refresh")
+    found = catalog.objects_of(draft.source, refresh=action == "refresh")
     if request.method == "GET":
         return _page(draft, found, objects.View.of(request.args))
     chosen = _after(draft, found)

@@ -1,0 +1,53 @@
+"""What the page with the first rows of a table shows."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import current_app
+
+from datasync_flask.destinations import checking
+from datasync_flask.destinations.base import DestinationError
+from datasync_flask.destinations.service import settings_of
+from datasync_flask.extractions import loader
+from datasync_flask.extractions.models import Extraction
+from datasync_flask.problems.registry import trouble
+
+# Moments as the destinations write them, all in UTC; parts of a second are left out.
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.\d+)?(?:\+00:00|\+00|Z)?")
+
+
+def context(extraction: Extraction, name: str) -> dict[str, Any]:
+    """Return what the page is made of."""
+    loaded = [each for each in extraction.objects if each.table_name]
+    chosen = next((each for each in loaded if each.name == name), None)
+    found: dict[str, Any] | None = None
+    problem = ""
+    if chosen is not None:
+        folder, destination = current_app.config["SETTINGS"].effective_data_dir, extraction.destination
+        try:
+            found = checking.preview(
+                destination.kind, settings_of(destination), folder, extraction.dataset, chosen.table_name
+            )
+        except DestinationError as error:
+            problem = f"{trouble(error.fault).sentences} {error.detail}"
+    return {
+        "extraction": extraction,
+        "name": name,
+        "table": chosen.table_name if chosen else "",
+        "tables": [each.name for each in loaded],
+        "rows": loader.rows_in_destination(extraction).get(name),
+        "is_loaded": chosen is not None,
+        "found": found,
+        "shown": [[plain(value) for value in row] for row in found["rows"]] if found else [],
+        "problem": problem,
+    }
+
+
+def plain(value: str | None) -> str | None:
+    """Return a value as people read it: moments to the second, yes and no in small letters."""
+    if value in {"True", "False"}:
+        return value.lower()
+    moment = _MOMENT.fullmatch(value) if value else None
+    return f"{moment[1]} {moment[2]}" if moment else value

@@ -1,0 +1,133 @@
+"""Differences between Salesforce and the destination over several runs: new ones, and those that stay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from flask_babel import format_decimal, gettext, ngettext
+
+from datasync_flask.extractions.models import Extraction, Run, RunObject, RunState
+
+# The counts of a busy org differ by a few rows in most runs: only what was there three times, or twice alike, stays.
+RUNS_THAT_SAY_IT_STAYS = 3
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How many rows an object has on each side, and in how many runs in a row they have differed like that."""
+
+    name: str
+    source: int
+    target: int
+    runs: int = 1
+    stays: bool = False
+
+    @property
+    def rows(self) -> int:
+        """How many rows are missing, or too many."""
+        return abs(self.source - self.target)
+
+    @property
+    def is_missing(self) -> bool:
+        """True when rows are missing in the destination."""
+        return self.source > self.target
+
+    @property
+    def title(self) -> str:
+        """What is told in a table."""
+        number = format_decimal(self.rows)
+        if self.is_missing:
+            return str(gettext("%(number)s fewer", number=number))
+        return str(gettext("%(number)s more", number=number))
+
+    @property
+    def words(self) -> str:
+        """What it means and what to do."""
+        number = format_decimal(self.rows)
+        if self.is_missing and self.stays:
+            return str(
+                ngettext(
+                    "Still %(number)s fewer than in Salesforce, the same gap as last time. "
+                    "A normal run doesn’t fix it: reload %(name)s.",
+                    "Still %(number)s fewer than in Salesforce, for %(num)s runs now. "
+                    "A normal run doesn’t fix it: reload %(name)s.",
+                    self.runs if self.runs > 2 else 1,
+                    number=number, name=self.name,
+                )
+            )  # fmt: skip
+        if self.is_missing:
+            return str(
+                gettext(
+                    "%(number)s fewer than in Salesforce. If they were added during the run, "
+                    "the next run should load them.",
+                    number=number,
+                )
+            )
+        if self.stays:
+            return str(
+                gettext("Still %(number)s more than in Salesforce. Reload %(name)s.", number=number, name=self.name)
+            )
+        return str(
+            gettext(
+                "%(number)s more than in Salesforce. If they were deleted during the run, "
+                "the next run should remove them.",
+                number=number,
+            )
+        )
+
+
+def types_of(extraction: Extraction) -> dict[str, str]:
+    """Return the tracking type of each object."""
+    return {chosen.name: chosen.effective_tracking_type.value for chosen in extraction.objects}
+
+
+def of_run(run: Run, types: Mapping[str, str]) -> dict[str, Gap]:
+    """Return the differences that a run ended with, by object, without what came before."""
+    return {row.name: gap for row in run.objects if (gap := _of_row(row, types)) is not None}
+
+
+def over_runs(history: Sequence[Run], types: Mapping[str, str]) -> dict[str, Gap]:
+    """Return the differences that each object was left with when it was compared last; the newest run comes first."""
+    found = {}
+    for name in {row.name for run in history for row in run.objects}:
+        rows = [row for run in history for row in run.objects if row.name == name and _is_compared(row)]
+        gap = _over_rows(rows, types)
+        if gap is not None:
+            found[name] = gap
+    return dict(sorted(found.items()))
+
+
+def _over_rows(rows: Sequence[RunObject], types: Mapping[str, str]) -> Gap | None:
+    gaps: list[Gap] = []
+    for row in rows:
+        gap = _of_row(row, types)
+        if gap is None or (gaps and gap.is_missing != gaps[0].is_missing):
+            break
+        gaps.append(gap)
+        # What a full load leaves can't be older than it.
+        if row.is_whole:
+            break
+    if not gaps:
+        return None
+    is_same = len(gaps) > 1 and gaps[0].rows == gaps[1].rows
+    newest = gaps[0]
+    return Gap(newest.name, newest.source, newest.target, len(gaps), is_same or len(gaps) >= RUNS_THAT_SAY_IT_STAYS)
+
+
+def _is_compared(row: RunObject) -> bool:
+    return row.step == "done" and row.source_count is not None and row.target_count is not None
+
+
+def _of_row(row: RunObject, types: Mapping[str, str]) -> Gap | None:
+    if row.source_count is None or row.target_count is None or row.source_count == row.target_count:
+        return None
+    # By date alone nothing is ever removed: that is how it was chosen, not a difference.
+    if row.target_count > row.source_count and types.get(row.name) == "date":
+        return None
+    return Gap(row.name, row.source_count, row.target_count)
+
+
+def is_problem(run: Run, types: Mapping[str, str]) -> bool:
+    """True for a run that failed, or left a difference."""
+    return run.state == RunState.FAILED or bool(run.state == RunState.DONE and of_run(run, types))
