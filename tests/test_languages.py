@@ -84,4 +84,4 @@ def test_the_whole_way_in_german(walk: ConnectionWalk) -> None:
     assert "Zugriff wurde verweigert" in walk.visitor.text
     assert "Begann zu warten, bis Salesforce die App kennt" in walk.visitor.text
     walk.visitor.get("/nothing")
-    assert "Hier ist nichts" in walk.visitor.text
+    assert "Seite nicht gefunden" in walk.visitor.text

@@ -1,5 +1,5 @@
 // <section data-news="…" data-title="…">: a run says aloud when its state changes, not each second, and stands in the tab's
-// title and icon. What somebody opened stays open when a poll brings the section anew.
+// title and icon. What somebody opened stays open when a poll brings the section again.
 import { announce, atEachSwap } from "./page.js";
 import { notify } from "./notify.js";
 

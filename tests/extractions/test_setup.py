@@ -128,7 +128,7 @@ def test_what_is_ticked_keeps_its_place_over_searches_and_groups(setup: Setup) -
     setup.send_objects(objects=["OrderStatus"], show="standard", q="")
     setup.visitor.follow()
     assert setup.chosen == [*before, "OrderStatus"]
-    # Unticked where it stands in the list, and taken out of the basket.
+    # Unticked where it stands in the list, and removed of the basket.
     ticked = [name for name in before if name != "Contact"] + ["OrderStatus"]
     setup.send_objects(objects=ticked, show="standard")
     setup.visitor.follow()
