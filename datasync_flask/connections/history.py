@@ -27,8 +27,8 @@ HISTORY_SIZE = 30
 STATE_LABELS = {
     State.DRAFT: "Draft",
     State.WAITING: "Waiting for propagation",
-    State.READY: "Ready to authenticate",
-    State.AUTHORIZING: "Authenticating",
+    State.READY: "Ready to connect",
+    State.AUTHORIZING: "Connecting",
     State.CONNECTED: "Connected",
     State.NEEDS_ATTENTION: "Needs attention",
 }

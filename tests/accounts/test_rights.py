@@ -30,7 +30,6 @@ READING = {
     "help.index",
     "help.document",
     "help.errors",
-    "status.glance",
     "extractions.index",
     "extraction_list.row",
     "extractions.show",

@@ -284,7 +284,7 @@ def test_polls_keep_focus_and_stop_at_rest(new_page: Callable[..., Page], site: 
     assert 200 in polls
     expect(page).to_have_title("Waiting for propagation · Focus · DataSync")
     state(page, "ready_to_authorize")
-    expect(page.locator("#announcer")).to_have_text("Ready to authenticate")
+    expect(page.locator("#announcer")).to_have_text("Ready to connect")
     polls.clear()
     page.wait_for_timeout(2500)
     assert polls == []

@@ -74,7 +74,7 @@ def test_notified_when_the_wait_is_over(new_page: Callable[..., Page], site: Sit
     practice.change(app["client_id"], known_now=True)
     wait_for(lambda: page.evaluate("window.notifications.length"), 40)
     title, body = page.evaluate("window.notifications[0]")
-    assert title == "Ready to authenticate"
+    assert title == "Ready to connect"
     assert "Notified" in body
     expect(page.locator("#icon")).to_have_attribute("href", re.compile("icon-ready"))
 

@@ -52,7 +52,7 @@ def test_shift_tab_goes_back_and_a_refused_value_stays(new_page: Callable[..., P
         site.save(NOBODY, description=name)
     page = new_page()
     page.goto("/connections?q=back")
-    page.get_by_role("button", name="Rename Back b").click()
+    page.get_by_role("link", name="Edit Back b", exact=True).click()
     expect(page.get_by_label("Description of Back b")).to_be_focused()
     page.keyboard.press("Shift+Tab")
     expect(page.get_by_label("Tracking type of Back a")).to_be_focused()
@@ -85,14 +85,14 @@ def test_a_click_while_the_row_is_on_its_way_is_not_lost(
     page = new_page(viewport={"width": 1280, "height": 800})
     page.goto(f"/connections?q={name}")
     page.get_by_role("button", name=f"Change tracking type of {name}").click()
-    expect(page.locator("form.quick")).to_be_visible()
+    expect(page.locator("form.editor")).to_be_visible()
     held: list[Route] = []
     page.route("**/connections/**", lambda route: held.append(route))
     for field, click in (
-        ("tracking_type", page.get_by_role("button", name=f"Rename {name}").click),
+        ("tracking_type", page.get_by_role("link", name=f"Edit {name}", exact=True).click),
         ("description", lambda: page.locator("td[data-cell=tracking_type]").click(position={"x": 5, "y": 5})),
     ):
-        edited = page.locator(f"form.quick[data-editing={field}]")
+        edited = page.locator(f"form.editor[data-editing={field}]")
         expect(edited.locator(f"[name={field}]")).to_be_focused()
         with page.expect_request("**/connections/**"):
             page.keyboard.press(ended_by)
@@ -186,7 +186,7 @@ def test_nothing_moves_when_a_status_changes(new_page: Callable[..., Page], site
     expect(row).to_contain_text("Waiting for propagation")
     before = row.bounding_box()
     practice.change(app["client_id"], known_now=True)
-    expect(row.get_by_role("button", name="Authenticate")).to_be_visible(timeout=30_000)
+    expect(row.get_by_role("button", name="Connect")).to_be_visible(timeout=30_000)
     after = row.bounding_box()
     assert before is not None
     assert after is not None
