@@ -69,7 +69,7 @@ def test_it_ends_by_withdrawal_and_by_time(walk: ConnectionWalk) -> None:
     walk.visitor.post(form.get("action"), dict(form.form_values()))
     stranger = Visitor(walk.app)
     assert stranger.get(link).status_code == 404
-    assert "This link is over" in stranger.text
+    assert "This link has expired" in stranger.text
     assert stranger.get("/hand-off/made-up").status_code == 404
     later = make_link(walk)
     with time_machine.travel("2026-12-24", tick=True):
