@@ -42,7 +42,10 @@ class ChannelForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     )
     target = StringField(
         _l("Address"),
-        [InputRequired(_l("Enter where notifications go.")), Length(max=1000, message=_l("Use at most 1,000 characters."))],
+        [
+            InputRequired(_l("Enter where notifications go.")),
+            Length(max=1000, message=_l("Use at most 1,000 characters.")),
+        ],
         description=_l(
             "An email address, a webhook's address, or an Apprise address such as slack://… or msteams://…. "
             "It is stored encrypted."
@@ -60,7 +63,7 @@ class ChannelForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     allow_internal = BooleanField(
         _l("Allow an internal address"),
         description=_l(
-            "This machine or its own network, also without encryption. Whoever receives there can read the notifications."
+            "This machine or its own network, also without encryption. Whoever receives there can read them."
         ),
     )
     errors_only = BooleanField(_l("Only when something is wrong, not when it’s fixed"))

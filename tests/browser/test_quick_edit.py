@@ -134,7 +134,7 @@ def test_a_row_keeps_its_height_and_the_pencil_gets_the_focus_back(new_page: Cal
         page.get_by_label("Tracking type of Calm", exact=True).select_option("none")
         assert row.evaluate(HEIGHT) == before
         page.keyboard.press("Enter")
-        toast = page.get_by_role("status").filter(has_text="Tracking type of Calm is now None.")
+        toast = page.locator("#toasts[role=status] .toast", has_text="Tracking type of Calm is now None.")
         expect(toast).to_be_visible()
         expect(button).to_be_focused()
         assert row.evaluate(HEIGHT) == before

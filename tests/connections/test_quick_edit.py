@@ -96,7 +96,7 @@ def test_rows_for_readers_have_no_inputs(walk: ConnectionWalk, sign_in: Any) -> 
     response = viewer.get(f"/connections/{walk.id}/row?edit=description")
     assert response.status_code == 200
     assert "<input" not in response.text
-    assert walk.visitor.get(f"/connections/{walk.id}/row?edit=client_secret").text.count("<form class=\"editor") == 0
+    assert walk.visitor.get(f"/connections/{walk.id}/row?edit=client_secret").text.count('<form class="editor') == 0
 
 
 def test_an_edit_without_fields_changes_nothing(walk: ConnectionWalk, visitor_at_list: Visitor) -> None:
