@@ -11,6 +11,8 @@ from flask import request
 from flask_babel import gettext
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
+from wtforms import RadioField, SelectField
+from wtforms.validators import ValidationError
 
 
 class SettingRefused(ValueError):
@@ -48,6 +50,21 @@ def strip(value: str | None) -> str | None:
 def one_line(value: str | None) -> str | None:
     """Return text as one line with single spaces, in Unicode NFC."""
     return " ".join(unicodedata.normalize("NFC", value).split()) if value is not None else None
+
+
+class ListedChoice(SelectField):
+    """A list to choose from; a value that isn't on it is refused with the field's name."""
+
+    def pre_validate(self, form: Any) -> None:
+        """Refuse what isn't on the list."""
+        try:
+            super().pre_validate(form)
+        except ValidationError:
+            raise ValidationError(gettext("%(field)s: choose one of the list.", field=self.label.text)) from None
+
+
+class RadioChoice(ListedChoice, RadioField):
+    """The same, with all values in sight."""
 
 
 class SettingsForm(FlaskForm):

@@ -35,6 +35,12 @@ class WorkerHeartbeat(Model):
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
+    @property
+    def place(self) -> str:
+        """The machine and the process it runs in."""
+        host, _, rest = self.id.partition(":")
+        return f"{host}, {rest.partition(':')[0]}"
+
 
 def start(app: Flask, stopping: threading.Event) -> threading.Thread:
     """Have a thread say that this worker is alive, until `stopping` is set."""
@@ -71,6 +77,11 @@ def _write(app: Flask, what: str, write: Callable[[], Any]) -> None:
             write()
         except SQLAlchemyError as error:
             app.logger.warning("the worker couldn't %s: %s", what, type(error).__name__)
+
+
+def seen_today() -> list[WorkerHeartbeat]:
+    """Return the workers that were seen in the last day and didn't stop by themselves, the latest first."""
+    return list(db.session.scalars(select(WorkerHeartbeat).order_by(WorkerHeartbeat.seen_at.desc())))
 
 
 def alive() -> list[str]:

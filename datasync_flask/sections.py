@@ -10,7 +10,7 @@ _SECTIONS = {
         "connections", "quick_edit", "status", "callback", "hand_off", "salesforce", "connection_orgs", "moving_in",
     ),
     "extractions": ("extractions", "extraction_list", "extraction_objects", "extraction_orgs", "setup"),
-    "settings": ("people", "audit", "notices"),
+    "settings": ("people", "audit", "notices", "this_server"),
     "help": ("help", "components"),
 }  # fmt: skip
 _BY_BLUEPRINT = {blueprint: section for section, blueprints in _SECTIONS.items() for blueprint in blueprints}

@@ -7,11 +7,12 @@ from typing import Any
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import EmailField, PasswordField, SelectField, StringField, SubmitField
+from wtforms import EmailField, PasswordField, StringField, SubmitField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import InputRequired, Length, ValidationError
 
 from datasync_flask.accounts.service import MIN_PASSWORD_LENGTH, has_unseen
+from datasync_flask.forms import ListedChoice
 
 
 def _new_password(label: Any) -> PasswordField:
@@ -34,7 +35,7 @@ class _EmailForm(FlaskForm):
             InputRequired(_l("Enter your email address.")),
             Length(max=254, message=_l("That is too long for an email address.")),
         ],
-        render_kw={"autocomplete": "username", "autofocus": True},
+        render_kw={"autocomplete": "username"},
     )
 
     def validate_email(self, field: EmailField) -> None:
@@ -64,12 +65,12 @@ class SetupForm(_EmailForm):
 class InviteForm(_EmailForm):
     """Who is invited, and as what."""
 
-    role = SelectField(
+    role = ListedChoice(
         _l("Role"),
         choices=[
             SelectChoice("viewer", _l("Viewer: reads")),
             SelectChoice("editor", _l("Editor: changes connections and extractions")),
-            SelectChoice("admin", _l("Administrator: people and settings, too")),
+            SelectChoice("admin", _l("Administrator: also people and settings")),
         ],
         default="editor",
     )
@@ -79,8 +80,8 @@ class PasswordForm(FlaskForm):
     """A new password; of one's own account, the present one too."""
 
     present = PasswordField(
-        _l("Present password"),
-        [InputRequired(_l("Enter your present password."))],
+        _l("Current password"),
+        [InputRequired(_l("Enter your current password."))],
         render_kw={"autocomplete": "current-password"},
     )
     password = _new_password(_l("New password"))
@@ -95,12 +96,12 @@ class TokenForm(FlaskForm):
     """An API token's name, and for how long it opens anything."""
 
     name = StringField(
-        _l("What the token is for"),
+        _l("Name"),
         [Length(max=80, message=_l("Use at most 80 characters."))],
         render_kw={"autocomplete": "off", "maxlength": 80},
     )
-    days = SelectField(
-        _l("It ends after"),
+    days = ListedChoice(
+        _l("Expires after"),
         choices=[
             SelectChoice("30", _l("30 days")),
             SelectChoice("90", _l("90 days")),

@@ -113,9 +113,9 @@ def remove(user_id: int) -> ResponseReturnValue:
 @bp.post("/people/links/<public_id:link_id>/withdraw")
 @needs_role(Role.ADMIN)
 def withdraw(link_id: str) -> ResponseReturnValue:
-    """Make an invitation worthless."""
+    """Revoke an invitation."""
     if people.withdraw(link_id):
-        flash(gettext("The link is worthless now."))
+        flash(gettext("Link revoked"))
     return redirect(url_for("people.index"), 303)
 
 
@@ -169,7 +169,7 @@ def change_password() -> ResponseReturnValue:
     if form.validate_on_submit():
         user = current_user.user
         if not service.is_own_password(current_user, form.present.data or ""):
-            form.present.errors = [gettext("This isn't your present password.")]
+            form.present.errors = [gettext("This isn’t your current password.")]
         else:
             try:
                 service.set_password(user, form.password.data or "", Happening.PASSWORD_CHANGED)
@@ -208,7 +208,7 @@ def make_token() -> ResponseReturnValue:
 
 @bp.post("/account/tokens/<public_id:token_id>/withdraw")
 def withdraw_token(token_id: str) -> ResponseReturnValue:
-    """Make an API token worthless."""
+    """Revoke an API token."""
     if people.withdraw_token(current_user.user, token_id):
-        flash(gettext("The token is worthless now."))
+        flash(gettext("Token revoked"))
     return redirect(url_for("people.account"), 303)

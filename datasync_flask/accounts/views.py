@@ -45,7 +45,7 @@ def login_page(form: SignInForm, target: str) -> str:
     """Return the sign-in page; `target` is where the person wanted to go."""
     settings = current_app.config["SETTINGS"]
     sso = settings.oidc_name if settings.oidc_issuer else ""
-    return render_template("accounts/login.html", form=form, next=target, sso=sso)
+    return render_template("accounts/login.html", form=form, next=target, sso=sso, is_fresh=not service.any_account())
 
 
 @bp.get("/login")

@@ -12,7 +12,7 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, IntegerField, PasswordField, RadioField, SelectField, StringField, TextAreaField
+from wtforms import HiddenField, IntegerField, PasswordField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, Length, ValidationError
 
@@ -22,7 +22,7 @@ from datasync_flask.connections import labels
 from datasync_flask.connections.descriptions import MAX_LENGTH, DescriptionTaken, is_description_taken
 from datasync_flask.connections.models import Connection, description_key
 from datasync_flask.connections.settings import Setting
-from datasync_flask.forms import SettingsForm, one_line, strip
+from datasync_flask.forms import ListedChoice, RadioChoice, SettingsForm, one_line, strip
 from datasync_flask.security.crypto import SecretUnreadable, secret_box
 
 # How long a secret that was typed into a form with a mistake elsewhere is kept for the next try.
@@ -35,7 +35,7 @@ def description_field(missing: Any) -> Any:
         _l("Description"),
         [DataRequired(missing), Length(max=MAX_LENGTH, message=_l("Use at most 120 characters."))],
         filters=[one_line, strip],
-        description=_l("Shown in lists."),
+        description=_l("Shown in lists"),
         render_kw={"autocomplete": "off", "maxlength": MAX_LENGTH},
     )
 
@@ -49,7 +49,7 @@ def _field(setting: Setting) -> Any:
         return PasswordField(setting.label, **common, render_kw=attributes)
     if setting.choices:
         choices = [SelectChoice(str(key), title) for key, title in setting.choices.items()]
-        return (RadioField if setting.is_spread else SelectField)(setting.label, choices=choices, **common)
+        return (RadioChoice if setting.is_spread else ListedChoice)(setting.label, choices=choices, **common)
     if setting.between:
         return IntegerField(setting.label, **common)
     field = TextAreaField if "rows" in setting.attributes else StringField

@@ -1,8 +1,8 @@
-"""The list of connections: what its address asks for, one page of it, and what needs attention at a glance."""
+"""The list of connections: what its address asks for, one page of it with its tabs, and what needs attention."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -20,6 +20,8 @@ from datasync_flask.languages import translated
 PAGE_SIZE = 50
 # More than a look takes in: the rest is a click away.
 GLANCE_SIZE = 5
+# What the address calls all kinds that data is loaded into.
+DESTINATIONS = "destinations"
 
 # Which rows come is asked of the tables themselves: through the models each question would join every kind's table.
 _ALL = Connection.__table__
@@ -62,6 +64,10 @@ def _order(sort: str) -> Any:
     return column.desc() if sort.startswith("-") else column.asc()
 
 
+def _kinds_of(name: str) -> list[str]:
+    return [key for key, kind in KINDS.items() if not kind.is_source] if name == DESTINATIONS else [name]
+
+
 @dataclass(frozen=True)
 class ListQuery:
     """What the list shows, as its address says; anything odd in the address counts as not said."""
@@ -81,7 +87,7 @@ class ListQuery:
         kind, group = args.get("kind", ""), args.get("group", "")
         return cls(
             search=args.get("q", "")[:200],
-            kind=kind if kind in KINDS else "",
+            kind=kind if kind in KINDS or kind == DESTINATIONS else "",
             state=state if state in set(State) else "",
             label=args.get("label", "")[:200],
             group=group if group in GROUPINGS else "",
@@ -132,13 +138,17 @@ class ListQuery:
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
         """Yield what a connection has to meet to be shown."""
+        yield from self.matches()
+        if self.kind:
+            yield _ALL.c.kind.in_(_kinds_of(self.kind))
+        if self.state:
+            yield _ALL.c.state == self.state
+
+    def matches(self) -> Iterator[ColumnElement[bool]]:
+        """Yield what a connection has to meet whatever its kind and state, which the tabs are about."""
         if pattern := self._pattern:
             found = (func.lower(column).like(pattern, escape="\\") for column in self._searched)
             yield or_(_ALL.c.description_key.like(pattern, escape="\\"), *found)
-        if self.kind:
-            yield _ALL.c.kind == self.kind
-        if self.state:
-            yield _ALL.c.state == self.state
         if self.label:
             named = select(connection_labels.c.connection_id).join(Label, Label.id == connection_labels.c.label_id)
             yield _ALL.c.id.in_(named.where(Label.key == description_key(self.label)))
@@ -154,12 +164,35 @@ class ListQuery:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of the list, in groups (heading, connections); a list that isn't grouped is one group."""
+    """One page of the list, in groups (heading, connections); a list that isn't grouped is one group.
+
+    `counts` has how many connections of each kind and state match the search.
+    """
 
     groups: list[tuple[str, list[Connection]]]
     number: int
     pages: int
     total: int
+    counts: dict[tuple[str, str], int]
+    is_empty: bool
+
+    def tabs(self, query: ListQuery, address: Callable[..., str]) -> list[tuple[str, int, str, bool]]:
+        """Return title, count, address and whether it is the present one of each tab."""
+        found = []
+        for title, kind, state in (
+            (gettext("All"), "", ""),
+            (translated(KINDS["salesforce"].title), "salesforce", ""),
+            (gettext("Destinations"), DESTINATIONS, ""),
+            (state_label(State.NEEDS_ATTENTION), "", State.NEEDS_ATTENTION.value),
+        ):
+            count = sum(
+                number
+                for (its_kind, its_state), number in self.counts.items()
+                if (not kind or its_kind in _kinds_of(kind)) and (not state or its_state == state)
+            )
+            is_current = (query.kind, query.state) == (kind, state)
+            found.append((title, count, address(**query.address(kind=kind, state=state, number=1)), is_current))
+        return found
 
 
 def _rows() -> Select[Connection]:
@@ -171,16 +204,19 @@ def _rows() -> Select[Connection]:
 def page_of_connections(query: ListQuery) -> Page:
     """Return one page of the connections with everything its rows show."""
     number = max(query.number, 1)
-    conditions = list(query.conditions())
     source = query.source()
-    total = db.session.scalar(select(func.count()).select_from(source).where(*conditions)) or 0
+    counted = select(_ALL.c.kind, _ALL.c.state, func.count()).select_from(source).where(*query.matches())
+    counts = {(kind, state): count for kind, state, count in db.session.execute(counted.group_by("kind", "state"))}
+    kinds = _kinds_of(query.kind) if query.kind else list(KINDS)
+    total = sum(counts[kind, state] for kind, state in counts if kind in kinds and query.state in {"", state})
     order = (*GROUPINGS.get(query.group, ()), _order(query.sort), _ALL.c.description_key)
-    chosen = select(_ALL.c.id).select_from(source).where(*conditions).order_by(*order)
+    chosen = select(_ALL.c.id).select_from(source).where(*query.conditions()).order_by(*order)
     ids = db.session.scalars(chosen.limit(PAGE_SIZE).offset((number - 1) * PAGE_SIZE)).all()
     found = {row.id: row for row in db.session.scalars(_rows().where(Connection.id.in_(ids)))}
     rows = [found[row_id] for row_id in ids if row_id in found]
     groups = [(heading, list(members)) for heading, members in groupby(rows, query.heading)]
-    return Page(groups, number, max(1, -(-total // PAGE_SIZE)), total)
+    is_empty = not counts and db.session.scalar(select(_ALL.c.id).limit(1)) is None
+    return Page(groups, number, max(1, -(-total // PAGE_SIZE)), total, counts, is_empty)
 
 
 @dataclass(frozen=True)
@@ -196,13 +232,6 @@ class Glance:
     def is_moving(self) -> bool:
         """True when what is shown changes by itself."""
         return bool(self.waiting)
-
-    @property
-    def tag(self) -> str:
-        """What changes whenever the glance would look different."""
-        shown = (*self.attention, *self.ready, *self.waiting)
-        versions = ".".join(f"{connection.id}{connection.row_version}" for connection in shown)
-        return f"{sorted(self.counts.items())}-{versions}"
 
 
 def at_a_glance() -> Glance:

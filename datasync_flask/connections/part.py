@@ -14,7 +14,6 @@ def init_app(app: Flask) -> None:
         app.register_blueprint(blueprint)
     app.jinja_env.globals.update(
         event_text=history.event_text,
-        glance_tag=polls.glance_tag,
         kinds_by_key=KINDS,
         setting_label=history.setting_label,
         state_label=history.state_label,

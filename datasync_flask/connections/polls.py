@@ -1,4 +1,4 @@
-"""What changes with a connection, and with the glance at all of them: polls compare it (polling.py)."""
+"""What changes with a connection: polls compare it (polling.py)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from flask import current_app
 from sqlalchemy import select
 
 from datasync_flask import polling
-from datasync_flask.connections.listing import Glance, at_a_glance
 from datasync_flask.connections.models import Connection
 from datasync_flask.transactions import read_row
 
@@ -29,13 +28,3 @@ def _version(row_version: int) -> str:
 def connection_tag(connection: Connection) -> str:
     """Return what changes whenever a connection would look different to this person."""
     return polling.tag(_version(connection.row_version))
-
-
-def glance_version(glance: Glance | None = None) -> str:
-    """Return what changes with the glance."""
-    return hashlib.sha256((glance or at_a_glance()).tag.encode()).hexdigest()[:16]
-
-
-def glance_tag(glance: Glance) -> str:
-    """Return what changes whenever the glance would look different to this person."""
-    return polling.tag(glance_version(glance))

@@ -33,10 +33,11 @@ def _editing() -> str:
 @fragment
 @polled(lambda connection_id: None if _editing() else polls.version(connection_id))
 def row(connection_id: str) -> str:
-    """One row of the list; with ``edit=FIELD`` that cell is an input."""
+    """One row of the list; with ``edit=FIELD`` that cell is an input, with ``focus=FIELD`` its button has the focus."""
     connection = loader.get_connection(connection_id)
     editing = _editing()
-    return _row(connection, editing=editing if editing in _quick_fields(kind_of(connection)) else "")
+    editing = editing if editing in _quick_fields(kind_of(connection)) else ""
+    return _row(connection, editing=editing, focus=request.args.get("focus", ""))
 
 
 @bp.patch("/connections/<public_id:connection_id>")
@@ -66,7 +67,7 @@ def change(connection_id: str) -> ResponseReturnValue:
         except DescriptionTaken as refusal:
             form.refuse(refusal)
             return _row(loader.get_connection(connection_id), editing="description", form=form), 422
-    return _row(connection, saved=changed, undo=before.get(changed, ""))
+    return _row(connection, saved=changed, before=before.get(changed, ""), focus=fields[0] if fields else "")
 
 
 def _value_text(kind: ConnectionKind[Any], name: str, value: str) -> str:
@@ -79,13 +80,15 @@ def _row(
     editing: str = "",
     form: DescribedForm | None = None,
     saved: str = "",
-    undo: str = "",
+    before: str = "",
+    focus: str = "",
 ) -> str:
     context: dict[str, Any] = {
         "connection": connection,
         "editing": editing,
         "form": form or kind_of(connection).quick_form(connection, formdata=None),
         "saved": saved,
-        "undo": undo,
+        "before": before,
+        "focus": focus,
     }
     return render_template("connections/_row.html", **context)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import Blueprint
 
 from datasync_flask.accounts.rights import fragment
-from datasync_flask.connections import listing, loader, polls
+from datasync_flask.connections import loader, polls
 from datasync_flask.connections.kinds import kind_of
 from datasync_flask.polling import polled
 
@@ -19,11 +19,3 @@ def show(connection_id: str) -> str:
     """The status fragment."""
     connection = loader.get_connection(connection_id)
     return kind_of(connection).status_fragment(connection)
-
-
-@bp.get("/connections/glance")
-@fragment
-@polled(polls.glance_version)
-def glance() -> str:
-    """What needs attention and what is waiting, as it stands on top of the Connections page."""
-    return render_template("connections/_glance.html", glance=listing.at_a_glance())

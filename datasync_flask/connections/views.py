@@ -24,13 +24,13 @@ bp = Blueprint("connections", __name__)
 def index() -> ResponseReturnValue:
     """The Connections page."""
     query = listing.ListQuery.from_address(request.args)
+    page = listing.page_of_connections(query)
     return render_template(
         "connections/index.html",
-        page=listing.page_of_connections(query),
+        page=page,
         query=query,
-        kinds=KINDS,
+        tabs=page.tabs(query, lambda **values: url_for("connections.index", **values)),
         filters=filters(query, labels.all_names()),
-        glance=listing.at_a_glance(),
     )
 
 

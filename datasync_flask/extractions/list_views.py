@@ -32,8 +32,9 @@ def _version(extraction_id: str) -> str | None:
 @fragment
 @polled(_version)
 def row(extraction_id: str) -> ResponseReturnValue:
-    """One row; with ``edit=FIELD`` that cell is an input."""
-    return _row(loader.get_extraction(extraction_id), editing=_editing())
+    """One row; with ``edit=FIELD`` that cell is an input, with ``focus=FIELD`` its button has the focus."""
+    extraction = loader.get_extraction(extraction_id)
+    return _row(extraction, editing=_editing(), focus=request.args.get("focus", ""))
 
 
 @bp.patch("/extractions/<public_id:extraction_id>")
@@ -60,7 +61,7 @@ def change(extraction_id: str) -> ResponseReturnValue:
         return _row(loader.get_extraction(extraction_id), editing="description", form=form), 422
     now_stored = quick_edit.values_of(extraction)
     changed = next((name for name in fields if before[name] != now_stored[name]), "")
-    return _row(extraction, saved=changed, undo=before.get(changed, ""))
+    return _row(extraction, saved=changed, before=before.get(changed, ""), focus=fields[0] if fields else "")
 
 
 @bp.post("/extractions/<public_id:extraction_id>/pause")
@@ -88,7 +89,13 @@ def _set_paused(extraction_id: str, is_paused: bool) -> ResponseReturnValue:
 
 
 def _row(
-    extraction: Extraction, *, editing: str = "", form: QuickEditForm | None = None, saved: str = "", undo: str = ""
+    extraction: Extraction,
+    *,
+    editing: str = "",
+    form: QuickEditForm | None = None,
+    saved: str = "",
+    before: str = "",
+    focus: str = "",
 ) -> str:
     return render_template(
         "extractions/_row.html",
@@ -97,5 +104,6 @@ def _row(
         form=form or QuickEditForm(extraction, formdata=None),
         was=quick_edit.values_of(extraction).get(editing, ""),
         saved=saved,
-        undo=undo,
+        before=before,
+        focus=focus,
     )

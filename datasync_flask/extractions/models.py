@@ -92,9 +92,9 @@ class LoadedAsJson(TypeDecorator[LoadedAs]):
 
     impl, cache_ok = JSON(none_as_null=True), True
 
-    def process_bind_param(self, value: LoadedAs | None, dialect: Dialect) -> dict[str, Any] | None:
-        """Store."""
-        return None if value is None else asdict(value)
+    def process_bind_param(self, value: LoadedAs | dict[str, Any] | None, dialect: Dialect) -> dict[str, Any] | None:
+        """Store; a backup that is restored brings the JSON itself."""
+        return asdict(value) if isinstance(value, LoadedAs) else value
 
     def process_result_value(self, value: dict[str, Any] | None, dialect: Dialect) -> LoadedAs | None:
         """Load."""

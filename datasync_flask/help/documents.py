@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from flask_babel import lazy_gettext as _l
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from mdit_py_plugins.anchors import anchors_plugin
@@ -13,10 +14,21 @@ from mdit_py_plugins.anchors import anchors_plugin
 from datasync_flask.installed_files import resource_dir
 
 # In the order in which a newcomer reads them.
-ORDER = (
-    "using", "connections", "moving-in", "extractions", "destinations", "people", "operations", "security", "api",
-    "settings", "commands", "addresses", "practice-org",
-)  # fmt: skip
+GROUPS = (
+    (_l("Get started"), ("using", "moving-in")),
+    (_l("Connect Salesforce"), ("connections",)),
+    (_l("Load data"), ("extractions", "destinations")),
+    (_l("Fix a problem"), ()),
+    (_l("Run a server"), ("people", "operations", "security", "settings")),
+    (_l("Reference"), ("api", "commands", "addresses", "practice-org")),
+)
+ORDER = tuple(name for _, names in GROUPS for name in names)
+# What people ask most: the question, and the place that answers it.
+QUESTIONS = (
+    (_l("How long does Salesforce take to recognise a new app?"), "connections", "how-datasync-waits"),
+    (_l("What does each tracking type load?"), "extractions", "tracking-types"),
+    (_l("A connection needs attention. What can I do?"), "connections", "fix-a-problem"),
+)
 _MAX_HITS = 20
 _EXCERPT = 160
 

@@ -46,7 +46,12 @@ def index() -> ResponseReturnValue:
     """The documentation's pages, and what they say about some words."""
     query = request.args.get("q", "")[:200]
     return render_template(
-        "help/index.html", documents=documents.documents().values(), query=query, hits=documents.search(query)
+        "help/index.html",
+        documents=documents.documents(),
+        groups=documents.GROUPS,
+        questions=documents.QUESTIONS,
+        query=query,
+        hits=documents.search(query),
     )
 
 

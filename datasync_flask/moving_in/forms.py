@@ -10,11 +10,12 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
-from wtforms import HiddenField, SelectField, TextAreaField
+from wtforms import HiddenField, TextAreaField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import ValidationError
 
 from datasync_flask.extractions import loader
+from datasync_flask.forms import ListedChoice
 from datasync_flask.moving_in.drafts import Choice
 from datasync_flask.moving_in.formats import understand
 from datasync_flask.moving_in.found import Format, Found
@@ -40,8 +41,8 @@ class ImportForm(FlaskForm):
     filename = HiddenField()
     # What the list on the page was made of.
     seen = HiddenField()
-    source = SelectField(_l("Source"), description=_l("For files that hold no sign-in, such as a list of streams."))
-    destination = SelectField(_l("Destination"), description=_l("Where the extractions write to."))
+    source = ListedChoice(_l("Source"), description=_l("For files that hold no sign-in, such as a list of streams."))
+    destination = ListedChoice(_l("Destination"), description=_l("Where the extractions write to."))
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, SelectField, StringField
+from wtforms import BooleanField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import InputRequired, Length, ValidationError
 
@@ -19,6 +19,7 @@ from datasync_flask.accounts.rights import fragment, needs_role
 from datasync_flask.accounts.service import AccountError, normalise_email
 from datasync_flask.addresses import public_link
 from datasync_flask.extensions import db
+from datasync_flask.forms import ListedChoice
 from datasync_flask.notices import service, targets
 from datasync_flask.notices.models import Channel
 
@@ -31,19 +32,22 @@ POLL_SECONDS = 1
 class ChannelForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     """A way for notices."""
 
-    kind = SelectField(
-        _l("Way"),
+    kind = ListedChoice(
+        _l("Kind"),
         choices=[
-            SelectChoice("email", _l("E-mail")),
+            SelectChoice("email", _l("Email")),
             SelectChoice("webhook", _l("Webhook (signed)")),
             SelectChoice("service", _l("Service (an Apprise address)")),
         ],
     )
     target = StringField(
         _l("Address"),
-        [InputRequired(_l("Enter where notices go.")), Length(max=1000, message=_l("Use at most 1,000 characters."))],
+        [
+            InputRequired(_l("Enter where notifications go.")),
+            Length(max=1000, message=_l("Use at most 1,000 characters.")),
+        ],
         description=_l(
-            "An e-mail address, a webhook's address, or an Apprise address such as slack://… or msteams://…. "
+            "An email address, a webhook's address, or an Apprise address such as slack://… or msteams://…. "
             "It is stored encrypted."
         ),
         render_kw={"autocomplete": "off", "spellcheck": "false", "maxlength": 1000},
@@ -59,10 +63,10 @@ class ChannelForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     allow_internal = BooleanField(
         _l("Allow an internal address"),
         description=_l(
-            "This machine or its own network, also without encryption. Whoever receives there can learn what is told."
+            "This machine or its own network, also without encryption. Whoever receives there can read them."
         ),
     )
-    errors_only = BooleanField(_l("Only when something is wrong, not when it works again"))
+    errors_only = BooleanField(_l("Only when something is wrong, not when it’s fixed"))
 
     def validate_target(self, field: StringField) -> None:
         """An address of the chosen kind."""
@@ -139,7 +143,7 @@ def make() -> ResponseReturnValue:
     )
     if signing_key:
         return _page(ChannelForm(formdata=None), signing_key=signing_key)
-    flash(gettext("Saved. Press Test to see whether it gets through."))
+    flash(gettext("Saved. Press Test to check that it works."))
     return redirect(url_for("notices.index"), 303)
 
 
@@ -154,7 +158,7 @@ def _channel(channel_id: str) -> Channel:
 @needs_role(Role.ADMIN)
 def test(channel_id: str) -> ResponseReturnValue:
     """Have a message sent; what came of it stands in the table as soon as it is known."""
-    words = gettext("This is a test. When a connection or a run needs somebody, you will hear of it here.")
+    words = gettext("This is a test. You get a message here when a connection or a run needs attention.")
     service.test(_channel(channel_id), gettext("DataSync: a test"), words, public_link("connections.index"))
     return redirect(url_for("notices.index"), 303)
 

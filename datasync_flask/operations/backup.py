@@ -11,6 +11,7 @@ import os
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -73,9 +74,11 @@ def _write_tables(archive: tarfile.TarFile) -> int:
     return total
 
 
-def _as_text(value: Any) -> str:
+def _as_text(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
     raise TypeError(type(value).__name__)
 
 

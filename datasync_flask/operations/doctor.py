@@ -42,8 +42,8 @@ class Finding:
 class Doctor:
     """One examination."""
 
-    def __init__(self, app: Flask) -> None:
-        self._app = app
+    def __init__(self, app: Flask, *, asks_others: bool = True) -> None:
+        self._app, self._asks_others = app, asks_others
         self._settings: Settings = app.config["SETTINGS"]
         self._clocks: list[tuple[str, datetime]] = []
 
@@ -56,17 +56,21 @@ class Doctor:
                 yield Finding(name, False, f"{type(error).__name__}: {error}"[:300], "See docs/operations.md.")
 
     def _looks(self) -> tuple[tuple[str, Callable[[], Iterator[Finding]]], ...]:
-        return (
+        own = (
             ("settings", self._look_at_settings),
             ("database", self._look_at_database),
             ("browsers", self._look_at_browsers),
             ("queue and worker", self._look_at_parts),
             ("keys", self._look_at_keys),
             ("data folder", self._look_at_data_folder),
+        )
+        # They wait for answers from elsewhere, which no page does.
+        others = (
             ("public address", self._look_at_public_address),
             ("Salesforce", self._look_at_salesforce),
             ("clock", self._look_at_clock),
         )
+        return (*own, *others) if self._asks_others else own
 
     def _look_at_settings(self) -> Iterator[Finding]:
         yield Finding("settings", True, "every value can be used")

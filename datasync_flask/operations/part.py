@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from datasync_flask.operations import browser_address, metrics, views
+from datasync_flask.operations import browser_address, metrics, server_views, views
 
 
 def init_app(app: Flask) -> None:
@@ -12,4 +12,5 @@ def init_app(app: Flask) -> None:
     metrics.init_app(app)
     app.before_request(browser_address.remember)
     app.register_blueprint(views.bp)
+    app.register_blueprint(server_views.bp)
     app.jinja_env.globals["address_note"] = browser_address.note

@@ -35,12 +35,12 @@ class ValueRefused(ValueError):
 
 
 def no_client_id() -> ValueRefused:
-    """Return the refusal of what can't be a Client ID, or of none where one is needed."""
+    """Return the refusal of what can't be a Client ID."""
     return ValueRefused("A Client ID has only letters, digits and signs, no spaces. Copy it again.")
 
 
 def no_client_secret() -> ValueRefused:
-    """Return the refusal of what can't be a Client Secret, or of none where one is needed."""
+    """Return the refusal of what can't be a Client Secret."""
     return ValueRefused("This can't be a Client Secret. Copy only the Consumer Secret.")
 
 

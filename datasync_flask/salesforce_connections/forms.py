@@ -188,7 +188,7 @@ class HandOffForm(SettingsForm):
         try:
             field.data = app_values.client_id_in(field.data)
             if not field.data:
-                raise app_values.no_client_id()
+                raise ValidationError(gettext("Enter the Client ID. It is the app’s Consumer Key."))
         except ValueRefused as refusal:
             raise ValidationError(gettext(refusal.message)) from None
 
@@ -197,6 +197,6 @@ class HandOffForm(SettingsForm):
         try:
             field.data = app_values.client_secret_in(field.data, client_id=self.client_id.data or "")
             if not field.data:
-                raise app_values.no_client_secret()
+                raise ValidationError(gettext("Enter the Client Secret. It is the app’s Consumer Secret."))
         except ValueRefused as refusal:
             raise ValidationError(gettext(refusal.message)) from None

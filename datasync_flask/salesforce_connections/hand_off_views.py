@@ -41,9 +41,9 @@ def manage(connection_id: str) -> ResponseReturnValue:
 @bp.post("/connections/<public_id:connection_id>/hand-off/<public_id:link_id>/withdraw")
 @needs_role(Role.EDITOR)
 def withdraw(connection_id: str, link_id: str) -> ResponseReturnValue:
-    """Make a link worthless."""
+    """Revoke a link."""
     hand_off.withdraw(loader.get_connection(connection_id, SalesforceConnection), link_id)
-    flash(gettext("The link is worthless now."))
+    flash(gettext("Link revoked"))
     return redirect(url_for("hand_off.manage", connection_id=connection_id), 303)
 
 

@@ -1,4 +1,4 @@
-// Keys in the list: Tab, Enter and Esc in form.quick, as in a spreadsheet; j and k from row to row; e and t edit.
+// Keys in the list: Tab, Enter and Esc in form.editor, as in a spreadsheet; j and k from row to row; e and t edit.
 import { edit, editWhenSaved, rows } from "./quick_edit.js";
 
 function moveFocus(from, step) {
@@ -26,14 +26,14 @@ export function rowKey(event) {
 // Tab saves what is edited and goes on to the next field; at the ends it leaves the list.
 function nextField(row, field, isBackward) {
   const fields = rows().flatMap((each) => [...each.querySelectorAll("td[data-cell]")]
-    .filter((cell) => cell.querySelector("[data-quick-edit], form.quick"))
+    .filter((cell) => cell.querySelector("[data-quick-edit], form.editor"))
     .map((cell) => ({ id: each.id, field: cell.dataset.cell })));
   const here = fields.findIndex((each) => each.id === row.id && each.field === field);
   return fields[here + (isBackward ? -1 : 1)];
 }
 
 function tab(event) {
-  const form = event.target.closest?.("form.quick");
+  const form = event.target.closest?.("form.editor");
   if (!form || !event.target.matches("input, select")) return;
   const row = form.closest("tr");
   const next = nextField(row, form.dataset.editing, event.shiftKey);
@@ -48,7 +48,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   if (event.key === "Tab") tab(event);
   else if (event.key === "Escape") event.target.closest?.("tr")?.querySelector("[data-cancel]")?.click();
-  else if (event.key === "Enter" && event.target.matches("form.quick select")) {
+  else if (event.key === "Enter" && event.target.matches("form.editor select")) {
     event.target.form.requestSubmit();
     event.preventDefault();
   }

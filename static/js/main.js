@@ -1,6 +1,8 @@
 // Small conveniences, a module each, named for its data- attribute or its topic. Every page works without them.
 // The order counts where modules speak about the same element: what was typed is restored before what depends on it.
 import "./times.js";
+import "./toast.js";
+import "./found.js";
 import "./scripted.js";
 import "./copy.js";
 import "./address_note.js";

@@ -7,7 +7,7 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape" || event.target.closest?.("tr")) return;
+  if (event.key !== "Escape" || event.target.closest?.("form.editor")) return;
   for (const menu of openMenus()) {
     menu.open = false;
     menu.querySelector("summary").focus();

@@ -16,7 +16,7 @@ atEachSwap(() => {
 });
 
 document.addEventListener("htmx:before:request", (event) => {
-  if (!event.target.matches("#connection-status, #glance, tr")) return;
+  if (!event.target.matches("#connection-status, tr")) return;
   const now = performance.now();
   const known = polled.get(event.target) ?? { asked: -Infinity, probedAt: 0 };
   let pause = now < known.probedAt ? EARLY_PAUSE : 0;

@@ -2,7 +2,7 @@
 // [data-cancel]. All of it can be done with the mouse too, and without JavaScript on the connection's form.
 import { beginTypeAhead } from "./type_ahead.js";
 
-export const rows = () => [...document.querySelectorAll("table.rows tbody tr:not(.group)")];
+export const rows = () => [...document.querySelectorAll("table.list tbody tr:not(.group)")];
 
 // The field to edit when the answer under way is there: a row's ID, and which of its fields.
 let next = null;
@@ -28,9 +28,9 @@ document.addEventListener("htmx:after:swap", () => {
   const { id, field } = next;
   next = null;
   // A refused value stays in its field, with the reason.
-  if (document.querySelector("form.quick.wrong")) return;
+  if (document.querySelector("form.editor.wrong")) return;
   const row = document.getElementById(id);
-  if (!row?.querySelector(`form.quick[data-editing="${field}"]`)) edit(row, field);
+  if (!row?.querySelector(`form.editor[data-editing="${field}"]`)) edit(row, field);
 });
 document.addEventListener("htmx:error", () => { next = null; });
 
@@ -40,6 +40,7 @@ document.addEventListener("click", (event) => {
   const row = button?.closest("tr");
   if (!isAsking(row)) return;
   event.stopPropagation();
+  event.preventDefault();
   edit(row, button.dataset.quickEdit);
 }, { capture: true });
 

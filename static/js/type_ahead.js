@@ -1,4 +1,4 @@
-// What is typed between the key that opens an edit (form.quick) and the arrival of its field belongs into the field.
+// What is typed between the key that opens an edit (form.editor) and the arrival of its field belongs into the field.
 
 const PATIENCE = 3000;
 let typed = null;
@@ -19,7 +19,7 @@ export function typeAhead(key) {
 
 document.addEventListener("htmx:after:swap", () => {
   const input = document.activeElement;
-  if (typed === null || !input?.matches("form.quick input, form.quick select")) return;
+  if (typed === null || !input?.matches("form.editor input, form.editor select")) return;
   if (input.matches("input")) {
     input.select();
     if (typed) input.setRangeText(typed, 0, input.value.length, "end");

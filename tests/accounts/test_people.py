@@ -120,7 +120,7 @@ def test_ones_own_password(app: Flask, sign_in: Callable[..., Visitor]) -> None:
     here, elsewhere = sign_in("viewer"), sign_in("viewer")
     here.get("/account")
     assert here.post("/account/password", {"present": "wrong", "password": NEW}).status_code == 422
-    assert "This isn't your present password." in here.text
+    assert "This isn’t your current password." in here.text
     assert here.post("/account/password", {"present": PASSWORD, "password": "short"}).status_code == 422
     assert here.post("/account/password", {"present": PASSWORD, "password": NEW}).status_code == 303
     assert here.get("/account").status_code == 200

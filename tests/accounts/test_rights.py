@@ -31,7 +31,6 @@ READING = {
     "help.index",
     "help.document",
     "help.errors",
-    "status.glance",
     "extractions.index",
     "extraction_list.row",
     "extractions.show",
@@ -65,7 +64,7 @@ OWN_ACCOUNT = {
 }  # fmt: skip
 ADMINISTERING = {
     "components.show", "people.index", "people.invite", "people.change_role", "people.reset", "people.remove",
-    "people.withdraw", "audit.index", "audit.export", "notices.index", "notices.ways", "notices.make", "notices.test",
+    "people.withdraw", "this_server.show", "audit.index", "audit.export", "notices.index", "notices.ways", "notices.make", "notices.test",
     "notices.change", "notices.remove",
 }  # fmt: skip
 # Open to tokens only, whatever a browser's session says.

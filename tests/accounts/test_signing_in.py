@@ -59,6 +59,21 @@ def test_unknown_account_and_wrong_password_get_the_same_answer(stranger: Visito
         assert stranger.page.get_element_by_id("email").get("value") == email
         assert not stranger.page.get_element_by_id("password").get("value")
     assert answers == ["The email address or the password is wrong."] * 2
+    assert stranger.page.xpath("//div[@role='alert']/h2")[0].text == "Couldn’t sign in"
+
+
+def test_a_fresh_server_says_where_the_set_up_link_is(app: Flask) -> None:
+    fresh = Visitor(app)
+    fresh.get("/login")
+    assert (
+        "There is no account yet. The link for creating the first one is printed where DataSync was started"
+        in fresh.text
+    )
+
+
+def test_with_accounts_nothing_is_said_of_a_set_up_link(stranger: Visitor, people: dict[str, int]) -> None:
+    stranger.get("/login")
+    assert "There is no account yet" not in stranger.text
 
 
 def test_many_failures_are_slowed_down_and_good_sign_ins_are_not(

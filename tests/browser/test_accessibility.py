@@ -77,7 +77,15 @@ def test_no_violations(
         "/help/errors",
         "/-/components",
     ]
-    paths += ["/people", "/account", "/audit", "/notices", "/login", f"/connections/{states['draft']}/hand-off"]
+    paths += [
+        "/people",
+        "/account",
+        "/audit",
+        "/notices",
+        "/settings/server",
+        "/login",
+        f"/connections/{states['draft']}/hand-off",
+    ]
     paths += [hand_over(site, states["draft"])]
     paths += [f"/connections/{connection_id}" for connection_id in states.values()]
     paths += [f"/connections/{states['connected']}/{page_}" for page_ in ("edit", "delete", "objects?name=Account")]

@@ -46,7 +46,7 @@ def test_from_sign_in_to_connected(new_page: Callable[..., Page], site: Site, pr
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Connections", exact=True)).to_be_visible()
-    page.get_by_role("link", name="New connection").click()
+    page.get_by_role("link", name="Add a connection").click()
     page.get_by_role("link", name="Salesforce").click()
     callback_url = page.get_by_label("Callback URL", exact=True).input_value()
     assert callback_url == site.callback_url

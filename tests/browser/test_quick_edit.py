@@ -16,13 +16,13 @@ def test_by_mouse_with_undo(new_page: Callable[..., Page], site: Site) -> None:
     site.save(NOBODY, description="Quick one")
     page = new_page()
     page.goto("/connections")
-    page.get_by_role("button", name="Rename Quick one").click()
+    page.get_by_role("link", name="Edit Quick one", exact=True).click()
     field = page.get_by_label("Description of Quick one")
     expect(field).to_be_focused()
     field.fill("Quick two")
     field.press("Enter")
     expect(page.get_by_role("link", name="Quick two", exact=True)).to_be_visible()
-    expect(page.get_by_role("button", name="Rename Quick two")).to_be_focused()
+    expect(page.get_by_role("link", name="Edit Quick two", exact=True)).to_be_focused()
     page.get_by_role("button", name="Undo the change to Quick two").click()
     expect(page.get_by_role("link", name="Quick one", exact=True)).to_be_visible()
     page.get_by_role("button", name="Change tracking type of Quick one").click()
@@ -44,7 +44,7 @@ def test_ten_by_keyboard(new_page: Callable[..., Page], site: Site) -> None:
         page.keyboard.type(f"Keyboard {number}")
         page.keyboard.press("Enter")
         expect(page.get_by_role("link", name=f"Keyboard {number}", exact=True)).to_be_visible()
-        expect(page.get_by_role("button", name=f"Rename Keyboard {number}")).to_be_focused()
+        expect(page.get_by_role("link", name=f"Edit Keyboard {number}", exact=True)).to_be_focused()
     page.keyboard.press("e")
     page.keyboard.type("never saved")
     page.keyboard.press("Escape")
@@ -56,7 +56,7 @@ def test_an_error_stands_in_the_cell(new_page: Callable[..., Page], site: Site) 
     site.save(NOBODY, description="Wants a name")
     page = new_page()
     page.goto("/connections")
-    page.get_by_role("button", name="Rename Wants a name").click()
+    page.get_by_role("link", name="Edit Wants a name", exact=True).click()
     field = page.get_by_label("Description of Wants a name")
     field.fill("taken ALREADY")
     field.press("Enter")
@@ -68,7 +68,7 @@ def test_without_javascript_the_pencil_leads_to_the_form(new_page: Callable[...,
     site.save(NOBODY, description="No script here")
     page = new_page(java_script_enabled=False)
     page.goto("/connections")
-    expect(page.get_by_role("button", name="Rename No script here")).to_be_hidden()
+    expect(page.get_by_role("button", name="Change tracking type of No script here")).to_be_hidden()
     page.get_by_role("link", name="Edit No script here").click()
     page.get_by_label("Description").fill("Renamed by form")
     page.get_by_role("button", name="Save", exact=True).click()
@@ -89,7 +89,7 @@ def test_search_as_you_type_is_kept_in_the_address(new_page: Callable[..., Page]
     assert "q=needl" in page.url
     page.reload()
     expect(page.get_by_role("link", name="Hay", exact=True)).to_have_count(0)
-    page.get_by_role("button", name="Rename Needle").click()
+    page.get_by_role("link", name="Edit Needle", exact=True).click()
     expect(page.get_by_label("Description of Needle")).to_be_focused()
 
 
@@ -101,4 +101,72 @@ def test_a_waiting_row_tells_by_itself_that_it_is_ready(
     page.goto("/connections?q=live")
     row = page.get_by_role("row", name="Live row")
     expect(row).to_contain_text("Waiting for propagation")
-    expect(row.get_by_role("button", name="Authenticate Live row")).to_be_visible(timeout=20_000)
+    expect(row.get_by_role("button", name="Connect Live row")).to_be_visible(timeout=20_000)
+
+
+HEIGHT = "element => element.getBoundingClientRect().height"
+
+
+def test_a_row_keeps_its_height_and_the_pencil_gets_the_focus_back(new_page: Callable[..., Page], site: Site) -> None:
+    site.save(NOBODY, description="Taken by me")
+    site.save(NOBODY, description="Calm")
+    for width in (1280, 320):
+        page = new_page(viewport={"width": width, "height": 800})
+        page.goto("/connections?q=calm")
+        row = page.locator("tbody tr")
+        pencil = page.get_by_role("link", name="Edit Calm", exact=True)
+        before = row.evaluate(HEIGHT)
+        for ended_by in ("Escape", "Enter"):
+            pencil.click()
+            expect(page.get_by_label("Description of Calm")).to_be_focused()
+            assert row.evaluate(HEIGHT) == before
+            page.keyboard.press(ended_by)
+            expect(pencil).to_be_focused()
+        pencil.click()
+        page.get_by_label("Description of Calm").fill("Taken by me")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert").filter(has_text="Another connection")).to_be_visible()
+        assert row.evaluate(HEIGHT) == before
+        page.keyboard.press("Escape")
+        expect(pencil).to_be_focused()
+        button = page.get_by_role("button", name="Change tracking type of Calm")
+        button.click()
+        page.get_by_label("Tracking type of Calm", exact=True).select_option("none")
+        assert row.evaluate(HEIGHT) == before
+        page.keyboard.press("Enter")
+        toast = page.locator("#toasts[role=status] .toast", has_text="Tracking type of Calm is now None.")
+        expect(toast).to_be_visible()
+        expect(button).to_be_focused()
+        assert row.evaluate(HEIGHT) == before
+        toast.get_by_role("button", name="Undo").click()
+        expect(row).to_contain_text("Date")
+        expect(button).to_be_focused()
+        page.get_by_role("button", name="Close").last.click()
+        expect(page.locator(".toast")).to_have_count(0)
+        expect(button).to_be_focused()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_what_a_search_found_is_said_in_a_region_that_was_there_before(
+    new_page: Callable[..., Page], site: Site
+) -> None:
+    site.save(NOBODY, description="Said aloud")
+    page = new_page()
+    page.goto("/connections")
+    page.get_by_role("searchbox").fill("said aloud")
+    expect(page.locator("#announcer")).to_have_text("1 connection")
+
+
+def test_german_fits_the_table(new_page: Callable[..., Page], site: Site, practice: PracticeOrg) -> None:
+    site.save(NOBODY, description="Breit")
+    ready = site.save(practice.register(site.callback_url), description="Breit und bereit")
+    site.wait_for_state(ready, "ready_to_authorize")
+    page = new_page(viewport={"width": 1280, "height": 800}, locale="de-DE")
+    page.goto("/connections?q=breit")
+    expect(page.locator("html")).to_have_attribute("lang", "de")
+    overflowing = page.evaluate("""() => [...document.querySelectorAll(".list td, .list td .btn, .list td .pill")]
+        .filter((element) => {
+          const cell = element.closest("td").getBoundingClientRect();
+          return element.scrollWidth > element.clientWidth + 1 || element.getBoundingClientRect().right > cell.right + 1;
+        }).map((element) => element.textContent.trim())""")
+    assert overflowing == []

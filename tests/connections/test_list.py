@@ -17,7 +17,7 @@ def test_the_list(walk: ConnectionWalk) -> None:
     walk.visitor.get("/connections?q=SALES")
     assert "Draft one" not in walk.visitor.text
     walk.visitor.get("/connections?q=%25_nothing")
-    assert "No connection matches" in walk.visitor.text
+    assert "No connections match" in walk.visitor.text
 
 
 def test_filter_and_sorting_are_kept_in_the_address(walk: ConnectionWalk) -> None:
@@ -39,7 +39,7 @@ def test_filter_and_sorting_are_kept_in_the_address(walk: ConnectionWalk) -> Non
     assert names("/connections?state=waiting_for_propagation") == ["Delta"]
     assert names("/connections?state=odd&sort=password&page=-1") == ["alpha", "Beta", "Delta", "Gamma"]
     assert names("/connections?state=connected") == []
-    assert "No connection matches: Connected" in walk.visitor.text
+    assert "No connections match · Connected" in walk.visitor.text
 
 
 def test_grouped_and_filtered_by_label_and_kind(walk: ConnectionWalk) -> None:
@@ -65,41 +65,40 @@ def test_grouped_and_filtered_by_label_and_kind(walk: ConnectionWalk) -> None:
     assert "Label “gone”" in walk.visitor.text
 
 
-def test_at_a_glance_what_needs_attention(walk: ConnectionWalk) -> None:
+def test_tabs_count_what_the_search_finds(walk: ConnectionWalk) -> None:
     walk.to_ready()
     walk.allow("deny")
     walk.work()
-    walk.save(description="Ready")
-    walk.work()
+    walk.save(description="Draft", client_id="")
+    walk.visitor.post("/connections/new/duckdb", {"description": "Warehouse", "path": "w.duckdb"})
+
+    def tabs(path: str) -> list[str]:
+        walk.visitor.get(path)
+        links = walk.visitor.page.xpath("//nav[@class='tabs']/a")
+        return [" ".join(link.text_content().split()) + "*" * (link.get("aria-current") == "page") for link in links]
+
+    assert tabs("/connections") == ["All 3*", "Salesforce 2", "Destinations 1", "Needs attention 1"]
+    assert tabs("/connections?q=w")[2:] == ["Destinations 1", "Needs attention 0"]
+    for path, names in (
+        ("/connections?kind=salesforce", ["Draft", "Sales EMEA"]),
+        ("/connections?kind=destinations", ["Warehouse"]),
+        ("/connections?state=needs_attention", ["Sales EMEA"]),
+    ):
+        assert "*" in "".join(tabs(path))
+        assert [name.text for name in walk.visitor.page.xpath("//a[@class='name']")] == names
+    links = walk.visitor.page.xpath("//nav[@class='tabs']/a/@href")
+    assert links[2] == "/connections?kind=destinations"
+
+
+def test_a_row_has_a_menu_with_everything_else(walk: ConnectionWalk) -> None:
+    walk.save(client_id="")
     walk.visitor.get("/connections")
-    glance = walk.visitor.page.get_element_by_id("glance")
-    links = [" ".join(link.text_content().split()) for link in glance.xpath(".//a")]
-    assert links == [
-        "Sales EMEA: Access was denied",
-        "What to do: Sales EMEA",
-        "Ready: Ready to connect",
-        "Go on: Ready",
+    menu = walk.visitor.page.xpath("//details[summary/@aria-label='More actions for Sales EMEA']")[0]
+    assert [" ".join(each.text_content().split()) for each in menu.xpath(".//a | .//button")] == [
+        "Edit connection",
+        "Duplicate",
+        "Delete…",
     ]
-    # At rest it carries no trigger.
-    assert glance.get("hx-trigger") is None
-    assert walk.visitor.get(glance.xpath(".//a/@href")[1]).status_code == 200
-    assert walk.visitor.status.get("data-reason") == "denied"
-
-
-def test_the_glance_counts_what_it_does_not_show_and_moves_while_something_waits(walk: ConnectionWalk) -> None:
-    walk.make_app(propagation_seconds=600)
-    for number in range(7):
-        walk.save(description=f"Waiting {number}")
-    walk.visitor.get("/connections")
-    glance = walk.visitor.page.get_element_by_id("glance")
-    assert len(glance.xpath(".//time")) == 5
-    assert "All 7: Waiting for propagation" in glance.text_content()
-    assert glance.get("hx-trigger") == "every 5s"
-    tag = glance.get("hx-ptag")
-    assert walk.visitor.get("/connections/glance", headers={"HX-PTag": tag}).status_code == 304
-    walk.work()
-    assert walk.visitor.get("/connections/glance", headers={"HX-PTag": tag}).status_code == 200
-    assert not walk.visitor.response.headers.get("Set-Cookie")
 
 
 def test_a_moving_row_polls_and_a_resting_one_does_not(walk: ConnectionWalk) -> None:

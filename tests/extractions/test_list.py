@@ -129,7 +129,7 @@ def test_description_and_schedule_are_edited_with_undo(listed: Listed) -> None:
     extraction_id = listed.make("Sales")
     other = listed.make("Other")
     assert listed.patch(extraction_id, description="Sales EMEA", was="Sales") == 200
-    assert listed.visitor.page.xpath("//form[@class='undo']/input[@name='description']/@value") == ["Sales"]
+    assert listed.visitor.page.xpath("//div[@data-toast]/form/input[@name='description']/@value") == ["Sales"]
     assert listed.patch(extraction_id, description="other", was="Sales EMEA") == 422
     assert "Another extraction has this description" in listed.visitor.text
     assert listed.patch(extraction_id, schedule="every 2 hours", was="") == 200
@@ -164,6 +164,6 @@ def test_viewers_see_the_list_and_change_nothing(listed: Listed, sign_in) -> Non
     extraction_id = listed.make("Sales")
     viewer = sign_in("viewer")
     viewer.get("/extractions")
-    assert not viewer.page.xpath("//main//button[@data-quick-edit] | //main//form[@method='post']")
+    assert not viewer.page.xpath("//main//*[@data-quick-edit] | //main//form[@method='post']")
     assert viewer.patch(f"/extractions/{extraction_id}", {"description": "x"}).status_code == 403
     assert viewer.post(f"/extractions/{extraction_id}/pause").status_code == 403

@@ -28,6 +28,19 @@ def test_every_page_of_the_documentation_is_in_the_app(visitor: Visitor) -> None
                 assert visitor.client.get(target, base_url=visitor.address).status_code == 200, link
 
 
+def test_help_begins_with_questions_whose_answers_are_there(visitor: Visitor) -> None:
+    visitor.get("/help")
+    headings = [heading.text_content() for heading in visitor.page.xpath("//main//h2")]
+    assert headings[:2] == ["Asked most", "The guide"]
+    assert headings[2:] == [
+        "Get started", "Connect Salesforce", "Load data", "Fix a problem", "Run a server", "Reference",
+    ]  # fmt: skip
+    for address in visitor.page.xpath("//section[@aria-labelledby='questions']//a/@href"):
+        path, _, anchor = address.partition("#")
+        visitor.get(path)
+        assert visitor.page.get_element_by_id(anchor) is not None
+
+
 def test_no_page_of_that_name(visitor: Visitor) -> None:
     assert visitor.get("/help/../README").status_code in {308, 404}
     assert visitor.get("/help/nothing").status_code == 404
@@ -41,7 +54,7 @@ def test_search_finds_settings_and_leads_to_their_place(visitor: Visitor) -> Non
     assert visitor.page.get_element_by_id("settings") is not None
     visitor.get("/help?q=<script>nothing</script>")
     assert "0 places for “<script>nothing</script>”" in visitor.text
-    assert "Try fewer words" in visitor.text
+    assert "Try fewer or different words" in visitor.text
 
 
 def test_all_words_have_to_be_there() -> None:

@@ -62,6 +62,19 @@ def test_the_link_opens_nothing_else_and_shows_no_more_than_needed(walk: Connect
     assert stranger.post(f"/connections/{walk.id}/edit", {"description": "mine"}).status_code == 401
 
 
+def test_empty_values_are_asked_for_in_a_summary(walk: ConnectionWalk) -> None:
+    walk.save(client_id="")
+    stranger, link = Visitor(walk.app), make_link(walk)
+    stranger.get(link)
+    assert stranger.post(link, {"client_id": "", "client_secret": ""}).status_code == 422
+    summary = stranger.page.xpath("//div[@role='alert']")[0]
+    assert summary.xpath("h2")[0].text == "There’s a problem"
+    assert [each.text for each in summary.xpath(".//a")] == [
+        "Enter the Client ID. It is the app’s Consumer Key.",
+        "Enter the Client Secret. It is the app’s Consumer Secret.",
+    ]
+
+
 def test_it_ends_by_withdrawal_and_by_time(walk: ConnectionWalk) -> None:
     walk.save(client_id="")
     link = make_link(walk)
@@ -69,7 +82,7 @@ def test_it_ends_by_withdrawal_and_by_time(walk: ConnectionWalk) -> None:
     walk.visitor.post(form.get("action"), dict(form.form_values()))
     stranger = Visitor(walk.app)
     assert stranger.get(link).status_code == 404
-    assert "This link is over" in stranger.text
+    assert "This link has expired" in stranger.text
     assert stranger.get("/hand-off/made-up").status_code == 404
     later = make_link(walk)
     with time_machine.travel("2026-12-24", tick=True):

@@ -1,0 +1,37 @@
+"""This server: what runs here, with which parts, and what the doctor finds. No secret is among it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, current_app, render_template
+from flask.typing import ResponseReturnValue
+
+from datasync_flask import heartbeats
+from datasync_flask.accounts.models import Role
+from datasync_flask.accounts.rights import needs_role
+from datasync_flask.config import Settings
+from datasync_flask.extensions import db
+from datasync_flask.operations import health
+from datasync_flask.operations.doctor import Doctor
+
+bp = Blueprint("this_server", __name__)
+
+_NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "redis": "Redis", "rediss": "Redis"}
+
+
+@bp.get("/settings/server")
+@needs_role(Role.ADMIN)
+def show() -> ResponseReturnValue:
+    """What an administrator wants to know of this server."""
+    settings: Settings = current_app.config["SETTINGS"]
+    queue = urlsplit(settings.effective_queue_url).scheme.partition("+")[0]
+    return render_template(
+        "operations/this_server.html",
+        settings=settings,
+        database=_NAMES.get(db.engine.dialect.name, db.engine.dialect.name),
+        queue=_NAMES.get(queue, queue),
+        depth=health.queue_depth(),
+        workers=heartbeats.seen_today(),
+        findings=list(Doctor(current_app, asks_others=False).examine()),
+    )
