@@ -78,7 +78,7 @@ def _query_of(link: Any, origin: str, resource: str) -> str:
         raise NoPlaces("a page without a link")
     try:
         parts = urlsplit(link)
-        is_here = not parts.netloc or origin_of(link) == origin
+        is_here = not parts.netloc or (origin_of(link) == origin and parts.username is None)
     except ValueError:
         is_here = False
     if not is_here:

@@ -56,9 +56,8 @@ class SideBySide:
         """
         is_over = threading.Event()
         mark = partial(bind_contextvars, **get_contextvars())
-        # One more, which asks for the next list meanwhile.
-        with ThreadPoolExecutor(MOST + 1, "page", mark) as pool:
-            found, coming = self._places(pool), deque[tuple[Place, Future[T]]]()
+        with ThreadPoolExecutor(1, "places", mark) as asking, ThreadPoolExecutor(MOST, "page", mark) as pool:
+            found, coming = self._places(asking), deque[tuple[Place, Future[T]]]()
             is_listed, no_places = False, None
             try:
                 while True:
@@ -86,10 +85,13 @@ class SideBySide:
         if no_places is not None:
             raise no_places
 
-    def _places(self, pool: ThreadPoolExecutor) -> Iterator[Place]:
-        """Yield where the pages lie. Raises NoPlaces, also for lists and pages that come again, and SalesforceError."""
+    def _places(self, asking: ThreadPoolExecutor) -> Iterator[Place]:
+        """Yield where the pages lie, the next list asked for ahead.
+
+        Raises NoPlaces, also for lists and pages that come again, and SalesforceError.
+        """
         listing, skip, seen = self.listing, self.skip, set[str]()
-        asked = pool.submit(places, self.api, self.job_id, listing)
+        asked = asking.submit(places, self.api, self.job_id, listing)
         while True:
             found = asked.result()
             new = {f"list {listing}", *found.pages}
@@ -97,7 +99,7 @@ class SideBySide:
                 raise NoPlaces("pages that come again")
             seen |= new
             if found.following:
-                asked = pool.submit(places, self.api, self.job_id, found.following)
+                asked = asking.submit(places, self.api, self.job_id, found.following)
             yield from (Place(query, listing, n) for n, query in enumerate(found.pages) if n >= skip)
             if not found.following:
                 return
