@@ -1,19 +1,23 @@
 """A server of prepared answers: as much of an org as reading one large object needs, made before anything is measured.
 
-Run as ``python -m benchmarks.page_server PORT ROWS CHANGED``; it prints "ready".
+Run as ``python -m benchmarks.page_server PORT ROWS CHANGED [--json] [--latency SECONDS] [--bandwidth MB/S]``; it prints
+"ready". Latency and bandwidth are those of each request.
 """
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import json
-import sys
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 CSV_PAGE_ROWS = 20_000
 JSON_PAGE_ROWS = 2_000
+PAGES_PER_LIST = 5
+PIECE_BYTES = 65_536
 TOKEN = "benchmark-token"
 VERSION = "62.0"
 
@@ -97,18 +101,28 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = -1
     disable_nagle_algorithm = True
     prepared: Prepared
+    latency, bandwidth = 0.0, 0.0
 
     def log_message(self, *_: object) -> None:
         """Write nothing."""
 
     def _send(self, body: bytes, headers: dict[str, str] | None = None) -> None:
+        time.sleep(self.latency)
         self.send_response(200)
         for name, value in ({"Content-Type": "application/json"} | (headers or {})).items():
             self.send_header(name, value)
         self.send_header("Sforce-Limit-Info", "api-usage=10/1000000")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if not self.bandwidth:
+            self.wfile.write(body)
+            return
+        begun = time.perf_counter()
+        for start in range(0, len(body), PIECE_BYTES):
+            self.wfile.write(body[start : start + PIECE_BYTES])
+            self.wfile.flush()
+            due = begun + min(start + PIECE_BYTES, len(body)) / self.bandwidth
+            time.sleep(max(due - time.perf_counter(), 0))
 
     def _json(self, value: object) -> None:
         self._send(json.dumps(value).encode())
@@ -147,8 +161,12 @@ class Handler(BaseHTTPRequestHandler):
             following = str(number + 1) if number + 1 < len(pages) else "null"
             self._send(body, {"Content-Type": "text/csv", "Content-Encoding": "gzip",
                               "Sforce-NumberOfRecords": str(rows), "Sforce-Locator": following})  # fmt: skip
+        elif parts.path.endswith("/resultPages"):
+            self._list(parts.path.split("/")[-2], int(query.get("locator", "0")))
         elif "/jobs/query/" in parts.path:
-            self._json({"id": parts.path.rsplit("/", 1)[-1], "state": "JobComplete"})
+            job = parts.path.rsplit("/", 1)[-1]
+            rows = sum(rows for _, rows in prepared.csv[job])
+            self._json({"id": job, "state": "JobComplete", "numberRecordsProcessed": rows})
         elif parts.path.endswith(("/query", "/queryAll", "/query/", "/queryAll/")):
             soql = query.get("q", "")
             if "COUNT()" in soql:
@@ -161,12 +179,29 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._json([{"version": VERSION, "label": "", "url": ""}])
 
+    def _list(self, job: str, first: int) -> None:
+        """Tell where five pages lie."""
+        end, base = first + PAGES_PER_LIST, f"/jobs/query/{job}"
+        numbers = range(first, min(end, len(self.prepared.csv[job])))
+        is_done = end >= len(self.prepared.csv[job])
+        self._json({
+            "resultChunks": [{"resultLink": f"{base}/results?locator={number}"} for number in numbers],
+            "nextRecordsUrl": None if is_done else f"{base}/resultPages?locator={end}", "done": is_done,
+        })  # fmt: skip
+
 
 def main() -> None:
     """Serve until killed."""
-    port, rows, changed = (int(argument) for argument in sys.argv[1:4])
-    Handler.prepared = Prepared(rows, changed, with_json="--json" in sys.argv)
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.page_server")
+    for name in ("port", "rows", "changed"):
+        parser.add_argument(name, type=int)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--latency", type=float, default=0.0)
+    parser.add_argument("--bandwidth", type=float, default=0.0)
+    options = parser.parse_args()
+    Handler.prepared = Prepared(options.rows, options.changed, with_json=options.json)
+    Handler.latency, Handler.bandwidth = options.latency, options.bandwidth * 1e6
+    server = ThreadingHTTPServer(("127.0.0.1", options.port), Handler)
     print("ready", flush=True)
     server.serve_forever()
 

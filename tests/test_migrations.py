@@ -26,7 +26,7 @@ from datasync_flask.extensions import db
 from datasync_flask.extractions.models import DestinationTable, ExtractionObject, RunObject
 from datasync_flask.extractions.runs.object_states import stored_progress
 from datasync_flask.extractions.runs.plan import LoadedAs
-from datasync_flask.extractions.runs.reading import Progress
+from datasync_flask.extractions.runs.progress import Progress
 from datasync_flask.installed_files import resource_dir
 from tests.support.killed import Killed, die
 

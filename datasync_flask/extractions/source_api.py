@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
-from flask import current_app
+from flask import current_app, has_app_context
 
 from datasync_flask.extensions import db
 from datasync_flask.salesforce.api import INTERACTIVE, PINNED_VERSION, Policy, SalesforceApi
@@ -19,16 +19,17 @@ from datasync_flask.salesforce_connections import store, token_grants
 def source_api(
     connection_id: str, *, policy: Policy = INTERACTIVE, wait: Callable[[float], None] = time.sleep
 ) -> Iterator[SalesforceApi]:
-    """Yield calls with a connection's token, for threads that have an app context. Raises SalesforceError."""
+    """Yield calls with a connection's token, for any thread. Raises SalesforceError."""
     held = token_grants.held_token(connection_id)
     connection = store.load(connection_id)
     version = connection.grant.api_version if connection and connection.grant else ""
     db.session.commit()
     trusted, lock = current_app.config["SETTINGS"].salesforce_hosts, threading.Lock()
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
 
     def refresh(stale: TokenAnswer) -> TokenAnswer:
         nonlocal held
-        with lock:
+        with lock, nullcontext() if has_app_context() else app.app_context():
             # Objects are read side by side: the first one that is refused renews the token for all.
             if held.token.access_token == stale.access_token:
                 held = token_grants.refreshed_token(connection_id, held)

@@ -115,6 +115,15 @@ DATA: dict[Problem, Entry] = {
         ),
         Action.CHECK,
     ),
+    Problem.ROWS_DIFFER: Entry(
+        "Not as many rows as Salesforce says",
+        "Salesforce says how many rows a result has, and twice another number came. The table is unchanged.",
+        (
+            "Run again. If it happens again, show the words below to Salesforce's support, or to whoever looks after "
+            "the network: a program between DataSync and Salesforce may change answers.",
+        ),
+        Action.CHECK,
+    ),
     Problem.NOT_FOUND: Entry(
         "Not found in Salesforce",
         "Salesforce says that what was asked for doesn't exist.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
@@ -32,6 +33,7 @@ from datasync_flask.salesforce.data_refusals import classify_api_error, is_passi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.exact_json import loads
 from datasync_flask.salesforce.hosts import is_api_origin
+from datasync_flask.salesforce.lanes import Lanes
 from datasync_flask.salesforce.oauth import TokenAnswer
 from datasync_flask.salesforce.transport import (
     MAX_BYTES_KEY,
@@ -71,7 +73,7 @@ INTERACTIVE = Policy(httpx2.Timeout(6.0, connect=3.0), 8.0, 1)
 
 
 class SalesforceApi:
-    """Calls with an org's token, which is renewed when its session ended."""
+    """Calls with an org's token, which is renewed when its session ended; several threads may make them."""
 
     def __init__(
         self,
@@ -88,6 +90,8 @@ class SalesforceApi:
             raise SalesforceError(Problem.NOT_SALESFORCE, f"an API version {version[:20]}")
         self.token, self.version, self.wait = token, version, wait
         self._refresh, self._trusted, self._policy = refresh, trusted, policy
+        self._lock, self._renewing = threading.Lock(), threading.Lock()
+        self.lanes = Lanes()
         self.calls = 0
         # Bytes of streamed answers, as they came over the wire.
         self.received = 0
@@ -112,8 +116,10 @@ class SalesforceApi:
 
     def renew(self, stale: TokenAnswer) -> TokenAnswer:
         """Go on with a token instead of `stale`. Raises SalesforceError; REVOKED when the token endpoint says so."""
-        self.token = self._refresh(stale)
-        return self.token
+        # One after the other: an older answer must not replace a newer one.
+        with self._renewing:
+            self.token = self._refresh(stale)
+            return self.token
 
     def tries(self, most: int = TRIES) -> Tries:
         """Return how often one request may be made."""
@@ -160,13 +166,13 @@ class SalesforceApi:
         return body
 
     @contextmanager
-    def streamed(self, path: str, params: dict[str, str]) -> Iterator[httpx2.Response]:
+    def streamed(self, path: str) -> Iterator[httpx2.Response]:
         """Yield an answer whose body is read piece by piece. Raises SalesforceError for all but 200."""
         with ExitStack() as stack:
-            yield self.at_its_address(lambda: self._opened(stack, path, params))
+            yield self.at_its_address(lambda: self._opened(stack, path))
 
-    def _opened(self, stack: ExitStack, path: str, params: dict[str, str]) -> httpx2.Response:
-        request = self._request("GET", path, accept="text/csv", params=params)
+    def _opened(self, stack: ExitStack, path: str) -> httpx2.Response:
+        request = self._request("GET", path, accept="text/csv")
         response = stack.enter_context(self._client.opened(request))
         self._note(response)
         if response.status_code == 204:
@@ -186,8 +192,14 @@ class SalesforceApi:
         headers = {"Authorization": f"Bearer {self.token.access_token}", "Accept": accept}
         return self._client.build_request(method, url, headers=headers, **content)
 
+    def count(self, *, calls: int = 0, received: int = 0) -> None:
+        """Note calls that were made, or bytes that came."""
+        with self._lock:
+            self.calls += calls
+            self.received += received
+
     def _note(self, response: httpx2.Response) -> None:
-        self.calls += 1
+        self.count(calls=1)
         usage = _LIMIT_INFO.search(response.headers.get("sforce-limit-info", ""))
         if usage:
             self.usage = (int(usage.group(1)), int(usage.group(2)))
@@ -200,7 +212,7 @@ class _Counted(httpx2.SyncByteStream):
 
     def __iter__(self) -> Iterator[bytes]:
         for piece in self._stream:
-            self._api.received += len(piece)
+            self._api.count(received=len(piece))
             yield piece
 
     def close(self) -> None:

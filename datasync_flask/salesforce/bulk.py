@@ -1,7 +1,7 @@
 """Bulk API 2.0 query jobs: create, wait, read the result's pages, clean up.
 
 Source: Bulk API 2.0 and Bulk API Developer Guide, "Query" (create a job, get information about a job, get results for
-a job, abort and delete a job) and "Limits".
+a job, abort and delete a job) and "Limits". Where the pages of a result lie: result_pages.py.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 import httpx2
 
@@ -78,8 +79,8 @@ def may_be_bulks_alone(error: SalesforceError) -> bool:
     return error.problem in _SWITCHED_OFF or (error.problem.is_about_the_request and error.problem not in _SAME_BY_REST)
 
 
-def wait_for_job(api: SalesforceApi, job_id: str) -> None:
-    """Return when the job is complete.
+def wait_for_job(api: SalesforceApi, job_id: str) -> int | None:
+    """Return how many rows the job's result has when it is complete; None where Salesforce doesn't tell.
 
     Raises NotInBulk when the job failed (REST tells more clearly why), SalesforceError for everything else.
     """
@@ -89,7 +90,7 @@ def wait_for_job(api: SalesforceApi, job_id: str) -> None:
         answer = api.request("GET", f"{api.base}/jobs/query/{job_id}")
         state = answer.get("state") if isinstance(answer, dict) else None
         if state == "JobComplete":
-            return
+            return number_of(answer.get("numberRecordsProcessed"))
         if state in {"Failed", "Aborted"}:
             raise NotInBulk(str(answer.get("errorMessage") or f"the job ended as {state}"))
         api.wait(interval)
@@ -97,11 +98,15 @@ def wait_for_job(api: SalesforceApi, job_id: str) -> None:
     raise SalesforceError(Problem.NO_ANSWER_IN_TIME, "a bulk job that took over 24 hours")
 
 
+def place(locator: str, max_records: int) -> str:
+    """Return where the page at a locator lies, as result_page() takes it; '' is the first one's."""
+    return urlencode({"maxRecords": max_records} | ({"locator": locator} if locator else {}))
+
+
 @contextmanager
-def result_page(api: SalesforceApi, job_id: str, locator: str, max_records: int) -> Iterator[Page]:
+def result_page(api: SalesforceApi, job_id: str, at: str) -> Iterator[Page]:
     """Yield one page of a complete job's result. Raises SalesforceError, also while the caller reads."""
-    params = {"maxRecords": str(max_records)} | ({"locator": locator} if locator else {})
-    with api.streamed(f"{api.base}/jobs/query/{job_id}/results", params) as response:
+    with api.streamed(f"{api.base}/jobs/query/{job_id}/results?{at}") as response:
         found = response.headers.get("sforce-numberofrecords", "")
         # The end is the four letters "null", an empty header, or none.
         following = response.headers.get("sforce-locator", "").strip()

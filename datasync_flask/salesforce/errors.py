@@ -92,6 +92,7 @@ class Problem(enum.StrEnum):
     QUERY_TIMED_OUT = "query_timed_out"
     LOCATOR_GONE = "locator_gone"
     PAGES_REPEAT = "pages_repeat"
+    ROWS_DIFFER = "rows_differ"
     NOT_FOUND = "not_found"
     NO_ACCESS = "no_access"
     DATA_API_CLOSED = "data_api_closed"
@@ -176,6 +177,7 @@ _ABOUT_THE_REQUEST = frozenset(
         Problem.QUERY_TIMED_OUT,
         Problem.LOCATOR_GONE,
         Problem.PAGES_REPEAT,
+        Problem.ROWS_DIFFER,
         Problem.NOT_FOUND,
         Problem.NO_ACCESS,
         Problem.EXTERNAL_SOURCE,

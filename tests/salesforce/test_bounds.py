@@ -17,7 +17,8 @@ import pytest
 
 from datasync_flask.destinations.base import Column, ColumnType
 from datasync_flask.extractions.runs.plan import Choice, make_plan
-from datasync_flask.extractions.runs.reading import Progress, Reader
+from datasync_flask.extractions.runs.progress import Progress
+from datasync_flask.extractions.runs.reading import Reader
 from datasync_flask.salesforce import oauth, objects, transport
 from datasync_flask.salesforce.answers import COMFORT, Bounds
 from datasync_flask.salesforce.api import PATIENT, SalesforceApi

@@ -9,7 +9,8 @@ from typing import Any
 
 from datasync_flask.destinations.base import Column, Table
 from datasync_flask.extractions.runs.plan import Plan
-from datasync_flask.extractions.runs.reading import Progress, Reader
+from datasync_flask.extractions.runs.progress import Progress
+from datasync_flask.extractions.runs.reading import Reader
 from datasync_flask.salesforce.api import SalesforceApi
 
 

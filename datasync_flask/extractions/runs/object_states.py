@@ -15,7 +15,7 @@ from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.runs.column_types import shortened_notes
 from datasync_flask.extractions.runs.object_run import ObjectRun
 from datasync_flask.extractions.runs.plan import new_watermark
-from datasync_flask.extractions.runs.reading import Progress
+from datasync_flask.extractions.runs.progress import Progress
 from datasync_flask.problems.registry import code_of
 from datasync_flask.problems.run import RunProblem
 from datasync_flask.salesforce.errors import Problem, SalesforceError

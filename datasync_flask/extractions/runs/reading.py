@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator, Iterable, Iterator
+import logging
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,18 +22,25 @@ from datasync_flask.extractions.forecast import REST_ROWS, rows_per_page
 from datasync_flask.extractions.runs.column_types import arrow_schema
 from datasync_flask.extractions.runs.csv_pages import Body, cells
 from datasync_flask.extractions.runs.plan import Plan, without_fields
+from datasync_flask.extractions.runs.progress import Progress
+from datasync_flask.extractions.runs.side_by_side import Dropped, SideBySide
 from datasync_flask.extractions.runs.values import EXAMPLES, Parsed, from_csv, from_json
 from datasync_flask.salesforce import bulk, query
 from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.query import MAX_QUERY_LENGTH, QueryPage
+from datasync_flask.salesforce.result_pages import NoPlaces
 from datasync_flask.salesforce.transport import pieces_of
+
+log = logging.getLogger(__name__)
 
 # A row has to fit into one block; where one doesn't (800 fields, some of 131,072 characters), the block grows.
 BLOCK_BYTES = 2 * 1024 * 1024
 BLOCK_GROWS = 8
 MAX_BLOCK_BYTES = 128 * 1024 * 1024
 PAGE_TRIES = 4
+# Results of more pages than this are read side by side; the list of their places costs a call.
+PAGES_IN_A_ROW = 2
 # How often a query by REST is begun again whose place Salesforce forgot.
 REST_TRIES = 3
 # What a job can't select though REST can; read beside the job where it refuses.
@@ -48,30 +57,6 @@ _PERHAPS_IN_BULK = frozenset(
         Problem.NOT_SALESFORCE,
     }
 )  # fmt: skip
-
-
-@dataclass
-class Progress:
-    """How far reading is: stored after each page, so that a run that was stopped can go on."""
-
-    # What the pages belong to: those of two queries, or with other columns, must not meet in one table.
-    reads: dict[str, Any] = field(default_factory=dict)
-    job_id: str = ""
-    locator: str = ""
-    pages: int = 0
-    rows: int = 0
-    is_read: bool = False
-    expected: int | None = None
-    # Values that didn't go in as they are: "field|why" to [how many, [[id, value], …]].
-    odd: dict[str, list[Any]] = field(default_factory=dict)
-    # Fields that the job leaves out.
-    apart: list[str] = field(default_factory=list)
-    # Refusals on the way that were got round.
-    notes: list[str] = field(default_factory=list)
-
-    def begin(self) -> None:
-        """Forget all that was read."""
-        self.__init__(reads=self.reads, expected=self.expected, notes=self.notes)  # type: ignore[misc]
 
 
 @dataclass
@@ -115,10 +100,10 @@ class Reader:
         first_page = self._small_result()
         yield from self._read_in_bulk() if first_page is None else self._read_rest(first_page)
 
-    def _begin(self) -> None:
+    def _begin(self, *, is_same_job: bool = False) -> None:
         for file in self.folder.glob("*.parquet*"):
             file.unlink()
-        self.progress.begin()
+        (self.progress.begin_again if is_same_job else self.progress.begin)()
         self._asked.clear()
 
     def _not_again(self, place: str) -> None:
@@ -219,34 +204,66 @@ class Reader:
         return None
 
     def _read_job(self) -> Iterator[None]:
-        progress = self.progress
-        bulk.wait_for_job(self.api, progress.job_id)
+        progress, rows = self.progress, rows_per_page(len(self.columns))
+        told = bulk.wait_for_job(self.api, progress.job_id)
+        if progress.pages == 0 and not progress.is_second and (told or 0) > PAGES_IN_A_ROW * rows:
+            progress.listing = bulk.place("", rows)
+        if progress.listing:
+            yield from self._read_side_by_side()
         while progress.pages == 0 or progress.locator:
             self.api.wait(0)
             self._not_again(progress.locator)
             self._read_page()
             yield
+        if told is not None and progress.rows != told:
+            if progress.is_second:
+                raise SalesforceError(Problem.ROWS_DIFFER, f"a job of {told} rows has {progress.rows} in its pages")
+            self._begin(is_same_job=True)
+            yield
+            yield from self._read_job()
+            return
         if progress.apart:
             self._read_apart()
         progress.is_read = True
         yield
         bulk.delete_job(self.api, progress.job_id)
 
-    def _read_page(self) -> None:
-        self._keep(self._fetch_page(self.progress.pages + 1, self.progress.locator))
+    def _read_side_by_side(self) -> Iterator[None]:
+        """Read the pages that the org lists; those that it doesn't list, or refuses there, are left to be read."""
+        progress = self.progress
+        listed = SideBySide(self.api, progress.job_id, progress.listing, progress.listed)
+        try:
+            with closing(listed.read(progress.pages + 1, self._fetch_page)) as pages:
+                for place, page in pages:
+                    self._keep(page)
+                    progress.listing, progress.listed = place.listing, place.position + 1
+                    yield
+        except NoPlaces as reason:
+            log.info("job %s is read page after page: %s", progress.job_id, reason)
+        except SalesforceError as error:
+            if not error.problem.is_about_the_request:
+                raise
+            log.info("job %s is read page after page: %s", progress.job_id, error)
+        progress.listing, progress.listed = "", 0
 
-    def _fetch_page(self, number: int, locator: str) -> _Page:
-        """Return the page at a locator; one that broke off is fetched again from its start."""
-        tries, attempt = self.api.tries(), 0
-        rows = rows_per_page(len(self.columns))
-        while True:
+    def _read_page(self) -> None:
+        at = bulk.place(self.progress.locator, rows_per_page(len(self.columns)))
+        self._keep(self._fetch_page(self.progress.pages + 1, at))
+
+    def _fetch_page(self, number: int, at: str, is_dropped: Callable[[], bool] = lambda: False) -> _Page:
+        """Return the page at a place; one that broke off is fetched again from its start."""
+        tries, attempt, is_again = self.api.tries(), 0, False
+        while not is_dropped():
             page = self._draft(number)
             try:
-                with bulk.result_page(self.api, self.progress.job_id, locator, rows) as result:
-                    self._write(page, self._batches(result.response, page.odd, is_first_page=number == 1))
+                with (
+                    self.api.lanes.one(lambda: self.api.wait(0)),
+                    bulk.result_page(self.api, self.progress.job_id, at) as result,
+                ):
+                    self._write(page, self._batches(result.response, page.odd, is_first_page=number == 1), is_dropped)
                     if result.rows is not None and page.rows != result.rows:
                         raise SalesforceError(
-                            Problem.CONNECTION_FAILED, f"a page of {result.rows} rows broke off after {page.rows}"
+                            Problem.ROWS_DIFFER, f"a page of {result.rows} rows has {page.rows} in its body"
                         )
                     page.next_locator = result.next_locator
                     return page
@@ -259,7 +276,13 @@ class Reader:
             except SalesforceError as error:
                 if error.problem is Problem.BULK_LIMIT_REACHED:
                     raise bulk.NotInBulk(error.detail, error.problem) from None
-                tries.again(error)
+                if error.problem is not Problem.ROWS_DIFFER:
+                    tries.again(error)
+                elif is_again:
+                    raise
+                else:
+                    is_again = True
+        raise Dropped
 
     def _read_apart(self) -> None:
         """Ask by REST for the fields that the job left out, and put them into the rows that it brought."""
@@ -306,10 +329,14 @@ class Reader:
             schema.append(pa.field(VERSION_COLUMN, pa.string(), nullable=False)) if self.plan.keeps_history else schema
         )
 
-    def _write(self, page: _Page, batches: Iterable[pa.RecordBatch]) -> None:
+    def _write(
+        self, page: _Page, batches: Iterable[pa.RecordBatch], is_dropped: Callable[[], bool] = lambda: False
+    ) -> None:
         # Without dictionaries zstd makes smaller files, in two thirds of the time.
         with pq.ParquetWriter(page.draft, self._schema(), compression="zstd", use_dictionary=False) as writer:
             for batch in batches:
+                if is_dropped():
+                    raise Dropped
                 page.rows += batch.num_rows
                 writer.write_batch(self._with_version(batch) if self.plan.keeps_history else batch)
 

@@ -1,0 +1,111 @@
+"""Pages of a bulk result, fetched side by side and given back in their order."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from structlog.contextvars import bind_contextvars, get_contextvars
+
+from datasync_flask.salesforce.api import SalesforceApi
+from datasync_flask.salesforce.lanes import MOST
+from datasync_flask.salesforce.result_pages import NoPlaces, places
+
+# How many pages may be under way or wait for their turn: a slow one doesn't keep the lanes empty.
+AHEAD = 2 * MOST
+
+T = TypeVar("T")
+
+
+class Dropped(Exception):
+    """A page that nobody waits for any more."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a page lies, in which list of pages, and the how manieth it is there."""
+
+    query: str
+    listing: str
+    position: int
+
+
+# Fetches page number so and so at a place; raises Dropped soon when nobody waits for it any more.
+Fetch = Callable[[int, str, Callable[[], bool]], T]
+
+
+@dataclass
+class SideBySide:
+    """The pages of a job's result from a list on, `skip` of its pages left out."""
+
+    api: SalesforceApi
+    job_id: str
+    listing: str
+    skip: int
+
+    def read(self, number: int, fetch: Fetch[T]) -> Generator[tuple[Place, T]]:
+        """Yield each page, the first one as `number`.
+
+        Raises NoPlaces when the pages before are all yielded and the org doesn't tell (any more) where the next ones
+        are, and whatever fetching a page raises when it is that one's turn.
+        """
+        is_over = threading.Event()
+        mark = partial(bind_contextvars, **get_contextvars())
+        with ThreadPoolExecutor(1, "places", mark) as asking, ThreadPoolExecutor(MOST, "page", mark) as pool:
+            found, coming = self._places(asking), deque[tuple[Place, Future[T]]]()
+            is_listed, no_places = False, None
+            try:
+                while True:
+                    try:
+                        self.api.wait(0)
+                        while not is_listed and len(coming) < AHEAD:
+                            place = next(found, None)
+                            if place is not None:
+                                coming.append((place, pool.submit(fetch, number, place.query, is_over.is_set)))
+                                number += 1
+                            is_listed = place is None
+                    except NoPlaces as error:
+                        is_listed, no_places = True, error
+                    except Exception:
+                        # The run has to stop: what is there already need not be fetched again.
+                        while coming and coming[0][1].done() and coming[0][1].exception() is None:
+                            yield _next(coming)
+                        raise
+                    if not coming:
+                        break
+                    yield _next(coming)
+            finally:
+                is_over.set()
+                pool.shutdown(cancel_futures=True)
+        if no_places is not None:
+            raise no_places
+
+    def _places(self, asking: ThreadPoolExecutor) -> Iterator[Place]:
+        """Yield where the pages lie, the next list asked for ahead.
+
+        Raises NoPlaces, also for lists and pages that come again, and SalesforceError.
+        """
+        listing, skip, seen = self.listing, self.skip, set[str]()
+        asked = asking.submit(places, self.api, self.job_id, listing)
+        while True:
+            found = asked.result()
+            new = {f"list {listing}", *found.pages}
+            if new & seen or len(new) <= len(found.pages):
+                raise NoPlaces("pages that come again")
+            seen |= new
+            if found.following:
+                asked = asking.submit(places, self.api, self.job_id, found.following)
+            yield from (Place(query, listing, n) for n, query in enumerate(found.pages) if n >= skip)
+            if not found.following:
+                return
+            listing, skip = found.following, 0
+
+
+def _next(coming: deque[tuple[Place, Future[T]]]) -> tuple[Place, T]:
+    place, page = coming.popleft()
+    return place, page.result()

@@ -1,0 +1,60 @@
+"""How many pages of results are fetched from an org side by side: fewer after it slows or refuses."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from datasync_flask.salesforce.errors import Problem, SalesforceError
+
+MOST = 5
+# How often whoever waits for a lane asks whether to stop.
+ASK_SECONDS = 0.1
+_SLOWS = frozenset(
+    {Problem.TOO_MANY_REQUESTS, Problem.SERVER_ERROR, Problem.MAINTENANCE, Problem.NO_ANSWER_IN_TIME}
+)  # fmt: skip
+
+
+class Lanes:
+    """Half as many after a refusal, one more after as many pages as there are lanes came without one."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._used = 0
+        self.count = MOST
+        # Pages that came since the count changed, and how often it was halved.
+        self._came, self._halvings = 0, 0
+
+    @contextmanager
+    def one(self, check: Callable[[], None]) -> Iterator[None]:
+        """Have a lane for one request; `check` is called while there is none and may raise to stop."""
+        with self._changed:
+            while self._used >= self.count:
+                check()
+                self._changed.wait(ASK_SECONDS)
+            self._used += 1
+            before = self._halvings
+        try:
+            yield
+            self._widen()
+        except SalesforceError as error:
+            if error.problem in _SLOWS:
+                self._halve(before)
+            raise
+        finally:
+            with self._changed:
+                self._used -= 1
+                self._changed.notify_all()
+
+    def _halve(self, before: int) -> None:
+        with self._changed:
+            # Those that were under way at the last halving tell nothing new.
+            if self._halvings == before:
+                self.count, self._came, self._halvings = max(self.count // 2, 1), 0, before + 1
+
+    def _widen(self) -> None:
+        with self._changed:
+            self._came += 1
+            if self._came >= self.count and self.count < MOST:
+                self.count, self._came = self.count + 1, 0
