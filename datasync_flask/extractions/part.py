@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from flask import Flask
 
-from datasync_flask.extractions import dependants, list_views, object_views, org_views, texts, views
+from datasync_flask.extractions import dependants, list_views, object_views, org_views, texts, views, visibility
 
 
 def init_app(app: Flask) -> None:
     """Give `app` the pages of extractions, and runs in words."""
     dependants.connect()
+    visibility.connect()
     for blueprint in (views.bp, list_views.bp, object_views.bp, org_views.bp):
         app.register_blueprint(blueprint)
     app.jinja_env.globals.update(

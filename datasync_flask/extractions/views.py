@@ -28,8 +28,10 @@ from datasync_flask.polling import polled
 from datasync_flask.problems.registry import trouble
 from datasync_flask.queue import queue
 from datasync_flask.salesforce.errors import SalesforceError
+from datasync_flask.salesforce_connections import visibility
 from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.salesforce_connections.settings import TRACKING_TYPES
+from datasync_flask.salesforce_connections.status import setup_origin
 
 bp = Blueprint("extractions", __name__)
 
@@ -88,6 +90,8 @@ def show(extraction_id: str) -> ResponseReturnValue:
         tables=tables.of_extraction(extraction_id),
         tracking_types=TRACKING_TYPES,
         other_org=org_views.question_of(extraction),
+        unseen=visibility.rows_of(extraction.source_id, [each.name for each in extraction.objects]),
+        setup_origin=setup_origin(extraction.source),
     )
 
 
