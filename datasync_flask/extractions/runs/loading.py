@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from datasync_flask.destinations.base import DELETED_COLUMN, KEY, VERSION_COLUMN, Column, ColumnType, Destination, Load
+from datasync_flask.extractions.runs import kept_values
 from datasync_flask.extractions.runs.object_run import ObjectRun
 
 DELETES_AT_ONCE = 5_000
@@ -25,7 +26,8 @@ def write(destination: Destination, each: ObjectRun, files: tuple[Path, ...]) ->
     if rows == 0 and not plan.is_whole:
         outcome.deleted = delete(destination, each, closed)
         return
-    columns = tuple(each.columns.values())
+    files, kept_columns = kept_values.bring_along(destination, each, files)
+    columns = (*each.columns.values(), *kept_columns)
     if plan.keeps_history:
         columns = (*columns, Column(VERSION_COLUMN, ColumnType.TEXT))
     outcome.deleted = len(closed) + (_count_deleted(files) if plan.with_deleted else 0)
