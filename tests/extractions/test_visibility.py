@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
+
+from datasync_flask.extensions import db
+from datasync_flask.notices import service as notices
+from datasync_flask.notices.models import Delivery
 from tests.support.extraction import Extracting, Org
 
 
@@ -72,3 +77,25 @@ def test_a_field_that_is_hidden_keeps_its_values(extracting: Extracting, org: Or
     rows = {row["id"]: row for row in extracting.table("Account")}
     assert len(rows) == 5
     assert {row_id: [rows[row_id][name] for name in hidden] for row_id in ids} == before
+
+
+def test_who_reads_notices_is_told_when_it_changes(extracting: Extracting, org: Org, duckdb: str) -> None:
+    org.do("Account", "generate", count=2)
+    extracting.make(["Account"], duckdb, **{"keeps_history-Account": "1"})
+    extracting.done()
+    with extracting.app.app_context():
+        notices.make("email", "Team", "team@example.com", errors_only=False)
+    org.do("Account", "hide", fields=["Industry"])
+    org.do("Account", "update", ids=org.ids("Account")[:1], values={"Name": "Renamed"})
+    extracting.done()
+    extracting.done()
+    assert all(row["industry"] for row in extracting.table("Account"))
+    org.do("Account", "hide", fields=["Phone"])
+    extracting.done()
+    org.do("Account", "show", fields=["Industry", "Phone"])
+    extracting.done()
+    with extracting.app.app_context():
+        told = [(each.event, each.body) for each in db.session.scalars(select(Delivery).order_by(Delivery.id))]
+    assert [event for event, _ in told] == ["fields_not_visible", "fields_not_visible", "fields_visible"]
+    assert "1 field of Account: Industry" in told[0][1]
+    assert "2 fields of Account: Industry, Phone" in told[1][1]
