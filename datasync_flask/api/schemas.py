@@ -11,7 +11,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from datasync_flask.connections.kinds import ConnectionKind
+from datasync_flask.connections.kinds import ConnectionKind, Verdict
 from datasync_flask.connections.models import State
 from datasync_flask.connections.settings import Setting
 from datasync_flask.extractions.models import RunState
@@ -61,6 +61,14 @@ class ConnectionSettings(Schema):
         return self
 
 
+class CheckShown(Schema):
+    """One check of a connection and its verdict."""
+
+    code = fields.String()
+    verdict = fields.String(validate=validate.OneOf(tuple(Verdict)))
+    text = fields.String()
+
+
 class ConnectionState(ConnectionSettings):
     """A connection with its state."""
 
@@ -70,6 +78,9 @@ class ConnectionState(ConnectionSettings):
     message = fields.String(metadata={"description": "What is wrong, in plain words."})
     next_steps = fields.List(fields.String())
     since = fields.AwareDateTime()
+    checks = fields.List(
+        fields.Nested(CheckShown), metadata={"description": "Of one connection, not in the list of all."}
+    )
 
 
 SETTINGS, STATE = ConnectionSettings(), ConnectionState()

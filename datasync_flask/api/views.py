@@ -82,6 +82,10 @@ def _connection(connection: Connection) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _whole_connection(connection: Connection) -> dict[str, Any]:
+    return _connection(connection) | {"checks": kind_of(connection).checks(connection)}
+
+
 def _run(run: Run) -> dict[str, Any]:
     return {
         "id": run.id, "state": str(run.state), "started_by": run.started_by, "started_at": run.started_at,
@@ -130,7 +134,7 @@ def list_connections(query: dict[str, int]) -> dict[str, Any]:
 @needs_role(Role.EDITOR)
 def make_connection(values: dict[str, Any]) -> dict[str, Any]:
     """Make a connection."""
-    return _connection(save_connection(values, None, by=current_user.id))
+    return _whole_connection(save_connection(values, None, by=current_user.id))
 
 
 @bp.get("/connections/<public_id:connection_id>")
@@ -138,7 +142,7 @@ def make_connection(values: dict[str, Any]) -> dict[str, Any]:
 @bp.alt_response(404, schema=schemas.Refusal)
 def show_connection(connection_id: str) -> dict[str, Any]:
     """Show a connection."""
-    return _connection(connection_loader.get_connection(connection_id))
+    return _whole_connection(connection_loader.get_connection(connection_id))
 
 
 @bp.patch("/connections/<public_id:connection_id>")
@@ -150,7 +154,7 @@ def show_connection(connection_id: str) -> dict[str, Any]:
 def change_connection(values: dict[str, Any], connection_id: str) -> dict[str, Any]:
     """Change a connection."""
     found = connection_loader.get_connection(connection_id)
-    return _connection(save_connection(values, found, by=current_user.id))
+    return _whole_connection(save_connection(values, found, by=current_user.id))
 
 
 @bp.delete("/connections/<public_id:connection_id>")
@@ -171,7 +175,7 @@ def check_connection(connection_id: str) -> dict[str, Any]:
     """Have a connection tested: a destination at once, Salesforce by the worker within seconds."""
     found = connection_loader.get_connection(connection_id)
     kind_of(found).check(found, by=current_user.id)
-    return _connection(found)
+    return _whole_connection(found)
 
 
 @bp.get("/extractions")

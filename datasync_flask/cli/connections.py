@@ -35,6 +35,7 @@ def facts(connection: SalesforceConnection) -> dict[str, Any]:
     """Return what the pages show of a connection; never a secret."""
     from datasync_flask.problems.registry import trouble
     from datasync_flask.problems.trouble import During
+    from datasync_flask.salesforce_connections.verdicts import checks_of
 
     problem, grant = connection.current_problem, connection.grant
     told = trouble(problem, During.CONNECTION) if problem else None
@@ -67,7 +68,8 @@ def facts(connection: SalesforceConnection) -> dict[str, Any]:
             "api_calls_max": grant.api_calls_max,
             "checked_at": grant.checked_at.isoformat(),
         }
-    return found
+    checks = [{"code": each.code, "verdict": str(each.verdict), "text": each.text} for each in checks_of(connection)]
+    return found | {"checks": checks}
 
 
 def _print(connection: SalesforceConnection, as_json: bool) -> None:
@@ -75,12 +77,15 @@ def _print(connection: SalesforceConnection, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(shown, indent=2))
         return
+    checks = shown.pop("checks")
     for name, value in shown.items():
         if name == "next_steps":
             for number, step in enumerate(value, start=1):
                 click.echo(f"{f'step {number}':16} {step}")
         elif value not in ("", None):
             click.echo(f"{name.replace('_', ' '):16} {' '.join(value) if isinstance(value, list) else value}")
+    for check in checks:
+        click.echo(f"{'check ' + check['code']:16} {check['verdict']}: {check['text']}")
 
 
 @click.group()
@@ -103,7 +108,7 @@ def list_connections(as_json: bool) -> None:
     with app_session():
         rows = db.session.scalars(
             select(SalesforceConnection)
-            .options(selectinload(SalesforceConnection.grant))
+            .options(selectinload(SalesforceConnection.grant), selectinload(SalesforceConnection.visibility))
             .order_by(Connection.description_key)
         ).all()
         shown = [facts(row) for row in rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -34,6 +35,25 @@ class ShownProblem:
     # Beside them in the API; what a row of the list has room for.
     message: str = ""
     in_list: str = ""
+
+
+class Verdict(enum.StrEnum):
+    """What a check of a connection found."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class ShownCheck:
+    """One check of a connection, as it is shown everywhere. `code` stays, the texts are in the reader's language."""
+
+    code: str
+    verdict: Verdict
+    text: str
+    title: str
 
 
 @dataclass(frozen=True)
@@ -85,6 +105,10 @@ class ConnectionKind(Protocol[C]):
     def problem(self, connection: C) -> ShownProblem:
         """Return what is wrong with a connection, in words."""
         ...
+
+    def checks(self, _connection: C) -> list[ShownCheck]:
+        """Return the checks of a connection with their verdicts; none for a kind that is tried as a whole."""
+        return []
 
     def quick_form(self, connection: C, **options: Any) -> DescribedForm:
         """Return the form of what can be changed in the list."""

@@ -7,7 +7,7 @@ import hashlib
 import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -183,6 +183,19 @@ class Destination(ABC):
         """Return how many of these rows are there and not marked as deleted."""
         wanted = set(keys)
         return sum(key in wanted for piece in self.keys(table, without_deleted=True) for key in piece.to_pylist())
+
+    @abstractmethod
+    def column_names(self, table: Table) -> set[str]:
+        """Return the names of a table's columns; none when there is no such table."""
+
+    @abstractmethod
+    def values(
+        self, table: Table, names: tuple[str, ...], keys: list[str] | None
+    ) -> Iterator[Sequence[tuple[Any, ...]]]:
+        """Yield ids with the values of columns, as the driver gives them, in pieces; of rows that hold now.
+
+        With `keys` of these rows only, as far as there are.
+        """
 
     @abstractmethod
     def delete(self, table: Table, keys: list[str], *, marks: bool) -> int:

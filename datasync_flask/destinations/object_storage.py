@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -268,6 +268,20 @@ class ObjectStorage(Destination):
                     if DELETED_COLUMN in there:
                         found = found.filter(pc.invert(pc.fill_null(found.column(DELETED_COLUMN), False)))
                     yield found.column(KEY)
+
+    def column_names(self, table: Table) -> set[str]:
+        """Return the names of a table's columns; none when there is no such table."""
+        with faults():
+            snapshot = self._log(table).current()
+            return set(self._schema(snapshot, table).names) if snapshot is not None else set()
+
+    def values(
+        self, table: Table, names: tuple[str, ...], keys: list[str] | None
+    ) -> Iterator[Sequence[tuple[Any, ...]]]:
+        """Yield ids with the values of columns, of rows that hold now; files are read whole either way."""
+        with faults():
+            for name in self._existing(self._log(table), table).files:
+                yield from queries.values_in(self._file(table, name), names)
 
     def preview(self, table: Table, rows: int) -> Preview:
         """Return columns with their types, and the first rows."""

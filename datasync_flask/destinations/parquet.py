@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,6 +131,20 @@ class Parquet(Destination):
             reader = connection.sql(f"SELECT {quoted(KEY)} FROM {source}").to_arrow_reader(KEYS_AT_ONCE)
             for batch in reader:
                 yield batch.column(0)
+
+    def column_names(self, table: Table) -> set[str]:
+        """Return the names of a table's columns; none when there is no such table."""
+        with self._faults():
+            return set(self._columns(table))
+
+    def values(
+        self, table: Table, names: tuple[str, ...], keys: list[str] | None
+    ) -> Iterator[Sequence[tuple[Any, ...]]]:
+        """Yield ids with the values of columns, of rows that hold now; a file is read whole either way."""
+        import pyarrow.parquet as pq
+
+        with self._faults():
+            yield from queries.values_in(pq.ParquetFile(self.file(table)), names)
 
     def delete(self, table: Table, keys: list[str], *, marks: bool) -> int:
         """Write the file again, without the rows, or with is_deleted set."""

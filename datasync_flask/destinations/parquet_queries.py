@@ -17,6 +17,7 @@ from datasync_flask.destinations.base import (
     Load,
 )
 
+VALUES_AT_ONCE = 20_000
 SQL_TYPES = {
     ColumnType.TEXT: "VARCHAR",
     ColumnType.BIGINT: "BIGINT",
@@ -111,6 +112,14 @@ def without(keys: list[str], old: str, names: list[str], *, marks: bool) -> str:
         end = quoted(VALID_TO)
         return f"SELECT * REPLACE (CASE WHEN {gone} AND {end} IS NULL THEN now() ELSE {end} END AS {end}) FROM ({old})"
     return f"SELECT * FROM ({old}) WHERE NOT ({gone})"
+
+
+def values_in(file: Any, names: tuple[str, ...]) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield ids with the values of columns of a Parquet file, of rows that hold now; None for columns it hasn't."""
+    there = [name for name in (KEY, *names, VALID_TO) if name in file.schema_arrow.names]
+    for batch in file.iter_batches(VALUES_AT_ONCE, columns=there, use_threads=False):
+        rows = (row for row in batch.to_pylist() if row.get(VALID_TO) is None)
+        yield [tuple(row.get(name) for name in (KEY, *names)) for row in rows]
 
 
 @contextmanager

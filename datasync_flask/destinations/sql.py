@@ -155,6 +155,29 @@ class SqlDestination(Destination):
                 found += int(cursor.fetchone()[0])
         return found
 
+    def column_names(self, table: Table) -> set[str]:
+        """Return the names of a table's columns; none when there is no such table."""
+        return {name.lower() for name, _ in self.columns_of(table)}
+
+    def values(
+        self, table: Table, names: tuple[str, ...], keys: list[str] | None
+    ) -> Iterator[Sequence[tuple[Any, ...]]]:
+        """Yield ids with the values of columns, of rows that hold now."""
+        wanted = ", ".join(self.quoted(name) for name in (KEY, *names))
+        statement = f"SELECT {wanted} FROM {self.path(table)}"
+        holds = self._holds_now(table, without_deleted=False)
+        with self.transaction() as cursor:
+            if keys is None:
+                cursor.execute(f"{statement}{holds}")
+                while rows := cursor.fetchmany(KEYS_AT_ONCE):
+                    yield rows
+                return
+            for start in range(0, len(keys), DELETES_AT_ONCE):
+                chunk = keys[start : start + DELETES_AT_ONCE]
+                which = f"{self.quoted(KEY)} IN ({', '.join([self.marker] * len(chunk))})"
+                cursor.execute(f"{statement}{holds} {'AND' if holds else 'WHERE'} {which}", tuple(chunk))
+                yield cursor.fetchall()
+
     def delete(self, table: Table, keys: list[str], *, marks: bool) -> int:
         """Delete rows by their ids, or with `marks` set is_deleted; return how many. In one transaction."""
         names = {name.lower() for name, _ in self.columns_of(table)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from datasync_flask.extractions import dependants, list_views, object_views, org_views, texts, views
+from datasync_flask.extractions import dependants, list_views, object_views, org_views, texts, views, visibility
 from datasync_flask.extractions.setup import destination_views as _destination_step  # noqa: F401 (steps of setup_views)
 from datasync_flask.extractions.setup import drafts
 from datasync_flask.extractions.setup import object_views as _object_step  # noqa: F401
@@ -15,6 +15,7 @@ from datasync_flask.extractions.setup import views as setup_views
 def init_app(app: Flask) -> None:
     """Give `app` the pages of extractions, and runs in words."""
     dependants.connect()
+    visibility.connect()
     for blueprint in (views.bp, setup_views.bp, list_views.bp, object_views.bp, org_views.bp):
         app.register_blueprint(blueprint)
     app.jinja_env.globals.update(

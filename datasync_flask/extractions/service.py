@@ -21,6 +21,7 @@ from datasync_flask.extensions import db
 from datasync_flask.extractions import schedule, tables
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.tables import TableTaken
+from datasync_flask.salesforce_connections import health_check
 
 TAKEN = _l("Another extraction has this description already. Choose another one.")
 _SETTINGS = (
@@ -102,6 +103,7 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
         extraction.next_run_at = schedule.next_of(extraction, now)
     extraction.updated_at = now
     before = {each.name: each for each in extraction.objects}
+    fields_before = {name: each.fields for name, each in before.items()}
     wanted = {choice.name: choice for choice in data.objects}
     for name in before.keys() - wanted.keys():
         extraction.objects.remove(before[name])
@@ -141,6 +143,9 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
     except IntegrityError:
         db.session.rollback()
         raise TableTaken(data.description) from None
+    if has_other_source or {each.name: each.fields for each in extraction.objects} != fields_before:
+        # What the user can't see is known before the first run.
+        health_check.check_soon(extraction.source_id)
     return extraction
 
 

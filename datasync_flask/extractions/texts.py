@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from flask_babel import gettext
+from flask_babel import gettext, ngettext
 
 from datasync_flask.extractions.runs import odd_values
 from datasync_flask.languages import translated
 from datasync_flask.problems.registry import trouble
 from datasync_flask.problems.trouble import During
+from datasync_flask.salesforce_connections.visibility import some_names
 
 RUN_STATES = {
     "queued": "Queued",
@@ -61,6 +62,17 @@ def note_words(note: str) -> str:
         return odd_values.odd_words(name)
     if kind == "retyped":
         return str(gettext("%(name)s has another type than before: it stands in a column of its own now.", name=name))
+    if kind == "unseen":
+        names = name.split(",")
+        return str(
+            ngettext(
+                "%(names)s isn't visible to this Salesforce user any more, or was deleted. Its column keeps the "
+                "values.",
+                "%(names)s aren't visible to this Salesforce user any more, or were deleted. Their columns keep the "
+                "values.",
+                len(names), names=some_names(names),
+            )
+        )  # fmt: skip
     if kind == "formula":
         return str(gettext("%(name)s is a formula: it is read again only when its row changes otherwise.", name=name))
     if kind == "shortened":

@@ -32,7 +32,9 @@ from datasync_flask.extractions.setup import access, drafts, whole_form
 from datasync_flask.polling import polled
 from datasync_flask.queue import queue
 from datasync_flask.salesforce.errors import SalesforceError
+from datasync_flask.salesforce_connections import visibility
 from datasync_flask.salesforce_connections.models import SalesforceConnection
+from datasync_flask.salesforce_connections.status import setup_origin
 
 bp = Blueprint("extractions", __name__)
 
@@ -78,7 +80,13 @@ def show(extraction_id: str) -> ResponseReturnValue:
         return redirect(url_for("setup.resume", draft_id=extraction_id), 303)
     extraction = loader.get_extraction(extraction_id)
     page = extraction_page.context(extraction, only_problems=request.args.get("runs") == "problems")
-    return render_template("extractions/show.html", **page, other_org=org_views.question_of(extraction))
+    return render_template(
+        "extractions/show.html",
+        **page,
+        other_org=org_views.question_of(extraction),
+        unseen=visibility.rows_of(extraction.source_id, [each.name for each in extraction.objects]),
+        setup_origin=setup_origin(extraction.source),
+    )
 
 
 @bp.post("/extractions/<public_id:extraction_id>/runs")

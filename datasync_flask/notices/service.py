@@ -20,12 +20,15 @@ from datasync_flask.security.crypto import SecretBox
 TEST_EVENT = "test"
 
 
-def begins(key: str, event: str, title: str, body: str, path: str) -> None:
+def begins(key: str, event: str, title: str, body: str, path: str, *, again: bool = False) -> None:
     """Tell that something is wrong, unless that was told and isn't over yet. The caller commits.
 
-    `key` says what it is about, such as ``connection:ID``; `path` is the page where to look.
+    `key` says what it is about, such as ``connection:ID``; `path` is the page where to look. With `again` it is told
+    although it was: it got worse.
     """
     if db.session.get(Notice, key) is not None:
+        if again:
+            _order(event, title, body, path, is_error=True)
         return
     try:
         with db.session.begin_nested():

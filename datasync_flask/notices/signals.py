@@ -15,7 +15,7 @@ from datasync_flask.notices import service, warnings
 from datasync_flask.problems.destination import Fault
 from datasync_flask.problems.registry import trouble
 from datasync_flask.problems.trouble import During
-from datasync_flask.salesforce_connections import lifecycle
+from datasync_flask.salesforce_connections import lifecycle, verdicts, visibility
 from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 
@@ -24,6 +24,7 @@ def init_app(_app: Flask) -> None:
     history.moved.connect(on_connection_moved)
     states.ended.connect(on_run_ended)
     states.forecast_made.connect(on_forecast)
+    visibility.noted.connect(on_visibility)
 
 
 def on_connection_moved(connection: Connection, *, before: State, after: State, event: str, **_: Any) -> None:
@@ -49,7 +50,22 @@ def _meaning(connection: Connection) -> str:
         return trouble(Fault(connection.problem)).sentences if connection.problem else ""
     if connection.current_problem is None:
         return ""
-    return trouble(connection.current_problem, During.CONNECTION).sentences
+    told = trouble(connection.current_problem, During.CONNECTION).sentences
+    return f"{told}\n\n{verdicts.as_text(connection)}"
+
+
+def on_visibility(connection: SalesforceConnection, *, is_worse: bool) -> None:
+    """Tell of objects and fields that extractions need and the user can't see any more. The caller commits."""
+    key, path = f"visibility:{connection.id}", warnings.connection_path(connection.id)
+    with force_locale("en"):
+        unseen = visibility.needed_sentences(connection.visibility)
+        if unseen:
+            body = " ".join([*unseen, visibility.way_out()])
+            title = f"{connection.description}: this user can't see all that extractions load"
+            service.begins(key, "fields_not_visible", title, body, path, again=is_worse)
+        else:
+            title = f"{connection.description}: this user sees all that extractions load again"
+            service.is_over(key, "fields_visible", title, "Nothing has to be done.", path)
 
 
 def on_run_ended(run: Run, **_: Any) -> None:

@@ -13,3 +13,4 @@ NETWORK_ACCESS = SetupPage("Network Access", "/lightning/setup/NetworkAccess/hom
 COMPANY = SetupPage("Company Information", "/lightning/setup/CompanyProfileInfo/home")
 SESSION_SETTINGS = SetupPage("Session Settings", "/lightning/setup/SecuritySession/home")
 MY_DOMAIN = SetupPage("My Domain", "/lightning/setup/OrgDomain/home")
+OBJECT_MANAGER = SetupPage("Object Manager", "/lightning/setup/ObjectManager/home")

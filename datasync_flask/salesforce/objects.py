@@ -9,7 +9,7 @@ import logging
 from contextlib import suppress
 
 from datasync_flask.salesforce import query
-from datasync_flask.salesforce.answers import OPTIONAL
+from datasync_flask.salesforce.answers import COMFORT, OPTIONAL
 from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.descriptions import (
     ObjectDescription,
@@ -92,16 +92,21 @@ def _describe_batch(api: SalesforceApi, names: list[str]) -> dict[str, ObjectDes
 def hidden_fields(api: SalesforceApi, description: ObjectDescription) -> list[str] | None:
     """Return the fields of an object that the user may not see; None where Salesforce doesn't tell (it takes the
     right "View Setup and Configuration").
+
+    Only the Tooling API lists the fields that field-level security hides; the same object of the data API leaves them
+    out (Tooling API "Tooling API Objects in the Enterprise WSDL", "FieldDefinition").
     """
     which = f"EntityDefinition.QualifiedApiName = '{description.name}'"
     try:
-        page = query.first_page(api, f"SELECT QualifiedApiName FROM FieldDefinition WHERE {which}", tries=1)
+        soql = f"SELECT QualifiedApiName FROM FieldDefinition WHERE {which}"
+        answer = api.request("GET", f"{api.base}/tooling/query", params={"q": soql}, bounds=COMFORT)
+        records = query.records_in(answer)
     except SalesforceError as error:
         log.info("%s: %s", which, error)
         return None
     seen = {field.name for field in description.fields}
-    found = sorted(str(record.get("QualifiedApiName") or "") for record in page.records)
-    return [name for name in found if name and name not in seen] if found else None
+    found = sorted(str(record.get("QualifiedApiName") or "") for record in records)
+    return [name for name in found if is_api_name(name) and name not in seen] if found else None
 
 
 def record_counts(api: SalesforceApi, names: list[str]) -> dict[str, int]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from blinker import Signal
 from flask import current_app
+from sqlalchemy import or_, update
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.models import State
+from datasync_flask.connections.models import Connection, State
 from datasync_flask.extensions import db
+from datasync_flask.queue import queue
 from datasync_flask.salesforce.api import PINNED_VERSION, Refresh, SalesforceApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.identity import AccessReport, check_access
@@ -17,7 +20,7 @@ from datasync_flask.salesforce.scopes import missing_api_scope
 from datasync_flask.salesforce_connections import lifecycle, orgs, store, token_grants
 from datasync_flask.salesforce_connections.lifecycle import Event
 from datasync_flask.salesforce_connections.models import SalesforceConnection, SalesforceGrant, TrialGrant, same_org
-from datasync_flask.transactions import in_transaction
+from datasync_flask.transactions import count_updated, in_transaction
 
 # Daily use also keeps a refresh token alive whose app lets it expire after 30 idle days.
 CHECK_EVERY = timedelta(days=1)
@@ -29,6 +32,9 @@ LATER_CHECK_PAUSE = timedelta(minutes=5)
 # A connection lost to something transient is looked at again every hour, for a week.
 RECOVERY_PAUSE = timedelta(hours=1)
 RECOVERY_TRIES = 7 * 24
+
+# The tokens in use proved to work: a connection's id. The packages above may make more calls with them.
+proved = Signal("the tokens of a connection proved to work")
 
 
 def check(connection: SalesforceConnection) -> None:
@@ -42,6 +48,9 @@ def check(connection: SalesforceConnection) -> None:
         outcome = _access_report(connection_id, held)
     except SalesforceError as error:
         outcome = error
+    else:
+        # Before the outcome is recorded, so that a page that waits for it shows both.
+        proved.send(connection_id)
 
     def record() -> None:
         current = store.load(connection_id)
@@ -87,6 +96,8 @@ def check_trial(connection: SalesforceConnection) -> None:
         _record_success(current, token_grants.promote(current, current.trial, utcnow()), outcome)
 
     in_transaction(record)
+    if not isinstance(outcome, SalesforceError):
+        proved.send(connection_id)
 
 
 def trial_needs_refresh_token(connection_id: str) -> bool:
@@ -210,6 +221,15 @@ def _lose(connection: SalesforceConnection, grant: SalesforceGrant, error: Sales
         # The refreshed token opens another org: look which one, and ask.
         due_at = now
     lifecycle.apply(connection, Event.ACCESS_LOST, now, problem=error.problem, detail=error.detail, due_at=due_at)
+
+
+def check_soon(connection_id: str) -> None:
+    """Have the worker check a connection that works: what is read from it has changed."""
+    now = utcnow()
+    is_later = or_(Connection.due_at.is_(None), Connection.due_at > now)
+    rests = (Connection.id == connection_id, Connection.state == State.CONNECTED, is_later)
+    if count_updated(update(Connection).where(*rests).values(due_at=now)):
+        queue().wake(connection_id)
 
 
 def check_now(connection_id: str) -> SalesforceConnection | None:

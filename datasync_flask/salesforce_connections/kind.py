@@ -18,6 +18,7 @@ from datasync_flask.connections.forms import form_page
 from datasync_flask.connections.kinds import (
     ConnectionKind,
     ListColumns,
+    ShownCheck,
     ShownProblem,
     definition_of,
     dependants_of,
@@ -31,7 +32,7 @@ from datasync_flask.problems.registry import trouble
 from datasync_flask.problems.trouble import During
 from datasync_flask.queue import queue
 from datasync_flask.salesforce import scopes
-from datasync_flask.salesforce_connections import authorization, certificates, service, settings, status
+from datasync_flask.salesforce_connections import authorization, certificates, service, settings, status, verdicts
 from datasync_flask.salesforce_connections.browser_cookie import mark_of_browser
 from datasync_flask.salesforce_connections.forms import SalesforceForm
 from datasync_flask.salesforce_connections.lifecycle import EVENT_TEXTS
@@ -96,6 +97,10 @@ class SalesforceKind(ConnectionKind[SalesforceConnection]):
             return ShownProblem()
         told = trouble(problem, During.CONNECTION)
         return ShownProblem(problem.reason.value, told.title, told.meaning, told.steps, told.meaning, told.title)
+
+    def checks(self, connection: SalesforceConnection) -> list[ShownCheck]:
+        """Return the checks of a connection with their verdicts."""
+        return verdicts.checks_of(connection)
 
     def quick_save(self, connection: SalesforceConnection, values: Mapping[str, str], *, by: int | None) -> None:
         """Save what was changed in the list."""

@@ -110,6 +110,9 @@ class SalesforceConnection(Connection):
         back_populates="connection", cascade="all, delete-orphan", uselist=False
     )
     certificate: Mapped[SigningCertificate | None] = relationship()
+    visibility: Mapped[list[ObjectVisibility]] = relationship(
+        cascade="all, delete-orphan", order_by="ObjectVisibility.name"
+    )
     attempts: Mapped[list[AuthorizationAttempt]] = relationship(
         back_populates="connection", cascade="all, delete-orphan"
     )
@@ -247,6 +250,23 @@ class SalesforceGrant(_Tokens, Model):
     def user_title(self) -> str:
         """Who the tokens belong to, as well as Salesforce told it."""
         return self.username or self.display_name or self.user_id
+
+
+class ObjectVisibility(Model):
+    """What the user of a connection sees of one object that extractions read, as the last check found it."""
+
+    __tablename__ = "object_visibility"
+
+    connection_id: Mapped[str] = mapped_column(
+        ForeignKey("salesforce_connections.id", ondelete="CASCADE"), primary_key=True
+    )
+    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    checked_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    is_visible: Mapped[bool] = mapped_column(default=True)
+    # Fields that the object has and the user can't see. None: Salesforce doesn't tell this user.
+    hidden: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True), default=None)
+    # Fields that extractions chose or loaded before, and that describe doesn't list.
+    missing: Mapped[list[str]] = mapped_column(JSON, default=list)
 
 
 class TrialGrant(_Tokens, Model):

@@ -11,7 +11,9 @@ from datasync_flask.salesforce_connections import (
     hand_off_views,
     org_views,
     status,
+    verdicts,
     views,
+    visibility,
 )
 from datasync_flask.salesforce_connections.kind import SalesforceKind
 
@@ -22,4 +24,13 @@ def init_app(app: Flask) -> None:
     authorization.register_provider()
     for blueprint in (views.bp, callback_views.bp, hand_off_views.bp, org_views.bp):
         app.register_blueprint(blueprint)
-    app.jinja_env.globals.update(next_look_in=status.next_look_in, waiting_text=status.waiting_text)
+    app.jinja_env.globals.update(
+        next_look_in=status.next_look_in,
+        unseen_fields=visibility.unseen_fields,
+        unseen_pages=visibility.SETUP_PAGES,
+        unseen_sentences=visibility.sentences,
+        unseen_way_out=visibility.way_out,
+        verdict_label=verdicts.verdict_label,
+        verdict_tone=verdicts.TONES.__getitem__,
+        waiting_text=status.waiting_text,
+    )

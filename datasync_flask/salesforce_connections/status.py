@@ -18,7 +18,7 @@ from datasync_flask.problems.registry import administrators_message, trouble
 from datasync_flask.problems.trouble import During
 from datasync_flask.salesforce.errors import Problem
 from datasync_flask.salesforce.hosts import setup_origin_of
-from datasync_flask.salesforce_connections import authorization, service, store
+from datasync_flask.salesforce_connections import authorization, service, store, verdicts
 from datasync_flask.salesforce_connections.models import LoginHost, SalesforceConnection
 from datasync_flask.salesforce_connections.propagation import PROBE_FIRST
 from datasync_flask.salesforce_connections.status_texts import missing_text, road
@@ -96,6 +96,8 @@ def context(connection: SalesforceConnection) -> dict[str, Any]:
         "connection": connection,
         "state": state,
         "grant": grant,
+        "checks": verdicts.checks_of(connection),
+        "unseen": connection.visibility,
         "road": road(connection, knows_app=_knows_app(state, problem)),
         "missing_text": missing_text(connection) if state is State.DRAFT else "",
         "reason": connection.reason,

@@ -49,6 +49,8 @@ def test_connections_are_listed_shown_and_checked(walk: ConnectionWalk, run: Any
     assert expected.items() <= shown.items()
     assert "Sales EMEA" in run("connection", "list").stdout
     assert "ada@practice.example" in run("connection", "show", "sales emea").stdout
+    assert [each["verdict"] for each in shown["checks"]] == ["ok"] * 6 + ["unknown"]
+    assert "check data_api   ok: A query was answered" in run("connection", "show", "sales emea").stdout
 
     asked = sum(walk.practice.requests().values())
     assert run("connection", "check", "Sales EMEA").exit_code == 0

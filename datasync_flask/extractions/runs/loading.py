@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from datasync_flask.destinations.base import DELETED_COLUMN, KEY, VERSION_COLUMN, Column, ColumnType, Destination, Load
-from datasync_flask.extractions.runs import deletions
+from datasync_flask.extractions.runs import deletions, kept_values
 from datasync_flask.extractions.runs.object_run import ObjectRun
 
 DELETES_AT_ONCE = 5_000
@@ -27,7 +27,8 @@ def write(destination: Destination, each: ObjectRun, files: tuple[Path, ...]) ->
         outcome.deleted = deletions.count_new(destination, each.table, (), closed)
         delete(destination, each, closed)
         return
-    columns = tuple(each.columns.values())
+    files, kept_columns = kept_values.bring_along(destination, each, files)
+    columns = (*each.columns.values(), *kept_columns)
     if plan.keeps_history:
         columns = (*columns, Column(VERSION_COLUMN, ColumnType.TEXT))
     if plan.with_deleted:

@@ -40,6 +40,10 @@ class ObjectRun:
     # Columns that the table has from before.
     known_columns: tuple[Column, ...]
     retyped: list[str]
+    # Fields that were chosen or loaded before, and that the user doesn't see any more.
+    unseen: tuple[str, ...]
+    # Columns of fields that aren't read: their values stay.
+    kept_columns: tuple[Column, ...]
     folder: Path
     planned_at: datetime
     # Under which the destination knows the load.

@@ -72,6 +72,7 @@ def object_done(each: ObjectRun) -> None:
     row.source_count, row.target_count = outcome.source_count, outcome.target_count
     notes = [reason.value for reason in plan.reasons] + outcome.notes
     notes += [f"retyped:{name}" for name in each.retyped]
+    notes += [f"unseen:{','.join(each.unseen)}"] if each.unseen else []
     notes += [f"formula:{name}" for name in plan.formulas if not plan.is_whole]
     row.notes = notes + shortened_notes(each.columns, plan.name, each.table.name)
     states.log(row.run_id, f"{row.name}: {outcome.rows} rows, {outcome.deleted} deleted, "

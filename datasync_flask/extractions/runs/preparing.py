@@ -9,11 +9,12 @@ from pathlib import Path
 from datasync_flask.clock import utcnow
 from datasync_flask.destinations.base import Column, ColumnType, Destination, DestinationError, Fault, Table
 from datasync_flask.extensions import db
+from datasync_flask.extractions import visibility
 from datasync_flask.extractions.models import Extraction, ExtractionObject, RunObject
 from datasync_flask.extractions.runs import object_states, states, working_files
 from datasync_flask.extractions.runs.column_types import columns_for
 from datasync_flask.extractions.runs.object_run import ObjectRun
-from datasync_flask.extractions.runs.plan import Choice, make_plan
+from datasync_flask.extractions.runs.plan import Choice, Plan, make_plan
 from datasync_flask.extractions.tables import Tables, TableTaken
 from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.descriptions import ObjectDescription
@@ -66,6 +67,18 @@ def may_be_whole(row: RunObject) -> bool:
     return chosen is not None and (chosen.effective_tracking_type.value == "none" or chosen.watermark is None)
 
 
+def _kept_columns(chosen: ExtractionObject, plan: Plan) -> tuple[Column, ...]:
+    """Return the columns of fields that were loaded before and aren't read any more: hidden, deleted or not chosen."""
+    read = {field.name for field in plan.fields}
+    given = [columns for field, columns in chosen.field_columns.items() if field not in read]
+    return tuple(
+        Column(name, ColumnType(kind))
+        for columns in given
+        for kind, name in columns.items()
+        if chosen.columns.get(name) == kind
+    )
+
+
 def prepare(row_id: int, description: ObjectDescription, context: RunContext) -> ObjectRun:
     """Return an object ready to be read; its table is the extraction's from here on. Commits.
 
@@ -93,6 +106,8 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
         columns=columns,
         known_columns=tuple(Column(name, ColumnType(kind)) for name, kind in chosen.columns.items()),
         retyped=retyped,
+        unseen=visibility.missing_fields(chosen, description),
+        kept_columns=_kept_columns(chosen, plan),
         folder=context.folder / str(row_id),
         planned_at=planned_at,
         load_name=f"datasync_{extraction.id}",

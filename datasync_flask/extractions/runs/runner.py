@@ -14,7 +14,7 @@ from datasync_flask.destinations.base import Destination
 from datasync_flask.destinations.registry import open_destination
 from datasync_flask.destinations.service import settings_of
 from datasync_flask.extensions import db
-from datasync_flask.extractions import orgs, tables
+from datasync_flask.extractions import orgs, tables, visibility
 from datasync_flask.extractions.models import Extraction, RunObject
 from datasync_flask.extractions.runs import comparing, lease, loading, object_states, states, working_files
 from datasync_flask.extractions.runs.endings import QuotaReached, Stopped, ending
@@ -43,6 +43,7 @@ class Runner:
         self._movement = Movement()
         self._waits = FileWaits(run_id, self._wait)
         self._ceiling = 100
+        self._source_id = ""
         self._context: RunContext
         self._api: SalesforceApi
 
@@ -76,13 +77,13 @@ class Runner:
 
     def _run(self) -> None:
         extraction = states.load(self._run_id).extraction
-        extraction_id, source_id, self._ceiling = extraction.id, extraction.source_id, extraction.quota_ceiling
+        extraction_id, self._source_id, self._ceiling = extraction.id, extraction.source_id, extraction.quota_ceiling
         if extraction.source.state not in {State.CONNECTED, State.AUTHORIZING} and extraction.source.grant is None:
             raise SalesforceError(Problem.NOT_CONNECTED, "the connection isn't connected")
         destination = self._open_destination(extraction)
         db.session.commit()
         held, folder = tables.hold_for_run(extraction_id), states.folder_of(self._run_id)
-        with source_api(source_id, policy=PATIENT, wait=self._pause) as self._api:
+        with source_api(self._source_id, policy=PATIENT, wait=self._pause) as self._api:
             self._movement.api = self._api
             try:
                 self._pause(0)
@@ -117,6 +118,7 @@ class Runner:
 
     def _prepare_all(self, rows: list[RunObject]) -> list[ObjectRun]:
         descriptions = objects.describe_many(self._api, [row.name for row in rows])
+        visibility.note_run(self._source_id, descriptions)
         self._context.counts = objects.record_counts(self._api, [row.name for row in rows if may_be_whole(row)])
         found = []
         for row in rows:

@@ -1,0 +1,93 @@
+"""Values of columns whose fields aren't read any more: rows that are written again bring them along.
+
+A destination writes whole rows; without this a field that the user can't see any more would arrive empty. It knows
+neither Flask nor the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from datasync_flask.destinations.base import KEY, VERSION_COLUMN, Column, ColumnType, Destination
+from datasync_flask.extractions.runs.column_types import ARROW_TYPES, arrow_schema
+from datasync_flask.extractions.runs.object_run import ObjectRun
+
+# Up to so many rows are asked for by their ids; for more the whole columns are read once.
+ROWS_BY_ID = 5_000
+
+
+def bring_along(
+    destination: Destination, each: ObjectRun, files: tuple[Path, ...]
+) -> tuple[tuple[Path, ...], tuple[Column, ...]]:
+    """Return files with the kept columns and their values beside what was read, and those columns."""
+    names = destination.column_names(each.table) if each.kept_columns and files else set()
+    columns = tuple(column for column in each.kept_columns if column.name in names)
+    if not columns:
+        return files, ()
+    folder = each.folder / "kept"
+    folder.mkdir(parents=True, exist_ok=True)
+    stored = folder / "stored.parquet"
+    keys = None
+    if each.progress.rows <= ROWS_BY_ID:
+        keys = [key for file in files for key in pq.read_table(file, columns=[KEY]).column(0).to_pylist()]
+    schema = arrow_schema((Column(KEY, ColumnType.TEXT), *columns))
+    with pq.ParquetWriter(stored, schema) as writer:
+        for rows in destination.values(each.table, tuple(column.name for column in columns), keys):
+            writer.write_table(_as_arrow(rows, columns, schema))
+    for file in files:
+        pq.write_table(_with_values(pq.read_table(file), stored, columns), folder / file.name)
+    return tuple(folder / file.name for file in files), columns
+
+
+def _with_values(read: pa.Table, stored: Path, columns: tuple[Column, ...]) -> pa.Table:
+    keys = read.column(KEY).combine_chunks()
+    found = [
+        pa.Table.from_batches([batch.filter(pc.is_in(batch.column(KEY), value_set=keys))])
+        for batch in pq.ParquetFile(stored).iter_batches()
+    ]
+    kept = pa.concat_tables([pq.read_schema(stored).empty_table(), *found])
+    places = pc.index_in(keys, value_set=kept.column(KEY).combine_chunks())
+    for column in columns:
+        read = read.append_column(
+            pa.field(column.name, ARROW_TYPES[column.type]), kept.column(column.name).take(places)
+        )
+    # The destinations expect the version behind all that a row has.
+    names = sorted(read.column_names, key=lambda name: name == VERSION_COLUMN)
+    return read.select(names)
+
+
+def _as_arrow(rows: Sequence[Sequence[Any]], columns: tuple[Column, ...], schema: pa.Schema) -> pa.Table:
+    """Return rows of a key and values, as a destination's driver gives them, in the columns' types."""
+    kinds = [ColumnType.TEXT, *(column.type for column in columns)]
+    return pa.table(
+        [pa.array([_typed(row[number], kind) for row in rows], ARROW_TYPES[kind]) for number, kind in enumerate(kinds)],
+        schema=schema,
+    )
+
+
+def _typed(value: Any, kind: ColumnType) -> Any:
+    """Return a value in Python's type of its column: SQLite has texts and numbers only, MySQL no zones."""
+    if value is None:
+        return None
+    if kind is ColumnType.BOOL:
+        return bool(value)
+    if kind is ColumnType.DECIMAL:
+        return Decimal(str(value))
+    if kind is ColumnType.TIMESTAMP:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    if kind is ColumnType.DATE and isinstance(value, str):
+        return date.fromisoformat(value)
+    if kind is ColumnType.TIME and isinstance(value, str):
+        return time.fromisoformat(value)
+    if kind is ColumnType.TIME and isinstance(value, timedelta):
+        return (datetime(2000, 1, 1, tzinfo=UTC) + value).time()
+    return value

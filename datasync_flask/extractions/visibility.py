@@ -1,0 +1,103 @@
+"""What a source's user can't see of the objects that extractions read: found out before the first run, once a day with
+the check of the connection, and in every run.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import select
+
+from datasync_flask.extensions import db
+from datasync_flask.extractions.models import Extraction, ExtractionObject
+from datasync_flask.extractions.source_api import source_api
+from datasync_flask.salesforce import objects
+from datasync_flask.salesforce.api import SalesforceApi
+from datasync_flask.salesforce.descriptions import ObjectDescription
+from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce_connections import health_check, visibility
+from datasync_flask.salesforce_connections.visibility import Seen
+
+log = logging.getLogger(__name__)
+
+# The check is made under a lease: what isn't asked in time is asked with the next one.
+SECONDS_TO_ASK = 10.0
+# How describe is refused where the user doesn't see an object, or there is none.
+_NOT_VISIBLE = frozenset({Problem.OBJECT_GONE, Problem.NOT_FOUND, Problem.NO_ACCESS})
+
+
+def connect() -> None:
+    """Check what the user sees after each check of a connection; doing it twice changes nothing."""
+    health_check.proved.connect(_after_check)
+
+
+def needed_fields(chosen: ExtractionObject) -> set[str]:
+    """Return the fields that were chosen for an object, or loaded before."""
+    fields = chosen.fields if chosen.fields is not None else chosen.field_columns
+    return {*fields, *([chosen.cursor_field] if chosen.cursor_field else [])}
+
+
+def missing_fields(chosen: ExtractionObject, description: ObjectDescription) -> tuple[str, ...]:
+    """Return the fields that an extraction needs and the user doesn't see."""
+    return tuple(sorted(needed_fields(chosen) - {field.name for field in description.fields}))
+
+
+def read_objects(connection_id: str) -> dict[str, set[str]]:
+    """Return the objects that extractions read from a connection, each with the fields they need."""
+    of_source = select(ExtractionObject).join(Extraction).where(Extraction.source_id == connection_id)
+    found: dict[str, set[str]] = {}
+    for chosen in db.session.scalars(of_source):
+        found.setdefault(chosen.name, set()).update(needed_fields(chosen))
+    return found
+
+
+def _after_check(connection_id: str, **_: Any) -> None:
+    wanted = read_objects(connection_id)
+    db.session.commit()
+    if not wanted:
+        visibility.note(connection_id, {}, ())
+        return
+    try:
+        with source_api(connection_id) as api:
+            found = look_at(api, wanted)
+    except SalesforceError as error:
+        # The connection's own check said what is wrong; this one says that it isn't known.
+        log.info("what the user of %s sees: %s", connection_id, error)
+        return
+    visibility.note(connection_id, found, wanted)
+
+
+def look_at(api: SalesforceApi, wanted: Mapping[str, set[str]]) -> dict[str, Seen]:
+    """Return what the user sees of objects. Raises SalesforceError."""
+    until, tells = time.monotonic() + SECONDS_TO_ASK, True
+    found: dict[str, Seen] = {}
+    for name, description in objects.describe_many(api, sorted(wanted)).items():
+        seen = seen_of(description, wanted[name])
+        if seen is None:
+            continue
+        hidden = None
+        if isinstance(description, ObjectDescription) and tells and time.monotonic() < until:
+            hidden = objects.hidden_fields(api, description)
+            # Who isn't told of one object isn't told of any.
+            tells = hidden is not None
+        found[name] = Seen(seen.is_visible, hidden, seen.missing)
+    return found
+
+
+def seen_of(description: ObjectDescription | SalesforceError, needed: Iterable[str]) -> Seen | None:
+    """Return what describe tells; None when it tells nothing about what the user sees."""
+    if isinstance(description, ObjectDescription):
+        return Seen(True, None, tuple(sorted(set(needed) - {field.name for field in description.fields})))
+    return Seen(False) if description.problem in _NOT_VISIBLE else None
+
+
+def note_run(connection_id: str, descriptions: Mapping[str, ObjectDescription | SalesforceError]) -> None:
+    """Write down what a run found out, for nothing more than its own calls; commits."""
+    wanted = read_objects(connection_id)
+    db.session.commit()
+    seen = {name: seen_of(told, wanted[name]) for name, told in descriptions.items() if name in wanted}
+    found = {name: each for name, each in seen.items() if each is not None}
+    visibility.note(connection_id, found, wanted, keeps_hidden=True)

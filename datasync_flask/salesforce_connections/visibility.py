@@ -1,0 +1,185 @@
+"""What the user of a connection can't see, of the objects that extractions read: stored, and told.
+
+Describe lists what the user may see; the Tooling API lists all fields, whatever field-level security says ("Tooling API
+Objects in the Enterprise WSDL"), to users with the permission View Setup and Configuration. Nobody else is told whether
+a field that isn't listed any more was hidden or deleted, and the texts say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from blinker import Signal
+from flask_babel import gettext, ngettext
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from datasync_flask.clock import utcnow
+from datasync_flask.connections.kinds import Verdict
+from datasync_flask.extensions import db
+from datasync_flask.problems.setup_pages import OBJECT_MANAGER, PERMISSION_SETS
+from datasync_flask.salesforce_connections.models import ObjectVisibility, SalesforceConnection
+from datasync_flask.transactions import in_transaction
+
+# Where a Salesforce administrator changes what a user sees.
+SETUP_PAGES = (PERMISSION_SETS, OBJECT_MANAGER)
+# So many names are told in running text; a page lists them all.
+NAMES_TOLD = 10
+
+# What the user sees was written down: a connection, and `is_worse` where it sees less than before of what extractions
+# need. Sent in the transaction.
+noted = Signal("what a connection's user can't see was noted")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was found out about one object. See ObjectVisibility."""
+
+    is_visible: bool
+    hidden: list[str] | None = None
+    missing: tuple[str, ...] = ()
+
+
+def note(connection_id: str, found: Mapping[str, Seen], wanted: Collection[str], *, keeps_hidden: bool = False) -> None:
+    """Write down what was found out about objects, and forget the objects that nothing reads any more; commits.
+
+    With `keeps_hidden` nobody asked which fields are hidden, and what was known of that stays.
+    """
+
+    def write() -> None:
+        connection = db.session.get(SalesforceConnection, connection_id, populate_existing=True)
+        if connection is None:
+            return
+        before = {each.name: each for each in connection.visibility}
+        needs_before = _needs(connection)
+        for name in before.keys() - set(wanted):
+            connection.visibility.remove(before[name])
+        for name, seen in found.items():
+            row = before.get(name)
+            if row is None:
+                row = ObjectVisibility(name=name)
+                connection.visibility.append(row)
+            if not keeps_hidden:
+                row.hidden = seen.hidden
+            row.checked_at, row.is_visible, row.missing = utcnow(), seen.is_visible, list(seen.missing)
+        db.session.flush()
+        noted.send(connection, is_worse=not _needs(connection) <= needs_before)
+
+    try:
+        in_transaction(write)
+    except IntegrityError:
+        # Another run wrote down the same object in this very moment.
+        in_transaction(write)
+
+
+def _needs(connection: SalesforceConnection) -> set[str]:
+    """Return what extractions need and the user can't see, by its full name."""
+    fields = {f"{row.name}.{field}" for row in connection.visibility for field in row.missing}
+    return fields | {row.name for row in connection.visibility if not row.is_visible}
+
+
+def rows_of(connection_id: str, names: Collection[str]) -> list[ObjectVisibility]:
+    """Return what is stored of some objects of a connection."""
+    of_them = select(ObjectVisibility).where(
+        ObjectVisibility.connection_id == connection_id, ObjectVisibility.name.in_(names)
+    )
+    return list(db.session.scalars(of_them.order_by(ObjectVisibility.name)))
+
+
+def unseen_fields(row: ObjectVisibility) -> list[str]:
+    """Return the fields of an object that the user can't see, whether Salesforce tells of them or they went away."""
+    return sorted({*(row.hidden or ()), *row.missing})
+
+
+def unseen_objects(rows: Collection[ObjectVisibility]) -> list[str]:
+    """Return the objects that the user can't see at all."""
+    return [row.name for row in rows if not row.is_visible]
+
+
+def some_names(names: list[str]) -> str:
+    """Return names as running text: the first ones, and how many more there are."""
+    told = ", ".join(names[:NAMES_TOLD])
+    more = len(names) - NAMES_TOLD
+    return str(gettext("%(names)s and %(count)s more", names=told, count=more)) if more > 0 else told
+
+
+def sentences(rows: Collection[ObjectVisibility]) -> list[str]:
+    """Return what the user can't see, a sentence for each object and one for the objects; [] for nothing."""
+    found = []
+    for row in rows:
+        names = unseen_fields(row) if row.is_visible else []
+        if names:
+            found.append(
+                ngettext(
+                    "This Salesforce user can't see %(num)s field of %(name)s: %(names)s.",
+                    "This Salesforce user can't see %(num)s fields of %(name)s: %(names)s.",
+                    len(names), name=row.name, names=some_names(names),
+                )
+            )  # fmt: skip
+    gone = unseen_objects(rows)
+    if gone:
+        found.append(
+            ngettext(
+                "This Salesforce user can't see %(num)s object, or it was deleted: %(names)s.",
+                "This Salesforce user can't see %(num)s objects, or they were deleted: %(names)s.",
+                len(gone), names=some_names(gone),
+            )
+        )  # fmt: skip
+    if any(row.missing and (row.hidden is None or not set(row.missing) <= set(row.hidden)) for row in rows):
+        found.append(gettext("Salesforce doesn't tell whether a field that went away is hidden or deleted."))
+    return [str(each) for each in found]
+
+
+def way_out() -> str:
+    """Return who can change what the user sees, and where."""
+    return str(
+        gettext(
+            "A Salesforce administrator can change this in Setup: give the user a permission set with read access to "
+            "these objects and fields."
+        )
+    )
+
+
+def not_told() -> str:
+    """Return why nothing is known of hidden fields."""
+    return str(
+        gettext(
+            "Salesforce tells only users with the permission View Setup and Configuration which other fields are "
+            "hidden."
+        )
+    )
+
+
+def verdict(rows: Collection[ObjectVisibility]) -> tuple[Verdict, str]:
+    """Return whether the user sees what extractions read, and what it can't see."""
+    if not rows:
+        text = gettext("Not checked yet. DataSync checks the objects and fields that extractions read.")
+        return Verdict.UNKNOWN, str(text)
+    if unseen := sentences(rows):
+        return Verdict.WARNING, " ".join([*unseen, way_out()])
+    if any(row.hidden is None for row in rows):
+        text = gettext("The user sees every object and field that extractions chose or loaded before.")
+        return Verdict.UNKNOWN, f"{text} {not_told()}"
+    text = ngettext(
+        "The user sees all fields of %(num)s object that extractions read.",
+        "The user sees all fields of the %(num)s objects that extractions read.",
+        len(rows),
+    )
+    return Verdict.OK, str(text)
+
+
+def needed_sentences(rows: Collection[ObjectVisibility]) -> list[str]:
+    """Return what extractions need and the user can't see: what somebody is told of."""
+    return sentences(
+        [
+            ObjectVisibility(name=row.name, is_visible=row.is_visible, hidden=_needed(row), missing=row.missing)
+            for row in rows
+            if row.missing or not row.is_visible
+        ]
+    )
+
+
+def _needed(row: ObjectVisibility) -> Any:
+    return [name for name in row.missing if name in row.hidden] if row.hidden is not None else None
