@@ -13,7 +13,7 @@ def test_the_whole_way(clock: time_machine.Traveller, walk: ConnectionWalk) -> N
     walk.make_app(propagation_seconds=100)
     walk.save()
     assert walk.state == "waiting_for_propagation"
-    assert "The first look is under way" in walk.visitor.text
+    assert "Checking for the first time" in walk.visitor.text
 
     walk.work()
     status = walk.show()
