@@ -281,7 +281,7 @@ def test_delete_asks_first(walk: ConnectionWalk) -> None:
     walk.visitor.get(f"/connections/{walk.id}/delete")
     assert walk.visitor.post(f"/connections/{walk.id}/delete", {"description": " sales  emea"}).status_code == 303
     walk.visitor.follow()
-    assert "There are no connections yet" in walk.visitor.text
+    assert "No connections yet" in walk.visitor.text
     assert walk.visitor.get(f"/connections/{walk.id}").status_code == 404
 
 
