@@ -6,7 +6,7 @@ from flask import Flask
 
 from datasync_flask.extractions import dependants, list_views, object_views, org_views, texts, views, visibility
 from datasync_flask.extractions.setup import destination_views as _destination_step  # noqa: F401 (steps of setup_views)
-from datasync_flask.extractions.setup import drafts
+from datasync_flask.extractions.setup import drafts, schedule_picker
 from datasync_flask.extractions.setup import object_views as _object_step  # noqa: F401
 from datasync_flask.extractions.setup import review_views as _review_step  # noqa: F401
 from datasync_flask.extractions.setup import views as setup_views
@@ -23,5 +23,6 @@ def init_app(app: Flask) -> None:
         explain_problem=texts.explain_problem,
         run_tone=texts.run_tone,
         run_state=texts.run_state,
+        schedule_sentence=schedule_picker.sentence,
         span_words=texts.span_words,
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_login import current_user
+from sqlalchemy.orm.exc import ObjectDeletedError
 
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import fragment, needs_role
@@ -76,7 +77,12 @@ def look_over(draft_id: str) -> ResponseReturnValue:
 def checks(draft_id: str) -> ResponseReturnValue:
     """See whether source and destination answer; the page asks for it once it is there."""
     draft = drafts.editable(draft_id)
-    return render_template("extractions/setup/_checks.html", checks=_checks(draft, _destination(draft)))
+    try:
+        found = _checks(draft, _destination(draft))
+    except ObjectDeletedError:
+        # It became an extraction while Salesforce was asked: the page is gone too.
+        abort(404)
+    return render_template("extractions/setup/_checks.html", checks=found)
 
 
 def _destination(draft: ExtractionDraft) -> DestinationConnection | None:
