@@ -45,7 +45,8 @@ def test_from_sign_in_to_connected(new_page: Callable[..., Page], site: Site, pr
     page.get_by_label("Email").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Connections", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Home", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Connections").click()
     page.get_by_role("link", name="Add a connection").click()
     page.get_by_role("link", name="Salesforce").click()
     callback_url = page.get_by_label("Callback URL", exact=True).input_value()
@@ -138,7 +139,7 @@ def test_the_exchange_waits_for_propagation_too(
     log_in_to_salesforce(page)
     page.get_by_role("button", name="Allow").click()
     state(page, "waiting_for_propagation")
-    expect(page.get_by_text("we are waiting for propagation")).to_be_visible()
+    expect(page.get_by_text("waiting for propagation and tries again")).to_be_visible()
     state(page, "connected")
 
 
@@ -151,7 +152,7 @@ def test_deny_and_try_again(new_page: Callable[..., Page], site: Site, practice:
     log_in_to_salesforce(page)
     page.get_by_role("button", name="Deny").click()
     state(page, "needs_attention")
-    expect(page.get_by_text("Somebody pressed Deny")).to_be_visible()
+    expect(page.get_by_text("Somebody pressed Deny").first).to_be_visible()
     page.get_by_role("button", name="Authenticate and Save").click()
     page.get_by_role("button", name="Allow").click()
     state(page, "connected")
@@ -165,6 +166,7 @@ def test_the_pencil_way_back(new_page: Callable[..., Page], site: Site, practice
     save(page)
     state(page, "needs_attention")
     page.get_by_role("link", name="Connections").click()
+    page.get_by_role("link", name="Wrong secret", exact=True).click()
     page.get_by_role("link", name="Edit Wrong secret").click()
     assert page.get_by_label("Client Secret", exact=True).input_value() == ""
     page.get_by_label("Description").fill("Right secret")

@@ -59,7 +59,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
 def test_run_watch_and_look(page: Page, tmp_path: Path) -> None:
     page.get_by_role("link", name="Extractions").click()
-    page.get_by_role("link", name="Practice org to the warehouse").click()
+    page.get_by_role("link", name="Practice org to the warehouse", exact=True).click()
     page.add_init_script(KEEP_WHAT_IS_SAID)
     page.get_by_role("button", name="Run now").click()
     progress = page.locator("#run-progress")
@@ -79,7 +79,7 @@ def test_run_watch_and_look(page: Page, tmp_path: Path) -> None:
     expect(account).to_have_attribute("data-target-count", "20000")
     # The log came along, without the page being loaded again.
     expect(page.locator("#log-lines li").last).to_contain_text("done")
-    page.get_by_role("link", name="Practice org to the warehouse").click()
+    page.get_by_role("link", name="Practice org to the warehouse", exact=True).click()
     expect(page.get_by_role("group", name="Rows per run")).to_be_visible()
     bar = page.get_by_role("link", name="Rows: 35,000, Done")
     value = bar.locator(".value")

@@ -83,9 +83,11 @@ def test_the_language_is_chosen_at_the_foot(new_page: Callable[..., Page], site:
     page = new_page()
     page.goto("/connections/new/salesforce")
     page.get_by_label("Description").fill("Mehrsprachig")
+    page.locator("details.account summary").click()
     page.get_by_role("button", name="Deutsch").click()
     expect(page.get_by_role("heading", name="Neue Salesforce-Verbindung")).to_be_visible()
     expect(page.get_by_label("Beschreibung")).to_have_value("Mehrsprachig")
+    page.locator("details.account summary").click()
     page.get_by_role("button", name="English").click()
     expect(page.get_by_role("heading", name="New Salesforce connection")).to_be_visible()
 

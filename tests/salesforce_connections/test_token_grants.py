@@ -190,7 +190,7 @@ def test_a_token_for_a_connection_that_is_gone(walk: ConnectionWalk) -> None:
     walk.visitor.post(f"/connections/{walk.id}/delete")
     with walk.app.app_context(), pytest.raises(SalesforceError) as error:
         token_grants.held_token(walk.id)
-    assert error.value.problem is Problem.REVOKED
+    assert error.value.problem is Problem.NOT_CONNECTED
 
 
 def revoke(walk: ConnectionWalk) -> int:
