@@ -83,7 +83,7 @@ def press_test(app: Flask, visitor: Visitor) -> None:
     (form,) = [form for form in visitor.page.forms if (form.get("action") or "").endswith("/test")]
     assert visitor.post(form.get("action"), dict(form.form_values())).status_code == 303
     visitor.get("/notices")
-    assert "A test is on its way." in visitor.text
+    assert "Sending a test…" in visitor.text
     work_off(app)
     visitor.get("/notices")
 
@@ -220,7 +220,7 @@ def test_by_mail_with_a_test_button(app: Flask, visitor: Visitor, mail_url: str)
         ("webhook", "ftp://example.com", "begins with https://"),
         ("webhook", "http://", "begins with https://"),
         ("service", "slack", "begins with the service's name"),
-        ("email", "", "Enter where notices go."),
+        ("email", "", "Enter where notifications go."),
     ],
 )
 def test_addresses_that_are_none(visitor: Visitor, kind: str, target: str, words: str) -> None:

@@ -311,7 +311,7 @@ def test_the_page_itself_asks_nobody(app: Flask, visitor: Visitor, answering: Ca
         visitor.post(form.get("action"), dict(form.form_values()))
     assert asked == []
     fragment = visitor.get("/notices/ways")
-    assert "A test is on its way." in fragment.text
+    assert "Sending a test…" in fragment.text
     assert 'hx-trigger="every' in fragment.text
     work_off(app)
     assert len(asked) == 1
