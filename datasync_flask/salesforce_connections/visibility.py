@@ -155,16 +155,16 @@ def not_told() -> str:
 def verdict(rows: Collection[ObjectVisibility]) -> tuple[Verdict, str]:
     """Return whether the user sees what extractions read, and what it can't see."""
     if not rows:
-        text = gettext("Not checked yet. DataSync checks the objects and fields that extractions read.")
+        text = gettext("Not checked yet. DataSync checks the objects and fields that it loads.")
         return Verdict.UNKNOWN, str(text)
     if unseen := sentences(rows):
         return Verdict.WARNING, " ".join([*unseen, way_out()])
     if any(row.hidden is None for row in rows):
-        text = gettext("The user sees every object and field that extractions chose or loaded before.")
+        text = gettext("The user sees every object and field that was chosen or loaded before.")
         return Verdict.UNKNOWN, f"{text} {not_told()}"
     text = ngettext(
-        "The user sees all fields of %(num)s object that extractions read.",
-        "The user sees all fields of the %(num)s objects that extractions read.",
+        "The user sees all fields of %(num)s object that is loaded.",
+        "The user sees all fields of the %(num)s objects that are loaded.",
         len(rows),
     )
     return Verdict.OK, str(text)
