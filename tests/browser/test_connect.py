@@ -349,6 +349,7 @@ def test_signed_out_in_another_tab(new_page: Callable[..., Page], site: Site, pr
     save(page)
     other = page.context.new_page()
     other.goto("/connections")
+    other.locator("details.account summary").click()
     other.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="You are signed out")).to_be_visible()
     expect(page.get_by_role("link", name="Sign in")).to_be_visible()

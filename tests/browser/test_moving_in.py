@@ -20,7 +20,7 @@ def test_a_file_becomes_drafts(new_page: Callable[..., Page], options: dict[str,
     name = "meltano.yml" if "bypass_csp" in options else "config.json"
     page = new_page(**options)
     page.goto("/connections/new")
-    page.get_by_role("link", name="Import settings of tap-salesforce").click()
+    page.get_by_role("link", name="Import settings from another tool").click()
     page.get_by_role("button", name="Show what it gives").click()
     expect(page.get_by_role("alert")).to_contain_text("Choose a file or paste its text.")
     page.get_by_label("File", exact=True).set_input_files(FILES / name)
