@@ -210,7 +210,15 @@ def test_a_run_of_before_finds_all_that_it_had_read(empty_url: str, tmp_path: Pa
         with app.app_context():
             rows = {row.name: row for row in db.session.scalars(select(RunObject))}
             wanted = Progress(
-                reads, "750", "abc", pages=3, rows=3000, is_read=False, expected=7000, odd=read["odd"], apart=["Json__c"]
+                reads,
+                "750",
+                "abc",
+                pages=3,
+                rows=3000,
+                is_read=False,
+                expected=7000,
+                odd=read["odd"],
+                apart=["Json__c"],
             )
             assert stored_progress(rows["Account"]) == wanted
             assert stored_progress(rows["Contact"]).reads == {}

@@ -47,7 +47,9 @@ def test_everything_needed_is_in_it_and_nothing_else(wheel: Path) -> None:
                  "translations/de/LC_MESSAGES/messages.mo"):  # fmt: skip
         assert f"datasync_flask/{part}" in names
     assert not [
-        name for name in names if re.search(r"(^|/)(tests?|benchmarks|tools|instance)/|\.env|\.sqlite|(encryption_keys|secret_key)$", name)
+        name
+        for name in names
+        if re.search(r"(^|/)(tests?|benchmarks|tools|instance)/|\.env|\.sqlite|(encryption_keys|secret_key)$", name)
     ]
     tracked = subprocess.run(
         ["git", "ls-files", "templates", "static", "migrations"], cwd=ROOT, capture_output=True, text=True, check=True
