@@ -83,11 +83,11 @@ def _grown(ours: Ours, workers: int) -> Grown:
                 ours.app.extensions["queue"].run_soon(run_id)
 
             def are_over() -> bool:
-                states = [states.load(run_id).state for run_id in started]
+                found = [states.load(run_id).state for run_id in started]
                 db.session.rollback()
-                if {"failed", "cancelled"} & set(states):
-                    raise RuntimeError(str(states))
-                return set(states) == {"done"}
+                if {"failed", "cancelled"} & set(found):
+                    raise RuntimeError(str(found))
+                return set(found) == {"done"}
 
             wait_for(are_over, 600)
             seconds = time.perf_counter() - begun

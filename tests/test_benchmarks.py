@@ -74,8 +74,8 @@ def test_growth() -> None:
 
 def test_polls_and_pages() -> None:
     polls, lists = pages.measure((20, 30), times=5)
-    # Who asks, and which version the row has: an unchanged poll reads both at once, and nothing else.
-    assert polls[1].queries == 1
+    # Who asks, then which version the row has: an unchanged poll reads nothing else.
+    assert polls[1].queries == 2
     assert lists[0].queries == lists[1].queries
     assert "The largest list takes" in pages.report((polls, lists))
     assert "lists.svg" in plots.lists(lists)
