@@ -88,6 +88,16 @@ class SettingsForm(FlaskForm):
         seen.data = saved_at.isoformat()
         return True
 
+    def refuse_overtaken(self, stored: Mapping[str, str], shown: Mapping[str, str] | None = None) -> None:
+        """Refuse a quick edit whose page showed (`was`) other than what is stored; `shown` is that in words."""
+        seen = self.sent.get("was")
+        if seen is None or seen in stored.values():
+            return
+        now = "; ".join((shown or stored).values())
+        self[next(iter(stored))].errors = [
+            gettext("Somebody changed this to “%(now)s” meanwhile. Save again to replace it.", now=now)
+        ]
+
     @property
     def sent(self) -> MultiDict[str, str]:
         """Everything that was sent, also what no field of the form is called."""

@@ -110,7 +110,7 @@ def use_link(link: PersonLink, password: str) -> User:
 
 
 def withdraw(link_id: str) -> bool:
-    """Make a link worthless; commits. False when there is none."""
+    """Revoke a link; commits. False when there is none."""
     link = db.session.scalar(select(PersonLink).where(PersonLink.id == link_id))
     if link is None:
         return False
@@ -215,7 +215,7 @@ def make_token(user: User, name: str, days: int) -> str:
 
 
 def withdraw_token(user: User, token_id: str) -> bool:
-    """Make a person's token worthless; commits. False when they have no such token."""
+    """Revoke a person's token; commits. False when they have no such token."""
     found = db.session.get(ApiToken, token_id)
     if found is None or found.user_id != user.id:
         return False
@@ -226,7 +226,7 @@ def withdraw_token(user: User, token_id: str) -> bool:
 
 
 def person_with_token(token: str) -> User | None:
-    """Return whose API token this is, or None when it is worthless."""
+    """Return whose API token this is, or None when it isn't valid."""
     now: datetime = utcnow()
     found = db.session.scalar(select(ApiToken).where(ApiToken.token_hash == hash_token(token)))
     if found is None or (found.expires_at is not None and found.expires_at <= now):

@@ -196,16 +196,12 @@ def make_extraction(values: dict[str, Any]) -> dict[str, Any]:
     return _extraction(save_extraction(values, None, by=current_user.id), None)
 
 
-def _newest_run(extraction_id: str) -> Run | None:
-    return next(iter(loader.runs_of(extraction_id)), None)
-
-
 @bp.get("/extractions/<public_id:extraction_id>")
 @bp.response(200, schemas.ExtractionState)
 @bp.alt_response(404, schema=schemas.Refusal)
 def show_extraction(extraction_id: str) -> dict[str, Any]:
     """Show an extraction."""
-    return _extraction(loader.get_extraction(extraction_id), _newest_run(extraction_id))
+    return _extraction(loader.get_extraction(extraction_id), loader.newest_run(extraction_id))
 
 
 @bp.patch("/extractions/<public_id:extraction_id>")
@@ -217,7 +213,7 @@ def show_extraction(extraction_id: str) -> dict[str, Any]:
 def change_extraction(values: dict[str, Any], extraction_id: str) -> dict[str, Any]:
     """Change an extraction."""
     saved = save_extraction(values, loader.get_extraction(extraction_id), by=current_user.id)
-    return _extraction(saved, _newest_run(extraction_id))
+    return _extraction(saved, loader.newest_run(extraction_id))
 
 
 @bp.delete("/extractions/<public_id:extraction_id>")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, ClassVar
 
 from flask_babel import gettext
 from sqlalchemy import ColumnElement, Select, func, or_, select
@@ -13,6 +13,7 @@ from sqlalchemy.orm import selectinload
 
 from datasync_flask.connections.history import state_label
 from datasync_flask.connections.kinds import KINDS
+from datasync_flask.connections.list_query import AddressQuery, page_number
 from datasync_flask.connections.models import Connection, Label, State, connection_labels, description_key
 from datasync_flask.extensions import db
 from datasync_flask.languages import translated
@@ -69,21 +70,21 @@ def _kinds_of(name: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class ListQuery:
+class ListQuery(AddressQuery):
     """What the list shows, as its address says; anything odd in the address counts as not said."""
 
-    search: str = ""
+    NAMES: ClassVar[dict[str, str]] = {
+        "q": "search", "kind": "kind", "state": "state", "label": "label", "group": "group", "sort": "sort",
+        "page": "number",
+    }  # fmt: skip
+
     kind: str = ""
-    state: str = ""
-    label: str = ""
     group: str = ""
-    sort: str = "description"
-    number: int = 1
 
     @classmethod
     def from_address(cls, args: Mapping[str, str]) -> ListQuery:
         """Read the query from an address's parameters."""
-        number, state, sort = args.get("page", ""), args.get("state", ""), args.get("sort", "")
+        state, sort = args.get("state", ""), args.get("sort", "")
         kind, group = args.get("kind", ""), args.get("group", "")
         return cls(
             search=args.get("q", "")[:200],
@@ -92,29 +93,8 @@ class ListQuery:
             label=args.get("label", "")[:200],
             group=group if group in GROUPINGS else "",
             sort=sort if sort in SORTINGS or _column(sort) is not None else "description",
-            number=int(number) if number.isascii() and number.isdigit() and len(number) < 7 else 1,
+            number=page_number(args.get("page", "")),
         )
-
-    def address(self, **changes: Any) -> dict[str, Any]:
-        """Return the parameters of the address with changes; what is as usual is left out."""
-        query = replace(self, **changes)
-        return {
-            "q": query.search or None,
-            "kind": query.kind or None,
-            "state": query.state or None,
-            "label": query.label or None,
-            "group": query.group or None,
-            "sort": query.sort if query.sort != "description" else None,
-            "page": query.number if query.number > 1 else None,
-        }
-
-    def toggled(self, column: str) -> str:
-        """Return the sorting after a click on a column's head."""
-        return f"-{column}" if self.sort == column else column
-
-    def direction(self, column: str) -> str:
-        """Return what aria-sort says of a column."""
-        return {column: "ascending", f"-{column}": "descending"}.get(self.sort, "none")
 
     @property
     def _searched(self) -> list[Any]:

@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
@@ -50,13 +49,8 @@ def change(connection_id: str) -> ResponseReturnValue:
     form = kind.quick_form(connection)
     fields = [name for name in _quick_fields(kind) if name in request.form]
     before = {name: str(getattr(connection, name)) for name in fields}
-    # What this page showed; when it isn't what is saved now, somebody else was faster.
-    seen = request.form.get("was")
-    if form.validate() and seen is not None and seen not in before.values():
-        now = "; ".join(_value_text(kind, name, before[name]) for name in fields)
-        form[fields[0]].errors = [
-            gettext("Somebody changed this to “%(now)s” meanwhile. Save again to replace it.", now=now)
-        ]
+    if form.validate():
+        form.refuse_overtaken(before, {name: _value_text(kind, name, before[name]) for name in fields})
     if form.is_wrong:
         return _row(connection, editing=fields[0] if fields else "description", form=form), 422
     values = {name: str(form[name].data) for name in fields}

@@ -43,10 +43,9 @@ def is_dataset_name(name: str) -> bool:
     return bool(_DATASET.fullmatch(name))
 
 
-class ExtractionForm(SettingsForm):
-    """Which objects go where, and when."""
-
-    description = StringField(
+def description_field() -> Any:
+    """Return the field for an extraction's description."""
+    return StringField(
         _l("Description"),
         [
             DataRequired(_l("Give the extraction a description, for instance Sales to the warehouse.")),
@@ -55,6 +54,12 @@ class ExtractionForm(SettingsForm):
         filters=[one_line, strip],
         render_kw={"autocomplete": "off", "maxlength": 120},
     )
+
+
+class ExtractionForm(SettingsForm):
+    """Which objects go where, and when."""
+
+    description = description_field()
     source = SelectField(_l("Source"), validate_choice=False)
     destination = SelectField(_l("Destination"), validate_choice=False)
     dataset = StringField(

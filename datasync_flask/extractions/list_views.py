@@ -25,7 +25,7 @@ def _editing() -> str:
 
 
 def _version(extraction_id: str) -> str | None:
-    return None if _editing() else listing.row_of(loader.get_extraction(extraction_id)).version
+    return None if _editing() else listing.version_of_row(extraction_id)
 
 
 @bp.get("/extractions/<public_id:extraction_id>/row")
@@ -46,12 +46,8 @@ def change(extraction_id: str) -> ResponseReturnValue:
     form = QuickEditForm(extraction)
     fields = [name for name in EDITABLE if name in request.form]
     before = {name: quick_edit.values_of(extraction)[name] for name in fields}
-    seen = request.form.get("was")
-    if form.validate() and seen is not None and seen not in before.values():
-        now = "; ".join(before.values())
-        form[fields[0]].errors = [
-            gettext("Somebody changed this to “%(now)s” meanwhile. Save again to replace it.", now=now)
-        ]
+    if form.validate():
+        form.refuse_overtaken(before)
     if form.is_wrong:
         return _row(extraction, editing=fields[0] if fields else "description", form=form), 422
     try:

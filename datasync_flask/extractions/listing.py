@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
+from flask import abort
 from flask_babel import gettext
 from sqlalchemy import func, select
 
 from datasync_flask import polling
+from datasync_flask.connections.list_query import AddressQuery, page_number
 from datasync_flask.connections.models import description_key
 from datasync_flask.extensions import db
 from datasync_flask.extractions import loader
 from datasync_flask.extractions.models import Extraction, Run, RunObject, RunState
 from datasync_flask.problems.registry import trouble
 from datasync_flask.problems.trouble import During
+from datasync_flask.transactions import read_row
 
 PAGE_SIZE = 50
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -61,7 +64,8 @@ class Row:
     @property
     def version(self) -> str:
         """What changes with what the row shows."""
-        return f"{self.extraction.row_version}-{self.run.id}{self.run.version}" if self.run else ""
+        run = self.run
+        return _version(self.extraction.row_version, run.id if run else None, run.version if run else None)
 
     @property
     def tag(self) -> str:
@@ -84,45 +88,24 @@ GROUPS = ("problems", "running", "paused")
 
 
 @dataclass(frozen=True)
-class ListQuery:
+class ListQuery(AddressQuery):
     """What the list shows, as its address says; anything odd in the address counts as not said."""
 
-    search: str = ""
-    state: str = ""
-    label: str = ""
-    sort: str = "description"
-    number: int = 1
+    NAMES: ClassVar[dict[str, str]] = {
+        "q": "search", "state": "state", "label": "label", "sort": "sort", "page": "number",
+    }  # fmt: skip
 
     @classmethod
     def from_address(cls, args: Mapping[str, str]) -> ListQuery:
         """Read the query from an address's parameters."""
-        number, sort, state = args.get("page", ""), args.get("sort", ""), args.get("state", "")
+        sort, state = args.get("sort", ""), args.get("state", "")
         return cls(
             search=args.get("q", "")[:200],
             state=state if state in GROUPS else "",
             label=args.get("label", "")[:200],
             sort=sort if sort.removeprefix("-") in SORTINGS else "description",
-            number=int(number) if number.isascii() and number.isdigit() and len(number) < 7 else 1,
+            number=page_number(args.get("page", "")),
         )
-
-    def address(self, **changes: Any) -> dict[str, Any]:
-        """Return the parameters of the address with changes; what is as usual is left out."""
-        query = replace(self, **changes)
-        return {
-            "q": query.search or None,
-            "state": query.state or None,
-            "label": query.label or None,
-            "sort": query.sort if query.sort != "description" else None,
-            "page": query.number if query.number > 1 else None,
-        }
-
-    def toggled(self, column: str) -> str:
-        """Return the sorting after a click on a column's head."""
-        return f"-{column}" if self.sort == column else column
-
-    def direction(self, column: str) -> str:
-        """Return what aria-sort says of a column."""
-        return {column: "ascending", f"-{column}": "descending"}.get(self.sort, "none")
 
     def shows(self, row: Row) -> bool:
         """True when the row matches search and label, whatever its state."""
@@ -181,24 +164,33 @@ def page_of_extractions(query: ListQuery) -> Page:
 
 def row_of(extraction: Extraction) -> Row:
     """Return one extraction as its row shows it."""
-    run = next(iter(loader.runs_of(extraction.id)), None)
-    return Row(extraction, run, _target_counts(extraction.id).get(extraction.id))
+    counted = loader.rows_in_destination(extraction)
+    return Row(extraction, loader.newest_run(extraction.id), sum(counted.values()) if counted else None)
 
 
-def _target_counts(extraction_id: str = "") -> dict[str, int]:
-    """Return how many rows the tables of each extraction had when they were counted last."""
+def version_of_row(extraction_id: str) -> str:
+    """Return what changes with a row, without reading what it shows; 404 when there is no such extraction."""
     newest = (
-        select(func.max(RunObject.id))
-        .join(Run)
-        .where(RunObject.target_count.is_not(None))
-        .group_by(Run.extraction_id, RunObject.name)
+        select(Extraction.row_version, Run.id, Run.version)
+        .outerjoin(Run, Run.extraction_id == Extraction.id)
+        .where(Extraction.id == extraction_id)
+        .order_by(Run.queued_at.desc())
+        .limit(1)
     )
-    if extraction_id:
-        newest = newest.where(Run.extraction_id == extraction_id)
+    found = read_row(newest)
+    return _version(*found) if found else abort(404)
+
+
+def _version(row_version: int, run_id: str | None, run_version: int | None) -> str:
+    return f"{row_version}-{run_id or ''}{run_version or ''}"
+
+
+def _target_counts() -> dict[str, int]:
+    """Return how many rows the tables of each extraction had when they were counted last."""
     statement = (
         select(Run.extraction_id, func.sum(RunObject.target_count))
         .join(Run, RunObject.run_id == Run.id)
-        .where(RunObject.id.in_(newest))
+        .where(RunObject.id.in_(loader.counted_last(RunObject.target_count)))
         .group_by(Run.extraction_id)
     )
     return {key: int(rows or 0) for key, rows in db.session.execute(statement)}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flask import abort
-from sqlalchemy import func, or_, select
-from sqlalchemy.orm import selectinload
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, selectinload
 
 from datasync_flask.connections.models import Connection
 from datasync_flask.destinations.models import DestinationConnection
@@ -65,28 +65,33 @@ def runs_until(run: Run) -> Sequence[Run]:
     ).all()
 
 
+def newest_run(extraction_id: str) -> Run | None:
+    """Return the newest run of an extraction."""
+    newest = select(Run).where(Run.extraction_id == extraction_id).options(selectinload(Run.objects))
+    return db.session.scalar(newest.order_by(Run.queued_at.desc()).limit(1))
+
+
+def counted_last(count: InstrumentedAttribute[int | None]) -> Select[int]:
+    """Return the statement for the ids of the last rows of each object that have a count, on one side or the other."""
+    return (
+        select(func.max(RunObject.id)).join(Run).where(count.is_not(None)).group_by(Run.extraction_id, RunObject.name)
+    )
+
+
+def _last(count: InstrumentedAttribute[int | None], extraction: Extraction) -> dict[str, int]:
+    newest = counted_last(count).where(Run.extraction_id == extraction.id)
+    return {name: int(rows or 0) for name, rows in
+            db.session.execute(select(RunObject.name, count).where(RunObject.id.in_(newest)))}  # fmt: skip
+
+
 def last_counts(extraction: Extraction) -> dict[str, int]:
     """Return how many rows each object had in Salesforce when it was counted last."""
-    newest = (
-        select(func.max(RunObject.id))
-        .join(Run)
-        .where(Run.extraction_id == extraction.id, RunObject.source_count.is_not(None))
-        .group_by(RunObject.name)
-    )
-    rows = db.session.scalars(select(RunObject).where(RunObject.id.in_(newest)))
-    return {row.name: row.source_count for row in rows if row.source_count is not None}
+    return _last(RunObject.source_count, extraction)
 
 
 def rows_in_destination(extraction: Extraction) -> dict[str, int]:
     """Return how many rows each object's table had when it was counted last."""
-    newest = (
-        select(func.max(RunObject.id))
-        .join(Run)
-        .where(Run.extraction_id == extraction.id, RunObject.target_count.is_not(None))
-        .group_by(RunObject.name)
-    )
-    rows = db.session.scalars(select(RunObject).where(RunObject.id.in_(newest)))
-    return {row.name: row.target_count for row in rows if row.target_count is not None}
+    return _last(RunObject.target_count, extraction)
 
 
 def quota_of(extraction: Extraction) -> tuple[int, int] | None:

@@ -8,13 +8,14 @@ from typing import Any
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from wtforms import StringField
-from wtforms.validators import DataRequired, Length, ValidationError
+from wtforms.validators import ValidationError
 
 from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
 from datasync_flask.connections import labels
 from datasync_flask.extensions import db
 from datasync_flask.extractions import schedule, service
+from datasync_flask.extractions.forms import description_field
 from datasync_flask.extractions.models import Extraction, extraction_labels
 from datasync_flask.extractions.service import ExtractionSettings
 from datasync_flask.forms import SettingsForm, one_line, strip
@@ -27,15 +28,7 @@ EDITABLE = ("description", "schedule", "labels")
 class QuickEditForm(SettingsForm):
     """One cell of the list."""
 
-    description = StringField(
-        _l("Description"),
-        [
-            DataRequired(_l("Give the extraction a description, for instance Sales to the warehouse.")),
-            Length(max=120, message=_l("Use at most 120 characters.")),
-        ],
-        filters=[one_line, strip],
-        render_kw={"autocomplete": "off", "maxlength": 120},
-    )
+    description = description_field()
     schedule = StringField(
         _l("Schedule"),
         filters=[strip],
@@ -56,7 +49,7 @@ class QuickEditForm(SettingsForm):
     def validate_description(self, field: Any) -> None:
         """Refuse a description that another extraction has."""
         if service.is_description_taken(field.data, self.extraction.id):
-            raise ValidationError(gettext("Another extraction has this description already. Choose another one."))
+            raise ValidationError(str(service.TAKEN))
 
     def validate_schedule(self, field: Any) -> None:
         """Understand the schedule."""

@@ -60,7 +60,7 @@ def link_of(token: str) -> HandOffLink | None:
 
 
 def withdraw(connection: SalesforceConnection, link_id: str) -> None:
-    """Make a connection's link worthless; commits."""
+    """Revoke a connection's link; commits."""
     db.session.execute(delete(HandOffLink).where(HandOffLink.id == link_id, HandOffLink.connection_id == connection.id))
     trail.record("hand_off_withdrawn", audit_subject(connection))
     db.session.commit()

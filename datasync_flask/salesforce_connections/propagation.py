@@ -127,7 +127,7 @@ def record(seen: Sequence[tuple[Look, probe.Observation]]) -> None:
     def take_all_in() -> None:
         for connection in store.load_all(list(by_id)):
             prepared, observation = by_id[connection.id]
-            # Settings that changed during the look make what it saw worthless.
+            # Ignore the result if the settings changed meanwhile.
             if connection.watch == prepared.watch and connection.state == State.WAITING:
                 take_in(connection, observation)
 

@@ -136,7 +136,7 @@ def test_the_role_decides(app: Flask, token_of: Callable[[str], str]) -> None:
     assert Visitor(app).get("/api/v1/nothing").get_json()["code"] == 404
 
 
-def test_a_removed_person_s_token_is_worthless(app: Flask, token_of: Callable[[str], str], visitor: Visitor) -> None:
+def test_a_removed_person_s_token_is_refused(app: Flask, token_of: Callable[[str], str], visitor: Visitor) -> None:
     token = token_of("editor")
     with app.app_context():
         people.remove(db.session.query(User).filter_by(email="editor@example.com").one().id)

@@ -180,9 +180,7 @@ def test_a_host_that_does_not_exist(walk: ConnectionWalk) -> None:
     assert "It is misspelt" in walk.visitor.text
 
 
-def test_settings_changed_during_a_look_make_it_worthless(
-    walk: ConnectionWalk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_settings_changed_during_a_probe_void_its_result(walk: ConnectionWalk, monkeypatch: pytest.MonkeyPatch) -> None:
     from datasync_flask.salesforce_connections import propagation
 
     walk.make_app()

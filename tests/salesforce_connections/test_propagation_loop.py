@@ -130,7 +130,7 @@ def test_a_secret_that_cannot_be_read_is_told(app: Flask, another: Another, turn
     assert "secret" in lost.visitor.text
 
 
-def test_settings_changed_during_a_look_make_it_worthless(another: Another, app: Flask) -> None:
+def test_settings_changed_during_a_probe_void_its_result(another: Another, app: Flask) -> None:
     walk = another()
     with app.app_context(), ThreadPoolExecutor(2) as pool:
         one = Watcher(pool)
