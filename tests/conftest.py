@@ -213,14 +213,27 @@ def _compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemB
 
 
 @pytest.fixture
-def app(settings: Settings, _compiled_templates: FileSystemBytecodeCache) -> Iterator[Flask]:
-    app = create_app(settings)
-    app.jinja_env.bytecode_cache = _compiled_templates
-    yield app
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
-    app.extensions["queue"].close()
+def make_app(settings: Settings, _compiled_templates: FileSystemBytecodeCache) -> Iterator[Callable[..., Flask]]:
+    """Make apps whose settings differ from the usual ones; their connections to the database end with the test."""
+    made: list[Flask] = []
+
+    def make(**changes: Any) -> Flask:
+        app = create_app(settings.model_copy(update=changes))
+        app.jinja_env.bytecode_cache = _compiled_templates
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+        app.extensions["queue"].close()
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    return make_app()
 
 
 @pytest.fixture

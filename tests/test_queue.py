@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from flask import Flask
 from huey import Huey
 
-from datasync_flask import create_app, queue
+from datasync_flask import queue
 from datasync_flask.clock import utcnow
 from datasync_flask.config import Settings
-from datasync_flask.extensions import db
 from datasync_flask.salesforce_connections import due_work
 from tests.support.connection import ConnectionWalk
 from tests.support.worker import sweep, work_off
@@ -70,11 +71,9 @@ def test_what_an_earlier_version_took_and_lost_is_found_by_the_sweep(
     assert walk.state == "ready_to_authorize"
 
 
-def test_a_queue_that_is_away_keeps_nobody_from_saving(settings: Settings) -> None:
-    away = create_app(settings.model_copy(update={"queue_url": "redis://127.0.0.1:1/0"}))
+def test_a_queue_that_is_away_keeps_nobody_from_saving(make_app: Callable[..., Flask]) -> None:
+    away = make_app(queue_url="redis://127.0.0.1:1/0")
     away.extensions["queue"].wake("0" * 16)
     away.extensions["queue"].put("late_sweep", delay=1)
     with away.app_context():
         assert due_work.due_connections(utcnow()) == []
-        db.engine.dispose()
-    away.extensions["queue"].close()

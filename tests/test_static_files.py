@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urljoin
 
-from datasync_flask import create_app
-from datasync_flask.config import Settings
+from flask import Flask
+
 from tests.support.visitor import Visitor
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
@@ -35,8 +36,10 @@ def test_a_page_brings_every_module_and_the_browser_may_keep_them(visitor: Visit
         assert "immutable" in response.headers["Cache-Control"]
 
 
-def test_an_upgrade_changes_the_address_of_every_module(visitor: Visitor, settings: Settings, tmp_path: Path) -> None:
-    upgraded = create_app(settings)
+def test_an_upgrade_changes_the_address_of_every_module(
+    visitor: Visitor, make_app: Callable[..., Flask], tmp_path: Path
+) -> None:
+    upgraded = make_app()
     upgraded.static_folder = str(shutil.copytree(STATIC, tmp_path / "static"))
     with (tmp_path / "static/js/copy.js").open("a") as module:
         module.write("// changed\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,11 +11,9 @@ import httpx2
 import pytest
 from flask import Flask
 
-from datasync_flask import create_app
 from datasync_flask.accounts import service
 from datasync_flask.accounts.endings import HAPPENING_WORDS, TABLE, Happening
 from datasync_flask.accounts.models import Role
-from datasync_flask.config import Settings
 from datasync_flask.extensions import db
 from tests.conftest import EMAIL, PASSWORD
 from tests.support.connection import ConnectionWalk
@@ -33,17 +31,12 @@ def provider() -> Iterator[IdentityProvider]:
 
 
 @pytest.fixture
-def app(settings: Settings, provider: IdentityProvider) -> Iterator[Flask]:
-    changes = {"oidc_issuer": provider.origin, "oidc_client_id": "datasync", "oidc_client_secret": "s3cret"}
-    app = create_app(settings.model_copy(update=changes))
+def app(make_app: Callable[..., Flask], provider: IdentityProvider) -> Flask:
+    app = make_app(oidc_issuer=provider.origin, oidc_client_id="datasync", oidc_client_secret="s3cret")
     with app.app_context():
         for email in (EMAIL, GRACE):
             service.create_user(email, PASSWORD, Role.ADMIN)
-    yield app
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
-    app.extensions["queue"].close()
+    return app
 
 
 def signed_in(app: Flask, email: str) -> Visitor:

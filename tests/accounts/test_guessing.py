@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
@@ -13,12 +13,10 @@ import time_machine
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from datasync_flask import create_app
 from datasync_flask.accounts import service
 from datasync_flask.accounts.guessing import network_of
 from datasync_flask.accounts.models import FailedTries, UserSession
 from datasync_flask.clock import utcnow
-from datasync_flask.config import Settings
 from datasync_flask.extensions import db
 from tests.conftest import EMAIL, PASSWORD
 from tests.support.connection import ConnectionWalk
@@ -31,22 +29,6 @@ SPELLINGS = [
     "ada@exam\x01ple.com", f"{EMAIL}\x1f", f"{EMAIL}\x7f", f"{EMAIL}\u200b", f"\ufeff{EMAIL}", "ada\u00ad@example.com",
     f"{EMAIL}\u00a0", "ada@ｅｘａｍｐｌｅ.com", "Ada@EXAMPLE.COM\r\n", f"{EMAIL}\u2028", "a\u2060da@example.com",
 ]  # fmt: skip
-
-
-@pytest.fixture
-def make_app(settings: Settings) -> Iterator[Callable[..., Flask]]:
-    made: list[Flask] = []
-
-    def make(**changes: object) -> Flask:
-        made.append(create_app(settings.model_copy(update=changes)))
-        return made[-1]
-
-    yield make
-    for app in made:
-        with app.app_context():
-            db.session.remove()
-            db.engine.dispose()
-        app.extensions["queue"].close()
 
 
 def guess(app: Flask, email: str, password: str, *, start: Visitor | None = None, **headers: str) -> TestResponse:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 from flask import Flask
 
-from datasync_flask import create_app
 from datasync_flask.accounts.models import User
-from datasync_flask.config import Settings
 from datasync_flask.extensions import db
 from tests.conftest import PASSWORD
 from tests.support.servers import free_port, wait_until_open
@@ -35,15 +33,11 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def sso_app(settings: Settings, issuer: str) -> Iterator[Flask]:
-    changes = {"oidc_issuer": issuer, "oidc_client_id": "datasync", "oidc_client_secret": "s3cret",
-               "oidc_domains": ("example.com",), "oidc_role_claim": "groups", "oidc_name": "Company login"}  # fmt: skip
-    app = create_app(settings.model_copy(update=changes))
-    yield app
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
-    app.extensions["queue"].close()
+def sso_app(make_app: Callable[..., Flask], issuer: str) -> Flask:
+    return make_app(
+        oidc_issuer=issuer, oidc_client_id="datasync", oidc_client_secret="s3cret",
+        oidc_domains=("example.com",), oidc_role_claim="groups", oidc_name="Company login",
+    )  # fmt: skip
 
 
 def know(issuer: str, email: str, **claims: object) -> None:
@@ -114,15 +108,10 @@ def test_an_answer_that_nobody_asked_for_opens_nothing(sso_app: Flask) -> None:
         assert visitor.get("/connections").status_code == 302
 
 
-def test_a_provider_that_is_away_says_so(settings: Settings) -> None:
-    app = create_app(settings.model_copy(update={"oidc_issuer": "http://127.0.0.1:1", "oidc_client_id": "x"}))
-    visitor = Visitor(app)
+def test_a_provider_that_is_away_says_so(make_app: Callable[..., Flask]) -> None:
+    visitor = Visitor(make_app(oidc_issuer="http://127.0.0.1:1", oidc_client_id="x"))
     assert visitor.get("/sso").status_code == 422
     assert "doesn't answer" in visitor.text
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
-    app.extensions["queue"].close()
 
 
 def test_without_a_provider_there_is_no_such_way(app: Flask) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,10 +12,8 @@ import httpx2
 import pytest
 from flask import Flask
 
-from datasync_flask import create_app
 from datasync_flask.accounts.models import Role, User, UserSession
 from datasync_flask.accounts.service import create_user
-from datasync_flask.config import Settings
 from datasync_flask.extensions import db
 from tests.conftest import EMAIL, PASSWORD
 from tests.support.identity_provider import MISSING, IdentityProvider, running_identity_provider
@@ -39,26 +38,16 @@ def provider(_running_provider: IdentityProvider) -> IdentityProvider:
 
 
 @pytest.fixture
-def make_app(settings: Settings, provider: IdentityProvider) -> Iterator[Callable[..., Flask]]:
-    made: list[Flask] = []
-
-    def make(**changes: Any) -> Flask:
-        usual = {"oidc_issuer": provider.origin, "oidc_client_id": "datasync", "oidc_client_secret": "s3cret",
-                 "oidc_role_claim": "groups", "oidc_name": "Company login"}  # fmt: skip
-        made.append(create_app(settings.model_copy(update=usual | changes)))
-        return made[-1]
-
-    yield make
-    for app in made:
-        with app.app_context():
-            db.session.remove()
-            db.engine.dispose()
-        app.extensions["queue"].close()
+def make_sso_app(make_app: Callable[..., Flask], provider: IdentityProvider) -> Callable[..., Flask]:
+    return partial(
+        make_app, oidc_issuer=provider.origin, oidc_client_id="datasync", oidc_client_secret="s3cret",
+        oidc_role_claim="groups", oidc_name="Company login",
+    )  # fmt: skip
 
 
 @pytest.fixture
-def app(make_app: Callable[..., Flask]) -> Flask:
-    return make_app()
+def app(make_sso_app: Callable[..., Flask]) -> Flask:
+    return make_sso_app()
 
 
 @pytest.fixture
@@ -211,8 +200,8 @@ def test_a_provider_without_userinfo(app: Flask, ada: int, provider: IdentityPro
     [MISSING, None, "", "ada", 7, True, [EMAIL], {"a": EMAIL}, f"{EMAIL}\x00", "ada\u200b@example.com"],
     ids=repr,
 )
-def test_odd_addresses(make_app: Callable[..., Flask], provider: IdentityProvider, email: object) -> None:
-    app = make_app(oidc_domains=("example.com",))
+def test_odd_addresses(make_sso_app: Callable[..., Flask], provider: IdentityProvider, email: object) -> None:
+    app = make_sso_app(oidc_domains=("example.com",))
     provider.says({"email": email, "email_verified": True})
     visitor = come_by_sso(app)
     assert visitor.response.status_code == 422
@@ -221,9 +210,9 @@ def test_odd_addresses(make_app: Callable[..., Flask], provider: IdentityProvide
 
 
 def test_domains_hold_for_whoever_is_let_in_by_an_address(
-    make_app: Callable[..., Flask], provider: IdentityProvider
+    make_sso_app: Callable[..., Flask], provider: IdentityProvider
 ) -> None:
-    app = make_app(oidc_domains=("example.com",))
+    app = make_sso_app(oidc_domains=("example.com",))
     for email in ("eve@evil.example", "eve@example.com.evil.example", "eve@notexample.com", "eve@sub.example.com"):
         provider.says({"email": email, "email_verified": True})
         assert "are not let in here" in come_by_sso(app).text

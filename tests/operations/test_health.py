@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -10,9 +11,8 @@ import time_machine
 from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 
-from datasync_flask import create_app, heartbeats
+from datasync_flask import heartbeats
 from datasync_flask.clock import utcnow
-from datasync_flask.config import Settings
 from datasync_flask.extensions import db
 from tests.support.connection import ConnectionWalk
 from tests.support.visitor import Visitor
@@ -55,15 +55,12 @@ def test_ready_needs_a_worker_that_was_seen_lately(app: Flask) -> None:
     assert stranger.get("/readyz").status_code == 503
 
 
-def test_a_queue_that_is_away_is_told(app: Flask, settings: Settings) -> None:
-    away = create_app(settings.model_copy(update={"queue_url": "redis://127.0.0.1:1/0"}))
+def test_a_queue_that_is_away_is_told(app: Flask, make_app: Callable[..., Flask]) -> None:
+    away = make_app(queue_url="redis://127.0.0.1:1/0")
     stranger = Visitor(away)
     answer = stranger.get("/readyz")
     assert answer.status_code == 503
     assert "queue: no answer" in answer.text
-    with away.app_context():
-        db.engine.dispose()
-    away.extensions["queue"].close()
 
 
 def test_metrics_tell_what_is_there_and_what_was_done(walk: ConnectionWalk) -> None:
@@ -80,15 +77,12 @@ def test_metrics_tell_what_is_there_and_what_was_done(walk: ConnectionWalk) -> N
     assert found[("datasync_request_seconds_count", shown)] >= 1
 
 
-def test_metrics_are_closed_with_a_token(settings: Settings) -> None:
-    app = create_app(settings.model_copy(update={"metrics_token": "let-prometheus-in"}))
+def test_metrics_are_closed_with_a_token(make_app: Callable[..., Flask]) -> None:
+    app = make_app(metrics_token="let-prometheus-in")
     stranger = Visitor(app)
     assert stranger.get("/metrics").status_code == 401
     assert stranger.get("/metrics", headers={"Authorization": "Bearer wrong"}).status_code == 401
     assert stranger.get("/metrics", headers={"Authorization": "Bearer let-prometheus-in"}).status_code == 200
-    with app.app_context():
-        db.engine.dispose()
-    app.extensions["queue"].close()
 
 
 @pytest.mark.parametrize("given", ["abc\ndef-forged-line", "short", "x" * 80, "späte-nachricht"])
@@ -99,11 +93,8 @@ def test_a_request_id_that_could_forge_log_lines_is_replaced(app: Flask, given: 
     assert len(told) == 16
 
 
-def test_a_request_id_is_in_the_log(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
-    app = create_app(settings)
+def test_a_request_id_is_in_the_log(make_app: Callable[..., Flask], capsys: pytest.CaptureFixture[str]) -> None:
+    app = make_app()
     mark = "proxy-made-1234"
     assert Visitor(app).get("/readyz", headers={"X-Request-ID": mark}).headers["X-Request-ID"] == mark
     assert f"request_id={mark}" in capsys.readouterr().err
-    with app.app_context():
-        db.engine.dispose()
-    app.extensions["queue"].close()

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from flask import Flask
 
-from datasync_flask import create_app
-from datasync_flask.config import Settings
 from tests.support.practice import PracticeOrg
 from tests.support.visitor import Visitor
 
@@ -36,8 +35,8 @@ def test_nonces_are_new_each_time_and_stand_in_the_page(visitor: Visitor) -> Non
     assert len(nonces) == 2
 
 
-def test_https_brings_secure_cookies_and_hsts(settings: Settings) -> None:
-    app: Flask = create_app(settings.model_copy(update={"public_url": "https://datasync.example"}))
+def test_https_brings_secure_cookies_and_hsts(make_app: Callable[..., Flask]) -> None:
+    app = make_app(public_url="https://datasync.example")
     response = app.test_client().get("/login", base_url="https://datasync.example")
     assert "Secure" in response.headers["Set-Cookie"]
     assert "SameSite=Lax" in response.headers["Set-Cookie"]
