@@ -9,6 +9,8 @@ from typing import Any
 
 from datasync_flask.destinations import dlt_loading
 from datasync_flask.destinations.base import DestinationError, Fault, Load, Preview, Table
+from datasync_flask.destinations.data_folder import inside
+from datasync_flask.destinations.destination_kind import FILE_FIELDS, DestinationKind, Settings
 from datasync_flask.destinations.file_lock import FileLock
 from datasync_flask.destinations.sql import SqlDestination
 
@@ -127,3 +129,18 @@ class DuckDb(SqlDestination):
             "pandas": "import duckdb\n\n"
             f'table = duckdb.connect("{self._path}", read_only=True).sql("FROM {name}").df()',
         }
+
+
+def _open(settings: Settings, data_dir: Path) -> DuckDb:
+    return DuckDb(inside(data_dir, settings["path"]))
+
+
+KIND = DestinationKind(
+    key="duckdb",
+    title="DuckDB",
+    hint="A file for analysis, in the data folder; needs no server",
+    fields=FILE_FIELDS,
+    make=_open,
+    dataset_is="schema",
+    example="warehouse.duckdb",
+)

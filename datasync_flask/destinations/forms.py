@@ -17,8 +17,9 @@ from datasync_flask.connections.forms import ConnectionForm, description_field, 
 from datasync_flask.destinations import service
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.bucket_rules import BucketRules
+from datasync_flask.destinations.data_folder import PathRefused, inside
 from datasync_flask.destinations.models import DestinationConnection
-from datasync_flask.destinations.registry import DESTINATIONS, PathRefused, inside
+from datasync_flask.destinations.registry import DESTINATIONS
 from datasync_flask.destinations.settings import SETTINGS
 from datasync_flask.destinations.tls import (
     MAX_CA,

@@ -14,9 +14,10 @@ from datasync_flask.connections import history
 from datasync_flask.connections.descriptions import free_description
 from datasync_flask.connections.kinds import ConnectionKind, ShownProblem, definition_of, register
 from datasync_flask.destinations import pages, service
+from datasync_flask.destinations.destination_kind import DestinationKind
 from datasync_flask.destinations.forms import DestinationForm
 from datasync_flask.destinations.models import DestinationConnection, class_of
-from datasync_flask.destinations.registry import DESTINATIONS, DestinationKind
+from datasync_flask.destinations.registry import DESTINATIONS
 from datasync_flask.destinations.settings import SETTINGS, TABLE_FORMATS, TLS_CHOICES
 from datasync_flask.destinations.tls import tls_of
 from datasync_flask.forms import Refused, SettingRefused, check_names, given_values

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from pymysql.constants import CR, ER
@@ -21,8 +22,9 @@ from datasync_flask.destinations.base import (
     Table,
     shorten,
 )
-from datasync_flask.destinations.guarded_mysql import WouldReveal
-from datasync_flask.destinations.server import CONNECT_SECONDS, Address
+from datasync_flask.destinations.destination_kind import SERVER_FIELDS, DestinationKind, Settings
+from datasync_flask.destinations.guarded_mysql import GuardedConnection, WouldReveal
+from datasync_flask.destinations.server import CONNECT_SECONDS, Address, address_of
 from datasync_flask.destinations.staged import StagedDestination
 from datasync_flask.destinations.tls import Tls, ssl_context
 
@@ -76,8 +78,6 @@ class MySql(StagedDestination):
 
     def connect(self) -> Any:
         """Return a connection; statements begin a transaction."""
-        from datasync_flask.destinations.guarded_mysql import GuardedConnection
-
         return GuardedConnection(
             host=self._address.host,
             port=self._address.port,
@@ -171,3 +171,19 @@ class MySql(StagedDestination):
             "pandas": "import pandas, sqlalchemy\n\n"
             f'engine = sqlalchemy.create_engine("{url}")\ntable = pandas.read_sql("SELECT * FROM {name}", engine)',
         }
+
+
+def _open(settings: Settings, _data_dir: Path) -> MySql:
+    return MySql(address_of(settings))
+
+
+KIND = DestinationKind(
+    key="mysql",
+    title="MySQL",
+    hint="A MySQL or MariaDB database",
+    fields=SERVER_FIELDS,
+    make=_open,
+    dataset_is="prefix",
+    default_port=3306,
+    longest_table=64,
+)

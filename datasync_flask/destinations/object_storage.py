@@ -30,6 +30,7 @@ from datasync_flask.destinations.base import (
     Preview,
     Table,
 )
+from datasync_flask.destinations.destination_kind import DestinationKind, Settings
 from datasync_flask.destinations.object_faults import faults
 from datasync_flask.destinations.object_tables import DeltaLog, Log, ManifestLog, NewFile, Place, Snapshot
 from datasync_flask.destinations.parquet_queries import quoted, text
@@ -322,3 +323,19 @@ class ObjectStorage(Destination):
             f'files = fsspec.open("{manifest}", "rt").open().read().split()\n'
             "table = pandas.concat(map(pandas.read_parquet, files))",
         }
+
+
+def _open(settings: Settings, _data_dir: Path) -> ObjectStorage:
+    named = {name: str(settings.get(name) or "") for name in ("bucket", "prefix", "endpoint", "region", "access_key")}
+    place = Place(**named, secret=str(settings.get("password") or ""))
+    return ObjectStorage(place, is_delta=settings.get("table_format") == "delta")
+
+
+KIND = DestinationKind(
+    key="object_storage",
+    title="Object storage (S3)",
+    hint="A bucket at Amazon S3 or at a store that speaks its protocol: Parquet or Delta",
+    fields=("bucket", "prefix", "endpoint", "region", "access_key", "password", "table_format"),
+    make=_open,
+    dataset_is="folder",
+)

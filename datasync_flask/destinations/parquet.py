@@ -25,6 +25,8 @@ from datasync_flask.destinations.base import (
     Preview,
     Table,
 )
+from datasync_flask.destinations.data_folder import inside
+from datasync_flask.destinations.destination_kind import FILE_FIELDS, DestinationKind, Settings
 from datasync_flask.destinations.file_lock import FileLock
 from datasync_flask.destinations.parquet_queries import quoted, text
 
@@ -168,3 +170,18 @@ class Parquet(Destination):
             "DuckDB": f"SELECT * FROM '{file}' LIMIT 100;",
             "pandas": f'import pandas\n\ntable = pandas.read_parquet("{file}")',
         }
+
+
+def _open(settings: Settings, data_dir: Path) -> Parquet:
+    return Parquet(inside(data_dir, settings["path"]))
+
+
+KIND = DestinationKind(
+    key="parquet",
+    title="Parquet",
+    hint="A folder of Parquet files, one per table, in the data folder",
+    fields=FILE_FIELDS,
+    make=_open,
+    dataset_is="folder",
+    example="lake",
+)

@@ -6,11 +6,13 @@ import os
 import tempfile
 import weakref
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from datasync_flask.destinations import dlt_loading
 from datasync_flask.destinations.base import DestinationError, Fault, Load, Table
-from datasync_flask.destinations.server import CONNECT_SECONDS, Address
+from datasync_flask.destinations.destination_kind import SERVER_FIELDS, DestinationKind, Settings
+from datasync_flask.destinations.server import CONNECT_SECONDS, Address, address_of
 from datasync_flask.destinations.sql import SqlDestination
 from datasync_flask.destinations.tls import Tls, is_this_machine, trusted_file
 
@@ -142,7 +144,7 @@ class PostgreSql(SqlDestination):
 
     def load(self, load: Load) -> None:
         """Write through dlt, with Parquet handed to PostgreSQL's binary copy (ADBC)."""
-        # Imported here: the worker and the pages look at destinations too, and do without dlt.
+        # It loads dlt, which the worker and the pages do without.
         from datasync_flask.destinations.dlt_postgres import Credentials, Postgres
 
         has_versions = self.begin_history(load, moment_type="TIMESTAMPTZ")
@@ -167,3 +169,19 @@ class PostgreSql(SqlDestination):
             "DuckDB": f"INSTALL postgres; ATTACH '{url}' AS pg (TYPE postgres, READ_ONLY);\n"
             f"SELECT * FROM pg.{name} LIMIT 100;",
         }
+
+
+def _open(settings: Settings, _data_dir: Path) -> PostgreSql:
+    return PostgreSql(address_of(settings))
+
+
+KIND = DestinationKind(
+    key="postgresql",
+    title="PostgreSQL",
+    hint="A schema of a PostgreSQL database",
+    fields=(*SERVER_FIELDS, "schema"),
+    make=_open,
+    dataset_is="schema",
+    default_port=5432,
+    longest_table=63,
+)

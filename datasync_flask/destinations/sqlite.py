@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from datasync_flask.destinations.base import Column, ColumnType, DestinationError, Fault, Load, Preview, Table
+from datasync_flask.destinations.data_folder import inside
+from datasync_flask.destinations.destination_kind import FILE_FIELDS, DestinationKind, Settings
 from datasync_flask.destinations.file_lock import FileLock
 from datasync_flask.destinations.staged import StagedDestination
 
@@ -132,3 +134,18 @@ class Sqlite(StagedDestination):
             "DuckDB": f"INSTALL sqlite; ATTACH '{self._path}' AS file (TYPE sqlite);\n"
             f"SELECT * FROM file.{name} LIMIT 100;",
         }
+
+
+def _open(settings: Settings, data_dir: Path) -> Sqlite:
+    return Sqlite(inside(data_dir, settings["path"]))
+
+
+KIND = DestinationKind(
+    key="sqlite",
+    title="SQLite",
+    hint="A file that nearly every program reads, in the data folder",
+    fields=FILE_FIELDS,
+    make=_open,
+    dataset_is="prefix",
+    example="warehouse.sqlite",
+)

@@ -5,12 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from datasync_flask.practice_org.soql_answer import Answer
 from datasync_flask.practice_org.values import as_csv, now
-
-if TYPE_CHECKING:
-    from datasync_flask.practice_org.soql import Answer
 
 DELIMITERS = {"COMMA": ",", "TAB": "\t", "SEMICOLON": ";", "PIPE": "|", "CARET": "^", "BACKQUOTE": "`"}
 LINE_ENDINGS = {"LF": "\n", "CRLF": "\r\n"}

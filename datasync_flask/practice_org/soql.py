@@ -17,43 +17,14 @@ from datasync_flask.practice_org.catalog import (
     relationship_of,
 )
 from datasync_flask.practice_org.data import Data
+from datasync_flask.practice_org.soql_answer import Answer, Column
 from datasync_flask.practice_org.soql_filters import Filter, Operand, sort_key
 from datasync_flask.practice_org.soql_parser import SoqlError, pointed
 from datasync_flask.practice_org.values import address_of
 
-__all__ = ["Answer", "Column", "SoqlError", "run_soql"]
-
 MAX_OFFSET = 2000
 MAX_FIELDS_LIMIT = 200
 _APPENDIX = "Please reference your WSDL or the describe call for the appropriate names."
-
-
-@dataclass(frozen=True)
-class Column:
-    """One selected thing: where it stands in a record, its type, how it is read from a row."""
-
-    path: tuple[str, ...]
-    kind: str
-    read: Callable[[Any], Any]
-    # The objects of the records that the path leads through, from the first to the last.
-    parents: tuple[tuple[str, Callable[[Any], Any]], ...] = ()
-    function: str = ""
-
-    @property
-    def label(self) -> str:
-        """The column's heading in a CSV."""
-        return ".".join(self.path)
-
-
-@dataclass
-class Answer:
-    """What a query found; `columns` is empty for COUNT()."""
-
-    object: SObject
-    columns: list[Column]
-    rows: list[Any]
-    is_aggregate: bool = False
-    is_filtered: bool = False
 
 
 @dataclass

@@ -24,7 +24,8 @@ from datasync_flask.destinations.base import (
     Load,
     Table,
 )
-from datasync_flask.destinations.registry import DESTINATIONS, PathRefused, inside, open_destination
+from datasync_flask.destinations.data_folder import PathRefused, inside
+from datasync_flask.destinations.registry import DESTINATIONS, open_destination
 from tests.support.servers import ObjectStore
 
 TABLE = Table("crm", "account")

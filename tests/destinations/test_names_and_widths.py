@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from datasync_flask.destinations.base import Column, ColumnType, DestinationError, Fault, Load, Table, shorten
-from datasync_flask.destinations.registry import PathRefused, inside, open_destination
+from datasync_flask.destinations.data_folder import PathRefused, inside
+from datasync_flask.destinations.registry import open_destination
 from datasync_flask.extractions.runs.column_types import GivenNames, columns_for
 from datasync_flask.extractions.texts import note_words
 from datasync_flask.salesforce.descriptions import Field

@@ -9,7 +9,8 @@ import pytest
 from datasync_flask.practice_org.big_org import WIDE_FIELDS, grow
 from datasync_flask.practice_org.data import Data
 from datasync_flask.practice_org.describe import describe, entry_of
-from datasync_flask.practice_org.soql import SoqlError, run_soql
+from datasync_flask.practice_org.soql import run_soql
+from datasync_flask.practice_org.soql_parser import SoqlError
 
 
 @pytest.fixture(scope="module")

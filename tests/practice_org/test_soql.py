@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from datasync_flask.practice_org.data import Data
 from datasync_flask.practice_org.date_literals import span_of
-from datasync_flask.practice_org.soql import SoqlError, run_soql
+from datasync_flask.practice_org.soql import run_soql
+from datasync_flask.practice_org.soql_parser import SoqlError
 from tests.practice_org.conftest import Client
 
 DATA = Data()

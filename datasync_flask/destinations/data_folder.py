@@ -1,0 +1,36 @@
+"""The data folder, which files of destinations lie in."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from datasync_flask.destinations.base import is_device
+
+
+class PathRefused(ValueError):
+    """A path that a file destination may not have; the text says why."""
+
+
+def inside(data_dir: Path, name: str) -> Path:
+    """Return the file or folder `name` inside the data folder. Raises PathRefused."""
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in {"", "."}]
+    if not parts:
+        raise PathRefused("Enter a name, for instance warehouse.duckdb.")
+    if name.startswith(("/", "~")) or re.match(r"[A-Za-z]:", name) or ".." in parts or "\\" in name:
+        raise PathRefused(
+            "The file has to lie inside the data folder: enter a name like warehouse.duckdb, no other path."
+        )
+    if (
+        any(is_device(part) or not re.fullmatch(r"[\w]([\w.\- ]*[\w\-])?", part) or len(part) > 100 for part in parts)
+        or len(parts) > 5
+    ):
+        raise PathRefused("Use letters, digits, dots, dashes and underscores only.")
+    root = data_dir.resolve()
+    found = (root / Path(*parts)).resolve()
+    if not found.is_relative_to(root) or found == root:
+        # A link inside the folder that leads out of it.
+        raise PathRefused(
+            "The file has to lie inside the data folder: enter a name like warehouse.duckdb, no other path."
+        )
+    return found
