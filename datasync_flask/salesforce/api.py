@@ -93,8 +93,8 @@ class SalesforceApi:
         self._lock, self._renewing = threading.Lock(), threading.Lock()
         self.lanes = Lanes()
         self.calls = 0
-        # Bytes of streamed answers, as they came over the wire.
-        self.received = 0
+        # Bytes of streamed answers that are read, and those that are being read.
+        self._received, self._streamed = 0, list[httpx2.Response]()
         # (used, most) of the day's calls, as the last answer told; None before the first.
         self.usage: tuple[int, int] | None = None
         # What Salesforce's clock said in the last answer.
@@ -169,7 +169,15 @@ class SalesforceApi:
     def streamed(self, path: str) -> Iterator[httpx2.Response]:
         """Yield an answer whose body is read piece by piece. Raises SalesforceError for all but 200."""
         with ExitStack() as stack:
-            yield self.at_its_address(lambda: self._opened(stack, path))
+            response = self.at_its_address(lambda: self._opened(stack, path))
+            with self._lock:
+                self._streamed.append(response)
+            try:
+                yield response
+            finally:
+                with self._lock:
+                    self._streamed.remove(response)
+                    self._received += response.num_bytes_downloaded
 
     def _opened(self, stack: ExitStack, path: str) -> httpx2.Response:
         request = self._request("GET", path, accept="text/csv")
@@ -180,7 +188,6 @@ class SalesforceApi:
         if response.status_code != 200:
             whole = self._client.whole(response, max_bytes=SMALL_BYTES)
             raise refusal_of(whole, json_of(whole))
-        response.stream = _Counted(response.stream, self)
         return response
 
     def _request(self, method: str, path: str, *, accept: str = "application/json", **content: Any) -> httpx2.Request:
@@ -192,28 +199,16 @@ class SalesforceApi:
         headers = {"Authorization": f"Bearer {self.token.access_token}", "Accept": accept}
         return self._client.build_request(method, url, headers=headers, **content)
 
-    def count(self, *, calls: int = 0, received: int = 0) -> None:
-        """Note calls that were made, or bytes that came."""
+    @property
+    def received(self) -> int:
+        """Bytes of streamed answers, as they came over the wire."""
         with self._lock:
-            self.calls += calls
-            self.received += received
+            return self._received + sum(response.num_bytes_downloaded for response in self._streamed)
 
     def _note(self, response: httpx2.Response) -> None:
-        self.count(calls=1)
+        with self._lock:
+            self.calls += 1
         usage = _LIMIT_INFO.search(response.headers.get("sforce-limit-info", ""))
         if usage:
             self.usage = (int(usage.group(1)), int(usage.group(2)))
         self.server_time = time_of(response)
-
-
-class _Counted(httpx2.SyncByteStream):
-    def __init__(self, stream: Any, api: SalesforceApi) -> None:
-        self._stream, self._api = stream, api
-
-    def __iter__(self) -> Iterator[bytes]:
-        for piece in self._stream:
-            self._api.count(received=len(piece))
-            yield piece
-
-    def close(self) -> None:
-        self._stream.close()

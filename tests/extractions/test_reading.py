@@ -5,49 +5,35 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from datasync_flask.destinations.base import ColumnType
 from datasync_flask.extractions.runs.column_types import columns_for
-from datasync_flask.extractions.runs.plan import Choice, make_plan
-from datasync_flask.extractions.runs.reading import Reader
+from datasync_flask.extractions.runs.page_files import PageFiles
 from datasync_flask.extractions.runs.values import parsed
-from datasync_flask.salesforce.descriptions import Field, ObjectDescription
+from datasync_flask.salesforce.descriptions import Field
 from datasync_flask.salesforce.errors import SalesforceError
 from tests.support.extraction import Extracting, Org
 
 FIELDS = (Field("Id", "Id", "id"), Field("Name", "Name", "string"), Field("SystemModstamp", "S", "datetime"))
-OBJECT = ObjectDescription("Account", "Account", FIELDS)
-
-
-class Chunks(httpx2.SyncByteStream):
-    """A body that arrives in pieces."""
-
-    def __init__(self, body: bytes, size: int) -> None:
-        self._pieces = [body[start : start + size] for start in range(0, len(body), size)]
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._pieces)
 
 
 def rows_of(body: bytes, tmp_path: Path, *, size: int = 7, pages: int = 0, block: int = 2**21) -> list[dict[str, Any]]:
-    plan = make_plan(OBJECT, Choice("Account", "none"), datetime.now(UTC))
-    columns, _ = columns_for(FIELDS, {})
-    reader = Reader(None, plan, columns, tmp_path)  # type: ignore[arg-type]
-    reader.block_bytes = block
-    response = httpx2.Response(200, stream=Chunks(body, size))
-    batches = list(reader._batches(response, {}, is_first_page=pages == 0))
-    return pa.Table.from_batches(batches).to_pylist() if batches else []
+    files = PageFiles(tmp_path, columns_for(FIELDS, {})[0], block_bytes=block)
+    page = files.draft(pages + 1)
+    files.write_csv(page, (body[start : start + size] for start in range(0, len(body), size)))
+    rows: list[dict[str, Any]] = pq.read_table(page.draft).to_pylist()
+    assert page.rows == len(rows)
+    return rows
 
 
 def as_csv(rows: list[tuple[str, ...]], ending: str = "\n") -> bytes:

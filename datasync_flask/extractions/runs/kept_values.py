@@ -28,7 +28,7 @@ def bring_along(
     destination: Destination, each: ObjectRun, files: tuple[Path, ...]
 ) -> tuple[tuple[Path, ...], tuple[Column, ...]]:
     """Return files with the kept columns and their values beside what was read, and those columns."""
-    names = destination.column_names(each.table) if each.kept_columns and files else set()
+    names = destination.column_names(each.table) if files else set()
     columns = tuple(column for column in each.kept_columns if column.name in names)
     if not columns:
         return files, ()

@@ -27,7 +27,9 @@ def write(destination: Destination, each: ObjectRun, files: tuple[Path, ...]) ->
         outcome.deleted = deletions.count_new(destination, each.table, (), closed)
         delete(destination, each, closed)
         return
-    files, kept_columns = kept_values.bring_along(destination, each, files)
+    kept_columns: tuple[Column, ...] = ()
+    if each.kept_columns:
+        files, kept_columns = kept_values.bring_along(destination, each, files)
     columns = (*each.columns.values(), *kept_columns)
     if plan.keeps_history:
         columns = (*columns, Column(VERSION_COLUMN, ColumnType.TEXT))

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import httpx2
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from datasync_flask.destinations.base import KEY, VERSION_COLUMN, Column
+from datasync_flask.destinations.base import Column
 from datasync_flask.extractions.forecast import REST_ROWS, rows_per_page
-from datasync_flask.extractions.runs.column_types import arrow_schema
-from datasync_flask.extractions.runs.csv_pages import Body, cells
+from datasync_flask.extractions.runs.page_files import Dropped, Page, PageFiles, add_odd
 from datasync_flask.extractions.runs.plan import Plan, without_fields
 from datasync_flask.extractions.runs.progress import Progress
-from datasync_flask.extractions.runs.side_by_side import Dropped, SideBySide
-from datasync_flask.extractions.runs.values import EXAMPLES, Parsed, from_csv, from_json
+from datasync_flask.extractions.runs.side_by_side import SideBySide
+from datasync_flask.extractions.runs.values import from_json
 from datasync_flask.salesforce import bulk, query
 from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
@@ -34,8 +28,7 @@ from datasync_flask.salesforce.transport import pieces_of
 
 log = logging.getLogger(__name__)
 
-# A row has to fit into one block; where one doesn't (800 fields, some of 131,072 characters), the block grows.
-BLOCK_BYTES = 2 * 1024 * 1024
+# How much larger a block gets that a row doesn't fit into.
 BLOCK_GROWS = 8
 MAX_BLOCK_BYTES = 128 * 1024 * 1024
 PAGE_TRIES = 4
@@ -45,9 +38,6 @@ PAGES_IN_A_ROW = 2
 REST_TRIES = 3
 # What a job can't select though REST can; read beside the job where it refuses.
 APART_FROM_BULK = frozenset({"json"})
-EXAMPLE_CHARACTERS = 60
-
-
 # Pages leave gaps in memory that add up; giving them back takes milliseconds.
 PAGES_BETWEEN_RELEASES = 8
 # Refusals and silences by REST that leave it open whether a bulk job does it.
@@ -60,16 +50,6 @@ _PERHAPS_IN_BULK = frozenset(
 
 
 @dataclass
-class _Page:
-    """One page that was read, in a draft until it is kept."""
-
-    draft: Path
-    rows: int = 0
-    odd: dict[str, list[Any]] = field(default_factory=dict)
-    next_locator: str = ""
-
-
-@dataclass
 class Reader:
     """Reads one object into `folder`. Fetching a page changes nothing but its draft; pages are kept in order."""
 
@@ -78,9 +58,11 @@ class Reader:
     columns: dict[str, Column]
     folder: Path
     progress: Progress = field(default_factory=Progress)
-    block_bytes: int = BLOCK_BYTES
     # Pages that were asked for, by locator or path.
     _asked: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.pages = PageFiles(self.folder, self.columns, self.plan.keeps_history)
 
     def read(self) -> Iterator[None]:
         """Read everything that isn't read yet; yield whenever more is read. Raises SalesforceError."""
@@ -147,7 +129,9 @@ class Reader:
         page = page or query.first_page(self.api, self.plan.soql, with_deleted=self.plan.with_deleted)
         self.progress.expected = page.total
         while True:
-            self._keep(self._write_records(page.records))
+            draft = self.pages.draft(self.progress.pages + 1)
+            self.pages.write_records(draft, page.records)
+            self._keep(draft)
             if not page.next_path:
                 break
             self.api.wait(0)
@@ -155,28 +139,6 @@ class Reader:
             page = query.next_page(self.api, page.next_path)
         self.progress.is_read = True
         yield
-
-    def _write_records(self, records: list[dict[str, Any]]) -> _Page:
-        columns = {name: from_json([record.get(name) for record in records], column.type)
-                   for name, column in self.columns.items()}  # fmt: skip
-        page = self._draft(self.progress.pages + 1)
-        self._write(page, [self._batch(columns, page.odd)])
-        return page
-
-    def _batch(self, columns: dict[str, Parsed], odd: dict[str, list[Any]]) -> pa.RecordBatch:
-        """Return rows with their types, and note in `odd` which values didn't go in as they are."""
-        batch = pa.RecordBatch.from_arrays(
-            [columns[name].array for name in self.columns], schema=arrow_schema(self.columns.values())
-        )
-        keys = batch.column(KEY) if KEY in batch.schema.names else None
-        if keys is not None and keys.null_count:
-            raise SalesforceError(Problem.NOT_SALESFORCE, "a row without an Id")
-        for name, parsed in columns.items():
-            for each in parsed.odd:
-                examples = [[keys[row].as_py() if keys is not None else "", text[:EXAMPLE_CHARACTERS]]
-                            for row, text in each.examples]  # fmt: skip
-                _add_odd(odd, f"{name}|{each.why}", each.count, examples)
-        return batch
 
     def _read_in_bulk(self) -> Iterator[None]:
         refusal = yield from self._read_new_job(self.plan.soql)
@@ -250,17 +212,17 @@ class Reader:
         at = bulk.place(self.progress.locator, rows_per_page(len(self.columns)))
         self._keep(self._fetch_page(self.progress.pages + 1, at))
 
-    def _fetch_page(self, number: int, at: str, is_dropped: Callable[[], bool] = lambda: False) -> _Page:
+    def _fetch_page(self, number: int, at: str, is_dropped: Callable[[], bool] = lambda: False) -> Page:
         """Return the page at a place; one that broke off is fetched again from its start."""
         tries, attempt, is_again = self.api.tries(), 0, False
         while not is_dropped():
-            page = self._draft(number)
+            page = self.pages.draft(number)
             try:
                 with (
                     self.api.lanes.one(lambda: self.api.wait(0)),
                     bulk.result_page(self.api, self.progress.job_id, at) as result,
                 ):
-                    self._write(page, self._batches(result.response, page.odd, is_first_page=number == 1), is_dropped)
+                    self.pages.write_csv(page, pieces_of(result.response), self.progress.apart, is_dropped)
                     if result.rows is not None and page.rows != result.rows:
                         raise SalesforceError(
                             Problem.ROWS_DIFFER, f"a page of {result.rows} rows has {page.rows} in its body"
@@ -271,7 +233,7 @@ class Reader:
                 attempt += 1
                 if attempt == PAGE_TRIES:
                     raise SalesforceError(Problem.NOT_SALESFORCE, f"a page that isn't CSV: {error}") from None
-                self.block_bytes = min(self.block_bytes * BLOCK_GROWS, MAX_BLOCK_BYTES)
+                self.pages.block_bytes = min(self.pages.block_bytes * BLOCK_GROWS, MAX_BLOCK_BYTES)
                 self.api.wait(0.5 * attempt)
             except SalesforceError as error:
                 if error.problem is Problem.BULK_LIMIT_REACHED:
@@ -297,21 +259,10 @@ class Reader:
             self.api.wait(0)
             self._not_again(page.next_path)
             page = query.next_page(self.api, page.next_path) if page.next_path else None
-        columns = {name: pa.chunked_array(arrays).combine_chunks() for name, arrays in found.items()}
-        for file in self.files():
-            table = pq.read_table(file)
-            rows = pc.index_in(table.column(KEY), columns["Id"])
-            for name in self.progress.apart:
-                position = table.schema.get_field_index(self.columns[name].name)
-                table = table.set_column(position, table.schema.field(position), columns[name].take(rows))
-            draft = file.with_suffix(".parquet.part")
-            pq.write_table(table, draft, compression="zstd", use_dictionary=False)
-            draft.replace(file)
+        values = {name: pa.chunked_array(arrays).combine_chunks() for name, arrays in found.items()}
+        self.pages.fill(self.files(), values.pop("Id"), values)
 
-    def _draft(self, number: int) -> _Page:
-        return _Page(self.folder / f"{number:06}.parquet.part")
-
-    def _keep(self, page: _Page) -> None:
+    def _keep(self, page: Page) -> None:
         """Make a page the next one of those that are read."""
         page.draft.replace(page.draft.with_suffix(""))
         progress = self.progress
@@ -319,55 +270,9 @@ class Reader:
         progress.rows += page.rows
         progress.locator = page.next_locator
         for key, (count, examples) in page.odd.items():
-            _add_odd(progress.odd, key, count, examples)
+            add_odd(progress.odd, key, count, examples)
         if progress.pages % PAGES_BETWEEN_RELEASES == 0:
             pa.default_memory_pool().release_unused()
-
-    def _schema(self) -> pa.Schema:
-        schema = arrow_schema(self.columns.values())
-        return (
-            schema.append(pa.field(VERSION_COLUMN, pa.string(), nullable=False)) if self.plan.keeps_history else schema
-        )
-
-    def _write(
-        self, page: _Page, batches: Iterable[pa.RecordBatch], is_dropped: Callable[[], bool] = lambda: False
-    ) -> None:
-        # Without dictionaries zstd makes smaller files, in two thirds of the time.
-        with pq.ParquetWriter(page.draft, self._schema(), compression="zstd", use_dictionary=False) as writer:
-            for batch in batches:
-                if is_dropped():
-                    raise Dropped
-                page.rows += batch.num_rows
-                writer.write_batch(self._with_version(batch) if self.plan.keeps_history else batch)
-
-    def _with_version(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
-        names = batch.schema.names
-        # A stamp that moved without anything else is no new version.
-        skipped = {"system_modstamp", "last_modified_date", "last_viewed_date", "last_referenced_date"}
-        kept = [position for position, name in enumerate(names) if name not in skipped]
-        versions = [
-            hashlib.sha256(repr([row[position] for position in kept]).encode()).hexdigest()[:32] for row in rows
-        ]
-        arrays = [*batch.columns, pa.array(versions, pa.string())]
-        return pa.RecordBatch.from_arrays(arrays, schema=self._schema())
-
-    def _batches(
-        self, response: httpx2.Response, odd: dict[str, list[Any]], *, is_first_page: bool
-    ) -> Iterator[pa.RecordBatch]:
-        """Yield a page's rows with their types. Raises pyarrow.ArrowInvalid for what isn't CSV."""
-        body = Body(pieces_of(response))
-        wanted = [name for name in self.columns if name not in self.progress.apart]
-        rows = cells(body, wanted, is_first_page=is_first_page, block_bytes=self.block_bytes)
-        for batch in _one_ahead(rows):
-            columns = {
-                name: from_csv(values, self.columns[name].type, may_have_nul=body.has_nul)
-                for name, values in zip(wanted, batch.columns, strict=True)
-            }
-            for name in self.progress.apart:
-                column = self.columns[name]
-                columns[name] = from_json([None] * batch.num_rows, column.type)
-            yield self._batch(columns, odd)
 
     def all_notes(self) -> list[str]:
         """Return what was got round, and for each field and reason the values that didn't go in as they are."""
@@ -380,19 +285,5 @@ class Reader:
         if found:
             return found
         empty = self.folder / "000000.parquet"
-        pq.write_table(self._schema().empty_table(), empty)
+        pq.write_table(self.pages.schema.empty_table(), empty)
         return (empty,)
-
-
-def _one_ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Yield batches while a thread makes the next one: Arrow lets go of Python's lock while it works."""
-    with ThreadPoolExecutor(1, thread_name_prefix="parse") as pool:
-        coming = pool.submit(next, batches, None)
-        while (batch := coming.result()) is not None:
-            coming = pool.submit(next, batches, None)
-            yield batch
-
-
-def _add_odd(found: dict[str, list[Any]], key: str, count: int, examples: list[list[str]]) -> None:
-    before = found.get(key, [0, []])
-    found[key] = [before[0] + count, (before[1] + examples)[:EXAMPLES]]

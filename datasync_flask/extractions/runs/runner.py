@@ -46,6 +46,7 @@ class Runner:
         self._source_id = ""
         self._context: RunContext
         self._api: SalesforceApi
+        self._destination: Destination
 
     def stop(self) -> None:
         """Have the run stop at the next page; it goes on where it was when it is started again."""
@@ -80,7 +81,7 @@ class Runner:
         extraction_id, self._source_id, self._ceiling = extraction.id, extraction.source_id, extraction.quota_ceiling
         if extraction.source.state not in {State.CONNECTED, State.AUTHORIZING} and extraction.source.grant is None:
             raise SalesforceError(Problem.NOT_CONNECTED, "the connection isn't connected")
-        destination = self._open_destination(extraction)
+        self._destination = self._open_destination(extraction)
         db.session.commit()
         held, folder = tables.hold_for_run(extraction_id), states.folder_of(self._run_id)
         with source_api(self._source_id, policy=PATIENT, wait=self._pause) as self._api:
@@ -88,7 +89,8 @@ class Runner:
             try:
                 self._pause(0)
                 org_id = orgs.checked_org(self._api, states.load(self._run_id).extraction)
-                self._context = RunContext(self._api, destination, held, folder, org_id)
+                watched = self._movement.watched(self._destination)
+                self._context = RunContext(self._api, watched, held, folder, org_id)
                 self._work_on_all()
             finally:
                 states.note_calls(self._run_id, self._api.calls, self._api.usage)
@@ -99,7 +101,7 @@ class Runner:
         stored, data_dir = extraction.destination, current_app.config["SETTINGS"].effective_data_dir
         destination = open_destination(stored.kind, settings_of(stored), data_dir)
         destination.patience = self._waits.patience
-        return self._movement.watched(destination)
+        return destination
 
     def _work_on_all(self) -> None:
         each_run = self._prepare_all([row for row in states.load(self._run_id).objects if not row.is_over])
@@ -161,7 +163,8 @@ class Runner:
         self._waits.begin(each.row_id, "writing")
         self._check_owner(each)
         each.outcome.notes = reader.all_notes()
-        loading.write(self._context.destination, each, reader.files())
+        with self._movement.at_destination():
+            loading.write(self._destination, each, reader.files())
         self._waits.begin(each.row_id, "comparing")
         comparing.compare(self._api, self._context.destination, each)
         object_states.object_done(each)

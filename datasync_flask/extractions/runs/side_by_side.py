@@ -22,10 +22,6 @@ AHEAD = 2 * MOST
 T = TypeVar("T")
 
 
-class Dropped(Exception):
-    """A page that nobody waits for any more."""
-
-
 @dataclass(frozen=True)
 class Place:
     """Where a page lies, in which list of pages, and the how manieth it is there."""

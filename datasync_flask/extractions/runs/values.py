@@ -67,7 +67,10 @@ class Parsed:
 
 def from_csv(cells: pa.Array, kind: ColumnType, *, may_have_nul: bool = True) -> Parsed:
     """Return a column of Bulk's CSV, read as bytes, in its type; what is empty is null."""
-    texts, odd = _decoded(cells)
+    try:
+        texts, odd = pc.cast(cells, pa.string()), list[Odd]()
+    except pa.ArrowInvalid:
+        texts, odd = _decoded(cells)
     return _typed(texts, kind, odd, may_have_nul=may_have_nul)
 
 
@@ -97,19 +100,17 @@ def _text(value: Any) -> str:
 
 
 def _decoded(cells: pa.Array) -> tuple[pa.Array, list[Odd]]:
-    try:
-        return pc.cast(cells, pa.string()), []
-    except pa.ArrowInvalid:
-        odd, texts = Odd(Why.CHARACTERS), list[str | None]()
-        for row, cell in enumerate(cells.to_pylist()):
-            try:
-                texts.append(None if cell is None else cell.decode())
-            except UnicodeDecodeError:
-                # One mark for half a character, as for any byte that is none.
-                text = re.sub("[\ud800-\udfff]", REPLACEMENT, _with_halves(cell))
-                _note(odd, row, text)
-                texts.append(text)
-        return pa.array(texts, pa.string()), [odd]
+    """Return bytes of which some are no UTF-8 as texts."""
+    odd, texts = Odd(Why.CHARACTERS), list[str | None]()
+    for row, cell in enumerate(cells.to_pylist()):
+        try:
+            texts.append(None if cell is None else cell.decode())
+        except UnicodeDecodeError:
+            # One mark for half a character, as for any byte that is none.
+            text = re.sub("[\ud800-\udfff]", REPLACEMENT, _with_halves(cell))
+            _note(odd, row, text)
+            texts.append(text)
+    return pa.array(texts, pa.string()), [odd]
 
 
 def _with_halves(cell: bytes) -> str:

@@ -1,0 +1,220 @@
+"""Pages of rows as Parquet files: CSV of a bulk result, which arrives in pieces, or records of a REST query."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from datasync_flask.destinations.base import KEY, VERSION_COLUMN, Column
+from datasync_flask.extractions.runs.column_types import arrow_schema
+from datasync_flask.extractions.runs.values import EXAMPLES, Parsed, from_csv, from_json
+from datasync_flask.salesforce.errors import Problem, SalesforceError
+
+# A row has to fit into one block; where one doesn't (800 fields, some of 131,072 characters), the block grows.
+BLOCK_BYTES = 2 * 1024 * 1024
+# Names of 800 fields are a few ten thousand bytes.
+MAX_HEADER_BYTES = 1_000_000
+EXAMPLE_CHARACTERS = 60
+# A stamp that moved without anything else is no new version.
+_NOT_IN_VERSION = {"system_modstamp", "last_modified_date", "last_viewed_date", "last_referenced_date"}
+
+
+class Dropped(Exception):
+    """A page that nobody waits for any more."""
+
+
+class Body(io.RawIOBase):
+    """The bytes of an answer as a file. `has_nul` says whether NUL was among those that were read."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._held = b""
+        self.has_nul = False
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def first_line(self) -> str:
+        """Return the first line without taking it away; '' when there is nothing.
+
+        A line that goes on beyond what a header can be is cut off there, and read on by nobody.
+        """
+        read = bytearray()
+        while b"\n" not in read and len(read) < MAX_HEADER_BYTES and (more := self.read(MAX_HEADER_BYTES)):
+            read += more
+        self._held = bytes(read) + self._held
+        line = self._held[:MAX_HEADER_BYTES].partition(b"\n")[0]
+        return line.decode("utf-8", "replace").strip("\r\ufeff ")
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill `buffer` with what comes next."""
+        while not self._held:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._held, self.has_nul = piece, self.has_nul or b"\x00" in piece
+        count = min(len(buffer), len(self._held))
+        buffer[:count] = self._held[:count]
+        self._held = self._held[count:]
+        return count
+
+
+def cells(body: Body, wanted: list[str], *, is_first_page: bool, block_bytes: int) -> Iterator[pa.RecordBatch]:
+    """Yield a page's rows as bytes, columns as in `wanted`; a row has to fit into `block_bytes`.
+
+    Raises pyarrow.ArrowInvalid for what isn't CSV, SalesforceError for other columns.
+    """
+    header = body.first_line()
+    if not header:
+        return
+    # A line that is cut off is no header.
+    names = [name.strip().strip('"') for name in header.split(",")] if len(header) < MAX_HEADER_BYTES else []
+    is_header = {name.lower() for name in names} == {name.lower() for name in wanted}
+    if not is_header:
+        if is_first_page:
+            raise SalesforceError(Problem.NOT_SALESFORCE, f"a result with other columns: {header[:100]}")
+        # Some say that only the first page has a header: then the first line is a row.
+        names = list(wanted)
+    reader = pa_csv.open_csv(
+        pa.PythonFile(io.BufferedReader(body, block_bytes), mode="r"),
+        read_options=pa_csv.ReadOptions(block_size=block_bytes, column_names=names, skip_rows=0, use_threads=False),
+        parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+        convert_options=pa_csv.ConvertOptions(
+            # Bytes, so that one that is no UTF-8 doesn't end the page.
+            column_types=dict.fromkeys(names, pa.binary()),
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
+            null_values=[""],
+        ),
+    )
+    spelled = {name.lower(): position for position, name in enumerate(names)}
+    is_first = is_header
+    for batch in reader:
+        rows = batch.slice(1) if is_first else batch
+        is_first = False
+        yield rows.select([spelled[name.lower()] for name in wanted])
+
+
+@dataclass
+class Page:
+    """One page that was read, in a draft until it is kept."""
+
+    number: int
+    draft: Path
+    rows: int = 0
+    # "field|why" to [how many, [[id, value], …]].
+    odd: dict[str, list[Any]] = field(default_factory=dict)
+    next_locator: str = ""
+
+
+@dataclass
+class PageFiles:
+    """The Parquet files that pages become, one each, in one folder."""
+
+    folder: Path
+    columns: dict[str, Column]
+    keeps_history: bool = False
+    block_bytes: int = BLOCK_BYTES
+
+    def __post_init__(self) -> None:
+        self._rows_schema = arrow_schema(self.columns.values())
+        self.schema = self._rows_schema
+        if self.keeps_history:
+            self.schema = self.schema.append(pa.field(VERSION_COLUMN, pa.string(), nullable=False))
+
+    def draft(self, number: int) -> Page:
+        """Return a page without rows."""
+        return Page(number, self.path(number).with_suffix(".parquet.part"))
+
+    def path(self, number: int) -> Path:
+        """Return where a page is when it is kept."""
+        return self.folder / f"{number:06}.parquet"
+
+    def write_csv(
+        self,
+        page: Page,
+        pieces: Iterator[bytes],
+        apart: Collection[str] = (),
+        is_dropped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Write the CSV of a page; columns in `apart` stay empty. Raises pyarrow.ArrowInvalid for what is no CSV."""
+        body, wanted = Body(pieces), [name for name in self.columns if name not in apart]
+        batches = cells(body, wanted, is_first_page=page.number == 1, block_bytes=self.block_bytes)
+        # A thread makes the next batch meanwhile: Arrow lets go of Python's lock while it works.
+        with self._writer(page) as writer, ThreadPoolExecutor(1, thread_name_prefix="parse") as pool:
+            coming = pool.submit(next, batches, None)
+            while (batch := coming.result()) is not None:
+                coming = pool.submit(next, batches, None)
+                if is_dropped():
+                    raise Dropped
+                columns = {
+                    name: from_csv(values, self.columns[name].type, may_have_nul=body.has_nul)
+                    for name, values in zip(wanted, batch.columns, strict=True)
+                }
+                for name in apart:
+                    columns[name] = from_json([None] * batch.num_rows, self.columns[name].type)
+                self._add(writer, page, columns)
+
+    def write_records(self, page: Page, records: list[dict[str, Any]]) -> None:
+        """Write the records of a page of a REST query."""
+        columns = {
+            name: from_json([record.get(name) for record in records], column.type)
+            for name, column in self.columns.items()
+        }
+        with self._writer(page) as writer:
+            self._add(writer, page, columns)
+
+    def _writer(self, page: Page) -> pq.ParquetWriter:
+        # Without dictionaries zstd makes smaller files, in two thirds of the time.
+        return pq.ParquetWriter(page.draft, self.schema, compression="zstd", use_dictionary=False)
+
+    def _add(self, writer: pq.ParquetWriter, page: Page, columns: dict[str, Parsed]) -> None:
+        """Write rows, and note which values didn't go in as they are."""
+        batch = pa.RecordBatch.from_arrays([columns[name].array for name in self.columns], schema=self._rows_schema)
+        keys = batch.column(KEY) if KEY in batch.schema.names else None
+        if keys is not None and keys.null_count:
+            raise SalesforceError(Problem.NOT_SALESFORCE, "a row without an Id")
+        for name, parsed in columns.items():
+            for each in parsed.odd:
+                examples = [[keys[row].as_py() if keys is not None else "", text[:EXAMPLE_CHARACTERS]]
+                            for row, text in each.examples]  # fmt: skip
+                add_odd(page.odd, f"{name}|{each.why}", each.count, examples)
+        page.rows += batch.num_rows
+        writer.write_batch(self._with_version(batch) if self.keeps_history else batch)
+
+    def _with_version(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        kept = [position for position, name in enumerate(batch.schema.names) if name not in _NOT_IN_VERSION]
+        versions = [
+            hashlib.sha256(repr([row[position] for position in kept]).encode()).hexdigest()[:32] for row in rows
+        ]
+        return pa.RecordBatch.from_arrays([*batch.columns, pa.array(versions, pa.string())], schema=self.schema)
+
+    def fill(self, files: Iterable[Path], keys: pa.Array, values: dict[str, pa.Array]) -> None:
+        """Put values of columns, by API name, into the rows that have these keys."""
+        for file in files:
+            table = pq.read_table(file)
+            rows = pc.index_in(table.column(KEY), keys)
+            for name, column in values.items():
+                position = table.schema.get_field_index(self.columns[name].name)
+                table = table.set_column(position, table.schema.field(position), column.take(rows))
+            draft = file.with_suffix(".parquet.part")
+            pq.write_table(table, draft, compression="zstd", use_dictionary=False)
+            draft.replace(file)
+
+
+def add_odd(found: dict[str, list[Any]], key: str, count: int, examples: list[list[str]]) -> None:
+    """Add values that didn't go in as they are to those found."""
+    before = found.get(key, [0, []])
+    found[key] = [before[0] + count, (before[1] + examples)[:EXAMPLES]]
