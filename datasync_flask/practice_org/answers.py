@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from datasync_flask.practice_org.faults import IS_INNER, the_org
 from datasync_flask.practice_org.org import Token
-from datasync_flask.practice_org.soql_parser import SoqlError
+from datasync_flask.practice_org.soql_tokens import SoqlError
 
 # Retired with Summer '22 and Summer '25.
 RETIRED = range(7, 31)

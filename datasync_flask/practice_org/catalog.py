@@ -79,6 +79,8 @@ DECIMALS = {"currency": (18, 2), "percent": (18, 2), "double": (18, 6)}
 NUMBERS = frozenset({"int", "long", "double", "currency", "percent"})
 IDS = frozenset({"id", "reference"})
 COMPOUND = frozenset({"address", "location"})
+# What queries don't group by.
+UNGROUPED = COMPOUND | {"base64", "currency", "percent", "double", "datetime", "json", "textarea", "multipicklist"}
 PICKLISTS = {
     "Industry": ("Energy", "Banking", "Media", "Retail"),
     "StageName": ("Prospecting", "Qualification", "Closed Won", "Closed Lost"),
@@ -168,6 +170,10 @@ class SObject:
     def is_long(self, name: str) -> bool:
         """True for texts without bound, which Salesforce neither filters nor sorts by."""
         return self.fields[name] == "textarea"
+
+    def is_aggregatable(self, name: str) -> bool:
+        """True for what queries count or add up."""
+        return self.fields[name] not in COMPOUND | {"boolean", "textarea"}
 
 
 def relationship_of(name: str) -> str:

@@ -23,7 +23,7 @@ from datasync_flask.practice_org.catalog import (
     relationship_of,
 )
 from datasync_flask.practice_org.jobs import Job
-from datasync_flask.practice_org.soql_parser import SoqlError
+from datasync_flask.practice_org.soql_tokens import SoqlError
 from datasync_flask.practice_org.values import made_up, now
 
 _STAMPED = {

@@ -12,6 +12,7 @@ from datasync_flask.practice_org.catalog import (
     DECIMALS,
     DEFINITIONS,
     PICKLISTS,
+    UNGROUPED,
     SObject,
     child_relationship,
     label_of,
@@ -126,7 +127,7 @@ def field_of(found: SObject, name: str) -> Described:
     is_name = name == "Name"
     values = PICKLISTS.get(name, ()) if kind in {"picklist", "multipicklist"} else ()
     return {
-        "aggregatable": not compound and kind != "boolean" and not is_long, "aiPredictionField": False,
+        "aggregatable": found.is_aggregatable(name), "aiPredictionField": False,
         "autoNumber": False, "byteLength": length if kind in {"id", "reference"} else length * 3,
         "calculated": calculated, "calculatedFormula": "FLOOR((TODAY() - Founded__c) / 365)" if calculated else None,
         "cascadeDelete": False, "caseSensitive": False, "compoundFieldName": compound_of(found, name),
@@ -136,7 +137,7 @@ def field_of(found: SObject, name: str) -> Described:
         "deprecatedAndHidden": False, "digits": 8 if kind == "int" else 0, "displayLocationInDecimal": False,
         "encrypted": False, "externalId": False, "extraTypeInfo": "plaintextarea" if is_long else None,
         "filterable": name not in found.unfilterable and not is_long, "filteredLookupInfo": None,
-        "formulaTreatNullNumberAsZero": calculated, "groupable": kind not in _UNGROUPED, "highScaleNumber": False,
+        "formulaTreatNullNumberAsZero": calculated, "groupable": kind not in UNGROUPED, "highScaleNumber": False,
         "htmlFormatted": False, "idLookup": name == "Id", "inlineHelpText": None,
         "label": f"{found.label} ID" if name == "Id" else field_label(name, kind), "length": length, "mask": None,
         "maskType": None, "name": name, "nameField": is_name, "namePointing": False,
@@ -149,9 +150,6 @@ def field_of(found: SObject, name: str) -> Described:
         "sortable": not compound and not is_long and kind != "multipicklist", "type": kind, "unique": False,
         "updateable": editable, "writeRequiresMasterRead": False,
     }  # fmt: skip
-
-
-_UNGROUPED = COMPOUND | {"currency", "percent", "double", "datetime", "textarea", "multipicklist"}
 
 
 def _picked(value: str) -> Described:

@@ -13,12 +13,15 @@ from typing import Any, NoReturn
 
 from datasync_flask.practice_org.catalog import COMPOUND, IDS, NUMBERS
 from datasync_flask.practice_org.date_literals import Span, span_of
-from datasync_flask.practice_org.soql_parser import Condition, Item, Logic, SoqlError, Token, pointed
+from datasync_flask.practice_org.soql_parser import Condition, Item, Logic, Query
+from datasync_flask.practice_org.soql_tokens import SoqlError, Token, pointed
 
 Test = Callable[[Any], bool]
 Read = Callable[[Any], Any]
 
 _ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?", re.A)
+_ESCAPED = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.S)
+_LIKE_PARTS = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)|.", re.S)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 
@@ -30,6 +33,8 @@ class Operand:
     kind: str
     read: Read
     is_filterable: bool = True
+    # The object whose ids it holds, '' for what isn't an id.
+    leads_to: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,12 +43,16 @@ class Filter:
 
     text: str
     operand_of: Callable[[Item], Operand]
-    ids_of: Callable[[Any], set[Any]]
+    ids_of: Callable[[Query, Operand], set[Any]]
 
     def test(self, node: Condition | Logic) -> Test:
         """Return the test that conditions are. Raises SoqlError."""
         if isinstance(node, Condition):
             return self._condition(node)
+        if node.word == "OR" and any(isinstance(part, Condition) and part.subquery for part in node.parts):
+            at = next(part.item.at for part in node.parts if isinstance(part, Condition) and part.subquery)
+            words = "Semi join sub-selects are not allowed with the 'OR' operator"
+            self._refuse(at, "MALFORMED_QUERY", words)
         parts = [self.test(part) for part in node.parts]
         if node.word == "NOT":
             return lambda row: not parts[0](row)
@@ -57,7 +66,7 @@ class Filter:
             self._refuse(node.item.at, "INVALID_FIELD", f"field '{operand.name}' can not be filtered in a query call")
         read = _normal(operand)
         if node.subquery is not None:
-            ids = self.ids_of(node.subquery)
+            ids = self.ids_of(node.subquery, operand)
             return lambda row: (read(row) in ids) == (node.sign == "IN")
         if node.sign in {"INCLUDES", "EXCLUDES"}:
             return self._includes(node, operand)
@@ -90,6 +99,8 @@ class Filter:
                 self._mistyped(operand, at, "boolean", quoted=False)
             return token.upper == "TRUE"
         if kind in NUMBERS:
+            if kind == "currency" and token.kind == "currency":
+                return float(token.text[3:])
             if token.kind != "number":
                 self._mistyped(operand, at, "int" if kind == "int" else "double", quoted=False)
             return float(token.text)
@@ -198,18 +209,30 @@ def _against_span(read: Read, sign: str, span: Span | tuple[str, ...]) -> Test:
         ">=": lambda held: held is not None and held >= first,
     }
     holds = tests[sign]
-    return lambda row: holds(read(row))
+
+    def test(row: Any) -> bool:
+        try:
+            return holds(read(row))
+        except TypeError:
+            # A script put something into the row that isn't of the field's type.
+            return False
+
+    return test
 
 
 def _unquoted(text: str) -> str:
-    return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), text[1:-1], flags=re.S)
+    return _ESCAPED.sub(_escaped, text[1:-1])
+
+
+def _escaped(found: re.Match[str]) -> str:
+    word = found[1]
+    return chr(int(word[1:], 16)) if len(word) > 1 else _ESCAPES.get(word.lower(), word)
 
 
 def _like_pattern(text: str) -> str:
     """Return LIKE's pattern as a regular expression: % is any text, _ any letter, a backslash takes their meaning."""
-    parts = re.findall(r"\\(?:.)|.", text, re.S)
     return "".join(
-        re.escape(_ESCAPES.get(part[1], part[1]).casefold()) if part.startswith("\\") and len(part) > 1
+        re.escape(_ESCAPED.sub(_escaped, part).casefold()) if part.startswith("\\") and len(part) > 1
         else ".*" if part == "%" else "." if part == "_" else re.escape(part.casefold())
-        for part in parts
+        for part in _LIKE_PARTS.findall(text)
     )  # fmt: skip

@@ -7,36 +7,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import Any, NoReturn
+
+from datasync_flask.practice_org.soql_tokens import SoqlError, Token, pointed, tokens_of
 
 AGGREGATES = frozenset({"COUNT", "COUNT_DISTINCT", "SUM", "AVG", "MIN", "MAX"})
 CONVERSIONS = frozenset({"TOLABEL", "FORMAT", "CONVERTCURRENCY"})
 DATE_FUNCTIONS = frozenset(
-    {"CALENDAR_YEAR", "CALENDAR_QUARTER", "CALENDAR_MONTH", "DAY_IN_MONTH", "DAY_IN_WEEK", "DAY_ONLY", "HOUR_IN_DAY"}
-)
+    {"CALENDAR_YEAR", "CALENDAR_QUARTER", "CALENDAR_MONTH", "DAY_IN_MONTH", "DAY_IN_WEEK", "DAY_IN_YEAR", "DAY_ONLY",
+     "FISCAL_YEAR", "FISCAL_QUARTER", "FISCAL_MONTH", "HOUR_IN_DAY", "WEEK_IN_MONTH", "WEEK_IN_YEAR"}
+)  # fmt: skip
+TOTALS = ("ROLLUP", "CUBE")
+SCOPES = frozenset(
+    {"DELEGATED", "EVERYTHING", "MINE", "MINE_AND_MY_GROUPS", "MY_TERRITORY", "MY_TEAM_TERRITORY", "SCOPINGRULE",
+     "TEAM"}
+)  # fmt: skip
 MAX_DEPTH = 40
-
-
-class SoqlError(Exception):
-    """A query that can't be answered: the code and message that Salesforce has for it."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-@dataclass(frozen=True)
-class Token:
-    """One word of a query, and where it begins."""
-
-    kind: str
-    text: str
-    at: int
-
-    @property
-    def upper(self) -> str:
-        """The word in capitals; the empty text for what stands in quotes."""
-        return "" if self.kind == "string" else self.text.upper()
+_CURRENCY = re.compile(r"[A-Z]{3}\d+", re.A)
 
 
 @dataclass(frozen=True)
@@ -48,6 +35,8 @@ class Item:
     function: str = ""
     alias: str = ""
     children: Query | None = None
+    # Of TYPEOF: the name of an object, empty for ELSE, and the paths to read where the record is one.
+    branches: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,53 +74,26 @@ class Query:
     items: list[Item]
     object: str
     object_at: int
-    alias: str = ""
+    # What names at the beginning of a path stand for.
+    aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)
     where: Condition | Logic | None = None
     group_by: list[Item] = field(default_factory=list)
+    # ROLLUP or CUBE, where groups have totals.
+    totals: str = ""
     having: Condition | Logic | None = None
     order_by: list[Order] = field(default_factory=list)
     limit: int | None = None
     offset: int = 0
 
+    def part_of(self, rows: list[Any]) -> list[Any]:
+        """Return the rows that OFFSET and LIMIT leave."""
+        return rows[self.offset : None if self.limit is None else self.offset + self.limit]
 
-_TOKENS = re.compile(
-    r"""(?P<space>\s+)
-    |(?P<string>'(?:[^'\\]|\\.)*')
-    |(?P<datetime>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+\- ]\d\d:?\d\d))
-    |(?P<date>\d{4}-\d\d-\d\d)
-    |(?P<time>\d\d:\d\d:\d\d(?:\.\d+)?Z)
-    |(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))
-    |(?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?::[A-Za-z]+:\d+|:\d+)?)
-    |(?P<sign><>|!=|<=|>=|=|<|>|\(|\)|,)""",
-    re.X | re.A | re.S,
-)
+
 _CLAUSES = frozenset(
     {"FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "FOR", "WITH", "USING", "ALL", "UPDATE", "AND",
-     "OR", "ASC", "DESC", "NULLS"}
+     "OR", "ASC", "DESC", "NULLS", "WHEN", "THEN", "ELSE", "END"}
 )  # fmt: skip
-
-
-def pointed(text: str, at: int, words: str) -> str:
-    """Return Salesforce's way to point at a place in a query: the part of it, a caret, row and column, the words."""
-    start = max(text.rfind(" ", 0, max(at - 30, 0)) + 1, 0)
-    end = text.find(" ", at + 12)
-    part = text[start : len(text) if end < 0 else end].replace("\n", " ")
-    row, column = text.count("\n", 0, at) + 1, at - (text.rfind("\n", 0, at) + 1) + 1
-    return f"\n{part}\n{' ' * (at - start)}^\nERROR at Row:{row}:Column:{column}\n{words}"
-
-
-def tokens_of(text: str) -> list[Token]:
-    """Return the words of a query. Raises SoqlError."""
-    found, at = [], 0
-    while at < len(text):
-        match = _TOKENS.match(text, at)
-        if match is None:
-            words = f"line 1:{at} no viable alternative at character '{text[at]}'"
-            raise SoqlError("MALFORMED_QUERY", pointed(text, at, words))
-        if match.lastgroup != "space":
-            found.append(Token(str(match.lastgroup), match.group(), at))
-        at = match.end()
-    return found
 
 
 class Parser:
@@ -201,19 +163,18 @@ class Parser:
         self.need("FROM")
         token = self.name(of_object=True)
         query = Query(self.text, items, token.text, token.at)
-        if self.now.kind == "name" and self.now.upper not in _CLAUSES:
-            query.alias = self.name().text
-        if self.take("USING", "SCOPE"):
-            self.name()
+        self.sources(query)
+        if self.take("USING", "SCOPE") and self.name().upper not in SCOPES:
+            self.refuse(self.tokens[self.at - 1])
         if self.take("WHERE"):
             query.where = self.logic()
-        if self.take("WITH", "SECURITY_ENFORCED") or self.take("WITH"):
-            self.take("USER_MODE")
+        if self.take("WITH") and not (
+            self.take("SECURITY_ENFORCED") or self.take("USER_MODE") or self.take("SYSTEM_MODE")
+        ):
+            self.refuse()
         if self.take("GROUP", "BY"):
-            query.group_by = [self.item()]
-            while self.take(","):
-                query.group_by.append(self.item())
-        if self.take("HAVING"):
+            self.groups(query)
+        if query.group_by and self.take("HAVING"):
             query.having = self.logic()
         if self.take("ORDER", "BY"):
             query.order_by = [self.order()]
@@ -223,10 +184,40 @@ class Parser:
             query.limit = self.number()
         if self.take("OFFSET"):
             query.offset = self.number()
-        if self.take("FOR") and not (self.take("VIEW") or self.take("REFERENCE") or self.take("UPDATE")):
-            self.refuse()
+        if self.take("FOR"):
+            self.one_of("VIEW", "REFERENCE", "UPDATE")
+        if self.take("UPDATE"):
+            self.one_of("TRACKING", "VIEWSTAT")
         self.depth -= 1
         return query
+
+    def one_of(self, *words: str) -> None:
+        """Step over one or several of these words, which are separated by commas."""
+        if not any(self.take(word) for word in words):
+            self.refuse()
+        if self.take(","):
+            self.one_of(*words)
+
+    def sources(self, query: Query) -> None:
+        """Read the alias of the object, and the relationships that have one of their own: Contact c, c.Account a."""
+        query.aliases = {query.object.lower(): ()}
+        if self.now.kind == "name" and self.now.upper not in _CLAUSES:
+            query.aliases[self.name().text.lower()] = ()
+        while self.take(","):
+            token = self.name()
+            first, *names = token.text.split(".")
+            if first.lower() not in query.aliases or not names:
+                self.refuse(token)
+            query.aliases[self.name().text.lower()] = (*query.aliases[first.lower()], *names)
+
+    def groups(self, query: Query) -> None:
+        """Read what a query groups by."""
+        query.totals = next((word for word in TOTALS if self.take(word, "(")), "")
+        query.group_by = [self.operand()]
+        while self.take(","):
+            query.group_by.append(self.operand())
+        if query.totals:
+            self.need(")")
 
     def item(self) -> Item:
         """Return something selected."""
@@ -235,12 +226,36 @@ class Parser:
             children = self.query()
             self.need(")")
             return Item((), start.at, children=children)
+        if start.upper == "TYPEOF":
+            return self.branching()
         found = self.operand()
         following = self.tokens[self.at + 1].upper if self.at + 1 < len(self.tokens) else ""
         # An alias is followed by the next item; anything else is a word misspelled.
         if self.now.kind == "name" and self.now.upper not in _CLAUSES and following in {",", "FROM"}:
             return Item(found.path, found.at, found.function, self.name().text)
         return found
+
+    def branching(self) -> Item:
+        """Return a TYPEOF: what to read of a record that may be of several objects."""
+        self.need("TYPEOF")
+        token, branches = self.name(), []
+        while self.take("WHEN"):
+            name = self.name(of_object=True).text
+            self.need("THEN")
+            branches.append((name, self.paths()))
+        if not branches:
+            self.refuse()
+        if self.take("ELSE"):
+            branches.append(("", self.paths()))
+        self.need("END")
+        return Item(tuple(token.text.split(".")), token.at, "TYPEOF", branches=tuple(branches))
+
+    def paths(self) -> tuple[tuple[str, ...], ...]:
+        """Return paths that have to come next."""
+        found = [tuple(self.name().text.split("."))]
+        while self.take(","):
+            found.append(tuple(self.name().text.split(".")))
+        return tuple(found)
 
     def operand(self) -> Item:
         """Return a path, or a function of one."""
@@ -257,9 +272,14 @@ class Parser:
             self.at += 1
             self.need(")")
             return Item((which.upper,), token.at, "FIELDS")
-        if function not in AGGREGATES | CONVERSIONS | DATE_FUNCTIONS:
+        if function not in AGGREGATES | CONVERSIONS | DATE_FUNCTIONS | {"GROUPING"}:
             self.refuse(token)
+        start, has_zone = self.now, function in DATE_FUNCTIONS and self.take("CONVERTTIMEZONE", "(")
         inner = self.operand()
+        if inner.function and not (function in CONVERSIONS and inner.function in CONVERSIONS):
+            self.refuse(start)
+        if has_zone:
+            self.need(")")
         self.need(")")
         return Item(inner.path, inner.at, function)
 
@@ -323,6 +343,10 @@ class Parser:
         if token.kind in {"sign", "end"} or token.upper in _CLAUSES or "." in token.text * (token.kind == "name"):
             self.refuse()
         self.at += 1
+        if token.kind == "name" and _CURRENCY.fullmatch(token.text):
+            cents = self.now if self.now.at == token.at + len(token.text) and self.now.kind == "number" else None
+            self.at += cents is not None
+            return Token("currency", token.text + (cents.text if cents else ""), token.at)
         return token
 
 

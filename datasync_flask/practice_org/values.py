@@ -39,6 +39,23 @@ def as_csv(value: Any) -> str:
     return '"' + str(value).replace('"', '""') + '"'
 
 
+def formatted(value: Any, kind: str) -> Any:
+    """Return a value as FORMAT writes it for a person in the United States."""
+    if value is None or isinstance(value, bool | dict):
+        return value
+    try:
+        moment = datetime.fromisoformat(value) if kind == "date" else value
+    except (TypeError, ValueError):
+        return str(value)
+    if isinstance(moment, datetime):
+        day = f"{moment.month}/{moment.day}/{moment.year}"
+        hour = f"{moment.hour % 12 or 12}:{moment.minute:02} {'PM' if moment.hour > 11 else 'AM'}"
+        return day if kind == "date" else f"{day}, {hour}"
+    if not isinstance(value, int | float):
+        return str(value)
+    return f"${value:,.2f}" if kind == "currency" else f"{value:,}"
+
+
 def address_of(row: dict[str, Any], name: str) -> dict[str, Any] | None:
     """Return a compound address made of its parts; None where all of them are empty."""
     held = row.get(name)
