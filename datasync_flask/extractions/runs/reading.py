@@ -338,9 +338,10 @@ class Reader:
                 if is_dropped():
                     raise Dropped
                 page.rows += batch.num_rows
-                writer.write_batch(self._with_version(batch) if self.plan.keeps_history else batch)
+                writer.write_batch(self.with_version(batch) if self.plan.keeps_history else batch)
 
-    def _with_version(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+    def with_version(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return rows with what their version is told by."""
         rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
         names = batch.schema.names
         # A stamp that moved without anything else is no new version.
