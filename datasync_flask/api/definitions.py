@@ -16,10 +16,11 @@ from datasync_flask.extensions import db
 from datasync_flask.extractions import service as extractions
 from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.models import Extraction, ExtractionObject
+from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.forms import Refused, check_names, given_text, given_values
 
-EXTRACTION_FIELDS = ("description", "dataset", "schedule", "timezone", "quota_ceiling", "reread_days")
+EXTRACTION_FIELDS = ("description", "dataset", "schedule", "timezone", "quota_ceiling", "reread_days", "formula_rhythm")
 OBJECT_FIELDS = (
     "name", "tracking_type", "filter", "fields", "cursor_field", "keeps_history", "marks_deleted",
 )  # fmt: skip
@@ -66,7 +67,12 @@ def save_connection(values: Mapping[str, Any], existing: Connection | None, *, b
 def save_extraction(values: Mapping[str, Any], existing: Extraction | None, *, by: int | None) -> Extraction:
     """Save an extraction from its settings; what isn't given stays as it is. Raises Refused."""
     check_names(values, {"source", "destination", "objects", *EXTRACTION_FIELDS})
-    base: dict[str, Any] = {"timezone": "UTC", "quota_ceiling": 80, "reread_days": 0}
+    base: dict[str, Any] = {
+        "timezone": "UTC",
+        "quota_ceiling": 80,
+        "reread_days": 0,
+        "formula_rhythm": FormulaRhythm.DAILY,
+    }
     if existing is not None:
         base = extraction_definition(existing)
     merged = {**base, **values}

@@ -15,6 +15,7 @@ from datasync_flask.connections.kinds import ConnectionKind, Verdict
 from datasync_flask.connections.models import State
 from datasync_flask.connections.settings import Setting
 from datasync_flask.extractions.models import RunState
+from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.salesforce_connections.models import TrackingType
 
 _TEXT = validate.Length(max=2000)
@@ -125,6 +126,7 @@ class ExtractionSettings(Schema):
     timezone = fields.String(validate=_TEXT)
     quota_ceiling = fields.Integer(validate=validate.Range(1, 100))
     reread_days = fields.Integer(validate=validate.Range(0, 365))
+    formula_rhythm = fields.String(validate=validate.OneOf(tuple(FormulaRhythm)))
     objects = fields.List(fields.Nested(ObjectSettings), validate=validate.Length(max=500))
 
 

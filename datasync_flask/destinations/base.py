@@ -150,6 +150,8 @@ class Destination(ABC):
     # How many characters a name of a table or column may have, and how many columns a table; None: no bound to mind.
     max_name_length: int | None = None
     max_columns: int | None = None
+    # Decimals of more than 15 digits come back as they were written.
+    keeps_decimals = True
     patience = Patience()
 
     def check_width(self, columns: tuple[Column, ...]) -> None:

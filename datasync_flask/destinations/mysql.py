@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,12 @@ class MySql(StagedDestination):
             ssl=ssl_context(self._address.tls, self._address.tls_ca),
             ssl_disabled=self._address.tls is Tls.OFF,
         )
+
+    def streaming(self, cursor: Any) -> AbstractContextManager[Any]:
+        """The server sends the rows as they are fetched."""
+        from pymysql.cursors import SSCursor
+
+        return closing(SSCursor(cursor.connection))
 
     def explain(self, error: Exception) -> DestinationError:
         """Return what an error of MySQL means (its error number)."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import tempfile
 import weakref
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from datasync_flask.destinations import dlt_loading
 from datasync_flask.destinations.base import DestinationError, Fault, Load, Table
@@ -96,6 +97,10 @@ class PostgreSql(SqlDestination):
         import psycopg
 
         return psycopg.connect(self.conninfo(options="-c TimeZone=UTC"))
+
+    def streaming(self, cursor: Any) -> AbstractContextManager[Any]:
+        """The server keeps the rows until they are fetched."""
+        return cast("AbstractContextManager[Any]", cursor.connection.cursor(name="rows"))
 
     def explain(self, error: Exception) -> DestinationError:
         """Return what an error of PostgreSQL means: by its class (SQLSTATE), else by libpq's words."""

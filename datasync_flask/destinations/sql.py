@@ -110,6 +110,10 @@ class SqlDestination(Destination):
             # The connection is what broke; the error that said so is on its way.
             return
 
+    def streaming(self, cursor: Any) -> AbstractContextManager[Any]:
+        """Return a cursor of the same transaction that has no more rows in memory than were fetched."""
+        return nullcontext(cursor)
+
     def has_table(self, table: Table) -> bool:
         """True when the table exists."""
         return bool(self.columns_of(table))
@@ -168,9 +172,10 @@ class SqlDestination(Destination):
         holds = self._holds_now(table, without_deleted=False)
         with self.transaction() as cursor:
             if keys is None:
-                cursor.execute(f"{statement}{holds}")
-                while rows := cursor.fetchmany(KEYS_AT_ONCE):
-                    yield rows
+                with self.streaming(cursor) as stream:
+                    stream.execute(f"{statement}{holds}")
+                    while rows := stream.fetchmany(KEYS_AT_ONCE):
+                        yield rows
                 return
             for start in range(0, len(keys), DELETES_AT_ONCE):
                 chunk = keys[start : start + DELETES_AT_ONCE]

@@ -36,6 +36,7 @@ class Sqlite(StagedDestination):
 
     # SQLITE_MAX_COLUMN as Python's is built, less those of history.
     max_columns = 1_997
+    keeps_decimals = False
 
     def __init__(self, path: Path) -> None:
         self._path = path

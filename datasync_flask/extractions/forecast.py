@@ -45,6 +45,13 @@ def of_object(*, is_whole: bool, rows: int | None, fields: int) -> Cost:
     return Cost(_pages(rows or 0, REST_PAGE_ROWS) + (2 if is_whole else 1))
 
 
+def of_refresh(*, rows: int | None, fields: int) -> Cost:
+    """Return what reading a few fields of all rows costs."""
+    if rows is None or rows > REST_ROWS:
+        return Cost(CALLS_OF_A_JOB + _pages(rows or 0, rows_per_page(fields)), 1)
+    return Cost(_pages(rows, REST_PAGE_ROWS))
+
+
 def of_descriptions(objects: int) -> Cost:
     """Return what asking for the objects' fields costs."""
     return Cost(_pages(objects, DESCRIBES_PER_CALL))

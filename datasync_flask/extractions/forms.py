@@ -15,7 +15,9 @@ from wtforms.validators import DataRequired, InputRequired, Length, NumberRange,
 
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extractions import filters, loader, schedule, service, tables
+from datasync_flask.extractions.formula_fields import RHYTHM_HINT, RHYTHMS
 from datasync_flask.extractions.models import Extraction
+from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.extractions.service import ExtractionSettings, ObjectChoice
 from datasync_flask.extractions.setup import filter_trial, schedule_picker
 from datasync_flask.extractions.setup.schedule_picker import Picked
@@ -31,6 +33,7 @@ _NOT_FREE = {
     "postgresql": ("information_schema", "pg_"), "duckdb": ("information_schema", "pg_catalog"), "sqlite": ("sqlite",),
 }  # fmt: skip
 MAX_OBJECTS = 500
+_OWN = ("description", "dataset", "schedule", "timezone", "quota_ceiling", "reread_days", "formula_rhythm")
 
 
 def names_in(text: str) -> list[str] | None:
@@ -94,7 +97,13 @@ class ExtractionForm(SettingsForm):
         _l("Load everything again after this many days"),
         [NumberRange(0, 365, _l("Enter a number from 0 to 365."))],
         default=0,
-        description=_l("Keeps formula fields fresh, which change without anybody being told. 0: never."),
+        description=_l("For changes that Salesforce doesn’t report. 0: never."),
+    )
+    formula_rhythm = SelectField(
+        _l("Refresh formula fields"),
+        choices=[SelectChoice(value, words) for value, words in RHYTHMS.items()],
+        default=FormulaRhythm.DAILY.value,
+        description=RHYTHM_HINT,
     )
 
     # When the settings were last changed, as this page saw them.
@@ -109,10 +118,7 @@ class ExtractionForm(SettingsForm):
     ) -> None:
         values: dict[str, Any] = {}
         if extraction is not None:
-            values = {
-                name: getattr(extraction, name)
-                for name in ("description", "dataset", "schedule", "timezone", "quota_ceiling", "reread_days")
-            }
+            values = {name: getattr(extraction, name) for name in _OWN}
             values |= {
                 "source": extraction.source_id,
                 "destination": extraction.destination_id,
@@ -289,4 +295,5 @@ class ExtractionForm(SettingsForm):
             timezone=self.timezone.data or "UTC",
             quota_ceiling=self.quota_ceiling.data if self.quota_ceiling.data is not None else 80,
             reread_days=self.reread_days.data or 0,
+            formula_rhythm=FormulaRhythm(self.formula_rhythm.data),
         )

@@ -14,6 +14,7 @@ from datasync_flask.clock import UtcDateTime, utcnow
 from datasync_flask.connections.models import Label, new_public_id
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import Model
+from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.extractions.runs.plan import LoadedAs
 from datasync_flask.salesforce_connections.models import SalesforceConnection, TrackingType
 
@@ -71,7 +72,11 @@ class Extraction(Model):
     overlap_minutes: Mapped[int] = mapped_column("look_back_minutes", default=10)
     # After how many days Ids are compared, so that hard deletes are found; 0: only when the counts differ.
     compare_ids_days: Mapped[int] = mapped_column(default=7)
-    # After how many days an object is read whole, so that formula fields are fresh; 0: never.
+    # How often formula fields are read alone.
+    formula_rhythm: Mapped[FormulaRhythm] = mapped_column(
+        String(16), default=FormulaRhythm.DAILY, server_default=FormulaRhythm.DAILY
+    )
+    # After how many days an object is read whole; 0: never.
     reread_days: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
@@ -127,6 +132,9 @@ class ExtractionObject(Model):
     loaded_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     read_whole_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     ids_compared_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    # Fields that move without the date, as the last run found them, and as of when they are fresh.
+    formula_fields: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    formulas_fresh_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     # Another type, filter or history makes the next run a whole one. None: never loaded.
     loaded_as: Mapped[LoadedAs | None] = mapped_column(LoadedAsJson, default=None)
     # The org whose rows are in the table; rows of another one never join them.

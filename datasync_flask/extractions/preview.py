@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 
-from datasync_flask.extractions import forecast
+from datasync_flask.clock import utcnow
+from datasync_flask.extractions import forecast, formula_fields
 from datasync_flask.extractions.catalog import Described
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.runs.plan import cursor_of, loadable
@@ -59,6 +60,8 @@ def next_cost(extraction: Extraction, counts: dict[str, int]) -> forecast.Cost:
         is_whole = chosen.watermark is None or other_history
         rows = counts.get(chosen.name) if is_whole else None
         costs.append(forecast.of_object(is_whole=is_whole, rows=rows, fields=len(chosen.columns) or 50))
+        if not is_whole and formula_fields.is_refreshed(chosen, extraction, extraction.next_run_at or utcnow()):
+            costs.append(formula_fields.cost_of(chosen, counts.get(chosen.name)))
     return forecast.total(costs)
 
 
@@ -96,7 +99,7 @@ def of_description(described: Described) -> ObjectDetails:
         described.rows,
         cursor_of(description),
         fields,
-        tuple(field for field in fields if field.is_calculated),
+        tuple(field for field in fields if field.is_self_moving),
         tuple(field for field in description.fields if field not in fields),
         str(READING_WORDS[reading_of(description.name)]),
         described.hidden,

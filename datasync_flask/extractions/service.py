@@ -20,12 +20,14 @@ from datasync_flask.destinations.service import PlaceTaken
 from datasync_flask.extensions import db
 from datasync_flask.extractions import schedule, tables
 from datasync_flask.extractions.models import Extraction, ExtractionObject
+from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.salesforce_connections import health_check
 
 TAKEN = _l("Another extraction has this description already. Choose another one.")
 _SETTINGS = (
     "description", "source_id", "destination_id", "dataset", "schedule", "timezone", "quota_ceiling", "reread_days",
+    "formula_rhythm",
 )  # fmt: skip
 
 
@@ -65,6 +67,7 @@ class ExtractionSettings:
     timezone: str = "UTC"
     quota_ceiling: int = 80
     reread_days: int = 0
+    formula_rhythm: FormulaRhythm = FormulaRhythm.DAILY
 
     @classmethod
     def of(cls, stored: Extraction) -> ExtractionSettings:
@@ -99,6 +102,7 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
     extraction.source_id, extraction.destination_id = data.source_id, data.destination_id
     extraction.dataset, extraction.schedule, extraction.timezone = data.dataset, data.schedule, data.timezone
     extraction.quota_ceiling, extraction.reread_days = data.quota_ceiling, data.reread_days
+    extraction.formula_rhythm = data.formula_rhythm
     if has_other_schedule:
         extraction.next_run_at = schedule.next_of(extraction, now)
     extraction.updated_at = now
@@ -116,7 +120,7 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
             chosen.table_name, chosen.columns, chosen.watermark, chosen.loaded_as = "", {}, None, None
             chosen.field_columns = {}
             chosen.loaded_at = chosen.read_whole_at = chosen.ids_compared_at = None
-            chosen.loaded_org_id = ""
+            chosen.loaded_org_id, chosen.formulas_fresh_at = "", None
         elif has_other_source:
             chosen.watermark = None
         chosen.tracking_type, chosen.filter = choice.tracking_type, choice.filter

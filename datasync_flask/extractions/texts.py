@@ -27,6 +27,7 @@ STEPS = {
     "waiting": "Next",
     "reading": "Reading",
     "writing": "Writing to the destination",
+    "refreshing": "Refreshing formula fields",
     "comparing": "Comparing the counts with Salesforce",
     "waiting_for_file": "Waiting for another run that writes to this file",
     "waiting_to_open": "Waiting for another program that has the file open",
@@ -75,6 +76,15 @@ def note_words(note: str) -> str:
         )  # fmt: skip
     if kind == "formula":
         return str(gettext("%(name)s is a formula: it is read again only when its row changes otherwise.", name=name))
+    if kind == "formulas":
+        rows, _, names = name.partition(":")
+        return str(
+            ngettext(
+                "Formula fields refreshed: %(names)s. %(num)s row had another value.",
+                "Formula fields refreshed: %(names)s. %(num)s rows had another value.",
+                int(rows), names=some_names(names.split(",")),
+            )
+        )  # fmt: skip
     if kind == "shortened":
         name, _, short = name.partition(":")
         return str(

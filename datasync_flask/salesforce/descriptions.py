@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce.self_moving import moves_by_itself
 
 # Names that come from Salesforce, or go into an address, have these letters only.
 API_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
@@ -23,6 +24,8 @@ class Field:
     label: str
     type: str
     is_calculated: bool = False
+    # Its value changes without any date of the record.
+    is_self_moving: bool = False
     # False: no query may have it in its WHERE.
     is_filterable: bool = True
 
@@ -103,6 +106,7 @@ def parse_description(answer: Any, name: str) -> ObjectDescription:
             label=str(field.get("label") or field["name"]),
             type=str(field.get("type") or "string").lower(),
             is_calculated=bool(field.get("calculated")),
+            is_self_moving=moves_by_itself(told, field["name"], is_calculated=bool(field.get("calculated"))),
             is_filterable=field.get("filterable") is not False,
         )
         for field in answer["fields"]

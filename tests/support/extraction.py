@@ -127,7 +127,7 @@ class Extracting:
 
         with self.app.app_context():
             for chosen in db.session.get_one(Extraction, self.id).objects:
-                for name in ("watermark", "loaded_at", "read_whole_at", "ids_compared_at"):
+                for name in ("watermark", "loaded_at", "read_whole_at", "ids_compared_at", "formulas_fresh_at"):
                     value = getattr(chosen, name)
                     if value is not None:
                         setattr(chosen, name, value - timedelta(**shift))

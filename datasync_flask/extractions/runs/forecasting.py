@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from datasync_flask.extensions import db
-from datasync_flask.extractions import forecast
+from datasync_flask.extractions import forecast, loader
 from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.runs.object_run import ObjectRun
 from datasync_flask.salesforce import bulk
@@ -14,9 +14,14 @@ from datasync_flask.salesforce.api import SalesforceApi
 
 def write_forecast(run_id: str, api: SalesforceApi, object_runs: Iterable[ObjectRun]) -> None:
     """Store what the run will cost, and tell where the org's limits don't allow it; commits."""
+    object_runs, counts = list(object_runs), loader.last_counts(states.load(run_id).extraction)
     cost = forecast.total(
         forecast.of_object(is_whole=each.plan.is_whole, rows=each.progress.expected, fields=len(each.plan.fields))
         for each in object_runs
+    ) + forecast.total(
+        forecast.of_refresh(rows=counts.get(each.name), fields=1 + len(each.plan.formulas))
+        for each in object_runs
+        if each.plan.refreshes_formulas
     )
     left = bulk.jobs_left(api) if cost.jobs else None
     values = {"forecast_calls": api.calls + cost.calls, "forecast_jobs": cost.jobs, "jobs_left": left}

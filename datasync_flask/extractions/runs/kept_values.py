@@ -41,7 +41,7 @@ def bring_along(
     schema = arrow_schema((Column(KEY, ColumnType.TEXT), *columns))
     with pq.ParquetWriter(stored, schema) as writer:
         for rows in destination.values(each.table, tuple(column.name for column in columns), keys):
-            writer.write_table(_as_arrow(rows, columns, schema))
+            writer.write_table(as_arrow(rows, columns, schema))
     for file in files:
         pq.write_table(_with_values(pq.read_table(file), stored, columns), folder / file.name)
     return tuple(folder / file.name for file in files), columns
@@ -64,7 +64,7 @@ def _with_values(read: pa.Table, stored: Path, columns: tuple[Column, ...]) -> p
     return read.select(names)
 
 
-def _as_arrow(rows: Sequence[Sequence[Any]], columns: tuple[Column, ...], schema: pa.Schema) -> pa.Table:
+def as_arrow(rows: Sequence[Sequence[Any]], columns: tuple[Column, ...], schema: pa.Schema) -> pa.Table:
     """Return rows of a key and values, as a destination's driver gives them, in the columns' types."""
     kinds = [ColumnType.TEXT, *(column.type for column in columns)]
     return pa.table(

@@ -37,21 +37,25 @@ def write(destination: Destination, each: ObjectRun, files: tuple[Path, ...]) ->
         outcome.deleted = deletions.count_new(destination, each.table, files, closed)
     # What reading left unused goes back to the system: writing needs its own.
     pa.default_memory_pool().release_unused()
-    destination.load(
-        Load(
-            table=each.table,
-            columns=columns,
-            files=files,
-            rows=rows,
-            replaces=plan.is_whole,
-            removes_deleted=plan.removes_deleted,
-            keeps_history=plan.keeps_history,
-            known_columns=each.known_columns,
-            work_dir=each.folder,
-            name=each.load_name,
-        )
-    )
+    destination.load(load_of(each, columns, files, rows))
     delete(destination, each, closed)
+
+
+def load_of(each: ObjectRun, columns: tuple[Column, ...], files: tuple[Path, ...], rows: int) -> Load:
+    """Return files as what the destination has to write for an object."""
+    plan = each.plan
+    return Load(
+        table=each.table,
+        columns=columns,
+        files=files,
+        rows=rows,
+        replaces=plan.is_whole,
+        removes_deleted=plan.removes_deleted,
+        keeps_history=plan.keeps_history,
+        known_columns=each.known_columns,
+        work_dir=each.folder,
+        name=each.load_name,
+    )
 
 
 def delete(destination: Destination, each: ObjectRun, keys: list[str]) -> int:

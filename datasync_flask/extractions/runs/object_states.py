@@ -13,6 +13,7 @@ from datasync_flask.extractions import tables
 from datasync_flask.extractions.models import ExtractionObject, RunObject
 from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.runs.column_types import shortened_notes
+from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.extractions.runs.object_run import ObjectRun
 from datasync_flask.extractions.runs.plan import new_watermark
 from datasync_flask.extractions.runs.progress import Progress
@@ -65,6 +66,9 @@ def object_done(each: ObjectRun) -> None:
     chosen.watermark = new_watermark(each.planned_at) if plan.cursor else None
     if plan.is_whole:
         chosen.read_whole_at = now
+    chosen.formula_fields = list(plan.formulas)
+    if plan.is_whole or plan.refreshes_formulas:
+        chosen.formulas_fresh_at = each.planned_at
     if plan.is_whole or outcome.compared_ids:
         chosen.ids_compared_at = now
     row = db.session.get_one(RunObject, each.row_id, populate_existing=True)
@@ -73,7 +77,8 @@ def object_done(each: ObjectRun) -> None:
     notes = [reason.value for reason in plan.reasons] + outcome.notes
     notes += [f"retyped:{name}" for name in each.retyped]
     notes += [f"unseen:{','.join(each.unseen)}"] if each.unseen else []
-    notes += [f"formula:{name}" for name in plan.formulas if not plan.is_whole]
+    if chosen.extraction.formula_rhythm == FormulaRhythm.NEVER and not plan.is_whole:
+        notes += [f"formula:{name}" for name in plan.formulas]
     row.notes = notes + shortened_notes(each.columns, plan.name, each.table.name)
     states.log(row.run_id, f"{row.name}: {outcome.rows} rows, {outcome.deleted} deleted, "
         f"{outcome.source_count} in Salesforce, {outcome.target_count} here")  # fmt: skip

@@ -106,6 +106,14 @@ def cells(body: Body, wanted: list[str], *, is_first_page: bool, block_bytes: in
         yield rows.select([spelled[name.lower()] for name in wanted])
 
 
+def versions_of(batch: pa.RecordBatch) -> pa.Array:
+    """Return a text for each row by which its version is told: another one when a value differs."""
+    rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    kept = [position for position, name in enumerate(batch.schema.names) if name not in _NOT_IN_VERSION]
+    versions = [hashlib.sha256(repr([row[position] for position in kept]).encode()).hexdigest()[:32] for row in rows]
+    return pa.array(versions, pa.string())
+
+
 @dataclass
 class Page:
     """One page that was read, in a draft until it is kept."""
@@ -191,15 +199,9 @@ class PageFiles:
                             for row, text in each.examples]  # fmt: skip
                 add_odd(page.odd, f"{name}|{each.why}", each.count, examples)
         page.rows += batch.num_rows
-        writer.write_batch(self._with_version(batch) if self.keeps_history else batch)
-
-    def _with_version(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
-        kept = [position for position, name in enumerate(batch.schema.names) if name not in _NOT_IN_VERSION]
-        versions = [
-            hashlib.sha256(repr([row[position] for position in kept]).encode()).hexdigest()[:32] for row in rows
-        ]
-        return pa.RecordBatch.from_arrays([*batch.columns, pa.array(versions, pa.string())], schema=self.schema)
+        if self.keeps_history:
+            batch = pa.RecordBatch.from_arrays([*batch.columns, versions_of(batch)], schema=self.schema)
+        writer.write_batch(batch)
 
     def fill(self, files: Iterable[Path], keys: pa.Array, values: dict[str, pa.Array]) -> None:
         """Put values of columns, by API name, into the rows that have these keys."""

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.salesforce.descriptions import Field, ObjectDescription
 
 # A row is stamped while its transaction runs and seen when that is over: the watermark stays this far behind.
@@ -32,7 +33,7 @@ class Why(enum.StrEnum):
     FIRST = "The first run loads everything."
     ASKED = "Somebody asked to load everything again."
     CHANGED = "The settings changed since the last run, so everything is loaded once."
-    REREAD = "It is time to load everything again, so that formula fields are fresh."
+    REREAD = "It is time to load everything again."
     COMPARES = "Ids are compared, so that rows deleted for good are found."
 
 
@@ -71,6 +72,8 @@ class Choice:
     overlap: timedelta = timedelta(minutes=10)
     compare_ids_every: timedelta | None = timedelta(days=7)
     reread_every: timedelta | None = None
+    formulas_fresh_at: datetime | None = None
+    formula_rhythm: FormulaRhythm = FormulaRhythm.DAILY
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,9 @@ class Plan:
     compares_ids: bool
     loaded_as: LoadedAs
     reasons: tuple[Why, ...] = ()
+    # Fields that move without the date, and whether this run reads them of all rows.
     formulas: tuple[str, ...] = ()
+    refreshes_formulas: bool = False
 
     @property
     def count_tail(self) -> str:
@@ -156,6 +161,7 @@ def make_plan(description: ObjectDescription, choice: Choice, now: datetime) -> 
     conditions = [f"({row_filter})"] if row_filter else []
     if since is not None:
         conditions.append(f"{cursor} >= {_literal(since, description, cursor)}")
+    formulas = tuple(found.name for found in chosen if found.is_self_moving)
     soql = f"SELECT {', '.join(found.name for found in chosen)} FROM {description.name}"  # noqa: S608 (SOQL, own names)
     if conditions:
         soql += f" WHERE {' AND '.join(conditions)}"
@@ -172,7 +178,10 @@ def make_plan(description: ObjectDescription, choice: Choice, now: datetime) -> 
         compares_ids=compares,
         loaded_as=loaded_as,
         reasons=tuple(reasons),
-        formulas=tuple(found.name for found in chosen if found.is_calculated),
+        formulas=formulas,
+        refreshes_formulas=bool(formulas)
+        and not is_whole
+        and choice.formula_rhythm.is_due(choice.formulas_fresh_at, now),
     )
 
 

@@ -13,6 +13,7 @@ from datasync_flask.extractions import visibility
 from datasync_flask.extractions.models import Extraction, ExtractionObject, RunObject
 from datasync_flask.extractions.runs import object_states, states, working_files
 from datasync_flask.extractions.runs.column_types import columns_for
+from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.extractions.runs.object_run import ObjectRun
 from datasync_flask.extractions.runs.plan import Choice, Plan, make_plan
 from datasync_flask.extractions.tables import Tables, TableTaken
@@ -53,6 +54,8 @@ def choice_of(chosen: ExtractionObject, extraction: Extraction) -> Choice:
         overlap=timedelta(minutes=extraction.overlap_minutes),
         compare_ids_every=timedelta(days=extraction.compare_ids_days) or None,
         reread_every=timedelta(days=extraction.reread_days) or None,
+        formulas_fresh_at=chosen.formulas_fresh_at,
+        formula_rhythm=FormulaRhythm(extraction.formula_rhythm),
     )
 
 

@@ -16,7 +16,15 @@ from datasync_flask.destinations.service import settings_of
 from datasync_flask.extensions import db
 from datasync_flask.extractions import orgs, tables, visibility
 from datasync_flask.extractions.models import Extraction, RunObject
-from datasync_flask.extractions.runs import comparing, lease, loading, object_states, states, working_files
+from datasync_flask.extractions.runs import (
+    comparing,
+    formula_refresh,
+    lease,
+    loading,
+    object_states,
+    states,
+    working_files,
+)
 from datasync_flask.extractions.runs.endings import QuotaReached, Stopped, ending
 from datasync_flask.extractions.runs.file_waits import FileWaits
 from datasync_flask.extractions.runs.forecasting import write_forecast
@@ -165,6 +173,9 @@ class Runner:
         each.outcome.notes = reader.all_notes()
         with self._movement.at_destination():
             loading.write(self._destination, each, reader.files())
+        if each.plan.refreshes_formulas:
+            self._waits.begin(each.row_id, "refreshing")
+            formula_refresh.refresh(self._api, self._context.destination, each)
         self._waits.begin(each.row_id, "comparing")
         comparing.compare(self._api, self._context.destination, each)
         object_states.object_done(each)

@@ -17,14 +17,15 @@ from datasync_flask.connections.kinds import KINDS
 from datasync_flask.destinations.forms import DestinationForm
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.registry import DESTINATIONS
-from datasync_flask.extractions import loader
+from datasync_flask.extractions import formula_fields, loader
 from datasync_flask.extractions.forms import ExtractionForm
+from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.extractions.schedule import ScheduleRefused
 from datasync_flask.extractions.setup import destinations, drafts, objects, schedule_picker
 from datasync_flask.extractions.setup.models import ExtractionDraft
 from datasync_flask.extractions.setup.views import bp, close, step_list, to_step
 
-FIELDS = ("destination", "dataset", "schedule", "timezone", "quota_ceiling", "reread_days")
+FIELDS = ("destination", "dataset", "schedule", "timezone", "quota_ceiling", "reread_days", "formula_rhythm")
 SCHEDULE = "0 * * * *"
 
 
@@ -112,6 +113,7 @@ class Step:
             "timezone": sent.get("timezone", "UTC")[:64],
             "quota_ceiling": sent.get("quota_ceiling", "80")[:10],
             "reread_days": sent.get("reread_days", "0")[:10],
+            "formula_rhythm": sent.get("formula_rhythm", FormulaRhythm.DAILY.value)[:16],
         }
         if self.new_typed:
             found["new"] = destinations.without_secrets(self.new_typed)
@@ -134,6 +136,7 @@ class Step:
             "timezone": stored.get("timezone", "UTC"),
             "quota_ceiling": stored.get("quota_ceiling", 80),
             "reread_days": stored.get("reread_days", 0),
+            "formula_rhythm": stored.get("formula_rhythm", FormulaRhythm.DAILY.value),
             # Nobody else has it: the name is asked for in the next step.
             "description": self.draft.id,
         }
@@ -195,4 +198,7 @@ class Step:
             calls_a_day=outlook.runs_a_day * objects.calls_a_run(self.names),
             quota=loader.quota_of_source(self.draft.source),
             settings=self.draft.settings,
+            rhythm=self.settings["formula_rhythm"],
+            rhythms=formula_fields.RHYTHMS,
+            rhythm_hint=formula_fields.RHYTHM_HINT,
         )

@@ -22,6 +22,7 @@ from datasync_flask.extensions import db
 from datasync_flask.extractions import catalog, loader, service, tables
 from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.runs import states
+from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.extractions.setup import access, destinations, drafts, object_settings, objects, schedule_picker
 from datasync_flask.extractions.setup.destination_views import SCHEDULE
 from datasync_flask.extractions.setup.models import ExtractionDraft
@@ -114,6 +115,7 @@ def _settings(draft: ExtractionDraft, destination: DestinationConnection) -> dic
         "timezone": stored.get("timezone", "UTC"),
         "quota_ceiling": stored.get("quota_ceiling", 80),
         "reread_days": stored.get("reread_days", 0),
+        "formula_rhythm": stored.get("formula_rhythm", FormulaRhythm.DAILY.value),
         "description": request.form.get("description", stored.get("description") or usual_name(draft, destination)),
     }
 

@@ -1,0 +1,44 @@
+"""What pages say of fields that move without their record's date: how often they are refreshed, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from flask_babel import lazy_gettext as _l
+
+from datasync_flask.extractions import forecast
+from datasync_flask.extractions.models import Extraction, ExtractionObject
+from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
+
+RHYTHMS = {
+    FormulaRhythm.EACH_RUN.value: _l("With each run"),
+    FormulaRhythm.DAILY.value: _l("Once a day"),
+    FormulaRhythm.WEEKLY.value: _l("Once a week"),
+    FormulaRhythm.NEVER.value: _l("Never, only when everything is reloaded"),
+}
+RHYTHM_HINT = _l(
+    "Salesforce doesn’t report when the value of a formula changes. A refresh reads the Id and these fields of all rows "
+    "and writes the rows that differ. It costs one API call for each 2,000 rows, or one bulk job and a few calls for "
+    "more than 6,000 rows."
+)
+# Formula fields of an object, where nobody knows yet how many it has.
+_FIELDS = 10
+
+
+def is_refreshed(chosen: ExtractionObject, extraction: Extraction, at: datetime) -> bool:
+    """True when a run at this moment, reading changes only, refreshes fields of the object."""
+    rhythm = FormulaRhythm(extraction.formula_rhythm)
+    return bool(chosen.formula_fields) and rhythm.is_due(chosen.formulas_fresh_at, at)
+
+
+def cost_of(chosen: ExtractionObject, rows: int | None) -> forecast.Cost:
+    """Return what one refresh of an object costs."""
+    return forecast.of_refresh(rows=rows, fields=1 + len(chosen.formula_fields))
+
+
+def calls_a_day(rhythm: str, runs_a_day: float, rows: Iterable[int | None]) -> float:
+    """Return about how many API calls refreshing objects of so many rows takes each day."""
+    known = FormulaRhythm(rhythm) if rhythm in RHYTHMS else FormulaRhythm.DAILY
+    costs = forecast.total(forecast.of_refresh(rows=each, fields=1 + _FIELDS) for each in rows)
+    return costs.calls * known.times_a_day(runs_a_day)

@@ -1,0 +1,16 @@
+"""Fields whose values move without the dates of their record, so that no query by date finds the change.
+
+Formulas, and roll-ups among them, are marked as `calculated` by describe: their values "do not maintain state" (Salesforce
+Help, article 000396215). The standard fields below are no formulas to describe. Of a contract line item's Status the
+Object Reference says that it "is determined by your organization's current system date and the contract line item's Start
+Date and End Date"; other readers of Salesforce found Contract and ServiceContract to move in the same way.
+"""
+
+from __future__ import annotations
+
+_STANDARD = {"Contract": {"Status"}, "ContractLineItem": {"Status"}, "ServiceContract": {"Status"}}
+
+
+def moves_by_itself(object_name: str, field_name: str, *, is_calculated: bool) -> bool:
+    """True for a field whose value changes while its record's dates stay."""
+    return is_calculated or field_name in _STANDARD.get(object_name, ())
