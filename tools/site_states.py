@@ -89,7 +89,7 @@ def make_people(site: Site) -> str:
 
 
 def _new_link(site: Site, text: str) -> str:
-    return str(html.fromstring(text).xpath("//*[@class='aside']//code/text()")[0]).removeprefix(site.address)
+    return str(html.fromstring(text).xpath("string(//*[@class='aside']//code)")).removeprefix(site.address)
 
 
 def make_extractions(site: Site, practice: PracticeOrg, connections: dict[str, str]) -> dict[str, str]:
@@ -130,8 +130,7 @@ def make_extractions(site: Site, practice: PracticeOrg, connections: dict[str, s
     practice.fault("results", kind="hang", seconds=60, times=None)
     going_run = _run(site, going, "running")
     draft = site.post("/extractions/setup", {"source": source}).headers["location"].removesuffix("/objects")
-    first_step = html.fromstring(site.http.get(f"{draft}/objects").text)
-    site.http.post(f"{draft}/objects", data=[*first_step.get_element_by_id("objects-form").form_values(), ("do", "continue")])
+    _continue(site, f"{draft}/objects")
     return {
         "destination": at,
         "destination-broken": broken.headers["location"],
@@ -168,8 +167,15 @@ def _extraction(site: Site, **fields: str | list[str]) -> str:
     """Return the path of a new extraction."""
     given = {"csrf_token": site.token("/extractions/new"), "dataset": "salesforce", "timezone": "Europe/Berlin"}
     answer = site.http.post("/extractions/new", data=given | fields)
-    assert answer.status_code == 303, answer.text
     return str(answer.headers["location"])
+
+
+def _continue(site: Site, step: str) -> None:
+    """Take what the first step suggests."""
+    form = html.fromstring(site.http.get(step).text).get_element_by_id("objects-form")
+    objects = form.xpath(".//input[@name='objects'][@checked]/@value")
+    hidden = {each.get("name"): each.get("value") for each in form.xpath(".//input[@type='hidden']")}
+    site.http.post(step, data={**hidden, "objects": objects, "do": "continue"})
 
 
 def _run(site: Site, extraction: str, state: str) -> str:
