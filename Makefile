@@ -63,7 +63,7 @@ bench: $(VENV)/.dev test-tools peers ## Run the benchmarks and write benchmarks/
 	$(BIN)/python -m benchmarks
 
 .PHONY: screenshots
-screenshots: $(VENV)/.dev test-tools ## Make the pictures in docs/screenshots again
+screenshots: $(VENV)/.dev test-tools ## Take a picture of every page and state into build/screenshots
 	$(BIN)/python -m tools.screenshots
 
 .PHONY: lighthouse

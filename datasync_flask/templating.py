@@ -27,6 +27,11 @@ def _time_tag(moment: datetime | None, style: str = "ago") -> Markup:
     return Markup('<time datetime="{}"{}>{}</time>').format(moment.isoformat(timespec="seconds"), shown_as, exact)
 
 
+def _breakable(address: str) -> Markup:
+    """Return an address that breaks after its slashes, not within its words."""
+    return Markup("/<wbr>").join(address.split("/"))
+
+
 def _without_indent(html: str) -> Markup:
     """Return the HTML of many rows without the template's indentation, which would be a fifth of it."""
     return Markup(re.sub(r"\s*\n\s*", "\n", html))  # noqa: S704 (escaped when it was rendered)
@@ -43,6 +48,7 @@ def init_app(app: Flask) -> None:
         version=importlib.metadata.version("datasync-flask"),
     )
     app.jinja_env.filters["time_tag"] = _time_tag
+    app.jinja_env.filters["breakable"] = _breakable
     app.jinja_env.filters["without_indent"] = _without_indent
     csrf.init_app(app)
     compress.init_app(app)

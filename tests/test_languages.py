@@ -82,6 +82,6 @@ def test_the_whole_way_in_german(walk: ConnectionWalk) -> None:
     walk.allow("deny")
     assert walk.reason == "denied"
     assert "Zugriff wurde verweigert" in walk.visitor.text
-    assert "Begann zu warten, bis Salesforce die App kennt" in walk.visitor.text
+    assert "Prüft jetzt, ob Salesforce die App kennt" in walk.visitor.text
     walk.visitor.get("/nothing")
     assert "Seite nicht gefunden" in walk.visitor.text

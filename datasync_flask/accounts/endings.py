@@ -75,10 +75,10 @@ GONE_OR_RESET = frozenset({Happening.REMOVED, Happening.PASSWORD_RESET})
 # Packages above add what people hold of theirs.
 TABLE: dict[str, Held] = {
     "sessions": Held(
-        _l("where they are signed in"),
+        _l("their sessions in all browsers"),
         _end_sessions,
         GONE_OR_RESET | {Happening.PASSWORD_CHANGED, Happening.SIGNED_OUT_EVERYWHERE},
-        _l("where you are signed in"),
+        _l("your sessions in all browsers"),
     ),
     "tokens": Held(_l("their API tokens"), _end_tokens, GONE_OR_RESET),
     "links_to_them": Held(

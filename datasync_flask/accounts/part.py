@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from flask_login import current_user
 
-from datasync_flask.accounts import people_views, rights, service, sso, sso_views, views
+from datasync_flask.accounts import browser_names, people_views, rights, service, sso, sso_views, views
 from datasync_flask.config import Settings
 from datasync_flask.extensions import login_manager, oauth
 from datasync_flask.roles import Role
@@ -27,5 +27,6 @@ def init_app(app: Flask) -> None:
     app.before_request(rights.guard)
     app.context_processor(_may)
     app.jinja_env.filters["as_role"] = Role
+    app.jinja_env.filters["browser_name"] = browser_names.browser_name
     for blueprint in (views.bp, people_views.bp, sso_views.bp):
         app.register_blueprint(blueprint)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def bring_drafts(document: Document, *, source: str, destination: str, preview: bool, as_json: bool) -> int:
-    """Make drafts, print the list; return the exit status. Raises FileRefused."""
+    """Create drafts, print the list; return the exit status. Raises FileRefused."""
     from datasync_flask.destinations.models import DestinationConnection
     from datasync_flask.moving_in.drafts import Choice, Made, checked, make
     from datasync_flask.moving_in.formats import understand

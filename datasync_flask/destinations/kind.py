@@ -87,7 +87,7 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
     def check(self, connection: DestinationConnection, *, by: int | None) -> str:
         """Make, write and remove a small table now."""
         if service.check_again(connection) is None:
-            return str(gettext("It works: tables can be made, written and removed."))
+            return str(gettext("It works: tables can be created, written and removed."))
         return ""
 
     def erased_text(self, connection: DestinationConnection) -> str:

@@ -69,32 +69,27 @@ class ExtractionForm(SettingsForm):
         _l("Dataset"),
         [InputRequired(_l("Enter a name for the schema, folder or prefix, for instance salesforce."))],
         filters=[strip],
-        description=_l("The schema or folder the tables go to; in SQLite and MySQL the beginning of their names."),
         render_kw={"autocomplete": "off", "spellcheck": "false", "maxlength": 50},
     )
     objects = SelectMultipleField(_l("Objects"), validate_choice=False)
     schedule = StringField(
         _l("Schedule"),
         filters=[strip],
-        description=_l(
-            "Empty: only by hand. Or every 15 minutes, every 2 hours, every day; or cron, like 30 6 * * 1-5."
-        ),
         render_kw={"autocomplete": "off", "maxlength": 100, "list": "schedules"},
     )
     timezone = StringField(
         _l("Time zone"),
         filters=[strip],
         default="UTC",
-        description=_l("For cron. A name like Europe/Berlin."),
         render_kw={"autocomplete": "off", "spellcheck": "false", "maxlength": 64},
     )
     quota_ceiling = IntegerField(
-        _l("Pause at this share of the org's daily API calls, in percent"),
+        _l("Pause when the org has used this much of its daily API calls, in percent"),
         [NumberRange(1, 100, _l("Enter a number from 1 to 100."))],
         default=80,
     )
     reread_days = IntegerField(
-        _l("Load everything again after this many days"),
+        _l("Reload everything after this many days"),
         [NumberRange(0, 365, _l("Enter a number from 0 to 365."))],
         default=0,
         description=_l("For changes that Salesforce doesn’t report. 0: never."),

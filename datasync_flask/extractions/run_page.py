@@ -74,7 +74,7 @@ def context(extraction: Extraction, run: Run, seen: Seen) -> dict[str, Any]:
     differences = {name: gap for name, gap in differences.items() if name in here}
     seen = seen.then(now, {row.name: row.rows for row in run.objects if row.step == "reading"})
     lines = [_line(row, run, differences.get(row.name), seen, now) for row in run.objects]
-    whole = _whole(run, now)
+    whole = _whole(run, seen, now)
     result = _result(extraction, lines, whole) if run.state == RunState.DONE else None
     return {
         "extraction": extraction,
@@ -226,17 +226,19 @@ def _share(row: RunObject, run: Run, now: datetime) -> tuple[float, float]:
     return round(start, 1), round(min(max(width, 2), 100 - start), 1)
 
 
-def _whole(run: Run, now: datetime) -> Whole:
+def _whole(run: Run, seen: Seen, now: datetime) -> Whole:
     expected = sum(max(row.expected or 0, row.rows) for row in run.objects)
     is_known = all(row.expected is not None or row.step in {"done", "failed"} for row in run.objects)
     elapsed = seconds_of(run.started_at, run.ended_at or now)
-    left = _left([row for row in run.objects if row.step in {"waiting", "reading"}], now)
+    unread = [row for row in run.objects if row.step in {"waiting", "reading"}]
+    is_moving = any(seen.per_second(row.name, row.rows, now) for row in unread)
+    left = _left(unread, now) if is_moving and run.state == RunState.RUNNING else None
     return Whole(
         rows=sum(row.rows for row in run.objects),
         expected=expected,
         is_known=is_known,
         elapsed=span_words(elapsed) if elapsed is not None else "",
-        left=span_words(left) if left is not None and run.state == RunState.RUNNING else "",
+        left=span_words(left) if left is not None else "",
     )
 
 

@@ -14,7 +14,7 @@ from datasync_flask.extractions.models import Extraction
 from datasync_flask.extractions.runs import states
 from datasync_flask.transactions import count_updated
 
-_EVERY = re.compile(r"every\s+(?:(\d{1,4})\s+)?(minute|hour|day|week)s?", re.I)
+EVERY = re.compile(r"every\s+(?:(\d{1,4})\s+)?(minute|hour|day|week)s?", re.I)
 _UNITS = {"minute": 1, "hour": 60, "day": 24 * 60, "week": 7 * 24 * 60}
 LEAST_MINUTES = 5
 
@@ -28,7 +28,7 @@ def normalised(text: str) -> str:
     words = " ".join(text.split())
     if not words:
         return ""
-    every = _EVERY.fullmatch(words)
+    every = EVERY.fullmatch(words)
     if every:
         if int(every[1] or 1) * _UNITS[every[2].lower()] < LEAST_MINUTES:
             raise ScheduleRefused("A run every 5 minutes is the most often that is possible.")
@@ -54,7 +54,7 @@ def next_after(schedule: str, timezone: str, now: datetime, last: datetime | Non
     """
     if not schedule:
         return None
-    every = _EVERY.fullmatch(schedule)
+    every = EVERY.fullmatch(schedule)
     if every:
         step = timedelta(minutes=int(every[1] or 1) * _UNITS[every[2].lower()])
         if last is None or last > now:

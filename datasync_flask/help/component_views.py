@@ -13,11 +13,13 @@ from datasync_flask.accounts.rights import needs_role
 from datasync_flask.connections.list_filters import filters
 from datasync_flask.connections.listing import ListQuery
 from datasync_flask.connections.models import State
+from datasync_flask.extractions.models import RunState
 
 bp = Blueprint("components", __name__)
 
 
 @bp.get("/-/components")
+@bp.get("/help/components", endpoint="in_help")
 @needs_role(Role.ADMIN)
 def show() -> ResponseReturnValue:
     """One page with everything that pages are made of."""
@@ -28,5 +30,6 @@ def show() -> ResponseReturnValue:
         form=form,
         faulty=faulty,
         filters=filters(ListQuery(), ["sales", "emea"]),
+        runs=[SimpleNamespace(state=state) for state in RunState],
         states=[SimpleNamespace(kind="salesforce", state=state) for state in State],
     )

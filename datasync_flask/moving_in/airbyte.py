@@ -211,8 +211,8 @@ def _extraction(
         found.changed(
             gettext("Tables"),
             gettext(
-                "Airbyte appends a row for each change. DataSync updates the row, unless you choose Keep every version "
-                "of a row: %(names)s.",
+                "Airbyte appends a row for each change. DataSync updates the row, unless you choose Keep history: "
+                "every version of a row: %(names)s.",
                 names=listed(appended),
             ),
         )

@@ -92,7 +92,7 @@ def _check_connection(result: Found, connection: FoundConnection, trusted: tuple
             gettext("Authentication"),
             gettext(
                 "Without the org's own address, a person has to allow access once. Enter My Domain and choose "
-                "Headless in the connection to work without."
+                "Client credentials in the connection to work without."
             ),
         )
         connection.auth_method = AuthMethod.AUTHORIZATION_CODE

@@ -101,7 +101,18 @@ def _mail(order: dict[str, Any]) -> None:
                 server.login(unquote(parts.username), unquote(parts.password or ""))
             server.send_message(message)
     except (OSError, smtplib.SMTPException, ValueError) as error:
-        raise NotSent(f"the mail server {host}: {type(error).__name__}") from None
+        raise NotSent(f"the mail server {host} {_why(error)}") from None
+
+
+def _why(error: Exception) -> str:
+    """Return what went wrong with a host, as what follows its name."""
+    if isinstance(error, httpx2.TimeoutException | TimeoutError):
+        return "didn't answer in time"
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return "refused the sign-in"
+    if isinstance(error, httpx2.ConnectError | ConnectionError | socket.gaierror):
+        return "can't be reached"
+    return f"didn't take it ({type(error).__name__})"
 
 
 def _webhook(order: dict[str, Any]) -> None:
@@ -120,7 +131,7 @@ def _webhook(order: dict[str, Any]) -> None:
             with client.stream("POST", order["target"], content=content, headers=headers) as answer:
                 status = answer.status_code
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
-        raise NotSent(limits.refusal or f"{host}: {type(error).__name__}") from None
+        raise NotSent(limits.refusal or f"{host} {_why(error)}") from None
     if not 200 <= status < 300:
         raise NotSent(f"{host} answered HTTP {status}")
 

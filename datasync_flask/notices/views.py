@@ -98,6 +98,11 @@ class ChannelForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
             raise ValidationError(gettext("A webhook's address begins with https:// and names a host."))
 
 
+def _empty_form() -> ChannelForm:
+    """Return a form that begins with a kind that works on this server."""
+    return ChannelForm(formdata=None, kind="email" if current_app.config["SETTINGS"].smtp_url else "webhook")
+
+
 def _page(form: ChannelForm, *, signing_key: str = "") -> str:
     return render_template(
         "notices/index.html",
@@ -124,7 +129,7 @@ def ways() -> ResponseReturnValue:
 @needs_role(Role.ADMIN)
 def index() -> ResponseReturnValue:
     """Who is told what."""
-    return _page(ChannelForm())
+    return _page(_empty_form())
 
 
 @bp.post("/notices")
@@ -142,7 +147,7 @@ def make() -> ResponseReturnValue:
         allow_internal=bool(form.allow_internal.data),
     )
     if signing_key:
-        return _page(ChannelForm(formdata=None), signing_key=signing_key)
+        return _page(_empty_form(), signing_key=signing_key)
     flash(gettext("Saved. Press Test to check that it works."))
     return redirect(url_for("notices.index"), 303)
 

@@ -113,7 +113,7 @@ APP: dict[Problem, Entry] = {
         ),
     ),
     Problem.FLOW_NOT_ENABLED: Entry(
-        "Headless authentication is off",
+        "Client credentials are off",
         "The app doesn't allow anybody to work without a person who allows access.",
         (
             "In Salesforce, edit the app's OAuth settings and tick Enable Client Credentials Flow; for a signed "
@@ -129,7 +129,7 @@ APP: dict[Problem, Entry] = {
     ),
     Problem.NO_RUN_AS_USER: Entry(
         "No run-as user",
-        "Headless authentication needs a user in whose name the app works, and the app names none.",
+        "Client credentials need a user that the app runs as, and the app names none.",
         (
             "In Salesforce, open the app's Policies tab (for a connected app: Manage, then Edit Policies), and "
             "name a user under Client Credentials Flow, Run As.",

@@ -75,7 +75,7 @@ class SalesforceForm(ConnectionForm, ConfirmedForm):
         if needs_my_domain:
             raise ValidationError(
                 gettext(
-                    "Headless authentication works only at the org's own address: choose My Domain as the login host "
+                    "Client credentials work only at the org's own address: choose My Domain as the login host "
                     "and enter an address like acme.my.salesforce.com."
                 )
             )
@@ -168,7 +168,7 @@ class HandOffForm(SettingsForm):
     client_id = StringField(
         _l("Client ID"),
         filters=[_without_nul],
-        description=_l("Salesforce calls it Consumer Key."),
+        description=_l("Salesforce calls this the Consumer Key."),
         render_kw={"autocomplete": "off", "spellcheck": "false", "maxlength": 600},
     )
     client_secret = PasswordField(

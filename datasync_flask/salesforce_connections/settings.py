@@ -42,12 +42,14 @@ AUTH_METHODS = {
         _l("Once, on Salesforce's Allow Access page. This is the usual way."),
     ),
     AuthMethod.CLIENT_CREDENTIALS: (
-        _l("Headless"),
-        _l("No person: the app works in the name of a run-as user. Only with My Domain."),
+        _l("Client credentials (no sign-in)"),
+        _l("The app works as a run-as user that you name in Salesforce. Only with My Domain."),
     ),
     AuthMethod.JWT_BEARER: (
         _l("Signed token (JWT)"),
-        _l("No person and no secret: DataSync signs with its own certificate, which the app in Salesforce holds."),
+        _l(
+            "No sign-in and no secret: DataSync signs with its own certificate. You upload it to the app in Salesforce."
+        ),
     ),
 }
 _LOGIN_HOSTS = {
@@ -92,7 +94,7 @@ class SalesforceSettings:
     )  # fmt: skip
     client_id: str = setting(
         _l("Client ID"), "Client ID", "", restarts=True, is_other_app=True,
-        hint=_l("Salesforce calls it Consumer Key. It may still be missing: save now and come back."),
+        hint=_l("Salesforce calls this the Consumer Key. You can save without it and add it later."),
         attributes=_PLAIN | {"maxlength": "512"}, shown=lambda connection: _missing(connection.client_id),
     )  # fmt: skip
     username: str = setting(

@@ -28,7 +28,7 @@ def road(connection: SalesforceConnection, *, knows_app: bool) -> list[Step]:
     """Return the steps to a connection; the first that isn't done is the present one."""
     is_connected = connection.state == State.CONNECTED
     steps = [
-        (gettext("Saved"), connection.state != State.DRAFT),
+        (gettext("Saved"), True),
         (gettext("Salesforce recognises the app"), knows_app),
         (gettext("Allow access"), is_connected),
         (gettext("Connected"), is_connected),

@@ -57,8 +57,8 @@ def init_app(_app: Flask) -> None:
         GONE_OR_RESET | {Happening.NO_LONGER_EDITOR},
     )
     TABLE["attempts"] = Held(
-        _l("their way to Salesforce and back, where they are in the middle of it"),
+        _l("a sign-in at Salesforce that they have not finished"),
         end_attempts,
         ALL - {Happening.NO_LONGER_ADMINISTRATOR},
-        _l("your way to Salesforce and back, where you are in the middle of it"),
+        _l("a sign-in at Salesforce that you have not finished"),
     )

@@ -1,10 +1,14 @@
-// <time datetime="…" data-style="ago|at|short|in|clock"> in the reader's zone and language, and <progress data-since="…">.
+// <time datetime="…" data-style="ago|at|short|in|clock"> in the reader's zone and the page's language, and <progress data-since="…">.
 // Relative times are not part of what a poll compares; this refreshes them.
 import { atEachSwap, texts } from "./page.js";
 
-const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
-const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-const short = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+// The page's language, as the reader's country writes it.
+const { lang } = document.documentElement;
+const locales = [...navigator.languages.filter((each) => each.split("-")[0] === lang), lang];
+const relative = new Intl.RelativeTimeFormat(lang, { numeric: "auto" });
+const exact = new Intl.DateTimeFormat(locales, { dateStyle: "medium", timeStyle: "long" });
+const at = new Intl.DateTimeFormat(locales, { dateStyle: "medium", timeStyle: "short" });
+const short = new Intl.DateTimeFormat(locales, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
 const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
 function ago(seconds) {
@@ -24,7 +28,7 @@ const styles = {
   ago,
   clock,
   in: (seconds) => seconds < -0.5 ? texts.inSeconds.replace("{0}", Math.ceil(-seconds)) : texts.now,
-  at: (seconds, moment) => exact.format(moment),
+  at: (seconds, moment) => at.format(moment),
   short: (seconds, moment) => short.format(moment),
 };
 

@@ -227,13 +227,13 @@ def test_random_secrets_are_counted_by_network_and_the_right_ones_always_work(wa
     walk.save(client_id="")
     walk.visitor.get("/account")
     walk.visitor.post("/account/tokens", {"name": "job", "days": "30"})
-    token = walk.visitor.page.xpath("//div[@class='aside']//code/text()")[0]
+    token = walk.visitor.page.xpath("//div[@class='aside']//@data-copy")[0]
     walk.visitor.get("/people")
     walk.visitor.post("/people/invite", {"email": "new@example.com", "role": "viewer"})
-    invitation = walk.visitor.page.xpath("//section[@class='aside']//code/text()")[0].removeprefix(walk.visitor.address)
+    invitation = walk.visitor.page.xpath("//section[@class='aside']//@data-copy")[0].removeprefix(walk.visitor.address)
     walk.visitor.get(f"/connections/{walk.id}/hand-off")
     walk.visitor.post(f"/connections/{walk.id}/hand-off", {})
-    hand_off = walk.visitor.page.xpath("//div[@class='aside']//code/text()")[0].removeprefix(walk.visitor.address)
+    hand_off = walk.visitor.page.xpath("//div[@class='aside']//@data-copy")[0].removeprefix(walk.visitor.address)
     stranger = Visitor(app)
 
     def api(given: str) -> TestResponse:

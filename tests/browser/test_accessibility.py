@@ -1,10 +1,10 @@
-"""axe-core finds nothing, on every page and state, in both themes, on a screen and on a phone."""
+"""axe-core finds nothing, on every page and state, in both themes, on a screen and on a phone; zoom, forced colours, print."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -13,93 +13,74 @@ from playwright.sync_api import Page
 
 from tests.support.practice import PracticeOrg
 from tests.support.program import Site
-from tools.screenshots import hand_over, make_extraction, make_people
+from tools.site_states import make_states
 
-BOTH = ("destination", "destination-broken")
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# Each page is opened once and looked at in all of them.
+LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = (
+    (1280, "light"),
+    (1280, "dark"),
+    (360, "dark"),
+    (360, "light"),
+)
 
 
 @pytest.fixture(scope="module")
-def states(site: Site, practice: PracticeOrg) -> dict[str, str]:
-    """One connection in each state."""
-    made = {
-        "draft": site.save({"client_id": "", "client_secret": ""}, description="Draft"),
-        "waiting_for_propagation": site.save(
-            practice.register(site.callback_url, propagation_seconds=3600), description="Waiting"
-        ),
-    }
-    for name in ("ready_to_authorize", "authorizing", "connected", "needs_attention"):
-        made[name] = site.save(practice.register(site.callback_url), description=name)
-        site.wait_for_state(made[name], "ready_to_authorize")
-    site.leave(made["authorizing"])
-    site.allow(made["connected"])
-    site.http.get(practice.answer_as_person(site.leave(made["needs_attention"]), "deny"))
-    for name, connection_id in made.items():
-        site.wait_for_state(connection_id, name)
-    return made
+def pages(site: Site, practice: PracticeOrg) -> dict[str, str]:
+    return make_states(site, practice)
 
 
-@pytest.fixture(scope="module")
-def extraction(site: Site, practice: PracticeOrg, states: dict[str, str]) -> list[str]:
-    """The pages of an extraction that ran, and of its destination."""
-    made = make_extraction(site, practice, states["connected"])
-    make_people(site)
-    places = [
-        made["/extraction"],
-        made["/run"],
-        f"{made['/extraction']}/objects/Account",
-        f"{made['/extraction']}/edit",
-        f"{made['/extraction']}/data/Account",
-    ]
-    return [*places, f"{made['/extraction']}/delete", *(f"/connections/{made[key]}" for key in BOTH)]
-
-
-@pytest.mark.parametrize("width", [1280, 360])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_violations(
-    site: Site,
-    new_page: Callable[..., Page],
-    states: dict[str, str],
-    extraction: list[str],
-    scheme: Any,
-    width: int,
-) -> None:
-    page = new_page(color_scheme=scheme, viewport={"width": width, "height": 800}, bypass_csp=True)
-    paths = [
-        "/connections",
-        "/connections?q=nothing",
-        "/connections/new",
-        "/connections/new/salesforce",
-        "/connections/import",
-        "/connections?group=label",
-        "/help",
-        "/help/using",
-        "/help/errors",
-        "/-/components",
-    ]
-    paths += [
-        "/people",
-        "/account",
-        "/audit",
-        "/notices",
-        "/settings/server",
-        "/login",
-        f"/connections/{states['draft']}/hand-off",
-    ]
-    paths += [hand_over(site, states["draft"])]
-    paths += [f"/connections/{connection_id}" for connection_id in states.values()]
-    paths += [f"/connections/{states['connected']}/{page_}" for page_ in ("edit", "delete", "objects?name=Account")]
-    paths += ["/connections/new/postgresql", "/extractions", "/extractions/new", *extraction]
-    found = []
-    for path in paths:
-        page.goto(path)
-        for details in page.locator("details:not(.menu)").all():
-            details.evaluate("element => element.open = true")
-        found += violations(page, path)
+def test_no_violations(new_page: Callable[..., Page], pages: dict[str, str]) -> None:
+    page, found = new_page(bypass_csp=True), []
+    for name, path in pages.items():
+        found += seen_in_all_looks(page, name, path)
     page.goto("/connections/new/salesforce")
     page.get_by_role("button", name="Save", exact=True).click()
     found += violations(page, "form with errors")
     assert not found, "\n".join(found)
+
+
+def seen_in_all_looks(page: Page, name: str, path: str) -> list[str]:
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(path)
+    for details in page.locator("details:not(.menu)").all():
+        details.evaluate("element => element.open = true")
+    found = []
+    for width, scheme in LOOKS:
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme=scheme)
+        found += violations(page, f"{name}, {width} px, {scheme}")
+    # 400 % zoom of a window of 1280 px.
+    page.set_viewport_size({"width": 320, "height": 256})
+    if page.evaluate("document.documentElement.scrollWidth") > 320:
+        found.append(f"{name}: the page scrolls sideways at 320 px")
+    return found
+
+
+def test_nothing_is_lost_in_forced_colours(new_page: Callable[..., Page], pages: dict[str, str]) -> None:
+    page = new_page(forced_colors="active", reduced_motion="reduce")
+    page.goto(pages["run-running"])
+    # The bar has an edge, the current section a line of another colour than the others, and nothing turns.
+    assert page.locator("progress").first.evaluate("element => getComputedStyle(element).borderTopWidth") == "1px"
+    lines = (
+        page.get_by_role("navigation", name="Main")
+        .get_by_role("link")
+        .evaluate_all("links => links.map((link) => [link.ariaCurrent, getComputedStyle(link).borderBottomColor])")
+    )
+    current = {colour for is_current, colour in lines if is_current == "page"}
+    others = {colour for is_current, colour in lines if is_current != "page"}
+    assert len(current) == 1
+    assert not current & others
+    assert page.locator(".dot").first.evaluate("element => getComputedStyle(element).animationName") == "none"
+
+
+def test_print_has_the_content_without_the_controls(new_page: Callable[..., Page], pages: dict[str, str]) -> None:
+    page = new_page()
+    page.goto(pages["run-done"])
+    page.emulate_media(media="print")
+    assert not page.get_by_role("navigation", name="Main").is_visible()
+    assert not page.get_by_role("button", name="Run again").is_visible()
+    assert page.get_by_text("Every count matches Salesforce.").is_visible()
 
 
 def violations(page: Page, name: str) -> list[str]:

@@ -219,10 +219,10 @@ def test_headless(new_page: Callable[..., Page], site: Site, practice: PracticeO
     app = practice.register(
         site.callback_url, propagation_seconds=3, client_credentials=True, run_as="ada@practice.example"
     )
-    fill_in(page, site, app, "Headless")
-    step = page.get_by_text("Only for headless authentication:").first
+    fill_in(page, site, app, "Client credentials (no sign-in)")
+    step = page.get_by_text("Only for client credentials:").first
     expect(step).to_be_hidden()
-    page.get_by_label("Headless").check()
+    page.get_by_label("Client credentials (no sign-in)").check()
     expect(step).to_be_visible()
     save(page)
     state(page, "waiting_for_propagation")

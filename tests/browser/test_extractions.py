@@ -114,7 +114,7 @@ def test_a_destination_and_an_extraction_by_hand(page: Page) -> None:
     expect(page.get_by_label("Description")).to_have_value("By hand")
     page.get_by_label("File or folder").fill("hand.sqlite")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("Tables can be made and written.")).to_be_visible()
+    expect(page.get_by_text("Tables can be created and written.")).to_be_visible()
     page.goto("/extractions/new")
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("button", name="Clear all").click()

@@ -32,6 +32,6 @@ def test_a_file_becomes_drafts(new_page: Callable[..., Page], options: dict[str,
     if "bypass_csp" in options:
         assert violations(page, "list") == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.get_by_role("button", name="Make drafts").press("Enter")
+    page.get_by_role("button", name="Create drafts").press("Enter")
     page.get_by_role("link", name="Salesforce (").first.click()
     expect(page.get_by_label("Client ID")).to_have_value("")

@@ -89,7 +89,11 @@ def test_rows_per_second_are_those_of_the_last_seconds(made: Extracting) -> None
         return text.partition("Reading")[2].partition(" rows/s")[0].strip(" ,")
 
     assert 95 <= int(rows_per_second(10, 0)) <= 100
+    assert "about 2 min left" in shown(
+        made, f"{address}/progress?seen={Seen((Sample(utcnow().timestamp() - 10, {'Account': 0}),))}"
+    )
     # Nothing moves, or nobody knows.
+    assert "left" not in shown(made, f"{address}/progress")
     assert not rows_per_second(10, 1000)[:3].isdigit()
     assert not rows_per_second(60, 0)[:3].isdigit()
     for seen in ("x", "1~Account", "1~Account:x;", "nan~Account:1", "9" * 3000):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from datasync_flask.help.documents import ORDER, documents, search
 from datasync_flask.salesforce.data_refusals import REFUSALS
 from datasync_flask.salesforce.errors import Problem
@@ -82,3 +84,14 @@ def test_every_code_of_salesforce_is_listed_with_who_can_fix_it(visitor: Visitor
     assert "Setup, External Client App Manager" in text
     assert not visitor.page.xpath("//main//a[contains(@href, '/lightning/')]")
     assert visitor.get("/help/errors?connection=0123456789abcdef").status_code == 404
+
+
+@pytest.mark.parametrize("address", ["/help/components", "/-/components"])
+@pytest.mark.parametrize(("language", "words"), [("en", "Waiting for propagation"), ("de", "Wartet auf Salesforce")])
+def test_all_components_are_on_one_page_in_both_languages(
+    visitor: Visitor, address: str, language: str, words: str
+) -> None:
+    visitor.post("/language", {"language": language})
+    assert visitor.get(address).status_code == 200
+    assert visitor.page.get("lang") == language
+    assert words in visitor.text

@@ -127,7 +127,7 @@ def test_airbytes_api() -> None:
         FoundObject("LoginHistory", filter="LoginTime >= 2021-07-25T00:00:00Z"),
         FoundObject("UserRole", is_whole=True),
     ]
-    assert "Keep every version of a row: LoginHistory" in texts(found, Verdict.CHANGED)["Tables"]
+    assert "Keep history: every version of a row: LoginHistory" in texts(found, Verdict.CHANGED)["Tables"]
     left = texts(found, Verdict.LEFT)
     assert left["shopify"] == "This isn't a Salesforce source."
     assert {"Client Secret", "Refresh token", "Schedule"} <= left.keys()

@@ -23,6 +23,7 @@ from datasync_flask.operations.key_rotation import rotate_all
 from datasync_flask.salesforce_connections.models import SalesforceGrant
 from datasync_flask.security.crypto import SecretBox
 from tests.support.connection import ConnectionWalk
+from tests.support.servers import free_port
 from tests.support.visitor import Visitor
 from tests.support.worker import work_off
 
@@ -68,7 +69,7 @@ def add(visitor: Visitor, kind: str, target: str, **fields: str) -> str:
     fields = {"allow_internal": "1", **fields}
     answer = visitor.post("/notices", {"kind": kind, "target": target, "description": "team", **fields})
     assert answer.status_code in {200, 303}, visitor.text
-    shown = visitor.page.xpath("//div[@class='aside']//code/text()")
+    shown = visitor.page.xpath("//div[@class='aside']//@data-copy")
     return str(shown[-1]) if kind == "webhook" else ""
 
 
@@ -135,6 +136,15 @@ def test_errors_only(walk: ConnectionWalk, receiver: Receiver) -> None:
     walk.work()
     send(walk.app)
     assert [facts["event"] for facts, _, _ in receiver.got] == ["connection_needs_attention"]
+
+
+def test_a_receiver_that_is_not_there_is_told_in_words(visitor: Visitor, app: Flask) -> None:
+    visitor.get("/notices")
+    # Without a mail server e-mail isn't what the form begins with.
+    assert visitor.page.xpath("//select[@name='kind']/option[@selected]/@value") == ["webhook"]
+    add(visitor, "webhook", f"http://127.0.0.1:{free_port()}/hook")
+    press_test(app, visitor)
+    assert "127.0.0.1 can't be reached" in visitor.text
 
 
 @pytest.mark.parametrize("status", [500, 302, 404])

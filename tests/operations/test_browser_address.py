@@ -51,7 +51,7 @@ def test_others_are_told_whom_to_ask(walk: ConnectionWalk, sign_in: Callable[...
     assert "Ask an administrator of DataSync" in told
     assert "TRUSTED_PROXIES" not in told
     walk.visitor.post(f"/connections/{walk.id}/hand-off")
-    (link,) = set(walk.visitor.page.xpath("//code[contains(., '/hand-off/')]/text()"))
+    (link,) = set(walk.visitor.page.xpath("//@data-copy[contains(., '/hand-off/')]"))
     stranger = Visitor(walk.app)
     told = note_on(stranger, str(link).removeprefix("http://127.0.0.1:5000"), X_Forwarded_Host="tools.example.com")
     assert "Ask the person who sent you this link" in told

@@ -218,7 +218,7 @@ def test_sign_in_and_the_hand_off(walk: ConnectionWalk, app: Flask) -> None:
     walk.save(client_id="", client_secret="")
     walk.visitor.get(f"/connections/{walk.id}/hand-off")
     walk.visitor.post(f"/connections/{walk.id}/hand-off", {})
-    link = walk.visitor.page.xpath("//div[@class='aside']//code/text()")[0].removeprefix(walk.visitor.address)
+    link = walk.visitor.page.xpath("//div[@class='aside']//@data-copy")[0].removeprefix(walk.visitor.address)
     stranger = Visitor(app)
     stranger.get("/login")
     token = stranger.page.xpath("//input[@name='csrf_token']/@value")[0]

@@ -145,7 +145,7 @@ class Step:
         """Try a new destination; what is wrong stands at its field."""
         form = self.new_form
         if form.validate() and destinations.problem_of(form) is None:
-            self.test_result = gettext("It works: tables can be made, written and removed.")
+            self.test_result = gettext("It works: tables can be created, written and removed.")
         form.keep_password()
 
     def finish(self) -> bool:

@@ -15,7 +15,7 @@ from flask_babel import get_locale, gettext, ngettext
 from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 
-from datasync_flask.extractions.schedule import ScheduleRefused, check_timezone, next_after, normalised
+from datasync_flask.extractions.schedule import EVERY, ScheduleRefused, check_timezone, next_after, normalised
 
 REPEATS = {
     "manual": _l("Manual"),
@@ -127,8 +127,8 @@ def sentence(schedule: str) -> str:
     picked = of_schedule(schedule)
     if picked.repeat == "manual":
         return str(gettext("Manual"))
-    if picked.repeat == "minutes":
-        return str(gettext("Every %(number)s minutes", number=picked.every_minutes))
+    if every := EVERY.fullmatch(schedule):
+        return _every(int(every[1] or 1), every[2].lower())
     if picked.repeat == "daily":
         return str(gettext("Every day at %(time)s", time=picked.at_time))
     days = ", ".join(name for day, name in day_names() if day in picked.on_days)
@@ -136,10 +136,20 @@ def sentence(schedule: str) -> str:
         return str(gettext("Every week on %(days)s at %(time)s", days=days, time=picked.at_time))
     if picked.repeat == "hourly":
         minute = int(picked.at_minute)
-        every = ngettext("Every hour", "Every %(num)s hours", picked.every_hours)
+        hours = _every(picked.every_hours, "hour")
         at = gettext("on the hour") if minute == 0 else gettext("at minute %(minute)s", minute=minute)
-        return f"{every}, {at}" + ("" if set(picked.on_days) == set(DAYS) else f" ({days})")
+        return f"{hours}, {at}" + ("" if set(picked.on_days) == set(DAYS) else f" ({days})")
     return str(gettext("On the schedule %(text)s", text=schedule))
+
+
+def _every(number: int, unit: str) -> str:
+    if unit == "minute":
+        return str(ngettext("Every minute", "Every %(num)s minutes", number))
+    if unit == "hour":
+        return str(ngettext("Every hour", "Every %(num)s hours", number))
+    if unit == "day":
+        return str(ngettext("Every day", "Every %(num)s days", number))
+    return str(ngettext("Every week", "Every %(num)s weeks", number))
 
 
 @dataclass(frozen=True)
