@@ -15,6 +15,7 @@ from flask.typing import ResponseReturnValue
 
 from datasync_flask.practice_org.answers import NOT_FOUND, json_body, refusal, refuse, require_api, stop
 from datasync_flask.practice_org.faults import INNER_FAULT, IS_INNER, count_and_fault, the_org
+from datasync_flask.practice_org.object_views import is_readable
 from datasync_flask.practice_org.org import Fault
 from datasync_flask.practice_org.records import records_of
 from datasync_flask.practice_org.soql import read_records
@@ -104,6 +105,8 @@ def composite(version: str) -> ResponseReturnValue:
     answered: dict[str, Inner] = {}
     for number, part in enumerate(parts):
         name = str(part.get("referenceId") or f"ref{number}") if isinstance(part, dict) else f"ref{number}"
+        if name in answered:
+            return refuse(400, "JSON_PARSER_ERROR", f"Duplicate referenceId provided: {name}")
         answered[name] = _ask_with(part, version, answered)
     if order.get("allOrNone") is True and any(inner.is_error for inner in answered.values()):
         words = "The transaction was rolled back since another operation in the same transaction failed."
@@ -150,7 +153,7 @@ def several_records(version: str, name: str) -> ResponseReturnValue:
     if not isinstance(ids, list) or not isinstance(fields, list) or not any(fields) or len(ids) > MOST_RECORDS:
         return refuse(400, "MALFORMED_QUERY", "Required parameters: ids, fields")
     for field in fields:
-        if not isinstance(field, str) or found.spelled(field) is None:
+        if not isinstance(field, str) or not is_readable(the_org().data, found, field):
             return refuse(400, "INVALID_FIELD", f"No such column '{field}' on sobject of type {found.name}")
     answer = read_records(the_org().data, found.name, fields, [str(each) for each in ids])
     by_id = {row["Id"][:15]: row for row in answer.rows if not row.get("IsDeleted")}
