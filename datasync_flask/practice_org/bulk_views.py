@@ -45,7 +45,12 @@ def _new(job: Job) -> dict[str, Any]:
 
 
 def _listed(job: Job) -> dict[str, Any]:
-    return {**_new(job), "state": job.current_state, "jobType": "V2Query"}
+    listed: dict[str, Any] = {}
+    for key, value in (_new(job) | {"state": job.current_state}).items():
+        listed[key] = value
+        if key == "apiVersion":
+            listed["jobType"] = "V2Query"
+    return listed
 
 
 def _shown(job: Job) -> dict[str, Any]:

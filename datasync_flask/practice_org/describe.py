@@ -33,7 +33,17 @@ _SOAP = {
     "location": "urn:location", "json": "urn:json", "anyType": "xsd:anyType",
 }  # fmt: skip
 _NEVER_NULL = frozenset(
-    {"Id", "IsDeleted", "Name", "CreatedDate", "LastModifiedDate", "SystemModstamp", "OwnerId", "CreatedById"}
+    {
+        "Id",
+        "IsDeleted",
+        "Name",
+        "CreatedDate",
+        "LastModifiedDate",
+        "SystemModstamp",
+        "OwnerId",
+        "CreatedById",
+        "LastModifiedById",
+    }
 )
 _NOT_SET_BY_PEOPLE = _NEVER_NULL - {"Name", "OwnerId"}
 

@@ -75,6 +75,13 @@ def _unless_known(answer: dict[str, Any]) -> Response:
     is_known = since is not None and since >= changed.replace(microsecond=0)
     response = Response(status=304) if is_known else jsonify(answer)
     response.headers["Last-Modified"] = http_date(changed)
+    return _tagged(response)
+
+
+def _tagged(response: Response) -> Response:
+    """Return an answer with its tag, or 304 to who names that tag."""
+    response.add_etag()
+    response.make_conditional(request)
     return response
 
 
@@ -101,7 +108,7 @@ def record(version: str, name: str, row_id: str) -> ResponseReturnValue:
     response = jsonify(records_of(answer, [row], version)[0])
     if isinstance(row.get("LastModifiedDate"), datetime):
         response.headers["Last-Modified"] = http_date(row["LastModifiedDate"])
-    return response
+    return _tagged(response)
 
 
 def _no_external_id(name: str) -> ResponseReturnValue:
