@@ -180,11 +180,11 @@ def import_(file: BinaryIO, source: str, destination: str, preview: bool, as_jso
     from datasync_flask.api.transfer import NotOurs, bring
     from datasync_flask.cli.moving_in import bring_drafts
     from datasync_flask.cli.session import app_session
-    from datasync_flask.moving_in.reading import Document, FileRefused, decoded
+    from datasync_flask.moving_in.reading import MAX_BYTES, Document, FileRefused, decoded
 
     with app_session():
         try:
-            document = Document(decoded(file.read()), str(getattr(file, "name", "")))
+            document = Document(decoded(file.read(MAX_BYTES + 1)), str(getattr(file, "name", "")))
             if "datasync" not in document.mapping:
                 raise SystemExit(
                     bring_drafts(document, source=source, destination=destination, preview=preview, as_json=as_json)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+MAX_LENGTH = 2_000
 # Strings, brackets, and what would end the condition and begin another part of the query.
 _PARTS = re.compile(
     r"'(?:[^'\\]|\\.)*'|'|[()]|\b(?:ORDER\s+BY|GROUP\s+BY|LIMIT\s+\d|OFFSET\s+\d|HAVING\s+\w+\("
@@ -21,6 +22,8 @@ class FilterRefused(ValueError):
 
 def check(condition: str) -> None:
     """See what can be seen of a condition without asking Salesforce. Raises FilterRefused."""
+    if len(condition) > MAX_LENGTH:
+        raise FilterRefused("A filter has at most 2,000 characters.")
     depth = 0
     for part in _PARTS.findall(condition):
         if part == "'":

@@ -122,6 +122,8 @@ class ExtractionForm(SettingsForm):
             }
         super().__init__(data=values, given=given)
         self.extraction, self._tries_filters = extraction, tries_filters
+        # Of each filter that couldn't be tried, why.
+        self.not_tried: list[str] = []
         self.source.choices = [SelectChoice(each.id, each.description) for each in loader.sources()]
         self.destination.choices = [SelectChoice(each.id, each.description) for each in loader.destinations()]
 
@@ -206,15 +208,22 @@ class ExtractionForm(SettingsForm):
         return bool(super().validate(extra_validators)) and self._has_free_tables() and self._has_good_filters()
 
     def _has_good_filters(self) -> bool:
-        source = next((each for each in loader.sources() if each.id == self.source.data), None)
-        stored = {each.name: each.filter for each in self.extraction.objects} if self.extraction is not None else {}
+        source, before = next((each for each in loader.sources() if each.id == self.source.data), None), self.extraction
         if source is None or not self._tries_filters:
             return True
+        # Another org may refuse what this one took.
+        is_same_org = before is not None and before.source_id == source.id
+        stored = {each.name: each.filter for each in before.objects} if before is not None and is_same_org else {}
+        self.not_tried = []
         for name in self.objects.data or []:
             condition = self.choice(name).filter
-            if condition and stored.get(name) != condition and (why := filter_trial.refusal(source, name, condition)):
-                self.objects.errors = [gettext("The filter of %(name)s: %(why)s", name=name, why=why)]
+            if not condition or stored.get(name) == condition:
+                continue
+            trial = filter_trial.tried(source, name, condition)
+            if trial.refusal:
+                self.objects.errors = [gettext("The filter of %(name)s: %(why)s", name=name, why=trial.refusal)]
                 return False
+            self.not_tried += [trial.not_tried] if trial.not_tried else []
         return True
 
     def _has_free_tables(self) -> bool:
@@ -270,7 +279,7 @@ class ExtractionForm(SettingsForm):
         return ObjectChoice(
             name,
             tracking if tracking in TRACKING_TYPES else "",
-            sent.get(f"filter-{name}", "").replace("\x00", "").strip()[:2000],
+            sent.get(f"filter-{name}", "").replace("\x00", "").strip(),
             f"history-{name}" in sent,
             f"mark-{name}" in sent,
             # Chosen on a page of their own: a form without them leaves them alone.

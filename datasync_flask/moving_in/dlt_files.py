@@ -15,8 +15,7 @@ from flask_babel import gettext
 from datasync_flask.moving_in.found import Found, FoundConnection, FoundObject
 from datasync_flask.moving_in.reading import Document, FileRefused, mapping, part, text_of
 from datasync_flask.moving_in.salesforce_parts import (
-    is_loaded_whole,
-    object_of_table,
+    object_called,
     put_app,
     put_domain,
     put_start,
@@ -31,6 +30,10 @@ _RESOURCES = (
     "sf_user", "user_role", "opportunity", "opportunity_line_item", "opportunity_contact_role", "account", "contact",
     "lead", "campaign", "campaign_member", "product_2", "pricebook_2", "pricebook_entry", "task", "event",
 )  # fmt: skip
+# Those that it loads completely each time.
+_WHOLE = frozenset(
+    {"sf_user", "user_role", "contact", "lead", "campaign", "product_2", "pricebook_2", "pricebook_entry"}
+)
 _KNOWN = frozenset(
     {"user_name", "password", "security_token", "consumer_key", "consumer_secret", "privatekey", "privatekey_file",
      "session_id", "instance", "instance_url", "domain"}
@@ -114,21 +117,21 @@ class Script:
         found, description = Found(), gettext("Salesforce (%(tool)s)", tool="dlt")
         found.subject = description
         chosen = [name for call in calls if _name_of(call.func) == "with_resources" for name in _texts(call.args)]
-        unknown = [name for name in chosen if not object_of_table(name)]
+        unknown = [name for name in chosen if name not in _RESOURCES]
         if unknown:
             found.left(gettext("Objects"), gettext("dlt's source has no resources with these names: %(names)s.",
                                             names=", ".join(unknown)[:500]))  # fmt: skip
-        objects = [_object(name) for name in chosen or _RESOURCES if object_of_table(name)]
+        objects = [_object(name) for name in chosen or _RESOURCES if name in _RESOURCES]
         for name, start in _starts(calls):
-            put_start(found, [each for each in objects if each.name == object_of_table(name)], start)
+            put_start(found, [each for each in objects if each.name == object_called(name)], start)
         found.add_extraction(description, objects, None)
         return found
 
 
 def _object(resource: str) -> FoundObject:
-    name = object_of_table(resource)
+    name = object_called(resource)
     # The one resource that dlt's source follows by another date.
-    return FoundObject(name, is_loaded_whole(name), cursor_field="LastModifiedDate" if name == "Account" else "")
+    return FoundObject(name, resource in _WHOLE, cursor_field="LastModifiedDate" if name == "Account" else "")
 
 
 def _name_of(node: ast.expr) -> str:

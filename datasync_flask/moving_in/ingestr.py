@@ -15,8 +15,7 @@ from flask_babel import gettext
 from datasync_flask.moving_in.found import Found, FoundConnection, FoundObject
 from datasync_flask.moving_in.reading import Document, FileRefused, text_of
 from datasync_flask.moving_in.salesforce_parts import (
-    is_loaded_whole,
-    object_of_table,
+    object_called,
     put_app,
     put_domain,
     put_start,
@@ -41,6 +40,22 @@ _KNOWN = frozenset(
         "auth_method",
     }
 )
+# The tables that it has, as its documentation lists them; of each kind of history one for each object.
+_BY_DATE = frozenset(
+    {"account", "agent_work", "campaign", "campaign_member", "case", "case_feed", "case_milestone", "contact",
+     "content_document", "content_version", "conversation", "conversation_entry", "conversation_participant",
+     "email_message", "event", "lead", "opportunity", "opportunity_line_item", "pricebook", "pricebook_entry",
+     "product", "task", "task_relation", "user_service_presence", "voice_call", "voice_call_feed",
+     "voice_call_recording", "account_history", "campaign_history", "case_history", "contact_history", "lead_history",
+     "opportunity_field_history", "opportunity_history", "user_history"}
+)  # fmt: skip
+_WHOLE = frozenset(
+    {"campaign_member_status", "dashboard", "dashboard_component", "event_relation", "feed_comment", "folder",
+     "forecasting_quota", "group", "opportunity_contact_role", "opportunity_split", "opportunity_split_type",
+     "permission_set", "permission_set_assignment", "profile", "record_type", "report", "service_presence_status",
+     "survey_invitation", "survey_question_score", "survey_response", "survey_subject", "topic", "topic_assignment",
+     "user", "user_role"}
+)  # fmt: skip
 # More command lines than a team has.
 _MOST = 500
 
@@ -130,14 +145,15 @@ def _take_table(
     found: Found, connection: FoundConnection, objects: list[FoundObject], table: str, options: dict[str, str]
 ) -> None:
     found.subject = connection.description
-    name = table.removeprefix("custom:") if table.startswith("custom:") else object_of_table(table)
+    is_custom = table.startswith("custom:")
+    name = table.removeprefix("custom:") if is_custom else object_called(table) if table in _BY_DATE | _WHOLE else ""
     if not name:
         found.left(table[:80], gettext("ingestr has no table with this name for Salesforce."))
         return
     key = options.get("incremental-key", "")
     each = FoundObject(
         name,
-        is_whole=not key and (table.startswith("custom:") or is_loaded_whole(name)),
+        is_whole=not key and (is_custom or table in _WHOLE),
         cursor_field="" if key == usual_cursor(name) else key,
     )
     put_start(found, [each], options.get("interval-start"))

@@ -120,6 +120,8 @@ def _objects(found: Found, tap: Mapping[Any, Any]) -> list[FoundObject]:
     excluded, unclear = [], []
     for rule in items(tap.get("select")):
         text = text_of(rule)
+        if not text:
+            continue
         name, _, field = text.lstrip("!").partition(".")
         if text.startswith("!"):
             excluded.append(text)

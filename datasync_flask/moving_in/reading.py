@@ -21,6 +21,8 @@ from flask_babel import gettext
 # A command reads catalogues of whole orgs; what the page takes is limited by the size of a request.
 MAX_BYTES = 20 * 1024 * 1024
 _MAX_TEXT = 2000
+# What programs and archives are full of, and texts in any encoding don't have.
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _TOML_TABLE = re.compile(r"^[ \t]*\[{1,2}[A-Za-z_][\w.\"' -]*\]{1,2}[ \t]*(#.*)?$", re.MULTILINE)
 _PLAIN_TAGS = frozenset(
     f"tag:yaml.org,2002:{name}" for name in ("str", "int", "bool", "float", "null", "timestamp", "map", "seq")
@@ -76,6 +78,8 @@ def decoded(data: bytes) -> str:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError:
+        if not _CONTROL.search(data):
+            raise FileRefused(gettext("This file isn't in UTF-8. Save it in UTF-8 and choose it again.")) from None
         text = "\x00"
     return checked_text(text)
 

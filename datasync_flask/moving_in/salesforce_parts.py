@@ -17,26 +17,11 @@ from datasync_flask.salesforce_connections.models import AuthMethod, LoginHost
 _FIRST_YEAR = 1700
 # Names of the tools' tables that aren't the object's name in another spelling.
 _OTHER_NAMES = {"sf_user": "User", "product": "Product2", "pricebook": "Pricebook2"}
-_TABLES = (
-    "account", "campaign", "campaign_history", "campaign_member", "contact", "contact_history", "event", "lead",
-    "lead_history", "opportunity", "opportunity_contact_role", "opportunity_history", "opportunity_line_item",
-    "pricebook", "pricebook_2", "pricebook_entry", "product", "product_2", "sf_user", "task", "user", "user_history",
-    "user_role",
-)  # fmt: skip
-# What dlt's source and ingestr load completely each time.
-_WHOLE = frozenset({"User", "UserRole", "Contact", "Lead", "Campaign", "Product2", "Pricebook2", "PricebookEntry"})
 
 
-def object_of_table(table: str) -> str:
-    """Return the object that dlt or ingestr calls `table`; '' when they have no such table."""
-    if table not in _TABLES:
-        return ""
+def object_called(table: str) -> str:
+    """Return the object that dlt's source or ingestr calls `table`."""
     return _OTHER_NAMES.get(table) or "".join(word.capitalize() for word in table.split("_"))
-
-
-def is_loaded_whole(name: str) -> bool:
-    """True for objects that dlt's source and ingestr load completely each time."""
-    return name in _WHOLE
 
 
 def put_domain(found: Found, connection: FoundConnection, domain: str) -> None:

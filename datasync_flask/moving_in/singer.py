@@ -15,6 +15,7 @@ from datasync_flask.moving_in.found import Found, FoundConnection, FoundObject
 from datasync_flask.moving_in.reading import Document, FileRefused, is_true, items, mapping, part, text_of
 from datasync_flask.moving_in.salesforce_parts import (
     put_app,
+    put_domain,
     put_sandbox,
     put_start,
     remark_on_login,
@@ -22,21 +23,44 @@ from datasync_flask.moving_in.salesforce_parts import (
     remark_on_secrets,
     usual_cursor,
 )
+from datasync_flask.salesforce_connections.models import AuthMethod, LoginHost
 
 TOOL = "tap-salesforce"
-# Settings that no other tool's file has.
+# Settings that no other tool's file has, alone or together.
+_PAIRS = ({"username", "password"}, {"instance_url", "client_id"}, {"domain", "auth"})
 _OWN = frozenset({"select_fields_by_default", "security_token", "streams_to_discover", "state_message_threshold"})
 _KNOWN = frozenset(
-    {"username", "password", "security_token", "client_id", "client_secret", "refresh_token", "is_sandbox",
-     "start_date", "streams_to_discover"}
+    {"access_token", "username", "password", "security_token", "client_id", "client_secret", "refresh_token",
+     "is_sandbox",
+     "instance_url", "domain", "auth", "start_date", "streams_to_discover"}
 )  # fmt: skip
+
+
+# Who has one of these signs in as a person.
+_OF_A_PERSON = frozenset({"refresh_token", "username", "password", "access_token"})
+
+
+def _with_sign_in(config: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return the settings with those of `auth` among the others, as Meltano writes them in one way or another."""
+    inner = dict(mapping(config.get("auth")))
+    inner |= {name.removeprefix("auth."): config[name] for name in config if text_of(name).startswith("auth.")}
+    rest = {name: value for name, value in config.items() if not text_of(name).startswith("auth.") and name != "auth"}
+    if "token" in inner:
+        inner["access_token"] = inner.pop("token")
+    inner.pop("flow", None)
+    return {**rest, **inner}
 
 
 def connection_from(found: Found, config: Mapping[Any, Any], description: str) -> FoundConnection:
     """Add the connection that a tap's settings describe."""
     found.subject = description
     connection = FoundConnection(description)
+    config = _with_sign_in(config)
+    put_domain(found, connection, text_of(config.get("instance_url") or config.get("domain")))
     put_sandbox(connection, is_true(config.get("is_sandbox")))
+    if connection.login_host == LoginHost.CUSTOM and not config.keys() & _OF_A_PERSON:
+        # With the org's own address alone the tap signs in as its app.
+        connection.auth_method = AuthMethod.CLIENT_CREDENTIALS
     remark_on_login(found, connection)
     put_app(found, connection, config, "client_id", "username")
     remark_on_secrets(found, config)
@@ -53,7 +77,7 @@ class Config:
     def detect(self, document: Document) -> bool:
         """True for settings at the top with one of the tap's names."""
         names = document.mapping.keys()
-        return bool(names & _OWN) or {"username", "password"} <= names
+        return bool(names & _OWN) or any(names >= pair for pair in _PAIRS)
 
     def parse(self, document: Document) -> Found:
         """Return the connection, and the objects when the settings name some."""

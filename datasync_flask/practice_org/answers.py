@@ -56,7 +56,7 @@ def json_body() -> dict[str, Any]:
 def bearer() -> Token | None:
     """Return the token that the request holds, if it still opens something."""
     scheme, _, value = request.headers.get("Authorization", "").partition(" ")
-    return the_org().live_access(value.strip()) if scheme in {"Bearer", "OAuth"} else None
+    return the_org().live_access(value.strip()) if scheme.lower() in {"bearer", "oauth"} else None
 
 
 def require_api() -> None:
@@ -138,8 +138,10 @@ def _trickling(body: bytes, bytes_per_second: float) -> Iterator[bytes]:
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
     """Answer in JSON for what isn't there under the API's address."""
-    if error.response is not None or not request.path.startswith("/services/data"):
+    if error.response is not None or not request.path.startswith(("/services/data", "/services/apexrest")):
         return error
+    if request.path.count("/") > 3 and bearer() is None and _version_refusal() is None:
+        return refuse(401, "INVALID_SESSION_ID", "Session expired or invalid")
     gone = _version_refusal()
     if gone is not None:
         return gone
@@ -148,8 +150,11 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
         message = f"HTTP Method '{request.method}' not allowed. Allowed are {allowed}"
         return refuse(405, "METHOD_NOT_ALLOWED", message)
     if error.code == 404:
-        return refuse(404, "NOT_FOUND", NOT_FOUND)
-    return refuse(error.code or 400, "INVALID_REQUEST", error.description or "")
+        is_apex = request.path.startswith("/services/apexrest")
+        return refuse(404, "NOT_FOUND", "Could not find a match for URL" if is_apex else NOT_FOUND)
+    if error.code and error.code >= 500:
+        return refuse(500, "UNKNOWN_EXCEPTION", "An unexpected error occurred. Please try again.")
+    return refuse(error.code or 400, "INVALID_REQUEST", "The request can't be read")
 
 
 def _single_slashes(inner: Any) -> Any:

@@ -46,7 +46,12 @@ def _new(job: Job) -> dict[str, Any]:
 
 
 def _listed(job: Job) -> dict[str, Any]:
-    return {**_new(job), "state": job.current_state, "jobType": "V2Query"}
+    listed: dict[str, Any] = {}
+    for key, value in (_new(job) | {"state": job.current_state}).items():
+        listed[key] = value
+        if key == "apiVersion":
+            listed["jobType"] = "V2Query"
+    return listed
 
 
 def _shown(job: Job) -> dict[str, Any]:
@@ -66,7 +71,8 @@ def resources(version: str) -> ResponseReturnValue:
     """What kinds of jobs there are."""
     count_and_fault("api")
     require_api()
-    return jsonify({"query": f"/services/data/v{version}/jobs/query"})
+    base = f"/services/data/v{version}/jobs"
+    return jsonify({name: f"{base}/{name}" for name in ("ingest", "query")})
 
 
 @bp.post("/query")
@@ -81,7 +87,8 @@ def create_job(version: str) -> ResponseReturnValue:
     delimiter, line_ending = order.get("columnDelimiter", "COMMA"), order.get("lineEnding", "LF")
     if operation not in OPERATIONS:
         return refuse(400, "INVALIDJOB", f"Operation {operation} is not supported for query jobs")
-    if delimiter not in DELIMITERS or line_ending not in LINE_ENDINGS or order.get("contentType", "CSV") != "CSV":
+    is_known = str(delimiter) in DELIMITERS and str(line_ending) in LINE_ENDINGS
+    if not is_known or order.get("contentType", "CSV") != "CSV":
         return refuse(400, "INVALIDJOB", "Unsupported contentType, columnDelimiter or lineEnding")
     if not isinstance(soql, str) or not soql.strip():
         return refuse(400, "INVALIDJOB", "No query found for the job")

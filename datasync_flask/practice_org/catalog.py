@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 USER_ID = "0055g00000PrctUAAR"
+PROFILE_ID = "00e5g000000PrctAAA"
 
 Row = dict[str, Any]
 Fields = tuple[tuple[str, str], ...]
@@ -53,8 +54,10 @@ OWN_OBJECTS: dict[str, Fields] = {
     "User": (
         ("Id", "id"), ("Username", "string"), ("LastName", "string"), ("FirstName", "string"), ("Name", "string"),
         ("Email", "email"), ("Alias", "string"), ("IsActive", "boolean"), ("UserType", "picklist"),
-        ("TimeZoneSidKey", "picklist"), ("LocaleSidKey", "picklist"), ("LanguageLocaleKey", "picklist"), *DATES,
+        ("TimeZoneSidKey", "picklist"), ("LocaleSidKey", "picklist"), ("LanguageLocaleKey", "picklist"),
+        ("ProfileId", "reference"), *DATES,
     ),
+    "Profile": (("Id", "id"), ("Name", "string"), ("UserType", "picklist"), *DATES),
     "EntityDefinition": (
         ("Id", "id"), ("DurableId", "string"), ("QualifiedApiName", "string"), ("DeveloperName", "string"),
         ("MasterLabel", "string"), ("Label", "string"), ("PluralLabel", "string"), ("NamespacePrefix", "string"),
@@ -74,7 +77,7 @@ CALCULATED = frozenset({("Account", "Age__c")})
 NOT_IN_BULK = frozenset({"OrderStatus", *DEFINITIONS})
 DATELESS = frozenset({"OrderStatus"})
 PREFIXES = {"Account": "001", "Contact": "003", "Opportunity": "006", "OrderStatus": "0OS", "Organization": "00D",
-            "User": "005", "EntityDefinition": "4ie", "FieldDefinition": "4id"}  # fmt: skip
+            "User": "005", "Profile": "00e", "EntityDefinition": "4ie", "FieldDefinition": "4id"}  # fmt: skip
 DECIMALS = {"currency": (18, 2), "percent": (18, 2), "double": (18, 6)}
 NUMBERS = frozenset({"int", "long", "double", "currency", "percent"})
 IDS = frozenset({"id", "reference"})
@@ -162,6 +165,11 @@ class SObject:
         if name in dict(PEOPLE):
             return "User"
         return self.name if name in {"ParentId", "MasterRecordId"} else name.removesuffix("Id")
+
+    def reference_called(self, relationship: str) -> str | None:
+        """Return the reference field that a relationship goes by, None when there is none."""
+        references = (name for name, kind in self.fields.items() if kind == "reference")
+        return next((name for name in references if relationship_of(name).lower() == relationship.lower()), None)
 
     def is_calculated(self, name: str) -> bool:
         """True for a formula."""

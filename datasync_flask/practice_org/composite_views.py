@@ -6,7 +6,7 @@ Source: REST API Developer Guide, "Composite Resources".
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +15,7 @@ from flask.typing import ResponseReturnValue
 
 from datasync_flask.practice_org.answers import NOT_FOUND, json_body, refusal, refuse, require_api, stop
 from datasync_flask.practice_org.faults import INNER_FAULT, IS_INNER, count_and_fault, the_org
+from datasync_flask.practice_org.object_views import is_readable
 from datasync_flask.practice_org.org import Fault
 from datasync_flask.practice_org.records import records_of
 from datasync_flask.practice_org.soql import read_records
@@ -31,6 +32,7 @@ class Inner:
 
     status: int
     body: Any
+    headers: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_error(self) -> bool:
@@ -53,7 +55,8 @@ def _ask(part: Any, version: str, fault: Fault | None = None) -> Inner:
         json=part.get("body", part.get("richInput")),
         environ_overrides={IS_INNER: True, INNER_FAULT: fault, "HTTP_HOST": request.host},
     )
-    return Inner(answer.status_code, answer.get_json(silent=True))
+    headers = {name: answer.headers[name] for name in ("ETag", "Last-Modified") if name in answer.headers}
+    return Inner(answer.status_code, answer.get_json(silent=True), headers)
 
 
 def _parts_of(name: str) -> tuple[list[Any], dict[str, Any]]:
@@ -104,13 +107,15 @@ def composite(version: str) -> ResponseReturnValue:
     answered: dict[str, Inner] = {}
     for number, part in enumerate(parts):
         name = str(part.get("referenceId") or f"ref{number}") if isinstance(part, dict) else f"ref{number}"
+        if name in answered:
+            return refuse(400, "JSON_PARSER_ERROR", f"Duplicate referenceId provided: {name}")
         answered[name] = _ask_with(part, version, answered)
     if order.get("allOrNone") is True and any(inner.is_error for inner in answered.values()):
         words = "The transaction was rolled back since another operation in the same transaction failed."
         halted = Inner(400, refusal("PROCESSING_HALTED", words))
         answered = {name: inner if inner.is_error else halted for name, inner in answered.items()}
     responses = [
-        {"body": inner.body, "httpHeaders": {}, "httpStatusCode": inner.status, "referenceId": name}
+        {"body": inner.body, "httpHeaders": inner.headers, "httpStatusCode": inner.status, "referenceId": name}
         for name, inner in answered.items()
     ]
     return jsonify({"compositeResponse": responses})
@@ -149,9 +154,9 @@ def several_records(version: str, name: str) -> ResponseReturnValue:
         return refuse(404, "NOT_FOUND", NOT_FOUND)
     if not isinstance(ids, list) or not isinstance(fields, list) or not any(fields) or len(ids) > MOST_RECORDS:
         return refuse(400, "MALFORMED_QUERY", "Required parameters: ids, fields")
-    for field in fields:
-        if not isinstance(field, str) or found.spelled(field) is None:
-            return refuse(400, "INVALID_FIELD", f"No such column '{field}' on sobject of type {found.name}")
+    for each in fields:
+        if not isinstance(each, str) or not is_readable(the_org().data, found, each):
+            return refuse(400, "INVALID_FIELD", f"No such column '{each}' on sobject of type {found.name}")
     answer = read_records(the_org().data, found.name, fields, [str(each) for each in ids])
     by_id = {row["Id"][:15]: row for row in answer.rows if not row.get("IsDeleted")}
     rows = [by_id.get(str(each)[:15]) for each in ids]

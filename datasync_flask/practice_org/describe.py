@@ -33,7 +33,17 @@ _SOAP = {
     "location": "urn:location", "json": "urn:json", "anyType": "xsd:anyType",
 }  # fmt: skip
 _NEVER_NULL = frozenset(
-    {"Id", "IsDeleted", "Name", "CreatedDate", "LastModifiedDate", "SystemModstamp", "OwnerId", "CreatedById"}
+    {
+        "Id",
+        "IsDeleted",
+        "Name",
+        "CreatedDate",
+        "LastModifiedDate",
+        "SystemModstamp",
+        "OwnerId",
+        "CreatedById",
+        "LastModifiedById",
+    }
 )
 _NOT_SET_BY_PEOPLE = _NEVER_NULL - {"Name", "OwnerId"}
 
@@ -53,14 +63,14 @@ def entry_of(found: SObject, version: str) -> Described:
         }  # fmt: skip
     can_go = "IsDeleted" in found.fields
     return {
-        "activateable": False, "associateEntityType": kind, "associateParentEntity": parent, "createable": is_record,
-        "custom": found.is_custom, "customSetting": False, "deepCloneable": False, "deletable": is_record and can_go,
+        "activateable": False, "associateEntityType": kind, "associateParentEntity": parent, "createable": False,
+        "custom": found.is_custom, "customSetting": False, "deepCloneable": False, "deletable": False,
         "deprecatedAndHidden": False, "feedEnabled": is_record, "hasSubtypes": False, "isInterface": False,
         "isSubtype": False, "keyPrefix": found.prefix if is_record else None, "label": found.label,
-        "labelPlural": found.plural, "layoutable": is_record, "mergeable": found.name in {"Account", "Contact"},
+        "labelPlural": found.plural, "layoutable": is_record, "mergeable": False,
         "mruEnabled": is_record, "name": found.name, "queryable": found.is_queryable,
         "replicateable": found.has_dates and can_go, "retrieveable": True, "searchable": is_record,
-        "triggerable": is_record, "undeletable": is_record and can_go, "updateable": is_record, "urls": urls,
+        "triggerable": is_record, "undeletable": False, "updateable": False, "urls": urls,
     }  # fmt: skip
 
 
@@ -123,7 +133,6 @@ def field_of(found: SObject, name: str) -> Described:
     precision, scale = DECIMALS.get(kind, (0, 0))
     calculated, compound, is_long = found.is_calculated(name), kind in COMPOUND, found.is_long(name)
     target = found.target_of(name)
-    editable = not calculated and not compound and name not in _NOT_SET_BY_PEOPLE
     is_name = name == "Name"
     values = PICKLISTS.get(name, ()) if kind in {"picklist", "multipicklist"} else ()
     return {
@@ -131,7 +140,7 @@ def field_of(found: SObject, name: str) -> Described:
         "autoNumber": False, "byteLength": length if kind in {"id", "reference"} else length * 3,
         "calculated": calculated, "calculatedFormula": "FLOOR((TODAY() - Founded__c) / 365)" if calculated else None,
         "cascadeDelete": False, "caseSensitive": False, "compoundFieldName": compound_of(found, name),
-        "controllerName": None, "createable": editable, "custom": name.endswith("__c"),
+        "controllerName": None, "createable": False, "custom": name.endswith("__c"),
         "defaultValue": False if kind == "boolean" else None, "defaultValueFormula": None,
         "defaultedOnCreate": name in _NOT_SET_BY_PEOPLE or kind == "boolean", "dependentPicklist": False,
         "deprecatedAndHidden": False, "digits": 8 if kind == "int" else 0, "displayLocationInDecimal": False,
@@ -148,7 +157,7 @@ def field_of(found: SObject, name: str) -> Described:
         "restrictedDelete": False, "restrictedPicklist": False, "scale": scale,
         "searchPrefilterable": kind == "reference", "soapType": _SOAP.get(kind, "xsd:string"),
         "sortable": not compound and not is_long and kind != "multipicklist", "type": kind, "unique": False,
-        "updateable": editable, "writeRequiresMasterRead": False,
+        "updateable": False, "writeRequiresMasterRead": False,
     }  # fmt: skip
 
 

@@ -130,9 +130,8 @@ def userinfo() -> ResponseReturnValue:
     )  # fmt: skip
 
 
-@bp.get(f"/id/<org_id>/{USER_ID}")
-@bp.get(f"/id/<org_id>/{USER_ID[:15]}")
-def identity(org_id: str) -> ResponseReturnValue:
+@bp.get("/id/<org_id>/<user_id>")
+def identity(org_id: str, user_id: str) -> ResponseReturnValue:
     """The identity URL; `?version=latest` fills the version into its addresses."""
     count_and_fault("identity")
     own_id = the_org().settings.org_id
@@ -141,6 +140,8 @@ def identity(org_id: str) -> ResponseReturnValue:
         return Response("Bad_OAuth_Token", 403, content_type="text/html;charset=UTF-8")
     if org_id[:15] != own_id[:15]:
         return Response("Wrong_Org", 403, content_type="text/html;charset=UTF-8")
+    if user_id[:15] != USER_ID[:15]:
+        return Response("Bad_Id", 403, content_type="text/html;charset=UTF-8")
     return jsonify(_identity())
 
 

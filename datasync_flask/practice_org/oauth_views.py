@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from urllib.parse import urlencode
 
-from flask import Blueprint, redirect, render_template, request, session
+from flask import Blueprint, jsonify, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 
+from datasync_flask.practice_org.answers import bearer
 from datasync_flask.practice_org.catalog import USER_ID
 from datasync_flask.practice_org.faults import count_and_fault, the_org
 from datasync_flask.practice_org.org import PASSWORD, USERNAME
@@ -46,7 +48,35 @@ def login() -> ResponseReturnValue:
         page = render_template("login.html", start=start, username=USERNAME, password=PASSWORD, error=error)
         return page, 200
     session["user"] = USERNAME
-    return redirect(start if start.startswith("/") and not start.startswith("//") else "/lightning/setup/home")
+    return redirect(_within(start))
+
+
+@bp.route("/services/oauth2/singleaccess", methods=["GET", "POST"])
+def single_access() -> ResponseReturnValue:
+    """An address that logs a browser in once."""
+    token = bearer()
+    if token is None or not {"web", "full"} & set(token.scopes):
+        return jsonify({"error": "invalid_request", "error_description": "invalid access token"}), 403
+    key = secrets.token_urlsafe(24)
+    the_org().one_time_keys.add(key)
+    query = {"otp": key, "startURL": request.values.get("redirect_uri") or "/lightning/setup/home"}
+    return jsonify({"frontdoor_uri": f"{origin()}/secur/frontdoor.jsp?{urlencode(query)}"})
+
+
+@bp.get("/secur/frontdoor.jsp")
+def front_door() -> ResponseReturnValue:
+    """Log in by an address that was given for it, once."""
+    start, keys = request.args.get("startURL", ""), the_org().one_time_keys
+    if request.args.get("otp") not in keys:
+        return redirect("/?" + urlencode({"ec": "302", "startURL": start}))
+    keys.discard(request.args["otp"])
+    session["user"] = USERNAME
+    return redirect(_within(start))
+
+
+def _within(start: str) -> str:
+    """Return where a person wanted to go, if that is in the org."""
+    return start if start.startswith("/") and not start.startswith(("//", "/\\")) else "/lightning/setup/home"
 
 
 def _own_error_page(error: str, description: str) -> ResponseReturnValue:

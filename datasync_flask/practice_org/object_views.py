@@ -13,16 +13,19 @@ from werkzeug.http import http_date, parse_date
 
 from datasync_flask.practice_org import describe as description
 from datasync_flask.practice_org.answers import NOT_FOUND, refuse, require_api, stop
-from datasync_flask.practice_org.catalog import Row, SObject
+from datasync_flask.practice_org.catalog import Row, SObject, child_relationship
+from datasync_flask.practice_org.data import Data
 from datasync_flask.practice_org.faults import count_and_fault, the_org
 from datasync_flask.practice_org.oauth_views import origin
-from datasync_flask.practice_org.records import attributes_of, records_of
-from datasync_flask.practice_org.soql import read_records
+from datasync_flask.practice_org.records import attributes_of, page_of, records_of
+from datasync_flask.practice_org.soql import read_records, run_soql
 from datasync_flask.practice_org.values import as_json, now
 
 bp = Blueprint("objects", __name__, url_prefix="/services/data/v<version>/sobjects")
 
 UPDATED_DAYS, DELETED_DAYS = 30, 15
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:|$)", re.A)
+_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?", re.A)
 
 
 def _object(name: str) -> SObject:
@@ -72,6 +75,13 @@ def _unless_known(answer: dict[str, Any]) -> Response:
     is_known = since is not None and since >= changed.replace(microsecond=0)
     response = Response(status=304) if is_known else jsonify(answer)
     response.headers["Last-Modified"] = http_date(changed)
+    return _tagged(response)
+
+
+def _tagged(response: Response) -> Response:
+    """Return an answer with its tag, or 304 to who names that tag."""
+    response.add_etag()
+    response.make_conditional(request)
     return response
 
 
@@ -81,12 +91,11 @@ def record(version: str, name: str, row_id: str) -> ResponseReturnValue:
     count_and_fault("record")
     require_api()
     found, data = _object(name), the_org().data
-    if not re.fullmatch(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?", row_id):
-        message = f"Provided external ID field does not exist or is not accessible: {row_id}"
-        return refuse(404, "NOT_FOUND", message)
+    if not _ID.fullmatch(row_id):
+        return _no_external_id(row_id)
     asked = [each.strip() for each in request.args.get("fields", "").split(",") if each.strip()]
     for field in asked:
-        if "." not in field and found.spelled(field) is None:
+        if not is_readable(data, found, field):
             return refuse(400, "INVALID_FIELD", f"No such column '{field}' on sobject of type {found.name}")
     names = asked if "id" in map(str.lower, asked) or not asked else [*asked, "Id"]
     answer = read_records(data, found.name, names or list(found.fields), [row_id])
@@ -99,7 +108,51 @@ def record(version: str, name: str, row_id: str) -> ResponseReturnValue:
     response = jsonify(records_of(answer, [row], version)[0])
     if isinstance(row.get("LastModifiedDate"), datetime):
         response.headers["Last-Modified"] = http_date(row["LastModifiedDate"])
-    return response
+    return _tagged(response)
+
+
+def _no_external_id(name: str) -> ResponseReturnValue:
+    message = f"Provided external ID field does not exist or is not accessible: {name}"
+    return refuse(404, "NOT_FOUND", message)
+
+
+@bp.get("/<name>/<row_id>/<relationship>")
+def related(version: str, name: str, row_id: str, relationship: str) -> ResponseReturnValue:
+    """What a relationship of a record leads to: one record, or a page of children. Id is the one external id."""
+    found, data = _object(name), the_org().data
+    if row_id.lower() == "id":
+        return record(version, name, relationship)
+    count_and_fault("record")
+    require_api()
+    if not _ID.fullmatch(row_id):
+        return _no_external_id(row_id)
+    fields = request.args.get("fields", "Id,Name")
+    reference = found.reference_called(relationship)
+    if reference:
+        rows = read_records(data, found.name, [reference], [row_id]).rows
+        target = rows[0].get(reference) if rows else None
+        return record(version, found.target_of(reference), str(target)) if target else _nothing()
+    for child, field in data.children_of(found.name):
+        if child.is_accessible and child_relationship(child, field).lower() == relationship.lower():
+            soql = f"SELECT {fields} FROM {child.name} WHERE {field} = '{row_id}'"  # noqa: S608 (SOQL)
+            return jsonify(page_of(run_soql(data, soql, with_deleted=False), version))
+    return _nothing()
+
+
+def _nothing() -> ResponseReturnValue:
+    return refuse(404, "NOT_FOUND", NOT_FOUND)
+
+
+def is_readable(data: Data, found: SObject, path: str) -> bool:
+    """True for the name of a field, or a path that leads to one."""
+    *names, last = path.split(".")
+    for name in names:
+        reference = found.reference_called(name)
+        target = data.known(found.target_of(reference)) if reference else None
+        if target is None:
+            return False
+        found = target
+    return found.spelled(last) is not None
 
 
 def _moment(name: str) -> datetime:
@@ -107,10 +160,11 @@ def _moment(name: str) -> datetime:
     # A plus that wasn't encoded arrives as a blank.
     text = request.args.get(name, "").replace(" ", "+")
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment = datetime.fromisoformat(text if _MOMENT.match(text) else "")
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         stop(400, "INVALID_REPLICATION_DATE", f"{name} is not a valid date: {text}")
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).replace(second=0, microsecond=0)
+    return moment.replace(second=0, microsecond=0)
 
 
 def _span(found: SObject, days: int) -> tuple[datetime, datetime]:

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from datasync_flask.practice_org.catalog import USER_ID, Row
+from datasync_flask.practice_org.catalog import PROFILE_ID, USER_ID, Row
 from datasync_flask.practice_org.data import Data
 from datasync_flask.practice_org.soql_scope import Answer
 
@@ -170,6 +170,8 @@ class Org:
         self.data = Data(self._own_rows)
         # (object, id) of the records that were read last, the newest first.
         self.recent: deque[tuple[str, str]] = deque([("User", USER_ID)], maxlen=200)
+        # What opens the log-in page once, without a password.
+        self.one_time_keys: set[str] = set()
         # REST queries that have more rows to give.
         self.locators: dict[str, Answer] = {}
         self._state = state
@@ -190,8 +192,9 @@ class Org:
             "User": {
                 "Id": USER_ID, "Username": USERNAME, "Name": "Ada Practice", "FirstName": "Ada", "LastName": "Practice",
                 "Email": USERNAME, "Alias": "ada", "IsActive": True, "UserType": "Standard",
-                "LocaleSidKey": "en_US", **locale, **dates,
+                "LocaleSidKey": "en_US", "ProfileId": PROFILE_ID, **locale, **dates,
             },
+            "Profile": {"Id": PROFILE_ID, "Name": "Read Only", "UserType": "Standard", **dates},
         }  # fmt: skip
 
     def saw(self, name: str, row_id: str) -> None:

@@ -18,9 +18,12 @@ from datasync_flask.practice_org import (
     composite_views,
     control_views,
     identity_views,
+    layout_views,
     oauth_views,
     object_views,
     query_views,
+    refused_views,
+    search_views,
     setup_views,
     token_views,
 )
@@ -29,8 +32,8 @@ from datasync_flask.practice_org.big_org import grow
 from datasync_flask.practice_org.org import Org
 
 _VIEWS = (
-    oauth_views, token_views, identity_views, api_views, object_views, query_views, composite_views, bulk_views,
-    setup_views, control_views,
+    oauth_views, token_views, identity_views, api_views, object_views, layout_views, query_views, search_views,
+    composite_views, bulk_views, refused_views, setup_views, control_views,
 )  # fmt: skip
 
 

@@ -73,7 +73,7 @@ class Scope:
         path: list[str] = []
         parents: list[tuple[str, Callable[[Any], Any]]] = []
         for name in names[:-1]:
-            reference = _reference(current, name)
+            reference = current.reference_called(name)
             target = self.data.known(current.target_of(reference)) if reference else None
             if reference is None or target is None:
                 words = (
@@ -169,11 +169,6 @@ class Scope:
 
 def _same(row: Any) -> Any:
     return row
-
-
-def _reference(found: SObject, name: str) -> str | None:
-    names = (each for each, kind in found.fields.items() if kind == "reference")
-    return next((each for each in names if relationship_of(each).lower() == name.lower()), None)
 
 
 def _through(read: Callable[[Any], Any], reference: str, target: SObject) -> Callable[[Any], Any]:

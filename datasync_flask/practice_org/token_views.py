@@ -41,6 +41,12 @@ def _refuse(error: str, description: str, status: int = 400) -> ResponseReturnVa
     return response, status
 
 
+@bp.get("/services/oauth2/token")
+def token_by_get() -> ResponseReturnValue:
+    """The token endpoint, which takes POST only."""
+    return _refuse("invalid_request", "must use HTTP POST")
+
+
 @bp.post("/services/oauth2/token")
 def token() -> ResponseReturnValue:
     """The token endpoint (RFC 6749 section 3.2)."""
@@ -200,7 +206,8 @@ def revoke() -> ResponseReturnValue:
     org = the_org()
     found = org.tokens.get(request.values.get("token", ""))
     if found is None or found.is_dead:
-        return Response("error=invalid_token&error_description=invalid+token", 400)
+        text = "error=invalid_token&error_description=invalid+token"
+        return Response(text, 400, content_type="application/x-www-form-urlencoded")
     if found.kind == "refresh":
         org.kill_family(found.family)
     else:

@@ -195,6 +195,36 @@ def test_a_broken_filter_is_refused_on_every_way_to_save(extracting: Extracting,
     assert "Account: Salesforce refuses this filter" in visitor.error_at("objects")
 
 
+def test_a_filter_that_cannot_be_tried_is_saved_and_said_so(setup: Setup, org: Org, duckdb: str) -> None:
+    setup.open("objects")
+    setup.send_objects(objects=["Account"], settings="Account")
+    setup.visitor.follow()
+    values = setup.visitor.form_values("object-form") | {"filter": "Industry = 'Energy'"}
+    org.practice.fault("query", kind="answer", status=503, body="<html>busy</html>", times=None)
+    try:
+        assert setup.visitor.post(setup.at("objects/Account"), {**values, "try": "1"}).status_code == 200
+        assert "Salesforce accepts this filter." not in setup.visitor.text
+        assert "The filter of Account wasn't tried. The next run tries it." in setup.visitor.text
+        assert setup.visitor.post(setup.at("objects/Account"), values).status_code == 303
+        setup.visitor.follow()
+        assert "The filter of Account wasn't tried. The next run tries it." in setup.visitor.text
+        data = {"description": "X", "source": setup.walk.id, "destination": duckdb, "dataset": "crm",
+                "objects": ["Account"], "schedule": "", "timezone": "UTC", "filter-Account": "Industry = 'x'"}  # fmt: skip
+        assert setup.visitor.post("/extractions/new", data).status_code == 303
+        setup.visitor.follow()
+        assert "The filter of Account wasn't tried. The next run tries it." in setup.visitor.text
+    finally:
+        org.practice.clear_faults()
+
+
+def test_a_filter_is_never_cut(extracting: Extracting, duckdb: str) -> None:
+    long = " OR ".join(f"Name = 'number {number}'" for number in range(120))
+    data = {"description": "X", "source": extracting.walk.id, "destination": duckdb, "dataset": "crm",
+            "objects": ["Account"], "schedule": "", "timezone": "UTC", "filter-Account": long}  # fmt: skip
+    assert extracting.walk.visitor.post("/extractions/new", data).status_code == 422
+    assert "at most 2,000 characters" in extracting.walk.visitor.error_at("objects")
+
+
 def test_fields_that_are_missing_are_named(extracting: Extracting) -> None:
     visitor = extracting.walk.visitor
     assert visitor.post("/extractions/new", {}).status_code == 422

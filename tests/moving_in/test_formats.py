@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -94,6 +95,51 @@ def test_the_taps_catalogue() -> None:
     assert found.extractions[0].source is None
     with pytest.raises(FileRefused, match="No stream is selected"):
         found_in('{"streams": [{"tap_stream_id": "Lead", "metadata": []}]}')
+
+
+@pytest.mark.parametrize(
+    ("config", "method", "login_url"),
+    [
+        ({"instance_url": "https://acme.my.salesforce.com", "client_id": "3MVG9new", "client_secret": "s",
+          "start_date": "2017-11-02T00:00:00Z", "api_type": "BULK", "lookback_window": 10},
+         "client_credentials", "https://acme.my.salesforce.com"),
+        ({"instance_url": "https://acme.my.salesforce.com/", "client_id": "3MVG9new", "refresh_token": "r"},
+         "authorization_code", "https://acme.my.salesforce.com"),
+        ({"domain": "acme.my", "client_id": "3MVG9new", "client_secret": "s", "bulk_load": True,
+          "auth": {"flow": "password", "username": "a@b.example", "password": "p"}},
+         "authorization_code", "https://acme.my.salesforce.com"),
+        ({"domain": "acme", "client_id": "3MVG9new", "auth": {"flow": "oauth", "token": "t"}},
+         "authorization_code", "https://acme.salesforce.com"),
+    ],
+)  # fmt: skip
+def test_the_taps_newer_ways_to_sign_in(config: dict[str, Any], method: str, login_url: str) -> None:
+    found = found_in(json.dumps(config))
+    (connection,) = found.connections
+    assert (connection.auth_method.value, connection.login_url) == (method, login_url)
+    assert connection.client_id == "3MVG9new"
+    assert ("Access token" in texts(found, Verdict.LEFT)) == ("token" in config.get("auth", {}))
+
+
+def test_meltano_with_sign_in_inside_settings() -> None:
+    found = found_in(
+        """
+        plugins:
+          extractors:
+          - name: tap-salesforce
+            config:
+              domain: acme.my
+              client_id: 3MVG9new
+              auth.flow: password
+              auth.username: a@b.example
+              auth.password: hidden-from-all
+              start_date: 2021-01-01
+        """,
+        "meltano.yml",
+    )
+    assert found.connections[0].login_url == "https://acme.my.salesforce.com"
+    assert found.connections[0].username == "a@b.example"
+    assert "Password" in texts(found, Verdict.LEFT)
+    assert "hidden-from-all" not in str(found)
 
 
 def test_meltano() -> None:
@@ -210,6 +256,16 @@ def test_ingestr() -> None:
     assert objects(found, 1) == [FoundObject("Product2", cursor_field="LastModifiedDate")]
     left = texts(found, Verdict.LEFT)
     assert {"End date", "Fields", "cases"} <= left.keys()
+    newest = "\n".join(
+        f"ingestr ingest --source-uri 'salesforce://?access_token=t&domain=https://acme.my.salesforce.com' "
+        f"--source-table {table}"
+        for table in ("email_message", "account_history", "permission_set", "contact", "nothing")
+    )
+    assert objects(found_in(newest)) == [
+        FoundObject("EmailMessage"), FoundObject("AccountHistory"), FoundObject("PermissionSet", is_whole=True),
+        FoundObject("Contact"),
+    ]  # fmt: skip
+    assert "nothing" in texts(found_in(newest), Verdict.LEFT)
     alone = found_in("salesforce://?username=a@b.example&password=p&token=t&domain=login")
     assert (alone.connections[0].login_host, alone.extractions) == ("production", [])
 

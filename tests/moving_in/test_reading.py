@@ -55,6 +55,7 @@ def test_says_why_a_file_cannot_be_read(text: str, filename: str, reason: str) -
 @pytest.mark.parametrize(
     ("data", "reason"),
     [(b"\x89PNG\r\n\x1a\n\x00", "isn't a text file"), (b"PK\x03\x04\xff\xfe", "isn't a text file"), (b" \n", "is empty"),
+     ('{"username": "ü"}'.encode("latin-1"), "isn't in UTF-8"),
      (b"", "is empty"), (b"a" * (20 * 1024 * 1024 + 1), "too large")],
 )  # fmt: skip
 def test_refuses_what_is_no_text(data: bytes, reason: str) -> None:

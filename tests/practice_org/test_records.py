@@ -194,5 +194,13 @@ def test_describe_is_sent_again_only_when_it_changed(client: Client) -> None:
     known = client.http.get("/sobjects/Account/describe").headers["last-modified"]
     answer = client.http.get("/sobjects/Account/describe", headers={"If-Modified-Since": known})
     assert (answer.status_code, answer.content) == (304, b"")
+    tag = client.http.get("/sobjects/Account/describe").headers["etag"]
+    assert client.http.get("/sobjects/Account/describe", headers={"If-None-Match": tag}).status_code == 304
     long_ago = {"If-Modified-Since": "Mon, 01 Jan 2024 00:00:00 GMT"}
     assert client.http.get("/sobjects", headers=long_ago).status_code == 200
+
+
+def test_a_composite_answer_has_the_headers_of_its_parts(client: Client) -> None:
+    part = {"method": "GET", "url": "/services/data/v66.0/sobjects/Account/describe", "referenceId": "a"}
+    answer = client.http.post("/composite", json={"compositeRequest": [part]}).json()
+    assert sorted(answer["compositeResponse"][0]["httpHeaders"]) == ["ETag", "Last-Modified"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 from flask_babel import gettext
 
@@ -17,14 +18,24 @@ from datasync_flask.salesforce_connections.models import SalesforceConnection
 log = logging.getLogger(__name__)
 
 
-def refusal(source: SalesforceConnection, name: str, condition: str) -> str:
-    """Return why a filter can't be used, '' when it can, or when nobody can tell: then the run finds out."""
+@dataclass(frozen=True)
+class Trial:
+    """What a trial showed: why the filter can't be used, or why nobody can tell. Both are empty for a good filter."""
+
+    refusal: str = ""
+    not_tried: str = ""
+
+
+def tried(source: SalesforceConnection, name: str, condition: str) -> Trial:
+    """Try a filter. What can't be tried now is tried by the next run."""
     try:
         filters.check(condition)
     except filters.FilterRefused as refused:
-        return str(gettext(str(refused)))
-    if not condition or source.grant is None or not is_api_name(name):
-        return ""
+        return Trial(str(gettext(str(refused))))
+    if not condition or not is_api_name(name):
+        return Trial()
+    if source.grant is None:
+        return _not_tried(name, gettext("The connection isn't connected yet."))
     try:
         with source_api(source.id) as api:
             soql = f"SELECT Id FROM {name} WHERE ({condition}) LIMIT 1"  # noqa: S608 (SOQL; stays in its brackets)
@@ -32,7 +43,12 @@ def refusal(source: SalesforceConnection, name: str, condition: str) -> str:
     except SalesforceError as error:
         if not error.problem.is_about_the_request:
             log.info("the filter of %s wasn't tried: %s", name, error)
-            return ""
+            return _not_tried(name, f"{trouble(error.problem).title}.")
         words = error.detail or trouble(error.problem).sentences
-        return str(gettext("Salesforce refuses this filter: %(words)s", words=words))
-    return ""
+        return Trial(str(gettext("Salesforce refuses this filter: %(words)s", words=words)))
+    return Trial()
+
+
+def _not_tried(name: str, why: str) -> Trial:
+    text = gettext("%(why)s The filter of %(name)s wasn't tried. The next run tries it.", why=why, name=name)
+    return Trial(not_tried=str(text))

@@ -11,13 +11,10 @@ from werkzeug.datastructures import MultiDict
 from datasync_flask.extractions import catalog
 from datasync_flask.extractions.runs.plan import CURSORS, can_be_cursor, cursor_of, loadable
 from datasync_flask.extractions.service import ObjectChoice
-from datasync_flask.extractions.setup import filter_trial
 from datasync_flask.salesforce.descriptions import Field
 from datasync_flask.salesforce.errors import SalesforceError
 from datasync_flask.salesforce_connections.models import SalesforceConnection, TrackingType
 from datasync_flask.salesforce_connections.settings import TRACKING_TYPES
-
-MAX_FILTER = 2_000
 
 
 @dataclass(frozen=True)
@@ -52,8 +49,6 @@ def parse(before: ObjectChoice, sent: MultiDict[str, str], described: Fields) ->
     errors: dict[str, str] = {}
     tracking = sent.get("tracking_type", "")
     condition = sent.get("filter", "").replace("\x00", "").strip()
-    if len(condition) > MAX_FILTER:
-        errors["filter"] = gettext("Use at most %(number)s characters.", number=MAX_FILTER)
     fields, cursor = before.fields, before.cursor_field
     if described.is_known and "which" in sent:
         known = {field.name for field in described.all}
@@ -70,19 +65,13 @@ def parse(before: ObjectChoice, sent: MultiDict[str, str], described: Fields) ->
     after = replace(
         before,
         tracking_type=tracking if tracking in TRACKING_TYPES else "",
-        filter=condition[:MAX_FILTER],
+        filter=condition,
         fields=fields,
         cursor_field=cursor,
         marks_deleted=sent.get("deleted") == "mark",
         keeps_history="history" in sent,
     )
     return after, errors
-
-
-def try_filter(source: SalesforceConnection, choice: ObjectChoice) -> dict[str, str]:
-    """Return what is wrong with the filter, as the error of its field."""
-    refusal = filter_trial.refusal(source, choice.name, choice.filter)
-    return {"filter": refusal} if refusal else {}
 
 
 def alike(sent: MultiDict[str, str]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from datasync_flask.extractions.catalog import Catalog
 from datasync_flask.extractions.forms import MAX_OBJECTS
 from datasync_flask.extractions.service import ObjectChoice
 from datasync_flask.extractions.setup import access, drafts, object_settings, objects
+from datasync_flask.extractions.setup.filter_trial import Trial, tried
 from datasync_flask.extractions.setup.models import ExtractionDraft
 from datasync_flask.extractions.setup.views import bp, close, step_list, to_step
 from datasync_flask.salesforce_connections.settings import TRACKING_TYPES
@@ -64,11 +65,14 @@ def object_settings_page(draft_id: str, name: str) -> ResponseReturnValue:
     if request.method == "GET":
         return _settings_page(draft, before, described, {})
     after, errors = object_settings.parse(before, request.form, described)
-    if not errors:
-        errors = object_settings.try_filter(draft.source, after)
+    trial = Trial() if errors else tried(draft.source, name, after.filter)
+    if trial.refusal:
+        errors["filter"] = trial.refusal
     if errors or "try" in request.values:
-        tried = not errors and bool(after.filter)
-        return _settings_page(draft, after, described, errors, tried=tried)
+        is_good = not errors and not trial.not_tried and bool(after.filter)
+        return _settings_page(draft, after, described, errors, is_tried=is_good, not_tried=trial.not_tried)
+    if trial.not_tried:
+        flash(trial.not_tried)
     drafts.change(draft, objects=[after if choice.name == name else choice for choice in chosen])
     return to_step(draft, "objects")
 
@@ -144,10 +148,12 @@ def _settings_page(
     described: object_settings.Fields,
     errors: dict[str, str],
     *,
-    tried: bool = False,
+    is_tried: bool = False,
+    not_tried: str = "",
 ) -> ResponseReturnValue:
     values: dict[str, Any] = {
-        "draft": draft, "choice": choice, "described": described, "errors": errors, "tried": tried,
+        "draft": draft, "choice": choice, "described": described, "errors": errors, "tried": is_tried,
+        "not_tried": not_tried,
         "tracking_types": TRACKING_TYPES,
         "usual_tracking": TRACKING_TYPES[draft.source.tracking_type][0],
         "action": url_for("setup.object_settings_page", draft_id=draft.id, name=choice.name),

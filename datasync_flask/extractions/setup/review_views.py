@@ -64,6 +64,8 @@ def look_over(draft_id: str) -> ResponseReturnValue:
         draft = drafts.editable(draft_id)
         form.validate()
         return _page(draft, destination, form), 422
+    for text in form.not_tried:
+        flash(text)
     if action != "start":
         flash(gettext("Saved."))
         return redirect(url_for("extractions.show", extraction_id=saved.id), 303)

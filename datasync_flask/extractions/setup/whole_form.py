@@ -43,7 +43,8 @@ def answer(extraction: Extraction | None) -> ResponseReturnValue:
         except (DescriptionTaken, TableTaken):
             form.validate()
         else:
-            flash(gettext("Saved."))
+            for text in [gettext("Saved."), *form.not_tried]:
+                flash(text)
             return redirect(url_for("extractions.show", extraction_id=saved.id), 303)
     return _page(form, extraction), 422
 
