@@ -67,7 +67,12 @@ def save_connection(values: Mapping[str, Any], existing: Connection | None, *, b
 def save_extraction(values: Mapping[str, Any], existing: Extraction | None, *, by: int | None) -> Extraction:
     """Save an extraction from its settings; what isn't given stays as it is. Raises Refused."""
     check_names(values, {"source", "destination", "objects", *EXTRACTION_FIELDS})
-    base: dict[str, Any] = {"timezone": "UTC", "quota_ceiling": 80, "reread_days": 0, "formula_rhythm": FormulaRhythm.DAILY}
+    base: dict[str, Any] = {
+        "timezone": "UTC",
+        "quota_ceiling": 80,
+        "reread_days": 0,
+        "formula_rhythm": FormulaRhythm.DAILY,
+    }
     if existing is not None:
         base = extraction_definition(existing)
     merged = {**base, **values}

@@ -16,7 +16,15 @@ from datasync_flask.destinations.service import settings_of
 from datasync_flask.extensions import db
 from datasync_flask.extractions import orgs, tables, visibility
 from datasync_flask.extractions.models import Extraction, RunObject
-from datasync_flask.extractions.runs import comparing, formula_refresh, lease, loading, object_states, states, working_files
+from datasync_flask.extractions.runs import (
+    comparing,
+    formula_refresh,
+    lease,
+    loading,
+    object_states,
+    states,
+    working_files,
+)
 from datasync_flask.extractions.runs.endings import QuotaReached, Stopped, ending
 from datasync_flask.extractions.runs.file_waits import FileWaits
 from datasync_flask.extractions.runs.forecasting import write_forecast
@@ -163,6 +171,7 @@ class Runner:
         each.outcome.notes = reader.all_notes()
         loading.write(self._context.destination, each, reader.files())
         if each.plan.refreshes_formulas:
+            states.log(self._run_id, f"{each.name}: formula fields of all rows. {each.plan.formula_soql}")
             self._waits.begin(each.row_id, "refreshing")
             formula_refresh.refresh(self._api, self._context.destination, each)
         self._waits.begin(each.row_id, "comparing")
