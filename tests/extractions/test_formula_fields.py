@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from datasync_flask.api import definitions
 from datasync_flask.destinations.base import VALID_TO, Table
 from datasync_flask.extractions.runs import comparing, loading
 from datasync_flask.extractions.runs.formula_refresh import NOT_REFRESHED
 from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
+from datasync_flask.forms import Refused
 from tests.extractions.test_faults import make_silent
 from tests.support.extraction import Extracting, Org
 from tests.support.killed import Killed, die
@@ -249,6 +251,21 @@ def test_each_rhythm(account: Extracting, org: Org, rhythm: str, hours: int, is_
     found = notes(account)
     assert ("formulas:6:Age__c" in found) == is_refreshed
     assert ("formula:Age__c" in found) == (rhythm == "never")
+
+
+def test_the_api_takes_and_gives_the_rhythm(account: Extracting) -> None:
+    with account.app.test_request_context():
+        extraction = definitions.find_extraction(account.id)
+        assert extraction is not None
+        assert definitions.extraction_definition(extraction)["formula_rhythm"] == "daily"
+        changed = definitions.save_extraction({"formula_rhythm": "weekly"}, extraction, by=None)
+        assert definitions.extraction_definition(changed)["formula_rhythm"] == "weekly"
+        # What isn't given stays as it is.
+        kept = definitions.save_extraction({"quota_ceiling": 70}, changed, by=None)
+        assert definitions.extraction_definition(kept)["formula_rhythm"] == "weekly"
+        with pytest.raises(Refused) as refused:
+            definitions.save_extraction({"formula_rhythm": "hourly"}, kept, by=None)
+    assert list(refused.value.errors) == ["formula_rhythm"]
 
 
 def test_how_often_a_day() -> None:
