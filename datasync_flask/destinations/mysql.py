@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pymysql.constants import CR, ER
+from pymysql.cursors import SSCursor
 
 from datasync_flask.destinations.base import (
     DECIMAL_PRECISION,
@@ -96,8 +97,6 @@ class MySql(StagedDestination):
 
     def streaming(self, cursor: Any) -> AbstractContextManager[Any]:
         """The server sends the rows as they are fetched."""
-        from pymysql.cursors import SSCursor
-
         return closing(SSCursor(cursor.connection))
 
     def explain(self, error: Exception) -> DestinationError:

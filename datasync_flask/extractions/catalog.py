@@ -59,6 +59,11 @@ def objects_of(connection: SalesforceConnection, *, refresh: bool = False) -> Ca
     return Catalog(entries, None, counts, now, read_at)
 
 
+def kept_counts(connection: SalesforceConnection) -> dict[str, int]:
+    """Return about how many rows the org's objects had when that was asked last."""
+    return _as_kept(db.session.get(ObjectCatalog, connection.id)).counts or {}
+
+
 def _as_kept(kept: ObjectCatalog | None) -> Catalog:
     if kept is None:
         return Catalog([])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import datetime
 
 from flask_babel import lazy_gettext as _l
@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext as _l
 from datasync_flask.extractions import forecast
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
+from datasync_flask.salesforce_connections.models import TrackingType
 
 RHYTHMS = {
     FormulaRhythm.EACH_RUN.value: _l("With each run"),
@@ -18,9 +19,9 @@ RHYTHMS = {
     FormulaRhythm.NEVER.value: _l("Never, only when everything is reloaded"),
 }
 RHYTHM_HINT = _l(
-    "Salesforce doesn’t report when the value of a formula changes. A refresh reads the Id and these fields of all rows "
-    "and writes the rows that differ. It costs one API call for each 2,000 rows, or one bulk job and a few calls for "
-    "more than 6,000 rows."
+    "Salesforce doesn’t report when the value of a formula changes. A refresh reads the Id and these fields of all "
+    "rows and writes the rows that differ. It costs one API call for each 2,000 rows, or one bulk job and a few calls "
+    "for more than 6,000 rows."
 )
 # Formula fields of an object, where nobody knows yet how many it has.
 _FIELDS = 10
@@ -37,8 +38,18 @@ def cost_of(chosen: ExtractionObject, rows: int | None) -> forecast.Cost:
     return forecast.of_refresh(rows=rows, fields=1 + len(chosen.formula_fields))
 
 
-def calls_a_day(rhythm: str, runs_a_day: float, rows: Iterable[int | None]) -> float:
-    """Return about how many API calls refreshing objects of so many rows takes each day."""
+def calls_a_day(
+    rhythm: str, runs_a_day: float, tracking: Mapping[str, str], counts: Mapping[str, int], stored: Extraction | None
+) -> int:
+    """Return about how many API calls refreshes take each day; `tracking` is the tracking type of each chosen object.
+
+    An object that wasn't loaded yet counts as one with such fields.
+    """
     known = FormulaRhythm(rhythm) if rhythm in RHYTHMS else FormulaRhythm.DAILY
-    costs = forecast.total(forecast.of_refresh(rows=each, fields=1 + _FIELDS) for each in rows)
-    return costs.calls * known.times_a_day(runs_a_day)
+    loaded = {each.name: each for each in stored.objects if each.loaded_at} if stored is not None else {}
+    costs = [
+        forecast.of_refresh(rows=counts.get(name), fields=1 + _FIELDS)
+        for name, kind in tracking.items()
+        if kind != TrackingType.NONE and (name not in loaded or loaded[name].formula_fields)
+    ]
+    return round(forecast.total(costs).calls * known.times_a_day(runs_a_day))

@@ -12,6 +12,7 @@ from flask_login import current_user
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import needs_role
 from datasync_flask.extractions import catalog, loader, service, tables
+from datasync_flask.extractions.formula_fields import RHYTHMS
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.runs.plan import CURSORS, can_be_cursor, cursor_of, loadable
@@ -72,6 +73,8 @@ def fields(extraction_id: str, name: str) -> ResponseReturnValue:
         dates=[field for field in dates if field.name not in CURSORS],
         usual_cursor=cursor_of(description),
         wanted=wanted,
+        formula_fields=[field.name for field in available if field.is_self_moving],
+        rhythm=RHYTHMS[extraction.formula_rhythm],
         table=tables.of_extraction(extraction.id).get(name, ""),
         columns_of=lambda field: chosen.field_columns.get(field, {}).values(),
         error=mistake,

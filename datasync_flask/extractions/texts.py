@@ -77,12 +77,12 @@ def note_words(note: str) -> str:
     if kind == "formula":
         return str(gettext("%(name)s is a formula: it is read again only when its row changes otherwise.", name=name))
     if kind == "formulas":
-        rows, _, names = name.partition(":")
+        rows, _, fields = name.partition(":")
         return str(
             ngettext(
                 "Formula fields refreshed: %(names)s. %(num)s row had another value.",
                 "Formula fields refreshed: %(names)s. %(num)s rows had another value.",
-                int(rows), names=some_names(names.split(",")),
+                int(rows), names=some_names(fields.split(",")),
             )
         )  # fmt: skip
     if kind == "shortened":

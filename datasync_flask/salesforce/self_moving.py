@@ -1,9 +1,9 @@
 """Fields whose values move without the dates of their record, so that no query by date finds the change.
 
-Formulas, and roll-ups among them, are marked as `calculated` by describe: their values "do not maintain state" (Salesforce
-Help, article 000396215). The standard fields below are no formulas to describe. Of a contract line item's Status the
-Object Reference says that it "is determined by your organization's current system date and the contract line item's Start
-Date and End Date"; other readers of Salesforce found Contract and ServiceContract to move in the same way.
+Formulas are marked as `calculated` by describe; they "do not maintain state" (Salesforce Help, article 000396215). The
+standard fields below are no formulas to describe. Of a contract line item the Object Reference says: "Status is
+determined by your organization's current system date and the contract line item's Start Date and End Date". Estuary's
+open connector for Salesforce lists Contract and ServiceContract beside it.
 """
 
 from __future__ import annotations

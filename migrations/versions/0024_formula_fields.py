@@ -10,7 +10,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("extractions", sa.Column("formula_rhythm", sa.String(length=16), nullable=False, server_default="daily"))
+    op.add_column(
+        "extractions", sa.Column("formula_rhythm", sa.String(length=16), nullable=False, server_default="daily")
+    )
     op.add_column("extraction_objects", sa.Column("formula_fields", sa.JSON(), nullable=False, server_default="[]"))
     op.add_column("extraction_objects", sa.Column("formulas_fresh_at", sa.DateTime(timezone=True), nullable=True))
 

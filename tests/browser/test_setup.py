@@ -103,3 +103,35 @@ def test_choosing_by_keyboard_and_settings_in_place(new_page: Callable[..., Page
     page.reload()
     expect(page.get_by_label("Host")).to_have_value("127.0.0.1")
     expect(page.get_by_label("At", exact=True)).to_be_visible()
+
+
+def test_formula_fields_are_refreshed_as_chosen(
+    new_page: Callable[..., Page], connected: str, practice: PracticeOrg
+) -> None:
+    page = new_page(bypass_csp=True)
+    page.goto(connected)
+    page.get_by_role("button", name=re.compile("Choose what to load|New extraction")).click()
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_text("More options").click()
+    rhythm, forecast = page.get_by_label("Refresh formula fields"), page.locator("#schedule-preview .soft").first
+    expect(rhythm).to_have_value("daily")
+    once_a_day = forecast.inner_text()
+    rhythm.select_option("With each run")
+    expect(forecast).not_to_have_text(once_a_day)
+    assert violations(page, "rhythm") == []
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name="Start the first run").click()
+    expect(page.locator("#run-progress")).to_have_attribute("data-state", "done", timeout=60_000)
+    rows = practice.http.get("/practice/data/Account", timeout=60).json()
+    order = {"object": "Account", "do": "formula", "ids": [row["Id"] for row in rows[:3]], "values": {"Age__c": 9876.5}}
+    practice.http.post("/practice/data", json=order, timeout=60).raise_for_status()
+    extraction = page.url.partition("/runs/")[0]
+    page.goto(extraction)
+    page.get_by_role("button", name="Run now").click()
+    expect(page.locator("#run-progress")).to_have_attribute("data-state", "done", timeout=60_000)
+    expect(page.locator("main")).to_contain_text("Formula fields refreshed: Age__c. 3 rows had another value.")
+    page.goto(extraction)
+    expect(page.locator("main")).to_contain_text("Formula fields: refreshed")
+    page.get_by_role("link", name="Account", exact=False).filter(has_text="All").first.click()
+    expect(page.locator("main")).to_contain_text("Refresh: With each run.")
+    assert violations(page, "fields") == []

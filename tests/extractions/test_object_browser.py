@@ -32,7 +32,7 @@ def test_search_and_counts(extracting: Extracting, org: Org) -> None:
     shown = look_at(extracting, "Account")
     assert shown["Rows"] == "Count rows"
     assert shown["Detect changes by"] == "SystemModstamp"
-    assert "Age__c" in shown["Formulas"]
+    assert "Age__c" in shown["Formula fields"]
     assert look_at(extracting, "Account", "&count=1")["Rows"] == "7"
 
 

@@ -63,7 +63,7 @@ def forms(walk: ConnectionWalk, extraction_id: str) -> dict[str, tuple[str, ...]
     of_salesforce = ("description", "login_host", "login_url", "auth_method", "client_id", "client_secret",
                      "username", "permission_level", "tracking_type", "label_names", "kept_secret", "edited")  # fmt: skip
     of_extraction = ("description", "source", "destination", "dataset", "objects", "schedule", "timezone",
-                     "quota_ceiling", "reread_days", "filter-Account")  # fmt: skip
+                     "quota_ceiling", "reread_days", "formula_rhythm", "filter-Account")  # fmt: skip
     return {
         "/connections/new/salesforce": of_salesforce,
         f"{connection}/edit": of_salesforce,
@@ -109,6 +109,7 @@ def forms(walk: ConnectionWalk, extraction_id: str) -> dict[str, tuple[str, ...]
             "timezone",
             "quota_ceiling",
             "reread_days",
+            "formula_rhythm",
             "usual_dataset",
         ),
         f"{draft}/review": ("description",),

@@ -7,8 +7,9 @@ deleted there, come with the changes or not at all. It knows neither Flask nor t
 
 from __future__ import annotations
 
+import logging
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,29 +25,46 @@ from datasync_flask.destinations.base import (
     Destination,
 )
 from datasync_flask.destinations.parquet_queries import SQL_TYPES, bounded, quoted, rows_of
+from datasync_flask.extractions.forecast import rows_per_page
 from datasync_flask.extractions.runs import loading
-from datasync_flask.extractions.runs.column_types import ARROW_TYPES, arrow_schema
+from datasync_flask.extractions.runs.column_types import arrow_schema
 from datasync_flask.extractions.runs.kept_values import ROWS_BY_ID, as_arrow
 from datasync_flask.extractions.runs.object_run import ObjectRun
 from datasync_flask.extractions.runs.page_files import versions_of
 from datasync_flask.extractions.runs.reading import Reader
 from datasync_flask.salesforce.api import SalesforceApi
+from datasync_flask.salesforce.errors import SalesforceError
 
-ROWS_AT_ONCE = 20_000
+log = logging.getLogger(__name__)
+
+NOT_REFRESHED = (
+    "Salesforce refused to read the formula fields alone, so they weren't refreshed. The next run tries again."
+)
 _KEY_COLUMN = Column(KEY, ColumnType.TEXT)
 
 
 def refresh(api: SalesforceApi, destination: Destination, each: ObjectRun) -> None:
-    """Bring an object's self-moving fields up to date. Raises SalesforceError, DestinationError; then nothing changed."""
+    """Bring an object's self-moving fields up to date; where Salesforce refuses, they stay as they were.
+
+    Raises DestinationError, and SalesforceError for what isn't about this query.
+    """
     work = _Refresh(destination, each)
     reader = work.reader(api)
-    deque(reader.read(), maxlen=0)
+    try:
+        deque(reader.read(), maxlen=0)
+    except SalesforceError as error:
+        if not error.problem.is_about_the_request:
+            raise
+        log.info("formula fields of %s: %s", each.plan.name, error)
+        each.outcome.notes.append(NOT_REFRESHED)
+        return
     work.store_values()
     rows = work.find_changed(reader.files())
     if rows:
         work.bring_whole_rows(rows)
         files = work.write_changed()
         destination.load(loading.load_of(each, work.written, files, rows))
+    each.outcome.refreshed_formulas = True
     each.outcome.notes.append(f"formulas:{rows}:{','.join(each.plan.formulas)}")
 
 
@@ -66,7 +84,11 @@ class _Refresh:
         self.moving = [self.each.columns[name] for name in self.each.plan.formulas]
         there = self.destination.column_names(self.each.table)
         own = tuple(self.each.columns.values())
-        self.columns = (*own, *(column for column in self.each.kept_columns if column.name in there))
+        # Columns of fields that aren't read any more, and of fields that had another type once.
+        others = {column.name: column for column in self.each.known_columns if column.name in there}
+        for column in own:
+            others.pop(column.name, None)
+        self.columns = (*own, *others.values())
         self.there = [column for column in self.columns if column.name in there and column.name != KEY]
         self.written = self.columns
         if self.each.plan.keeps_history:
@@ -79,7 +101,7 @@ class _Refresh:
         alone = replace(
             plan,
             fields=tuple(found for found in plan.fields if found.name in names),
-            soql=f"SELECT {', '.join(names)} FROM {plan.count_tail}",  # noqa: S608 (SOQL, of our own names)
+            soql=plan.formula_soql,
             with_deleted=False,
             is_whole=True,
             keeps_history=False,
@@ -110,10 +132,13 @@ class _Refresh:
         )
         is_here = f"NOT coalesce(s.{quoted(DELETED_COLUMN)}, false)" if DELETED_COLUMN in stored else "true"
         query = (
-            f"SELECT n.* FROM ({rows_of(read)}) n JOIN ({rows_of([self.stored])}) s USING ({KEY}) "
+            f"SELECT n.* FROM ({rows_of(read)}) n JOIN ({rows_of([self.stored])}) s USING ({KEY}) "  # noqa: S608 (our own)
             f"WHERE {is_here} AND ({differ}) QUALIFY row_number() OVER (PARTITION BY n.{KEY}) = 1"
         )
-        self._write(query, (_KEY_COLUMN, *self.moving), self.changed)
+        columns = (_KEY_COLUMN, *self.moving)
+        with pq.ParquetWriter(self.changed, arrow_schema(columns)) as writer:
+            for table in self._tables(query, columns):
+                writer.write_table(table)
         return int(pq.read_metadata(self.changed).num_rows)
 
     def _comparable(self, side: str, column: Column, stored: Sequence[str]) -> str:
@@ -129,14 +154,16 @@ class _Refresh:
         self._store(self.whole, self.there, keys)
 
     def write_changed(self) -> tuple[Path, ...]:
-        """Return a file with the changed rows, whole; with their versions, where history is kept."""
+        """Return files with the changed rows, whole; with their versions, where history is kept."""
         moving = {column.name for column in self.moving}
         there = {column.name for column in self.there}
         values = ", ".join(self._value(column, moving, there) for column in self.columns)
         query = f"SELECT {values} FROM ({rows_of([self.whole])}) w JOIN ({rows_of([self.changed])}) n USING ({KEY})"  # noqa: S608
-        target = self.folder / "rows.parquet"
-        self._write(query, self.columns, target, has_versions=self.each.plan.keeps_history)
-        return (target,)
+        files = []
+        for number, table in enumerate(self._tables(query, self.columns)):
+            files.append(self.folder / f"rows-{number:06}.parquet")
+            pq.write_table(self._with_versions(table) if self.each.plan.keeps_history else table, files[-1])
+        return tuple(files)
 
     def _value(self, column: Column, moving: set[str], there: set[str]) -> str:
         name = quoted(column.name)
@@ -144,19 +171,16 @@ class _Refresh:
             return f"n.{name}"
         return f"w.{name}" if column.name in there else f"CAST(NULL AS {SQL_TYPES[column.type]}) AS {name}"
 
-    def _write(self, query: str, columns: Sequence[Column], target: Path, *, has_versions: bool = False) -> None:
+    def _tables(self, query: str, columns: Sequence[Column]) -> Iterator[pa.Table]:
+        """Yield the rows of a query in pieces as large as a page."""
         schema = arrow_schema(columns)
-        whole = schema.append(pa.field(VERSION_COLUMN, pa.string(), nullable=False)) if has_versions else schema
-        with (
-            bounded(self.folder / "spill") as connection,
-            pq.ParquetWriter(target, whole, compression="zstd") as writer,
-        ):
-            for batch in connection.sql(query).to_arrow_reader(ROWS_AT_ONCE):
-                table = pa.Table.from_batches([batch]).cast(schema)
-                writer.write_table(self._with_versions(table, whole) if has_versions else table)
+        with bounded(self.folder / "spill") as connection:
+            for batch in connection.sql(query).to_arrow_reader(rows_per_page(len(columns))):
+                yield pa.Table.from_batches([batch]).cast(schema)
 
-    def _with_versions(self, table: pa.Table, schema: pa.Schema) -> pa.Table:
+    def _with_versions(self, table: pa.Table) -> pa.Table:
         """Return rows with their versions, told by the fields that are read."""
         own = table.select([column.name for column in self.each.columns.values()]).combine_chunks()
         versions = [versions_of(batch) for batch in own.to_batches()]
-        return table.append_column(schema.field(VERSION_COLUMN), pa.chunked_array(versions, pa.string()))
+        field = pa.field(VERSION_COLUMN, pa.string(), nullable=False)
+        return table.append_column(field, pa.chunked_array(versions, pa.string()))

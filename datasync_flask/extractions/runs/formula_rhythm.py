@@ -1,5 +1,6 @@
-"""How often formula fields, and others that move without their record's date, are read alone. It knows neither Flask nor
-the database.
+"""How often formula fields, and others that move without their record's date, are read alone.
+
+It knows neither Flask nor the database.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def _with_values(read: pa.Table, stored: Path, columns: tuple[Column, ...]) -> p
     return read.select(names)
 
 
-def as_arrow(rows: Sequence[Sequence[Any]], columns: tuple[Column, ...], schema: pa.Schema) -> pa.Table:
+def as_arrow(rows: Sequence[Sequence[Any]], columns: Sequence[Column], schema: pa.Schema) -> pa.Table:
     """Return rows of a key and values, as a destination's driver gives them, in the columns' types."""
     kinds = [ColumnType.TEXT, *(column.type for column in columns)]
     return pa.table(

@@ -23,6 +23,7 @@ class Outcome:
     source_count: int | None = None
     target_count: int | None = None
     compared_ids: bool = False
+    refreshed_formulas: bool = False
     notes: list[str] = field(default_factory=list)
 
 

@@ -67,7 +67,7 @@ def object_done(each: ObjectRun) -> None:
     if plan.is_whole:
         chosen.read_whole_at = now
     chosen.formula_fields = list(plan.formulas)
-    if plan.is_whole or plan.refreshes_formulas:
+    if plan.is_whole or outcome.refreshed_formulas:
         chosen.formulas_fresh_at = each.planned_at
     if plan.is_whole or outcome.compared_ids:
         chosen.ids_compared_at = now

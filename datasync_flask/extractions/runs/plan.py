@@ -102,6 +102,11 @@ class Plan:
         """What follows ``SELECT COUNT() FROM`` for the same rows without the window."""
         return f"{self.name} WHERE {self.loaded_as.filter}" if self.loaded_as.filter else self.name
 
+    @property
+    def formula_soql(self) -> str:
+        """The query for the formula fields of all rows."""
+        return f"SELECT {', '.join(('Id', *self.formulas))} FROM {self.count_tail}"  # noqa: S608 (SOQL, own names)
+
 
 def loadable(description: ObjectDescription) -> tuple[Field, ...]:
     """Return the fields that can be loaded: no compound fields, no files."""

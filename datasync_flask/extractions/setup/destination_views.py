@@ -17,7 +17,7 @@ from datasync_flask.connections.kinds import KINDS
 from datasync_flask.destinations.forms import DestinationForm
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.registry import DESTINATIONS
-from datasync_flask.extractions import formula_fields, loader
+from datasync_flask.extractions import catalog, formula_fields, loader
 from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.extractions.schedule import ScheduleRefused
@@ -81,7 +81,8 @@ class Step:
             if "repeat" in sent
             else schedule_picker.of_schedule(stored.get("schedule", SCHEDULE))
         )
-        self.names = [choice.name for choice in drafts.choices(draft) or []]
+        self.objects = drafts.choices(draft) or []
+        self.names = [choice.name for choice in self.objects]
         self.dataset = self._dataset()
         self.errors: dict[str, list[str]] = {}
         self.test_result = ""
@@ -195,7 +196,14 @@ class Step:
             timezone=timezone,
             is_zone_chosen="timezone" in self.draft.settings,
             picker=schedule_picker,
-            calls_a_day=outlook.runs_a_day * objects.calls_a_run(self.names),
+            calls_a_day=outlook.runs_a_day * objects.calls_a_run(self.names)
+            + formula_fields.calls_a_day(
+                self.settings["formula_rhythm"],
+                outlook.runs_a_day,
+                {each.name: each.tracking_type or self.draft.source.tracking_type for each in self.objects},
+                catalog.kept_counts(self.draft.source),
+                None,
+            ),
             quota=loader.quota_of_source(self.draft.source),
             settings=self.draft.settings,
             rhythm=self.settings["formula_rhythm"],

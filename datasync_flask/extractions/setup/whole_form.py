@@ -12,7 +12,7 @@ from flask_login import current_user
 from datasync_flask.addresses import wants_fragment
 from datasync_flask.clock import utcnow
 from datasync_flask.connections.descriptions import DescriptionTaken
-from datasync_flask.extractions import catalog, loader, service
+from datasync_flask.extractions import catalog, formula_fields, loader, service
 from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.models import Extraction
 from datasync_flask.extractions.schedule import ScheduleRefused
@@ -81,6 +81,13 @@ def _page(form: ExtractionForm, extraction: Extraction | None) -> str:
         picker=schedule_picker,
         timezone=timezone,
         outlook=outlook,
-        calls_a_day=outlook.runs_a_day * objects.calls_a_run(chosen),
+        calls_a_day=outlook.runs_a_day * objects.calls_a_run(chosen)
+        + formula_fields.calls_a_day(
+            form.formula_rhythm.data or "",
+            outlook.runs_a_day,
+            {name: form.choice(name).tracking_type or (source.tracking_type if source else "") for name in chosen},
+            found.counts or {},
+            extraction,
+        ),
         quota=loader.quota_of_source(source) if source is not None else None,
     )
