@@ -73,6 +73,14 @@ def note_words(note: str) -> str:
                 len(names), names=some_names(names),
             )
         )  # fmt: skip
+    if kind == "beside_bulk":
+        return str(
+            gettext(
+                "It was read by REST, which takes more API calls, because Salesforce’s limit for the Bulk API is "
+                "reached: %(words)s",
+                words=name,
+            )
+        )
     if kind == "formula":
         return str(gettext("%(name)s is a formula: it is read again only when its row changes otherwise.", name=name))
     if kind == "shortened":

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from datasync_flask.destinations.base import Column, Table
+from datasync_flask.extractions.runs.calls_left import CallsLeft
 from datasync_flask.extractions.runs.plan import Plan
 from datasync_flask.extractions.runs.progress import Progress
 from datasync_flask.extractions.runs.reading import Reader
@@ -48,12 +49,13 @@ class ObjectRun:
     planned_at: datetime
     # Under which the destination knows the load.
     load_name: str
+    calls_left: CallsLeft
     progress: Progress = field(default_factory=Progress)
     outcome: Outcome = field(default_factory=Outcome)
 
     def reader(self, api: SalesforceApi) -> Reader:
         """Return what reads the object."""
-        return Reader(api, self.plan, self.columns, self.folder / "pages", self.progress)
+        return Reader(api, self.plan, self.columns, self.folder / "pages", self.progress, self.calls_left)
 
     def begin_or_go_on(self, stored: Progress) -> bool:
         """Go on where reading was; False where it has to begin again: another query, other columns, missing pages."""

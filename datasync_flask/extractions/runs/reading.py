@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from datasync_flask.destinations.base import Column
 from datasync_flask.extractions.forecast import REST_ROWS, rows_per_page
+from datasync_flask.extractions.runs.calls_left import CallsLeft, WaitsForBulk
 from datasync_flask.extractions.runs.page_files import Dropped, Page, PageFiles, add_odd
 from datasync_flask.extractions.runs.plan import Plan, without_fields
 from datasync_flask.extractions.runs.progress import Progress
@@ -58,6 +59,8 @@ class Reader:
     columns: dict[str, Column]
     folder: Path
     progress: Progress = field(default_factory=Progress)
+    # None: whatever it takes.
+    calls_left: CallsLeft | None = None
     # Pages that were asked for, by locator or path.
     _asked: set[str] = field(default_factory=set)
 
@@ -65,7 +68,7 @@ class Reader:
         self.pages = PageFiles(self.folder, self.columns, self.plan.keeps_history)
 
     def read(self) -> Iterator[None]:
-        """Read everything that isn't read yet; yield whenever more is read. Raises SalesforceError."""
+        """Read everything that isn't read yet; yield whenever more is read. Raises SalesforceError, WaitsForBulk."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.progress.is_read:
             return
@@ -74,6 +77,9 @@ class Reader:
                 yield from self._read_job()
                 return
             except bulk.NotInBulk as refusal:
+                if refusal.problem is Problem.BULK_LIMIT_REACHED:
+                    yield from self._read_beside_bulk(refusal)
+                    return
                 self.progress.notes.append(f"Bulk API: {refusal}")
             except SalesforceError as error:
                 if error.problem not in {Problem.NOT_FOUND, Problem.LOCATOR_GONE, Problem.UNEXPECTED}:
@@ -147,13 +153,31 @@ class Reader:
             self._begin()
             self.progress.apart = apart
             refusal = yield from self._read_new_job(without_fields(self.plan, apart))
-        if refusal is None:
-            return
-        self.progress.notes.append(f"Bulk API: {refusal}")
+        if refusal is not None and refusal.problem is Problem.BULK_LIMIT_REACHED:
+            yield from self._read_beside_bulk(refusal)
+        elif refusal is not None:
+            self.progress.notes.append(f"Bulk API: {refusal}")
+            if len(self.plan.soql) > MAX_QUERY_LENGTH:
+                raise SalesforceError(refusal.problem, str(refusal)) from None
+            self._begin()
+            yield from self._read_rest()
+
+    def _read_beside_bulk(self, refusal: bulk.NotInBulk) -> Iterator[None]:
+        """Read by REST although it is much, where it fits into the API calls that are left."""
         if len(self.plan.soql) > MAX_QUERY_LENGTH:
-            raise SalesforceError(refusal.problem, str(refusal)) from None
+            raise WaitsForBulk(str(refusal)) from None
+        try:
+            page = query.first_page(self.api, self.plan.soql, with_deleted=self.plan.with_deleted)
+        except SalesforceError as error:
+            if error.problem not in _PERHAPS_IN_BULK:
+                raise
+            raise WaitsForBulk(str(refusal)) from None
+        pages = -(-page.total // max(len(page.records), 1))
+        if self.calls_left is not None and not self.calls_left.promise(self.progress, pages):
+            raise WaitsForBulk(str(refusal)) from None
+        self.progress.notes.append(f"beside_bulk:{refusal}")
         self._begin()
-        yield from self._read_rest()
+        yield from self._read_rest(page)
 
     def _read_new_job(self, soql: str) -> Generator[None, None, bulk.NotInBulk | None]:
         """Read by a bulk job; return its refusal where Salesforce doesn't let that be."""
