@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask_babel import gettext, ngettext
+from flask_babel import format_decimal, gettext, ngettext
 
 from datasync_flask.extractions.runs import odd_values
 from datasync_flask.languages import translated
@@ -79,6 +79,14 @@ def note_words(note: str) -> str:
                 "It was read by REST, which takes more API calls, because Salesforce’s limit for the Bulk API is "
                 "reached: %(words)s",
                 words=name,
+            )
+        )
+    if kind == "smaller_pages":
+        number = format_decimal(int(name))
+        return str(
+            gettext(
+                "Salesforce didn’t send large pages in time, so it was asked for %(number)s rows at a time.",
+                number=number,
             )
         )
     if kind == "formula":
