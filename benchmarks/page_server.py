@@ -1,7 +1,8 @@
 """A server of prepared answers: as much of an org as reading one large object needs, made before anything is measured.
 
-Run as ``python -m benchmarks.page_server PORT ROWS CHANGED [--json] [--latency SECONDS] [--bandwidth MB/S]``; it prints
-"ready". Latency and bandwidth are those of each request.
+Run as ``python -m benchmarks.page_server PORT ROWS CHANGED [--json] [--latency SECONDS] [--bandwidth MB/S]
+[--prepare ROWS/S]``; it prints "ready". Latency and bandwidth are those of each request, rows per second those at which
+the org prepares each job; 0: at once.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import re
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -93,6 +95,11 @@ class Prepared:
         self.description = {"name": "Account", "label": "Account", "custom": False, "fields": described}
 
 
+def number_of(row_id: str) -> int:
+    """Return the number of the row that has an Id."""
+    return int(row_id[3:15])
+
+
 class Handler(BaseHTTPRequestHandler):
     """Answers from memory."""
 
@@ -101,7 +108,9 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = -1
     disable_nagle_algorithm = True
     prepared: Prepared
-    latency, bandwidth = 0.0, 0.0
+    latency, bandwidth, prepare = 0.0, 0.0, 0.0
+    # When each job was made that selects a range of Ids, and when all others were.
+    made: dict[str, float] = {}  # noqa: RUF012 (one server for each process)
 
     def log_message(self, *_: object) -> None:
         """Write nothing."""
@@ -133,9 +142,29 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         self.prepared.calls += 1
         if self.path.endswith("/jobs/query"):
-            self._json({"id": "changed" if b"WHERE" in body else "all", "state": "UploadComplete"})
+            self._json({"id": self._made(body.decode()), "state": "UploadComplete"})
         else:
             self._json({"access_token": TOKEN, "instance_url": f"http://{self.headers['Host']}", "scope": "api"})
+
+    def _made(self, order: str) -> str:
+        """Make a job; return its id."""
+        start, end = re.search(r"Id >= '(\w+)'", order), re.search(r"Id < '(\w+)'", order)
+        job = "changed" if "WHERE" in order else "all"
+        if start or end:
+            first = number_of(start[1]) // CSV_PAGE_ROWS if start else 0
+            last = number_of(end[1]) // CSV_PAGE_ROWS if end else len(self.prepared.csv["all"])
+            job = f"pages{first}to{last}"
+            self.prepared.csv[job] = self.prepared.csv["all"][first:last]
+        self.made[job] = time.monotonic()
+        return job
+
+    def _ids(self, start: int) -> None:
+        """Answer a query in the order of Ids from a row on, with the one that begins a page of a job's result."""
+        first, rows = start // CSV_PAGE_ROWS * CSV_PAGE_ROWS, self.prepared.rows
+        self._json({
+            "totalSize": rows, "done": False, "records": [{"Id": row(first)["Id"]}],
+            "nextRecordsUrl": f"/services/data/v{VERSION}/query/ids-{start + JSON_PAGE_ROWS}",
+        })  # fmt: skip
 
     def do_DELETE(self) -> None:
         """Jobs that are done."""
@@ -166,15 +195,23 @@ class Handler(BaseHTTPRequestHandler):
         elif "/jobs/query/" in parts.path:
             job = parts.path.rsplit("/", 1)[-1]
             rows = sum(rows for _, rows in prepared.csv[job])
-            self._json({"id": job, "state": "JobComplete", "numberRecordsProcessed": rows})
+            took = time.monotonic() - self.made.get(job, 0.0)
+            is_complete = not self.prepare or took * self.prepare >= rows
+            self._json({"id": job, "state": "JobComplete" if is_complete else "InProgress",
+                        "numberRecordsProcessed": rows})  # fmt: skip
         elif parts.path.endswith(("/query", "/queryAll", "/query/", "/queryAll/")):
             soql = query.get("q", "")
-            if "COUNT()" in soql:
+            if "ORDER BY Id" in soql:
+                self._ids(0)
+            elif "COUNT()" in soql:
                 self._json({"totalSize": prepared.rows, "done": True, "records": []})
             else:
                 self._send(prepared.json["changed" if "WHERE" in soql else "all"][0], {"Content-Encoding": "gzip"})
         elif "/query/" in parts.path:
             name, _, start = parts.path.rsplit("/", 1)[-1].partition("-")
+            if name == "ids":
+                self._ids(int(start))
+                return
             self._send(prepared.json[name][int(start) // JSON_PAGE_ROWS], {"Content-Encoding": "gzip"})
         else:
             self._json([{"version": VERSION, "label": "", "url": ""}])
@@ -198,9 +235,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--latency", type=float, default=0.0)
     parser.add_argument("--bandwidth", type=float, default=0.0)
+    parser.add_argument("--prepare", type=float, default=0.0)
     options = parser.parse_args()
     Handler.prepared = Prepared(options.rows, options.changed, with_json=options.json)
     Handler.latency, Handler.bandwidth = options.latency, options.bandwidth * 1e6
+    Handler.prepare = options.prepare
     server = ThreadingHTTPServer(("127.0.0.1", options.port), Handler)
     print("ready", flush=True)
     server.serve_forever()

@@ -14,6 +14,9 @@ REST_ROWS = 6_000
 CELLS_PER_PAGE = 1_000_000
 MAX_ROWS_PER_PAGE = 100_000
 MIN_ROWS_PER_PAGE = 1_000
+# Larger objects are read by several jobs side by side, each of so many rows; of the largest ones each has more.
+SLICE_ROWS = 500_000
+MOST_SLICES = 50
 # Creating a job, a few polls whether it is complete, deleting it.
 CALLS_OF_A_JOB = 5
 
@@ -35,13 +38,21 @@ def rows_per_page(fields: int) -> int:
     return min(max(CELLS_PER_PAGE // max(fields, 1), MIN_ROWS_PER_PAGE), MAX_ROWS_PER_PAGE)
 
 
+def slices_for(rows: int) -> int:
+    """Return how many jobs read so many rows side by side."""
+    return min(-(-rows // SLICE_ROWS), MOST_SLICES) if rows > SLICE_ROWS else 1
+
+
 def of_object(*, is_whole: bool, rows: int | None, fields: int) -> Cost:
     """Return what reading one object costs; `rows` is None where nobody knows yet.
 
     Of changes no more than a page is expected. Counting on Salesforce's side is one call more.
     """
     if is_whole and (rows is None or rows > REST_ROWS):
-        return Cost(CALLS_OF_A_JOB + _pages(rows or 0, rows_per_page(fields)) + 2, 1)
+        jobs = slices_for(rows or 0)
+        # Finding out where to cut is a call for each slice.
+        calls = jobs * CALLS_OF_A_JOB + (jobs if jobs > 1 else 0)
+        return Cost(calls + _pages(rows or 0, rows_per_page(fields)) + 2, jobs)
     return Cost(_pages(rows or 0, REST_PAGE_ROWS) + (2 if is_whole else 1))
 
 

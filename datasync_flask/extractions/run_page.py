@@ -41,6 +41,8 @@ class Line:
     width: float
     gap: Gap | None
     trouble: Trouble | None
+    # What is read side by side of a large object, in words.
+    slices: Sequence[str] = ()
 
     @property
     def tone(self) -> str:
@@ -95,6 +97,7 @@ def context(extraction: Extraction, run: Run, seen: Seen) -> dict[str, Any]:
         "differences": list(differences.values()),
         "trouble": trouble(run.problem, During.RUN) if run.problem else None,
         "quota": _quota(extraction, run),
+        "first_rows": _first_rows(run),
         "is_at_ceiling": run.problem == code_of(RunProblem.QUOTA),
         "intact": [line.row.name for line in lines if line.row.step == "done"],
         "not_loaded": [line.row.name for line in lines if line.row.step != "done"] if is_over else [],
@@ -140,6 +143,7 @@ def _line(row: RunObject, run: Run, gap: Gap | None, seen: Seen, now: datetime) 
         width=width,
         gap=gap,
         trouble=trouble(row.problem, During.RUN) if row.problem else None,
+        slices=_slices(row) if row.step == "reading" and not row.is_read else (),
     )
 
 
@@ -192,6 +196,33 @@ def _reading_words(row: RunObject, seen: Seen, now: datetime) -> str:
     if left is None:
         return str(gettext("Reading, %(number)s rows/s", number=number))
     return str(gettext("Reading, %(number)s rows/s, about %(time)s left", number=number, time=span_words(left)))
+
+
+def _slices(row: RunObject) -> list[str]:
+    """Return how far each slice is that several bulk jobs read side by side, those that are under way."""
+    slices: list[dict[str, Any]] = row.progress.get("slices", [])
+    under_way = [(number, each) for number, each in enumerate(slices, 1) if each["job_id"] and not each["is_read"]]
+    done = sum(each["is_read"] for each in slices)
+    found = [
+        gettext(
+            "Slice %(number)s of %(all)s: %(rows)s of %(most)s rows",
+            number=number, all=len(slices), rows=format_decimal(each["rows"]),
+            most=format_decimal(max(each["expected"] or 0, each["rows"])),
+        )
+        for number, each in under_way
+    ]  # fmt: skip
+    if done:
+        found.insert(0, ngettext("%(num)s of %(all)s slice read", "%(num)s of %(all)s slices read", done,
+                                 all=len(slices)))  # fmt: skip
+    return [str(words) for words in found]
+
+
+def _first_rows(run: Run) -> str:
+    """Return how long it took until rows were there; '' while there are none."""
+    at = min((row.progress["first_rows_at"] for row in run.objects if row.progress.get("first_rows_at")), default="")
+    if not at or run.started_at is None:
+        return ""
+    return span_words(max(round((datetime.fromisoformat(at) - run.started_at).total_seconds()), 0))
 
 
 def _left(rows: Sequence[RunObject], now: datetime) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask_babel import gettext, ngettext
+from flask_babel import format_decimal, gettext, ngettext
 
 from datasync_flask.extractions.runs import odd_values
 from datasync_flask.languages import translated
@@ -74,6 +74,22 @@ def note_words(note: str) -> str:
                 len(names), names=some_names(names),
             )
         )  # fmt: skip
+    if kind == "beside_bulk":
+        return str(
+            gettext(
+                "It was read by REST, which takes more API calls, because Salesforce’s limit for the Bulk API is "
+                "reached: %(words)s",
+                words=name,
+            )
+        )
+    if kind == "smaller_pages":
+        number = format_decimal(int(name))
+        return str(
+            gettext(
+                "Salesforce didn’t send large pages in time, so it was asked for %(number)s rows at a time.",
+                number=number,
+            )
+        )
     if kind == "formula":
         return str(gettext("%(name)s is a formula: it is read again only when its row changes otherwise.", name=name))
     if kind == "formulas":

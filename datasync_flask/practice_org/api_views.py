@@ -51,7 +51,8 @@ def limits(version: str) -> ResponseReturnValue:
     most["PermissionSets"]["CreateCustom"] = dict.fromkeys(("Max", "Remaining"), CUSTOM_PERMISSION_SETS)
     daily = org.settings.daily_requests
     most["DailyApiRequests"] = {"Max": daily, "Remaining": max(daily - org.requests_today, 0)}
-    most["DailyBulkV2QueryJobs"]["Remaining"] -= min(org.data.jobs_made, LIMITS["DailyBulkV2QueryJobs"])
+    jobs = org.settings.daily_bulk_jobs
+    most["DailyBulkV2QueryJobs"] = {"Max": jobs, "Remaining": max(jobs - org.data.jobs_made, 0)}
     return jsonify(most)
 
 

@@ -94,6 +94,9 @@ def create_job(version: str) -> ResponseReturnValue:
         return refuse(400, "INVALIDJOB", "No query found for the job")
     answer = run_soql(_data(), soql, with_deleted=operation == "queryAll")
     _refuse_what_bulk_cannot(answer)
+    if _data().jobs_made >= settings.daily_bulk_jobs:
+        words = f"Max bulk v2 query jobs ({settings.daily_bulk_jobs}) per 24 hrs has been reached"
+        return refuse(400, "LIMIT_EXCEEDED", words)
     job_id = full_id("7505g" + secrets.token_hex(5))
     complete_at = time.time() + settings.job_seconds
     job = Job(job_id, operation, answer, complete_at, version, delimiter, line_ending)

@@ -116,6 +116,7 @@ class Settings:
     api_disabled: str = ""
     limits_forbidden: bool = False
     daily_requests: int = 15000
+    daily_bulk_jobs: int = 10_000
     refresh_seconds: float = 0.0
     # What signed tokens have to be meant for; empty: the org's own origin.
     audience: str = ""

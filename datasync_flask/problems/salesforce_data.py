@@ -34,11 +34,11 @@ DATA: dict[Problem, Entry] = {
         ),
     ),
     Problem.BULK_LIMIT_REACHED: Entry(
-        "Day's bulk jobs are used up",
-        "The org has used all its Bulk API query jobs, or the space for their results, of the last 24 hours.",
+        "Bulk API limit reached",
+        "The org has used up its Bulk API query jobs, or the space for their results, of the last 24 hours.",
         (
-            "DataSync reads by REST instead where it can. For an object with very many fields, choose fewer "
-            "fields, or run again when the limit is free.",
+            "DataSync reads by REST what fits the API calls that are left. What doesn't fit waits: the run checks "
+            "again every hour and continues by itself.",
         ),
         Action.CHECK,
     ),

@@ -17,6 +17,7 @@ import httpx2
 
 from datasync_flask.salesforce.answers import COMFORT
 from datasync_flask.salesforce.api import SalesforceApi
+from datasync_flask.salesforce.data_refusals import classify_api_error
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.exact_json import number_of
 
@@ -92,7 +93,9 @@ def wait_for_job(api: SalesforceApi, job_id: str) -> int | None:
         if state == "JobComplete":
             return number_of(answer.get("numberRecordsProcessed"))
         if state in {"Failed", "Aborted"}:
-            raise NotInBulk(str(answer.get("errorMessage") or f"the job ended as {state}"))
+            words = str(answer.get("errorMessage") or f"the job ended as {state}")
+            is_spent = classify_api_error(400, None, words).problem is Problem.BULK_LIMIT_REACHED
+            raise NotInBulk(words, Problem.BULK_LIMIT_REACHED if is_spent else Problem.NOT_IN_BULK)
         api.wait(interval)
         interval = min(interval * 1.5, MAX_POLL_SECONDS)
     raise SalesforceError(Problem.NO_ANSWER_IN_TIME, "a bulk job that took over 24 hours")

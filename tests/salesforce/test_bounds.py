@@ -122,7 +122,7 @@ def test_a_row_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_page_has_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limited = transport.pieces_of
     monkeypatch.setattr(
-        "datasync_flask.extractions.runs.reading.pieces_of", lambda found: limited(found, 20 * MEGABYTE)
+        "datasync_flask.extractions.runs.reading.pieces_of", lambda found, **_: limited(found, 20 * MEGABYTE)
     )
 
     def send(connection: socket.socket) -> None:

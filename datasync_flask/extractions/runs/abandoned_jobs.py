@@ -22,18 +22,20 @@ AT_ONCE = 50
 def abort_all() -> None:
     """Abort them in Salesforce; each is tried once, because Salesforce itself forgets jobs after seven days."""
     left = db.session.execute(
-        select(RunObject.id, RunObject.job_id, Extraction.source_id)
+        select(RunObject.id, RunObject.job_id, RunObject.progress, Extraction.source_id)
         .join(Run, RunObject.run_id == Run.id)
         .join(Extraction, Run.extraction_id == Extraction.id)
         .where(Run.state == RunState.CANCELLED, RunObject.job_id != "", RunObject.is_read.is_(False))
         .limit(AT_ONCE)
     ).all()
     db.session.commit()
-    for row_id, job_id, source_id in left:
+    for row_id, job_id, progress, source_id in left:
         taken = update(RunObject).where(RunObject.id == row_id, RunObject.job_id == job_id).values(job_id="")
         if count_updated(taken) == 1:
+            of_slices = [each["job_id"] for each in progress.get("slices", ()) if not each["is_read"]]
             try:
                 with source_api(source_id) as api:
-                    bulk.abort_job(api, job_id)
+                    for each in dict.fromkeys([job_id, *filter(None, of_slices)]):
+                        bulk.abort_job(api, each)
             except (SalesforceError, SecretUnreadable) as error:
                 log.warning("the bulk job %s couldn't be aborted: %s", job_id, error)

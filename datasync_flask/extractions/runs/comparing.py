@@ -51,7 +51,7 @@ def _ids_gone(api: SalesforceApi, destination: Destination, each: ObjectRun) -> 
         is_whole=True,
         keeps_history=False,
     )
-    reader = Reader(api, ids, {"Id": Column("id", ColumnType.TEXT)}, each.folder / "ids")
+    reader = Reader(api, ids, {"Id": Column("id", ColumnType.TEXT)}, each.folder / "ids", calls_left=each.calls_left)
     deque(reader.read(), maxlen=0)
     if reader.progress.rows < (reader.progress.expected or 0):
         return None

@@ -14,6 +14,7 @@ from datasync_flask.clock import utcnow
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.extractions import orgs
 from datasync_flask.extractions.runs import abandoned_jobs, states
+from datasync_flask.extractions.runs.calls_left import WaitsForBulk
 from datasync_flask.problems.run import RunProblem
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.security.crypto import SecretUnreadable
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 # A run that paused at the ceiling of API calls goes on after this long.
 QUOTA_PAUSE = timedelta(minutes=15)
+# Bulk's limits are those of the last 24 hours.
+BULK_PAUSE = timedelta(hours=1)
 # Nothing but a person's Allow brings these back: the run waits for the connection.
 _LOST = frozenset(
     {
@@ -64,7 +67,9 @@ def _end(run_id: str, holder: str, error: Exception) -> None:
             states.stopped(run_id, holder)
             abandoned_jobs.abort_all()
         case QuotaReached() | SalesforceError(problem=Problem.REQUEST_LIMIT_EXCEEDED):
-            states.paused(run_id, holder, utcnow() + QUOTA_PAUSE)
+            states.paused(run_id, holder, utcnow() + QUOTA_PAUSE, RunProblem.QUOTA)
+        case WaitsForBulk():
+            states.paused(run_id, holder, utcnow() + BULK_PAUSE, Problem.BULK_LIMIT_REACHED, str(error))
         case SalesforceError(problem=Problem.NO_ANSWER_IN_TIME):
             states.stalled(run_id, holder, error.detail)
         case SalesforceError() if error.problem in _LOST:

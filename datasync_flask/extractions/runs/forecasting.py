@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from datasync_flask.extensions import db
 from datasync_flask.extractions import forecast, loader
@@ -12,7 +12,7 @@ from datasync_flask.salesforce import bulk
 from datasync_flask.salesforce.api import SalesforceApi
 
 
-def write_forecast(run_id: str, api: SalesforceApi, object_runs: Iterable[ObjectRun]) -> None:
+def write_forecast(run_id: str, api: SalesforceApi, object_runs: Sequence[ObjectRun]) -> None:
     """Store what the run will cost, and tell where the org's limits don't allow it; commits."""
     object_runs, counts = list(object_runs), loader.last_counts(states.load(run_id).extraction)
     cost = forecast.total(
@@ -33,5 +33,7 @@ def write_forecast(run_id: str, api: SalesforceApi, object_runs: Iterable[Object
         used, most = api.usage
         states.forecast_made.send(extraction, calls=cost.calls, used=used, most=most)
     if left is not None and left < cost.jobs:
-        states.log(run_id, f"only {left} bulk jobs are left today")
+        states.log(run_id, f"only {left} bulk jobs are left today: each object is read by one")
+        for each in object_runs:
+            each.may_slice = False
     db.session.commit()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from datasync_flask.destinations.base import Column, Table
+from datasync_flask.extractions.runs.calls_left import CallsLeft
 from datasync_flask.extractions.runs.plan import Plan
 from datasync_flask.extractions.runs.progress import Progress
 from datasync_flask.extractions.runs.reading import Reader
@@ -49,17 +50,21 @@ class ObjectRun:
     planned_at: datetime
     # Under which the destination knows the load.
     load_name: str
+    calls_left: CallsLeft
+    # Several bulk jobs may read it side by side.
+    may_slice: bool = True
     progress: Progress = field(default_factory=Progress)
     outcome: Outcome = field(default_factory=Outcome)
 
     def reader(self, api: SalesforceApi) -> Reader:
         """Return what reads the object."""
-        return Reader(api, self.plan, self.columns, self.folder / "pages", self.progress)
+        may_slice = self.may_slice and self.plan.is_whole
+        return Reader(api, self.plan, self.columns, self.folder / "pages", self.progress, self.calls_left, may_slice)
 
     def begin_or_go_on(self, stored: Progress) -> bool:
         """Go on where reading was; False where it has to begin again: another query, other columns, missing pages."""
         columns = {name: [column.name, column.type.value] for name, column in self.columns.items()}
         reads: dict[str, Any] = {"at": self.planned_at.isoformat(), "soql": self.plan.soql, "columns": columns}
-        goes_on = stored.reads == reads and len(list((self.folder / "pages").glob("*.parquet"))) >= stored.pages
+        goes_on = stored.reads == reads and len(list((self.folder / "pages").rglob("*.parquet"))) >= stored.pages
         self.progress = stored if goes_on else Progress(reads)
         return goes_on

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
@@ -194,6 +194,11 @@ def without_fields(plan: Plan, names: Collection[str]) -> str:
     """Return the plan's query without some of its fields."""
     kept = ", ".join(found.name for found in plan.fields if found.name not in names)
     return f"SELECT {kept} {plan.soql[plan.soql.index(' FROM ') + 1 :]}"  # noqa: S608 (SOQL, own names)
+
+
+def with_condition(plan: Plan, condition: str) -> Plan:
+    """Return a plan that reads a part of the rows."""
+    return replace(plan, soql=f"{plan.soql} {'AND' if ' WHERE ' in plan.soql else 'WHERE'} {condition}")
 
 
 def _is_due(last: datetime | None, every: timedelta | None, now: datetime) -> bool:

@@ -12,6 +12,7 @@ from datasync_flask.extensions import db
 from datasync_flask.extractions import visibility
 from datasync_flask.extractions.models import Extraction, ExtractionObject, RunObject
 from datasync_flask.extractions.runs import object_states, states, working_files
+from datasync_flask.extractions.runs.calls_left import CallsLeft
 from datasync_flask.extractions.runs.column_types import columns_for
 from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.extractions.runs.object_run import ObjectRun
@@ -32,6 +33,7 @@ class RunContext:
     # Where the run's working files are.
     folder: Path
     org_id: str
+    calls_left: CallsLeft
     # About how many rows objects have, for the forecast and the choice of the way; nothing hangs on it.
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -114,6 +116,7 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
         folder=context.folder / str(row_id),
         planned_at=planned_at,
         load_name=f"datasync_{extraction.id}",
+        calls_left=context.calls_left,
     )
     if not each.begin_or_go_on(stored):
         working_files.remove(each.folder, context.folder)

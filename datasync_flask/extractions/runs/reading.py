@@ -6,22 +6,29 @@ import json
 import logging
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from copy import deepcopy
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datasync_flask.destinations.base import Column
-from datasync_flask.extractions.forecast import REST_ROWS, rows_per_page
+from datasync_flask.extractions import forecast
+from datasync_flask.extractions.forecast import MIN_ROWS_PER_PAGE, REST_ROWS, rows_per_page
+from datasync_flask.extractions.runs import slices
+from datasync_flask.extractions.runs.calls_left import CallsLeft, WaitsForBulk
 from datasync_flask.extractions.runs.page_files import Dropped, Page, PageFiles, add_odd
-from datasync_flask.extractions.runs.plan import Plan, without_fields
+from datasync_flask.extractions.runs.plan import Plan, with_condition, without_fields
 from datasync_flask.extractions.runs.progress import Progress
 from datasync_flask.extractions.runs.side_by_side import SideBySide
 from datasync_flask.extractions.runs.values import from_json
 from datasync_flask.salesforce import bulk, query
 from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.salesforce.id_ranges import id_ranges
 from datasync_flask.salesforce.query import MAX_QUERY_LENGTH, QueryPage
 from datasync_flask.salesforce.result_pages import NoPlaces
 from datasync_flask.salesforce.transport import pieces_of
@@ -32,6 +39,8 @@ log = logging.getLogger(__name__)
 BLOCK_GROWS = 8
 MAX_BLOCK_BYTES = 128 * 1024 * 1024
 PAGE_TRIES = 4
+# A page that takes longer is asked for with half as many rows.
+PAGE_SECONDS = 300.0
 # Results of more pages than this are read side by side; the list of their places costs a call.
 PAGES_IN_A_ROW = 2
 # How often a query by REST is begun again whose place Salesforce forgot.
@@ -58,6 +67,10 @@ class Reader:
     columns: dict[str, Column]
     folder: Path
     progress: Progress = field(default_factory=Progress)
+    # None: whatever it takes.
+    calls_left: CallsLeft | None = None
+    # Several jobs may read it side by side.
+    may_slice: bool = False
     # Pages that were asked for, by locator or path.
     _asked: set[str] = field(default_factory=set)
 
@@ -65,21 +78,28 @@ class Reader:
         self.pages = PageFiles(self.folder, self.columns, self.plan.keeps_history)
 
     def read(self) -> Iterator[None]:
-        """Read everything that isn't read yet; yield whenever more is read. Raises SalesforceError."""
+        """Read everything that isn't read yet; yield whenever more is read. Raises SalesforceError, WaitsForBulk."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.progress.is_read:
+            return
+        if self.progress.slices:
+            yield from self._read_slices()
             return
         if self.progress.job_id:
             try:
                 yield from self._read_job()
                 return
             except bulk.NotInBulk as refusal:
+                if refusal.problem is Problem.BULK_LIMIT_REACHED:
+                    yield from self._read_beside_bulk(refusal)
+                    return
                 self.progress.notes.append(f"Bulk API: {refusal}")
             except SalesforceError as error:
                 if error.problem not in {Problem.NOT_FOUND, Problem.LOCATOR_GONE, Problem.UNEXPECTED}:
                     raise
             # The job is gone: begin again, nothing of it was written anywhere but here.
-        first_page = self._small_result()
+        self._begin()
+        first_page = None if self.progress.condition else self._small_result()
         yield from self._read_in_bulk() if first_page is None else self._read_rest(first_page)
 
     def _begin(self, *, is_same_job: bool = False) -> None:
@@ -96,7 +116,6 @@ class Reader:
 
     def _small_result(self) -> QueryPage | None:
         """Ask by REST for what changed, or for a table that is small or of unknown size; None where a job is better."""
-        self._begin()
         if len(self.plan.soql) > MAX_QUERY_LENGTH:
             return None
         if self.plan.is_whole and (self.progress.expected or 0) > REST_ROWS:
@@ -141,19 +160,72 @@ class Reader:
         yield
 
     def _read_in_bulk(self) -> Iterator[None]:
+        if self.may_slice and (self.progress.expected or 0) > forecast.SLICE_ROWS:
+            tail = self.plan.soql.partition(" FROM ")[2]
+            self.progress.slices = [
+                Progress(condition=each.condition, expected=each.rows)
+                for each in id_ranges(
+                    self.api, tail, with_deleted=self.plan.with_deleted, ranges_for=forecast.slices_for
+                )
+            ]
+        if self.progress.slices:
+            yield
+            yield from self._read_slices()
+            return
         refusal = yield from self._read_new_job(self.plan.soql)
         apart = [found.name for found in self.plan.fields if found.type in APART_FROM_BULK]
         if refusal is not None and apart and refusal.problem is not Problem.BULK_LIMIT_REACHED:
             self._begin()
             self.progress.apart = apart
             refusal = yield from self._read_new_job(without_fields(self.plan, apart))
-        if refusal is None:
-            return
-        self.progress.notes.append(f"Bulk API: {refusal}")
+        if refusal is not None and refusal.problem is Problem.BULK_LIMIT_REACHED:
+            yield from self._read_beside_bulk(refusal)
+        elif refusal is not None:
+            self.progress.notes.append(f"Bulk API: {refusal}")
+            if len(self.plan.soql) > MAX_QUERY_LENGTH:
+                raise SalesforceError(refusal.problem, str(refusal)) from None
+            self._begin()
+            yield from self._read_rest()
+
+    def _read_slices(self) -> Iterator[None]:
+        """Read what several jobs bring; each slice goes on where it was, alone."""
+        progress = self.progress
+        readers = [self._of_slice(position) for position in range(len(progress.slices))]
+        for position, reached in slices.side_by_side([reader._steps for reader in readers]):
+            progress.slices[position] = reached
+            progress.add_up()
+            yield
+        there = sum(pq.read_metadata(file).num_rows for file in self.files())
+        if there != progress.rows:
+            raise SalesforceError(Problem.ROWS_DIFFER, f"jobs of {progress.rows} rows have {there} in their files")
+        progress.is_read = True
+        yield
+
+    def _of_slice(self, position: int) -> Reader:
+        progress = deepcopy(self.progress.slices[position])
+        plan = with_condition(self.plan, progress.condition)
+        return Reader(self.api, plan, self.columns, self.folder / f"{position:03}", progress, self.calls_left)
+
+    def _steps(self) -> Generator[Progress]:
+        for _ in self.read():
+            yield deepcopy(self.progress)
+
+    def _read_beside_bulk(self, refusal: bulk.NotInBulk) -> Iterator[None]:
+        """Read by REST although it is much, where it fits into the API calls that are left."""
         if len(self.plan.soql) > MAX_QUERY_LENGTH:
-            raise SalesforceError(refusal.problem, str(refusal)) from None
+            raise WaitsForBulk(str(refusal)) from None
+        try:
+            page = query.first_page(self.api, self.plan.soql, with_deleted=self.plan.with_deleted)
+        except SalesforceError as error:
+            if error.problem not in _PERHAPS_IN_BULK:
+                raise
+            raise WaitsForBulk(str(refusal)) from None
+        pages = -(-page.total // max(len(page.records), 1))
+        if self.calls_left is not None and not self.calls_left.promise(self.progress, pages):
+            raise WaitsForBulk(str(refusal)) from None
+        self.progress.notes.append(f"beside_bulk:{refusal}")
         self._begin()
-        yield from self._read_rest()
+        yield from self._read_rest(page)
 
     def _read_new_job(self, soql: str) -> Generator[None, None, bulk.NotInBulk | None]:
         """Read by a bulk job; return its refusal where Salesforce doesn't let that be."""
@@ -166,7 +238,7 @@ class Reader:
         return None
 
     def _read_job(self) -> Iterator[None]:
-        progress, rows = self.progress, rows_per_page(len(self.columns))
+        progress, rows = self.progress, self._page_rows
         told = bulk.wait_for_job(self.api, progress.job_id)
         if progress.pages == 0 and not progress.is_second and (told or 0) > PAGES_IN_A_ROW * rows:
             progress.listing = bulk.place("", rows)
@@ -203,14 +275,35 @@ class Reader:
         except NoPlaces as reason:
             log.info("job %s is read page after page: %s", progress.job_id, reason)
         except SalesforceError as error:
-            if not error.problem.is_about_the_request:
+            if error.problem is Problem.NO_ANSWER_IN_TIME:
+                self._ask_for_less(error)
+            elif not error.problem.is_about_the_request:
                 raise
             log.info("job %s is read page after page: %s", progress.job_id, error)
         progress.listing, progress.listed = "", 0
 
     def _read_page(self) -> None:
-        at = bulk.place(self.progress.locator, rows_per_page(len(self.columns)))
-        self._keep(self._fetch_page(self.progress.pages + 1, at))
+        while True:
+            at = bulk.place(self.progress.locator, self._page_rows)
+            try:
+                self._keep(self._fetch_page(self.progress.pages + 1, at))
+            except SalesforceError as error:
+                if error.problem is not Problem.NO_ANSWER_IN_TIME:
+                    raise
+                self._ask_for_less(error)
+            else:
+                return
+
+    @property
+    def _page_rows(self) -> int:
+        """How many rows are asked for in a page."""
+        return self.progress.page_rows or rows_per_page(len(self.columns))
+
+    def _ask_for_less(self, error: SalesforceError) -> None:
+        """Have pages half as large after one that didn't come in time; raise `error` where they can't be smaller."""
+        if self._page_rows <= MIN_ROWS_PER_PAGE:
+            raise SalesforceError(error.problem, f"a page of {self._page_rows} rows didn't come: {error.detail}")
+        self.progress.page_rows = max(self._page_rows // 2, MIN_ROWS_PER_PAGE)
 
     def _fetch_page(self, number: int, at: str, is_dropped: Callable[[], bool] = lambda: False) -> Page:
         """Return the page at a place; one that broke off is fetched again from its start."""
@@ -222,7 +315,9 @@ class Reader:
                     self.api.lanes.one(lambda: self.api.wait(0)),
                     bulk.result_page(self.api, self.progress.job_id, at) as result,
                 ):
-                    self.pages.write_csv(page, pieces_of(result.response), self.progress.apart, is_dropped)
+                    self.pages.write_csv(
+                        page, pieces_of(result.response, max_seconds=PAGE_SECONDS), self.progress.apart, is_dropped
+                    )
                     if result.rows is not None and page.rows != result.rows:
                         raise SalesforceError(
                             Problem.ROWS_DIFFER, f"a page of {result.rows} rows has {page.rows} in its body"
@@ -238,6 +333,8 @@ class Reader:
             except SalesforceError as error:
                 if error.problem is Problem.BULK_LIMIT_REACHED:
                     raise bulk.NotInBulk(error.detail, error.problem) from None
+                if error.problem is Problem.NO_ANSWER_IN_TIME and self._page_rows > MIN_ROWS_PER_PAGE:
+                    raise
                 if error.problem is not Problem.ROWS_DIFFER:
                     tries.again(error)
                 elif is_again:
@@ -269,6 +366,8 @@ class Reader:
         progress.pages += 1
         progress.rows += page.rows
         progress.locator = page.next_locator
+        if page.rows and not progress.first_rows_at:
+            progress.first_rows_at = datetime.now(UTC).isoformat()
         for key, (count, examples) in page.odd.items():
             add_odd(progress.odd, key, count, examples)
         if progress.pages % PAGES_BETWEEN_RELEASES == 0:
@@ -276,14 +375,22 @@ class Reader:
 
     def all_notes(self) -> list[str]:
         """Return what was got round, and for each field and reason the values that didn't go in as they are."""
-        odd = [f"value:{json.dumps([*key.split('|'), *found])}" for key, found in sorted(self.progress.odd.items())]
-        return [*self.progress.notes, *odd]
+        parts, odd = [self.progress, *self.progress.slices], dict[str, list[Any]]()
+        for part in parts:
+            for key, (count, examples) in part.odd.items():
+                add_odd(odd, key, count, examples)
+        smaller = min((part.page_rows for part in parts if part.page_rows), default=0)
+        return [
+            *dict.fromkeys(note for part in parts for note in part.notes),
+            *([f"smaller_pages:{smaller}"] if smaller else []),
+            *(f"value:{json.dumps([*key.split('|'), *found])}" for key, found in sorted(odd.items())),
+        ]
 
     def files(self) -> tuple[Path, ...]:
         """Return the files read, in order; one without rows when there are none."""
-        found = tuple(sorted(self.folder.glob("*.parquet")))
-        if found:
-            return found
-        empty = self.folder / "000000.parquet"
-        pq.write_table(self.pages.schema.empty_table(), empty)
-        return (empty,)
+        if self.progress.slices:
+            return tuple(file for n in range(len(self.progress.slices)) for file in self._of_slice(n).files())
+        if self.progress.pages:
+            return tuple(self.pages.path(number) for number in range(1, self.progress.pages + 1))
+        pq.write_table(self.pages.schema.empty_table(), self.pages.path(0))
+        return (self.pages.path(0),)

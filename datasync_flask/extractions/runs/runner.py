@@ -25,6 +25,7 @@ from datasync_flask.extractions.runs import (
     states,
     working_files,
 )
+from datasync_flask.extractions.runs.calls_left import CallsLeft, WaitsForBulk
 from datasync_flask.extractions.runs.endings import QuotaReached, Stopped, ending
 from datasync_flask.extractions.runs.file_waits import FileWaits
 from datasync_flask.extractions.runs.forecasting import write_forecast
@@ -98,7 +99,9 @@ class Runner:
                 self._pause(0)
                 org_id = orgs.checked_org(self._api, states.load(self._run_id).extraction)
                 watched = self._movement.watched(self._destination)
-                self._context = RunContext(self._api, watched, held, folder, org_id)
+                self._context = RunContext(
+                    self._api, watched, held, folder, org_id, CallsLeft(self._api, self._ceiling)
+                )
                 self._work_on_all()
             finally:
                 states.note_calls(self._run_id, self._api.calls, self._api.usage)
@@ -116,10 +119,17 @@ class Runner:
         write_forecast(self._run_id, self._api, each_run)
         with ThreadPoolExecutor(READ_SIDE_BY_SIDE, thread_name_prefix="read") as pool:
             readings = [(each, pool.submit(self._read, each)) for each in each_run]
+            waits: WaitsForBulk | None = None
             try:
                 for each, reading in readings:
-                    with failing_alone(each.row_id):
-                        self._write(*self._result_of(each, reading))
+                    try:
+                        with failing_alone(each.row_id):
+                            self._write(*self._result_of(each, reading))
+                    except WaitsForBulk as error:
+                        states.log(self._run_id, f"{each.name} waits for the Bulk API: {error}")
+                        waits = error
+                if waits is not None:
+                    raise waits
             except BaseException:
                 self._stop.set()
                 for _, reading in readings:

@@ -199,11 +199,11 @@ def stopped(run_id: str, holder: str) -> None:
         lease.write(run_id, holder, state=RunState.QUEUED, holder="", tries=Run.tries - 1)
 
 
-def paused(run_id: str, holder: str, until: datetime) -> None:
-    """Let a run rest at the ceiling of API calls."""
-    lease.write(run_id, holder, state=RunState.PAUSED, due_at=until, problem=code_of(RunProblem.QUOTA), holder="",
-                tries=Run.tries - 1)  # fmt: skip
-    log(run_id, "paused at the ceiling of API calls")
+def paused(run_id: str, holder: str, until: datetime, limit: Problem | RunProblem, detail: str = "") -> None:
+    """Let a run rest at a limit."""
+    lease.write(run_id, holder, state=RunState.PAUSED, due_at=until, problem=code_of(limit),
+                problem_detail=tidy(detail), holder="", tries=Run.tries - 1)  # fmt: skip
+    log(run_id, f"paused: {detail or 'at the ceiling of API calls'}")
     db.session.commit()
 
 

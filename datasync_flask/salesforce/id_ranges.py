@@ -1,0 +1,71 @@
+"""Where a query's rows can be cut by their Ids, so that several jobs read them side by side.
+
+A query in the order of Ids has a place in Salesforce whose pages can be asked for from any row on: its locator ends
+with the number of the row. Sources: REST API Developer Guide "Query"; Salesforce Developers' Blog "PK Chunking
+Techniques for Massive Orgs" (query locator chunking); Bulk API Developer Guide "PK Chunking Header" (the conditions).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from datasync_flask.salesforce import query
+from datasync_flask.salesforce.api import SalesforceApi
+from datasync_flask.salesforce.errors import SalesforceError
+from datasync_flask.salesforce.query import MAX_QUERY_LENGTH
+
+log = logging.getLogger(__name__)
+
+_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?", re.A)
+
+
+@dataclass(frozen=True)
+class IdRange:
+    """A condition of SOQL that selects a part of the rows, and how many there were when it was made."""
+
+    condition: str
+    rows: int
+
+
+def id_ranges(
+    api: SalesforceApi, tail: str, *, with_deleted: bool, ranges_for: Callable[[int], int]
+) -> tuple[IdRange, ...]:
+    """Return as many ranges as `ranges_for` wants for the number of rows; each row is in one, whenever it is made.
+
+    `tail` is what follows FROM in the query. None where the org doesn't tell in a way that is understood: the rows can
+    be read whole. Raises SalesforceError for what concerns more than this.
+    """
+    soql = f"SELECT Id FROM {tail} ORDER BY Id"
+    if len(soql) > MAX_QUERY_LENGTH:
+        return ()
+    try:
+        first = query.first_page(api, soql, with_deleted=with_deleted, tries=1)
+        place, _, number = first.next_path.rpartition("-")
+        count = ranges_for(first.total)
+        if count < 2 or not re.fullmatch(r"\d+", number, re.A):
+            return ()
+        starts = [first.total * part // count for part in range(count)]
+        pages = [first, *(query.next_page(api, f"{place}-{start}") for start in starts[1:])]
+    except SalesforceError as error:
+        if not (error.problem.is_about_the_request or error.problem.is_transient):
+            raise
+        log.info("the rows of %s are read whole: %s", tail, error)
+        return ()
+    ids = [str(page.records[0].get("Id")) if page.records else "" for page in pages]
+    # 15 characters make an Id; in another order than that of the characters, ranges might overlap.
+    if not all(_ID.fullmatch(each) for each in ids) or any(a[:15] >= b[:15] for a, b in pairwise(ids)):
+        log.info("the rows of %s are read whole: Ids in an order that isn't understood", tail)
+        return ()
+    # The first range begins and the last one ends nowhere: rows that are made later are in them.
+    edges, ends = pairwise(["", *ids[1:], ""]), pairwise([*starts, first.total])
+    return tuple(IdRange(_between(*edge), end - start) for edge, (start, end) in zip(edges, ends, strict=True))
+
+
+def _between(first: str, last: str) -> str:
+    """Return the condition of a range; '' is no bound."""
+    conditions = [f"Id >= '{first}'"] if first else []
+    return " AND ".join(conditions + ([f"Id < '{last}'"] if last else []))
