@@ -15,7 +15,7 @@ from argon2 import PasswordHasher
 from cryptography.fernet import Fernet
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from datasync_flask import create_app
 from datasync_flask.accounts import service as account_service
@@ -26,6 +26,7 @@ from datasync_flask.database import upgrade_database
 from datasync_flask.extensions import db
 from tests.support.clock import NOON
 from tests.support.connection import ConnectionWalk
+from tests.support.made_once import compile_routes_once, share_statements
 from tests.support.practice import PracticeOrg, running_practice_org
 from tests.support.servers import ObjectStore, mysql_server, object_store, postgresql_server, redis_server
 from tests.support.visitor import Visitor
@@ -70,6 +71,14 @@ def _cheap_passwords() -> Iterator[None]:
     """Argon2 as strong as in production would be most of the suite's time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(account_service, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _routes_compiled_once() -> Iterator[None]:
+    """Compiling two hundred routes takes longer than everything else in making an app."""
+    with pytest.MonkeyPatch.context() as patch:
+        compile_routes_once(patch)
         yield
 
 
@@ -145,7 +154,15 @@ def encryption_key() -> str:
 
 
 @pytest.fixture(scope="session")
-def _sqlite_template(tmp_path_factory: pytest.TempPathFactory, encryption_key: str) -> Path:
+def _first_engines() -> dict[str, Engine]:
+    """The first engine of each kind of database: later ones take over what it compiled."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(
+    tmp_path_factory: pytest.TempPathFactory, encryption_key: str, _first_engines: dict[str, Engine]
+) -> Path:
     """A database with the schema in it: copying it is faster than migrating each time."""
     folder = tmp_path_factory.mktemp("template")
     settings = Settings(instance_dir=folder, secret_key="x" * 32, encryption_keys=(encryption_key,))
@@ -156,11 +173,17 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory, encryption_key: s
         db.session.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
         db.session.commit()
         db.engine.dispose()
+        _first_engines["sqlite"] = db.engine
     return folder / "datasync.sqlite"
 
 
 @pytest.fixture(scope="session")
-def _postgresql_url(new_postgresql_database: Callable[[], str], encryption_key: str, tmp_path_factory: Any) -> str:
+def _postgresql_url(
+    new_postgresql_database: Callable[[], str],
+    encryption_key: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    _first_engines: dict[str, Engine],
+) -> str:
     url = f"postgresql+psycopg://{new_postgresql_database()}"
     settings = Settings(
         instance_dir=tmp_path_factory.mktemp("pg"),
@@ -172,6 +195,7 @@ def _postgresql_url(new_postgresql_database: Callable[[], str], encryption_key: 
     upgrade_database(app)
     with app.app_context():
         db.engine.dispose()
+        _first_engines["postgresql"] = db.engine
     return url
 
 
@@ -213,13 +237,17 @@ def _compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemB
 
 
 @pytest.fixture
-def make_app(settings: Settings, _compiled_templates: FileSystemBytecodeCache) -> Iterator[Callable[..., Flask]]:
+def make_app(
+    settings: Settings, _compiled_templates: FileSystemBytecodeCache, _first_engines: dict[str, Engine]
+) -> Iterator[Callable[..., Flask]]:
     """Make apps whose settings differ from the usual ones; their connections to the database end with the test."""
     made: list[Flask] = []
 
     def make(**changes: Any) -> Flask:
         app = create_app(settings.model_copy(update=changes))
         app.jinja_env.bytecode_cache = _compiled_templates
+        with app.app_context():
+            share_statements(db.engine, _first_engines[db.engine.dialect.name])
         made.append(app)
         return app
 

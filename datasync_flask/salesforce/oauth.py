@@ -22,7 +22,16 @@ from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.hosts import is_api_origin, is_trusted_origin, origin_of
 from datasync_flask.salesforce.oauth_refusals import Asked, Flow, as_said, classify_oauth_error, oauth_error_of
 from datasync_flask.salesforce.pages import not_salesforce, trouble_instead_of_answer
-from datasync_flask.salesforce.transport import DIRECT, TIMEOUT, USER_AGENT, BoundedClient, json_of, text_of, time_of
+from datasync_flask.salesforce.transport import (
+    DIRECT,
+    TIMEOUT,
+    USER_AGENT,
+    BoundedClient,
+    json_of,
+    text_of,
+    time_of,
+    trust,
+)
 
 AUTHORIZE_PATH = "/services/oauth2/authorize"
 TOKEN_PATH = "/services/oauth2/token"
@@ -102,7 +111,7 @@ class SalesforceOAuth2Client(OAuth2Client, BoundedClient):
     def __init__(self, *args: Any, trusted: Collection[str] = (), asked: Asked | None = None, **kwargs: Any) -> None:
         # Authlib calls httpx2's own initialiser, past BoundedClient's.
         self._trusted, self._asked = trusted, asked or Asked()
-        super().__init__(*args, timeout=TIMEOUT, mounts=DIRECT, **kwargs)
+        super().__init__(*args, timeout=TIMEOUT, verify=trust(), mounts=DIRECT, **kwargs)
         self.headers["User-Agent"] = USER_AGENT
 
     def parse_response_token(self, resp: httpx2.Response) -> dict[str, Any]:

@@ -43,7 +43,7 @@ _BODY_HEADERS = {"content-encoding", "content-length", "transfer-encoding"}
 
 
 @cache
-def _trust() -> ssl.SSLContext:
+def trust() -> ssl.SSLContext:
     """Return what certificates are checked with: the machine's authorities, or those in SSL_CERT_FILE.
 
     Reading them again for each client would be most of a probe's CPU.
@@ -126,7 +126,7 @@ class BoundedClient(httpx2.Client):
         max_bytes: int = MAX_BYTES,
     ) -> None:
         self._trusted, self._total_seconds, self._max_bytes = trusted, total_seconds, max_bytes
-        super().__init__(timeout=timeout or TIMEOUT, headers={"User-Agent": USER_AGENT}, verify=_trust(), mounts=DIRECT)
+        super().__init__(timeout=timeout or TIMEOUT, headers={"User-Agent": USER_AGENT}, verify=trust(), mounts=DIRECT)
 
     def _init_transport(self, *args: Any, **kwargs: Any) -> httpx2.BaseTransport:
         found: httpx2.BaseTransport = _timed(super()._init_transport(*args, **kwargs))

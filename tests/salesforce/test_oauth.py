@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 from typing import Any
 
 import pytest
@@ -39,6 +40,15 @@ def test_client_credentials(credentials: AppCredentials) -> None:
     assert answer.access_token
     assert answer.refresh_token == ""
     assert answer.instance_url == credentials.origin
+
+
+def test_trusted_authorities_are_read_once(credentials: AppCredentials, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(*_arguments: Any, **_named: Any) -> None:
+        raise AssertionError("the authorities are read again")
+
+    oauth.exchange_without_person(credentials)
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", read)
+    assert oauth.exchange_without_person(credentials).access_token
 
 
 def test_a_made_up_code(credentials: AppCredentials) -> None:

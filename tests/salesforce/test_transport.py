@@ -113,9 +113,9 @@ def authority() -> trustme.CA:
 @pytest.fixture
 def fresh_trust() -> Iterator[None]:
     """What the environment names as trusted is read once per process."""
-    transport._trust.cache_clear()
+    transport.trust.cache_clear()
     yield
-    transport._trust.cache_clear()
+    transport.trust.cache_clear()
 
 
 @pytest.fixture
