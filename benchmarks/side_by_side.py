@@ -27,7 +27,7 @@ PORT = 7390
 # Seconds until an answer begins, and its megabytes a second.
 LINES = ((0.0, 0.0), (0.2, 50.0), (1.0, 20.0))
 # Before the first version that has lists of pages, and one that has them.
-WAYS = {"one after the other": "57.0", "side by side": "66.0"}
+METHODS = {"one after the other": "57.0", "side by side": "66.0"}
 
 
 @contextmanager
@@ -62,12 +62,12 @@ def report(rows: int) -> str:
     lines = [
         f"Pages per second, {pages} pages of {CSV_PAGE_ROWS:,} rows and {len(FIELDS)} fields, read to Parquet files:",
         "",
-        f"| a request | {' | '.join(WAYS)} | times |",
+        f"| a request | {' | '.join(METHODS)} | times |",
         "|---|---|---|---|",
     ]
     for latency, bandwidth in LINES:
         with _served(rows, latency, bandwidth) as origin:
-            rates = [pages / _seconds(origin, version, rows) for version in WAYS.values()]
+            rates = [pages / _seconds(origin, version, rows) for version in METHODS.values()]
         line = f"{latency:g} s, {bandwidth:g} MB/s" if bandwidth else "plain loopback"
         lines.append(f"| {line} | {rates[0]:.2f} | {rates[1]:.2f} | {rates[1] / rates[0]:.1f} |")
     return "\n".join(lines)

@@ -46,7 +46,7 @@ class Event(enum.StrEnum):
     CONNECTION_CHANGED = "connection_changed", "Changed a connection", ("changes",)
     CONNECTION_DELETED = "connection_deleted", "Deleted a connection", ("kind",)
     CONNECTION_CHECK_ASKED = "connection_check_asked", "Asked for a check"
-    CONNECTION_WATCH_STARTED = "connection_watch_started", "Had Salesforce watched"
+    CONNECTION_PROPAGATION_RESTARTED = "connection_watch_started", "Restarted the wait for propagation"
     CONNECTION_AUTHORIZE_STARTED = "connection_authorize_started", "Left for Salesforce to allow access"
     CONNECTION_CODE_RECEIVED = "connection_code_received", "Came back from Salesforce with permission"
     CONNECTION_ORG_REPLACED = "connection_org_replaced", "Let a connection belong to another org", ("was", "now")
@@ -63,9 +63,9 @@ class Event(enum.StrEnum):
     HAND_OFF_OPENED = "hand_off_opened", "Opened a hand-off link"
     HAND_OFF_USED = "hand_off_used", "Entered the app's values through a hand-off link", ("changes",)
     HAND_OFF_WITHDRAWN = "hand_off_withdrawn", "Withdrew a hand-off link"
-    CHANNEL_MADE = "channel_made", "Made a way for notices", ("kind", "errors_only", "allow_internal")
-    CHANNEL_CHANGED = "channel_changed", "Changed a way for notices", ("kind", "errors_only", "allow_internal")
-    CHANNEL_REMOVED = "channel_removed", "Removed a way for notices", ("kind",)
+    CHANNEL_MADE = "channel_made", "Added a notification channel", ("kind", "errors_only", "allow_internal")
+    CHANNEL_CHANGED = "channel_changed", "Changed a notification channel", ("kind", "errors_only", "allow_internal")
+    CHANNEL_REMOVED = "channel_removed", "Removed a notification channel", ("kind",)
     CERTIFICATE_MADE = "certificate_made", "Made a new certificate for signed tokens", ("fingerprint",)
     KEYS_ROTATED = "keys_rotated", "Had all secrets encrypted with the first key", ("secrets",)
 
