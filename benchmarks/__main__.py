@@ -16,8 +16,8 @@ from benchmarks import (
     plots,
     polling,
     propagation,
+    propagation_load,
     setting,
-    watching,
     weight,
 )
 
@@ -25,7 +25,7 @@ from benchmarks import (
 def main() -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("--watches", type=int, default=200, help="connections to watch (default 200)")
+    parser.add_argument("--connections", type=int, default=200, help="connections that wait (default 200)")
     parser.add_argument("--rows", type=int, default=20_000, help="rows to merge (default 20000)")
     parser.add_argument(
         "--extracted", type=int, nargs="*", default=[100_000, 1_000_000, 3_000_000], help="rows to extract"
@@ -36,7 +36,7 @@ def main() -> None:
     # First: what a process takes is counted from what this one had when it began it.
     # Peers go only as far as they get in reasonable time.
     extracted = {rows: extraction.measure(rows, peers=rows <= 100_000) for rows in options.extracted}
-    watched, lists, grown = watching.measure(), pages.measure(), growth.measure()
+    waiting, lists, grown = propagation_load.measure(), pages.measure(), growth.measure()
     parts = [
         "# Benchmarks",
         f"Made by `make bench` on {datetime.now(UTC):%Y-%m-%d}, commit {commit.stdout.strip() or 'unknown'}.",
@@ -45,9 +45,9 @@ def main() -> None:
         *(plots.rates(costs) for costs in extracted.values()),
         plots.cost_per_row(extracted),
         destinations.report(options.rows, destinations.measure(options.rows)),
-        propagation.report(propagation.measure(options.watches)),
-        watching.report(watched),
-        plots.delays(watched[0]),
+        propagation.report(propagation.measure(options.connections)),
+        propagation_load.report(waiting),
+        plots.delays(waiting[0]),
         polling.report(polling.measure()),
         pages.report(lists),
         plots.lists(lists[1]),

@@ -17,8 +17,8 @@ from typing import Any
 import httpx2
 import psycopg
 
+from benchmarks.compared import settings_of
 from benchmarks.ours import Ours
-from benchmarks.ways import settings_of
 from tests.support.servers import free_port, postgresql_server
 
 WORDS = {"all": "everything", "changed": "1 % changed"}
@@ -85,9 +85,9 @@ def _ours(kind: str, folder: Path, origin: str, settings: dict[str, Any], rows: 
     place.mkdir()
     ours = Ours(place, origin, kind, settings, count=2)
 
-    def run(words: str, read: int, number: int) -> Cost:
+    def run(text: str, read: int, number: int) -> Cost:
         before, ran = _calls(origin), ours.run(number)
-        return Cost(f"ours, {kind}, {words}", read, ran.seconds, ran.cpu, ran.peak, _calls(origin) - before)
+        return Cost(f"ours, {kind}, {text}", read, ran.seconds, ran.cpu, ran.peak, _calls(origin) - before)
 
     try:
         yield run(f"{WORDS['all']}, a worker's first run", rows, 0)
@@ -126,7 +126,7 @@ def measure(rows: int, *, peers: bool = True) -> list[Cost]:
         targets = {"duckdb": str(folder / "warehouse.duckdb"), "postgresql": url}
 
         def way(title: str, function: str, *arguments: str, read: int = rows) -> Cost:
-            return measured(title, read, origin, ["-m", "benchmarks.ways", function, origin, *arguments])
+            return measured(title, read, origin, ["-m", "benchmarks.compared", function, origin, *arguments])
 
         found = [way("limit: download", "download"), way("limit: download and typed parse", "parse")]
         for kind, target in targets.items():
@@ -202,18 +202,18 @@ def _ratios(measured: Mapping[int, list[Cost]]) -> str:
         by_way = {cost.way: cost for cost in costs}
         latest |= by_way
         for kind in ("duckdb", "postgresql"):
-            for what, words in WORDS.items():
-                ours = by_way[f"ours, {kind}, {words}"]
+            for what, text in WORDS.items():
+                ours = by_way[f"ours, {kind}, {text}"]
                 by_hand = by_way[f"limit: the same Arrow into {kind} by hand"]
                 hand, script = (
                     f"{ours.rate / beside.rate:.2f}" if what == "all" else ""
                     for beside in (by_hand, by_way[f"the same dlt calls in one script, {kind}"])
                 )
-                names = [f"{peer}, {kind}, {words}" for peer in PEERS]
+                names = [f"{peer}, {kind}, {text}" for peer in PEERS]
                 peers = [latest[name] for name in names if name in latest]
                 best = max(peers, key=lambda cost: cost.rate, default=None)
                 times = f"{ours.rate / best.rate:.1f} ({best.way.split(',')[0]})" if best else ""
                 memory = f"{ours.peak / min(cost.peak for cost in peers):.2f}" if peers else ""
                 limit = f"{by_hand.rate / best.rate:.1f}" if best and what == "all" else ""
-                lines.append(f"| {rows:,} | {kind} | {words} | {hand} | {script} | {times} | {memory} | {limit} |")
+                lines.append(f"| {rows:,} | {kind} | {text} | {hand} | {script} | {times} | {memory} | {limit} |")
     return "\n".join(lines)

@@ -15,9 +15,9 @@ from pathlib import Path
 import psutil
 from sqlalchemy import update
 
+from benchmarks.compared import settings_of
 from benchmarks.extraction import database, page_server
 from benchmarks.ours import Ours, cpu_of
-from benchmarks.ways import settings_of
 from datasync_flask import heartbeats, worker
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db

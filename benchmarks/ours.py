@@ -87,12 +87,12 @@ class Ours:
         """
         with self.app.app_context():
             run_id = states.start(self.ids[number], "benchmark").id
-            holder = states.claim(run_id)
+            lease_id = states.claim(run_id)
             db.session.remove()
         before, peak = self._cpu(), 0
         begun = time.perf_counter()
         ours, theirs = forks.Pipe()
-        process = forks.Process(target=do_run, args=(self.app.config["SETTINGS"], run_id, holder, theirs))
+        process = forks.Process(target=do_run, args=(self.app.config["SETTINGS"], run_id, lease_id, theirs))
         with ours, theirs:
             process.start()
             forked = psutil.Process(process.pid)

@@ -57,7 +57,7 @@ class Site:
                 made.rename(f"Connection {number:06}")
                 if made.state is State.WAITING:
                     made.problem = "client_unknown"
-                    made.watch_started_at = made.last_look_at = made.next_look_at = utcnow()
+                    made.propagation_started_at = made.last_probe_at = made.next_probe_at = utcnow()
                 db.session.add(made)
             db.session.commit()
             waiting = db.session.query(SalesforceConnection).filter_by(state=State.WAITING).first()

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from benchmarks.extraction import PEERS, Cost
 from benchmarks.growth import Grown
 from benchmarks.pages import Request
-from benchmarks.watching import Simulated
+from benchmarks.propagation_load import Simulated
 
 FOLDER = Path(__file__).with_name("plots")
 OURS, LIMIT, PEER = "#2255a4", "#9aa5b1", "#d98324"
@@ -59,11 +59,11 @@ def cost_per_row(measured: Mapping[int, Sequence[Cost]]) -> str:
     return _saved(figure, "cost-per-row", "Microseconds per row against the number of rows")
 
 
-def delays(watched: Sequence[Simulated]) -> str:
+def delays(waiting: Sequence[Simulated]) -> str:
     """Draw how long it takes from known to shown."""
     figure = Figure((7, 3))
     axes = figure.subplots()
-    axes.hist([each.delay for each in watched], bins=range(24), color=OURS)
+    axes.hist([each.delay for each in waiting], bins=range(24), color=OURS)
     axes.set(xlabel="seconds from when Salesforce knows the app to the page that says so", ylabel="connections")
     return _saved(figure, "delays", "Distribution of the seconds from known to shown")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx2
 import psutil
 
-from benchmarks import watching
+from benchmarks import propagation_load
 from benchmarks.pages import ORIGIN, Site
 from tests.support.program import wait_for
 from tests.support.servers import free_port, wait_until_open
@@ -132,11 +132,11 @@ def report(served: list[Served]) -> str:
         f"{by_kind[unchanged, connections].rate / by_kind[beside, connections].rate:.2f}"
         for beside in (bare, flask) for connections in CONNECTIONS
     ]  # fmt: skip
-    watched = watching.simulate(OPEN_PAGES, 1)
-    rate, looks = watching.polls_a_second(watched), watching.looks_a_second(watched)
+    waiting = propagation_load.simulate(OPEN_PAGES, 1)
+    rate, probes = propagation_load.polls_a_second(waiting), propagation_load.probes_a_second(waiting)
     share = OPEN_PAGES * rate * by_kind[unchanged, 1].cpu / 1000
-    # Each look changes what a page shows: when it was, and when the next one comes.
-    more = OPEN_PAGES * looks * (by_kind[changed, 1].cpu - by_kind[unchanged, 1].cpu) / 1000
+    # Each probe changes what a page shows: when it was, and when the next one comes.
+    more = OPEN_PAGES * probes * (by_kind[changed, 1].cpu - by_kind[unchanged, 1].cpu) / 1000
     columns = " | ".join(f"{each} at once: requests/s | CPU ms" for each in CONNECTIONS)
     return "\n".join(
         [
@@ -151,6 +151,6 @@ def report(served: list[Served]) -> str:
             f"An unchanged poll does {ratios[0]} of the requests/s of the bare view in DataSync one at a time, "
             f"{ratios[1]} with eight at once; of the Flask app of one view {ratios[2]} and {ratios[3]}. "
             f"{OPEN_PAGES} open pages that wait 2 to 10 minutes, each asking every {1 / rate:.1f} seconds on average, "
-            f"take {share:.2f} of a core, and the fragments that looks change {more:.2f} more.",
+            f"take {share:.2f} of a core, and the fragments that probes change {more:.2f} more.",
         ]
     )

@@ -81,7 +81,7 @@ def report(command: str) -> str:
             f"Machine: {machine()}.",
             "",
             f"Command: `make bench`, which runs `{command}` in one go, with nothing else beside it. Each way of an "
-            "extraction is a process of its own: `python -m benchmarks.ways WAY …`; ours is what a worker "
+            "extraction is a process of its own: `python -m benchmarks.compared NAME …`; ours is what a worker "
             "does for a run. Figures of two runs differ by a third on a machine that is shared; those of one "
             "run, and their ratios, can be compared.",
             "",

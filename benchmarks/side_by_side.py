@@ -29,7 +29,7 @@ PORT = 7390
 # Seconds until an answer begins, and its megabytes a second.
 LINES = ((0.0, 0.0), (0.2, 50.0), (1.0, 20.0))
 # Before the first version that has lists of pages, and one that has them; then whether several jobs read.
-WAYS = {
+METHODS = {
     "one after the other": ("57.0", False),
     "side by side": ("66.0", False),
     "slices, one after the other": ("57.0", True),
@@ -73,14 +73,15 @@ def report(rows: int) -> str:
         f"Pages per second, {pages} pages of {CSV_PAGE_ROWS:,} rows and {len(FIELDS)} fields, read to Parquet files; "
         f"slices of at most {forecast.SLICE_ROWS:,} rows, {slices.AT_ONCE} at once:",
         "",
-        f"| a request | a job is prepared | {' | '.join(WAYS)} |",
-        f"|---|---|{'---|' * len(WAYS)}",
+        f"| a request | a job is prepared | {' | '.join(METHODS)} |",
+        f"|---|---|{'---|' * len(METHODS)}",
     ]
     for latency, bandwidth in LINES:
         for prepare in PREPARING:
             with _served(rows, latency, bandwidth, prepare) as origin:
                 rates = [
-                    pages / _seconds(origin, version, rows, may_slice=may_slice) for version, may_slice in WAYS.values()
+                    pages / _seconds(origin, version, rows, may_slice=may_slice)
+                    for version, may_slice in METHODS.values()
                 ]
             line = f"{latency:g} s, {bandwidth:g} MB/s" if bandwidth else "plain loopback"
             speed = f"{prepare:,.0f} rows/s" if prepare else "at once"

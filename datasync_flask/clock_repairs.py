@@ -30,12 +30,12 @@ def _repairs(now: datetime) -> tuple[Update | Delete, ...]:
         connections.where(Connection.due_at > limit + LONGEST_REST).values(due_at=now),
         connections.where(moving, Connection.due_at > limit + LONGEST_REST_WHILE_MOVING).values(due_at=now),
         update(SalesforceGrant)
-        .where(SalesforceGrant.refresh_claimed_until > limit + REFRESH_LEASE)
-        .values(refresh_claim="", refresh_claimed_until=None),
+        .where(SalesforceGrant.refresh_leased_until > limit + REFRESH_LEASE)
+        .values(refresh_lease="", refresh_leased_until=None),
         delete(FailedTries).where(FailedTries.ends_at > limit + WINDOW),
         update(Run).where(resting, Run.due_at > limit + LONGEST_PAUSE).values(due_at=now),
         # A process that lives says so again within seconds; of one that is dead nothing more comes.
-        update(Run).where(Run.state == RunState.RUNNING, Run.alive_at > limit).values(alive_at=now),
+        update(Run).where(Run.state == RunState.RUNNING, Run.heartbeat_at > limit).values(heartbeat_at=now),
     )
 
 

@@ -22,7 +22,7 @@ from datasync_flask.extensions import db
 
 log = logging.getLogger(__name__)
 
-_WORDS = {
+_TEXTS = {
     400: (_l("This request can't be understood"), _l("Go back and try again.")),
     403: (
         _l("You don’t have permission"),
@@ -80,13 +80,13 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
         return _error_page(401, gettext("Who you are isn't known"), advice)
     if status == 401:
         return _error_page(401, gettext("You are signed out"), gettext("Sign in again; what was saved is still there."))
-    title, advice = _WORDS.get(status, _FAULT)
+    title, advice = _TEXTS.get(status, _FAULT)
     if isinstance(error, TooManyRequests) and isinstance(error.retry_after, int):
         again_at = utcnow() + timedelta(seconds=error.retry_after)
-        words = gettext("Nobody is locked out for longer than five minutes.")
+        text = gettext("Nobody is locked out for longer than five minutes.")
         if is_api():
-            words = gettext("You can try again in %(seconds)s seconds.", seconds=error.retry_after)
-        answer = make_response(_error_page(status, str(title), str(words), again_at=again_at))
+            text = gettext("You can try again in %(seconds)s seconds.", seconds=error.retry_after)
+        answer = make_response(_error_page(status, str(title), str(text), again_at=again_at))
         answer.headers["Retry-After"] = str(error.retry_after)
         return answer
     return _error_page(status, str(title), str(advice), data=getattr(error, "data", None))

@@ -63,7 +63,7 @@ class Queue:
         """Have the worker send an e-mail; what stands in the queue of it is encrypted."""
         self.put("mail", address, subject, self._app.extensions["secret_box"].seal(text))
 
-    def tell_soon(self) -> None:
+    def deliver_soon(self) -> None:
         """Have the worker send the notices that are due."""
         self.put("tell")
 

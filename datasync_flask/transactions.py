@@ -20,8 +20,8 @@ _TRIES = 6
 def _is_collision(error: BaseException) -> bool:
     if isinstance(error, StaleDataError):
         return True
-    words = str(error).lower()
-    return isinstance(error, OperationalError) and any(word in words for word in ("locked", "deadlock", "serialize"))
+    text = str(error).lower()
+    return isinstance(error, OperationalError) and any(word in text for word in ("locked", "deadlock", "serialize"))
 
 
 def in_transaction(work: Callable[[], T]) -> T:

@@ -73,7 +73,7 @@ def sweep(ahead: timedelta = timedelta(0)) -> None:
     abandoned_jobs.abort_all()
     for run_id in lease.due(utcnow()):
         queue().run_soon(run_id)
-    warnings.look()
+    warnings.scan()
     sending.send_due()
 
 
@@ -125,11 +125,11 @@ def run_worker(app: Flask) -> None:
     heartbeats.write_counts(app)
 
 
-def do_run(settings: Settings, run_id: str, holder: str, worker: Connection) -> None:
+def do_run(settings: Settings, run_id: str, lease_id: str, worker: Connection) -> None:
     """Be the process of a run."""
     setproctitle(f"datasync run {run_id}")
     app = create_app(settings, pages=False)
-    process.work(app, run_id, holder, worker)
+    process.work(app, run_id, lease_id, worker)
     with app.app_context():
         db.engine.dispose()
     app.extensions["queue"].close()

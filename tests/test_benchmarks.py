@@ -14,8 +14,8 @@ from benchmarks import (
     plots,
     polling,
     propagation,
+    propagation_load,
     setting,
-    watching,
     weight,
 )
 
@@ -36,16 +36,16 @@ def test_waiting_for_propagation() -> None:
     assert "2 connections at once" in propagation.report(measured, 0.5)
 
 
-def test_watching() -> None:
-    at_work, slow = watching.work(3, interval=1, seconds=3), watching.work(3, 1, 3, answer_seconds=0.1)
+def test_propagation_load() -> None:
+    at_work, slow = propagation_load.work(3, interval=1, seconds=3), propagation_load.work(3, 1, 3, answer_seconds=0.1)
     assert at_work.requests >= 1
-    assert at_work.looks > 0
-    assert slow.looks > 0
-    watched = watching.simulate(5, at_work.requests)
-    assert "## Watching 5 connections" in watching.report((watched, at_work, slow))
-    assert "delays.svg" in plots.delays(watched)
-    # Each look is shown by a poll of its own, and there is little to ask in between.
-    assert watching.looks_a_second(watched) < watching.polls_a_second(watched) < 1 / 3
+    assert at_work.probes > 0
+    assert slow.probes > 0
+    waiting = propagation_load.simulate(5, at_work.requests)
+    assert "## Propagation of 5 connections" in propagation_load.report((waiting, at_work, slow))
+    assert "delays.svg" in plots.delays(waiting)
+    # Each probe is shown by a poll of its own, and there is little to ask in between.
+    assert propagation_load.probes_a_second(waiting) < propagation_load.polls_a_second(waiting) < 1 / 3
 
 
 def test_merging() -> None:

@@ -44,7 +44,7 @@ def test_keys_are_made_once_and_for_nobody_else(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "words"),
+    ("name", "value", "text"),
     [
         ("PUBLIC_URL", "datasync.example.com", "begin with http:// or https://"),
         ("PUBLIC_URL", "https://datasync.example.com/a path", "the path in it"),
@@ -68,12 +68,12 @@ def test_keys_are_made_once_and_for_nobody_else(tmp_path: Path) -> None:
         ("TRUSTED_PROXIES", "-3", "greater than or equal to 0"),
     ],
 )
-def test_a_bad_value_is_named_with_its_mend(monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str) -> None:
+def test_a_bad_value_is_named_with_its_fix(monkeypatch: pytest.MonkeyPatch, name: str, value: str, text: str) -> None:
     monkeypatch.setenv(f"DATASYNC_{name}", value)
     with pytest.raises(SettingsError) as error:
         load_settings()
     assert f"DATASYNC_{name}" in str(error.value)
-    assert words in str(error.value)
+    assert text in str(error.value)
 
 
 def test_all_bad_values_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

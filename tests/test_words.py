@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from babel.messages.pofile import read_po
@@ -14,6 +16,21 @@ GONE = [
     for word in ("me-nd", "me-nds", "me-nded", "an-ew", "ta-ke out", "ta-ken out", "be-at", "he-ar of")
 ]
 PATTERN = re.compile(rf"\b({'|'.join(GONE)})\b", re.IGNORECASE)
+# Parts of names in code, and the terms that stand for them now.
+REPLACED = {
+    **dict.fromkeys(("watch", "watcher", "watched"), "propagation"),
+    **dict.fromkeys(("look", "looks", "looked"), "probe"),
+    **dict.fromkeys(("way", "ways"), "channel"),
+    "holder": "lease",
+    "glance": "summary",
+    "words": "text",
+    "keeper": "store",
+    **dict.fromkeys(GONE[:3], "fix"),
+    GONE[3]: "again",
+    GONE[6]: "heartbeat",
+}
+# Where they are plain English.
+INNOCENT = {"looks_like_sandbox", "TABLE_IN_THE_WAY", "words"}
 FOLDERS = ("datasync_flask", "templates", "static/js", "docs", "tests", "tools", "deploy", "migrations")
 SUFFIXES = {".py", ".html", ".js", ".md"}
 
@@ -28,6 +45,30 @@ def test_no_word_comes_back() -> None:
     assert {
         str(path.relative_to(ROOT)): found for path in files() if (found := PATTERN.findall(path.read_text()))
     } == {}
+
+
+def names() -> Iterator[tuple[str, str]]:
+    """Yield each name that the code defines, tests aside, and its file."""
+    for path in files():
+        if path.suffix != ".py" or not path.is_relative_to(ROOT / "datasync_flask"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.arg(arg=name):
+                    yield name, path.name
+                case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                    yield name, path.name
+
+
+def test_names_are_the_vocabularys() -> None:
+    found = {
+        (name, where): REPLACED[part]
+        for name, where in names()
+        if name not in INNOCENT
+        for part in re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower().split("_")
+        if part in REPLACED
+    }
+    assert found == {}, "the term to use stands beside each"
 
 
 # What texts of pages, mails and the documentation were, and are no longer: they speak of what the program does inside,

@@ -63,7 +63,7 @@ def texts_in_tables() -> Iterator[str]:
         yield from table.values()
     yield from (why.value for why in Why)
     yield from (NOT_COUNTED, IDS_BROKE_OFF, NOT_REFRESHED)
-    yield from (words for words, _ in EVENTS.values())
+    yield from (wording for wording, _ in EVENTS.values())
     yield from (responsible.value for responsible in Responsible)
     yield from (level.title for level in PERMISSION_LEVELS)
 

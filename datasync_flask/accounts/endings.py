@@ -29,7 +29,7 @@ class Happening(enum.StrEnum):
     SIGNED_OUT_EVERYWHERE = "signed_out_everywhere"
 
 
-HAPPENING_WORDS: dict[Happening, Any] = {
+HAPPENING_TEXTS: dict[Happening, Any] = {
     Happening.REMOVED: _l("Removed"),
     Happening.NO_LONGER_ADMINISTRATOR: _l("No longer administrator"),
     Happening.NO_LONGER_EDITOR: _l("No longer editor"),
@@ -40,14 +40,14 @@ HAPPENING_WORDS: dict[Happening, Any] = {
 
 
 @dataclass(frozen=True)
-class Held:
+class Ending:
     """Something that a person holds, how it is ended, and when."""
 
-    words: Any
+    text: Any
     end: Callable[[int], Any]
     ends_when: frozenset[Happening]
     # The same to whoever holds it, where that is said in other words.
-    own_words: Any = ""
+    own_label: Any = ""
 
 
 def _end_sessions(user_id: int) -> None:
@@ -73,25 +73,25 @@ def _end_sign_on(user_id: int) -> None:
 ALL = frozenset(Happening)
 GONE_OR_RESET = frozenset({Happening.REMOVED, Happening.PASSWORD_RESET})
 # Packages above add what people hold of theirs.
-TABLE: dict[str, Held] = {
-    "sessions": Held(
+TABLE: dict[str, Ending] = {
+    "sessions": Ending(
         _l("their sessions in all browsers"),
         _end_sessions,
         GONE_OR_RESET | {Happening.PASSWORD_CHANGED, Happening.SIGNED_OUT_EVERYWHERE},
         _l("your sessions in all browsers"),
     ),
-    "tokens": Held(_l("their API tokens"), _end_tokens, GONE_OR_RESET),
-    "links_to_them": Held(
+    "tokens": Ending(_l("their API tokens"), _end_tokens, GONE_OR_RESET),
+    "links_to_them": Ending(
         _l("earlier links for choosing a new password"),
         _end_links_to_them,
         GONE_OR_RESET | {Happening.PASSWORD_CHANGED},
     ),
-    "links_for_others": Held(
+    "links_for_others": Ending(
         _l("invitations and links for new passwords that they made for others"),
         _end_links_for_others,
         GONE_OR_RESET | {Happening.NO_LONGER_ADMINISTRATOR},
     ),
-    "sign_on": Held(_l("the link to single sign-on"), _end_sign_on, GONE_OR_RESET),
+    "sign_on": Ending(_l("the link to single sign-on"), _end_sign_on, GONE_OR_RESET),
 }
 
 
@@ -104,12 +104,12 @@ def end(user_id: int, *happenings: Happening) -> None:
 
 def what_ends(*happenings: Happening) -> list[str]:
     """Return in words what ends with one of `happenings`."""
-    return [str(held.words) for held in TABLE.values() if held.ends_when.intersection(happenings)]
+    return [str(held.text) for held in TABLE.values() if held.ends_when.intersection(happenings)]
 
 
 def what_ends_for_you(*happenings: Happening) -> list[str]:
     """Return the same in words for the person whose account it is."""
-    return [str(held.own_words or held.words) for held in TABLE.values() if held.ends_when.intersection(happenings)]
+    return [str(held.own_label or held.text) for held in TABLE.values() if held.ends_when.intersection(happenings)]
 
 
 def of_other_role(before: Role, after: Role) -> tuple[Happening, ...]:

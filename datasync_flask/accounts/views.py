@@ -27,12 +27,12 @@ def _limits(address: str) -> list[guessing.Limit]:
     return [guessing.of_network("sign-in"), guessing.of_account(address)]
 
 
-def start_session(user: User, way: str) -> None:
-    """Sign `user` in; `way` is how they showed who they are."""
+def start_session(user: User, method: str) -> None:
+    """Sign `user` in; `method` is how they showed who they are."""
     # A session that existed before sign-in must not be one after it (session fixation).
     session.clear()
     session.permanent = True
-    trail.record(trail.Event.SIGNED_IN, ("person", user.id, user.email), who=user.email, by=user.id, way=way)
+    trail.record(trail.Event.SIGNED_IN, ("person", user.id, user.email), who=user.email, by=user.id, way=method)
     known_browsers.remember(user.email)
     browser = request.headers.get("User-Agent", "")
     login_user(service.open_session(user, address=request.remote_addr or "", browser=browser))

@@ -46,7 +46,7 @@ class Event(enum.StrEnum):
     CONNECTION_CHANGED = "connection_changed", "Changed a connection", ("changes",)
     CONNECTION_DELETED = "connection_deleted", "Deleted a connection", ("kind",)
     CONNECTION_CHECK_ASKED = "connection_check_asked", "Asked for a check"
-    CONNECTION_WATCH_STARTED = "connection_watch_started", "Had Salesforce watched"
+    CONNECTION_PROPAGATION_RESTARTED = "connection_watch_started", "Restarted the wait for propagation"
     CONNECTION_AUTHORIZE_STARTED = "connection_authorize_started", "Went to Salesforce to allow access"
     CONNECTION_CODE_RECEIVED = "connection_code_received", "Returned from Salesforce with access"
     CONNECTION_ORG_REPLACED = "connection_org_replaced", "Let a connection belong to another org", ("was", "now")

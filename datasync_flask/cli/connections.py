@@ -52,8 +52,8 @@ def facts(connection: SalesforceConnection) -> dict[str, Any]:
         "authentication": str(connection.auth_method),
         "client_id": connection.client_id,
         "tracking_type": str(connection.tracking_type),
-        "last_look_at": connection.last_look_at.isoformat() if connection.last_look_at else None,
-        "next_look_at": connection.next_look_at.isoformat() if connection.next_look_at else None,
+        "last_look_at": connection.last_probe_at.isoformat() if connection.last_probe_at else None,
+        "next_look_at": connection.next_probe_at.isoformat() if connection.next_probe_at else None,
     }
     if grant is not None and grant.checked_at is not None:
         found |= {

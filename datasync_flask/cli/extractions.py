@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from datasync_flask.extractions.models import Extraction, Run
 
-LOOK_SECONDS = 0.5
+POLL_SECONDS = 0.5
 
 
 @click.group()
@@ -107,7 +107,7 @@ def run(name: str, wait: bool, as_json: bool) -> None:
             db.session.commit()
             if state.is_over:
                 break
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
         facts = _run_facts(states.load(run_id)) or {}
     if as_json:
         click.echo(json.dumps(facts, indent=2))

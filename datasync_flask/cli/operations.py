@@ -1,4 +1,4 @@
-"""Commands for whoever looks after the server: doctor, backup, restore."""
+"""Commands for the server's operators: doctor, backup, restore."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def doctor(as_json: bool) -> None:
         for finding in Doctor(app).examine():
             found.append(finding)
             if not as_json:
-                click.echo(f"{'ok   ' if finding.is_well else 'WRONG'}  {finding.name}: {finding.words}")
+                click.echo(f"{'ok   ' if finding.is_well else 'WRONG'}  {finding.name}: {finding.text}")
                 if finding.fix:
                     click.echo(f"       {finding.fix}")
     if as_json:

@@ -118,14 +118,14 @@ def web(port: int | None, processes: int) -> None:
     """Serve the web pages (gunicorn)."""
     from datasync_flask.cli.session import app_session
     from datasync_flask.cli.web_server import WebServer
-    from datasync_flask.salesforce_connections.due_work import watch_moved_callbacks
+    from datasync_flask.salesforce_connections.due_work import restart_for_moved_callbacks
 
     if port is not None:
         os.environ["DATASYNC_PORT"] = str(port)
     settings = load_settings()
     with app_session(settings) as app:
         # Only the web process knows for sure under which address people see it.
-        watch_moved_callbacks()
+        restart_for_moved_callbacks()
     _refuse_taken_port(settings.host, settings.port)
     stop_with_parent()
     WebServer(app, settings, processes).run()
@@ -133,7 +133,7 @@ def web(port: int | None, processes: int) -> None:
 
 @click.command()
 def worker() -> None:
-    """Do the background work: watch, exchange, refresh, check."""
+    """Do the background work: probe, exchange, refresh, check."""
     from datasync_flask.cli.session import app_session
     from datasync_flask.worker import run_worker
 

@@ -54,7 +54,7 @@ class Supervisor:
             self._start(child)
         while not self._stopping.wait(0.2):
             for child in self.children:
-                self._look_after(child)
+                self._restart_if_ended(child)
         self._stop_children()
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
@@ -64,7 +64,7 @@ class Supervisor:
         child.process = start_fork(child.arguments)
         child.started = time.monotonic()
 
-    def _look_after(self, child: Child) -> None:
+    def _restart_if_ended(self, child: Child) -> None:
         now = time.monotonic()
         if child.process is None:
             if now >= child.restart_at:

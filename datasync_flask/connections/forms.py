@@ -26,7 +26,7 @@ from datasync_flask.forms import ListedChoice, RadioChoice, SettingsForm, one_li
 from datasync_flask.security.crypto import SecretUnreadable, secret_box
 
 # How long a secret that was typed into a form with a mistake elsewhere is kept for the next try.
-KEPT_SECRET_SECONDS = 3600
+HELD_BACK_SECONDS = 3600
 
 
 def description_field(missing: Any) -> Any:
@@ -153,7 +153,7 @@ def open_kept(field: HiddenField, refusal: str) -> str:
     if not field.data:
         return ""
     try:
-        return secret_box().open(field.data, max_age=KEPT_SECRET_SECONDS)
+        return secret_box().open(field.data, max_age=HELD_BACK_SECONDS)
     except SecretUnreadable:
         field.data = ""
         raise ValidationError(refusal) from None

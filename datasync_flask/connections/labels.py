@@ -74,7 +74,7 @@ def _label(key: str, name: str) -> Label:
                 label = Label(key=key, name=name)
                 db.session.add(label)
     except IntegrityError:
-        # Somebody else made it between the look and the insert.
+        # Somebody else made it between the query and the insert.
         label = db.session.scalars(known).one()
     return label
 

@@ -19,8 +19,8 @@ from datasync_flask.extensions import db
 from datasync_flask.languages import translated
 
 PAGE_SIZE = 50
-# More than a look takes in: the rest is a click away.
-GLANCE_SIZE = 5
+# The rest is a click away.
+SUMMARY_SIZE = 5
 # What the address calls all kinds that data is loaded into.
 DESTINATIONS = "destinations"
 
@@ -200,8 +200,8 @@ def page_of_connections(query: ListQuery) -> Page:
 
 
 @dataclass(frozen=True)
-class Glance:
-    """What somebody should know of first: a few of the connections in these states, and how many there are in all."""
+class Summary:
+    """The connections to show first: a few in each of these states, and how many there are in all."""
 
     counts: dict[str, int]
     attention: list[Connection]
@@ -214,8 +214,8 @@ class Glance:
         return bool(self.waiting)
 
 
-def at_a_glance() -> Glance:
-    """Return what needs attention, what is ready for a person, and what is waiting, the newest first."""
+def summarize() -> Summary:
+    """Find what needs attention, what is ready for a person and what is waiting, the newest first."""
     rows = db.session.execute(select(_ALL.c.state, func.count()).group_by(_ALL.c.state)).all()
     counts = {str(state): count for state, count in rows}
 
@@ -223,6 +223,6 @@ def at_a_glance() -> Glance:
         if not counts.get(state):
             return []
         statement = _rows().where(Connection.state == state).order_by(Connection.state_since.desc())
-        return list(db.session.scalars(statement.limit(GLANCE_SIZE)).all())
+        return list(db.session.scalars(statement.limit(SUMMARY_SIZE)).all())
 
-    return Glance(counts, newest(State.NEEDS_ATTENTION), newest(State.READY), newest(State.WAITING))
+    return Summary(counts, newest(State.NEEDS_ATTENTION), newest(State.READY), newest(State.WAITING))

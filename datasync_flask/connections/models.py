@@ -27,7 +27,7 @@ class State(enum.StrEnum):
 
     @property
     def is_moving(self) -> bool:
-        """True when the state changes by itself, so that an open page should watch it."""
+        """True when the state changes by itself, so that an open page should poll."""
         return self in {State.WAITING, State.AUTHORIZING}
 
 

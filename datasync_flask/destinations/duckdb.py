@@ -20,13 +20,13 @@ MEMORY = {"memory_limit": "256MB", "preserve_insertion_order": False}
 
 TRIES = 3
 # "Conflicting lock is held in /usr/bin/duckdb (PID 4711) by user ada." (DuckDB's local_file_system.cpp)
-_HOLDER = re.compile(r"lock is held in (?P<program>[^()\n]{1,300}) \(PID (?P<number>\d{1,10})\)")
+_LOCK_OWNER = re.compile(r"lock is held in (?P<program>[^()\n]{1,300}) \(PID (?P<number>\d{1,10})\)")
 
 
-def _holder_in(words: str) -> str:
-    found = _HOLDER.search(words)
+def _lock_owner(text: str) -> str:
+    found = _LOCK_OWNER.search(text)
     if found is None:
-        return words
+        return text
     return f"{found['program'].strip().rpartition('/')[2]}, process {found['number']}"
 
 
@@ -53,17 +53,17 @@ class DuckDb(SqlDestination):
 
     def explain(self, error: Exception) -> DestinationError:
         """Return what an error of DuckDB means."""
-        words = str(error)
-        low = words.lower()
+        text = str(error)
+        low = text.lower()
         if "could not set lock" in low or "conflicting lock" in low or "being used by another process" in low:
-            return DestinationError(Fault.LOCKED, _holder_in(words), "path")
+            return DestinationError(Fault.LOCKED, _lock_owner(text), "path")
         if "no space left" in low or "disk is full" in low or "out of space" in low:
-            return DestinationError(Fault.DISK_FULL, words, "path")
+            return DestinationError(Fault.DISK_FULL, text, "path")
         if "not a valid duckdb database" in low or "could not read" in low:
-            return DestinationError(Fault.NOT_OURS, words, "path")
+            return DestinationError(Fault.NOT_OURS, text, "path")
         if isinstance(error, PermissionError) or "permission denied" in low or "read-only" in low:
-            return DestinationError(Fault.NO_RIGHT, words, "path")
-        return DestinationError(Fault.UNEXPECTED, words, "path")
+            return DestinationError(Fault.NO_RIGHT, text, "path")
+        return DestinationError(Fault.UNEXPECTED, text, "path")
 
     def columns_of(self, table: Table) -> list[tuple[str, str]]:
         """Return names and types of a table's columns."""

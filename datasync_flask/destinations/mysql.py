@@ -102,19 +102,19 @@ class MySql(StagedDestination):
     def explain(self, error: Exception) -> DestinationError:
         """Return what an error of MySQL means (its error number)."""
         number, *told = error.args or (0,)
-        words, cause = str(told[0]) if told else str(error), getattr(error, "original_exception", error)
+        text, cause = str(told[0]) if told else str(error), getattr(error, "original_exception", error)
         if isinstance(error, WouldReveal):
-            return DestinationError(Fault.PASSWORD_IN_CLEAR, words, "host")
-        if isinstance(error, RuntimeError) and "load_local" in words.lower():
+            return DestinationError(Fault.PASSWORD_IN_CLEAR, text, "host")
+        if isinstance(error, RuntimeError) and "load_local" in text.lower():
             return DestinationError(Fault.ASKS_FOR_FILES, "LOAD DATA LOCAL", "host")
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return DestinationError(Fault.TLS_NOT_VERIFIED, words, "tls_ca")
+            return DestinationError(Fault.TLS_NOT_VERIFIED, text, "tls_ca")
         if number == CR.CR_SSL_CONNECTION_ERROR or isinstance(cause, ssl.SSLError):
-            return DestinationError(Fault.NO_TLS, words, "tls")
+            return DestinationError(Fault.NO_TLS, text, "tls")
         if isinstance(cause, socket.gaierror):
-            return DestinationError(Fault.HOST_NOT_FOUND, words, "host")
+            return DestinationError(Fault.HOST_NOT_FOUND, text, "host")
         fault, field = _FAULTS.get(number, (Fault.UNEXPECTED, "host"))
-        return DestinationError(fault, words, field)
+        return DestinationError(fault, text, field)
 
     def columns_of(self, table: Table) -> list[tuple[str, str]]:
         """Return names and types of a table's columns."""

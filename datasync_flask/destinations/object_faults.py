@@ -30,7 +30,7 @@ _BY_CODE = {
     "ServiceUnavailable": (Fault.TOO_SLOW, "endpoint"),
 }
 # By words of the libraries, in this order; the first that is found counts.
-_BY_WORDS = (
+_BY_PHRASE = (
     (r"no space left", Fault.DISK_FULL, ""),
     (r"invalid peer certificate|unknownissuer|notvalidforname|certificate", Fault.CERTIFICATE_REFUSED, "endpoint"),
     (r"invalidcontenttype|corrupt message|invalidmessage|tls handshake|handshakefailure", Fault.NO_TLS, "endpoint"),
@@ -47,15 +47,15 @@ _CODE, _MESSAGE = re.compile(r"<Code>(\w+)</Code>"), re.compile(r"<Message>([^<]
 
 def meaning_of(error: Exception) -> DestinationError:
     """Return what an error means. What the libraries say holds addresses, and never a secret or a signature."""
-    words = str(error)
-    code, message = _CODE.search(words), _MESSAGE.search(words)
+    text = str(error)
+    code, message = _CODE.search(text), _MESSAGE.search(text)
     if code is not None:
         fault, field = _BY_CODE.get(code[1], (Fault.UNEXPECTED, ""))
         return DestinationError(fault, f"{code[1]}: {message[1]}" if message else code[1], field)
     # Before the dash stand address, time and number of tries; after the empty line what the library kept inside.
-    told = words.partition("\n\nDebug source:")[0].rpartition(" - ")[2]
-    low = words.lower().replace("retry_timeout", "")
-    for pattern, fault, field in _BY_WORDS:
+    told = text.partition("\n\nDebug source:")[0].rpartition(" - ")[2]
+    low = text.lower().replace("retry_timeout", "")
+    for pattern, fault, field in _BY_PHRASE:
         if re.search(pattern, low):
             return DestinationError(fault, told, field)
     return DestinationError(Fault.UNEXPECTED, told)

@@ -233,10 +233,10 @@ class ObjectStorage(Destination):
                 return sorted(small)
             wanted = _Ids(connection, first, last)
             return [
-                name for name in snapshot.files if name in small or self._holds_any(self._file(table, name), wanted)
+                name for name in snapshot.files if name in small or self._contains_any(self._file(table, name), wanted)
             ]
 
-    def _holds_any(self, file: Any, wanted: _Ids) -> bool:
+    def _contains_any(self, file: Any, wanted: _Ids) -> bool:
         import pyarrow as pa
 
         position = file.schema_arrow.names.index(KEY)

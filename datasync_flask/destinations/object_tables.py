@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MANIFEST = "_symlink_format_manifest/manifest"
 DELTA_LOG = "_delta_log"
 # Files that don't count any more stay for a day: somebody may be reading them.
-RETIRED, KEPT_SECONDS = "_datasync_retired.json", 24 * 3600
+RETIRED, RETENTION_SECONDS = "_datasync_retired.json", 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Log(ABC):
             noted = {}
         counts = set(current.files) if current is not None else set()
         noted = {name: since for name, since in noted.items() if name not in counts}
-        old = [name for name, since in noted.items() if now - since > KEPT_SECONDS]
+        old = [name for name, since in noted.items() if now - since > RETENTION_SECONDS]
         if old:
             obstore.delete(self._store, [f"{self.folder}/{name}" for name in old])
         noted = {name: since for name, since in noted.items() if name not in old} | dict.fromkeys(names, now)

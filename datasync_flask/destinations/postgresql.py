@@ -117,17 +117,17 @@ class PostgreSql(SqlDestination):
             errors.InsufficientPrivilege: (Fault.NO_RIGHT, "username"),
             errors.DiskFull: (Fault.DISK_FULL, "host"),
         }
-        words = " ".join(str(error).split())
+        text = " ".join(str(error).split())
         by_state = next((told for kind, told in kinds.items() if kind.sqlstate == state), None)
         if by_state is not None:
-            return DestinationError(by_state[0], words, by_state[1])
-        low = words.lower()
+            return DestinationError(by_state[0], text, by_state[1])
+        low = text.lower()
         if "authentication method requirement" in low and not self._address.password:
             return DestinationError(Fault.PASSWORD_REFUSED, "the server asks for a password", "password")
         for part, fault, field in _LIBPQ:
             if part in low:
-                return DestinationError(fault, words, field)
-        return DestinationError(Fault.UNEXPECTED, words, "host")
+                return DestinationError(fault, text, field)
+        return DestinationError(Fault.UNEXPECTED, text, "host")
 
     def columns_of(self, table: Table) -> list[tuple[str, str]]:
         """Return names and types of a table's columns."""

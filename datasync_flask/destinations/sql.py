@@ -118,7 +118,7 @@ class SqlDestination(Destination):
         """True when the table exists."""
         return bool(self.columns_of(table))
 
-    def _holds_now(self, table: Table, *, without_deleted: bool) -> str:
+    def _current_only(self, table: Table, *, without_deleted: bool) -> str:
         names = {name.lower() for name, _ in self.columns_of(table)}
         conditions = []
         if VALID_TO in names:
@@ -130,7 +130,7 @@ class SqlDestination(Destination):
 
     def count(self, table: Table, *, without_deleted: bool) -> int:
         """Return the number of rows; of a table with history, of the versions that hold now."""
-        condition = self._holds_now(table, without_deleted=without_deleted)
+        condition = self._current_only(table, without_deleted=without_deleted)
         with self.transaction() as cursor:
             cursor.execute(f"SELECT COUNT(*) FROM {self.path(table)}{condition}")
             return int(cursor.fetchone()[0])
@@ -139,7 +139,7 @@ class SqlDestination(Destination):
         """Yield the ids of all rows (that hold now) in pieces."""
         import pyarrow as pa
 
-        condition = self._holds_now(table, without_deleted=without_deleted)
+        condition = self._current_only(table, without_deleted=without_deleted)
         with self.transaction() as cursor:
             cursor.execute(f"SELECT {self.quoted(KEY)} FROM {self.path(table)}{condition}")
             while rows := cursor.fetchmany(KEYS_AT_ONCE):
@@ -147,7 +147,7 @@ class SqlDestination(Destination):
 
     def count_of(self, table: Table, keys: list[str]) -> int:
         """Return how many of these rows are there and not marked as deleted."""
-        condition, found = self._holds_now(table, without_deleted=True), 0
+        condition, found = self._current_only(table, without_deleted=True), 0
         where = f"{condition} AND" if condition else " WHERE"
         with self.transaction() as cursor:
             for start in range(0, len(keys), DELETES_AT_ONCE):
@@ -169,7 +169,7 @@ class SqlDestination(Destination):
         """Yield ids with the values of columns, of rows that hold now."""
         wanted = ", ".join(self.quoted(name) for name in (KEY, *names))
         statement = f"SELECT {wanted} FROM {self.path(table)}"
-        holds = self._holds_now(table, without_deleted=False)
+        holds = self._current_only(table, without_deleted=False)
         with self.transaction() as cursor:
             if keys is None:
                 with self.streaming(cursor) as stream:

@@ -79,17 +79,17 @@ class Sqlite(StagedDestination):
 
     def explain(self, error: Exception) -> DestinationError:
         """Return what an error of SQLite means."""
-        words = str(error)
-        low = words.lower()
+        text = str(error)
+        low = text.lower()
         if "locked" in low or "busy" in low:
-            return DestinationError(Fault.LOCKED, words, "path")
+            return DestinationError(Fault.LOCKED, text, "path")
         if "disk is full" in low or "no space left" in low:
-            return DestinationError(Fault.DISK_FULL, words, "path")
+            return DestinationError(Fault.DISK_FULL, text, "path")
         if "not a database" in low:
-            return DestinationError(Fault.NOT_OURS, words, "path")
+            return DestinationError(Fault.NOT_OURS, text, "path")
         if isinstance(error, PermissionError) or "unable to open" in low or "readonly" in low:
-            return DestinationError(Fault.NO_RIGHT, words, "path")
-        return DestinationError(Fault.UNEXPECTED, words, "path")
+            return DestinationError(Fault.NO_RIGHT, text, "path")
+        return DestinationError(Fault.UNEXPECTED, text, "path")
 
     def columns_of(self, table: Table) -> list[tuple[str, str]]:
         """Return names and types of a table's columns; also asked for while this process writes."""

@@ -69,7 +69,7 @@ class StagedDestination(SqlDestination):
                 return
             wanted = columns + (_HISTORY if load.keeps_history else [])
             if before and load.keeps_history and VALID_TO not in before:
-                before = self._begin_history_anew(cursor, load, wanted)
+                before = self._restart_history(cursor, load, wanted)
             if not before:
                 self._create(cursor, load.table, wanted, is_versioned=load.keeps_history)
             for column in wanted:
@@ -84,7 +84,7 @@ class StagedDestination(SqlDestination):
         with self.transaction() as cursor:
             cursor.execute(f"DROP TABLE IF EXISTS {self.path(incoming)}")
 
-    def _begin_history_anew(self, cursor: Any, load: Load, columns: list[Column]) -> set[str]:
+    def _restart_history(self, cursor: Any, load: Load, columns: list[Column]) -> set[str]:
         """Put a table without the key that a row's id was in the place of one that held the present state only; its
         rows become versions that nothing equals. Return its columns.
         """

@@ -16,7 +16,7 @@ from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.transactions import in_transaction
 
 # Counts are about right anyway.
-COUNTS_KEPT = timedelta(hours=1)
+COUNTS_LAST = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Catalog:
 
 def objects_of(connection: SalesforceConnection, *, refresh: bool = False) -> Catalog:
     """Return the org's objects with about how many rows they have: as kept, or read from Salesforce when nothing is
-    kept, the counts are older than COUNTS_KEPT, or `refresh`.
+    kept, the counts are older than COUNTS_LAST, or `refresh`.
     """
     kept = db.session.get(ObjectCatalog, connection.id)
-    before = _as_kept(kept)
-    if kept is not None and not refresh and kept.counted_at is not None and utcnow() - kept.counted_at < COUNTS_KEPT:
+    before = _as_stored(kept)
+    if kept is not None and not refresh and kept.counted_at is not None and utcnow() - kept.counted_at < COUNTS_LAST:
         return before
     connection_id = connection.id
     try:
@@ -50,21 +50,21 @@ def objects_of(connection: SalesforceConnection, *, refresh: bool = False) -> Ca
     read_at = now if entries is not before.entries else before.read_at
     values = [list(astuple(entry)) for entry in entries]
 
-    def keep() -> None:
+    def store() -> None:
         db.session.merge(
             ObjectCatalog(connection_id=connection_id, read_at=read_at, entries=values, counts=counts, counted_at=now)
         )
 
-    in_transaction(keep)
+    in_transaction(store)
     return Catalog(entries, None, counts, now, read_at)
 
 
 def kept_counts(connection: SalesforceConnection) -> dict[str, int]:
     """Return about how many rows the org's objects had when that was asked last."""
-    return _as_kept(db.session.get(ObjectCatalog, connection.id)).counts or {}
+    return _as_stored(db.session.get(ObjectCatalog, connection.id)).counts or {}
 
 
-def _as_kept(kept: ObjectCatalog | None) -> Catalog:
+def _as_stored(kept: ObjectCatalog | None) -> Catalog:
     if kept is None:
         return Catalog([])
     return Catalog([ObjectEntry(*entry) for entry in kept.entries], None, kept.counts, kept.counted_at, kept.read_at)

@@ -11,7 +11,7 @@ from flask_babel import format_decimal, gettext
 
 from datasync_flask.extractions.models import Run, RunState
 from datasync_flask.extractions.run_page import seconds_of
-from datasync_flask.extractions.texts import run_state, span_words
+from datasync_flask.extractions.texts import duration_text, run_state
 
 MOST_BARS = 20
 # The drawing, and the plot in it: numbers stand at its left, bars between its top and its bottom.
@@ -27,7 +27,7 @@ class Line:
     """A line of the grid and what it stands for."""
 
     y: float
-    words: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Point:
     width: float
     y: float
     height: float
-    words: str
+    text: str
     result: str
 
     @property
@@ -79,7 +79,7 @@ def of_runs(runs: Sequence[Run]) -> list[Chart]:
         return []
     return [
         _chart("rows", gettext("Rows per run"), gettext("Rows"), over, _rows_of, format_decimal),
-        _chart("duration", gettext("Duration per run"), gettext("Duration"), over, _duration_of, span_words),
+        _chart("duration", gettext("Duration per run"), gettext("Duration"), over, _duration_of, duration_text),
     ]
 
 
@@ -92,12 +92,12 @@ def _duration_of(run: Run) -> int:
 
 
 def _chart(
-    key: str, title: str, unit: str, runs: Sequence[Run], value_of: Callable[[Run], int], words: Callable[[int], str]
+    key: str, title: str, unit: str, runs: Sequence[Run], value_of: Callable[[Run], int], text: Callable[[int], str]
 ) -> Chart:
     full = _full_loads(runs)
     scaled = [value_of(run) for run in runs if run.id not in full]
     most = _round_up(max(scaled, default=0), is_time=key == "duration")
-    lines = tuple(Line(_y(share * most, most), words(round(share * most))) for share in (0, 0.5, 1))
+    lines = tuple(Line(_y(share * most, most), text(round(share * most))) for share in (0, 0.5, 1))
     step = (WIDTH - LEFT) / len(runs)
     width = min(step * 0.76, WIDEST_BAR)
     points = []
@@ -113,7 +113,7 @@ def _chart(
                 width=round(width, 1),
                 y=y,
                 height=round(BOTTOM - y, 1) if value else 0,
-                words=words(value),
+                text=text(value),
                 result=run_state(run.state),
             )
         )

@@ -12,7 +12,7 @@ from datasync_flask.extractions import charts, gaps, loader, preview, tables
 from datasync_flask.extractions.gaps import Gap
 from datasync_flask.extractions.models import Extraction, ExtractionObject, Run, RunState
 from datasync_flask.extractions.run_page import pill_of, seconds_of, started_by
-from datasync_flask.extractions.texts import span_words
+from datasync_flask.extractions.texts import duration_text
 from datasync_flask.problems.registry import trouble
 from datasync_flask.problems.trouble import During
 
@@ -39,7 +39,7 @@ class RunLine:
 
     run: Run
     tone: str
-    words: str
+    text: str
     reason: str
     duration: str
     rows: int
@@ -122,14 +122,14 @@ def _rows_of(run: Run) -> int:
 
 
 def _run_line(run: Run, types: Mapping[str, str]) -> RunLine:
-    tone, words = pill_of(run, len(gaps.of_run(run, types)))
+    tone, text = pill_of(run, len(gaps.of_run(run, types)))
     seconds = seconds_of(run.started_at, run.ended_at)
     return RunLine(
         run=run,
         tone=tone,
-        words=words,
+        text=text,
         reason=trouble(run.problem, During.RUN).title if run.problem else "",
-        duration=span_words(seconds) if seconds is not None else "",
+        duration=duration_text(seconds) if seconds is not None else "",
         rows=_rows_of(run),
         deleted=sum(row.deleted for row in run.objects),
         by=started_by(run),

@@ -42,7 +42,7 @@ class Gap:
         return str(gettext("%(number)s more", number=number))
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         """What it means and what to do."""
         number = format_decimal(self.rows)
         if self.is_missing and self.stays:

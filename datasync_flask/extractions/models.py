@@ -174,8 +174,8 @@ class Run(Model):
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     # The last heartbeat: without one for 20 s a run counts as dead.
-    alive_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    holder: Mapped[str] = mapped_column(String(32), default="")
+    heartbeat_at: Mapped[datetime | None] = mapped_column("alive_at", UtcDateTime, default=None)
+    lease_id: Mapped[str] = mapped_column("holder", String(32), default="")
     # When a paused or waiting run goes on.
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None, index=True)
     tries: Mapped[int] = mapped_column(default=0)

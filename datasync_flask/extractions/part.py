@@ -24,5 +24,5 @@ def init_app(app: Flask) -> None:
         run_tone=texts.run_tone,
         run_state=texts.run_state,
         schedule_sentence=schedule_picker.sentence,
-        span_words=texts.span_words,
+        duration_text=texts.duration_text,
     )

@@ -23,7 +23,7 @@ class ObjectPreview:
 
     chosen: ExtractionObject
     tracking_type: str
-    words: str
+    text: str
     since: datetime | None
 
 
@@ -32,24 +32,24 @@ def of_object(chosen: ExtractionObject, extraction: Extraction) -> ObjectPreview
     kind = chosen.effective_tracking_type.value
     since = None
     if kind == "none":
-        words = gettext("Everything")
+        text = gettext("Everything")
     elif chosen.loaded_at is None:
-        words = gettext("Everything in the first run, then what changed")
+        text = gettext("Everything in the first run, then what changed")
     elif chosen.watermark is None:
-        words = gettext("Everything: this object has no change date, or a reload was asked for")
+        text = gettext("Everything: this object has no change date, or a reload was asked for")
     else:
         since = chosen.watermark - timedelta(minutes=extraction.overlap_minutes)
-        words = gettext("Changes") if kind == "date" else gettext("Changes and deletions")
+        text = gettext("Changes") if kind == "date" else gettext("Changes and deletions")
     had_history = chosen.loaded_as and chosen.loaded_as.keeps_history
     if had_history is False and chosen.keeps_history:
-        words = gettext("Everything once, which becomes the first version of each row")
+        text = gettext("Everything once, which becomes the first version of each row")
     elif had_history and not chosen.keeps_history:
-        words = gettext("Everything once, then the current rows only: older versions are deleted.")
+        text = gettext("Everything once, then the current rows only: older versions are deleted.")
     elif chosen.keeps_history:
-        words += ", " + gettext("with history")
+        text += ", " + gettext("with history")
     if chosen.marks_deleted and kind == "date_deletes":
-        words += ", " + gettext("deleted rows are marked")
-    return ObjectPreview(chosen, kind, str(words), since)
+        text += ", " + gettext("deleted rows are marked")
+    return ObjectPreview(chosen, kind, str(text), since)
 
 
 def next_cost(extraction: Extraction, counts: dict[str, int]) -> forecast.Cost:
@@ -81,7 +81,7 @@ class ObjectDetails:
     hidden: list[str] | None
 
 
-READING_WORDS = {
+READING_TEXTS = {
     Reading.BULK: _l("Bulk API, by pages"),
     Reading.REST: _l("REST: the Bulk API doesn't offer this object"),
     Reading.FILTER: _l("only with a filter, such as one id: Salesforce refuses to list all rows"),
@@ -101,6 +101,6 @@ def of_description(described: Described) -> ObjectDetails:
         fields,
         tuple(field for field in fields if field.is_self_moving),
         tuple(field for field in description.fields if field not in fields),
-        str(READING_WORDS[reading_of(description.name)]),
+        str(READING_TEXTS[reading_of(description.name)]),
         described.hidden,
     )

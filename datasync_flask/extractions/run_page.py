@@ -15,7 +15,7 @@ from datasync_flask.extractions.gaps import Gap
 from datasync_flask.extractions.models import Extraction, Run, RunObject, RunState
 from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.runs.rates import Seen
-from datasync_flask.extractions.texts import note_words, run_state, run_tone, span_words, step_words
+from datasync_flask.extractions.texts import duration_text, note_text, run_state, run_tone, step_text
 from datasync_flask.problems.registry import code_of, trouble
 from datasync_flask.problems.run import RunProblem
 from datasync_flask.problems.trouble import During, Trouble
@@ -31,7 +31,7 @@ class Line:
     row: RunObject
     # As parts/progress.html calls it: ok, now, warn or nothing.
     mark: str
-    words: str
+    text: str
     count: str
     time: str
     value: int
@@ -88,7 +88,7 @@ def context(extraction: Extraction, run: Run, seen: Seen) -> dict[str, Any]:
         "lines": lines,
         "whole": whole,
         "pill_tone": pill_of(run, len(differences))[0],
-        "pill_words": pill_of(run, len(differences))[1],
+        "pill_text": pill_of(run, len(differences))[1],
         "started_by": started_by(run),
         "headline": _headline(run, whole),
         "tab_title": _tab_title(run, whole, len(differences)),
@@ -134,9 +134,9 @@ def _line(row: RunObject, run: Run, gap: Gap | None, seen: Seen, now: datetime) 
     return Line(
         row=row,
         mark=_mark(row, gap, is_over),
-        words=_words(row, run, gap, seen, now),
+        text=_row_text(row, run, gap, seen, now),
         count=_count(row),
-        time=span_words(seconds) if seconds is not None and not _is_next(row) else "",
+        time=duration_text(seconds) if seconds is not None and not _is_next(row) else "",
         value=row.rows,
         most=most,
         start=start,
@@ -164,10 +164,10 @@ def _is_prepared_by_salesforce(row: RunObject) -> bool:
     return row.step == "reading" and bool(row.job_id) and not row.pages
 
 
-def _words(row: RunObject, run: Run, gap: Gap | None, seen: Seen, now: datetime) -> str:
+def _row_text(row: RunObject, run: Run, gap: Gap | None, seen: Seen, now: datetime) -> str:
     if row.step == "done":
         if gap is not None:
-            return gap.words
+            return gap.text
         is_equal = row.source_count is not None and row.source_count == row.target_count
         return str(gettext("Done. Equal to Salesforce.") if is_equal else gettext("Done"))
     if row.step == "failed":
@@ -179,23 +179,23 @@ def _words(row: RunObject, run: Run, gap: Gap | None, seen: Seen, now: datetime)
     if _is_next(row):
         return str(gettext("Next"))
     if _is_prepared_by_salesforce(row):
-        so_far = span_words(seconds_of(row.started_at, now) or 0)
+        so_far = duration_text(seconds_of(row.started_at, now) or 0)
         return str(gettext("Waiting for Salesforce to prepare the data (bulk job, %(time)s so far)", time=so_far))
     if row.step == "reading" and row.is_read:
         return str(gettext("Read, waiting to be written"))
     if row.step == "reading":
-        return _reading_words(row, seen, now)
-    return step_words(row.step)
+        return _reading_text(row, seen, now)
+    return step_text(row.step)
 
 
-def _reading_words(row: RunObject, seen: Seen, now: datetime) -> str:
+def _reading_text(row: RunObject, seen: Seen, now: datetime) -> str:
     rate, left = seen.per_second(row.name, row.rows, now), _left([row], now)
     if not rate:
         return str(gettext("Reading"))
     number = format_decimal(round(rate) or 1)
     if left is None:
         return str(gettext("Reading, %(number)s rows/s", number=number))
-    return str(gettext("Reading, %(number)s rows/s, about %(time)s left", number=number, time=span_words(left)))
+    return str(gettext("Reading, %(number)s rows/s, about %(time)s left", number=number, time=duration_text(left)))
 
 
 def _slices(row: RunObject) -> list[str]:
@@ -222,7 +222,7 @@ def _first_rows(run: Run) -> str:
     at = min((row.progress["first_rows_at"] for row in run.objects if row.progress.get("first_rows_at")), default="")
     if not at or run.started_at is None:
         return ""
-    return span_words(max(round((datetime.fromisoformat(at) - run.started_at).total_seconds()), 0))
+    return duration_text(max(round((datetime.fromisoformat(at) - run.started_at).total_seconds()), 0))
 
 
 def _left(rows: Sequence[RunObject], now: datetime) -> int | None:
@@ -268,8 +268,8 @@ def _whole(run: Run, seen: Seen, now: datetime) -> Whole:
         rows=sum(row.rows for row in run.objects),
         expected=expected,
         is_known=is_known,
-        elapsed=span_words(elapsed) if elapsed is not None else "",
-        left=span_words(left) if left is not None else "",
+        elapsed=duration_text(elapsed) if elapsed is not None else "",
+        left=duration_text(left) if left is not None else "",
     )
 
 
@@ -296,10 +296,10 @@ def _tab_title(run: Run, whole: Whole, differences: int) -> str:
 
 def _news(run: Run, differences: int, result: tuple[str, str] | None) -> str:
     """Return what is said aloud when the state changes."""
-    words = pill_of(run, differences)[1]
+    text = pill_of(run, differences)[1]
     if result is not None:
-        return f"{words}. {result[0]}"
-    return f"{words}. {trouble(run.problem, During.RUN).title}." if run.problem else words
+        return f"{text}. {result[0]}"
+    return f"{text}. {trouble(run.problem, During.RUN).title}." if run.problem else text
 
 
 def _result(extraction: Extraction, lines: Sequence[Line], whole: Whole) -> tuple[str, str]:
@@ -325,5 +325,5 @@ def _notes(run: Run) -> list[tuple[str, str]]:
     names: dict[str, list[str]] = {}
     for row in run.objects:
         for note in row.notes:
-            names.setdefault(note_words(note), []).append(row.name)
-    return [(", ".join(of), words) for words, of in names.items()]
+            names.setdefault(note_text(note), []).append(row.name)
+    return [(", ".join(of), text) for text, of in names.items()]

@@ -25,19 +25,19 @@ class ScheduleRefused(ValueError):
 
 def normalised(text: str) -> str:
     """Return a schedule with single spaces, checked. Raises ScheduleRefused."""
-    words = " ".join(text.split())
-    if not words:
+    spelled = " ".join(text.split())
+    if not spelled:
         return ""
-    every = EVERY.fullmatch(words)
+    every = EVERY.fullmatch(spelled)
     if every:
         if int(every[1] or 1) * _UNITS[every[2].lower()] < LEAST_MINUTES:
             raise ScheduleRefused("A run every 5 minutes is the most often that is possible.")
-        return words.lower()
-    if len(words.split()) != 5 or not croniter.is_valid(words):
+        return spelled.lower()
+    if len(spelled.split()) != 5 or not croniter.is_valid(spelled):
         raise ScheduleRefused(
             "Write every 15 minutes, every 2 hours, every day, or five cron fields like 30 6 * * 1-5."
         )
-    return words
+    return spelled
 
 
 def check_timezone(name: str) -> str:

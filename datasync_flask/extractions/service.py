@@ -133,7 +133,7 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
         raise DescriptionTaken(TAKEN) from None
     try:
         destination = db.session.get_one(DestinationConnection, data.destination_id)
-        if taken := tables.hold(extraction, destination).taken:
+        if taken := tables.reserve(extraction, destination).taken:
             db.session.rollback()
             raise TableTaken(min(taken))
         after_all = _as_data(extraction)
@@ -163,7 +163,7 @@ def on_destination_changed(destination: DestinationConnection, *, before: dict[s
     for extraction in db.session.scalars(select(Extraction).where(Extraction.destination_id == destination.id)).all():
         for chosen in extraction.objects:
             chosen.watermark = None
-        if taken := tables.hold(extraction, destination).taken:
+        if taken := tables.reserve(extraction, destination).taken:
             name = min(taken)
             raise PlaceTaken(taken[name], name)
 

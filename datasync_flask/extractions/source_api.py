@@ -20,7 +20,7 @@ def source_api(
     connection_id: str, *, policy: Policy = INTERACTIVE, wait: Callable[[float], None] = time.sleep
 ) -> Iterator[SalesforceApi]:
     """Yield calls with a connection's token, for any thread. Raises SalesforceError."""
-    held = token_grants.held_token(connection_id)
+    held = token_grants.current_token(connection_id)
     connection = store.load(connection_id)
     version = connection.grant.api_version if connection and connection.grant else ""
     db.session.commit()

@@ -125,7 +125,7 @@ def _kept(extraction: Extraction) -> dict[str, str]:
     return {chosen.name: chosen.table_name for chosen in extraction.objects if chosen.table_name}
 
 
-def hold(extraction: Extraction, destination: DestinationConnection) -> Tables:
+def reserve(extraction: Extraction, destination: DestinationConnection) -> Tables:
     """Have the tables of all its objects belong to an extraction, as far as no other has them, and give back the rest.
 
     The caller commits. Raises IntegrityError where another process was faster.
@@ -149,11 +149,11 @@ def hold(extraction: Extraction, destination: DestinationConnection) -> Tables:
     return found
 
 
-def hold_for_run(extraction_id: str) -> Tables:
+def reserve_for_run(extraction_id: str) -> Tables:
     """Have an extraction's tables belong to it before a run writes; commits."""
     for attempt in range(1, _TRIES + 1):
         try:
-            return in_transaction(lambda: _hold_as_stored(extraction_id))
+            return in_transaction(lambda: _reserve_as_stored(extraction_id))
         except IntegrityError:
             # Another run began at the same moment and was faster: the next try sees what it has.
             if attempt == _TRIES:
@@ -161,9 +161,9 @@ def hold_for_run(extraction_id: str) -> Tables:
     raise AssertionError("unreachable")
 
 
-def _hold_as_stored(extraction_id: str) -> Tables:
+def _reserve_as_stored(extraction_id: str) -> Tables:
     extraction = db.session.get_one(Extraction, extraction_id, populate_existing=True)
-    return hold(extraction, extraction.destination)
+    return reserve(extraction, extraction.destination)
 
 
 def has(extraction_id: str, name: str, table: str) -> bool:

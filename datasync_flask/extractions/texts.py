@@ -46,7 +46,7 @@ def run_tone(state: str) -> str:
     return RUN_TONES[state]
 
 
-def step_words(step: str) -> str:
+def step_text(step: str) -> str:
     """Return what is done with an object at present."""
     return translated(STEPS[step])
 
@@ -56,11 +56,11 @@ def explain_problem(problem: str) -> str:
     return trouble(problem, During.RUN).sentences if problem else ""
 
 
-def note_words(note: str) -> str:
+def note_text(note: str) -> str:
     """Return a note of an object."""
     kind, _, name = note.partition(":")
     if kind == odd_values.KIND:
-        return odd_values.odd_words(name)
+        return odd_values.odd_value_text(name)
     if kind == "retyped":
         return str(gettext("%(name)s has another type than before: it stands in a column of its own now.", name=name))
     if kind == "unseen":
@@ -109,7 +109,7 @@ def note_words(note: str) -> str:
     return translated(note)
 
 
-def span_words(seconds: int) -> str:
+def duration_text(seconds: int) -> str:
     """Return a span of time, as short as it can be read."""
     if seconds < 60:
         return str(gettext("%(number)s s", number=seconds))

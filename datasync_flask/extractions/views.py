@@ -159,8 +159,8 @@ def objects(connection_id: str) -> ResponseReturnValue:
     connection = connection_loader.get_connection(connection_id, SalesforceConnection)
     query, name = request.args.get("q", "")[:100], request.args.get("name", "")[:80]
     found = catalog.objects_of(connection, refresh="refresh" in request.args)
-    words = query.lower()
-    entries = [entry for entry in found.entries if words in entry.name.lower() or words in entry.label.lower()]
+    text = query.lower()
+    entries = [entry for entry in found.entries if text in entry.name.lower() or text in entry.label.lower()]
     details, problem = None, found.problem
     if name and any(entry.name == name for entry in found.entries):
         try:

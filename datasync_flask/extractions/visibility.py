@@ -62,7 +62,7 @@ def _after_check(connection_id: str, **_: Any) -> None:
         return
     try:
         with source_api(connection_id) as api:
-            found = look_at(api, wanted)
+            found = read_visibility(api, wanted)
     except SalesforceError as error:
         # The connection's own check said what is wrong; this one says that it isn't known.
         log.info("what the user of %s sees: %s", connection_id, error)
@@ -70,7 +70,7 @@ def _after_check(connection_id: str, **_: Any) -> None:
     visibility.note(connection_id, found, wanted)
 
 
-def look_at(api: SalesforceApi, wanted: Mapping[str, set[str]]) -> dict[str, Seen]:
+def read_visibility(api: SalesforceApi, wanted: Mapping[str, set[str]]) -> dict[str, Seen]:
     """Return what the user sees of objects. Raises SalesforceError."""
     until, tells = time.monotonic() + SECONDS_TO_ASK, True
     found: dict[str, Seen] = {}
@@ -100,4 +100,4 @@ def note_run(connection_id: str, descriptions: Mapping[str, ObjectDescription | 
     db.session.commit()
     seen = {name: seen_of(told, wanted[name]) for name, told in descriptions.items() if name in wanted}
     found = {name: each for name, each in seen.items() if each is not None}
-    visibility.note(connection_id, found, wanted, keeps_hidden=True)
+    visibility.note(connection_id, found, wanted, skips_hidden=True)

@@ -15,7 +15,7 @@ from datasync_flask.problems.registry import trouble
 from datasync_flask.problems.trouble import Trouble
 from datasync_flask.salesforce import data_refusals, oauth_refusals
 from datasync_flask.salesforce.errors import Problem, Reason
-from datasync_flask.salesforce.refusals import words_for
+from datasync_flask.salesforce.refusals import phrases_for
 from datasync_flask.salesforce_connections import status
 from datasync_flask.salesforce_connections.models import SalesforceConnection
 
@@ -28,7 +28,7 @@ class Entry:
 
     trouble: Trouble
     responsible: str
-    salesforces_words: list[str]
+    salesforce_phrases: list[str]
 
 
 def by_reason() -> dict[Reason, list[Entry]]:
@@ -36,7 +36,7 @@ def by_reason() -> dict[Reason, list[Entry]]:
     found: dict[Reason, list[Entry]] = {reason: [] for reason in Reason}
     for problem in Problem:
         told = trouble(problem)
-        words = words_for((*oauth_refusals.REFUSALS, *data_refusals.REFUSALS), problem)
+        words = phrases_for((*oauth_refusals.REFUSALS, *data_refusals.REFUSALS), problem)
         found[problem.reason].append(Entry(told, translated(told.responsible.value), words))
     return found
 

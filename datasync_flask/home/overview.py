@@ -15,7 +15,7 @@ from sqlalchemy.orm import selectinload
 from datasync_flask.clock import utcnow
 from datasync_flask.connections.history import state_label
 from datasync_flask.connections.kinds import kind_of
-from datasync_flask.connections.listing import Glance, at_a_glance
+from datasync_flask.connections.listing import Summary, summarize
 from datasync_flask.connections.models import Connection, State
 from datasync_flask.extensions import db
 from datasync_flask.extractions import loader
@@ -85,7 +85,7 @@ class Overview:
     """Everything on Home."""
 
     attention: list[Attention]
-    glance: Glance
+    summary: Summary
     extractions: list[Freshness]
     extraction_count: int
     api_use: list[ApiUse]
@@ -93,23 +93,23 @@ class Overview:
     @property
     def is_empty(self) -> bool:
         """True on a fresh server: nothing was connected yet."""
-        return not self.glance.counts and not self.extraction_count
+        return not self.summary.counts and not self.extraction_count
 
     @property
     def is_moving(self) -> bool:
         """True when what is shown changes by itself."""
         runs = (each.last_run for each in self.extractions if each.last_run)
-        return self.glance.is_moving or any(not RunState(run.state).is_over for run in runs)
+        return self.summary.is_moving or any(not RunState(run.state).is_over for run in runs)
 
 
 def overview() -> Overview:
     """Return what Home shows."""
-    glance, rows = at_a_glance(), loader.all_with_last_run()
+    summary, rows = summarize(), loader.all_with_last_run()
     failed = [(extraction, run) for extraction, run in rows if run is not None and run.state == RunState.FAILED]
     shown = sorted(rows, key=_worst_first)[:EXTRACTIONS_SHOWN]
     return Overview(
-        attention=[*map(_failed_run, failed), *map(_broken, glance.attention), *map(_ready, glance.ready)],
-        glance=glance,
+        attention=[*map(_failed_run, failed), *map(_broken, summary.attention), *map(_ready, summary.ready)],
+        summary=summary,
         extractions=_freshness(shown),
         extraction_count=len(rows),
         api_use=_api_use([extraction for extraction, _ in rows]),

@@ -45,8 +45,8 @@ class Made:
 def checked(found: Found, choice: Choice, trusted: tuple[str, ...]) -> Found:
     """Return what can be made of what a file gives, with a remark on all that can't. Saves nothing."""
     result = replace(found, connections=[], extractions=[], remarks=list(found.remarks))
-    _tell_apart(found.connections)
-    _tell_apart(found.extractions)
+    _number_equal_names(found.connections)
+    _number_equal_names(found.extractions)
     for connection in found.connections:
         result.subject, about = connection.description, gettext("Connection")
         if choice.source_id:
@@ -68,7 +68,7 @@ def checked(found: Found, choice: Choice, trusted: tuple[str, ...]) -> Found:
     return result
 
 
-def _tell_apart(found: Sequence[FoundConnection] | Sequence[FoundExtraction]) -> None:
+def _number_equal_names(found: Sequence[FoundConnection] | Sequence[FoundExtraction]) -> None:
     """Give each a description of its own: sources of a file may have the same name, or none."""
     seen: set[str] = set()
     for each in found:

@@ -98,10 +98,10 @@ def _commands(text: str) -> Iterator[dict[str, str]]:
         if count == _MOST:
             raise FileRefused(gettext("There are more than %(most)s command lines in this file.", most=_MOST))
         try:
-            words = shlex.split(line, comments=False)
+            arguments = shlex.split(line, comments=False)
         except ValueError:
-            words = line.split()
-        options = _options(words)
+            arguments = line.split()
+        options = _options(arguments)
         if not _URI.fullmatch(options.get("source-uri", "")):
             options["source-uri"] = _URI.findall(line)[0]
             if options["source-uri"] in seen:
@@ -110,13 +110,13 @@ def _commands(text: str) -> Iterator[dict[str, str]]:
         yield options
 
 
-def _options(words: list[str]) -> dict[str, str]:
+def _options(arguments: list[str]) -> dict[str, str]:
     """Return `--name value` and `--name=value`, the last of each name."""
     found: dict[str, str] = {}
-    for position, word in enumerate(words):
+    for position, word in enumerate(arguments):
         if word.startswith("--"):
             name, sign, value = word[2:].partition("=")
-            following = words[position + 1] if position + 1 < len(words) else ""
+            following = arguments[position + 1] if position + 1 < len(arguments) else ""
             found[name] = value if sign else "" if following.startswith("--") else following
     return found
 

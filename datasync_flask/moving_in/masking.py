@@ -12,8 +12,8 @@ MASK = "REMOVED"
 _LONGEST = 5000
 # Shorter values may be parts of other words.
 _LEAST = 8
-_WORDS = r"passw(?:or)?d|passphrase|pwd|secret|token|private_?key|session_?id|api_?key"
-_KEY = rf"[\w.\-]{{0,60}}(?:{_WORDS})[\w.\-]{{0,60}}"
+_VOCABULARY = r"passw(?:or)?d|passphrase|pwd|secret|token|private_?key|session_?id|api_?key"
+_KEY = rf"[\w.\-]{{0,60}}(?:{_VOCABULARY})[\w.\-]{{0,60}}"
 _IS_SECRET_KEY = re.compile(_KEY, re.IGNORECASE)
 _BEGINNING = rf"(?P<before>(?<![?&\w.\-])[\"']?{_KEY}[\"']?[ \t]*(?:=>|[:=])"
 _RULES = (

@@ -69,9 +69,9 @@ def signature_of(key: str, body: bytes) -> str:
 
 def carry(order: dict[str, Any]) -> None:
     """Take one message to its target, in this process. Raises NotSent, or TargetRefused."""
-    ways = {"email": _mail, "webhook": _webhook, "service": _service}
+    senders = {"email": _mail, "webhook": _webhook, "service": _service}
     targets.check(order["kind"], order["target"], allow_internal=order["allow_internal"])
-    ways[order["kind"]](order)
+    senders[order["kind"]](order)
 
 
 def _mail(order: dict[str, Any]) -> None:
@@ -192,9 +192,9 @@ class _Limits:
         if is_internal and not self.allow_internal and host not in self._proxy_addresses:
             raise self._refused(f"it leads to {host}, and internal addresses aren't allowed for it")
 
-    def _refused(self, words: str) -> OSError:
-        self.refusal = words
-        return PermissionError(words)
+    def _refused(self, wording: str) -> OSError:
+        self.refusal = wording
+        return PermissionError(wording)
 
 
 def _resolved(host: str) -> list[Any]:

@@ -1,4 +1,4 @@
-"""What is stored of notices: the ways they are sent, what was told, and what waits to be sent."""
+"""What is stored of notices: the channels they go to, what is wrong now, and what waits to be sent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from datasync_flask.extensions import Model
 
 
 class Channel(Model):
-    """A way for notices: an e-mail address, a webhook, or a service."""
+    """A channel: an e-mail address, a webhook, or a service."""
 
     __tablename__ = "notice_channels"
 
@@ -36,7 +36,7 @@ class Channel(Model):
 
 
 class Notice(Model):
-    """Something that was told and still holds: it isn't told again until it is over."""
+    """An alert that isn't resolved: nobody is told twice."""
 
     __tablename__ = "notices"
 

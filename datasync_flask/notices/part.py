@@ -11,5 +11,5 @@ def init_app(app: Flask) -> None:
     """Give `app` the pages of notices."""
     app.register_blueprint(views.bp)
     app.jinja_env.filters.update(
-        audit_words=texts.audit_words, channel_words=texts.channel_words, role_words=texts.role_words
+        audit_text=texts.audit_text, channel_label=texts.channel_label, role_label=texts.role_label
     )

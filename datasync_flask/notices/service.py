@@ -1,4 +1,4 @@
-"""What is told, and to whom: something begins to be wrong, and is over. Written in the transaction that it is about."""
+"""Alerts: raised, resolved, and queued for each channel in the transaction that they are about."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TEST_EVENT = "test"
 
 
 def begins(key: str, event: str, title: str, body: str, path: str, *, again: bool = False) -> None:
-    """Tell that something is wrong, unless that was told and isn't over yet. The caller commits.
+    """Raise an alert, unless it is raised already. The caller commits.
 
     `key` says what it is about, such as ``connection:ID``; `path` is the page where to look. With `again` it is told
     although it was: it got worse.
@@ -34,13 +34,13 @@ def begins(key: str, event: str, title: str, body: str, path: str, *, again: boo
         with db.session.begin_nested():
             db.session.add(Notice(key=key, since=utcnow()))
     except IntegrityError:
-        # Somebody else told it in this very moment.
+        # Another process raised it in this moment.
         return
     _order(event, title, body, path, is_error=True)
 
 
 def is_over(key: str, event: str, title: str, body: str, path: str) -> None:
-    """Tell that it works again, if it was told that it doesn't. The caller commits."""
+    """Resolve an alert, if it was raised. The caller commits."""
     gone = db.session.execute(delete(Notice).where(Notice.key == key).execution_options(synchronize_session="fetch"))
     if gone.rowcount:  # type: ignore[attr-defined]
         _order(event, title, body, path, is_error=False)
@@ -58,7 +58,7 @@ def _order(event: str, title: str, body: str, path: str, *, is_error: bool) -> N
 
 
 def _send_soon(_session: object) -> None:
-    queue().tell_soon()
+    queue().deliver_soon()
 
 
 def _box() -> SecretBox:
@@ -67,7 +67,7 @@ def _box() -> SecretBox:
 
 
 def channels() -> Sequence[Channel]:
-    """Return all ways for notices."""
+    """Return all channels."""
     return db.session.scalars(select(Channel).order_by(Channel.description)).all()
 
 
@@ -78,15 +78,15 @@ def target_of(channel: Channel) -> str:
 
 def test(channel: Channel, title: str, body: str, link: str) -> None:
     """Have the worker send a test, unless one is on its way; commits."""
-    if channel.id not in tests_on_their_way():
+    if channel.id not in pending_tests():
         db.session.add(
             Delivery(channel_id=channel.id, event=TEST_EVENT, title=title, body=body, link=link, due_at=utcnow())
         )
     db.session.commit()
-    queue().tell_soon()
+    queue().deliver_soon()
 
 
-def tests_on_their_way() -> set[str]:
+def pending_tests() -> set[str]:
     """Return the ids of the channels whose test wasn't sent yet."""
     return set(db.session.scalars(select(Delivery.channel_id).where(Delivery.event == TEST_EVENT)))
 
@@ -110,7 +110,7 @@ def make(
 
 
 def change(channel: Channel, *, errors_only: bool, allow_internal: bool) -> None:
-    """Choose whether recoveries are told too, and whether its address may be an internal one; commits.
+    """Choose whether the channel gets recoveries too, and whether its address may be an internal one; commits.
 
     The address itself never changes: what is stored with it, such as a password in it, was given for that address.
     """

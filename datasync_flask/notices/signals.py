@@ -60,7 +60,7 @@ def on_visibility(connection: SalesforceConnection, *, is_worse: bool) -> None:
     with force_locale("en"):
         unseen = visibility.needed_sentences(connection.visibility)
         if unseen:
-            body = " ".join([*unseen, visibility.way_out()])
+            body = " ".join([*unseen, visibility.who_can_grant_access()])
             title = f"{connection.description}: this user can't see all that extractions load"
             service.begins(key, "fields_not_visible", title, body, path, again=is_worse)
         else:
@@ -74,8 +74,8 @@ def on_run_ended(run: Run, **_: Any) -> None:
     key, path = f"extraction:{extraction.id}", f"/extractions/{extraction.id}/runs/{run.id}"
     with force_locale("en"):
         if run.state == RunState.FAILED:
-            words = f"{trouble(run.problem, During.RUN).sentences} {run.problem_detail}".strip()
-            service.begins(key, "run_failed", f"{extraction.description}: a run failed", words, path)
+            text = f"{trouble(run.problem, During.RUN).sentences} {run.problem_detail}".strip()
+            service.begins(key, "run_failed", f"{extraction.description}: a run failed", text, path)
         elif run.state == RunState.DONE:
             title = f"{extraction.description}: a run got through again"
             service.is_over(key, "run_done", title, "Nothing has to be done.", path)

@@ -1,4 +1,4 @@
-"""Words for the pages of administrators: roles, ways for notices, values in the audit."""
+"""Texts on administrators' pages: roles, channels, values in the audit log."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ ROLES = {"viewer": "viewer", "editor": "editor", "admin": "administrator"}
 CHANNELS = {"email": "E-mail", "webhook": "Webhook", "service": "Service"}
 
 
-def role_words(role: str) -> str:
+def role_label(role: str) -> str:
     """Return how a role is called."""
     return translated(ROLES[str(role)])
 
 
-def channel_words(kind: str) -> str:
-    """Return how a way for notices is called."""
+def channel_label(kind: str) -> str:
+    """Return a channel's name."""
     return translated(CHANNELS[kind])
 
 
-def audit_words(value: Any) -> str:
+def audit_text(value: Any) -> str:
     """Return a value of the audit as people read it; what changed as “before → after”."""
     if isinstance(value, dict):
-        return "; ".join(f"{name}: {audit_words(each)}" for name, each in value.items())
+        return "; ".join(f"{name}: {audit_text(each)}" for name, each in value.items())
     if isinstance(value, list) and len(value) == 2 and not isinstance(value[0], dict):
         return f"{_plain(value[0])} → {_plain(value[1])}"
     return _plain(value)

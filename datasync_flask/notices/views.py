@@ -30,7 +30,7 @@ POLL_SECONDS = 1
 
 
 class ChannelForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
-    """A way for notices."""
+    """The form of a channel."""
 
     kind = ListedChoice(
         _l("Kind"),
@@ -107,22 +107,22 @@ def _page(form: ChannelForm, *, signing_key: str = "") -> str:
     return render_template(
         "notices/index.html",
         form=form,
-        **_ways(),
+        **_channels(),
         signing_key=signing_key,
         sends_mail=bool(current_app.config["SETTINGS"].smtp_url),
     )
 
 
-def _ways() -> dict[str, Any]:
-    return {"channels": service.channels(), "on_their_way": service.tests_on_their_way(), "poll_seconds": POLL_SECONDS}
+def _channels() -> dict[str, Any]:
+    return {"channels": service.channels(), "pending_tests": service.pending_tests(), "poll_seconds": POLL_SECONDS}
 
 
 @bp.get("/notices/ways")
 @needs_role(Role.ADMIN)
 @fragment
-def ways() -> ResponseReturnValue:
-    """The table of ways; it asks for itself while a test is on its way."""
-    return render_template("notices/_ways.html", **_ways())
+def channels() -> ResponseReturnValue:
+    """The table of channels; it asks for itself while a test is on its way."""
+    return render_template("notices/_channels.html", **_channels())
 
 
 @bp.get("/notices")
@@ -135,7 +135,7 @@ def index() -> ResponseReturnValue:
 @bp.post("/notices")
 @needs_role(Role.ADMIN)
 def make() -> ResponseReturnValue:
-    """Make a way for notices; a webhook's key is shown once."""
+    """Add a channel; a webhook's key is shown once."""
     form = ChannelForm()
     if not form.validate_on_submit():
         return _page(form), 422
@@ -163,8 +163,8 @@ def _channel(channel_id: str) -> Channel:
 @needs_role(Role.ADMIN)
 def test(channel_id: str) -> ResponseReturnValue:
     """Have a message sent; what came of it stands in the table as soon as it is known."""
-    words = gettext("This is a test. You get a message here when a connection or a run needs attention.")
-    service.test(_channel(channel_id), gettext("DataSync: a test"), words, public_link("connections.index"))
+    wording = gettext("This is a test. You get a message here when a connection or a run needs attention.")
+    service.test(_channel(channel_id), gettext("DataSync: a test"), wording, public_link("connections.index"))
     return redirect(url_for("notices.index"), 303)
 
 
@@ -184,7 +184,7 @@ def change(channel_id: str) -> ResponseReturnValue:
 @bp.post("/notices/<public_id:channel_id>/remove")
 @needs_role(Role.ADMIN)
 def remove(channel_id: str) -> ResponseReturnValue:
-    """Remove a way for notices."""
+    """Remove a channel."""
     service.remove(_channel(channel_id))
     flash(gettext("Removed."))
     return redirect(url_for("notices.index"), 303)

@@ -1,4 +1,4 @@
-"""What is told: connections that need attention, runs that failed, and what will go wrong if nobody looks."""
+"""Alerts about connections that need attention, runs that failed, and what will go wrong soon."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def connection_path(connection_id: str) -> str:
 
 @dataclass(frozen=True)
 class _Ending:
-    """Something of connections that ends by itself: how it is told, and how it is told that it won't any more."""
+    """Something that expires: the alert before it does, and what resolves it."""
 
     key: str
     event: str
@@ -55,7 +55,7 @@ _CERTIFICATE = _Ending(
 )
 
 
-def look() -> None:
+def scan() -> None:
     """Tell of refresh tokens and certificates that will end, and of those that won't any more; commits."""
     stale = db.session.execute(
         select(SalesforceConnection.id, SalesforceConnection.description)
@@ -76,7 +76,7 @@ def look() -> None:
 
 
 def _tell(ending: _Ending, titles: dict[str, str]) -> None:
-    """Tell of the connections in `titles`, and of those told before that aren't in it any more."""
+    """Raise alerts for the connections in `titles`, and resolve those of connections that aren't in it any more."""
     for connection_id, title in titles.items():
         key = f"{ending.key}:{connection_id}"
         service.begins(key, ending.event, title, ending.advice, connection_path(connection_id))

@@ -1,4 +1,4 @@
-"""Looks at everything that DataSync needs and says in plain words what is wrong, and how to fix it."""
+"""Checks everything that DataSync needs, and says what is wrong and how to fix it."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ SEEN_LATELY = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Finding:
-    """What was seen of one thing; `fix` says what to do when it isn't well."""
+    """The result of one check; `fix` says what to do when it isn't well."""
 
     name: str
     is_well: bool
-    words: str
+    text: str
     fix: str = ""
 
 
@@ -49,30 +49,30 @@ class Doctor:
 
     def examine(self) -> Iterator[Finding]:
         """Yield what is found, part by part; a part that raises is a finding too."""
-        for name, look in self._looks():
+        for name, check in self._checks():
             try:
-                yield from look()
+                yield from check()
             except Exception as error:
                 yield Finding(name, False, f"{type(error).__name__}: {error}"[:300], "See docs/operations.md.")
 
-    def _looks(self) -> tuple[tuple[str, Callable[[], Iterator[Finding]]], ...]:
+    def _checks(self) -> tuple[tuple[str, Callable[[], Iterator[Finding]]], ...]:
         own = (
-            ("settings", self._look_at_settings),
-            ("database", self._look_at_database),
-            ("browsers", self._look_at_browsers),
-            ("queue and worker", self._look_at_parts),
-            ("keys", self._look_at_keys),
-            ("data folder", self._look_at_data_folder),
+            ("settings", self._check_settings),
+            ("database", self._check_database),
+            ("browsers", self._check_browsers),
+            ("queue and worker", self._check_parts),
+            ("keys", self._check_keys),
+            ("data folder", self._check_data_folder),
         )
         # They wait for answers from elsewhere, which no page does.
         others = (
-            ("public address", self._look_at_public_address),
-            ("Salesforce", self._look_at_salesforce),
-            ("clock", self._look_at_clock),
+            ("public address", self._check_public_address),
+            ("Salesforce", self._check_salesforce),
+            ("clock", self._check_clock),
         )
         return (*own, *others) if self._asks_others else own
 
-    def _look_at_settings(self) -> Iterator[Finding]:
+    def _check_settings(self) -> Iterator[Finding]:
         yield Finding("settings", True, "every value can be used")
         if self._settings.callback_needs_https:
             yield Finding(
@@ -85,7 +85,7 @@ class Doctor:
         else:
             yield Finding("Callback URL", True, self._settings.callback_url)
 
-    def _look_at_browsers(self) -> Iterator[Finding]:
+    def _check_browsers(self) -> Iterator[Finding]:
         seen = db.session.get(BrowserAddress, 1)
         is_lately = seen is not None and seen.seen_at > utcnow() - SEEN_LATELY
         if seen is not None and is_lately and browser_address.differs(seen.address, self._settings):
@@ -93,8 +93,8 @@ class Doctor:
                 f"Set DATASYNC_PUBLIC_URL={browser_address.advised(seen.address)}, and DATASYNC_TRUSTED_PROXIES to the "
                 "number of proxies in front; or have people open the public address."
             )
-            words = f"people open {seen.address}, but the Callback URL leads to {self._settings.effective_public_url}"
-            yield Finding("browsers", False, words, fix)
+            text = f"people open {seen.address}, but the Callback URL leads to {self._settings.effective_public_url}"
+            yield Finding("browsers", False, text, fix)
         elif not self._settings.public_url and self._is_for_others():
             fix = "Set it to the address that people's browsers show, like https://datasync.example.com."
             yield Finding("browsers", False, "DATASYNC_PUBLIC_URL isn't set, but others can reach DataSync", fix)
@@ -104,7 +104,7 @@ class Doctor:
     def _is_for_others(self) -> bool:
         return self._settings.host not in LOOPBACK_HOSTS or self._settings.trusted_proxies > 0
 
-    def _look_at_database(self) -> Iterator[Finding]:
+    def _check_database(self) -> Iterator[Finding]:
         try:
             is_current = is_up_to_date(self._app)
         except SQLAlchemyError as error:
@@ -112,19 +112,19 @@ class Doctor:
             fix = "Start the database, or correct DATASYNC_DATABASE_URL."
             yield Finding("database", False, f"no answer: {cause}", fix)
             return
-        words = f"{db.engine.dialect.name}, " + ("schema of this version" if is_current else "another schema")
-        yield Finding("database", is_current, words, "" if is_current else "Run: datasync db upgrade")
+        text = f"{db.engine.dialect.name}, " + ("schema of this version" if is_current else "another schema")
+        yield Finding("database", is_current, text, "" if is_current else "Run: datasync db upgrade")
 
-    def _look_at_parts(self) -> Iterator[Finding]:
+    def _check_parts(self) -> Iterator[Finding]:
         fixes = {
             "queue": "Start the queue's server, or correct DATASYNC_QUEUE_URL.",
             "worker": "Start one: datasync worker (make run starts it too). Until then nothing is watched or run.",
         }
         for part in health.parts():
             if part.name in fixes:
-                yield Finding(part.name, part.is_well, part.words, "" if part.is_well else fixes[part.name])
+                yield Finding(part.name, part.is_well, part.text, "" if part.is_well else fixes[part.name])
 
-    def _look_at_keys(self) -> Iterator[Finding]:
+    def _check_keys(self) -> Iterator[Finding]:
         readable, unreadable = key_rotation.count_readable()
         if not unreadable:
             yield Finding("keys", True, f"{readable} stored secrets, all can be read")
@@ -135,7 +135,7 @@ class Doctor:
         )
         yield Finding("keys", False, f"{unreadable} of {readable + unreadable} stored secrets can't be read", fix)
 
-    def _look_at_data_folder(self) -> Iterator[Finding]:
+    def _check_data_folder(self) -> Iterator[Finding]:
         folder = self._settings.effective_data_dir
         nearest = folder
         while not nearest.exists():
@@ -145,14 +145,14 @@ class Doctor:
                           "another with DATASYNC_DATA_DIR.")  # fmt: skip
             return
         free = shutil.disk_usage(nearest).free
-        words = f"{folder}, {free / 1e9:,.1f} GB free"
+        text = f"{folder}, {free / 1e9:,.1f} GB free"
         is_enough = free >= LEAST_FREE_BYTES
-        yield Finding("data folder", is_enough, words, "" if is_enough else "Make room: a run that fills it fails.")
+        yield Finding("data folder", is_enough, text, "" if is_enough else "Make room: a run that fills it fails.")
 
-    def _look_at_public_address(self) -> Iterator[Finding]:
+    def _check_public_address(self) -> Iterator[Finding]:
         url = self._settings.effective_public_url
         try:
-            # Our own address is trusted for this one look, which carries no secret.
+            # Our own address is trusted for this one request, which carries no secret.
             answer = reachability.ask(f"{url}/healthz", (self._settings.public_origin,))
         except SalesforceError as error:
             fix = "Start the web process; behind a proxy, see that it forwards to it, and that the name leads there."
@@ -162,7 +162,7 @@ class Doctor:
         fix = "" if is_ours else "Another program answers there: correct DATASYNC_PUBLIC_URL or the proxy."
         yield Finding("public address", is_ours, f"{url} answers" if is_ours else f"HTTP {answer.status}", fix)
 
-    def _look_at_salesforce(self) -> Iterator[Finding]:
+    def _check_salesforce(self) -> Iterator[Finding]:
         trusted = self._settings.salesforce_hosts
         rows = db.session.scalars(select(SalesforceConnection)).all()
         origins = sorted({row.login_origin for row in rows if row.login_origin} | set(trusted))
@@ -180,12 +180,12 @@ class Doctor:
                 self._clocks.append((origin, answer.server_time))
             yield Finding(origin, answer.status < 500, f"answers (HTTP {answer.status})")
 
-    def _look_at_clock(self) -> Iterator[Finding]:
+    def _check_clock(self) -> Iterator[Finding]:
         for origin, theirs in self._clocks:
             differs = abs((utcnow() - theirs).total_seconds())
             if differs > CLOCK_MAY_DIFFER_SECONDS:
                 yield Finding("clock", False, f"{differs:,.0f} s away from {origin}", "Let this machine's clock follow "
                               "a time server, for instance with systemd-timesyncd.")  # fmt: skip
                 return
-        words = "agrees with Salesforce's" if self._clocks else "nothing to compare it with"
-        yield Finding("clock", True, words)
+        text = "agrees with Salesforce's" if self._clocks else "nothing to compare it with"
+        yield Finding("clock", True, text)

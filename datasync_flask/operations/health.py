@@ -14,15 +14,15 @@ from datasync_flask.queue import queue
 
 @dataclass(frozen=True)
 class Part:
-    """One part: whether it is there, and what was seen of it."""
+    """One part: whether it is there, and what the check found."""
 
     name: str
     is_well: bool
-    words: str
+    text: str
 
 
 def parts() -> list[Part]:
-    """Look at database, queue and workers."""
+    """Check database, queue and workers."""
     try:
         db.session.execute(text("SELECT 1"))
         workers = heartbeats.alive()

@@ -59,8 +59,8 @@ class _FromDatabase(Collector):
         for open_state in OPEN_STATES:
             running.add_metric([open_state], found.get(open_state, 0))
         yield running
-        for name, (label, words) in COUNTS.items():
-            family = CounterMetricFamily(f"datasync_{name}", words, labels=[label] if label else [])
+        for name, (label, help_text) in COUNTS.items():
+            family = CounterMetricFamily(f"datasync_{name}", help_text, labels=[label] if label else [])
             for value, number in (counters.of(name) or {"": 0}).items():
                 family.add_metric([value] if label else [], number)
             yield family

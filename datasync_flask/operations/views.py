@@ -1,4 +1,4 @@
-"""Addresses for whoever watches over DataSync: alive, ready, metrics."""
+"""Addresses for monitoring: alive, ready, metrics."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def healthz() -> ResponseReturnValue:
 def readyz() -> ResponseReturnValue:
     """Ready: the database answers, the queue too, and a worker was seen lately."""
     parts = health.parts()
-    body = "".join(f"{part.name}: {part.words}\n" for part in parts)
+    body = "".join(f"{part.name}: {part.text}\n" for part in parts)
     if all(part.is_well for part in parts):
         return body, 200, TEXT
-    log.warning("not ready: %s", "; ".join(f"{part.name} {part.words}" for part in parts if not part.is_well))
+    log.warning("not ready: %s", "; ".join(f"{part.name} {part.text}" for part in parts if not part.is_well))
     return body, 503, TEXT
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-_WORDS = ("Alpine", "Beacon", "Cedar", "Delta", "Ember", "Fjord", "Granite", "Harbor", "Indigo", "Juniper")
+_NAMES = ("Alpine", "Beacon", "Cedar", "Delta", "Ember", "Fjord", "Granite", "Harbor", "Indigo", "Juniper")
 _ADDRESS_PARTS = ("city", "country", "geocodeAccuracy", "latitude", "longitude", "postalCode", "state", "street")
 
 
@@ -88,4 +88,4 @@ _MAKERS: dict[str, Callable[[str, str, int], Any]] = {
 def made_up(kind: str, name: str, number: int) -> Any:
     """Return a value of a type that follows from a row's number."""
     maker = _MAKERS.get(kind)
-    return maker(_WORDS[number % len(_WORDS)], name, number) if maker else None
+    return maker(_NAMES[number % len(_NAMES)], name, number) if maker else None

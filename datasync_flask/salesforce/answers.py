@@ -32,7 +32,7 @@ REFUSAL_CHARACTERS = 20_000
 # A host that isn't the org's any more answers a 404 of its own; the API's are JSON.
 BARE = "HTTP 404 without a word of the API"
 
-_MOVED_WORDS = ("url_not_reset", "destination url not reset", "url no longer exists")
+_MOVED_PHRASES = ("url_not_reset", "destination url not reset", "url no longer exists")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def refusal_of(response: httpx2.Response, body: Any, *, is_optional: bool = Fals
     said = classify_api_error(response.status_code, body, words, retry_after=_retry_after(response))
     if said.problem is Problem.MAINTENANCE:
         return said
-    if response.status_code in {400, 404} and any(part in words.lower() for part in _MOVED_WORDS):
+    if response.status_code in {400, 404} and any(part in words.lower() for part in _MOVED_PHRASES):
         return SalesforceError(Problem.INSTANCE_MOVED, said.detail)
     if response.status_code == 404 and body is None:
         return SalesforceError(Problem.NOT_FOUND, "HTTP 404" if is_optional else BARE)

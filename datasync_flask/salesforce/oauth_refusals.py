@@ -109,7 +109,7 @@ _BY_FLOW = {
     # Without a secret there is only the signature that the app can be refused for.
     (Flow.JWT, Problem.SECRET_REFUSED): Problem.CERTIFICATE_REFUSED,
 }
-_GRANT_WITHOUT_WORDS = {Flow.CODE: Problem.CODE_EXPIRED, Flow.REFRESH: Problem.REVOKED}
+_GRANT_WITHOUT_DESCRIPTION = {Flow.CODE: Problem.CODE_EXPIRED, Flow.REFRESH: Problem.REVOKED}
 
 
 def classify_oauth_error(error: str, description: str, asked: Asked | None = None) -> Problem:
@@ -119,9 +119,9 @@ def classify_oauth_error(error: str, description: str, asked: Asked | None = Non
     code = error.strip().lower()
     if asked.flow is Flow.JWT and code in {"invalid_grant", "invalid_assertion"} and _ABOUT_TIME.search(words):
         return Problem.CLOCK_WRONG
-    problem = _by_words(code, words)
+    problem = _by_phrase(code, words)
     if problem is Problem.UNEXPECTED and code == "invalid_grant" and not words:
-        return _GRANT_WITHOUT_WORDS.get(asked.flow, problem)
+        return _GRANT_WITHOUT_DESCRIPTION.get(asked.flow, problem)
     if problem is Problem.SECRET_REFUSED and not asked.sends_secret and asked.flow is not Flow.JWT:
         return Problem.SECRET_NEEDED
     if problem in {Problem.CLIENT_UNKNOWN, Problem.APP_NOT_FOUND}:
@@ -129,7 +129,7 @@ def classify_oauth_error(error: str, description: str, asked: Asked | None = Non
     return _BY_FLOW.get((asked.flow, problem), problem)
 
 
-def _by_words(code: str, words: str) -> Problem:
+def _by_phrase(code: str, words: str) -> Problem:
     bare = _ERROR_PAGE_PREFIX.sub("", code)
     return meaning_of(REFUSALS, code, words) or meaning_of(REFUSALS, bare, words) or Problem.UNEXPECTED
 

@@ -31,7 +31,7 @@ _DESCRIPTION_PARAMETERS = frozenset({"error_description", "errordescription"})
 _ERROR_IN_TEXT = re.compile(r"\berror=([\w.-]{1,100})(?:&(?:amp;)?error_description=([^\s&<\"']{0,300}))?")
 # A code such as OAUTH_EC_APP_NOT_FOUND, mostly with Salesforce's words after a colon.
 _CODE_ON_PAGE = re.compile(r"\b(OAUTH_[A-Z_]{3,60})\b(?: *[:\u2013-] *([^\n]{0,300}))?")
-_WORDS_ON_PAGE = re.compile(
+_PHRASE_ON_PAGE = re.compile(
     r"invalid_client_id|client identifier invalid|redirect_uri_mismatch|redirect_uri must match|redirect_uri_missing"
     r"|must be installed into org|external client app is not installed in this org|blocked by admin"
     r"|cross-org oauth flows are not supported",
@@ -73,7 +73,7 @@ def refusal_on_page(response: httpx2.Response) -> tuple[str, str] | None:
         return in_query[1], unquote_plus(in_query[2] or "")
     if named := _CODE_ON_PAGE.search(text):
         return named[1], named[2] or ""
-    known = _WORDS_ON_PAGE.search(" ".join(text.split()))
+    known = _PHRASE_ON_PAGE.search(" ".join(text.split()))
     return (known[0], known[0]) if known else None
 
 

@@ -32,7 +32,7 @@ def meaning_of(table: Iterable[Refusal], code: str, words: str, status: int = 0)
     return next((row.problem for row in table if row.fits(code, words, status)), None)
 
 
-def words_for(table: Iterable[Refusal], problem: Problem) -> list[str]:
+def phrases_for(table: Iterable[Refusal], problem: Problem) -> list[str]:
     """Return the codes, or where a row has none the words, by which a table's answers tell `problem`."""
     found = [row.code or row.words for row in table if row.problem is problem and (row.code or row.words)]
     return list(dict.fromkeys(found))

@@ -53,7 +53,7 @@ def register_provider() -> None:
     )
 
 
-class AttemptKeeper(FlaskIntegration):
+class AttemptStore(FlaskIntegration):
     """Keeps Authlib's state data as an AuthorizationAttempt instead of in the browser."""
 
     def __init__(self, name: str, connection: SalesforceConnection, person: SignedIn, browser: str) -> None:
@@ -70,7 +70,7 @@ class AttemptKeeper(FlaskIntegration):
                 state_hash=hash_token(state),
                 user_id=self._person.id,
                 browser_hash=hash_token(self._browser),
-                watch=connection.watch,
+                propagation_number=connection.propagation_number,
                 redirect_uri=data["redirect_uri"],
                 code_verifier_sealed=secret_box().seal(data["code_verifier"]),
                 started_at=now,
@@ -83,7 +83,7 @@ def _provider_client(connection: SalesforceConnection, person: SignedIn, browser
     registered = oauth.create_client("salesforce")
     app = store.app_credentials(connection)
     return SalesforceApp(
-        AttemptKeeper("salesforce", connection, person, browser),
+        AttemptStore("salesforce", connection, person, browser),
         "salesforce",
         client_id=app.client_id,
         client_secret=app.client_secret,
@@ -164,7 +164,7 @@ def receive(state: str, code: str, error: str, description: str, person: SignedI
     def take_in() -> None:
         connection = store.load(connection_id)
         current = db.session.get(AuthorizationAttempt, hash_token(state), populate_existing=True)
-        if connection is None or current is None or connection.watch != current.watch:
+        if connection is None or current is None or connection.propagation_number != current.propagation_number:
             raise CallbackRefused(
                 gettext("The connection's settings changed while you were in Salesforce, so this answer isn't taken."),
                 connection_id,
@@ -220,7 +220,7 @@ def pending_code(connection: SalesforceConnection) -> AuthorizationAttempt | Non
 
 
 def exchange(connection: SalesforceConnection, attempt: AuthorizationAttempt) -> None:
-    """Exchange the code once; try again later while Salesforce doesn't know the app yet. The worker holds the claim."""
+    """Exchange the code once; try again later while Salesforce doesn't know the app yet. The worker has the lease."""
     connection_id, state_hash = connection.id, attempt.state_hash
     app, box = store.app_credentials(connection), secret_box()
     code, verifier = box.open(attempt.code_sealed), box.open(attempt.code_verifier_sealed)
@@ -237,7 +237,7 @@ def exchange(connection: SalesforceConnection, attempt: AuthorizationAttempt) ->
         open_attempt = db.session.scalar(
             select(AuthorizationAttempt).where(AuthorizationAttempt.state_hash == state_hash)
         )
-        if current is None or open_attempt is None or open_attempt.watch != current.watch:
+        if current is None or open_attempt is None or open_attempt.propagation_number != current.propagation_number:
             # Disconnected, deleted or changed meanwhile: what was given is given back.
             if not isinstance(outcome, SalesforceError):
                 token_grants.discard(current, app.origin, outcome)
@@ -246,9 +246,9 @@ def exchange(connection: SalesforceConnection, attempt: AuthorizationAttempt) ->
             _put_off_or_fail(current, open_attempt, outcome)
             return
         now = utcnow()
-        token_grants.keep(current, outcome, now)
+        token_grants.store_grant(current, outcome, now)
         current.attempts.remove(open_attempt)
-        current.next_look_at = None
+        current.next_probe_at = None
         lifecycle.apply(current, Event.GRANTED, now, due_at=now)
 
     in_transaction(record)
@@ -265,16 +265,16 @@ def _put_off_or_fail(connection: SalesforceConnection, attempt: AuthorizationAtt
         unfinished_attempts.fail(connection, attempt, error.problem, error.detail)
         return
     event = Event.EXCHANGE_DEFERRED if error.problem.may_be_propagation else Event.EXCHANGE_RETRIED
-    connection.last_look_at, connection.next_look_at = now, now + timedelta(seconds=pause)
+    connection.last_probe_at, connection.next_probe_at = now, now + timedelta(seconds=pause)
     if event is Event.EXCHANGE_DEFERRED and connection.state != State.WAITING:
-        connection.watch_started_at = now
-    due_at = connection.next_look_at
+        connection.propagation_started_at = now
+    due_at = connection.next_probe_at
     lifecycle.apply(connection, event, now, problem=error.problem, detail=error.detail, due_at=due_at)
 
 
 def exchange_headless(connection: SalesforceConnection) -> None:
     """Try to get a token once: for a connection without a person this is the probe."""
-    connection_id, watch_number = connection.id, connection.watch
+    connection_id, number = connection.id, connection.propagation_number
     app = store.app_credentials(connection)
     db.session.commit()
     outcome: salesforce_oauth.TokenAnswer | SalesforceError
@@ -285,24 +285,25 @@ def exchange_headless(connection: SalesforceConnection) -> None:
 
     def record() -> None:
         current = store.load(connection_id)
-        if current is None or current.watch != watch_number or current.state != State.WAITING:
+        if current is None or current.propagation_number != number or current.state != State.WAITING:
             if not isinstance(outcome, SalesforceError):
                 token_grants.discard(current, app.origin, outcome)
             return
         if isinstance(outcome, SalesforceError):
-            propagation.take_in(current, probe.Observation(outcome.problem, outcome.detail, max(1, len(app.audiences))))
+            requests = max(1, len(app.audiences))
+            propagation.apply_result(current, probe.Observation(outcome.problem, outcome.detail, requests))
             return
         now = utcnow()
-        current.last_look_at, current.next_look_at = now, None
-        token_grants.keep(current, outcome, now)
+        current.last_probe_at, current.next_probe_at = now, None
+        token_grants.store_grant(current, outcome, now)
         lifecycle.apply(current, Event.GRANTED, now, due_at=now)
 
     in_transaction(record)
 
 
 def give_up_waiting_for_person(connection: SalesforceConnection) -> None:
-    """Nobody came back from Salesforce: look what its page says, so that the reason can be told."""
-    connection_id, watch_number = connection.id, connection.watch
+    """Nobody came back from Salesforce: probe for what its page says, to show the reason."""
+    connection_id, number = connection.id, connection.propagation_number
     app = store.app_credentials(connection)
     scope = scopes.BY_KEY[connection.permission_level].scope
     callback_url = connection.callback_url
@@ -311,14 +312,14 @@ def give_up_waiting_for_person(connection: SalesforceConnection) -> None:
 
     def record() -> None:
         current = store.load(connection_id)
-        if current is None or current.watch != watch_number or current.state != State.AUTHORIZING:
+        if current is None or current.propagation_number != number or current.state != State.AUTHORIZING:
             return
         now = utcnow()
         still_open = [attempt for attempt in current.attempts if attempt.expires_at > now]
         if still_open:
             current.due_at = still_open[0].expires_at
             return
-        # What the network did to our look says nothing about what the person saw.
+        # What the network did to our probe says nothing about what the person saw.
         says_why = not (seen.problem is None or seen.problem.is_transient or seen.problem is Problem.UNEXPECTED)
         problem = seen.problem if says_why and seen.problem else Problem.NEVER_CAME_BACK
         detail = seen.detail if says_why else ""

@@ -22,8 +22,8 @@ _MAX_PARAMETER = 4000
 def receive() -> ResponseReturnValue:
     """Take in the code or the refusal and leave at once, so that the code doesn't stay in the address bar."""
     if not current_user.has_role(Role.EDITOR):
-        words = gettext("Your account may only read here. Somebody who may edit connections has to authenticate.")
-        return _refusal_page(words, authorization.connection_of(request.args.get("state", ""))), 403
+        text = gettext("Your account may only read here. Somebody who may edit connections has to authenticate.")
+        return _refusal_page(text, authorization.connection_of(request.args.get("state", ""))), 403
     state, code, error, description = (
         request.args.get(name, "")[:_MAX_PARAMETER] for name in ("state", "code", "error", "error_description")
     )
@@ -35,12 +35,12 @@ def receive() -> ResponseReturnValue:
     return redirect(url_for("connections.show", connection_id=connection_id), 303)
 
 
-def _refusal_page(words: str, connection_id: str) -> str:
+def _refusal_page(text: str, connection_id: str) -> str:
     """Return the page that says why an answer isn't taken, and where its connection stands."""
     connection = store.load(connection_id) if connection_id else None
     return render_template(
         "connections/callback_refused.html",
-        words=words,
+        text=text,
         connection=connection,
         is_gone=bool(connection_id) and connection is None,
     )

@@ -27,7 +27,7 @@ def newest() -> SigningCertificate | None:
 
 
 def make() -> SigningCertificate:
-    """Make a certificate that new watches use from now on; the caller commits."""
+    """Make a certificate that every new propagation uses from now on; the caller commits."""
     last = newest()
     made = new_certified_key("DataSync", utcnow())
     certificate = SigningCertificate(

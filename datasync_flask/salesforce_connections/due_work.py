@@ -17,31 +17,30 @@ from datasync_flask.salesforce_connections.models import AuthMethod, SalesforceC
 from datasync_flask.security.crypto import SecretUnreadable
 from datasync_flask.transactions import in_transaction
 
-# A worker that is killed is waited for no longer than this; a step that takes longer may be done twice, which each
-# step bears: what it records counts only while nothing else was recorded since.
+# Steps are idempotent: an expired lease may repeat one, and a result counts only while nothing newer was recorded.
 LEASE = timedelta(seconds=30)
 
 
 def work_on(connection_id: str) -> datetime | None:
-    """Do the step that is due for a connection, if this worker gets the claim; return when the next one is due.
+    """Do the step that is due for a connection, if this worker gets the lease; return when the next one is due.
 
-    None when there is none, or when the watcher makes it.
+    None when there is none, or when the propagation loop takes it.
     """
     if not store.claim(connection_id, utcnow(), LEASE):
         return None
     try:
         _step(connection_id)
         due_at = store.due_at(connection_id)
-        # What a step leaves due at once (the check after an exchange) is done under the same claim.
+        # What a step leaves due at once (the check after an exchange) is done under the same lease.
         if due_at is not None and due_at <= utcnow():
             _step(connection_id)
             due_at = store.due_at(connection_id)
     except SecretUnreadable:
         give_up_secrets(connection_id)
         due_at = store.due_at(connection_id)
-    is_watched = due_at is not None and store.is_watched(connection_id)
+    is_probed = due_at is not None and store.is_probed(connection_id)
     db.session.commit()
-    return None if is_watched else due_at
+    return None if is_probed else due_at
 
 
 def _step(connection_id: str) -> None:
@@ -56,7 +55,7 @@ def _step(connection_id: str) -> None:
     elif state is State.WAITING and connection.is_headless:
         authorization.exchange_headless(connection)
     elif state is State.WAITING:
-        propagation.look(connection)
+        propagation.probe_once(connection)
     elif is_on_trial and lifecycle.can_happen(state, Event.CHECKED):
         health_check.check_trial(connection)
     elif state is State.AUTHORIZING and not is_unchecked:
@@ -64,19 +63,19 @@ def _step(connection_id: str) -> None:
     elif connection.grant is not None:
         health_check.check(connection)
     else:
-        # Nothing can be done in this state: rest, or the claim would come up again and again.
+        # Nothing can be done in this state: rest, or it would be due again at once.
         connection.due_at = None
         db.session.commit()
 
 
 def give_up_secrets(connection_id: str) -> None:
-    """Let a connection know that its stored secrets can't be read."""
+    """Record that a connection's stored secrets can't be read."""
 
     def record() -> None:
         connection = store.load(connection_id)
         if connection is None:
             return
-        event = {State.WAITING: Event.WATCH_FAILED}.get(State(connection.state), Event.ACCESS_LOST)
+        event = {State.WAITING: Event.PROPAGATION_FAILED}.get(State(connection.state), Event.ACCESS_LOST)
         if connection.grant is not None:
             connection.grant.works = False
         if lifecycle.can_happen(connection.state, event):
@@ -94,8 +93,8 @@ def due_connections(until: datetime) -> list[tuple[str, datetime]]:
     return [(connection_id, min(due_at, until)) for connection_id, due_at in rows if due_at is not None]
 
 
-def watch_moved_callbacks() -> None:
-    """After the app's public address changed: watch again for every app that has to learn the new Callback URL.
+def restart_for_moved_callbacks() -> None:
+    """After the app's public address changed: restart propagation for every app that has to learn the new Callback URL.
 
     A connection that works goes on working; its page says what has to be updated before the next Allow Access.
     """

@@ -67,7 +67,7 @@ def withdraw(connection: SalesforceConnection, link_id: str) -> None:
 
 
 def take_in(link: HandOffLink, client_id: str, client_secret: str) -> SalesforceConnection:
-    """Store the values that a stranger entered, and have the connection watched; commits."""
+    """Store the values that a stranger entered, and start propagation; commits."""
     connection = link.connection
     changes: dict[str, object] = {"client_id": [connection.client_id, client_id]}
     if client_secret:

@@ -29,7 +29,7 @@ FIRST_CHECK_TRIES = 5
 FIRST_CHECK_PAUSE = timedelta(seconds=5)
 LATER_CHECK_TRIES = 3
 LATER_CHECK_PAUSE = timedelta(minutes=5)
-# A connection lost to something transient is looked at again every hour, for a week.
+# A connection lost to something transient is checked again every hour, for a week.
 RECOVERY_PAUSE = timedelta(hours=1)
 RECOVERY_TRIES = 7 * 24
 
@@ -43,7 +43,7 @@ def check(connection: SalesforceConnection) -> None:
     outcome: AccessReport | SalesforceError
     generation = connection.grant.generation if connection.grant else 0
     try:
-        held = token_grants.held_token(connection_id)
+        held = token_grants.current_token(connection_id)
         generation = held.generation
         outcome = _access_report(connection_id, held)
     except SalesforceError as error:
@@ -120,16 +120,16 @@ def _report_of(token: TokenAnswer, refresh: Refresh) -> AccessReport:
         return api.at_its_address(lambda: check_access(api))
 
 
-def _access_report(connection_id: str, held: token_grants.HeldToken) -> AccessReport:
+def _access_report(connection_id: str, held: token_grants.CurrentToken) -> AccessReport:
     def refresh(stale: TokenAnswer) -> TokenAnswer:
-        return token_grants.refreshed_token(connection_id, token_grants.HeldToken(held.generation, stale)).token
+        return token_grants.refreshed_token(connection_id, token_grants.CurrentToken(held.generation, stale)).token
 
     try:
         return _report_of(held.token, refresh)
     except SalesforceError as error:
         if error.problem is not Problem.SESSION_REFUSED:
             raise
-        current = token_grants.held_token(connection_id)
+        current = token_grants.current_token(connection_id)
         if current.token.access_token != held.token.access_token and current.generation == held.generation:
             # It was refreshed just now, and refused all the same.
             raise
@@ -218,7 +218,7 @@ def _lose(connection: SalesforceConnection, grant: SalesforceGrant, error: Sales
     may_recover = error.problem.is_transient or error.problem is Problem.DATA_API_CLOSED
     due_at = now + RECOVERY_PAUSE if may_recover and grant.failed_checks < RECOVERY_TRIES else None
     if connection.trial is not None and not connection.asks_which_org:
-        # The refreshed token opens another org: look which one, and ask.
+        # The refreshed token opens another org: find out which one, and ask.
         due_at = now
     lifecycle.apply(connection, Event.ACCESS_LOST, now, problem=error.problem, detail=error.detail, due_at=due_at)
 

@@ -91,7 +91,7 @@ class SalesforceKind(ConnectionKind[SalesforceConnection]):
         return render_template("connections/_status.html", **status.context(connection))
 
     def problem(self, connection: SalesforceConnection) -> ShownProblem:
-        """Return what is wrong with a connection, or was seen by the last probe."""
+        """Return what is wrong with a connection, or what the last probe found."""
         problem = connection.current_problem
         if problem is None:
             return ShownProblem()
@@ -206,8 +206,8 @@ def authenticate(connection: SalesforceConnection) -> ResponseReturnValue:
     if connection.state == State.WAITING:
         queue().wake(connection.id)
         return to_page(connection)
-    if service.has_to_watch_first(connection):
-        service.watch_again(connection, by=current_user.id)
+    if service.needs_propagation(connection):
+        service.restart_propagation(connection, by=current_user.id)
         queue().wake(connection.id)
         return to_page(connection)
     try:

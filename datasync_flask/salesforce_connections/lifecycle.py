@@ -19,11 +19,11 @@ class Event(enum.StrEnum):
     """What can happen to a connection."""
 
     SAVED_INCOMPLETE = "saved_incomplete"
-    WATCH_STARTED = "watch_started"
-    LOOKED = "looked"
+    PROPAGATION_STARTED = "watch_started"
+    PROBED = "looked"
     APP_KNOWN = "app_known"
-    WATCH_FAILED = "watch_failed"
-    WATCH_FAILED_STILL_CONNECTED = "watch_failed_still_connected"
+    PROPAGATION_FAILED = "watch_failed"
+    PROPAGATION_FAILED_STILL_CONNECTED = "watch_failed_still_connected"
     AUTHORIZE_STARTED = "authorize_started"
     CODE_RECEIVED = "code_received"
     EXCHANGE_DEFERRED = "exchange_deferred"
@@ -61,7 +61,7 @@ EVENT_TEXTS = {
     "check_failed": "A check failed; trying again",
     "access_lost": "Access doesn't work any more",
     "disconnected": "Disconnected; tokens erased",
-    "watch_failed_still_connected": "Stopped watching; the previous settings still work",
+    "watch_failed_still_connected": "Stopped waiting; the previous settings still work",
     "other_org_asked": "Access was given for another org; asked which one is meant",
     "other_org_asked_still_connected": "Access was given for another org; asked which one is meant",
     "org_replaced": "Belongs to another org now",
@@ -79,11 +79,11 @@ _ANY = tuple(State)
 TRANSITIONS: dict[Event, tuple[tuple[State, ...], State | None]] = {
     # event: (states it may happen in, the state it leads to; None: stays)
     Event.SAVED_INCOMPLETE: (_ANY, State.DRAFT),
-    Event.WATCH_STARTED: (_ANY, State.WAITING),
-    Event.LOOKED: ((State.WAITING,), None),
+    Event.PROPAGATION_STARTED: (_ANY, State.WAITING),
+    Event.PROBED: ((State.WAITING,), None),
     Event.APP_KNOWN: ((State.WAITING,), State.READY),
-    Event.WATCH_FAILED: ((State.WAITING,), State.NEEDS_ATTENTION),
-    Event.WATCH_FAILED_STILL_CONNECTED: ((State.WAITING,), State.CONNECTED),
+    Event.PROPAGATION_FAILED: ((State.WAITING,), State.NEEDS_ATTENTION),
+    Event.PROPAGATION_FAILED_STILL_CONNECTED: ((State.WAITING,), State.CONNECTED),
     Event.AUTHORIZE_STARTED: (
         (State.READY, State.AUTHORIZING, State.CONNECTED, State.NEEDS_ATTENTION),
         State.AUTHORIZING,
@@ -108,7 +108,7 @@ TRANSITIONS: dict[Event, tuple[tuple[State, ...], State | None]] = {
 }
 
 # Happen all the time; the history keeps them only when they say something new.
-_QUIET = frozenset({Event.LOOKED, Event.EXCHANGE_DEFERRED, Event.EXCHANGE_RETRIED, Event.CHECKED, Event.CHECK_FAILED})
+_QUIET = frozenset({Event.PROBED, Event.EXCHANGE_DEFERRED, Event.EXCHANGE_RETRIED, Event.CHECKED, Event.CHECK_FAILED})
 
 
 def can_happen(state: State | str, event: Event) -> bool:

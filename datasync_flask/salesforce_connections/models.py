@@ -84,24 +84,25 @@ class SalesforceConnection(Connection):
     # In whose name signed tokens are asked for.
     username: Mapped[str] = mapped_column(String(255), default="")
     permission_level: Mapped[str] = mapped_column(String(32), default=scopes.DEFAULT)
-    # The Callback URL that the app in Salesforce has to hold, as it was when the watch started.
+    # The Callback URL that the app in Salesforce has to hold, as it was when propagation started.
     callback_url: Mapped[str] = mapped_column(String(300), default="")
-    # The certificate that the app has to hold, chosen when the watch started; only for signed tokens.
+    # The certificate that the app has to hold, chosen when propagation started; only for signed tokens.
     certificate_id: Mapped[int | None] = mapped_column(ForeignKey("signing_certificates.id"), default=None)
 
     # Which org the connection belongs to, until somebody chooses another one: outlives tokens and settings.
     org_id: Mapped[str] = mapped_column(String(18), default="")
     org_name: Mapped[str] = mapped_column(String(255), default="")
 
-    # One watch: from a change of the credentials until Salesforce knows the app.
-    watch: Mapped[int] = mapped_column(default=0)
-    watch_started_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    looks: Mapped[int] = mapped_column(default=0)
+    # One propagation: from a change of the credentials until Salesforce knows the app. Columns keep the names they
+    # had: while servers are upgraded one after the other, the version before reads and writes them too.
+    propagation_number: Mapped[int] = mapped_column("watch", default=0)
+    propagation_started_at: Mapped[datetime | None] = mapped_column("watch_started_at", UtcDateTime, default=None)
+    probes: Mapped[int] = mapped_column("looks", default=0)
     probe_requests: Mapped[int] = mapped_column(default=0)
-    last_look_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    next_look_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    # How many looks in a row saw the same problem; some problems are believed only after several.
-    agreeing_looks: Mapped[int] = mapped_column(default=0)
+    last_probe_at: Mapped[datetime | None] = mapped_column("last_look_at", UtcDateTime, default=None)
+    next_probe_at: Mapped[datetime | None] = mapped_column("next_look_at", UtcDateTime, default=None)
+    # How many probes in a row found the same problem; some problems are believed only after several.
+    agreeing_probes: Mapped[int] = mapped_column("agreeing_looks", default=0)
 
     grant: Mapped[SalesforceGrant | None] = relationship(
         back_populates="connection", cascade="all, delete-orphan", uselist=False
@@ -127,7 +128,7 @@ class SalesforceConnection(Connection):
         """When the other side last answered."""
         if self.state == State.CONNECTED and self.grant is not None:
             return self.grant.checked_at or self.state_since
-        return self.last_look_at or self.state_since
+        return self.last_probe_at or self.state_since
 
     @property
     def login_origin(self) -> str:
@@ -168,7 +169,7 @@ class SalesforceConnection(Connection):
 
     @property
     def current_problem(self) -> Problem | None:
-        """What is wrong, or was seen at the last look."""
+        """What is wrong, or what the last probe found."""
         return Problem(self.problem) if self.problem else None
 
     @property
@@ -232,8 +233,8 @@ class SalesforceGrant(_Tokens, Model):
     granted_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     refreshed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     # Who refreshes at present, and until when that is believed: one refresh at a time, on all machines.
-    refresh_claim: Mapped[str] = mapped_column(String(32), default="")
-    refresh_claimed_until: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    refresh_lease: Mapped[str] = mapped_column("refresh_claim", String(32), default="")
+    refresh_leased_until: Mapped[datetime | None] = mapped_column("refresh_claimed_until", UtcDateTime, default=None)
 
     checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     api_version: Mapped[str] = mapped_column(String(8), default="")
@@ -296,7 +297,7 @@ class AuthorizationAttempt(Model):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     # Of a cookie that says which browser this is, and outlives the sign-in.
     browser_hash: Mapped[str] = mapped_column(String(64))
-    watch: Mapped[int]
+    propagation_number: Mapped[int] = mapped_column("watch")
     redirect_uri: Mapped[str] = mapped_column(String(300))
     code_verifier_sealed: Mapped[str] = mapped_column(Text)
     started_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)

@@ -31,7 +31,7 @@ def choose(connection_id: str) -> ResponseReturnValue:
             flash(gettext("The connection belongs to the other org now. Extractions that were filled from the org from "
                           "before wait for your choice on their pages."))  # fmt: skip
         elif choice == "keep":
-            orgs.keep(connection, number, by=current_user.id)
+            orgs.keep_org(connection, number, by=current_user.id)
             flash(gettext("Nothing changed. Salesforce is being told to revoke the access to the other org."))
     except (orgs.QuestionOver, TransitionRefused):
         db.session.rollback()

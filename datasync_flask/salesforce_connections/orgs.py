@@ -59,7 +59,7 @@ def use_other(connection: SalesforceConnection, number: str, *, by: int) -> None
     db.session.commit()
 
 
-def keep(connection: SalesforceConnection, number: str, *, by: int | None) -> None:
+def keep_org(connection: SalesforceConnection, number: str, *, by: int | None) -> None:
     """Let the connection belong to the org it belongs to, and give the other org's tokens back; commits.
 
     Raises QuestionOver, TransitionRefused.
@@ -96,8 +96,8 @@ def _restore_settings(connection: SalesforceConnection) -> None:
         setattr(connection, name, value)
     connection.client_secret_sealed = grant.app_secret_sealed
     # What is under way for the settings that are given up counts no more.
-    connection.watch += 1
-    connection.next_look_at = None
+    connection.propagation_number += 1
+    connection.next_probe_at = None
     for attempt in list(connection.attempts):
         connection.attempts.remove(attempt)
     connection.updated_at = utcnow()
@@ -112,7 +112,7 @@ def expire_questions() -> None:
             connection = store.load(connection_id)
             can = connection is not None and lifecycle.can_happen(connection.state, Event.ORG_KEPT)
             if connection is not None and connection.trial is not None and can:
-                keep(connection, connection.trial.number, by=None)
+                keep_org(connection, connection.trial.number, by=None)
 
         in_transaction(answer)
     db.session.commit()

@@ -25,11 +25,11 @@ def init_app(app: Flask) -> None:
     for blueprint in (views.bp, callback_views.bp, hand_off_views.bp, org_views.bp):
         app.register_blueprint(blueprint)
     app.jinja_env.globals.update(
-        next_look_in=status.next_look_in,
+        next_probe_in=status.next_probe_in,
         unseen_fields=visibility.unseen_fields,
         unseen_pages=visibility.SETUP_PAGES,
         unseen_sentences=visibility.sentences,
-        unseen_way_out=visibility.way_out,
+        who_can_grant_access=visibility.who_can_grant_access,
         verdict_label=verdicts.verdict_label,
         verdict_tone=verdicts.TONES.__getitem__,
         waiting_text=status.waiting_text,

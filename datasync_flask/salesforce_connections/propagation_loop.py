@@ -1,7 +1,7 @@
-"""The worker's thread that looks at all connections that wait for propagation, several at once.
+"""The worker's thread that probes for all connections that wait for propagation, several at once.
 
-Claims, reads and writes are made for all looks of a turn together; only the requests are made side by side, since
-Salesforce takes its time to answer.
+It leases, reads and writes for all probes of a turn together. Only the requests run side by side, because Salesforce
+takes its time to answer.
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ log = logging.getLogger(__name__)
 
 TURN_SECONDS = 0.5
 AFTER_FAULT_SECONDS = 5.0
-# A look comes up to half a turn early or late: on average, in time.
+# A probe is up to half a turn early or late: on average, in time.
 EARLY = timedelta(seconds=TURN_SECONDS / 2)
 # Enough for 200 connections when Salesforce takes a second for an answer.
-LOOKS_AT_ONCE = 32
+PROBES_AT_ONCE = 32
 
 
-class Watcher:
-    """Makes looks in the threads of a pool; everything else of it belongs to one thread, with an app context."""
+class ProbeLoop:
+    """Sends probes in the threads of a pool; everything else happens in one thread, with an app context."""
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
         self._pool = pool
-        self._made: dict[Future[Observation], propagation.Look] = {}
+        self._sent: dict[Future[Observation], propagation.PreparedProbe] = {}
 
     def begin(self) -> bool:
-        """Claim the looks that are due and begin them; return whether more may be due than there are free threads."""
-        free = LOOKS_AT_ONCE - len(self._made)
+        """Lease and send the probes that are due; return whether more may be due than there are free threads."""
+        free = PROBES_AT_ONCE - len(self._sent)
         if not free:
             return True
         now = utcnow()
-        due = store.due_looks(now + EARLY, free)
+        due = store.due_probes(now + EARLY, free)
         claimed = store.claim_all(due, now + EARLY, now + due_work.LEASE)
         if claimed:
             self._begin(claimed)
@@ -61,44 +61,44 @@ class Watcher:
         unreadable = []
         for connection in store.load_all(claimed):
             try:
-                look = propagation.prepare(connection)
+                prepared = propagation.prepare(connection)
             except SecretUnreadable:
                 unreadable.append(connection.id)
             else:
-                self._made[self._pool.submit(_see, look)] = look
+                self._sent[self._pool.submit(_send, prepared)] = prepared
         db.session.commit()
         for connection_id in unreadable:
             due_work.give_up_secrets(connection_id)
 
     def record(self, seconds: float | None) -> None:
-        """Wait until all looks are made, at most some seconds, and record what those that are made have seen."""
-        done = [(self._made.pop(future), future) for future in wait(self._made, seconds).done]
-        seen = [(look, future.result()) for look, future in done]
-        if seen:
-            propagation.count(seen)
-            self._record(seen)
+        """Wait for the answers, at most some seconds, and record those that came."""
+        done = [(self._sent.pop(future), future) for future in wait(self._sent, seconds).done]
+        results = [(prepared, future.result()) for prepared, future in done]
+        if results:
+            propagation.count_requests(results)
+            self._record(results)
 
-    def _record(self, seen: list[tuple[propagation.Look, Observation]]) -> None:
+    def _record(self, results: list[propagation.Result]) -> None:
         try:
-            propagation.record(seen)
+            propagation.record(results)
         except OperationalError:
-            # The database is away: when the claims have run out, the same is looked at again.
+            # The database is away: when the leases expire, the same connections are probed again.
             raise
         except Exception:
-            if len(seen) == 1:
-                log.exception("what a look at %s saw couldn't be recorded", seen[0][0].connection_id)
+            if len(results) == 1:
+                log.exception("the result of a probe for %s couldn't be recorded", results[0][0].connection_id)
                 return
-            # One that can't be recorded doesn't keep the others from it.
-            for each in seen:
+            # Record the others without the one that fails.
+            for each in results:
                 self._record([each])
 
 
-def _see(look: propagation.Look) -> Observation:
+def _send(prepared: propagation.PreparedProbe) -> Observation:
     try:
-        with marked(look.connection_id):
-            return look.see()
+        with marked(prepared.connection_id):
+            return prepared.send()
     except Exception as error:
-        log.exception("a look at %s failed", look.connection_id)
+        log.exception("a probe for %s failed", prepared.connection_id)
         return Observation(Problem.UNEXPECTED, type(error).__name__, 0)
 
 
@@ -107,30 +107,30 @@ def _guarded(step: Callable[[], T]) -> T | None:
         return step()
     except SQLAlchemyError as error:
         db.session.rollback()
-        log.warning("watching: the database is away: %s", type(error).__name__)
+        log.warning("propagation: the database is away: %s", type(error).__name__)
     except Exception:
-        log.exception("watching: a turn failed")
+        log.exception("propagation: a turn failed")
     return None
 
 
 def start(app: Flask, stopping: threading.Event) -> threading.Thread:
-    """Have a thread watch until `stopping` is set; what is being looked at then is still recorded."""
-    thread = threading.Thread(target=_watch, args=(app, stopping), daemon=True, name="watcher")
+    """Start a thread that probes until `stopping` is set; answers that come after that are still recorded."""
+    thread = threading.Thread(target=_run, args=(app, stopping), daemon=True, name="propagation")
     thread.start()
     return thread
 
 
-def _watch(app: Flask, stopping: threading.Event) -> None:
-    with ThreadPoolExecutor(LOOKS_AT_ONCE, thread_name_prefix="look") as pool:
-        watcher = Watcher(pool)
+def _run(app: Flask, stopping: threading.Event) -> None:
+    with ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="probe") as pool:
+        loop = ProbeLoop(pool)
         while not stopping.is_set():
             until = time.monotonic() + TURN_SECONDS
             with app.app_context():
-                is_full = _guarded(watcher.begin)
-                _guarded(partial(watcher.record, max(until - time.monotonic(), 0)))
+                is_full = _guarded(loop.begin)
+                _guarded(partial(loop.record, max(until - time.monotonic(), 0)))
             if is_full is None:
                 stopping.wait(AFTER_FAULT_SECONDS)
             elif not is_full:
                 stopping.wait(until - time.monotonic())
         with app.app_context():
-            _guarded(partial(watcher.record, None))
+            _guarded(partial(loop.record, None))

@@ -31,7 +31,8 @@ def save(
     is_new = connection is None
     if connection is None:
         connection = SalesforceConnection(
-            watch=0, looks=0, probe_requests=0, agreeing_looks=0, state=State.DRAFT, client_secret_sealed="",
+            propagation_number=0, probes=0, probe_requests=0, agreeing_probes=0, state=State.DRAFT,
+            client_secret_sealed="",
             **{name: each.default for name, each in data.stored().items()},
         )  # fmt: skip
     with saving():
@@ -99,7 +100,7 @@ def callback_has_moved(connection: SalesforceConnection) -> bool:
     )
 
 
-def has_to_watch_first(connection: SalesforceConnection) -> bool:
+def needs_propagation(connection: SalesforceConnection) -> bool:
     """True when sending a person to Salesforce would only show them Salesforce's own error page."""
     return (
         connection.is_headless
@@ -111,7 +112,7 @@ def has_to_watch_first(connection: SalesforceConnection) -> bool:
     )
 
 
-def watch_again(connection: SalesforceConnection, *, by: int | None) -> None:
+def restart_propagation(connection: SalesforceConnection, *, by: int | None) -> None:
     """Restart propagation; commits. The connection keeps its tokens."""
     propagation.start(connection, utcnow(), by=by)
     db.session.commit()

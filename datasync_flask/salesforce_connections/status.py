@@ -26,9 +26,9 @@ from datasync_flask.salesforce_connections.status_texts import missing_text, roa
 # How often an open page asks while a connection moves.
 POLL_SECONDS = 1
 USUAL_WAIT_SECONDS = 600
-# From when a look is due until what it saw is stored, mostly.
-LOOK_SECONDS = 0.5
-# Longer than the claim of the worker that makes the check.
+# From when a probe is due until its result is stored, mostly.
+PROBE_SECONDS = 0.5
+# Longer than the worker's lease for the check.
 CHECK_IS_NEAR = timedelta(seconds=60)
 
 
@@ -75,15 +75,15 @@ def waiting_text(problem: Problem) -> str:
     return f"{problem_title(problem)}."
 
 
-def next_look_in(connection: Connection) -> float:
-    """Return in how many seconds the worker should have looked again, 0.0 when it has to any moment: until then an open
+def next_probe_in(connection: Connection) -> float:
+    """Return the seconds until the next probe should have its result, 0.0 when it is due: until then an open
     page asks rarely.
     """
-    if not isinstance(connection, SalesforceConnection) or connection.next_look_at is None:
+    if not isinstance(connection, SalesforceConnection) or connection.next_probe_at is None:
         return 0.0
     if connection.state != State.WAITING:
         return 0.0
-    return round(max((connection.next_look_at - utcnow()).total_seconds() + LOOK_SECONDS, 0.0), 1)
+    return round(max((connection.next_probe_at - utcnow()).total_seconds() + PROBE_SECONDS, 0.0), 1)
 
 
 def context(connection: SalesforceConnection) -> dict[str, Any]:
@@ -116,6 +116,6 @@ def context(connection: SalesforceConnection) -> dict[str, Any]:
         "extractions_here": dependants_of(connection) if connection.asks_which_org else (),
         "callback_url": settings.callback_url,
         "callback_has_moved": service.callback_has_moved(connection),
-        "watches_first": service.has_to_watch_first(connection),
+        "needs_propagation": service.needs_propagation(connection),
         "continue_automatically": current_user.continue_automatically,
     }

@@ -1,4 +1,4 @@
-"""Reading and writing connections: loaders that everything uses, claims, and transactions that meet others."""
+"""Reading and writing connections: loaders that everything uses, leases, and transactions that meet others."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ LONGEST_REST_WHILE_MOVING = timedelta(minutes=21)
 def claim(connection_id: str, now: datetime, lease: timedelta) -> bool:
     """Take over the work that is due for a connection; False when another worker has it or nothing is due.
 
-    A worker that dies keeps the claim for `lease` only.
+    A worker that dies has it no longer than `lease`.
     """
     return bool(claim_all([connection_id], now + EARLY, now + lease))
 
 
 def claim_all(connection_ids: Sequence[str], due: datetime, until: datetime) -> list[str]:
-    """Claim what is `due`, and return of which connections this worker has the claim, `until` then."""
+    """Lease what is `due` until then; return the connections that this worker got."""
     # The table, not the class: a lease is no change that open pages have to show.
     is_due = update(Connection.__table__).where(Connection.due_at <= due)  # type: ignore[arg-type]
 
@@ -61,7 +61,7 @@ def claim_all(connection_ids: Sequence[str], due: datetime, until: datetime) -> 
     return in_transaction(claimed)
 
 
-def _watched() -> Select[str]:
+def _probed() -> Select[str]:
     """Select the connections where a person has to allow access and no code waits to be exchanged.
 
     propagation_loop.py probes for these, several at once.
@@ -74,10 +74,10 @@ def _watched() -> Select[str]:
     )
 
 
-def due_looks(due: datetime, most: int) -> list[str]:
-    """Return of which watched connections the next look is `due`, the longest due ones first; at most `most`."""
+def due_probes(due: datetime, most: int) -> list[str]:
+    """Return the connections whose next probe is `due`, the longest due ones first; at most `most`."""
     is_due = SalesforceConnection.due_at <= due
-    return list(db.session.scalars(_watched().where(is_due).order_by(SalesforceConnection.due_at).limit(most)))
+    return list(db.session.scalars(_probed().where(is_due).order_by(SalesforceConnection.due_at).limit(most)))
 
 
 def load(connection_id: str) -> SalesforceConnection | None:
@@ -104,9 +104,9 @@ def due_at(connection_id: str) -> datetime | None:
     return db.session.scalar(select(Connection.due_at).where(Connection.id == connection_id))
 
 
-def is_watched(connection_id: str) -> bool:
-    """True when the worker's watcher makes the next step of a connection."""
-    return db.session.scalar(_watched().where(SalesforceConnection.id == connection_id)) is not None
+def is_probed(connection_id: str) -> bool:
+    """True when the propagation loop takes the next step of a connection."""
+    return db.session.scalar(_probed().where(SalesforceConnection.id == connection_id)) is not None
 
 
 def app_credentials(connection: SalesforceConnection) -> AppCredentials:

@@ -39,14 +39,14 @@ REVOKE_TRIES = 5
 
 
 @dataclass(frozen=True)
-class HeldToken:
+class CurrentToken:
     """An access token with the generation of the grant it came from."""
 
     generation: int
     token: TokenAnswer
 
 
-def keep(connection: SalesforceConnection, answer: TokenAnswer, now: datetime) -> None:
+def store_grant(connection: SalesforceConnection, answer: TokenAnswer, now: datetime) -> None:
     """Store new tokens in the connection (the caller commits, before anybody uses them).
 
     Where there are tokens, or the connection belongs to an org, the new ones are held aside until they are proven.
@@ -56,10 +56,10 @@ def keep(connection: SalesforceConnection, answer: TokenAnswer, now: datetime) -
         _fill(connection.grant, connection, answer)
         connection.grant.granted_at = connection.grant.refreshed_at = now
         return
-    hold_aside(connection, answer, now)
+    store_trial(connection, answer, now)
 
 
-def hold_aside(connection: SalesforceConnection, answer: TokenAnswer, now: datetime) -> None:
+def store_trial(connection: SalesforceConnection, answer: TokenAnswer, now: datetime) -> None:
     """Store tokens on trial, in place of any that were there."""
     drop_trial(connection)
     # Two rows of one connection: the old one has to be gone before the new one comes.
@@ -96,7 +96,7 @@ def promote(connection: SalesforceConnection, trial: TrialGrant, now: datetime) 
         setattr(grant, name, getattr(trial, name))
     grant.generation += 1
     grant.granted_at = grant.refreshed_at = now
-    grant.refresh_claim, grant.refresh_claimed_until = "", None
+    grant.refresh_lease, grant.refresh_leased_until = "", None
     grant.checked_at, grant.failed_checks, grant.works = None, 0, False
     connection.trial = None
     return grant
@@ -132,18 +132,18 @@ def tokens_of(tokens: SalesforceGrant | TrialGrant) -> TokenAnswer:
     )
 
 
-def held_token(connection_id: str) -> HeldToken:
+def current_token(connection_id: str) -> CurrentToken:
     """Return the access token stored now. Raises SalesforceError (NOT_CONNECTED) when there is none."""
     grant = db.session.get(SalesforceGrant, connection_id, populate_existing=True)
     if grant is None:
         raise SalesforceError(Problem.NOT_CONNECTED, "there is no token")
-    held = HeldToken(grant.generation, tokens_of(grant))
+    held = CurrentToken(grant.generation, tokens_of(grant))
     # Nothing may stay open on the database while Salesforce is spoken to.
     db.session.commit()
     return held
 
 
-def refreshed_token(connection_id: str, stale: HeldToken) -> HeldToken:
+def refreshed_token(connection_id: str, stale: CurrentToken) -> CurrentToken:
     """Return an access token newer than `stale`, refreshing it if nobody else did.
 
     Raises SalesforceError: REVOKED when the grant is at its end, NO_REFRESH_TOKEN when there never was a way to renew
@@ -152,15 +152,15 @@ def refreshed_token(connection_id: str, stale: HeldToken) -> HeldToken:
     """
     me = secrets.token_hex(8)
     for _ in range(REFRESH_TRIES):
-        current = held_token(connection_id)
+        current = current_token(connection_id)
         if current.token.access_token != stale.token.access_token:
             return current
         if not _claim_refresh(connection_id, current.generation, me):
             time.sleep(BUSY_PAUSE)
             continue
-        # Read again under the claim: between the look above and the claim somebody else may have come and gone, and
+        # Read again under the lease: between the query above and the lease somebody else may have come and gone, and
         # with rotation on, using the refresh token of before would revoke everything.
-        current = held_token(connection_id)
+        current = current_token(connection_id)
         if current.token.access_token != stale.token.access_token:
             _release_refresh(connection_id, me)
             return current
@@ -176,7 +176,7 @@ def refreshed_token(connection_id: str, stale: HeldToken) -> HeldToken:
             if error.problem is Problem.CODE_EXPIRED:
                 # Until Winter '25 Salesforce used these words for a concurrent refresh too.
                 error = SalesforceError(Problem.REVOKED, error.detail)
-            if error.problem is Problem.REVOKED and held_token(connection_id).token != current.token:
+            if error.problem is Problem.REVOKED and current_token(connection_id).token != current.token:
                 continue
             raise error from None
         if _opens_other_org(connection_id, current.generation, answer):
@@ -186,12 +186,12 @@ def refreshed_token(connection_id: str, stale: HeldToken) -> HeldToken:
         is_stored = _store_refreshed(connection_id, current.generation, me, answer)
         counters.add("refreshes", "done")
         if is_stored:
-            return held_token(connection_id)
+            return current_token(connection_id)
         _give_back_late(connection_id, current.generation, answer)
     raise SalesforceError(Problem.TOKEN_REQUEST_BUSY, "another process is refreshing the token")
 
 
-def _ask_for_new_token(connection_id: str, current: HeldToken) -> TokenAnswer:
+def _ask_for_new_token(connection_id: str, current: CurrentToken) -> TokenAnswer:
     connection = store.load(connection_id)
     if connection is None or connection.grant is None:
         raise SalesforceError(Problem.REVOKED, "the connection is gone")
@@ -216,7 +216,7 @@ def _opens_other_org(connection_id: str, generation: int, answer: TokenAnswer) -
             return False
         if same_org(answer.org_id, connection.org_id):
             return False
-        hold_aside(connection, answer, utcnow())
+        store_trial(connection, answer, utcnow())
         return True
 
     return in_transaction(compare)
@@ -237,12 +237,12 @@ def _give_back_late(connection_id: str, generation: int, answer: TokenAnswer) ->
 
 def _claim_refresh(connection_id: str, generation: int, me: str) -> bool:
     now = utcnow()
-    until = SalesforceGrant.refresh_claimed_until
+    until = SalesforceGrant.refresh_leased_until
     free = or_(until.is_(None), until <= now)
     statement = (
         update(SalesforceGrant)
         .where(SalesforceGrant.connection_id == connection_id, SalesforceGrant.generation == generation, free)
-        .values(refresh_claim=me, refresh_claimed_until=now + REFRESH_LEASE)
+        .values(refresh_lease=me, refresh_leased_until=now + REFRESH_LEASE)
     )
     return count_updated(statement) == 1
 
@@ -250,8 +250,8 @@ def _claim_refresh(connection_id: str, generation: int, me: str) -> bool:
 def _release_refresh(connection_id: str, me: str) -> None:
     statement = (
         update(SalesforceGrant)
-        .where(SalesforceGrant.connection_id == connection_id, SalesforceGrant.refresh_claim == me)
-        .values(refresh_claim="", refresh_claimed_until=None)
+        .where(SalesforceGrant.connection_id == connection_id, SalesforceGrant.refresh_lease == me)
+        .values(refresh_lease="", refresh_leased_until=None)
     )
     count_updated(statement)
 
@@ -262,8 +262,8 @@ def _store_refreshed(connection_id: str, generation: int, me: str, answer: Token
         "access_token_sealed": box.seal(answer.access_token),
         "instance_url": answer.instance_url,
         "refreshed_at": utcnow(),
-        "refresh_claim": "",
-        "refresh_claimed_until": None,
+        "refresh_lease": "",
+        "refresh_leased_until": None,
     }
     if answer.refresh_token:
         values["refresh_token_sealed"] = box.seal(answer.refresh_token)
@@ -275,7 +275,7 @@ def _store_refreshed(connection_id: str, generation: int, me: str, answer: Token
         .where(
             SalesforceGrant.connection_id == connection_id,
             SalesforceGrant.generation == generation,
-            SalesforceGrant.refresh_claim == me,
+            SalesforceGrant.refresh_lease == me,
         )
         .values(**values)
     )

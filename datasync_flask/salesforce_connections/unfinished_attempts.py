@@ -8,7 +8,7 @@ from flask import Flask
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import delete, select
 
-from datasync_flask.accounts.endings import ALL, GONE_OR_RESET, TABLE, Happening, Held
+from datasync_flask.accounts.endings import ALL, GONE_OR_RESET, TABLE, Ending, Happening
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
 from datasync_flask.salesforce.errors import Problem
@@ -21,7 +21,7 @@ def fail(connection: SalesforceConnection, attempt: AuthorizationAttempt, proble
     """End an attempt; a connection that worked before goes on working with the permission it has."""
     now = utcnow()
     connection.attempts.remove(attempt)
-    connection.next_look_at = None
+    connection.next_probe_at = None
     if connection.works:
         event, due_at = Event.AUTHORIZE_FAILED_STILL_CONNECTED, now + timedelta(hours=1)
     else:
@@ -51,12 +51,12 @@ def end_attempts(user_id: int) -> None:
 
 def init_app(_app: Flask) -> None:
     """Have these end with what else people hold."""
-    TABLE["hand_offs"] = Held(
+    TABLE["hand_offs"] = Ending(
         _l("hand-off links that they made, also where one is open in a browser"),
         end_hand_offs,
         GONE_OR_RESET | {Happening.NO_LONGER_EDITOR},
     )
-    TABLE["attempts"] = Held(
+    TABLE["attempts"] = Ending(
         _l("a sign-in at Salesforce that they have not finished"),
         end_attempts,
         ALL - {Happening.NO_LONGER_ADMINISTRATOR},

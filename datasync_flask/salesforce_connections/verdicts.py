@@ -41,7 +41,7 @@ _DATA_API = frozenset(
 )  # fmt: skip
 # The colour and shape of a verdict's pill, as the stylesheet calls it.
 TONES = {Verdict.OK: "good", Verdict.WARNING: "warning", Verdict.FAILED: "bad", Verdict.UNKNOWN: "idle"}
-_WAY = ("address", "app", "signed_in", "data_api")
+_DATA_CHECKS = ("address", "app", "signed_in", "data_api")
 
 
 def _failed_at(problem: Problem) -> int:
@@ -86,19 +86,19 @@ def as_text(connection: SalesforceConnection) -> str:
 def checks_of(connection: SalesforceConnection) -> list[ShownCheck]:
     """Return all checks of a connection, in the order in which they are made; what isn't known yet says so."""
     found = {
-        **_way_to_the_data(connection),
+        **_data_checks(connection),
         **_of_limits(connection.grant),
         "visibility": visibility.verdict(connection.visibility),
     }
     return [ShownCheck(code, *found[code], title) for code, title in titles().items()]
 
 
-def _way_to_the_data(connection: SalesforceConnection) -> dict[str, tuple[Verdict, str]]:
+def _data_checks(connection: SalesforceConnection) -> dict[str, tuple[Verdict, str]]:
     problem, texts = connection.current_problem, _good_texts(connection)
     failed = _failed_at(problem) if problem is not None else None
     passed = _passed(connection, failed)
     found: dict[str, tuple[Verdict, str]] = {}
-    for number, code in enumerate(_WAY):
+    for number, code in enumerate(_DATA_CHECKS):
         if problem is not None and number == failed:
             told = trouble(problem, During.CONNECTION)
             # What goes on working, or is only waited for, hasn't failed.
@@ -114,7 +114,7 @@ def _way_to_the_data(connection: SalesforceConnection) -> dict[str, tuple[Verdic
 def _passed(connection: SalesforceConnection, failed: int | None) -> int:
     """Return how many checks on the way to the data succeeded, the first ones first."""
     if connection.works:
-        return len(_WAY)
+        return len(_DATA_CHECKS)
     if failed is not None:
         return failed
     knows_app = connection.app_known_at is not None and connection.state != State.WAITING

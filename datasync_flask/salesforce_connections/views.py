@@ -36,12 +36,12 @@ def authenticate(connection_id: str) -> ResponseReturnValue:
 
 @bp.post("/connections/<public_id:connection_id>/watch")
 @needs_role(Role.EDITOR)
-def watch_again(connection_id: str) -> ResponseReturnValue:
+def restart_propagation(connection_id: str) -> ResponseReturnValue:
     """Go on waiting for Salesforce."""
     connection = loader.get_connection(connection_id, SalesforceConnection)
     if not connection.is_complete:
         return redirect(url_for("connections.edit", connection_id=connection_id), 303)
-    service.watch_again(connection, by=current_user.id)
+    service.restart_propagation(connection, by=current_user.id)
     queue().wake(connection_id)
     return kind.to_page(connection)
 

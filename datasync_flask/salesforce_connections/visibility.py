@@ -26,7 +26,7 @@ from datasync_flask.transactions import in_transaction
 # Where a Salesforce administrator changes what a user sees.
 SETUP_PAGES = (PERMISSION_SETS, OBJECT_MANAGER)
 # So many names are told in running text; a page lists them all.
-NAMES_TOLD = 10
+MAX_NAMES = 10
 
 # What the user sees was written down: a connection, and `is_worse` where it sees less than before of what extractions
 # need. Sent in the transaction.
@@ -42,10 +42,10 @@ class Seen:
     missing: tuple[str, ...] = ()
 
 
-def note(connection_id: str, found: Mapping[str, Seen], wanted: Collection[str], *, keeps_hidden: bool = False) -> None:
+def note(connection_id: str, found: Mapping[str, Seen], wanted: Collection[str], *, skips_hidden: bool = False) -> None:
     """Write down what was found out about objects, and forget the objects that nothing reads any more; commits.
 
-    With `keeps_hidden` nobody asked which fields are hidden, and what was known of that stays.
+    With `skips_hidden` nobody asked which fields are hidden, and what was known of that stays.
     """
 
     def write() -> None:
@@ -61,7 +61,7 @@ def note(connection_id: str, found: Mapping[str, Seen], wanted: Collection[str],
             if row is None:
                 row = ObjectVisibility(name=name)
                 connection.visibility.append(row)
-            if not keeps_hidden:
+            if not skips_hidden:
                 row.hidden = seen.hidden
             row.checked_at, row.is_visible, row.missing = utcnow(), seen.is_visible, list(seen.missing)
         db.session.flush()
@@ -100,8 +100,8 @@ def unseen_objects(rows: Collection[ObjectVisibility]) -> list[str]:
 
 def some_names(names: list[str]) -> str:
     """Return names as running text: the first ones, and how many more there are."""
-    told = ", ".join(names[:NAMES_TOLD])
-    more = len(names) - NAMES_TOLD
+    told = ", ".join(names[:MAX_NAMES])
+    more = len(names) - MAX_NAMES
     return str(gettext("%(names)s and %(count)s more", names=told, count=more)) if more > 0 else told
 
 
@@ -132,7 +132,7 @@ def sentences(rows: Collection[ObjectVisibility]) -> list[str]:
     return [str(each) for each in found]
 
 
-def way_out() -> str:
+def who_can_grant_access() -> str:
     """Return who can change what the user sees, and where."""
     return str(
         gettext(
@@ -142,7 +142,7 @@ def way_out() -> str:
     )
 
 
-def not_told() -> str:
+def why_unknown() -> str:
     """Return why nothing is known of hidden fields."""
     return str(
         gettext(
@@ -158,10 +158,10 @@ def verdict(rows: Collection[ObjectVisibility]) -> tuple[Verdict, str]:
         text = gettext("Not checked yet. DataSync checks the objects and fields that it loads.")
         return Verdict.UNKNOWN, str(text)
     if unseen := sentences(rows):
-        return Verdict.WARNING, " ".join([*unseen, way_out()])
+        return Verdict.WARNING, " ".join([*unseen, who_can_grant_access()])
     if any(row.hidden is None for row in rows):
         text = gettext("The user sees every object and field that was chosen or loaded before.")
-        return Verdict.UNKNOWN, f"{text} {not_told()}"
+        return Verdict.UNKNOWN, f"{text} {why_unknown()}"
     text = ngettext(
         "The user sees all fields of %(num)s object that is loaded.",
         "The user sees all fields of the %(num)s objects that are loaded.",

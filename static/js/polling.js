@@ -1,4 +1,4 @@
-// [data-next-look-in="seconds"]: polls are rare while there can hardly be news, because nobody sees the page, or because
+// [data-next-probe-in="seconds"]: polls are rare while there can hardly be news, because nobody sees the page, or because
 // the worker's next probe is still to come. A poll without an answer says so in #offline, until one has an answer.
 import { atEachSwap, texts } from "./page.js";
 
@@ -7,11 +7,11 @@ const EARLY_PAUSE = 8000;
 const polled = new WeakMap();
 
 atEachSwap(() => {
-  for (const element of document.querySelectorAll("[data-next-look-in]")) {
+  for (const element of document.querySelectorAll("[data-next-probe-in]")) {
     const tag = element.getAttribute("hx-ptag");
     if (polled.get(element)?.tag === tag) continue;
     const now = performance.now();
-    polled.set(element, { tag, asked: now, probedAt: now + element.dataset.nextLookIn * 1000 });
+    polled.set(element, { tag, asked: now, probedAt: now + element.dataset.nextProbeIn * 1000 });
   }
 });
 

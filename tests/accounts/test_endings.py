@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 
 from datasync_flask.accounts import service
-from datasync_flask.accounts.endings import HAPPENING_WORDS, TABLE, Happening
+from datasync_flask.accounts.endings import HAPPENING_TEXTS, TABLE, Happening
 from datasync_flask.accounts.models import Role
 from datasync_flask.extensions import db
 from tests.conftest import EMAIL, PASSWORD
@@ -157,8 +157,8 @@ def test_removed(everything: Everything) -> None:
 )
 def test_another_role(everything: Everything, role: str, happenings: tuple[Happening, ...]) -> None:
     everything.set_role(role)
-    words = [str(held.words) for held in TABLE.values() if held.ends_when.intersection(happenings)]
-    assert f"Ended: {'; '.join(words)}." in everything.administrator.text
+    message = [str(held.message) for held in TABLE.values() if held.ends_when.intersection(happenings)]
+    assert f"Ended: {'; '.join(message)}." in everything.administrator.text
     # Having the role again brings nothing back.
     everything.set_role("admin")
     assert everything.what_works() == left_after(*happenings)
@@ -221,26 +221,26 @@ def test_whoever_presses_a_button_reads_what_ends(everything: Everything) -> Non
     ):
         text = at(visitor, path, action)
         for held in TABLE.values():
-            words = str((path == "/account" and held.own_words) or held.words)
-            assert (words in text) is (happening in held.ends_when), (action, words)
+            message = str((path == "/account" and held.own_label) or held.message)
+            assert (message in text) is (happening in held.ends_when), (action, message)
         assert path != "/account" or not re.search(r"\b(they|their)\b", text), text
     everything.administrator.get("/people")
     for happening in (Happening.NO_LONGER_ADMINISTRATOR, Happening.NO_LONGER_EDITOR):
         for held in TABLE.values():
             if happening in held.ends_when:
-                assert str(held.words) in everything.administrator.text
+                assert str(held.message) in everything.administrator.text
 
 
 def test_the_documentation_prints_the_table(app: Flask) -> None:
     page = (Path(__file__).resolve().parents[2] / "docs/people.md").read_text()
     with app.app_context():
         rows = [
-            f"| {held.words} | "
+            f"| {held.message} | "
             + " | ".join("ends" if happening in held.ends_when else "–" for happening in Happening)
             + " |"
             for held in TABLE.values()
         ]
-        head = "| | " + " | ".join(str(HAPPENING_WORDS[happening]) for happening in Happening) + " |"
+        head = "| | " + " | ".join(str(HAPPENING_TEXTS[happening]) for happening in Happening) + " |"
     for line in (head, *rows):
         assert line in page, line
 

@@ -73,11 +73,11 @@ def test_an_invitation_is_withdrawn_and_too_old_after_a_week(app: Flask, visitor
         assert Visitor(app).get(link).status_code == 404
 
 
-@pytest.mark.parametrize(("email", "words"), [("nobody", "Enter an email address"), (EMAIL, "already an account")])
-def test_who_cannot_be_invited(visitor: Visitor, email: str, words: str) -> None:
+@pytest.mark.parametrize(("email", "message"), [("nobody", "Enter an email address"), (EMAIL, "already an account")])
+def test_who_cannot_be_invited(visitor: Visitor, email: str, message: str) -> None:
     visitor.get("/people")
     assert visitor.post("/people/invite", {"email": email, "role": "viewer"}).status_code == 422
-    assert words in visitor.text
+    assert message in visitor.text
     assert visitor.page.get_element_by_id("email").get("value") == email
 
 

@@ -48,7 +48,7 @@ READING = {
 }
 EDITING = {
     "connections.new", "connections.new_of_kind", "connections.edit", "salesforce.authenticate",
-    "salesforce.watch_again", "connections.check", "salesforce.disconnect", "connections.confirm_delete",
+    "salesforce.restart_propagation", "connections.check", "salesforce.disconnect", "connections.confirm_delete",
     "connections.delete", "connections.duplicate", "quick_edit.change", "callback.receive",
     "extractions.new", "extractions.edit", "extractions.start_run", "extractions.cancel_run",
     "extraction_objects.fields", "extraction_objects.reload", "hand_off.manage", "hand_off.withdraw",
@@ -64,7 +64,7 @@ OWN_ACCOUNT = {
 }  # fmt: skip
 ADMINISTERING = {
     "components.show", "people.index", "people.invite", "people.change_role", "people.reset", "people.remove",
-    "people.withdraw", "this_server.show", "audit.index", "audit.export", "notices.index", "notices.ways", "notices.make", "notices.test",
+    "people.withdraw", "this_server.show", "audit.index", "audit.export", "notices.index", "notices.channels", "notices.make", "notices.test",
     "notices.change", "notices.remove",
 }  # fmt: skip
 # Open to tokens only, whatever a browser's session says.

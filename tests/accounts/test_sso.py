@@ -87,17 +87,17 @@ def test_without_a_role_somebody_only_reads_and_has_no_password(sso_app: Flask, 
 
 
 @pytest.mark.parametrize(
-    ("email", "claims", "words"),
+    ("email", "claims", "message"),
     [
         ("eve@evil.example", {}, "Addresses of evil.example are not let in here."),
         ("eve@example.com", {"email_verified": False}, "isn't verified"),
     ],
 )
-def test_who_is_not_let_in(sso_app: Flask, issuer: str, email: str, claims: dict[str, object], words: str) -> None:
+def test_who_is_not_let_in(sso_app: Flask, issuer: str, email: str, claims: dict[str, object], message: str) -> None:
     know(issuer, email, **claims)
     visitor = sign_in(sso_app, email)
     assert visitor.response.status_code == 422
-    assert words in visitor.text
+    assert message in visitor.text
     assert visitor.get("/connections").status_code == 302
 
 

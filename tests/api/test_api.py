@@ -61,7 +61,7 @@ def test_a_connection_is_made_shown_changed_checked_and_deleted(walk: Connection
     assert call("GET", f"/connections/{walk.id}").get_json()["state"] == "ready_to_authorize"
     changed = call("PATCH", f"/connections/{walk.id}", json={"tracking_type": "none"})
     assert changed.get_json()["tracking_type"] == "none"
-    # What wasn't given stayed, the secret and the watch too.
+    # What wasn't given stayed, the secret and the propagation too.
     assert changed.get_json()["state"] == "ready_to_authorize"
     assert call("POST", f"/connections/{walk.id}/check").status_code == 202
     listed = call("GET", "/connections?page_size=1").get_json()

@@ -49,7 +49,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, practice: PracticeOrg) -> Ite
         yield site
 
 
-def watch_console(context: BrowserContext, complaints: list[str]) -> None:
+def record_console(context: BrowserContext, complaints: list[str]) -> None:
     def complain(message: Any) -> None:
         # A page that is left in the middle of a poll, and answers that are meant, are not complaints.
         if (
@@ -73,7 +73,7 @@ def new_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
         context = browser.new_context(base_url=site.address, **options)
         context.set_default_timeout(20_000)
         contexts.append(context)
-        watch_console(context, complaints)
+        record_console(context, complaints)
         if signed_in:
             cookies = [
                 {"name": cookie.name, "value": cookie.value, "url": site.address} for cookie in site.http.cookies.jar

@@ -306,7 +306,7 @@ def test_unchanged_polls_are_304(new_page: Callable[..., Page], site: Site, prac
     assert set(polls) == {304}
 
 
-def test_an_open_page_asks_rarely_until_the_next_look_is_due(
+def test_an_open_page_asks_rarely_until_the_next_probe_is_due(
     new_page: Callable[..., Page], site: Site, practice: PracticeOrg
 ) -> None:
     connection_id = site.save(practice.register(site.callback_url, propagation_seconds=60), description="Rarely")
@@ -314,7 +314,7 @@ def test_an_open_page_asks_rarely_until_the_next_look_is_due(
 
     def half_a_minute_to_go(route: Route) -> None:
         answer = route.fetch()
-        route.fulfill(response=answer, body=re.sub(r'(data-next-look-in)="[^"]*"', r'\1="30"', answer.text()))
+        route.fulfill(response=answer, body=re.sub(r'(data-next-probe-in)="[^"]*"', r'\1="30"', answer.text()))
 
     def unchanged(route: Route) -> None:
         asked.append(route.request.url)

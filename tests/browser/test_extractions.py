@@ -1,4 +1,4 @@
-"""The demo's extraction in Chromium: press Run, watch it, look at the data; then one made by hand."""
+"""The demo's extraction in Chromium: press Run, follow it, view the data; then one made by hand."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ document.addEventListener("DOMContentLoaded", () => {
 """
 
 
-def test_run_watch_and_look(page: Page, tmp_path: Path) -> None:
+def test_run_follow_and_view(page: Page, tmp_path: Path) -> None:
     page.get_by_role("link", name="Extractions").click()
     page.get_by_role("link", name="Practice org to the warehouse", exact=True).click()
     page.add_init_script(KEEP_WHAT_IS_SAID)

@@ -171,8 +171,8 @@ def test_the_first_load_is_light_and_asks_nobody_else(new_page: Callable[..., Pa
 
 SHIFTS = """() => new Promise((resolve) => {
   let sum = 0;
-  const watcher = new PerformanceObserver((list) => { for (const entry of list.getEntries()) sum += entry.value; });
-  watcher.observe({ type: "layout-shift", buffered: true });
+  const loop = new PerformanceObserver((list) => { for (const entry of list.getEntries()) sum += entry.value; });
+  loop.observe({ type: "layout-shift", buffered: true });
   setTimeout(() => resolve(sum), 300);
 })"""
 

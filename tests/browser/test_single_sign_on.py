@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import watch_console
+from tests.browser.conftest import record_console
 from tests.support.identity_provider import IdentityProvider, running_identity_provider
 from tests.support.practice import PracticeOrg
 from tests.support.program import EMAIL, PASSWORD, Site, running_site
@@ -34,7 +34,7 @@ def test_linked_by_its_person_and_then_opened_by_it(
 ) -> None:
     complaints: list[str] = []
     context = browser.new_context(base_url=sso_site.address)
-    watch_console(context, complaints)
+    record_console(context, complaints)
     page = context.new_page()
     provider.says({"email": EMAIL})
     page.goto("/login")

@@ -91,14 +91,14 @@ def test_people(run: Any, app: Any) -> None:
     ]
     assert "bob@example.com  viewer" in run("user", "list").stdout
     assert run("user", "password", "bob@example.com", typed="another one here\nanother one here\n").exit_code == 0
-    for arguments, words in (
+    for arguments, text in (
         (("add", "bob@example.com"), "already an account"),
         (("add", "nonsense"), "Enter an email address"),
         (("password", "nobody@example.com"), "There is no account"),
     ):
         answer = run("user", *arguments, typed="long enough\nlong enough\n")
         assert answer.exit_code == 1
-        assert words in answer.output
+        assert text in answer.output
 
 
 def test_keys(walk: ConnectionWalk, run: Any, monkeypatch: pytest.MonkeyPatch, encryption_key: str) -> None:

@@ -87,7 +87,7 @@ def test_two_workers_share_the_work(tmp_path: Path, practice: PracticeOrg, stora
             app = practice.register(site.callback_url, propagation_seconds=6)
             connection_id = site.save(app)
             site.wait_for_state(connection_id, "ready_to_authorize")
-            # Six seconds at one look a second, and one look that finds it ready with two requests to each endpoint.
+            # Six seconds at one probe a second, and one probe that finds it ready with two requests to each endpoint.
             assert practice.requests()["token"] <= 9
         finally:
             second.kill_all()
@@ -146,7 +146,7 @@ def test_web_and_worker_refuse_an_old_schema(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "variables", "status", "words"),
+    ("arguments", "variables", "status", "message"),
     [
         (["run", "--port", "5060"], {}, 2, "browsers refuse"),
         (["run", "--port", "x"], {}, 2, "not a valid integer"),
@@ -162,11 +162,11 @@ def test_web_and_worker_refuse_an_old_schema(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_use_and_bad_settings(
-    tmp_path: Path, arguments: list[str], variables: dict[str, str], status: int, words: str
+    tmp_path: Path, arguments: list[str], variables: dict[str, str], status: int, message: str
 ) -> None:
     answer = Program(tmp_path, "run").command(*arguments, **variables)
     assert answer.returncode == status
-    assert words in answer.stderr
+    assert message in answer.stderr
     assert "Traceback" not in answer.stderr
 
 

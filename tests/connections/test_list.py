@@ -43,8 +43,8 @@ def test_filter_and_sorting_are_kept_in_the_address(walk: ConnectionWalk) -> Non
 
 
 def test_grouped_and_filtered_by_label_and_kind(walk: ConnectionWalk) -> None:
-    for name, words in (("A", "sales, emea"), ("B", "Sales"), ("C", ""), ("D", "EMEA")):
-        walk.save(description=name, client_id="", label_names=words)
+    for name, message in (("A", "sales, emea"), ("B", "Sales"), ("C", ""), ("D", "EMEA")):
+        walk.save(description=name, client_id="", label_names=message)
 
     def groups(path: str) -> list[tuple[str, list[str]]]:
         walk.visitor.get(path)
@@ -128,7 +128,7 @@ def test_the_list_is_paged_with_the_same_number_of_queries(walk: ConnectionWalk)
     for total in (1, 120):
         with walk.app.app_context():
             for number in range(total):
-                connection = SalesforceConnection(state="draft", watch=0)
+                connection = SalesforceConnection(state="draft", propagation_number=0)
                 connection.rename(f"{total} {number:03}")
                 db.session.add(connection)
             db.session.commit()

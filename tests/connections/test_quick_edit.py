@@ -44,7 +44,7 @@ def test_saving_offers_undo_and_says_what_a_tracking_type_means(walk: Connection
 
 
 @pytest.mark.parametrize(
-    ("fields", "words"),
+    ("fields", "message"),
     [
         ({"description": "  "}, "Give the connection a description"),
         ({"description": "x" * 200}, "at most 120"),
@@ -52,11 +52,11 @@ def test_saving_offers_undo_and_says_what_a_tracking_type_means(walk: Connection
     ],
 )
 def test_errors_stand_in_the_cell_with_what_was_typed(
-    walk: ConnectionWalk, visitor_at_list: Visitor, fields: dict[str, str], words: str
+    walk: ConnectionWalk, visitor_at_list: Visitor, fields: dict[str, str], message: str
 ) -> None:
     response = patch(visitor_at_list, walk.id, **fields)
     assert response.status_code == 422
-    assert words in response.text
+    assert message in response.text
     assert "<html" not in response.text
     assert (walk.stored().description, walk.stored().tracking_type) == ("Sales EMEA", "date")
 

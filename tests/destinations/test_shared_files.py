@@ -130,8 +130,8 @@ print("done")
             refusals.append(error)
     assert [error for error in refusals if error.fault is not Fault.BUSY and "no table" not in error.detail] == []
     for run in runs:
-        words, faults = run.communicate()
-        assert words.endswith("done\n"), faults
+        message, faults = run.communicate()
+        assert message.endswith("done\n"), faults
     for name in ("one", "two"):
         shown = checking.preview("duckdb", {"path": "file"}, tmp_path, "crm", name)
         assert len(shown["rows"]) == 2

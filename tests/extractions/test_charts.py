@@ -37,15 +37,15 @@ def drawn(app: Flask) -> list[charts.Chart]:
 
 def test_the_scale_is_that_of_changes(drawn: list[charts.Chart]) -> None:
     rows, duration = drawn
-    assert [line.words for line in rows.lines] == ["0", "1,000", "2,000"]
-    assert [line.words for line in duration.lines] == ["0 s", "5 s", "10 s"]
+    assert [line.text for line in rows.lines] == ["0", "1,000", "2,000"]
+    assert [line.text for line in duration.lines] == ["0 s", "5 s", "10 s"]
 
 
 def test_each_bar_has_its_kind_height_and_number(drawn: list[charts.Chart]) -> None:
     rows, duration = drawn
     assert [point.kind for point in rows.points] == ["full", "column", "column", "failed", "column"]
-    assert [point.words for point in rows.points] == ["229,083", "420", "0", "0", "1,033"]
-    assert [point.words for point in duration.points] == ["58 s", "3 s", "2 s", "9 s", "5 s"]
+    assert [point.text for point in rows.points] == ["229,083", "420", "0", "0", "1,033"]
+    assert [point.text for point in duration.points] == ["58 s", "3 s", "2 s", "9 s", "5 s"]
     heights = [point.height for point in rows.points]
     assert heights[2:4] == [0, 0]
     plot = charts.BOTTOM - charts.TOP
@@ -59,16 +59,16 @@ def test_runs_that_always_load_everything_are_on_the_scale(app: Flask) -> None:
     with app.test_request_context():
         (rows, _) = charts.of_runs([a_run(1, 900, 600, is_whole=True), a_run(0, 800, 500, is_whole=True)])
     assert {point.kind for point in rows.points} == {"column"}
-    assert [line.words for line in rows.lines] == ["0", "500", "1,000"]
+    assert [line.text for line in rows.lines] == ["0", "500", "1,000"]
 
 
 @pytest.mark.parametrize(
-    ("rows", "seconds", "words"),
+    ("rows", "seconds", "text"),
     [(0, 0, ["2", "2 s"]), (3, 11, ["4", "20 s"]), (11, 121, ["20", "4 min"]), (90, 7000, ["100", "3 h 20 min"])],
 )
-def test_a_scale_ends_with_a_round_number(app: Flask, rows: int, seconds: int, words: list[str]) -> None:
+def test_a_scale_ends_with_a_round_number(app: Flask, rows: int, seconds: int, text: list[str]) -> None:
     with app.test_request_context():
-        assert [chart.lines[-1].words for chart in charts.of_runs([a_run(0, rows, seconds)])] == words
+        assert [chart.lines[-1].text for chart in charts.of_runs([a_run(0, rows, seconds)])] == text
 
 
 def test_the_page_draws_them_with_a_table(extracting: Extracting, org: Org, duckdb: str) -> None:

@@ -41,7 +41,7 @@ def make_silent(extracting: Extracting, run_id: str) -> None:
     """Pretend the run's process died a while ago."""
     with extracting.app.app_context():
         run = db.session.get_one(Run, run_id)
-        run.alive_at = utcnow() - lease.SILENT_FOR - timedelta(seconds=1)
+        run.heartbeat_at = utcnow() - lease.SILENT_FOR - timedelta(seconds=1)
         db.session.commit()
 
 
@@ -194,8 +194,8 @@ def test_cancelled_before_and_while_it_runs(ready: Extracting, monkeypatch: pyte
         if self.progress.pages == 2:
             with ready.app.app_context():
                 states.cancel(states.load(second))
-                assert lease.renew(second, states.load(second).holder) is False
-            # What the run's own watch does every few seconds.
+                assert lease.renew(second, states.load(second).lease_id) is False
+            # What the run's own heartbeat does every few seconds.
             raise runner_stop()
 
     def runner_stop() -> Exception:
@@ -272,7 +272,7 @@ def test_one_run_at_a_time(ready: Extracting) -> None:
     holders = []
     with ready.app.app_context():
         holders = [states.claim(made[0]) for _ in range(3)]
-    assert [bool(holder) for holder in holders] == [True, False, False]
+    assert [bool(lease_id) for lease_id in holders] == [True, False, False]
 
 
 def test_a_process_that_keeps_dying_is_given_up(ready: Extracting) -> None:

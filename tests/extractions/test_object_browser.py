@@ -16,7 +16,7 @@ def facts(visitor: Visitor) -> dict[str, str]:
     return dict(zip(names, (" ".join(each.text_content().split()) for each in found.xpath("dd")), strict=True))
 
 
-def look_at(extracting: Extracting, name: str, query: str = "") -> dict[str, str]:
+def object_details(extracting: Extracting, name: str, query: str = "") -> dict[str, str]:
     visitor = extracting.walk.visitor
     assert visitor.get(f"/connections/{extracting.walk.id}/objects?name={name}{query}").status_code == 200
     return facts(visitor)
@@ -29,16 +29,16 @@ def test_search_and_counts(extracting: Extracting, org: Org) -> None:
     names = [link.text for link in visitor.page.xpath("//section[@aria-labelledby='list']//a")]
     assert "Account" in names
     assert "Contact" not in names
-    shown = look_at(extracting, "Account")
+    shown = object_details(extracting, "Account")
     assert shown["Rows"] == "Count rows"
     assert shown["Detect changes by"] == "SystemModstamp"
     assert "Age__c" in shown["Formula fields"]
-    assert look_at(extracting, "Account", "&count=1")["Rows"] == "7"
+    assert object_details(extracting, "Account", "&count=1")["Rows"] == "7"
 
 
 def test_by_which_way_an_object_is_read(extracting: Extracting) -> None:
-    assert look_at(extracting, "Account")["Loaded with"] == "Bulk API, by pages"
-    assert look_at(extracting, "OrderStatus")["Loaded with"].startswith("REST")
+    assert object_details(extracting, "Account")["Loaded with"] == "Bulk API, by pages"
+    assert object_details(extracting, "OrderStatus")["Loaded with"].startswith("REST")
 
 
 def test_the_ways_are_told_apart() -> None:
@@ -49,9 +49,9 @@ def test_the_ways_are_told_apart() -> None:
 
 
 def test_fields_that_the_user_may_not_see(extracting: Extracting, org: Org) -> None:
-    assert look_at(extracting, "Account")["Fields this user can’t see"] == "None"
+    assert object_details(extracting, "Account")["Fields this user can’t see"] == "None"
     org.do("Account", "hide", fields=["Industry", "Phone"])
-    shown = look_at(extracting, "Account")
+    shown = object_details(extracting, "Account")
     assert shown["Fields this user can’t see"].startswith("Industry, Phone. Ask the Salesforce administrator")
     assert "Industry" not in shown.get("Not loaded", "")
 
@@ -67,5 +67,5 @@ def test_fields_that_the_user_may_not_see(extracting: Extracting, org: Org) -> N
 )
 def test_where_salesforce_does_not_tell(extracting: Extracting, status: int, body: str) -> None:
     extracting.walk.practice.fault("query", status=status, body=body, headers={"Content-Type": "application/json"})
-    hidden = look_at(extracting, "Account")["Fields this user can’t see"]
+    hidden = object_details(extracting, "Account")["Fields this user can’t see"]
     assert "View Setup and Configuration" in hidden or hidden == "None"

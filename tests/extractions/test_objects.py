@@ -162,7 +162,7 @@ def test_a_cancelled_run_stops_its_job_in_salesforce(extracting: Extracting, org
     with extracting.app.app_context():
         from datasync_flask.salesforce_connections import token_grants
 
-        token = token_grants.held_token(extracting.walk.id).token.access_token
+        token = token_grants.current_token(extracting.walk.id).token.access_token
     answer = extracting.walk.practice.http.get(
         f"/services/data/v62.0/jobs/query/{job}", headers={"Authorization": f"Bearer {token}"}
     )

@@ -20,7 +20,7 @@ import time_machine
 from datasync_flask.clock import utcnow
 from datasync_flask.extractions.runs import lease
 from datasync_flask.extractions.runs import process as run_process
-from datasync_flask.extractions.runs.process import RUN_ENVIRONMENT, RunProcesses, forks, watch
+from datasync_flask.extractions.runs.process import RUN_ENVIRONMENT, RunProcesses, forks, wait_for_end
 from datasync_flask.worker import do_run
 from tests.support import forked
 from tests.support.extraction import Extracting, Org
@@ -70,7 +70,7 @@ def test_a_process_is_told_to_stop_and_its_end_is_seen(start: Callable[..., Star
     number, _ = numbers(tmp_path / "one")
     stopping = threading.Event()
     stopping.set()
-    assert watch(process, ours, 60, stopping) is True
+    assert wait_for_end(process, ours, 60, stopping) is True
     assert told(tmp_path / "one")[1:] == ["stopped"]
     wait_for(lambda: not psutil.pid_exists(number))
 
@@ -83,7 +83,7 @@ def test_processes_side_by_side_come_from_one_server_and_end_alone(
     assert first_number != second_number
     assert first_parent == second_parent != os.getpid()
     os.kill(first_number, signal.SIGKILL)
-    assert watch(first, ours, 60, threading.Event()) is True
+    assert wait_for_end(first, ours, 60, threading.Event()) is True
     assert second.is_alive()
     assert psutil.pid_exists(second_number)
 
@@ -121,9 +121,9 @@ os.kill(os.getpid(), signal.SIGKILL)
     wait_for(lambda: is_gone(number) and is_gone(parent))
 
 
-def test_a_process_that_is_stuck_is_ended_by_who_watches_it(start: Callable[..., Started]) -> None:
+def test_a_process_that_is_stuck_is_ended_by_its_worker(start: Callable[..., Started]) -> None:
     process, ours = start(forked.hang)
-    assert watch(process, ours, 0.5, threading.Event()) is False
+    assert wait_for_end(process, ours, 0.5, threading.Event()) is False
     process.kill()
     process.join(30)
     assert not process.is_alive()
@@ -133,7 +133,7 @@ def test_a_process_that_says_something_is_left_alone(start: Callable[..., Starte
     process, ours = start(forked.speak)
     # From when it runs, however long a busy machine takes to begin it.
     assert ours.poll(30)
-    assert watch(process, ours, 1.5, threading.Event()) is True
+    assert wait_for_end(process, ours, 1.5, threading.Event()) is True
 
 
 def test_a_run_whose_process_could_not_start_is_taken_up_again(

@@ -53,7 +53,7 @@ def test_rows_of_rows_and_that_the_page_may_be_closed(made: Extracting) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "words"),
+    ("values", "message"),
     [
         ({"job_id": "1"}, "Waiting for Salesforce to prepare the data (bulk job, 0 s so far)"),
         ({}, "Next"),
@@ -64,8 +64,8 @@ def test_rows_of_rows_and_that_the_page_may_be_closed(made: Extracting) -> None:
         ({"run": {"state": RunState.QUEUED}}, "Starting…"),
     ],
 )
-def test_what_it_waits_for(made: Extracting, values: dict[str, object], words: str) -> None:
-    assert words in shown(made, going(made, **values))
+def test_what_it_waits_for(made: Extracting, values: dict[str, object], message: str) -> None:
+    assert message in shown(made, going(made, **values))
 
 
 def test_a_pause_says_how_many_calls_are_used(made: Extracting) -> None:

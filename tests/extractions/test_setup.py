@@ -286,11 +286,11 @@ def test_destinations_that_are_there_are_cards_and_name_the_tables_in_their_way(
 
 
 @pytest.mark.parametrize(
-    ("state", "words"),
+    ("state", "message"),
     [("draft", "This connection isn't finished yet"), ("waiting", "Salesforce doesn't know the app yet"),
      ("denied", "Access was denied")],
 )  # fmt: skip
-def test_nobody_is_told_of_revoked_access_that_never_was(walk: ConnectionWalk, state: str, words: str) -> None:
+def test_nobody_is_told_of_revoked_access_that_never_was(walk: ConnectionWalk, state: str, message: str) -> None:
     if state == "draft":
         walk.save(client_id="")
     elif state == "waiting":
@@ -303,7 +303,7 @@ def test_nobody_is_told_of_revoked_access_that_never_was(walk: ConnectionWalk, s
     setup = Setup(walk)
     for path in (setup.at("objects"), f"/connections/{walk.id}/objects"):
         walk.visitor.get(path)
-        assert words in walk.visitor.text
+        assert message in walk.visitor.text
         assert "revoked" not in walk.visitor.text
     # The rest of it can be set up meanwhile; the objects follow.
     setup.open("objects")
@@ -311,7 +311,7 @@ def test_nobody_is_told_of_revoked_access_that_never_was(walk: ConnectionWalk, s
     setup.open("destination")
     assert setup.send_destination(do="continue").headers["Location"] == setup.at("review")
     setup.open("review")
-    assert words in walk.visitor.text
+    assert message in walk.visitor.text
     assert not walk.visitor.page.xpath("//button[@value='start']")
     assert setup.send("review", "review-form", do="close").status_code == 303
 

@@ -16,7 +16,7 @@ NOW = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("schedule", "repeat", "words"),
+    ("schedule", "repeat", "text"),
     [
         ("", "manual", "Manual"),
         ("every 15 minutes", "minutes", "Every 15 minutes"),
@@ -29,11 +29,11 @@ NOW = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
         ("0 */5 * * *", "cron", "On the schedule 0 */5 * * *"),
     ],
 )
-def test_every_schedule_comes_back_as_it_was(app: Flask, schedule: str, repeat: str, words: str) -> None:
+def test_every_schedule_comes_back_as_it_was(app: Flask, schedule: str, repeat: str, text: str) -> None:
     picked = of_schedule(schedule)
     assert (picked.repeat, picked.schedule) == (repeat, schedule)
     with app.test_request_context():
-        assert schedule_picker.sentence(schedule) == words
+        assert schedule_picker.sentence(schedule) == text
 
 
 @pytest.mark.parametrize(

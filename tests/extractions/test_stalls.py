@@ -64,8 +64,8 @@ def test_it_goes_on_by_itself_after_longer_pauses_and_fails_in_the_end(ready: Ex
     pauses = []
     for _ in states.STALL_PAUSES:
         with ready.app.app_context():
-            holder = states.claim(run_id)
-            states.stalled(run_id, holder, "nothing")
+            lease_id = states.claim(run_id)
+            states.stalled(run_id, lease_id, "nothing")
         run = ready.stored(run_id)
         assert (run.state, run.problem, run.tries) == ("paused", "run.no_progress", 0)
         assert run.due_at is not None
@@ -106,37 +106,37 @@ def test_answers_that_never_come_are_waited_for_again(ready: Extracting, monkeyp
 def test_a_run_that_is_cancelled_while_it_stalls_stays_cancelled(ready: Extracting) -> None:
     run_id = ready.start()
     with ready.app.app_context():
-        holder = states.claim(run_id)
+        lease_id = states.claim(run_id)
         states.cancel(states.load(run_id))
-        states.stalled(run_id, holder)
+        states.stalled(run_id, lease_id)
     assert ready.stored(run_id).state == "cancelled"
 
 
 def test_movement_is_answers_bytes_and_steps() -> None:
-    watched = Movement()
-    assert watched.has_moved()
-    assert not watched.has_moved()
-    watched.steps += 1
-    assert watched.has_moved()
-    assert not watched.has_moved()
+    movement_of_run = Movement()
+    assert movement_of_run.has_moved()
+    assert not movement_of_run.has_moved()
+    movement_of_run.steps += 1
+    assert movement_of_run.has_moved()
+    assert not movement_of_run.has_moved()
     api = SimpleNamespace(calls=0, received=0)
-    watched.api = cast(SalesforceApi, api)
-    assert not watched.has_moved()
+    movement_of_run.api = cast(SalesforceApi, api)
+    assert not movement_of_run.has_moved()
     # A byte now and then is none.
     api.received = movement.BYTES_OF_A_STEP - 1
-    assert not watched.has_moved()
+    assert not movement_of_run.has_moved()
     api.received += 1
-    assert watched.has_moved()
+    assert movement_of_run.has_moved()
     api.calls += 1
-    assert watched.has_moved()
+    assert movement_of_run.has_moved()
 
 
 def test_a_destination_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    watched = Movement()
-    watched.has_moved()
-    with watched.at_destination():
-        assert watched.has_moved()
-        assert watched.has_moved()
+    movement_of_run = Movement()
+    movement_of_run.has_moved()
+    with movement_of_run.at_destination():
+        assert movement_of_run.has_moved()
+        assert movement_of_run.has_moved()
         monkeypatch.setattr(movement, "LONGEST_AT_DESTINATION", 0.0)
-        watched.has_moved()
-        assert not watched.has_moved()
+        movement_of_run.has_moved()
+        assert not movement_of_run.has_moved()

@@ -201,7 +201,7 @@ def claim(settings: Any, extraction_id: str, ready: Any, results: Any) -> None:
     app = create_app(settings)
     with app.app_context():
         ready.wait(30)
-        found = tables.hold_for_run(extraction_id)
+        found = tables.reserve_for_run(extraction_id)
         results.put((extraction_id, dict(found.taken)))
         db.session.remove()
 

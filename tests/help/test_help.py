@@ -10,7 +10,7 @@ import pytest
 from datasync_flask.help.documents import ORDER, documents, search
 from datasync_flask.salesforce.data_refusals import REFUSALS
 from datasync_flask.salesforce.errors import Problem
-from datasync_flask.salesforce.refusals import words_for
+from datasync_flask.salesforce.refusals import phrases_for
 from tests.support.visitor import Visitor
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -78,8 +78,8 @@ def test_every_code_of_salesforce_is_listed_with_who_can_fix_it(visitor: Visitor
     visitor.get("/help/errors")
     text = visitor.text
     for problem in Problem:
-        for words in words_for(REFUSALS, problem):
-            assert words in text
+        for message in phrases_for(REFUSALS, problem):
+            assert message in text
     assert text.count("Who can fix it") == len(Problem)
     assert "Setup, External Client App Manager" in text
     assert not visitor.page.xpath("//main//a[contains(@href, '/lightning/')]")

@@ -223,7 +223,7 @@ def test_by_mail_with_a_test_button(app: Flask, visitor: Visitor, mail_url: str)
 
 
 @pytest.mark.parametrize(
-    ("kind", "target", "words"),
+    ("kind", "target", "wording"),
     [
         ("email", "nobody", "Enter an email address"),
         ("email", "a@example.com\nBcc: b@example.com", "space or a line break"),
@@ -233,10 +233,10 @@ def test_by_mail_with_a_test_button(app: Flask, visitor: Visitor, mail_url: str)
         ("email", "", "Enter where notifications go."),
     ],
 )
-def test_addresses_that_are_none(visitor: Visitor, kind: str, target: str, words: str) -> None:
+def test_addresses_that_are_none(visitor: Visitor, kind: str, target: str, wording: str) -> None:
     visitor.get("/notices")
     assert visitor.post("/notices", {"kind": kind, "target": target, "description": "x"}).status_code == 422
-    assert words in visitor.text
+    assert wording in visitor.text
 
 
 def test_addresses_are_secrets(app: Flask, visitor: Visitor) -> None:
@@ -256,7 +256,7 @@ def test_addresses_are_secrets(app: Flask, visitor: Visitor) -> None:
     assert "No notifications set up yet" in visitor.text
 
 
-def test_addresses_and_keys_go_along_when_secrets_are_encrypted_anew(walk: ConnectionWalk, receiver: Receiver) -> None:
+def test_addresses_and_keys_go_along_when_secrets_are_encrypted_again(walk: ConnectionWalk, receiver: Receiver) -> None:
     walk.to_connected()
     key = add(walk.visitor, "webhook", receiver.url)
     new, old = Fernet.generate_key().decode(), walk.app.config["SETTINGS"].encryption_keys[0]
@@ -280,8 +280,8 @@ def test_early_warnings(walk: ConnectionWalk, receiver: Receiver) -> None:
         for _ in range(warnings.APPROVALS):
             db.session.add(ConnectionEvent(connection_id=walk.id, at=utcnow(), event="granted"))
         db.session.commit()
-        warnings.look()
-        warnings.look()
+        warnings.scan()
+        warnings.scan()
         warnings.quota_forecast("0123456789abcdef", "Nightly", 500, 900, 1000, 80)
         warnings.quota_forecast("0123456789abcdef", "Nightly", 500, 900, 1000, 80)
     walk.allow()
@@ -290,7 +290,7 @@ def test_early_warnings(walk: ConnectionWalk, receiver: Receiver) -> None:
     events = sorted(facts["event"] for facts, _, _ in receiver.got)
     assert events == ["fifth_approval", "quota_forecast", "refresh_token_unused"]
     with walk.app.app_context():
-        warnings.look()
+        warnings.scan()
         warnings.quota_forecast("0123456789abcdef", "Nightly", 5, 100, 1000, 80)
     send(walk.app)
     assert sorted(facts["event"] for facts, _, _ in receiver.got[3:]) == ["quota_enough", "refresh_token_used"]

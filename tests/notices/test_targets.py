@@ -269,7 +269,7 @@ def test_kinds_that_reach_into_this_machine_are_refused(app: Flask, visitor: Vis
 
 
 @pytest.mark.parametrize(
-    ("kind", "target", "words"),
+    ("kind", "target", "wording"),
     [
         ("webhook", "http://hooks.example.com/x", "in clear"),
         ("webhook", "http://127.0.0.1/x", "in clear"),
@@ -280,11 +280,11 @@ def test_kinds_that_reach_into_this_machine_are_refused(app: Flask, visitor: Vis
         ("service", "jsons://10.0.0.1/x", "internal"),
     ],
 )
-def test_what_needs_a_choice(visitor: Visitor, kind: str, target: str, words: str) -> None:
+def test_what_needs_a_choice(visitor: Visitor, kind: str, target: str, wording: str) -> None:
     fields = {"kind": kind, "target": target, "description": "x"}
     visitor.get("/notices")
     assert visitor.post("/notices", fields).status_code == 422
-    assert words in visitor.error_at("target")
+    assert wording in visitor.error_at("target")
     assert visitor.post("/notices", {**fields, "allow_internal": "1"}).status_code in {200, 303}
 
 

@@ -107,8 +107,8 @@ def test_the_file_is_for_its_owner_only_and_brings_the_keys(
     app = other_app(settings, tmp_path / "new", f"sqlite:///{tmp_path}/new/x.sqlite", encryption_keys=(other,))
     (tmp_path / "new" / "encryption_keys").write_text(other + "\n")
     with app.app_context():
-        _, words = put_back(app, made, replace=False)
-    assert "were added to" in words
+        _, text = put_back(app, made, replace=False)
+    assert "were added to" in text
     assert (tmp_path / "new" / "encryption_keys").read_text().split() == [other, *settings.encryption_keys]
     with app.app_context():
         assert db.session.scalar(select(func.count(SalesforceConnection.id))) == 1

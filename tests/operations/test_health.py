@@ -1,4 +1,4 @@
-"""What whoever watches over DataSync sees: alive, ready, metrics."""
+"""What monitoring sees: alive, ready, metrics."""
 
 from __future__ import annotations
 

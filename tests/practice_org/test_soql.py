@@ -94,7 +94,7 @@ def test_filters_find_what_they_say(companies: Client, where: str, found: str) -
 
 
 @pytest.mark.parametrize(
-    ("where", "code", "words"),
+    ("where", "code", "text"),
     [
         ("CreatedDate > '2024-01-01T00:00:00Z'", "INVALID_FIELD",
          "value of filter criterion for field 'CreatedDate' must be of type dateTime and should not be enclosed in quotes"),
@@ -123,24 +123,24 @@ def test_filters_find_what_they_say(companies: Client, where: str, found: str) -
         ("", "MALFORMED_QUERY", "unexpected token: '<EOF>'"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_refused_in_salesforces_words(companies: Client, where: str, code: str, words: str) -> None:
+def test_what_is_wrong_is_refused_in_salesforces_words(companies: Client, where: str, code: str, text: str) -> None:
     status, told, message = companies.refusal("/query", q=f"SELECT Id FROM Account WHERE {where}")
     assert (status, told) == (400, code)
-    assert words in message
+    assert text in message
     assert "ERROR at Row:1:Column:" in message
 
 
 def test_a_mistake_is_pointed_at(client: Client) -> None:
     _, code, message = client.refusal("/query", q="SELECT Id,Name,BillingCity,IsDeleted FROM Accout")
     assert code == "INVALID_TYPE"
-    _, part, caret, place, words = message.split("\n")
+    _, part, caret, place, text = message.split("\n")
     assert part[caret.index("^") :] == "Accout"
     assert place == "ERROR at Row:1:Column:43"
-    assert words.startswith("sObject type 'Accout' is not supported. If you are attempting to use a custom object")
+    assert text.startswith("sObject type 'Accout' is not supported. If you are attempting to use a custom object")
 
 
 @pytest.mark.parametrize(
-    ("soql", "code", "words"),
+    ("soql", "code", "text"),
     [
         ("", "MALFORMED_QUERY", "A query string has to be specified"),
         ("SELECT Id FORM Account", "MALFORMED_QUERY", "unexpected token: 'FORM'"),
@@ -155,10 +155,10 @@ def test_a_mistake_is_pointed_at(client: Client) -> None:
         ("DELETE FROM Account", "MALFORMED_QUERY", "unexpected token: 'DELETE'"),
     ],
 )
-def test_whole_queries_are_refused_too(client: Client, soql: str, code: str, words: str) -> None:
+def test_whole_queries_are_refused_too(client: Client, soql: str, code: str, text: str) -> None:
     status, told, message = client.refusal("/query", q=soql)
     assert (status, told) == (400, code)
-    assert words in message
+    assert text in message
 
 
 def test_order_limit_and_offset(companies: Client) -> None:
@@ -240,6 +240,6 @@ _WORDS = st.sampled_from(
 
 
 @hypothesis.given(st.lists(_WORDS, max_size=14))
-def test_any_words_are_a_query_or_refused(words: list[str]) -> None:
+def test_any_words_are_a_query_or_refused(text: list[str]) -> None:
     with suppress(SoqlError):
-        assert run_soql(DATA, " ".join(words), with_deleted=False).object.name == "Account"
+        assert run_soql(DATA, " ".join(text), with_deleted=False).object.name == "Account"

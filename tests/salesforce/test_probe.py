@@ -1,4 +1,4 @@
-"""What a look sees, in every way Salesforce is known to answer."""
+"""What a probe finds, for every answer that Salesforce is known to give."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_an_unknown_app_costs_one_request(practice: PracticeOrg) -> None:
 
 def test_servers_that_disagree_are_not_ready(practice: PracticeOrg) -> None:
     app = practice.register(CALLBACK)
-    # The first look is answered properly (both endpoints), the second by a server that doesn't know the app yet.
+    # The first probe is answered properly (both endpoints), the second by a server that doesn't know the app yet.
     practice.fault("authorize", kind="answer", status=302, headers={"Location": "/?ec=302"}, times=1)
     practice.fault(
         "token", status=400, body='{"error":"invalid_grant","error_description":"expired authorization code"}', times=1
@@ -90,16 +90,16 @@ def test_unknown_client_on_error_pages_of_any_form(practice: PracticeOrg, body: 
 
 
 @pytest.mark.parametrize(
-    ("words", "problem"),
+    ("text", "problem"),
     [
         ("OAUTH_APP_BLOCKED : this app is blocked by admin", Problem.APP_BLOCKED),
         ("app must be installed into org", Problem.APP_NOT_INSTALLED),
         ("OAUTH_APPROVAL_ERROR_GENERIC : An unexpected error has occured", Problem.APPROVAL_FAILED),
     ],
 )
-def test_other_error_pages(practice: PracticeOrg, words: str, problem: Problem) -> None:
+def test_other_error_pages(practice: PracticeOrg, text: str, problem: Problem) -> None:
     app = practice.register(CALLBACK)
-    practice.fault("authorize", status=200, body=f"<html>{words}</html>", headers={"Content-Type": "text/html"})
+    practice.fault("authorize", status=200, body=f"<html>{text}</html>", headers={"Content-Type": "text/html"})
     assert observe(practice, app).problem is problem
 
 
@@ -155,7 +155,7 @@ def test_a_redirect_to_the_callback_with_an_error_is_read(practice: PracticeOrg)
 
 
 @pytest.mark.parametrize(
-    ("address", "problem", "words"),
+    ("address", "problem", "text"),
     [
         (
             "/setup/secur/RemoteAccessErrorPage.apexp?error=brand_new&error_description=Nobody%20saw%20this",
@@ -170,12 +170,12 @@ def test_a_redirect_to_the_callback_with_an_error_is_read(practice: PracticeOrg)
         ("/setup/secur/RemoteAccessErrorPage.apexp", Problem.UNEXPECTED, "OAuth error"),
     ],
 )
-def test_salesforces_error_page_is_quoted(practice: PracticeOrg, address: str, problem: Problem, words: str) -> None:
+def test_salesforces_error_page_is_quoted(practice: PracticeOrg, address: str, problem: Problem, text: str) -> None:
     app = practice.register(CALLBACK)
     practice.fault("authorize", status=302, headers={"Location": address})
     observation = observe(practice, app)
     assert observation.problem is problem
-    assert words in observation.detail
+    assert text in observation.detail
 
 
 def test_an_unknown_code_in_an_error_pages_text_is_quoted(practice: PracticeOrg) -> None:
@@ -187,7 +187,7 @@ def test_an_unknown_code_in_an_error_pages_text_is_quoted(practice: PracticeOrg)
 
 
 @pytest.mark.parametrize(
-    ("fault", "problem", "words"),
+    ("fault", "problem", "text"),
     [
         (
             {"status": 301, "headers": {"Location": "https://newname.my.salesforce.com/services/oauth2/token"}},
@@ -203,9 +203,9 @@ def test_an_unknown_code_in_an_error_pages_text_is_quoted(practice: PracticeOrg)
         ({"status": 301, "headers": {"Location": "https://evil.example/"}}, Problem.NOT_SALESFORCE, "evil.example"),
     ],
 )
-def test_pages_instead_of_answers(practice: PracticeOrg, fault: dict[str, Any], problem: Problem, words: str) -> None:
+def test_pages_instead_of_answers(practice: PracticeOrg, fault: dict[str, Any], problem: Problem, text: str) -> None:
     app = practice.register(CALLBACK)
     practice.fault("token", times=None, **fault)
     observation = observe(practice, app)
     assert observation.problem is problem
-    assert words in observation.detail
+    assert text in observation.detail

@@ -44,14 +44,14 @@ NO_CLIENT_IDS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "words"), NO_CLIENT_IDS)
-def test_what_is_no_client_id_is_refused_on_every_way_in(walk: ConnectionWalk, text: str, words: str) -> None:
+@pytest.mark.parametrize(("text", "message"), NO_CLIENT_IDS)
+def test_what_is_no_client_id_is_refused_on_every_way_in(walk: ConnectionWalk, text: str, message: str) -> None:
     walk.make_app()
     assert walk.visitor.post(NEW, walk.fields(client_id=text)).status_code == 422
-    assert words in walk.visitor.error_at("client_id")
+    assert message in walk.visitor.error_at("client_id")
     with walk.app.test_request_context(), pytest.raises(Refused) as refusal:
         save_connection({"kind": "salesforce", "description": "By script", "client_id": text}, None, by=None)
-    assert words in " ".join(refusal.value.errors["client_id"])
+    assert message in " ".join(refusal.value.errors["client_id"])
 
 
 NO_SECRETS = [
@@ -63,11 +63,11 @@ NO_SECRETS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "words"), NO_SECRETS)
-def test_what_is_no_secret_is_refused(walk: ConnectionWalk, text: str, words: str) -> None:
+@pytest.mark.parametrize(("text", "message"), NO_SECRETS)
+def test_what_is_no_secret_is_refused(walk: ConnectionWalk, text: str, message: str) -> None:
     walk.make_app()
     assert walk.visitor.post(NEW, walk.fields(client_secret=text)).status_code == 422
-    assert words in walk.visitor.error_at("client_secret")
+    assert message in walk.visitor.error_at("client_secret")
 
 
 def test_the_same_value_in_both(walk: ConnectionWalk) -> None:

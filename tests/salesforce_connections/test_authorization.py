@@ -16,10 +16,10 @@ from tests.support.killed import Killed, die
 from tests.support.visitor import Visitor
 
 
-def failed(walk: ConnectionWalk, reason: str, *words: str) -> None:
+def failed(walk: ConnectionWalk, reason: str, *message: str) -> None:
     walk.work()
     assert (walk.state, walk.reason) == ("needs_attention", reason), walk.visitor.text
-    for part in words:
+    for part in message:
         assert part in walk.visitor.text
     assert walk.visitor.status.get("hx-trigger") is None
     assert "Authenticate and Save" in walk.visitor.text
@@ -35,7 +35,7 @@ def test_deny(walk: ConnectionWalk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "description", "reason", "words"),
+    ("error", "description", "reason", "message"),
     [
         ("invalid_grant", "expired authorization code", "code_expired", "too old, or used already"),
         ("invalid_grant", "invalid code verifier", "unexpected", "refused the proof (PKCE)"),
@@ -50,12 +50,12 @@ def test_deny(walk: ConnectionWalk) -> None:
     ],
 )
 def test_refusals_at_the_token_endpoint(
-    walk: ConnectionWalk, error: str, description: str, reason: str, words: str
+    walk: ConnectionWalk, error: str, description: str, reason: str, message: str
 ) -> None:
     walk.to_ready()
     walk.practice.refuse("token", error, description)
     walk.allow()
-    failed(walk, reason, words)
+    failed(walk, reason, message)
 
 
 def test_the_secret_refused_as_401(walk: ConnectionWalk) -> None:
@@ -66,7 +66,7 @@ def test_the_secret_refused_as_401(walk: ConnectionWalk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "reason", "words"),
+    ("query", "reason", "message"),
     [
         (
             "error=invalid_request&error_description=missing+required+code+challenge",
@@ -89,11 +89,11 @@ def test_the_secret_refused_as_401(walk: ConnectionWalk) -> None:
         ("", "unexpected", "neither a code nor an error"),
     ],
 )
-def test_refusals_at_the_callback(walk: ConnectionWalk, query: str, reason: str, words: str) -> None:
+def test_refusals_at_the_callback(walk: ConnectionWalk, query: str, reason: str, message: str) -> None:
     walk.to_ready()
     state = parse_qs(urlsplit(walk.leave_for_salesforce()).query)["state"][0]
     assert walk.come_back(f"{CALLBACK_URL}?state={state}&{query}") == 303
-    failed(walk, reason, words)
+    failed(walk, reason, message)
 
 
 def test_no_refresh_token(walk: ConnectionWalk) -> None:
@@ -117,12 +117,12 @@ def test_a_token_without_the_api_scope(walk: ConnectionWalk) -> None:
     failed(walk, "scope_refused", "doesn't open its API")
 
 
-@pytest.mark.parametrize(("who", "words"), [("org", "edition doesn't include the API"), ("user", "API Enabled")])
-def test_the_api_is_disabled(walk: ConnectionWalk, who: str, words: str) -> None:
+@pytest.mark.parametrize(("who", "message"), [("org", "edition doesn't include the API"), ("user", "API Enabled")])
+def test_the_api_is_disabled(walk: ConnectionWalk, who: str, message: str) -> None:
     walk.to_ready()
     walk.practice.change_org(api_disabled=who)
     walk.allow()
-    failed(walk, "api_disabled", words, "Check again")
+    failed(walk, "api_disabled", message, "Check again")
     walk.practice.change_org(api_disabled="")
     walk.visitor.post(f"/connections/{walk.id}/check")
     walk.work()
@@ -318,10 +318,10 @@ def test_reauthenticating_in_place(walk: ConnectionWalk) -> None:
     assert second.grant.generation == first.grant.generation + 1
 
 
-def refused(visitor: Visitor, path: str, words: str) -> None:
+def refused(visitor: Visitor, path: str, message: str) -> None:
     response = visitor.get(path)
     assert response.status_code == 400
-    assert words in visitor.text
+    assert message in visitor.text
     assert "Nothing is lost" in visitor.text
 
 

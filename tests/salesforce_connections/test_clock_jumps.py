@@ -40,9 +40,9 @@ def test_while_waiting(
     # A browser refuses a cookie from the future, and one of a month ago.
     walk.visitor = sign_in()
     walk.work()
-    assert walk.stored().looks == 2
+    assert walk.stored().probes == 2
     if jump > timedelta():
-        # The time of watching is over meanwhile; the page says so and offers to go on.
+        # The deadline has passed; the page says so and offers to keep waiting.
         assert (walk.state, walk.reason) == ("needs_attention", "client_unknown")
         walk.visitor.post(f"/connections/{walk.id}/watch")
     clock.shift(6)
@@ -91,7 +91,7 @@ def test_a_refresh_that_died_before_the_clock_went_back(
         raise Killed
 
     with walk.app.app_context():
-        stale = token_grants.held_token(walk.id)
+        stale = token_grants.current_token(walk.id)
         with monkeypatch.context() as patch:
             patch.setattr(token_grants, "_ask_for_new_token", die)
             with pytest.raises(Killed):

@@ -22,9 +22,9 @@ def test_the_whole_way(clock: time_machine.Traveller, walk: ConnectionWalk) -> N
     assert "Salesforce doesn't know this Client ID yet." in walk.visitor.text
     assert "2 to 10 minutes" in walk.visitor.text
     assert "You can close this page" in walk.visitor.text
-    looks = [element.get("datetime") for element in status.xpath(".//p[@class='soft']//time")]
-    assert looks[0].startswith("2026-11-24T12:00:00")
-    assert looks[1].startswith("2026-11-24T12:00:05")
+    times = [element.get("datetime") for element in status.xpath(".//p[@class='soft']//time")]
+    assert times[0].startswith("2026-11-24T12:00:00")
+    assert times[1].startswith("2026-11-24T12:00:05")
 
     clock.shift(timedelta(seconds=101))
     walk.work()
@@ -36,8 +36,8 @@ def test_the_whole_way(clock: time_machine.Traveller, walk: ConnectionWalk) -> N
 
     status = walk.show()
     assert status.get("data-state") == "connected"
-    for words in ("ada@practice.example", "Practice Org", "Production", "PRAC1", "66.0", "api refresh_token"):
-        assert words in walk.visitor.text
+    for message in ("ada@practice.example", "Practice Org", "Production", "PRAC1", "66.0", "api refresh_token"):
+        assert message in walk.visitor.text
     assert "of 15,000" in walk.visitor.text
 
 

@@ -28,7 +28,7 @@ def test_the_callback_url_stands_there_before_anything_is_saved(visitor: Visitor
 
 
 @pytest.mark.parametrize(
-    "words",
+    "message",
     [
         "External Client App Manager",
         "New External Client App",
@@ -55,9 +55,9 @@ def test_the_callback_url_stands_there_before_anything_is_saved(visitor: Visitor
         "2 to 10 minutes",
     ],
 )
-def test_the_guide_names_salesforces_screens(visitor: Visitor, words: str) -> None:
+def test_the_guide_names_salesforces_screens(visitor: Visitor, message: str) -> None:
     visitor.get(NEW)
-    assert words in visitor.page.xpath("//section[@aria-label='Guide']")[0].text_content()
+    assert message in visitor.page.xpath("//section[@aria-label='Guide']")[0].text_content()
 
 
 def test_labels_and_names_are_the_promised_ones(visitor: Visitor) -> None:
@@ -140,7 +140,7 @@ def test_a_description_is_unique(walk: ConnectionWalk, taken: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "words"),
+    ("field", "value", "message"),
     [
         ("login_url", "evilsalesforce.com", "isn't one of Salesforce's own addresses"),
         ("login_url", "", "Enter the address of your org"),
@@ -154,11 +154,11 @@ def test_a_description_is_unique(walk: ConnectionWalk, taken: str) -> None:
         ("auth_method", "password", "choose one of the list"),
     ],
 )
-def test_every_fault_stands_at_its_field(walk: ConnectionWalk, field: str, value: str, words: str) -> None:
+def test_every_fault_stands_at_its_field(walk: ConnectionWalk, field: str, value: str, message: str) -> None:
     walk.make_app()
     assert walk.visitor.post(NEW, walk.fields(**{field: value})).status_code == 422
-    assert words in walk.visitor.error_at(field)
-    assert words in walk.visitor.page.xpath("//div[@role='alert']")[0].text_content()
+    assert message in walk.visitor.error_at(field)
+    assert message in walk.visitor.page.xpath("//div[@role='alert']")[0].text_content()
 
 
 def test_a_pasted_address_is_understood_and_shown_back(walk: ConnectionWalk) -> None:
@@ -187,7 +187,7 @@ def test_changing_the_description_leaves_the_connection_alone(walk: ConnectionWa
     assert walk.state == "connected"
     assert "Sales APAC" in walk.visitor.text
     after = walk.stored()
-    assert (after.watch, after.tracking_type) == (before.watch, "none")
+    assert (after.propagation_number, after.tracking_type) == (before.propagation_number, "none")
     assert "description from Sales EMEA to Sales APAC; tracking type from date to none" in walk.visitor.text
 
 
@@ -200,7 +200,7 @@ def test_changing_the_description_leaves_the_connection_alone(walk: ConnectionWa
         {"login_url": "acme.my.salesforce.com", "client_secret": "typed-again"},
     ],
 )
-def test_changing_credentials_starts_the_watch_again(walk: ConnectionWalk, change: dict[str, str]) -> None:
+def test_changing_credentials_starts_the_propagation_again(walk: ConnectionWalk, change: dict[str, str]) -> None:
     walk.to_connected()
     walk.visitor.get(f"/connections/{walk.id}/edit")
     walk.visitor.submit("connection-form", **change)
@@ -299,7 +299,7 @@ def test_a_lost_key_says_which_secret_to_enter_again(walk: ConnectionWalk) -> No
     assert walk.state == "ready_to_authorize"
 
 
-def test_a_lost_key_during_the_watch_is_told(walk: ConnectionWalk) -> None:
+def test_a_lost_key_during_the_wait_is_told(walk: ConnectionWalk) -> None:
     from cryptography.fernet import Fernet
 
     from datasync_flask.security.crypto import SecretBox
@@ -360,10 +360,10 @@ def test_no_input_breaks_the_form(walk: ConnectionWalk, fields: dict[str, str]) 
 def test_joiners_stay_and_the_same_text_is_found(walk: ConnectionWalk, description: str) -> None:
     walk.save(description=f"\ufeff{description}\u200b", client_id="")
     assert walk.stored().description == description
-    for words in (description, description.replace("\u200c", "").replace("\u200d", "")):
-        walk.visitor.get("/connections", query_string={"q": words})
+    for message in (description, description.replace("\u200c", "").replace("\u200d", "")):
+        walk.visitor.get("/connections", query_string={"q": message})
         assert description in walk.visitor.page.text_content()
-        response = walk.visitor.post(NEW, walk.fields(description=words))
+        response = walk.visitor.post(NEW, walk.fields(description=message))
         assert response.status_code == 422
 
 

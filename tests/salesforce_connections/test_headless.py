@@ -27,14 +27,14 @@ def test_the_worker_tries_until_salesforce_knows_the_app(clock: time_machine.Tra
 
 
 @pytest.mark.parametrize(
-    ("app_settings", "reason", "words"),
+    ("app_settings", "reason", "message"),
     [
         ({}, "blocked", "Enable Client Credentials Flow"),
         ({"client_credentials": True}, "blocked", "Run As"),
     ],
 )
 def test_what_is_not_set_up_is_named(
-    walk: ConnectionWalk, app_settings: dict[str, bool], reason: str, words: str
+    walk: ConnectionWalk, app_settings: dict[str, bool], reason: str, message: str
 ) -> None:
     walk.make_app(**app_settings)
     walk.save(auth_method="client_credentials")
@@ -42,7 +42,7 @@ def test_what_is_not_set_up_is_named(
         walk.make_due()
         walk.work()
     assert (walk.state, walk.reason) == ("needs_attention", reason)
-    assert words in walk.visitor.text
+    assert message in walk.visitor.text
     walk.practice.change(walk.client_id, **HEADLESS)
     walk.visitor.post(f"/connections/{walk.id}/watch")
     walk.work()

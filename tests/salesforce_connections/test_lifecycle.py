@@ -44,12 +44,12 @@ def test_connected_comes_only_from_a_check_or_a_refused_renewal() -> None:
     assert leading == {
         Event.CHECKED,
         Event.AUTHORIZE_FAILED_STILL_CONNECTED,
-        Event.WATCH_FAILED_STILL_CONNECTED,
+        Event.PROPAGATION_FAILED_STILL_CONNECTED,
         Event.OTHER_ORG_ASKED_STILL_CONNECTED,
         Event.WENT_BACK,
     }
 
 
-def test_a_draft_can_only_begin_a_watch_stay_a_draft_or_go_back_to_what_works() -> None:
+def test_a_draft_can_only_begin_a_propagation_stay_a_draft_or_go_back_to_what_works() -> None:
     possible = {event for event in Event if can_happen(State.DRAFT, event)}
-    assert possible == {Event.SAVED_INCOMPLETE, Event.WATCH_STARTED, Event.DISCONNECTED, Event.WENT_BACK}
+    assert possible == {Event.SAVED_INCOMPLETE, Event.PROPAGATION_STARTED, Event.DISCONNECTED, Event.WENT_BACK}

@@ -22,7 +22,7 @@ def works_still(walk: ConnectionWalk) -> None:
     """The tokens can be used, and refreshed with what they were got with."""
     walk.practice.expire()
     with walk.app.app_context():
-        held = token_grants.held_token(walk.id)
+        held = token_grants.current_token(walk.id)
         assert token_grants.refreshed_token(walk.id, held).token.access_token in live(walk, "access")
     revoke(walk)
     assert live(walk)

@@ -1,4 +1,4 @@
-"""When looks happen, how many, and what they lead to."""
+"""When probes happen, how many, and what they lead to."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from datasync_flask.salesforce_connections.propagation import (
     MAX_REQUESTS,
+    MAX_REQUESTS_PER_PROBE,
     MAX_REQUESTS_WITHIN,
-    MOST_REQUESTS_PER_LOOK,
     interval_after,
 )
 from tests.support.clock import NOON
@@ -23,13 +23,13 @@ from tests.support.killed import Killed, die
 @given(
     first=st.floats(0.1, 60),
     deadline=st.sampled_from([60.0, 600.0, 1800.0, 3600.0, 7200.0]),
-    per_look=st.integers(1, MOST_REQUESTS_PER_LOOK),
+    per_probe=st.integers(1, MAX_REQUESTS_PER_PROBE),
 )
-def test_a_watch_stays_within_its_requests(first: float, deadline: float, per_look: int) -> None:
-    elapsed, looks, requests = 0.0, 0, 0
+def test_a_propagation_stays_within_its_requests(first: float, deadline: float, per_probe: int) -> None:
+    elapsed, probes, requests = 0.0, 0, 0
     while elapsed < deadline:
-        looks, requests = looks + 1, requests + per_look
-        elapsed += interval_after(elapsed, first=first, deadline=deadline, looks=looks, requests=requests)
+        probes, requests = probes + 1, requests + per_probe
+        elapsed += interval_after(elapsed, first=first, deadline=deadline, probes=probes, requests=requests)
     assert requests <= MAX_REQUESTS * max(1.0, deadline / MAX_REQUESTS_WITHIN)
 
 
@@ -105,7 +105,7 @@ def test_a_corrected_callback_is_found_during_the_wait(walk: ConnectionWalk) -> 
     assert walk.state == "ready_to_authorize"
 
 
-def test_a_wrong_secret_is_believed_after_three_looks(walk: ConnectionWalk) -> None:
+def test_a_wrong_secret_is_believed_after_three_probes(walk: ConnectionWalk) -> None:
     walk.make_app()
     walk.save(client_secret="wrong")
     for _ in range(2):
@@ -130,7 +130,7 @@ def test_one_odd_refusal_during_the_wait_is_not_believed(walk: ConnectionWalk) -
 
 
 @pytest.mark.parametrize(
-    ("fault", "reason", "words"),
+    ("fault", "reason", "message"),
     [
         ({"status": 503, "body": "<html>down</html>"}, "unreachable", "Salesforce has a fault"),
         ({"status": 200, "body": "<html>proxy</html>"}, "unreachable", "Answer isn't Salesforce's"),
@@ -139,7 +139,7 @@ def test_one_odd_refusal_during_the_wait_is_not_believed(walk: ConnectionWalk) -
     ],
 )
 def test_an_unreachable_salesforce_is_told_at_once_and_waited_for(
-    clock: time_machine.Traveller, walk: ConnectionWalk, fault: dict[str, object], reason: str, words: str
+    clock: time_machine.Traveller, walk: ConnectionWalk, fault: dict[str, object], reason: str, message: str
 ) -> None:
     walk.make_app()
     walk.practice.fault("token", times=None, **fault)
@@ -147,7 +147,7 @@ def test_an_unreachable_salesforce_is_told_at_once_and_waited_for(
     walk.save()
     walk.work()
     assert (walk.state, walk.reason) == ("waiting_for_propagation", reason)
-    assert words in walk.visitor.text
+    assert message in walk.visitor.text
     run_until_rest(walk, clock)
     assert (walk.state, walk.reason) == ("needs_attention", reason)
     walk.practice.clear_faults()
@@ -185,15 +185,15 @@ def test_settings_changed_during_a_probe_void_its_result(walk: ConnectionWalk, m
 
     walk.make_app()
     walk.save()
-    real_look = propagation.probe.probe_app
+    real_probe = propagation.probe.probe_app
 
-    def look_while_somebody_edits(*args: object) -> object:
-        seen = real_look(*args)  # type: ignore[arg-type]
+    def probe_while_somebody_edits(*args: object) -> object:
+        seen = real_probe(*args)  # type: ignore[arg-type]
         walk.visitor.get(f"/connections/{walk.id}/edit")
         walk.visitor.submit("connection-form", client_id="3MVG9_another", client_secret="")
         return seen
 
-    monkeypatch.setattr(propagation.probe, "probe_app", look_while_somebody_edits)
+    monkeypatch.setattr(propagation.probe, "probe_app", probe_while_somebody_edits)
     walk.work()
     monkeypatch.undo()
     assert walk.state == "waiting_for_propagation"
@@ -201,7 +201,7 @@ def test_settings_changed_during_a_probe_void_its_result(walk: ConnectionWalk, m
     assert walk.reason == "client_unknown"
 
 
-def test_deleting_ends_the_looks(clock: time_machine.Traveller, walk: ConnectionWalk) -> None:
+def test_deleting_ends_the_probes(clock: time_machine.Traveller, walk: ConnectionWalk) -> None:
     walk.make_app(propagation_seconds=600)
     walk.save()
     walk.work()
@@ -212,7 +212,7 @@ def test_deleting_ends_the_looks(clock: time_machine.Traveller, walk: Connection
     assert walk.practice.requests() == asked
 
 
-def test_two_workers_do_not_double_the_looks(walk: ConnectionWalk) -> None:
+def test_two_workers_do_not_double_the_probes(walk: ConnectionWalk) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     from datasync_flask.salesforce_connections import due_work
@@ -247,7 +247,7 @@ def test_a_worker_that_died_is_taken_over_from(
     assert walk.state == "ready_to_authorize"
 
 
-def test_a_moved_site_watches_for_its_new_callback_url(walk: ConnectionWalk, settings: object) -> None:
+def test_a_moved_site_waits_for_its_new_callback_url(walk: ConnectionWalk, settings: object) -> None:
     from datasync_flask.config import Settings
     from datasync_flask.salesforce_connections import due_work
 
@@ -255,7 +255,7 @@ def test_a_moved_site_watches_for_its_new_callback_url(walk: ConnectionWalk, set
     walk.to_ready()
     walk.app.config["SETTINGS"] = settings.model_copy(update={"public_url": "http://localhost:5000"})
     with walk.app.app_context():
-        due_work.watch_moved_callbacks()
+        due_work.restart_for_moved_callbacks()
     walk.visitor.address = "http://localhost:5000"
     walk.visitor.client.set_cookie(
         "datasync_session", walk.visitor.client.get_cookie("datasync_session", "127.0.0.1").value, domain="localhost"
@@ -282,7 +282,7 @@ def test_a_moved_site_leaves_a_working_connection_alone_but_says_what_to_update(
     moved = settings.model_copy(update={"public_url": "https://datasync.example"})
     walk.app.config["SETTINGS"] = moved
     with walk.app.app_context():
-        due_work.watch_moved_callbacks()
+        due_work.restart_for_moved_callbacks()
     assert walk.state == "connected"
     assert "The Callback URL of this site has changed" in walk.visitor.text
     assert "https://datasync.example/oauth/salesforce/callback" in walk.visitor.text

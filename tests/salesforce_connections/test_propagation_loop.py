@@ -1,4 +1,4 @@
-"""Looks at several connections at once, as the worker's watcher makes them."""
+"""Looks at several connections at once, as the worker's loop makes them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy import text
 from datasync_flask.extensions import db
 from datasync_flask.salesforce_connections import due_work, propagation, propagation_loop, store
 from datasync_flask.salesforce_connections.models import SalesforceConnection
-from datasync_flask.salesforce_connections.propagation_loop import Watcher
+from datasync_flask.salesforce_connections.propagation_loop import ProbeLoop
 from tests.support.connection import ConnectionWalk
 from tests.support.practice import PracticeOrg
 from tests.support.program import wait_for
@@ -38,9 +38,9 @@ def another(app: Flask, visitor: Visitor, practice: PracticeOrg) -> Another:
 
 @pytest.fixture
 def turn(app: Flask) -> Iterator[Callable[..., None]]:
-    """Let a watcher make a turn of its own."""
-    with ThreadPoolExecutor(propagation_loop.LOOKS_AT_ONCE) as pool:
-        one = Watcher(pool)
+    """Let a loop make a turn of its own."""
+    with ThreadPoolExecutor(propagation_loop.PROBES_AT_ONCE) as pool:
+        one = ProbeLoop(pool)
 
         def make(seconds: float | None = None) -> None:
             with app.app_context():
@@ -50,7 +50,7 @@ def turn(app: Flask) -> Iterator[Callable[..., None]]:
         yield make
 
 
-def test_a_turn_looks_at_all_that_wait(
+def test_a_turn_probes_all_that_wait(
     clock: time_machine.Traveller, another: Another, turn: Callable[..., None]
 ) -> None:
     unknown, known = [another() for _ in range(3)], another(0)
@@ -58,7 +58,7 @@ def test_a_turn_looks_at_all_that_wait(
     assert known.state == "ready_to_authorize"
     for walk in unknown:
         assert (walk.state, walk.reason) == ("waiting_for_propagation", "client_unknown")
-        assert walk.stored().looks == 1
+        assert walk.stored().probes == 1
     assert known.practice.requests() == {"token": 3 + 2, "authorize": 2}
     turn()
     assert known.practice.requests()["token"] == 3 + 2
@@ -67,12 +67,12 @@ def test_a_turn_looks_at_all_that_wait(
     assert known.practice.requests()["token"] == 3 + 2 + 3
 
 
-def test_two_workers_share_the_looks(app: Flask, another: Another) -> None:
+def test_two_workers_share_the_probes(app: Flask, another: Another) -> None:
     walks = [another() for _ in range(6)]
 
     def work(_: int) -> None:
         with app.app_context(), ThreadPoolExecutor(2) as pool:
-            one = Watcher(pool)
+            one = ProbeLoop(pool)
             one.begin()
             one.record(None)
 
@@ -88,16 +88,16 @@ def test_a_slow_answer_does_not_hold_up_the_others(
     slow.practice.fault("token", kind="hang", seconds=1.5, client_id=slow.client_id)
     turn(0.5)
     assert quick.state == "ready_to_authorize"
-    assert slow.stored().looks == 0
-    # The claim holds: nobody begins the same look again.
+    assert slow.stored().probes == 0
+    # The lease holds: nobody sends the same probe again.
     clock.shift(10)
     turn(0)
     turn()
-    assert slow.stored().looks == 1
+    assert slow.stored().probes == 1
     assert slow.practice.requests()["token"] == 1 + 2
 
 
-def test_only_looks_are_made(another: Another, turn: Callable[..., None]) -> None:
+def test_only_probes_are_made(another: Another, turn: Callable[..., None]) -> None:
     headless = another(auth_method="client_credentials")
     waiting = another(0)
     turn()
@@ -133,11 +133,11 @@ def test_a_secret_that_cannot_be_read_is_told(app: Flask, another: Another, turn
 def test_settings_changed_during_a_probe_void_its_result(another: Another, app: Flask) -> None:
     walk = another()
     with app.app_context(), ThreadPoolExecutor(2) as pool:
-        one = Watcher(pool)
+        one = ProbeLoop(pool)
         one.begin()
         walk.visitor.post(f"/connections/{walk.id}/edit", walk.fields(client_id="3MVG9_another"))
         one.record(None)
-    assert walk.stored().looks == 0
+    assert walk.stored().probes == 0
 
 
 def test_a_look_that_cannot_be_recorded_keeps_no_other_from_it(
@@ -154,7 +154,7 @@ def test_a_look_that_cannot_be_recorded_keeps_no_other_from_it(
     monkeypatch.setattr(propagation, "take_in", fail_for_one)
     turn()
     assert fine.state == "ready_to_authorize"
-    assert odd.stored().looks == 0
+    assert odd.stored().probes == 0
 
 
 def test_a_look_that_fails_is_an_observation(
@@ -170,11 +170,11 @@ def test_a_look_that_fails_is_an_observation(
     assert (walk.state, walk.reason) == ("waiting_for_propagation", "unexpected")
 
 
-def test_the_thread_watches_until_it_is_stopped(app: Flask, another: Another) -> None:
+def test_the_thread_probes_until_it_is_stopped(app: Flask, another: Another) -> None:
     walk = another()
     stopping = threading.Event()
     thread = propagation_loop.start(app, stopping)
-    wait_for(lambda: walk.stored().looks)
+    wait_for(lambda: walk.stored().probes)
     walk.practice.change(walk.client_id, known_now=True)
     walk.make_due()
     wait_for(lambda: walk.stored().state == "ready_to_authorize")
@@ -183,7 +183,7 @@ def test_the_thread_watches_until_it_is_stopped(app: Flask, another: Another) ->
     assert not thread.is_alive()
 
 
-def test_watching_goes_on_when_the_database_is_back(
+def test_probing_goes_on_when_the_database_is_back(
     app: Flask, another: Another, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(propagation_loop, "AFTER_FAULT_SECONDS", 0.1)
@@ -194,7 +194,7 @@ def test_watching_goes_on_when_the_database_is_back(
     try:
         wait_for(lambda: "the database is away" in caplog.text)
         rename("away", "salesforce_connections", app)
-        wait_for(lambda: walk.stored().looks)
+        wait_for(lambda: walk.stored().probes)
     finally:
         stopping.set()
         thread.join(10)
@@ -206,7 +206,7 @@ def rename(table: str, name: str, app: Flask) -> None:
         db.session.commit()
 
 
-def test_the_queue_does_not_plan_what_the_watcher_does(app: Flask, another: Another) -> None:
+def test_the_queue_does_not_plan_what_the_probe_loop_does(app: Flask, another: Another) -> None:
     walk = another()
     with app.app_context():
         assert due_work.work_on(walk.id) is None

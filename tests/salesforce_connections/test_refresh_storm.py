@@ -21,7 +21,7 @@ from datasync_flask.salesforce_connections import token_grants
 connection_id = sys.argv[1]
 app = create_app(load_settings())
 with app.app_context():
-    stale = token_grants.held_token(connection_id)
+    stale = token_grants.current_token(connection_id)
 ready, tokens = threading.Barrier(50), []
 def refresh():
     with app.app_context():

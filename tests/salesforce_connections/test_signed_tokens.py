@@ -11,7 +11,7 @@ import time_machine
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
 from datasync_flask.notices.models import Notice
-from datasync_flask.notices.warnings import look
+from datasync_flask.notices.warnings import scan
 from datasync_flask.salesforce.assertions import new_certified_key
 from datasync_flask.salesforce_connections import certificates
 from tests.salesforce_connections.test_hand_off import make_link
@@ -35,7 +35,7 @@ def ready_app(walk: ConnectionWalk, **changes: object) -> None:
     walk.make_app(**{**settings, **changes})
 
 
-def watch_three_times(walk: ConnectionWalk) -> None:
+def probe_three_times(walk: ConnectionWalk) -> None:
     for _ in range(3):
         walk.make_due()
         walk.work()
@@ -59,7 +59,7 @@ def test_the_worker_signs_until_salesforce_knows_the_app(clock: time_machine.Tra
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason", "words"),
+    ("changes", "reason", "message"),
     [
         ({"jwt_bearer": False}, "blocked", "Enable JWT Bearer Flow"),
         ({"user_approved": False}, "blocked", "Admin approved users are pre-authorized"),
@@ -71,14 +71,14 @@ def test_the_worker_signs_until_salesforce_knows_the_app(clock: time_machine.Tra
         ),
     ],
 )
-def test_what_is_not_set_up_is_named_and_mended(
-    walk: ConnectionWalk, changes: dict[str, object], reason: str, words: str
+def test_what_is_not_set_up_is_named_and_fixed(
+    walk: ConnectionWalk, changes: dict[str, object], reason: str, message: str
 ) -> None:
     ready_app(walk, **changes)
     walk.save(**SIGNED)
-    watch_three_times(walk)
+    probe_three_times(walk)
     assert (walk.state, walk.reason) == ("needs_attention", reason)
-    assert words in walk.visitor.text
+    assert message in walk.visitor.text
     walk.practice.change(
         walk.client_id,
         jwt_bearer=True,
@@ -94,7 +94,7 @@ def test_what_is_not_set_up_is_named_and_mended(
 def test_a_username_that_is_not_known(walk: ConnectionWalk) -> None:
     ready_app(walk)
     walk.save(**{**SIGNED, "username": "nobody@practice.example"})
-    watch_three_times(walk)
+    probe_three_times(walk)
     assert (walk.state, walk.reason) == ("needs_attention", "blocked")
     assert "Compare the Username" in walk.visitor.text
 
@@ -112,7 +112,7 @@ def test_an_org_that_takes_neither_audience(walk: ConnectionWalk) -> None:
     walk.practice.change_org(audience="https://test.salesforce.com")
     ready_app(walk)
     walk.save(**SIGNED)
-    watch_three_times(walk)
+    probe_three_times(walk)
     assert (walk.state, walk.reason) == ("needs_attention", "client_unknown")
     assert "choose the login host" in walk.visitor.text
 
@@ -166,14 +166,14 @@ def test_a_certificate_that_ends_is_told_of_in_time(
     walk.work()
     clock.shift(timedelta(days=3650 - 29))
     with walk.app.app_context():
-        look()
+        scan()
         assert db.session.get(Notice, f"certificate:{walk.id}") is not None
     walk.visitor = sign_in()
     walk.practice.change(walk.client_id, certificate=downloaded(walk))
     walk.visitor.post(f"/connections/{walk.id}/authenticate")
     walk.work()
     with walk.app.app_context():
-        look()
+        scan()
         assert db.session.get(Notice, f"certificate:{walk.id}") is None
 
 

@@ -27,7 +27,7 @@ def test_the_page_includes_what_the_poll_returns(walk: ConnectionWalk) -> None:
 
     def shape(element: Any) -> str:
         text = html.tostring(element).decode().strip()
-        return re.sub(r'(hx-nonce|value|data-next-look-in)="[^"]*"', "", text)
+        return re.sub(r'(hx-nonce|value|data-next-probe-in)="[^"]*"', "", text)
 
     page = shape(walk.show())
     poll(walk)

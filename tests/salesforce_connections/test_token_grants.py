@@ -47,7 +47,7 @@ def test_many_who_need_a_new_token_make_one_request(
     walk.practice.change_org(refresh_seconds=0.2)
     before = walk.practice.requests()["token"]
     with walk.app.app_context():
-        stale = token_grants.held_token(walk.id)
+        stale = token_grants.current_token(walk.id)
     barrier = threading.Barrier(8)
 
     def refresh(_: int) -> str:
@@ -62,14 +62,14 @@ def test_many_who_need_a_new_token_make_one_request(
     assert walk.practice.requests()["token"] == before + 1
 
 
-def test_a_refresh_that_comes_between_look_and_claim_is_not_repeated(
+def test_a_refresh_that_comes_between_reading_and_claim_is_not_repeated(
     walk: ConnectionWalk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     walk.to_connected(rotation=True)
     walk.practice.expire()
     before = walk.practice.requests()["token"]
     with walk.app.app_context():
-        stale = token_grants.held_token(walk.id)
+        stale = token_grants.current_token(walk.id)
         real = token_grants._claim_refresh
 
         def let_somebody_else_go_first(*args: Any) -> bool:
@@ -158,7 +158,7 @@ def test_a_person_who_authenticates_during_a_refresh_wins(
 
     monkeypatch.setattr(token_grants, "_ask_for_new_token", refresh_while_somebody_authenticates)
     with walk.app.app_context():
-        stale = token_grants.held_token(walk.id)
+        stale = token_grants.current_token(walk.id)
         fresh = token_grants.refreshed_token(walk.id, stale)
         assert fresh.generation == stale.generation + 1
     assert walk.state == "connected"
@@ -168,7 +168,7 @@ def test_a_refresh_that_died_is_taken_over(clock: time_machine.Traveller, walk: 
     walk.to_connected()
     with walk.app.app_context():
         grant = db.session.get_one(SalesforceGrant, walk.id)
-        grant.refresh_claim, grant.refresh_claimed_until = "dead", NOON + timedelta(seconds=30)
+        grant.refresh_lease, grant.refresh_leased_until = "dead", NOON + timedelta(seconds=30)
         db.session.commit()
     walk.practice.expire()
     clock.shift(31)
@@ -189,7 +189,7 @@ def test_a_token_for_a_connection_that_is_gone(walk: ConnectionWalk) -> None:
     walk.to_connected()
     walk.visitor.post(f"/connections/{walk.id}/delete")
     with walk.app.app_context(), pytest.raises(SalesforceError) as error:
-        token_grants.held_token(walk.id)
+        token_grants.current_token(walk.id)
     assert error.value.problem is Problem.NOT_CONNECTED
 
 

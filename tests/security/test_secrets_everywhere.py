@@ -95,7 +95,7 @@ def test_no_planted_secret_is_anywhere(
         # The lines of a PEM, because what holds it may break or escape lines in its own way.
         private_key = secret_box().open(newest.private_key_sealed).splitlines()[1:-1]
         planted |= set(private_key)
-        held = token_grants.held_token(walk.id).token
+        held = token_grants.current_token(walk.id).token
         planted |= {held.access_token, held.refresh_token}
     planted |= set(walk.practice.tokens())
     walk.practice.expire("refresh")
@@ -112,7 +112,7 @@ def test_no_planted_secret_is_anywhere(
         places = {
             "database": database_dump(),
             "export": export(),
-            "doctor": "\n".join(f"{each.words} {each.fix}" for each in Doctor(app).examine()),
+            "doctor": "\n".join(f"{each.text} {each.fix}" for each in Doctor(app).examine()),
             "pages": every_page(app, visitor, ids),
             "queue": repr([bytes(item) for item in app.extensions["queue"].huey.storage.enqueued_items()]),
             "log": caplog.text + capfd.readouterr().err,

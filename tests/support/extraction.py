@@ -83,9 +83,9 @@ class Extracting:
     def work_on(self, run_id: str) -> None:
         """Be the run's process."""
         with self.app.app_context():
-            holder = states.claim(run_id)
-        assert holder
-        Runner(self.app, run_id, holder).run()
+            lease_id = states.claim(run_id)
+        assert lease_id
+        Runner(self.app, run_id, lease_id).run()
 
     def run(self) -> Run:
         """Start a run, do it to its end and return it, detached."""

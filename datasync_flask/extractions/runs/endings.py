@@ -49,7 +49,7 @@ class QuotaReached(Exception):
 
 
 @contextmanager
-def ending(app: Flask, run_id: str, holder: str) -> Iterator[None]:
+def ending(app: Flask, run_id: str, lease_id: str) -> Iterator[None]:
     """Turn what ends the block early into the run's state."""
     try:
         yield
@@ -58,31 +58,31 @@ def ending(app: Flask, run_id: str, holder: str) -> Iterator[None]:
         log.warning("run %s lost the database: %s", run_id, type(error.orig).__name__)
     except Exception as error:
         with app.app_context():
-            _end(run_id, holder, error)
+            _end(run_id, lease_id, error)
 
 
-def _end(run_id: str, holder: str, error: Exception) -> None:
+def _end(run_id: str, lease_id: str, error: Exception) -> None:
     match error:
         case Stopped():
-            states.stopped(run_id, holder)
+            states.stopped(run_id, lease_id)
             abandoned_jobs.abort_all()
         case QuotaReached() | SalesforceError(problem=Problem.REQUEST_LIMIT_EXCEEDED):
-            states.paused(run_id, holder, utcnow() + QUOTA_PAUSE, RunProblem.QUOTA)
+            states.paused(run_id, lease_id, utcnow() + QUOTA_PAUSE, RunProblem.QUOTA)
         case WaitsForBulk():
-            states.paused(run_id, holder, utcnow() + BULK_PAUSE, Problem.BULK_LIMIT_REACHED, str(error))
+            states.paused(run_id, lease_id, utcnow() + BULK_PAUSE, Problem.BULK_LIMIT_REACHED, str(error))
         case SalesforceError(problem=Problem.NO_ANSWER_IN_TIME):
-            states.stalled(run_id, holder, error.detail)
+            states.stalled(run_id, lease_id, error.detail)
         case SalesforceError() if error.problem in _LOST:
-            states.waiting_for_connection(run_id, holder, error)
+            states.waiting_for_connection(run_id, lease_id, error)
         case SalesforceError():
-            states.failed(run_id, holder, error.problem, error.detail)
+            states.failed(run_id, lease_id, error.problem, error.detail)
         case orgs.LoadedFromOtherOrg():
-            states.failed(run_id, holder, RunProblem.LOADED_FROM_OTHER_ORG, str(error))
+            states.failed(run_id, lease_id, RunProblem.LOADED_FROM_OTHER_ORG, str(error))
         case SecretUnreadable():
-            states.failed(run_id, holder, Problem.SECRETS_UNREADABLE, str(error))
+            states.failed(run_id, lease_id, Problem.SECRETS_UNREADABLE, str(error))
         case DestinationError():
-            states.failed(run_id, holder, error.fault, error.detail)
+            states.failed(run_id, lease_id, error.fault, error.detail)
         case _:
             # A fault of this program: told as one, with its traceback in the log of the worker.
             log.error("run %s ended by a fault", run_id, exc_info=error)
-            states.failed(run_id, holder, RunProblem.FAULT, f"{type(error).__name__}: {error}")
+            states.failed(run_id, lease_id, RunProblem.FAULT, f"{type(error).__name__}: {error}")

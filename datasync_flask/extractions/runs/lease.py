@@ -1,4 +1,4 @@
-"""A process's claim on a run: it lasts as long as its heartbeat, and only its holder writes the run."""
+"""A process's lease on a run: it lasts as long as its heartbeat, and only its owner writes the run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _is_free(now: datetime) -> ColumnElement[bool]:
     return or_(
         Run.state == RunState.QUEUED,
         Run.state.in_((RunState.PAUSED, RunState.WAITING)) & (Run.due_at <= now),
-        (Run.state == RunState.RUNNING) & (Run.alive_at < now - SILENT_FOR),
+        (Run.state == RunState.RUNNING) & (Run.heartbeat_at < now - SILENT_FOR),
     )
 
 
@@ -42,26 +42,26 @@ def due(now: datetime) -> list[str]:
 
 
 def take(run_id: str) -> str:
-    """Claim a run that is free, and return the holder's mark; '' when it isn't free."""
-    now, holder = utcnow(), secrets.token_hex(8)
+    """Lease a run that is free, and return the lease's id; '' when it isn't free."""
+    now, lease_id = utcnow(), secrets.token_hex(8)
     first = db.session.scalar(select(Run.started_at).where(Run.id == run_id))
     db.session.commit()
     statement = update(Run).where(Run.id == run_id, _is_free(now)).values(
-        state=RunState.RUNNING, holder=holder, alive_at=now, due_at=None, tries=Run.tries + 1,
+        state=RunState.RUNNING, lease_id=lease_id, heartbeat_at=now, due_at=None, tries=Run.tries + 1,
         started_at=first or now, problem="", problem_detail="", version=Run.version + 1,
     )  # fmt: skip
-    return holder if count_updated(statement) == 1 else ""
+    return lease_id if count_updated(statement) == 1 else ""
 
 
 def write(run_id: str, mark: str, **values: Any) -> bool:
-    """Write values of a run as its holder; False when the lease is lost. Commits."""
-    statement = update(Run).where(Run.id == run_id, Run.holder == mark, Run.state == RunState.RUNNING)
+    """Write values of a run under a lease; False when the lease is lost. Commits."""
+    statement = update(Run).where(Run.id == run_id, Run.lease_id == mark, Run.state == RunState.RUNNING)
     return count_updated(statement.values(version=Run.version + 1, **values)) == 1
 
 
-def renew(run_id: str, holder: str) -> bool:
+def renew(run_id: str, lease_id: str) -> bool:
     """Say that a run is alive; False when it was cancelled or taken over."""
-    return write(run_id, holder, alive_at=utcnow()) and not is_cancelled(run_id)
+    return write(run_id, lease_id, heartbeat_at=utcnow()) and not is_cancelled(run_id)
 
 
 def is_cancelled(run_id: str) -> bool:
@@ -71,7 +71,7 @@ def is_cancelled(run_id: str) -> bool:
 
 @contextmanager
 def heartbeat(
-    app: Flask, run_id: str, holder: str, each_time: Callable[[], None], stop: Callable[[], None]
+    app: Flask, run_id: str, lease_id: str, each_time: Callable[[], None], stop: Callable[[], None]
 ) -> Iterator[None]:
     """Renew the lease from a thread while the block lasts, and call `each_time` before; `stop` when it is lost."""
     is_over = threading.Event()
@@ -83,7 +83,7 @@ def heartbeat(
             each_time()
             with app.app_context():
                 try:
-                    is_ours = renew(run_id, holder)
+                    is_ours = renew(run_id, lease_id)
                 except OperationalError:
                     # Nobody knows that it is alive: it has to end before another process takes it over.
                     is_ours = False

@@ -36,9 +36,9 @@ class Movement:
         since = self._at_destination_since
         return moved or (since is not None and time.monotonic() - since < LONGEST_AT_DESTINATION)
 
-    def watched(self, destination: Destination) -> Destination:
+    def timed(self, destination: Destination) -> Destination:
         """Return a destination whose steps are known to take their time."""
-        return _Watched(destination, self)  # type: ignore[return-value]
+        return _TimedDestination(destination, self)  # type: ignore[return-value]
 
     @contextmanager
     def at_destination(self) -> Iterator[None]:
@@ -51,7 +51,7 @@ class Movement:
             self.steps += 1
 
 
-class _Watched:
+class _TimedDestination:
     """A destination; each of its steps is noted."""
 
     def __init__(self, destination: Destination, movement: Movement) -> None:

@@ -12,10 +12,10 @@ from datasync_flask.salesforce.errors import tidy
 KIND = "value"
 
 
-def odd_words(note: str) -> str:
+def odd_value_text(note: str) -> str:
     """Return what such a note says, without its kind: which field, how many rows, which of them, and why."""
     name, why, count, examples = json.loads(note)
-    words = {
+    message = {
         "not_of_type": gettext(
             "%(name)s: %(count)s values aren't of the field's type, so they are empty here.", name=name, count=count
         ),
@@ -36,4 +36,4 @@ def odd_words(note: str) -> str:
         ),
     }
     shown = "; ".join(f"{key}: {tidy(text)}" for key, text in examples)
-    return f"{words[why]} {gettext('For example %(examples)s', examples=shown)}"
+    return f"{message[why]} {gettext('For example %(examples)s', examples=shown)}"

@@ -17,7 +17,7 @@ from datasync_flask.salesforce.descriptions import Field, ObjectDescription
 # A row is stamped while its transaction runs and seen when that is over: the watermark stays this far behind.
 TRAILING_DELAY = timedelta(minutes=1)
 # Salesforce keeps deleted rows for 15 days; a longer gap can only be closed by comparing Ids.
-BIN_KEEPS = timedelta(days=15)
+RECYCLE_BIN_TIME = timedelta(days=15)
 CURSORS = ("SystemModstamp", "LastModifiedDate", "CreatedDate")
 NOT_LOADABLE = frozenset({"address", "location", "base64", "complexvalue", "datacategorygroupreference"})
 
@@ -157,7 +157,7 @@ def make_plan(description: ObjectDescription, choice: Choice, now: datetime) -> 
         is_whole = True
         reasons.append(Why.REREAD)
     since = None if is_whole or choice.watermark is None else choice.watermark - choice.overlap
-    gap = choice.loaded_at is not None and now - choice.loaded_at > BIN_KEEPS
+    gap = choice.loaded_at is not None and now - choice.loaded_at > RECYCLE_BIN_TIME
     compares = (
         tracks_deletes and not is_whole and (gap or _is_due(choice.ids_compared_at, choice.compare_ids_every, now))
     )

@@ -27,7 +27,7 @@ from datasync_flask.extractions.runs import states
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
 END_SECONDS = 5.0
 RUN_ENVIRONMENT = {
     # A quarter less memory at its peak, at the same speed.
@@ -61,35 +61,35 @@ class RunProcesses:
             return False
         try:
             with current_app.app_context():
-                holder = states.claim(run_id)
-            if holder:
-                self._do(run_id, holder)
+                lease_id = states.claim(run_id)
+            if lease_id:
+                self._do(run_id, lease_id)
         finally:
             self._slots.release()
         return True
 
-    def _do(self, run_id: str, holder: str) -> None:
+    def _do(self, run_id: str, lease_id: str) -> None:
         ours, theirs = forks.Pipe()
-        process = forks.Process(target=self._target, args=(self._settings, run_id, holder, theirs))
+        process = forks.Process(target=self._target, args=(self._settings, run_id, lease_id, theirs))
         with ours:
             try:
                 with theirs:
                     process.start()
             except (OSError, EOFError):
-                # Claimed by nobody who says that it's alive: the sweep takes it up again, a few times.
+                # Without a heartbeat the sweep starts it again, a few times.
                 log.exception("no process could be started for run %s", run_id)
                 return
-            if not watch(process, ours, self._settings.stalled_after, self.stopping):
+            if not wait_for_end(process, ours, self._settings.stalled_after, self.stopping):
                 process.kill()
                 process.join(END_SECONDS)
                 with current_app.app_context():
-                    states.stalled(run_id, holder)
+                    states.stalled(run_id, lease_id)
 
 
-def watch(process: BaseProcess, run: Connection, stalled_after: float, stopping: threading.Event) -> bool:
+def wait_for_end(process: BaseProcess, run: Connection, stalled_after: float, stopping: threading.Event) -> bool:
     """Return True when the process has ended, False when it made no progress for `stalled_after` seconds."""
     is_told, moved_at = False, time.monotonic()
-    while not wait([process.sentinel], LOOK_SECONDS):
+    while not wait([process.sentinel], POLL_SECONDS):
         now = time.monotonic()
         # Its end closes the pipe as well; the next turn sees that it has ended.
         with contextlib.suppress(OSError, EOFError):
@@ -104,7 +104,7 @@ def watch(process: BaseProcess, run: Connection, stalled_after: float, stopping:
     return True
 
 
-def work(app: Flask, run_id: str, holder: str, worker: Connection) -> None:
+def work(app: Flask, run_id: str, lease_id: str, worker: Connection) -> None:
     """Be the process of a run, until that is over, a signal comes, or the worker says so or is gone."""
     # Imported here: it loads dlt and pyarrow, which the worker itself never needs.
     from datasync_flask.extractions.runs.runner import Runner
@@ -115,7 +115,7 @@ def work(app: Flask, run_id: str, holder: str, worker: Connection) -> None:
         with contextlib.suppress(OSError):
             worker.send_bytes(b".")
 
-    runner = Runner(app, run_id, holder, say_progress)
+    runner = Runner(app, run_id, lease_id, say_progress)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         runner.stop()

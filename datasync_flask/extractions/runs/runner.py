@@ -45,9 +45,9 @@ READ_SIDE_BY_SIDE = 3
 class Runner:
     """Does one run in this process."""
 
-    def __init__(self, app: Flask, run_id: str, holder: str, say_progress: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, app: Flask, run_id: str, lease_id: str, say_progress: Callable[[], None] = lambda: None) -> None:
         """`say_progress` is called every few seconds while the run gets on."""
-        self._app, self._run_id, self._holder, self._say_progress = app, run_id, holder, say_progress
+        self._app, self._run_id, self._lease_id, self._say_progress = app, run_id, lease_id, say_progress
         self._stop = threading.Event()
         self._movement = Movement()
         self._waits = FileWaits(run_id, self._wait)
@@ -64,8 +64,8 @@ class Runner:
     def run(self) -> None:
         """Do the run to its end, or until it is stopped."""
         with (
-            lease.heartbeat(self._app, self._run_id, self._holder, self._tell_progress, self.stop),
-            ending(self._app, self._run_id, self._holder),
+            lease.heartbeat(self._app, self._run_id, self._lease_id, self._tell_progress, self.stop),
+            ending(self._app, self._run_id, self._lease_id),
             self._app.app_context(),
         ):
             self._run()
@@ -92,21 +92,19 @@ class Runner:
             raise SalesforceError(Problem.NOT_CONNECTED, "the connection isn't connected")
         self._destination = self._open_destination(extraction)
         db.session.commit()
-        held, folder = tables.hold_for_run(extraction_id), states.folder_of(self._run_id)
+        held, folder = tables.reserve_for_run(extraction_id), states.folder_of(self._run_id)
         with source_api(self._source_id, policy=PATIENT, wait=self._pause) as self._api:
             self._movement.api = self._api
             try:
                 self._pause(0)
                 org_id = orgs.checked_org(self._api, states.load(self._run_id).extraction)
-                watched = self._movement.watched(self._destination)
-                self._context = RunContext(
-                    self._api, watched, held, folder, org_id, CallsLeft(self._api, self._ceiling)
-                )
+                timed = self._movement.timed(self._destination)
+                self._context = RunContext(self._api, timed, held, folder, org_id, CallsLeft(self._api, self._ceiling))
                 self._work_on_all()
             finally:
                 states.note_calls(self._run_id, self._api.calls, self._api.usage)
         working_files.remove(folder, working_files.root())
-        states.finished(self._run_id, self._holder)
+        states.finished(self._run_id, self._lease_id)
 
     def _open_destination(self, extraction: Extraction) -> Destination:
         stored, data_dir = extraction.destination, current_app.config["SETTINGS"].effective_data_dir

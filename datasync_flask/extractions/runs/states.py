@@ -1,4 +1,4 @@
-"""Every transition of a run. lease.py has a process's claim on it, object_states.py what becomes of its objects."""
+"""Every transition of a run. lease.py has the lease, object_states.py what becomes of its objects."""
 
 from __future__ import annotations
 
@@ -111,13 +111,13 @@ def _subject(extraction_id: str) -> tuple[str, str, str]:
 
 
 def claim(run_id: str) -> str:
-    """Take a run that is queued, due, or left by a dead process; return the holder's mark, or '' when it isn't free."""
-    holder = lease.take(run_id)
-    if holder and load(run_id).tries > MAX_TRIES:
-        failed(run_id, holder, RunProblem.GAVE_UP, "the process that ran it ended too often")
+    """Take a run that is queued, due, or left by a dead process; return the lease's id, or '' when it isn't free."""
+    lease_id = lease.take(run_id)
+    if lease_id and load(run_id).tries > MAX_TRIES:
+        failed(run_id, lease_id, RunProblem.GAVE_UP, "the process that ran it ended too often")
         return ""
     db.session.commit()
-    return holder
+    return lease_id
 
 
 def clear_folders() -> None:
@@ -157,10 +157,10 @@ def log(run_id: str, text: str) -> None:
     db.session.add(RunLogLine(run_id=run_id, at=utcnow(), text=tidy(text)[:500]))
 
 
-def _end(run_id: str, holder: str, state: RunState, problem: str = "", detail: str = "") -> bool:
+def _end(run_id: str, lease_id: str, state: RunState, problem: str = "", detail: str = "") -> bool:
     detail = tidy(detail)
     if not lease.write(
-        run_id, holder, state=state, ended_at=utcnow(), problem=problem, problem_detail=detail, holder=""
+        run_id, lease_id, state=state, ended_at=utcnow(), problem=problem, problem_detail=detail, lease_id=""
     ):
         return False
     log(run_id, f"{state}{f': {problem}' if problem else ''}{f': {detail}' if detail else ''}")
@@ -177,58 +177,58 @@ def _end(run_id: str, holder: str, state: RunState, problem: str = "", detail: s
     return True
 
 
-def finished(run_id: str, holder: str) -> None:
+def finished(run_id: str, lease_id: str) -> None:
     """End a run whose objects are all through: done, or failed when some of them failed."""
     bad = db.session.scalars(select(RunObject).where(RunObject.run_id == run_id, RunObject.step == "failed")).all()
     if bad:
-        _end(run_id, holder, RunState.FAILED, bad[0].problem, f"{bad[0].name}: {bad[0].problem_detail}")
+        _end(run_id, lease_id, RunState.FAILED, bad[0].problem, f"{bad[0].name}: {bad[0].problem_detail}")
     else:
-        _end(run_id, holder, RunState.DONE)
+        _end(run_id, lease_id, RunState.DONE)
 
 
-def failed(run_id: str, holder: str, problem: Problem | Fault | RunProblem, detail: str) -> None:
+def failed(run_id: str, lease_id: str, problem: Problem | Fault | RunProblem, detail: str) -> None:
     """End a run that can't go on."""
-    _end(run_id, holder, RunState.FAILED, code_of(problem), detail)
+    _end(run_id, lease_id, RunState.FAILED, code_of(problem), detail)
 
 
-def stopped(run_id: str, holder: str) -> None:
+def stopped(run_id: str, lease_id: str) -> None:
     """End a run that was cancelled; put one back whose process was told to stop."""
     if is_cancelled(run_id):
-        _end(run_id, holder, RunState.CANCELLED)
+        _end(run_id, lease_id, RunState.CANCELLED)
     else:
-        lease.write(run_id, holder, state=RunState.QUEUED, holder="", tries=Run.tries - 1)
+        lease.write(run_id, lease_id, state=RunState.QUEUED, lease_id="", tries=Run.tries - 1)
 
 
-def paused(run_id: str, holder: str, until: datetime, limit: Problem | RunProblem, detail: str = "") -> None:
+def paused(run_id: str, lease_id: str, until: datetime, limit: Problem | RunProblem, detail: str = "") -> None:
     """Let a run rest at a limit."""
-    lease.write(run_id, holder, state=RunState.PAUSED, due_at=until, problem=code_of(limit),
-                problem_detail=tidy(detail), holder="", tries=Run.tries - 1)  # fmt: skip
+    lease.write(run_id, lease_id, state=RunState.PAUSED, due_at=until, problem=code_of(limit),
+                problem_detail=tidy(detail), lease_id="", tries=Run.tries - 1)  # fmt: skip
     log(run_id, f"paused: {detail or 'at the ceiling of API calls'}")
     db.session.commit()
 
 
-def stalled(run_id: str, holder: str, detail: str = "") -> None:
+def stalled(run_id: str, lease_id: str, detail: str = "") -> None:
     """End an attempt that made no progress; the run goes on by itself after a pause, a few times, then it fails."""
     if is_cancelled(run_id):
-        _end(run_id, holder, RunState.CANCELLED)
+        _end(run_id, lease_id, RunState.CANCELLED)
         return
     count = load(run_id).stalls
     if count >= len(STALL_PAUSES):
-        failed(run_id, holder, RunProblem.NO_PROGRESS, f"{count + 1} times in a row. {detail}".strip())
+        failed(run_id, lease_id, RunProblem.NO_PROGRESS, f"{count + 1} times in a row. {detail}".strip())
         return
     due_at, detail, code = utcnow() + STALL_PAUSES[count], tidy(detail), code_of(RunProblem.NO_PROGRESS)
-    if lease.write(run_id, holder, state=RunState.PAUSED, due_at=due_at, problem=code, problem_detail=detail,
-             holder="", tries=Run.tries - 1, stalls=count + 1):  # fmt: skip
+    if lease.write(run_id, lease_id, state=RunState.PAUSED, due_at=due_at, problem=code, problem_detail=detail,
+             lease_id="", tries=Run.tries - 1, stalls=count + 1):  # fmt: skip
         log(run_id, f"no progress: this attempt was ended. {detail}".strip())
     db.session.commit()
 
 
-def waiting_for_connection(run_id: str, holder: str, error: SalesforceError) -> None:
+def waiting_for_connection(run_id: str, lease_id: str, error: SalesforceError) -> None:
     """Put the connection to needs_attention; the run goes on when it works again."""
     run = load(run_id)
     source_id = run.extraction.source_id
-    lease.write(run_id, holder, state=RunState.WAITING, problem=code_of(error.problem), problem_detail=error.detail,
-          holder="", tries=Run.tries - 1)  # fmt: skip
+    lease.write(run_id, lease_id, state=RunState.WAITING, problem=code_of(error.problem), problem_detail=error.detail,
+          lease_id="", tries=Run.tries - 1)  # fmt: skip
     log(run_id, f"waiting for the connection: {error}")
 
     # These are checked for soon: the answer may be another by then, or there is something to ask.

@@ -55,8 +55,8 @@ def table_names(dataset: str, shown_as: str, names: Sequence[str]) -> list[str]:
 def slug(text: str) -> str:
     """Return a text as a name that every destination takes."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    words = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:40].rstrip("_")
-    return words if words[:1].isalpha() else f"sf_{words}".rstrip("_") if words else "salesforce"
+    prefix = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:40].rstrip("_")
+    return prefix if prefix[:1].isalpha() else f"sf_{prefix}".rstrip("_") if prefix else "salesforce"
 
 
 def free_dataset(wanted: str, destination: DestinationConnection | None, new_path: str, names: Sequence[str]) -> str:

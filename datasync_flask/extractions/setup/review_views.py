@@ -39,7 +39,7 @@ _STEP_OF = {"objects": "objects", "description": "", "source": "source"}
 
 @bp.route("/extractions/<public_id:draft_id>/setup/review", methods=["GET", "POST"], endpoint="review")
 @needs_role(Role.EDITOR)
-def look_over(draft_id: str) -> ResponseReturnValue:
+def review(draft_id: str) -> ResponseReturnValue:
     """Look everything over, then save, and start the first run."""
     draft = drafts.editable(draft_id)
     destination = _destination(draft)

@@ -27,7 +27,7 @@ def answer(extraction: Extraction | None) -> ResponseReturnValue:
     if extraction is not None:
         # Another org's objects would take their place in the tables.
         form.source.data = extraction.source_id
-    if not form.is_submitted() or wants_fragment() or _only_looks():
+    if not form.is_submitted() or wants_fragment() or _is_preview():
         return _page(form, extraction)
     if form.validate():
         if extraction is not None and form.was_overtaken(extraction.updated_at):
@@ -49,7 +49,7 @@ def answer(extraction: Extraction | None) -> ResponseReturnValue:
     return _page(form, extraction), 422
 
 
-def _only_looks() -> bool:
+def _is_preview() -> bool:
     return bool({"show", "all"} & request.form.keys()) or request.form.get("do") == "search"
 
 

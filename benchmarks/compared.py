@@ -1,4 +1,4 @@
-"""The ways that are compared, each run in a process of its own: ``python -m benchmarks.ways WAY …``.
+"""The ways that are compared, each run in a process of its own: ``python -m benchmarks.compared NAME …``.
 
 What the limit is made of (download, parse, load by hand) is measured by the code that ours uses, where that can be.
 """
@@ -118,10 +118,10 @@ def settings_of(kind: str, target: str) -> dict[str, Any]:
             "password": url.password or ""}  # fmt: skip
 
 
-WAYS = {
+METHODS = {
     found.__name__: found
     for found in (download, parse, duckdb_by_hand, postgresql_by_hand, dlt_calls, dlt_simple_salesforce, singer)
 }
 
 if __name__ == "__main__":
-    WAYS[sys.argv[1]](*sys.argv[2:])
+    METHODS[sys.argv[1]](*sys.argv[2:])
