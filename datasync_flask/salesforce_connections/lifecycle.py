@@ -49,7 +49,7 @@ EVENT_TEXTS = {
     "watch_started": "Started checking whether Salesforce knows the app",
     "looked": "Checked",
     "app_known": "Salesforce knows the app",
-    "watch_failed": "Stopped watching",
+    "watch_failed": "Stopped waiting",
     "authorize_started": "Went to Salesforce to allow access",
     "code_received": "Returned from Salesforce with access",
     "exchange_deferred": "Salesforce's token service doesn't know the app yet; trying again",
