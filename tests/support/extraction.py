@@ -148,6 +148,12 @@ class Extracting:
                     assert plain(by_id[row_id][snake_case(field)]) == plain(row[field]), (row_id, field)
 
 
+def only(fields: list[str], form: dict[str, str]) -> dict[str, str]:
+    """Return what a form of fields sends when these are loaded and all others are left out."""
+    names = [name for name in form if name.startswith("treatment-")]
+    return {name: "load" if name.removeprefix("treatment-") in fields else "leave_out" for name in names}
+
+
 def plain(value: Any) -> Any:
     """Return a value as both sides can be compared: destinations have types of their own."""
     if isinstance(value, bool) or value is None or value == "":

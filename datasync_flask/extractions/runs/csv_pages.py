@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,6 +60,12 @@ class Body(io.RawIOBase):
         return count
 
 
+def what_is_wrong(error: pa.ArrowInvalid) -> str:
+    """Return what Arrow finds wrong with a page, without the row, which it quotes."""
+    found = re.search(r"Expected \d+ columns, got \d+", str(error))
+    return found.group() if found else "its rows can't be told apart"
+
+
 def cells(body: Body, wanted: list[str], *, is_first_page: bool, block_bytes: int) -> Iterator[pa.RecordBatch]:
     """Yield a page's rows as bytes, columns as in `wanted`; a row has to fit into `block_bytes`.
 
@@ -72,7 +79,7 @@ def cells(body: Body, wanted: list[str], *, is_first_page: bool, block_bytes: in
     is_header = {name.lower() for name in names} == {name.lower() for name in wanted}
     if not is_header:
         if is_first_page:
-            raise SalesforceError(Problem.NOT_SALESFORCE, f"a result with other columns: {header[:100]}")
+            raise SalesforceError(Problem.NOT_SALESFORCE, f"a result of {len(names)} columns, asked for {len(wanted)}")
         # Some say that only the first page has a header: then the first line is a row.
         names = list(wanted)
     reader = pa_csv.open_csv(

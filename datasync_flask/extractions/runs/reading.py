@@ -20,11 +20,12 @@ import pyarrow.parquet as pq
 from datasync_flask.destinations.base import KEY, VERSION_COLUMN, Column
 from datasync_flask.extractions.forecast import REST_ROWS, rows_per_page
 from datasync_flask.extractions.runs.column_types import arrow_schema
-from datasync_flask.extractions.runs.csv_pages import Body, cells
+from datasync_flask.extractions.runs.csv_pages import Body, cells, what_is_wrong
+from datasync_flask.extractions.runs.hashing import Hashing
 from datasync_flask.extractions.runs.plan import Plan, without_fields
 from datasync_flask.extractions.runs.progress import Progress
 from datasync_flask.extractions.runs.side_by_side import Dropped, SideBySide
-from datasync_flask.extractions.runs.values import EXAMPLES, Parsed, from_csv, from_json
+from datasync_flask.extractions.runs.values import EXAMPLES, Parsed
 from datasync_flask.salesforce import bulk, query
 from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
@@ -46,8 +47,6 @@ REST_TRIES = 3
 # What a job can't select though REST can; read beside the job where it refuses.
 APART_FROM_BULK = frozenset({"json"})
 EXAMPLE_CHARACTERS = 60
-
-
 # Pages leave gaps in memory that add up; giving them back takes milliseconds.
 PAGES_BETWEEN_RELEASES = 8
 # Refusals and silences by REST that leave it open whether a bulk job does it.
@@ -78,6 +77,7 @@ class Reader:
     columns: dict[str, Column]
     folder: Path
     progress: Progress = field(default_factory=Progress)
+    hashing: Hashing = field(default_factory=Hashing)
     block_bytes: int = BLOCK_BYTES
     # Pages that were asked for, by locator or path.
     _asked: set[str] = field(default_factory=set)
@@ -157,7 +157,7 @@ class Reader:
         yield
 
     def _write_records(self, records: list[dict[str, Any]]) -> _Page:
-        columns = {name: from_json([record.get(name) for record in records], column.type)
+        columns = {name: self.hashing.from_json(name, [record.get(name) for record in records], column.type)
                    for name, column in self.columns.items()}  # fmt: skip
         page = self._draft(self.progress.pages + 1)
         self._write(page, [self._batch(columns, page.odd)])
@@ -270,7 +270,9 @@ class Reader:
             except pa.ArrowInvalid as error:
                 attempt += 1
                 if attempt == PAGE_TRIES:
-                    raise SalesforceError(Problem.NOT_SALESFORCE, f"a page that isn't CSV: {error}") from None
+                    raise SalesforceError(
+                        Problem.NOT_SALESFORCE, f"a page that isn't CSV: {what_is_wrong(error)}"
+                    ) from None
                 self.block_bytes = min(self.block_bytes * BLOCK_GROWS, MAX_BLOCK_BYTES)
                 self.api.wait(0.5 * attempt)
             except SalesforceError as error:
@@ -292,7 +294,7 @@ class Reader:
         page: QueryPage | None = query.first_page(self.api, soql, with_deleted=self.plan.with_deleted)
         while page is not None:
             for name in names:
-                parsed = from_json([record.get(name) for record in page.records], self.columns[name].type)
+                parsed = self.hashing.from_json(name, [row.get(name) for row in page.records], self.columns[name].type)
                 found[name].append(parsed.array)
             self.api.wait(0)
             self._not_again(page.next_path)
@@ -361,12 +363,12 @@ class Reader:
         rows = cells(body, wanted, is_first_page=is_first_page, block_bytes=self.block_bytes)
         for batch in _one_ahead(rows):
             columns = {
-                name: from_csv(values, self.columns[name].type, may_have_nul=body.has_nul)
+                name: self.hashing.from_csv(name, values, self.columns[name].type, may_have_nul=body.has_nul)
                 for name, values in zip(wanted, batch.columns, strict=True)
             }
             for name in self.progress.apart:
                 column = self.columns[name]
-                columns[name] = from_json([None] * batch.num_rows, column.type)
+                columns[name] = self.hashing.from_json(name, [None] * batch.num_rows, column.type)
             yield self._batch(columns, odd)
 
     def all_notes(self) -> list[str]:
