@@ -11,8 +11,7 @@ from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Extraction, Run
 from datasync_flask.extractions.setup.models import ExtractionDraft
 from tests.support.connection import ConnectionWalk
-from tests.support.extraction import only
-from tests.support.extraction import Extracting, Org
+from tests.support.extraction import Extracting, Org, only
 from tests.support.visitor import Visitor
 
 
