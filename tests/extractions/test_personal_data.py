@@ -136,7 +136,6 @@ def test_what_was_loaded_before_is_gone(extracting: Extracting, contacts: Org, d
     )
     extracting.done()
     contacts.do("Contact", "update", ids=contacts.ids("Contact")[:1], values={"Email": f"{CLEAR}.later@example.com"})
-    extracting.age_watermarks(hours=-1)
     extracting.done()
     assert CLEAR in str(all_versions(extracting))
     assert treat(extracting, Email="hash", Birthdate="hash", LastName="leave_out") == 303
@@ -156,7 +155,6 @@ def test_what_was_loaded_before_is_gone(extracting: Extracting, contacts: Org, d
     extracting.walk.visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
     assert "The columns birthdate, email, last_name were emptied" in extracting.walk.visitor.text
     # Then only changes are read again.
-    extracting.age_watermarks(hours=-1)
     assert not extracting.done().objects[0].is_whole
     # And back: every row has its values once more.
     assert treat(extracting, Email="load", Birthdate="load", LastName="load") == 303
@@ -228,3 +226,16 @@ def test_a_page_that_is_no_csv_is_told_without_its_rows() -> None:
     error = pa.ArrowInvalid(f"CSV parse error: Row #2: Expected 2 columns, got 3: {CLEAR}")
     assert what_is_wrong(error) == "Expected 2 columns, got 3"
     assert CLEAR not in what_is_wrong(pa.ArrowInvalid(f"straddling object: {CLEAR}"))
+
+
+def test_eight_hundred_fields_are_one_form(extracting: Extracting, org: Org, duckdb: str) -> None:
+    org.do("Wide__c", "object", fields={f"Field_{number}__c": "string" for number in range(790)})
+    extracting.make(["Wide__c"], duckdb)
+    visitor = extracting.walk.visitor
+    address = f"/extractions/{extracting.id}/objects/Wide__c"
+    assert len(visitor.get(address).data) < 300_000
+    assert visitor.submit("fields-form", **{"treatment-Field_789__c": "hash"}).status_code == 303
+    visitor.get(address)
+    assert visitor.form_values("fields-form")["treatment-Field_789__c"] == "hash"
+    assert visitor.get(f"/extractions/{extracting.id}").status_code == 200
+    assert "1 field hashed" in visitor.text
