@@ -22,7 +22,7 @@ from datasync_flask.forms import Refused, check_names, given_text, given_values
 
 EXTRACTION_FIELDS = ("description", "dataset", "schedule", "timezone", "quota_ceiling", "reread_days", "formula_rhythm")
 OBJECT_FIELDS = (
-    "name", "tracking_type", "filter", "fields", "cursor_field", "keeps_history", "marks_deleted",
+    "name", "tracking_type", "filter", "fields", "hashed", "left_out", "cursor_field", "keeps_history", "marks_deleted",
 )  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def extraction_definition(extraction: Extraction) -> dict[str, Any]:
 
 def _object_definition(chosen: ExtractionObject) -> dict[str, Any]:
     values = {name: getattr(chosen, name) for name in OBJECT_FIELDS}
-    return {name: value for name, value in values.items() if value not in ("", None, False)}
+    return {name: value for name, value in values.items() if value not in ("", None, False, [])}
 
 
 def find_connection(name: str) -> Connection | None:
@@ -109,10 +109,11 @@ def _give_objects(given: MultiDict[str, str], objects: Any) -> None:
             raise Refused({"objects": [f"{gettext('There is no such setting here.')} ({unknown_name})"]})
         name = given_text(chosen["name"])
         given.add("objects", name)
-        fields = chosen.get("fields") or []
-        if not isinstance(fields, list) or not all(isinstance(field, str) for field in fields):
-            raise Refused({"objects": [gettext("Fields are a list of API names.")]})
-        given.add(f"fields-{name}", ",".join(map(given_text, fields)))
+        for listed in ("fields", "hashed", "left_out"):
+            fields = chosen.get(listed) or []
+            if not isinstance(fields, list) or not all(isinstance(field, str) for field in fields):
+                raise Refused({"objects": [gettext("Fields are a list of API names.")]})
+            given.add(f"{listed}-{name}", ",".join(map(given_text, fields)))
         given.add(f"cursor-{name}", given_text(chosen.get("cursor_field")))
         given.add(f"tracking_type-{name}", given_text(chosen.get("tracking_type")))
         given.add(f"filter-{name}", given_text(chosen.get("filter")))

@@ -94,6 +94,12 @@ class ConnectionList(Schema):
     total = fields.Integer()
 
 
+def _names(about: str) -> fields.Field[Any]:
+    """Return a list of API names of fields."""
+    name = fields.String(validate=validate.Length(max=80))
+    return fields.List(name, validate=validate.Length(max=2000), metadata={"description": about})
+
+
 class ObjectSettings(Schema):
     """One object of an extraction."""
 
@@ -109,7 +115,9 @@ class ObjectSettings(Schema):
 ObjectSettings = ObjectSettings.from_dict(  # type: ignore[misc, assignment]
     {
         **ObjectSettings._declared_fields,
-        "fields": fields.List(fields.String(validate=validate.Length(max=80)), validate=validate.Length(max=2000)),
+        "fields": _names("Only these fields; without it all of them, new ones too."),
+        "hashed": _names("Fields of which only a hash is loaded."),
+        "left_out": _names("Fields that are not loaded, and whose columns are emptied."),
     },
     name="ObjectSettings",
 )

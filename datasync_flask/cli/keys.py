@@ -38,6 +38,16 @@ def certificate() -> None:
     )
 
 
+@keys.command("hashing")
+def hashing() -> None:
+    """Print the key that personal data is hashed with, to compute hashes elsewhere. Keep it secret."""
+    from datasync_flask.cli.session import app_session
+    from datasync_flask.extractions.hashing_key import hashing_key
+
+    with app_session():
+        click.echo(hashing_key().hex())
+
+
 @keys.command("rotate")
 def rotate() -> None:
     """Encrypt all stored secrets again with the first key; may be interrupted and repeated while the app runs."""

@@ -204,6 +204,14 @@ class Destination(ABC):
         """Delete rows by their ids, or with `marks` set is_deleted; return how many. In one transaction."""
 
     @abstractmethod
+    def empty(self, table: Table, names: tuple[str, ...]) -> None:
+        """Empty columns in all rows, those of older versions too, and leave no copy of what was in them.
+
+        Versions are told by other marks from then on: the old ones are made of the values. Doing it twice changes
+        nothing.
+        """
+
+    @abstractmethod
     def preview(self, table: Table, rows: int) -> Preview:
         """Return columns with their types, and the first rows."""
 

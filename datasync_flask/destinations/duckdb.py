@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,13 @@ from datasync_flask.destinations.base import DestinationError, Fault, Load, Prev
 from datasync_flask.destinations.data_folder import inside
 from datasync_flask.destinations.destination_kind import FILE_FIELDS, DestinationKind, Settings
 from datasync_flask.destinations.file_lock import FileLock
+from datasync_flask.destinations.parquet_queries import text
 from datasync_flask.destinations.sql import SqlDestination
 
+log = logging.getLogger(__name__)
+
 # Beyond it DuckDB writes to disk; by itself it would take most of the machine's memory. Rows have no order to keep.
-MEMORY = {"memory_limit": "256MB", "preserve_insertion_order": False}
+MEMORY: dict[str, Any] = {"memory_limit": "256MB", "preserve_insertion_order": False}
 
 
 TRIES = 3
@@ -104,6 +109,32 @@ class DuckDb(SqlDestination):
             dlt_loading.run(load, destination, has_versions=has_versions)
         except Exception as error:
             raise self.explain(error) from error
+
+    def empty(self, table: Table, names: tuple[str, ...]) -> None:
+        """Empty columns in all rows, and write the file again: DuckDB leaves what was deleted in its free blocks."""
+        with self.alone():
+            super().empty(table, names)
+            self.clear_staging(table)
+            self._write_again()
+
+    def _write_again(self) -> None:
+        import duckdb
+
+        draft = self._path.with_name(f".{self._path.name}.new")
+        draft.unlink(missing_ok=True)
+        try:
+            with duckdb.connect(config=MEMORY) as connection:
+                for name, file in (("datasync_old", self._path), ("datasync_new", draft)):
+                    connection.execute(f"ATTACH {text(file)} AS {name}")
+                connection.execute("CHECKPOINT datasync_old")
+                connection.execute("COPY FROM DATABASE datasync_old TO datasync_new")
+            shutil.copymode(self._path, draft)
+            draft.replace(self._path)
+        except (duckdb.Error, OSError) as error:
+            # The rows are empty either way; DuckDB can't copy everything that others may have made in the file.
+            log.warning("%s can't be written again, so its free blocks keep what was in them: %s", self._path, error)
+        finally:
+            draft.unlink(missing_ok=True)
 
     def preview(self, table: Table, rows: int) -> Preview:
         """Return columns with their types, and the first rows; opened to read, beside others that read."""

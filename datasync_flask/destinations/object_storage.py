@@ -165,6 +165,16 @@ class ObjectStorage(Destination):
                 self._publish(log, before, touched, queries.without(keys, old, names, marks=marks), work)
         return len(keys)
 
+    def empty(self, table: Table, names: tuple[str, ...]) -> None:
+        """Write all files again with the columns empty, and delete the old ones at once."""
+        with faults(), tempfile.TemporaryDirectory() as name:
+            work, log = Path(name), self._log(table)
+            before = self._existing(log, table)
+            old = queries.rows_of(self._fetched(before, table, list(before.files), work))
+            columns = list(self._schema(before, table).names)
+            self._publish(log, before, list(before.files), queries.emptied(names, old, columns), work)
+            log.retire([], log.current(), retention_seconds=0)
+
     def _existing(self, log: Log, table: Table) -> Snapshot:
         found = log.current()
         if found is None:

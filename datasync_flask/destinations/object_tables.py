@@ -92,8 +92,8 @@ class Log(ABC):
             found |= {str(each["path"]).removeprefix(f"{self.folder}/"): int(each["size"]) for each in part}
         return found
 
-    def retire(self, names: list[str], current: Snapshot | None) -> None:
-        """Write down files that won't count soon, before they don't, and delete those that haven't for a day.
+    def retire(self, names: list[str], current: Snapshot | None, retention_seconds: int = RETENTION_SECONDS) -> None:
+        """Write down files that won't count soon, before they don't, and delete those that haven't for long.
 
         New files are written down too: those of a load that is killed never count.
         """
@@ -107,7 +107,7 @@ class Log(ABC):
             noted = {}
         counts = set(current.files) if current is not None else set()
         noted = {name: since for name, since in noted.items() if name not in counts}
-        old = [name for name, since in noted.items() if now - since > RETENTION_SECONDS]
+        old = [name for name, since in noted.items() if now - since >= retention_seconds]
         if old:
             obstore.delete(self._store, [f"{self.folder}/{name}" for name in old])
         noted = {name: since for name, since in noted.items() if name not in old} | dict.fromkeys(names, now)

@@ -155,6 +155,12 @@ class Parquet(Destination):
             self._write(table, queries.without(keys, old, self._columns(table), marks=marks))
         return len(keys)
 
+    def empty(self, table: Table, names: tuple[str, ...]) -> None:
+        """Write the file again with the columns empty."""
+        with self._alone(table), self._faults():
+            old = queries.rows_of([self.file(table)])
+            self._write(table, queries.emptied(names, old, self._columns(table)))
+
     def preview(self, table: Table, rows: int) -> Preview:
         """Return columns with their types, and the first rows."""
         if not self.has_table(table):

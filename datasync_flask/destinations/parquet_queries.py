@@ -114,6 +114,13 @@ def without(keys: list[str], old: str, names: list[str], *, marks: bool) -> str:
     return f"SELECT * FROM ({old}) WHERE NOT ({gone})"
 
 
+def emptied(names: tuple[str, ...], old: str, before: list[str]) -> str:
+    """Return a query for a table's rows with these columns empty, and without marks made of what was in them."""
+    changes = [f"CASE WHEN false THEN {quoted(name)} END AS {quoted(name)}" for name in names]
+    changes += [f"'' AS {quoted(VERSION_COLUMN)}"] if VERSION_COLUMN in before else []
+    return f"SELECT * REPLACE ({', '.join(changes)}) FROM ({old})"
+
+
 def values_in(file: Any, names: tuple[str, ...]) -> Iterator[list[tuple[Any, ...]]]:
     """Yield ids with the values of columns of a Parquet file, of rows that hold now; None for columns it hasn't."""
     there = [name for name in (KEY, *names, VALID_TO) if name in file.schema_arrow.names]

@@ -162,6 +162,11 @@ class PostgreSql(SqlDestination):
         except Exception as error:
             raise self.explain(error) from error
 
+    def empty(self, table: Table, names: tuple[str, ...]) -> None:
+        """Empty columns in all rows, and what dlt keeps of the last load."""
+        super().empty(table, names)
+        self.clear_staging(table)
+
     def snippets(self, table: Table) -> dict[str, str]:
         """Return how to read the table from other programs."""
         place = self._address

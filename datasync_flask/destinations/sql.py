@@ -202,6 +202,14 @@ class SqlDestination(Destination):
                 gone += self.changed(cursor, len(chunk))
         return gone
 
+    def empty(self, table: Table, names: tuple[str, ...]) -> None:
+        """Empty columns in all rows."""
+        there = {name.lower() for name, _ in self.columns_of(table)}
+        changes = [f"{self.quoted(name)} = NULL" for name in names]
+        changes += [f"{self.quoted(VERSION_COLUMN)} = ''"] if VERSION_COLUMN in there else []
+        with self.transaction() as cursor:
+            cursor.execute(f"UPDATE {self.path(table)} SET {', '.join(changes)}")
+
     def begin_history(self, load: Load, *, moment_type: str) -> bool:
         """Let a table that had the present state only hold versions from now on: its rows become versions that nothing
         equals, and end with this load. True when the table has, or had once, versions.
@@ -215,12 +223,16 @@ class SqlDestination(Destination):
                 if name not in before:
                     cursor.execute(f"ALTER TABLE {path} ADD COLUMN {self.quoted(name)} {kind}")
             cursor.execute(f"UPDATE {path} SET {version} = '' WHERE {version} IS NULL AND {end} IS NULL")
-        # dlt leaves the rows of the last load in its staging table, where they would have no version either.
-        staging = Table(f"{load.table.dataset}_staging", load.table.name)
+        # They would have no version there either.
+        self.clear_staging(load.table)
+        return True
+
+    def clear_staging(self, table: Table) -> None:
+        """Delete the rows of the last load, which dlt leaves in its staging table."""
+        staging = Table(f"{table.dataset}_staging", table.name)
         if self.has_table(staging):
             with self.transaction() as cursor:
                 cursor.execute(f"DELETE FROM {self.path(staging)}")
-        return True
 
     def changed(self, cursor: Any, expected: int) -> int:
         """Return how many rows the last statement changed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -50,6 +50,17 @@ class Sqlite(StagedDestination):
         """Write into a new table, then put it in place or merge it; no other run in between."""
         with self.alone():
             super().load(load)
+
+    def empty(self, table: Table, names: tuple[str, ...]) -> None:
+        """Empty columns in all rows, and write the file again: SQLite leaves what was deleted in its free pages."""
+        with self.alone():
+            super().empty(table, names)
+            try:
+                with closing(sqlite3.connect(self._path, timeout=WAIT_SECONDS, isolation_level=None)) as connection:
+                    connection.execute("VACUUM")
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.Error as error:
+                raise self.explain(error) from error
 
     def connect(self) -> Any:
         """Return a connection; statements that write begin a transaction, and so do those that make tables."""

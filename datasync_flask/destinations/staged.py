@@ -84,6 +84,13 @@ class StagedDestination(SqlDestination):
         with self.transaction() as cursor:
             cursor.execute(f"DROP TABLE IF EXISTS {self.path(incoming)}")
 
+    def empty(self, table: Table, names: tuple[str, ...]) -> None:
+        """Empty columns in all rows, and drop what a load that was killed left behind."""
+        super().empty(table, names)
+        with self.transaction() as cursor:
+            for ending in ("incoming", "versioned", "before"):
+                cursor.execute(f"DROP TABLE IF EXISTS {self.path(Table(table.dataset, f'{table.name}__{ending}'))}")
+
     def _restart_history(self, cursor: Any, load: Load, columns: list[Column]) -> set[str]:
         """Put a table without the key that a row's id was in the place of one that held the present state only; its
         rows become versions that nothing equals. Return its columns.

@@ -10,7 +10,7 @@ from flask import current_app
 from datasync_flask.destinations import checking
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.service import settings_of
-from datasync_flask.extractions import loader
+from datasync_flask.extractions import loader, treatments
 from datasync_flask.extractions.models import Extraction
 from datasync_flask.problems.registry import trouble
 
@@ -30,6 +30,7 @@ def context(extraction: Extraction, name: str) -> dict[str, Any]:
             found = checking.preview(
                 destination.kind, settings_of(destination), folder, extraction.dataset, chosen.table_name
             )
+            _hide(found, treatments.pending_columns(chosen))
         except DestinationError as error:
             problem = f"{trouble(error.fault).sentences} {error.detail}"
     return {
@@ -43,6 +44,13 @@ def context(extraction: Extraction, name: str) -> dict[str, Any]:
         "shown": [[plain(value) for value in row] for row in found["rows"]] if found else [],
         "problem": problem,
     }
+
+
+def _hide(found: dict[str, Any], names: set[str]) -> None:
+    """Show nothing of these columns."""
+    shown = [place for place, (name, _) in enumerate(found["columns"]) if name.lower() not in names]
+    found["columns"] = [found["columns"][place] for place in shown]
+    found["rows"] = [[row[place] for place in shown] for row in found["rows"]]
 
 
 def plain(value: str | None) -> str | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from datasync_flask.clock import utcnow
-from datasync_flask.extractions import charts, gaps, loader, preview, tables
+from datasync_flask.extractions import charts, gaps, loader, preview, tables, treatments
 from datasync_flask.extractions.gaps import Gap
 from datasync_flask.extractions.models import Extraction, ExtractionObject, Run, RunState
 from datasync_flask.extractions.run_page import pill_of, seconds_of, started_by
@@ -31,6 +31,11 @@ class ObjectLine:
     def chosen(self) -> ExtractionObject:
         """The object as it is stored."""
         return self.preview.chosen
+
+    @property
+    def personal(self) -> str:
+        """How many fields are hashed and left out."""
+        return treatments.summary(self.chosen)
 
 
 @dataclass(frozen=True)

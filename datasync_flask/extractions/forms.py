@@ -14,7 +14,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, ValidationError
 
 from datasync_flask.destinations.models import DestinationConnection
-from datasync_flask.extractions import filters, loader, schedule, service, tables
+from datasync_flask.extractions import filters, loader, schedule, service, tables, treatments
 from datasync_flask.extractions.formula_fields import RHYTHM_HINT, RHYTHMS
 from datasync_flask.extractions.models import Extraction
 from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
@@ -195,6 +195,10 @@ class ExtractionForm(SettingsForm):
             except filters.FilterRefused as refusal:
                 why = gettext(str(refusal))
                 raise ValidationError(gettext("The filter of %(name)s: %(why)s", name=name, why=why)) from None
+            try:
+                treatments.check(self.choice(name))
+            except treatments.TreatmentRefused as refusal:
+                raise ValidationError(gettext("The fields of %(name)s: %(why)s", name=name, why=str(refusal))) from None
         field.data = names
 
     @property
@@ -285,6 +289,8 @@ class ExtractionForm(SettingsForm):
             # Chosen on a page of their own: a form without them leaves them alone.
             names_in(sent[f"fields-{name}"]) if f"fields-{name}" in sent else before.fields,
             sent.get(f"cursor-{name}", before.cursor_field)[:80],
+            (names_in(sent[f"hashed-{name}"]) or []) if f"hashed-{name}" in sent else before.hashed,
+            (names_in(sent[f"left_out-{name}"]) or []) if f"left_out-{name}" in sent else before.left_out,
         )
 
     def settings(self) -> ExtractionSettings:

@@ -119,6 +119,9 @@ class ExtractionObject(Model):
     cursor_field: Mapped[str] = mapped_column(String(80), default="")
     # None: all fields that can be loaded.
     fields: Mapped[list[str] | None] = mapped_column(JSON, default=None)
+    # Fields of which only a hash is loaded, and those that are left out with what their columns hold.
+    hashed: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    left_out: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
     filter: Mapped[str] = mapped_column(Text, default="")
     keeps_history: Mapped[bool] = mapped_column(default=False)
     marks_deleted: Mapped[bool] = mapped_column(default=False)
@@ -146,6 +149,15 @@ class ExtractionObject(Model):
     def effective_tracking_type(self) -> TrackingType:
         """The object's own tracking type, or the connection's."""
         return TrackingType(self.tracking_type or self.extraction.source.tracking_type)
+
+
+class HashingKey(Model):
+    """The key of all hashes, made when the first one is needed: one row, so that hashes of all tables can be joined."""
+
+    __tablename__ = "hashing_keys"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key_sealed: Mapped[str] = mapped_column(Text)
 
 
 class DestinationTable(Model):

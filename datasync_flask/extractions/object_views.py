@@ -11,7 +11,7 @@ from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import needs_role
-from datasync_flask.extractions import catalog, loader, service, tables
+from datasync_flask.extractions import catalog, loader, service, tables, treatments
 from datasync_flask.extractions.formula_fields import RHYTHMS
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.runs import states
@@ -44,20 +44,24 @@ def fields(extraction_id: str, name: str) -> ResponseReturnValue:
     available = loadable(description)
     dates = [field for field in available if can_be_cursor(field)]
     mistake = ""
-    wanted = chosen.fields
+    before = service.ObjectChoice.of(chosen)
     if request.method == "POST":
-        known = {field.name for field in available}
-        picked = [field for field in request.form.getlist("fields") if field in known]
-        wanted = None if request.form.get("which") != "some" else picked
         cursor = request.form.get("cursor", "")
-        if wanted == []:
-            mistake = gettext("Choose at least one field, or all of them.")
-        elif cursor and cursor not in {field.name for field in dates}:
-            mistake = gettext("Salesforce doesn't filter by %(name)s, so it can't tell of changes.", name=cursor)
+        try:
+            if cursor and cursor not in {field.name for field in dates}:
+                raise treatments.TreatmentRefused(
+                    gettext("Salesforce doesn't filter by %(name)s, so it can't tell of changes.", name=cursor)
+                )
+            used = cursor_of(description, cursor)
+            treated = treatments.parse(before, request.form, available, used, chosen.field_columns)
+        except treatments.TreatmentRefused as refusal:
+            mistake = str(refusal)
         else:
             choice = replace(
-                service.ObjectChoice.of(chosen),
-                fields=wanted,
+                before,
+                fields=treated.fields,
+                hashed=treated.hashed,
+                left_out=treated.left_out,
                 cursor_field=cursor,
             )
             fills = "fill" in request.form
@@ -69,14 +73,15 @@ def fields(extraction_id: str, name: str) -> ResponseReturnValue:
         extraction=extraction,
         name=name,
         chosen=chosen,
-        available=available,
+        lines=treatments.lines(
+            before, request.form, available, cursor_of(description, chosen.cursor_field), chosen.field_columns
+        ),
+        loads_new=treatments.loads_new(before, request.form),
         dates=[field for field in dates if field.name not in CURSORS],
         usual_cursor=cursor_of(description),
-        wanted=wanted,
         formula_fields=[field.name for field in available if field.is_self_moving],
         rhythm=RHYTHMS[extraction.formula_rhythm],
         table=tables.of_extraction(extraction.id).get(name, ""),
-        columns_of=lambda field: chosen.field_columns.get(field, {}).values(),
         error=mistake,
         problem=None,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import count
 from typing import Any
 
@@ -44,13 +44,16 @@ class ObjectChoice:
     fields: list[str] | None = None
     # '' takes the first of SystemModstamp, LastModifiedDate, CreatedDate that there is.
     cursor_field: str = ""
+    # Fields of which only a hash is loaded, and those that are left out with what their columns hold.
+    hashed: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, stored: ExtractionObject) -> ObjectChoice:
         """Return what is stored of an object."""
         return cls(
             stored.name, stored.tracking_type, stored.filter, stored.keeps_history, stored.marks_deleted,
-            stored.fields, stored.cursor_field,
+            stored.fields, stored.cursor_field, list(stored.hashed), list(stored.left_out),
         )  # fmt: skip
 
 
@@ -114,7 +117,7 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
     for name, choice in wanted.items():
         chosen = before.get(name)
         if chosen is None:
-            chosen = ExtractionObject(name=name, columns={}, field_columns={})
+            chosen = ExtractionObject(name=name, columns={}, field_columns={}, hashed=[], left_out=[])
             extraction.objects.append(chosen)
         if moved:
             chosen.table_name, chosen.columns, chosen.watermark, chosen.loaded_as = "", {}, None, None
@@ -125,7 +128,7 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
             chosen.watermark = None
         chosen.tracking_type, chosen.filter = choice.tracking_type, choice.filter
         chosen.keeps_history, chosen.marks_deleted = choice.keeps_history, choice.marks_deleted
-        chosen.fields, chosen.cursor_field = choice.fields, choice.cursor_field
+        _set_fields(chosen, choice)
     try:
         db.session.flush()
     except IntegrityError:
@@ -196,7 +199,7 @@ def choose_fields(extraction: Extraction, name: str, choice: ObjectChoice, *, fi
     """
     chosen = next(each for each in extraction.objects if each.name == name)
     before = ObjectChoice.of(chosen)
-    chosen.fields, chosen.cursor_field = choice.fields, choice.cursor_field
+    _set_fields(chosen, choice)
     extraction.updated_at = utcnow()
     if fills:
         chosen.watermark = None
@@ -205,6 +208,14 @@ def choose_fields(extraction: Extraction, name: str, choice: ObjectChoice, *, fi
         subject = ("extraction", extraction.id, extraction.description)
         trail.record(trail.Event.EXTRACTION_CHANGED, subject, by=by, changes=changes)
     db.session.commit()
+
+
+def _set_fields(chosen: ExtractionObject, choice: ObjectChoice) -> None:
+    if set(chosen.left_out) - set(choice.left_out):
+        # Rows that were loaded before get its values too.
+        chosen.watermark = None
+    chosen.fields, chosen.cursor_field = choice.fields, choice.cursor_field
+    chosen.hashed, chosen.left_out = choice.hashed, choice.left_out
 
 
 def copy_along(old_source_id: str, new_source_id: str, *, by: int | None) -> int:

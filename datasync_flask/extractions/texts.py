@@ -90,6 +90,15 @@ def note_text(note: str) -> str:
                 number=number,
             )
         )
+    if kind == "emptied":
+        names = name.split(",")
+        return str(
+            ngettext(
+                "The column %(names)s was emptied, because its field is hashed or left out now.",
+                "The columns %(names)s were emptied, because their fields are hashed or left out now.",
+                len(names), names=some_names(names),
+            )
+        )  # fmt: skip
     if kind == "formula":
         return str(gettext("%(name)s is a formula: it is read again only when its row changes otherwise.", name=name))
     if kind == "formulas":

@@ -37,7 +37,7 @@ def connect() -> None:
 def needed_fields(chosen: ExtractionObject) -> set[str]:
     """Return the fields that were chosen for an object, or loaded before."""
     fields = chosen.fields if chosen.fields is not None else chosen.field_columns
-    return {*fields, *([chosen.cursor_field] if chosen.cursor_field else [])}
+    return {*fields, *([chosen.cursor_field] if chosen.cursor_field else [])} - set(chosen.left_out)
 
 
 def missing_fields(chosen: ExtractionObject, description: ObjectDescription) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from datasync_flask.accounts.forms import SignInForm
@@ -13,7 +13,10 @@ from datasync_flask.accounts.rights import needs_role
 from datasync_flask.connections.list_filters import filters
 from datasync_flask.connections.listing import ListQuery
 from datasync_flask.connections.models import State
+from datasync_flask.extractions import treatments
 from datasync_flask.extractions.models import RunState
+from datasync_flask.extractions.service import ObjectChoice
+from datasync_flask.salesforce.descriptions import Field
 
 bp = Blueprint("components", __name__)
 
@@ -29,6 +32,12 @@ def show() -> ResponseReturnValue:
         "help/components.html",
         form=form,
         faulty=faulty,
+        field_lines=treatments.lines(
+            ObjectChoice("Contact", hashed=["Email"], left_out=["Phone"]),
+            request.args,
+            [Field("Id", "Id", "id"), *(Field(name, name, "string") for name in ("Name", "Email", "Phone"))],
+            "",
+        ),
         filters=filters(ListQuery(), ["sales", "emea"]),
         runs=[SimpleNamespace(state=state) for state in RunState],
         states=[SimpleNamespace(kind="salesforce", state=state) for state in State],

@@ -9,6 +9,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import db
+from datasync_flask.extractions.models import HashingKey
 from datasync_flask.notices.models import Channel
 from datasync_flask.salesforce_connections.models import (
     AuthorizationAttempt,
@@ -36,6 +37,7 @@ SEALED_COLUMNS: tuple[tuple[InstrumentedAttribute[Any], InstrumentedAttribute[st
     (DestinationConnection.id, DestinationConnection.password_sealed),
     (Channel.id, Channel.target_sealed),
     (Channel.id, Channel.signing_key_sealed),
+    (HashingKey.id, HashingKey.key_sealed),
 )
 
 

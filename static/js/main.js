@@ -9,7 +9,6 @@ import "./address_note.js";
 import "./autosave.js";
 import "./show_when.js";
 import "./browser_zone.js";
-import "./field_list.js";
 import "./picker.js";
 import "./guide.js";
 import "./status.js";

@@ -23,8 +23,8 @@ SETTINGS: dict[str, Any] = {
         {
             "description": "Sales to the warehouse", "source": "sales", "destination": "WAREHOUSE", "dataset": "crm",
             "schedule": "every 15 minutes", "objects": [
-                "Account",
-                {"name": "Contact", "tracking_type": "date_deletes", "fields": ["Id", "Email"], "filter": "IsActive = true",
+                {"name": "Account", "left_out": ["Phone", "Website"]},
+                {"name": "Contact", "tracking_type": "date_deletes", "fields": ["Id", "Email"], "hashed": ["Email"], "filter": "IsActive = true",
                  "keeps_history": True, "marks_deleted": True, "cursor_field": "CreatedDate"},
             ],
         },
@@ -50,7 +50,7 @@ def test_what_comes_in_goes_out_again(app: Flask) -> None:
     assert [what for what, _, _ in brought(app, SETTINGS)] == ["made"] * 4
     first = exported(app)
     account, contact = first["extractions"][0]["objects"]
-    assert account == {"name": "Account"}
+    assert account == SETTINGS["extractions"][0]["objects"][0]
     assert contact == SETTINGS["extractions"][0]["objects"][1]
     assert [what for what, _, _ in brought(app, first)] == ["changed"] * 4
     assert exported(app) == first

@@ -90,14 +90,14 @@ def test_run_follow_and_view(page: Page, tmp_path: Path) -> None:
     page.keyboard.press("Tab")
     expect(value).to_be_visible()
     page.get_by_role("link", name=re.compile("^All \\d+ Account")).click()
-    page.get_by_label("Selected fields").check()
-    page.get_by_role("button", name="Select none").click()
+    page.get_by_label("Only the fields below").check()
+    page.get_by_role("button", name="Leave all out").click()
     page.get_by_label("Search fields").fill("billing")
-    page.get_by_role("button", name="Select all").click()
+    page.get_by_role("button", name="Load all").click()
     page.get_by_label("Search fields").fill("")
-    assert page.locator("#available input:checked").evaluate_all("boxes => boxes.map((box) => box.value)") == [
-        "BillingCity"
-    ]
+    loaded = page.locator("#field-list li:has(option[value=load]:checked) code:first-child")
+    assert loaded.all_inner_texts() == ["BillingCity"]
+    page.get_by_label("BillingCity: load, leave out or hash").select_option("Hash")
     page.get_by_role("link", name="Cancel").click()
     page.get_by_role("link", name="View data Account").click()
     expect(page.get_by_role("columnheader", name="annual_revenue")).to_be_visible()

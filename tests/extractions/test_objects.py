@@ -13,7 +13,7 @@ from datasync_flask.extractions import forecast
 from datasync_flask.extractions.models import Extraction, RunObject
 from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.runs.reading import Reader
-from tests.support.extraction import Extracting, Org
+from tests.support.extraction import Extracting, Org, only
 
 
 @pytest.fixture
@@ -24,10 +24,13 @@ def loaded(extracting: Extracting, org: Org, duckdb: str) -> Extracting:
     return extracting
 
 
-def choose(extracting: Extracting, **fields: object) -> int:
+def choose(extracting: Extracting, *, fields: list[str] | None = None, **values: object) -> int:
+    """Send the form; of `fields` all others are left out."""
     visitor = extracting.walk.visitor
     assert visitor.get(f"/extractions/{extracting.id}/objects/Account").status_code == 200
-    return int(visitor.submit("fields-form", **fields).status_code)
+    if fields is not None:
+        values |= only(fields, visitor.form_values("fields-form"))
+    return int(visitor.submit("fields-form", **values).status_code)
 
 
 def test_chosen_fields_are_loaded_and_no_others(extracting: Extracting, org: Org, duckdb: str) -> None:

@@ -11,7 +11,7 @@ from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Extraction, Run
 from datasync_flask.extractions.setup.models import ExtractionDraft
 from tests.support.connection import ConnectionWalk
-from tests.support.extraction import Extracting, Org
+from tests.support.extraction import Extracting, Org, only
 from tests.support.visitor import Visitor
 
 
@@ -157,11 +157,11 @@ def test_an_object_has_its_settings_before_anything_is_saved(setup: Setup, org: 
     # Nothing typed is lost.
     assert setup.visitor.form_values("object-form")["filter"] == "Industri = = x"
     assert setup.visitor.form_values("object-form")["history"] == "1"
-    assert setup.visitor.post(address, {**values, "which": "some", "fields": []}).status_code == 422
+    assert setup.visitor.post(address, {**values, "which": "some", **only([], values)}).status_code == 422
     assert setup.visitor.error_at("fields")
     good = {
         "tracking_type": "date_deletes", "filter": "Industry = 'Energy'", "which": "some",
-        "fields": ["Name", "Industry"], "deleted": "mark", "history": "1", "cursor": "",
+        **only(["Name", "Industry"], values), "deleted": "mark", "history": "1", "cursor": "",
     }  # fmt: skip
     assert setup.visitor.post(address, {**good, "try": "1"}).status_code == 200
     assert "Salesforce accepts this filter." in setup.visitor.text

@@ -88,10 +88,10 @@ def forms(walk: ConnectionWalk, extraction_id: str) -> dict[str, tuple[str, ...]
         ),
         "/extractions/new": of_extraction,
         f"/extractions/{extraction_id}/edit": ("description", "dataset", "objects", "schedule", "timezone", "edited"),
-        f"/extractions/{extraction_id}/objects/Account": ("which", "fields", "cursor"),
+        f"/extractions/{extraction_id}/objects/Account": ("which", "treatment-Name", "cursor"),
         "/extractions/setup": ("source",),
         f"{draft}/objects": ("q", "show", "all", "at_q", "at_show", "at_all", "at_read", "objects", "remove"),
-        f"{draft}/objects/Account": ("tracking_type", "which", "fields", "cursor", "deleted"),
+        f"{draft}/objects/Account": ("tracking_type", "which", "treatment-Name", "cursor", "deleted"),
         f"{draft}/alike": ("tracking_type", "deleted", "history", "which"),
         f"{draft}/destination": (
             "destination",

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
 
+from datasync_flask.clock import utcnow
 from datasync_flask.destinations.base import VALID_TO, Destination, Table
 from datasync_flask.destinations.registry import open_destination
 from datasync_flask.destinations.service import settings_of
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Extraction, Run
 from datasync_flask.extractions.names import snake_case
-from datasync_flask.extractions.runs import states
+from datasync_flask.extractions.runs import lease, states
 from datasync_flask.extractions.runs.runner import Runner
 from tests.support.connection import ConnectionWalk
 from tests.support.practice import PracticeOrg
@@ -100,6 +101,16 @@ class Extracting:
             db.session.expunge_all()
             return run
 
+    def done_again(self, run_id: str) -> Run:
+        """Take up a run whose process died, and do it to its end."""
+        with self.app.app_context():
+            db.session.get_one(Run, run_id).alive_at = utcnow() - lease.SILENT_FOR - timedelta(seconds=1)
+            db.session.commit()
+        self.work_on(run_id)
+        run = self.stored(run_id)
+        assert run.state == "done", (run.problem, run.problem_detail)
+        return run
+
     def done(self) -> Run:
         run = self.run()
         assert run.state == "done", (run.problem, run.problem_detail)
@@ -123,8 +134,6 @@ class Extracting:
 
     def age_watermarks(self, **shift: Any) -> None:
         """Pretend the last runs were longer ago."""
-        from datetime import timedelta
-
         with self.app.app_context():
             for chosen in db.session.get_one(Extraction, self.id).objects:
                 for name in ("watermark", "loaded_at", "read_whole_at", "ids_compared_at", "formulas_fresh_at"):
@@ -146,6 +155,12 @@ class Extracting:
             for field in fields:
                 if field in row:
                     assert plain(by_id[row_id][snake_case(field)]) == plain(row[field]), (row_id, field)
+
+
+def only(fields: list[str], form: dict[str, str]) -> dict[str, str]:
+    """Return what a form of fields sends when these are loaded and all others are left out."""
+    names = [name for name in form if name.startswith("treatment-")]
+    return {name: "load" if name.removeprefix("treatment-") in fields else "leave_out" for name in names}
 
 
 def plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ Source: Object Reference "Field Types".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 
 import pyarrow as pa
@@ -81,20 +81,25 @@ def type_of(found: Field) -> ColumnType:
 
 
 def columns_for(
-    fields: Iterable[Field], given: GivenNames, known: Mapping[str, str] = _NONE, limit: int | None = None
+    fields: Iterable[Field],
+    given: GivenNames,
+    known: Mapping[str, str] = _NONE,
+    limit: int | None = None,
+    hashed: Collection[str] = (),
 ) -> tuple[dict[str, Column], list[str]]:
     """Return the column of each field, and the names of fields whose type changed since their first column was made.
 
     `given` are the names that columns have: what a field has in it stays, in whatever order fields come, go and come
     back; what is named now is added to it. A field of another type gets a column of its own beside the first:
     score_c_v_text. `known` are the table's columns with their types, in case nobody remembers whose they are. New
-    names that are longer than `limit` are shortened.
+    names that are longer than `limit` are shortened. Columns of `hashed` fields are texts.
     """
     found, retyped = {}, []
     taken = {name for names in given.values() for name in names.values()}
 
     for each in fields:
-        kind, names = type_of(each), given.setdefault(each.name, {})
+        kind = ColumnType.TEXT if each.name in hashed else type_of(each)
+        names = given.setdefault(each.name, {})
         if kind.value not in names:
             owned = {name for name, owner in _RESERVED.items() if owner != each.name}
             other = {name for name, known_kind in known.items() if known_kind != kind.value}
@@ -102,7 +107,7 @@ def columns_for(
             wanted = f"{first}_v_{kind.value}" if first else snake_case(each.name)
             names[kind.value] = new_name(wanted, taken | owned | other, limit)
             taken.add(names[kind.value])
-        if next(iter(names)) != kind.value:
+        if next(iter(names)) != kind.value and each.name not in hashed:
             retyped.append(each.name)
         found[each.name] = Column(names[kind.value], kind)
     return found, retyped

@@ -107,7 +107,7 @@ class _Refresh:
             keeps_history=False,
         )
         columns = {name: self.each.columns[name] for name in names}
-        found = Reader(api, alone, columns, self.folder / "pages")
+        found = Reader(api, alone, columns, self.folder / "pages", hashing=self.each.hashing)
         # About as many as here: by that it is decided whether a bulk job is cheaper.
         found.progress.expected = self.destination.count(self.each.table, without_deleted=True)
         return found

@@ -23,6 +23,7 @@ def write(destination: Destination, each: ObjectRun, files: tuple[Path, ...]) ->
     if plan.keeps_history and plan.removes_deleted and plan.with_deleted:
         # With history, a delete closes the current version.
         files, rows, closed = _without_deleted(each.folder / "versions", files)
+    _empty(destination, each)
     if rows == 0 and not plan.is_whole:
         outcome.deleted = deletions.count_new(destination, each.table, (), closed)
         delete(destination, each, closed)
@@ -56,6 +57,14 @@ def load_of(each: ObjectRun, columns: tuple[Column, ...], files: tuple[Path, ...
         work_dir=each.folder,
         name=each.load_name,
     )
+
+
+def _empty(destination: Destination, each: ObjectRun) -> None:
+    """Empty the columns of fields that are hashed or left out from now on, before a row of the new kind is written."""
+    there = destination.column_names(each.table) if each.emptied_columns else set()
+    if names := tuple(name for name in each.emptied_columns if name in there):
+        destination.empty(each.table, names)
+        each.outcome.notes.append(f"emptied:{','.join(names)}")
 
 
 def delete(destination: Destination, each: ObjectRun, keys: list[str]) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from datasync_flask.destinations.base import Column, Table
 from datasync_flask.extractions.runs.calls_left import CallsLeft
+from datasync_flask.extractions.runs.hashing import Hashing
 from datasync_flask.extractions.runs.plan import Plan
 from datasync_flask.extractions.runs.progress import Progress
 from datasync_flask.extractions.runs.reading import Reader
@@ -46,6 +47,9 @@ class ObjectRun:
     unseen: tuple[str, ...]
     # Columns of fields that aren't read: their values stay.
     kept_columns: tuple[Column, ...]
+    # Columns that hold values of fields which are hashed or left out from now on.
+    emptied_columns: tuple[str, ...]
+    hashing: Hashing
     folder: Path
     planned_at: datetime
     # Under which the destination knows the load.
@@ -59,12 +63,16 @@ class ObjectRun:
     def reader(self, api: SalesforceApi) -> Reader:
         """Return what reads the object."""
         may_slice = self.may_slice and self.plan.is_whole
-        return Reader(api, self.plan, self.columns, self.folder / "pages", self.progress, self.calls_left, may_slice)
+        return Reader(
+            api, self.plan, self.columns, self.folder / "pages", self.progress, self.calls_left, may_slice, self.hashing
+        )
 
     def begin_or_go_on(self, stored: Progress) -> bool:
         """Go on where reading was; False where it has to begin again: another query, other columns, missing pages."""
         columns = {name: [column.name, column.type.value] for name, column in self.columns.items()}
         reads: dict[str, Any] = {"at": self.planned_at.isoformat(), "soql": self.plan.soql, "columns": columns}
+        # Pages with the values in clear are none to go on with.
+        reads |= {"hashed": sorted(self.plan.hashed)} if self.plan.hashed else {}
         goes_on = stored.reads == reads and len(list((self.folder / "pages").rglob("*.parquet"))) >= stored.pages
         self.progress = stored if goes_on else Progress(reads)
         return goes_on

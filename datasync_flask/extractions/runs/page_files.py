@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,7 +18,8 @@ import pyarrow.parquet as pq
 
 from datasync_flask.destinations.base import KEY, VERSION_COLUMN, Column
 from datasync_flask.extractions.runs.column_types import arrow_schema
-from datasync_flask.extractions.runs.values import EXAMPLES, Parsed, from_csv, from_json
+from datasync_flask.extractions.runs.hashing import Hashing
+from datasync_flask.extractions.runs.values import EXAMPLES, Parsed
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 
 # A row has to fit into one block; where one doesn't (800 fields, some of 131,072 characters), the block grows.
@@ -70,6 +72,12 @@ class Body(io.RawIOBase):
         return count
 
 
+def what_is_wrong(error: pa.ArrowInvalid) -> str:
+    """Return what Arrow finds wrong with a page, without the row, which it quotes."""
+    found = re.search(r"Expected \d+ columns, got \d+", str(error))
+    return found.group() if found else "its rows can't be told apart"
+
+
 def cells(body: Body, wanted: list[str], *, is_first_page: bool, block_bytes: int) -> Iterator[pa.RecordBatch]:
     """Yield a page's rows as bytes, columns as in `wanted`; a row has to fit into `block_bytes`.
 
@@ -83,7 +91,7 @@ def cells(body: Body, wanted: list[str], *, is_first_page: bool, block_bytes: in
     is_header = {name.lower() for name in names} == {name.lower() for name in wanted}
     if not is_header:
         if is_first_page:
-            raise SalesforceError(Problem.NOT_SALESFORCE, f"a result with other columns: {header[:100]}")
+            raise SalesforceError(Problem.NOT_SALESFORCE, f"a result of {len(names)} columns, asked for {len(wanted)}")
         # Some say that only the first page has a header: then the first line is a row.
         names = list(wanted)
     reader = pa_csv.open_csv(
@@ -133,6 +141,7 @@ class PageFiles:
     folder: Path
     columns: dict[str, Column]
     keeps_history: bool = False
+    hashing: Hashing = field(default_factory=Hashing)
     block_bytes: int = BLOCK_BYTES
 
     def __post_init__(self) -> None:
@@ -167,17 +176,17 @@ class PageFiles:
                 if is_dropped():
                     raise Dropped
                 columns = {
-                    name: from_csv(values, self.columns[name].type, may_have_nul=body.has_nul)
+                    name: self.hashing.from_csv(name, values, self.columns[name].type, may_have_nul=body.has_nul)
                     for name, values in zip(wanted, batch.columns, strict=True)
                 }
                 for name in apart:
-                    columns[name] = from_json([None] * batch.num_rows, self.columns[name].type)
+                    columns[name] = self.hashing.from_json(name, [None] * batch.num_rows, self.columns[name].type)
                 self._add(writer, page, columns)
 
     def write_records(self, page: Page, records: list[dict[str, Any]]) -> None:
         """Write the records of a page of a REST query."""
         columns = {
-            name: from_json([record.get(name) for record in records], column.type)
+            name: self.hashing.from_json(name, [record.get(name) for record in records], column.type)
             for name, column in self.columns.items()
         }
         with self._writer(page) as writer:

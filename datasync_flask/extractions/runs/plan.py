@@ -46,11 +46,14 @@ class LoadedAs:
     keeps_history: bool = False
     marks_deleted: bool = False
     filter: str = ""
+    # Names of fields, sorted, with commas between them.
+    hashed: str = ""
+    left_out: str = ""
 
     @property
-    def rows(self) -> tuple[bool, bool, bool, str]:
-        """What decides which rows are in the table."""
-        return self.tracking_type == "date_deletes", self.keeps_history, self.marks_deleted, self.filter
+    def rows(self) -> tuple[bool, bool, bool, str, str]:
+        """What decides which rows are in the table, and what stands in them."""
+        return self.tracking_type == "date_deletes", self.keeps_history, self.marks_deleted, self.filter, self.hashed
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ class Choice:
     filter: str = ""
     keeps_history: bool = False
     marks_deleted: bool = False
+    hashed: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     watermark: datetime | None = None
     loaded_at: datetime | None = None
     read_whole_at: datetime | None = None
@@ -96,6 +101,9 @@ class Plan:
     # Fields that move without the date, and whether this run reads them of all rows.
     formulas: tuple[str, ...] = ()
     refreshes_formulas: bool = False
+    # Fields of which only a hash is written, and those whose columns still hold what they mustn't any more.
+    hashed: frozenset[str] = frozenset()
+    emptied: tuple[str, ...] = ()
 
     @property
     def count_tail(self) -> str:
@@ -122,6 +130,11 @@ def cursor_of(description: ObjectDescription, wanted: str = "") -> str:
     return ""
 
 
+def is_needed(name: str, cursor: str) -> bool:
+    """True for fields that each run needs as they are: what tells rows apart, and which changed or were deleted."""
+    return name in {"Id", "IsDeleted", cursor}
+
+
 def can_be_cursor(found: Field) -> bool:
     """True for a date that a query may have in its WHERE."""
     return found.type in {"datetime", "date"} and found.is_filterable
@@ -132,9 +145,12 @@ def make_plan(description: ObjectDescription, choice: Choice, now: datetime) -> 
     chosen = loadable(description)
     cursor = cursor_of(description, choice.cursor_field)
     has_flag = description.field("IsDeleted") is not None
+    left_out, hashed = (
+        {name for name in names if not is_needed(name, cursor)} for names in (choice.left_out, choice.hashed)
+    )
     if choice.fields is not None:
-        needed = {"Id", cursor, "IsDeleted" if has_flag else "", *choice.fields}
-        chosen = tuple(found for found in chosen if found.name in needed)
+        chosen = tuple(found for found in chosen if is_needed(found.name, cursor) or found.name in choice.fields)
+    chosen = tuple(found for found in chosen if found.name not in left_out)
     reasons: list[Why] = []
     tracks_changes = choice.tracking_type != "none"
     tracks_deletes = choice.tracking_type == "date_deletes" and has_flag
@@ -145,7 +161,12 @@ def make_plan(description: ObjectDescription, choice: Choice, now: datetime) -> 
     if choice.tracking_type == "date_deletes" and not has_flag:
         reasons.append(Why.NO_DELETES)
     row_filter = choice.filter.strip()
-    loaded_as = LoadedAs(choice.tracking_type, cursor, choice.keeps_history, choice.marks_deleted, row_filter)
+    loaded_as = LoadedAs(
+        choice.tracking_type, cursor, choice.keeps_history, choice.marks_deleted, row_filter,
+        _joined(hashed), _joined(left_out),
+    )  # fmt: skip
+    before = choice.loaded_as or LoadedAs()
+    emptied = {*(hashed - set(before.hashed.split(","))), *(left_out - set(before.left_out.split(",")))}
     is_whole = not (tracks_changes and cursor)
     if not is_whole and choice.watermark is None:
         is_whole = True
@@ -187,6 +208,8 @@ def make_plan(description: ObjectDescription, choice: Choice, now: datetime) -> 
         refreshes_formulas=bool(formulas)
         and not is_whole
         and choice.formula_rhythm.is_due(choice.formulas_fresh_at, now),
+        hashed=frozenset(found.name for found in chosen if found.name in hashed),
+        emptied=tuple(sorted(emptied)),
     )
 
 
@@ -199,6 +222,10 @@ def without_fields(plan: Plan, names: Collection[str]) -> str:
 def with_condition(plan: Plan, condition: str) -> Plan:
     """Return a plan that reads a part of the rows."""
     return replace(plan, soql=f"{plan.soql} {'AND' if ' WHERE ' in plan.soql else 'WHERE'} {condition}")
+
+
+def _joined(names: Collection[str]) -> str:
+    return ",".join(sorted(names))
 
 
 def _is_due(last: datetime | None, every: timedelta | None, now: datetime) -> bool:

@@ -9,12 +9,13 @@ from pathlib import Path
 from datasync_flask.clock import utcnow
 from datasync_flask.destinations.base import Column, ColumnType, Destination, DestinationError, Fault, Table
 from datasync_flask.extensions import db
-from datasync_flask.extractions import visibility
+from datasync_flask.extractions import hashing_key, visibility
 from datasync_flask.extractions.models import Extraction, ExtractionObject, RunObject
 from datasync_flask.extractions.runs import object_states, states, working_files
 from datasync_flask.extractions.runs.calls_left import CallsLeft
-from datasync_flask.extractions.runs.column_types import columns_for
+from datasync_flask.extractions.runs.column_types import columns_for, type_of
 from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
+from datasync_flask.extractions.runs.hashing import Hashing
 from datasync_flask.extractions.runs.object_run import ObjectRun
 from datasync_flask.extractions.runs.plan import Choice, Plan, make_plan
 from datasync_flask.extractions.tables import Tables, TableTaken
@@ -48,6 +49,8 @@ def choice_of(chosen: ExtractionObject, extraction: Extraction) -> Choice:
         filter=chosen.filter,
         keeps_history=chosen.keeps_history,
         marks_deleted=chosen.marks_deleted,
+        hashed=tuple(chosen.hashed),
+        left_out=tuple(chosen.left_out),
         watermark=chosen.watermark,
         loaded_at=chosen.loaded_at,
         read_whole_at=chosen.read_whole_at,
@@ -84,6 +87,14 @@ def _kept_columns(chosen: ExtractionObject, plan: Plan) -> tuple[Column, ...]:
     )
 
 
+def _hashing(plan: Plan) -> Hashing:
+    """Return how fields are hashed; commits where the key has to be made. Raises SecretUnreadable."""
+    if not plan.hashed:
+        return Hashing()
+    kinds = {field.name: type_of(field) for field in plan.fields if field.name in plan.hashed}
+    return Hashing(kinds, hashing_key.hashing_key())
+
+
 def prepare(row_id: int, description: ObjectDescription, context: RunContext) -> ObjectRun:
     """Return an object ready to be read; its table is the extraction's from here on. Commits.
 
@@ -99,8 +110,9 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
     # A run that goes on keeps its plan: pages of two plans must not meet in one table.
     planned_at = datetime.fromisoformat(stored.reads["at"]) if stored.reads else context.api.server_time or now
     plan = make_plan(description, choice_of(chosen, extraction), planned_at)
-    names = {name: dict(columns) for name, columns in chosen.field_columns.items()}
-    columns, retyped = columns_for(plan.fields, names, chosen.columns, context.destination.max_name_length)
+    hashing, stored_names = _hashing(plan), chosen.field_columns
+    names = {name: dict(columns) for name, columns in stored_names.items()}
+    columns, retyped = columns_for(plan.fields, names, chosen.columns, context.destination.max_name_length, plan.hashed)
     context.destination.check_width(tuple(columns.values()))
     each = ObjectRun(
         row_id=row_id,
@@ -113,6 +125,8 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
         retyped=retyped,
         unseen=visibility.missing_fields(chosen, description),
         kept_columns=_kept_columns(chosen, plan),
+        emptied_columns=tuple(column for name in plan.emptied for column in stored_names.get(name, {}).values()),
+        hashing=hashing,
         folder=context.folder / str(row_id),
         planned_at=planned_at,
         load_name=f"datasync_{extraction.id}",

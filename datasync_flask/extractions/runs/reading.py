@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,11 @@ from datasync_flask.extractions import forecast
 from datasync_flask.extractions.forecast import MIN_ROWS_PER_PAGE, REST_ROWS, rows_per_page
 from datasync_flask.extractions.runs import slices
 from datasync_flask.extractions.runs.calls_left import CallsLeft, WaitsForBulk
-from datasync_flask.extractions.runs.page_files import Dropped, Page, PageFiles, add_odd
+from datasync_flask.extractions.runs.hashing import Hashing
+from datasync_flask.extractions.runs.page_files import Dropped, Page, PageFiles, add_odd, what_is_wrong
 from datasync_flask.extractions.runs.plan import Plan, with_condition, without_fields
 from datasync_flask.extractions.runs.progress import Progress
 from datasync_flask.extractions.runs.side_by_side import SideBySide
-from datasync_flask.extractions.runs.values import from_json
 from datasync_flask.salesforce import bulk, query
 from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
@@ -71,11 +71,12 @@ class Reader:
     calls_left: CallsLeft | None = None
     # Several jobs may read it side by side.
     may_slice: bool = False
+    hashing: Hashing = field(default_factory=Hashing)
     # Pages that were asked for, by locator or path.
     _asked: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.pages = PageFiles(self.folder, self.columns, self.plan.keeps_history)
+        self.pages = PageFiles(self.folder, self.columns, self.plan.keeps_history, self.hashing)
 
     def read(self) -> Iterator[None]:
         """Read everything that isn't read yet; yield whenever more is read. Raises SalesforceError, WaitsForBulk."""
@@ -204,7 +205,8 @@ class Reader:
     def _of_slice(self, position: int) -> Reader:
         progress = deepcopy(self.progress.slices[position])
         plan = with_condition(self.plan, progress.condition)
-        return Reader(self.api, plan, self.columns, self.folder / f"{position:03}", progress, self.calls_left)
+        folder = self.folder / f"{position:03}"
+        return replace(self, plan=plan, folder=folder, progress=progress, may_slice=False, _asked=set())
 
     def _steps(self) -> Generator[Progress]:
         for _ in self.read():
@@ -327,7 +329,9 @@ class Reader:
             except pa.ArrowInvalid as error:
                 attempt += 1
                 if attempt == PAGE_TRIES:
-                    raise SalesforceError(Problem.NOT_SALESFORCE, f"a page that isn't CSV: {error}") from None
+                    raise SalesforceError(
+                        Problem.NOT_SALESFORCE, f"a page that isn't CSV: {what_is_wrong(error)}"
+                    ) from None
                 self.pages.block_bytes = min(self.pages.block_bytes * BLOCK_GROWS, MAX_BLOCK_BYTES)
                 self.api.wait(0.5 * attempt)
             except SalesforceError as error:
@@ -351,7 +355,7 @@ class Reader:
         page: QueryPage | None = query.first_page(self.api, soql, with_deleted=self.plan.with_deleted)
         while page is not None:
             for name in names:
-                parsed = from_json([record.get(name) for record in page.records], self.columns[name].type)
+                parsed = self.hashing.from_json(name, [row.get(name) for row in page.records], self.columns[name].type)
                 found[name].append(parsed.array)
             self.api.wait(0)
             self._not_again(page.next_path)

@@ -114,6 +114,8 @@ def as_sent(values: Mapping[str, Any], chosen: Iterable[ObjectChoice]) -> MultiD
         sent[f"filter-{choice.name}"] = choice.filter
         sent[f"fields-{choice.name}"] = ",".join(choice.fields or ())
         sent[f"cursor-{choice.name}"] = choice.cursor_field
+        sent[f"hashed-{choice.name}"] = ",".join(choice.hashed)
+        sent[f"left_out-{choice.name}"] = ",".join(choice.left_out)
         for name, is_on in (("history", choice.keeps_history), ("mark", choice.marks_deleted)):
             if is_on:
                 sent[f"{name}-{choice.name}"] = "on"

@@ -8,7 +8,7 @@ from typing import Any
 from flask_babel import gettext, ngettext
 from werkzeug.datastructures import MultiDict
 
-from datasync_flask.extractions import catalog
+from datasync_flask.extractions import catalog, treatments
 from datasync_flask.extractions.runs.plan import CURSORS, can_be_cursor, cursor_of, loadable
 from datasync_flask.extractions.service import ObjectChoice
 from datasync_flask.salesforce.descriptions import Field
@@ -49,24 +49,26 @@ def parse(before: ObjectChoice, sent: MultiDict[str, str], described: Fields) ->
     errors: dict[str, str] = {}
     tracking = sent.get("tracking_type", "")
     condition = sent.get("filter", "").replace("\x00", "").strip()
-    fields, cursor = before.fields, before.cursor_field
+    treated = treatments.Treated(before.fields, before.hashed, before.left_out)
+    cursor = before.cursor_field
     if described.is_known and "which" in sent:
-        known = {field.name for field in described.all}
-        picked = [name for name in dict.fromkeys(sent.getlist("fields")) if name in known]
-        fields = picked if sent["which"] == "some" else None
-        if fields == []:
-            errors["fields"] = gettext("Choose at least one field, or all of them.")
         cursor = sent.get("cursor", "")
         if cursor and cursor not in {field.name for field in described.dates}:
             errors["cursor"] = gettext(
                 "Salesforce doesn't filter by %(name)s, so it can't tell of changes.", name=cursor[:80]
             )
             cursor = ""
+        try:
+            treated = treatments.parse(before, sent, described.all, cursor or described.usual_cursor)
+        except treatments.TreatmentRefused as refusal:
+            errors["fields"] = str(refusal)
     after = replace(
         before,
         tracking_type=tracking if tracking in TRACKING_TYPES else "",
         filter=condition,
-        fields=fields,
+        fields=treated.fields,
+        hashed=treated.hashed,
+        left_out=treated.left_out,
         cursor_field=cursor,
         marks_deleted=sent.get("deleted") == "mark",
         keeps_history="history" in sent,
@@ -109,6 +111,8 @@ def summary(choice: ObjectChoice, source: SalesforceConnection) -> str:
     parts.append(later_runs(choice, source))
     if choice.filter:
         parts.append(gettext("filtered"))
+    if personal := treatments.summary(choice):
+        parts.append(personal)
     if choice.keeps_history:
         parts.append(gettext("history"))
     return " · ".join(map(str, parts))

@@ -12,7 +12,7 @@ from flask_babel import gettext
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import needs_role
 from datasync_flask.addresses import wants_fragment
-from datasync_flask.extractions import catalog, loader
+from datasync_flask.extractions import catalog, loader, treatments
 from datasync_flask.extractions.catalog import Catalog
 from datasync_flask.extractions.forms import MAX_OBJECTS
 from datasync_flask.extractions.service import ObjectChoice
@@ -155,6 +155,10 @@ def _settings_page(
         "draft": draft, "choice": choice, "described": described, "errors": errors, "tried": is_tried,
         "not_tried": not_tried,
         "tracking_types": TRACKING_TYPES,
+        "lines": treatments.lines(
+            choice, request.form, described.all, choice.cursor_field or described.usual_cursor
+        ),
+        "loads_new": treatments.loads_new(choice, request.form),
         "usual_tracking": TRACKING_TYPES[draft.source.tracking_type][0],
         "action": url_for("setup.object_settings_page", draft_id=draft.id, name=choice.name),
     }  # fmt: skip

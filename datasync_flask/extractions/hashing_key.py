@@ -1,0 +1,28 @@
+"""The key that personal data is hashed with: one for all tables, made when first needed, sealed as secrets are."""
+
+from __future__ import annotations
+
+import secrets
+
+from sqlalchemy.exc import IntegrityError
+
+from datasync_flask.extensions import db
+from datasync_flask.extractions.models import HashingKey
+from datasync_flask.security.crypto import secret_box
+
+KEY_BYTES = 32
+_ID = 1
+
+
+def hashing_key() -> bytes:
+    """Return the key; commits where it has to be made. Raises SecretUnreadable."""
+    stored = db.session.get(HashingKey, _ID)
+    if stored is None:
+        db.session.add(HashingKey(id=_ID, key_sealed=secret_box().seal(secrets.token_hex(KEY_BYTES))))
+        try:
+            db.session.commit()
+        except IntegrityError:
+            # Another process made it meanwhile.
+            db.session.rollback()
+        stored = db.session.get_one(HashingKey, _ID)
+    return bytes.fromhex(secret_box().open(stored.key_sealed))

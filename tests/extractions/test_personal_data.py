@@ -1,0 +1,241 @@
+"""Fields that are hashed or left out: nowhere in clear, whatever was loaded before, in every kind of destination."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from datasync_flask.destinations.base import Table
+from datasync_flask.extensions import db
+from datasync_flask.extractions.hashing_key import hashing_key
+from datasync_flask.extractions.models import HashingKey
+from datasync_flask.extractions.runs import object_states, reading
+from datasync_flask.extractions.runs.page_files import what_is_wrong
+from datasync_flask.extractions.runs.reading import Reader
+from datasync_flask.operations import key_rotation
+from tests.support.extraction import Extracting, Org
+from tests.support.killed import Killed, die
+
+CLEAR = "ada.planted"
+ROWS = [
+    {"LastName": f"Planted {number}", "Email": f"{CLEAR}{number}@example.com", "Birthdate": "1815-12-10"}
+    for number in range(4)
+] + [{"LastName": "Nobody"}]
+
+
+@pytest.fixture
+def contacts(extracting: Extracting, org: Org) -> Org:
+    """An org with contacts, one of them without an address."""
+    org.do("Contact", "insert", rows=ROWS)
+    return org
+
+
+def treat(extracting: Extracting, **treatments: str) -> int:
+    visitor = extracting.walk.visitor
+    assert visitor.get(f"/extractions/{extracting.id}/objects/Contact").status_code == 200
+    return int(
+        visitor.submit("fields-form", **{f"treatment-{name}": to for name, to in treatments.items()}).status_code
+    )
+
+
+def hash_of(extracting: Extracting, text: str) -> str:
+    with extracting.app.app_context():
+        return hmac.new(hashing_key(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def in_files(extracting: Extracting, text: str) -> list[str]:
+    """Return the files of the installation that have a text, in whatever form."""
+    found = []
+    for file in sorted(path for path in extracting.folder.rglob("*") if path.is_file()):
+        content = file.read_bytes()
+        if content[:4] == b"PAR1" and content[-4:] == b"PAR1":
+            content += str(pq.read_table(file).to_pylist()).encode()
+        if text.encode() in content:
+            found.append(str(file.relative_to(extracting.folder)))
+    return found
+
+
+def all_versions(extracting: Extracting) -> list[dict[str, Any]]:
+    destination, dataset = extracting.open()
+    shown = destination.preview(Table(dataset, "contact"), 1_000)
+    names = [name.lower() for name, _ in shown.columns]
+    return [dict(zip(names, row, strict=True)) for row in shown.rows]
+
+
+@pytest.mark.parametrize("rest_rows", [reading.REST_ROWS, 0])
+def test_a_hashed_value_is_nowhere_in_clear(
+    extracting: Extracting, contacts: Org, duckdb: str, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture, rest_rows: int,
+) -> None:  # fmt: skip
+    caplog.set_level(logging.DEBUG)
+    # By REST, and by a bulk job.
+    monkeypatch.setattr(reading, "REST_ROWS", rest_rows)
+    extracting.make(["Contact"], duckdb)
+    assert treat(extracting, Email="hash", Birthdate="hash", FirstName="leave_out") == 303
+    run_id = extracting.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(object_states, "object_done", die)
+        with pytest.raises(Killed):
+            extracting.work_on(run_id)
+    # Nobody had time to remove the working files.
+    assert list(extracting.folder.rglob("000001.parquet"))
+    assert in_files(extracting, CLEAR) == []
+    extracting.done_again(run_id)
+    rows = {row["last_name"]: row for row in extracting.table("Contact")}
+    for row in ROWS:
+        here = rows[row["LastName"]]
+        for name in ("Email", "Birthdate"):
+            wanted = hash_of(extracting, row[name]) if name in row else None
+            assert here[name.lower()] == wanted
+        assert "first_name" not in here
+    visitor = extracting.walk.visitor
+    for page in ("", "/data/Contact", f"/runs/{run_id}"):
+        assert visitor.get(f"/extractions/{extracting.id}{page}").status_code == 200
+        assert CLEAR not in visitor.response.text
+    assert in_files(extracting, CLEAR) == []
+    assert CLEAR not in caplog.text
+    visitor.get(f"/extractions/{extracting.id}")
+    assert "2 fields hashed, 1 left out" in visitor.text
+
+
+def test_killed_while_reading_nothing_stays_in_clear(
+    extracting: Extracting, contacts: Org, duckdb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extracting.make(["Contact"], duckdb)
+    run_id, original = extracting.start(), Reader.read
+
+    def read(self: Reader) -> Iterator[None]:
+        yield from original(self)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Reader, "read", read)
+        with pytest.raises(Killed):
+            extracting.work_on(run_id)
+    # These pages were read before; the run doesn't go on with them.
+    assert in_files(extracting, CLEAR)
+    assert treat(extracting, Email="hash") == 303
+    extracting.done_again(run_id)
+    assert {row["email"] for row in extracting.table("Contact")} == {
+        None, *(hash_of(extracting, row["Email"]) for row in ROWS if "Email" in row)
+    }  # fmt: skip
+    assert in_files(extracting, CLEAR) == []
+
+
+@pytest.mark.parametrize("history", [False, True])
+def test_what_was_loaded_before_is_gone(extracting: Extracting, contacts: Org, destination: str, history: bool) -> None:
+    extracting.make(
+        ["Contact"], destination, **{"tracking_type-Contact": "date", **({"history-Contact": "on"} if history else {})}
+    )
+    extracting.done()
+    contacts.do("Contact", "update", ids=contacts.ids("Contact")[:1], values={"Email": f"{CLEAR}.later@example.com"})
+    extracting.done()
+    assert CLEAR in str(all_versions(extracting))
+    assert treat(extracting, Email="hash", Birthdate="hash", LastName="leave_out") == 303
+    # Nobody is shown it while the next run is awaited.
+    extracting.walk.visitor.get(f"/extractions/{extracting.id}/data/Contact")
+    assert CLEAR not in extracting.walk.visitor.response.text
+    run = extracting.done()
+    assert run.objects[0].is_whole
+    rows = all_versions(extracting)
+    assert CLEAR not in str(rows)
+    assert "Planted" not in str(rows)
+    assert not [row for row in rows if row.get("birthdate")]
+    assert {row["email"] for row in rows} >= {hash_of(extracting, f"{CLEAR}.later@example.com"), None}
+    assert hash_of(extracting, "1815-12-10") in {row["birthdate_v_text"] for row in rows}
+    assert len(rows) == (11 if history else 5)
+    assert in_files(extracting, CLEAR) == []
+    extracting.walk.visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
+    assert "The columns birthdate, email, last_name were emptied" in extracting.walk.visitor.text
+    # Then only changes are read again.
+    assert not extracting.done().objects[0].is_whole
+    # And back: every row has its values once more.
+    assert treat(extracting, Email="load", Birthdate="load", LastName="load") == 303
+    extracting.done()
+    here = {row["last_name"]: str(row["birthdate"])[:10] for row in extracting.table("Contact")}
+    assert here == {row["LastName"]: str(row.get("Birthdate")) for row in ROWS}
+
+
+def test_what_a_run_needs_is_always_loaded(extracting: Extracting, contacts: Org, duckdb: str) -> None:
+    extracting.make(["Contact"], duckdb)
+    visitor = extracting.walk.visitor
+    visitor.get(f"/extractions/{extracting.id}/objects/Contact")
+    labels = visitor.page.xpath("//form[@id='fields-form']//select/@aria-label")
+    assert "Email: load, leave out or hash" in labels
+    assert not {"Id", "SystemModstamp", "IsDeleted"} & {label.partition(":")[0] for label in labels}
+    for reason in ("identifies the row", "tells which rows changed", "tells which rows were deleted"):
+        assert f"Always loaded: {reason}" in visitor.text
+    assert treat(extracting, Id="hash") == 422
+    assert "Id is needed as it is" in visitor.text
+    assert treat(extracting, CreatedDate="hash", Email="leave_out") == 303
+    visitor.get(f"/extractions/{extracting.id}/objects/Contact")
+    assert visitor.submit("fields-form", cursor="CreatedDate").status_code == 422
+    # What was typed is still there.
+    assert visitor.form_values("fields-form")["treatment-Email"] == "leave_out"
+
+
+def test_one_key_for_the_installation(extracting: Extracting, contacts: Org, duckdb: str) -> None:
+    contacts.do("Account", "insert", rows=[{"Name": ROWS[0]["Email"]}])
+    extracting.make(["Contact", "Account"], duckdb, **{"hashed-Account": "Name", "hashed-Contact": "Email"})
+    extracting.done()
+    (account,) = extracting.table("Account")
+    assert account["name"] in {row["email"] for row in extracting.table("Contact")}
+    with extracting.app.app_context():
+        before = hashing_key()
+        sealed = db.session.scalars(db.select(HashingKey.key_sealed)).one()
+        assert before.hex() not in sealed
+        key_rotation.rotate_all()
+        assert db.session.scalars(db.select(HashingKey.key_sealed)).one() != sealed
+        assert hashing_key() == before
+
+
+def test_a_filter_may_use_a_hashed_field(extracting: Extracting, contacts: Org, duckdb: str) -> None:
+    extracting.make(
+        ["Contact"], duckdb, **{"filter-Contact": f"Email = '{CLEAR}1@example.com'", "hashed-Contact": "Email"}
+    )
+    extracting.done()
+    assert [row["last_name"] for row in extracting.table("Contact")] == ["Planted 1"]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"hashed-Contact": "Id"}, "Id is needed as it is"),
+        ({"left_out-Contact": "SystemModstamp"}, "SystemModstamp is needed as it is"),
+        ({"hashed-Contact": "Email", "left_out-Contact": "Email"}, "Email is hashed and left out"),
+        ({"hashed-Contact": "Email", "fields-Contact": "LastName"}, "Email is hashed but not among the fields"),
+        ({"left_out-Contact": "Email", "fields-Contact": "Email"}, "Email is left out and among the fields"),
+    ],
+)
+def test_what_cannot_be_is_refused(extracting: Extracting, duckdb: str, given: dict[str, str], words: str) -> None:
+    values = {"description": "No", "source": extracting.walk.id, "destination": duckdb, "dataset": "crm",
+              "objects": ["Contact"], "schedule": "", "timezone": "UTC", **given}  # fmt: skip
+    visitor = extracting.walk.visitor
+    assert visitor.post("/extractions/new", values).status_code == 422
+    assert words in visitor.text
+
+
+def test_a_page_that_is_no_csv_is_told_without_its_rows() -> None:
+    error = pa.ArrowInvalid(f"CSV parse error: Row #2: Expected 2 columns, got 3: {CLEAR}")
+    assert what_is_wrong(error) == "Expected 2 columns, got 3"
+    assert CLEAR not in what_is_wrong(pa.ArrowInvalid(f"straddling object: {CLEAR}"))
+
+
+def test_eight_hundred_fields_are_one_form(extracting: Extracting, org: Org, duckdb: str) -> None:
+    org.do("Wide__c", "object", fields={f"Field_{number}__c": "string" for number in range(790)})
+    extracting.make(["Wide__c"], duckdb)
+    visitor = extracting.walk.visitor
+    address = f"/extractions/{extracting.id}/objects/Wide__c"
+    assert len(visitor.get(address).data) < 300_000
+    assert visitor.submit("fields-form", **{"treatment-Field_789__c": "hash"}).status_code == 303
+    visitor.get(address)
+    assert visitor.form_values("fields-form")["treatment-Field_789__c"] == "hash"
+    assert visitor.get(f"/extractions/{extracting.id}").status_code == 200
+    assert "1 field hashed" in visitor.text
