@@ -201,7 +201,7 @@ def _reading_text(row: RunObject, seen: Seen, now: datetime) -> str:
 def _slices(row: RunObject) -> list[str]:
     """Return how far each slice is that several bulk jobs read side by side, those that are under way."""
     slices: list[dict[str, Any]] = row.progress.get("slices", [])
-    under_way = [(number, each) for number, each in enumerate(slices, 1) if each["job_id"] and not each["is_read"]]
+    unfinished = [(number, each) for number, each in enumerate(slices, 1) if each["job_id"] and not each["is_read"]]
     done = sum(each["is_read"] for each in slices)
     found = [
         gettext(
@@ -209,7 +209,7 @@ def _slices(row: RunObject) -> list[str]:
             number=number, all=len(slices), rows=format_decimal(each["rows"]),
             most=format_decimal(max(each["expected"] or 0, each["rows"])),
         )
-        for number, each in under_way
+        for number, each in unfinished
     ]  # fmt: skip
     if done:
         found.insert(0, ngettext("%(num)s of %(all)s slice read", "%(num)s of %(all)s slices read", done,

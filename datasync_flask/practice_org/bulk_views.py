@@ -20,7 +20,7 @@ from datasync_flask.practice_org.data import Data
 from datasync_flask.practice_org.faults import count_and_fault, the_org
 from datasync_flask.practice_org.jobs import DELIMITERS, LINE_ENDINGS, Job
 from datasync_flask.practice_org.soql import run_soql
-from datasync_flask.practice_org.soql_scope import Answer
+from datasync_flask.practice_org.soql_answer import Answer
 from datasync_flask.practice_org.values import as_json
 
 bp = Blueprint("bulk", __name__, url_prefix="/services/data/v<version>/jobs")

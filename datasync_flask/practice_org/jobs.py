@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from datasync_flask.practice_org.soql_scope import Answer
+from datasync_flask.practice_org.soql_answer import Answer
 from datasync_flask.practice_org.values import as_csv, now
 
 DELIMITERS = {"COMMA": ",", "TAB": "\t", "SEMICOLON": ";", "PIPE": "|", "CARET": "^", "BACKQUOTE": "`"}

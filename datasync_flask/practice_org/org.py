@@ -20,7 +20,7 @@ from typing import Any
 
 from datasync_flask.practice_org.catalog import PROFILE_ID, USER_ID, Row
 from datasync_flask.practice_org.data import Data
-from datasync_flask.practice_org.soql_scope import Answer
+from datasync_flask.practice_org.soql_answer import Answer
 
 ORG_ID = "00D5g000004PrctEAC"
 USERNAME = "ada@practice.example"

@@ -16,7 +16,7 @@ from datasync_flask.practice_org.faults import count_and_fault, the_org
 from datasync_flask.practice_org.oauth_views import origin
 from datasync_flask.practice_org.records import attributes_of, column_metadata, records_of
 from datasync_flask.practice_org.soql import run_soql
-from datasync_flask.practice_org.soql_scope import Answer
+from datasync_flask.practice_org.soql_answer import Answer
 
 bp = Blueprint("query", __name__, url_prefix="/services/data/v<version>")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from datasync_flask.practice_org.catalog import DEFINITIONS, SObject
-from datasync_flask.practice_org.soql_scope import Answer, Column
+from datasync_flask.practice_org.soql_answer import Answer, Column
 from datasync_flask.practice_org.values import as_json
 
 Record = dict[str, Any]

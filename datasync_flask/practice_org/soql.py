@@ -11,9 +11,10 @@ from typing import Any
 from datasync_flask.practice_org import soql_parser as tree
 from datasync_flask.practice_org.catalog import Row, SObject, child_relationship
 from datasync_flask.practice_org.data import Data
+from datasync_flask.practice_org.soql_answer import Answer, Column
 from datasync_flask.practice_org.soql_filters import Filter, Operand, sort_key
 from datasync_flask.practice_org.soql_groups import Group, groups_of, key_of
-from datasync_flask.practice_org.soql_scope import APPENDIX, Answer, Column, Scope
+from datasync_flask.practice_org.soql_scope import APPENDIX, Scope
 from datasync_flask.practice_org.soql_tokens import SoqlError, pointed
 
 __all__ = ["Answer", "Column", "SoqlError", "run_soql"]

@@ -9,40 +9,13 @@ from typing import Any
 from datasync_flask.practice_org import soql_parser as tree
 from datasync_flask.practice_org.catalog import COMPOUND, NUMBERS, UNGROUPED, SObject, relationship_of
 from datasync_flask.practice_org.data import Data
+from datasync_flask.practice_org.soql_answer import Column
 from datasync_flask.practice_org.soql_filters import Operand
 from datasync_flask.practice_org.soql_groups import aggregated, date_part, key_of, of_group
 from datasync_flask.practice_org.soql_tokens import SoqlError, pointed
 from datasync_flask.practice_org.values import address_of, formatted
 
 APPENDIX = "Please reference your WSDL or the describe call for the appropriate names."
-
-
-@dataclass(frozen=True)
-class Column:
-    """One selected thing: where it stands in a record, its type, how it is read from a row."""
-
-    path: tuple[str, ...]
-    kind: str
-    read: Callable[[Any], Any]
-    # The objects of the records that the path leads through, from the first to the last.
-    parents: tuple[tuple[str, Callable[[Any], Any]], ...] = ()
-    function: str = ""
-
-    @property
-    def label(self) -> str:
-        """The column's heading in a CSV."""
-        return ".".join(self.path)
-
-
-@dataclass
-class Answer:
-    """What a query found; `columns` is empty for COUNT()."""
-
-    object: SObject
-    columns: list[Column]
-    rows: list[Any]
-    is_aggregate: bool = False
-    is_filtered: bool = False
 
 
 @dataclass
