@@ -195,12 +195,12 @@ def test_a_broken_filter_is_refused_on_every_way_to_save(extracting: Extracting,
     assert "Account: Salesforce refuses this filter" in visitor.error_at("objects")
 
 
-def test_a_filter_that_cannot_be_tried_is_saved_and_said_so(setup: Setup, org: Org, duckdb: str) -> None:
+def test_a_filter_that_cannot_be_tried_is_saved_and_said_so(setup: Setup, duckdb: str) -> None:
     setup.open("objects")
     setup.send_objects(objects=["Account"], settings="Account")
     setup.visitor.follow()
     values = setup.visitor.form_values("object-form") | {"filter": "Industry = 'Energy'"}
-    org.practice.fault("query", kind="answer", status=503, body="<html>busy</html>", times=None)
+    setup.walk.practice.fault("query", kind="answer", status=503, body="<html>busy</html>", times=None)
     try:
         assert setup.visitor.post(setup.at("objects/Account"), {**values, "try": "1"}).status_code == 200
         assert "Salesforce accepts this filter." not in setup.visitor.text
@@ -214,7 +214,7 @@ def test_a_filter_that_cannot_be_tried_is_saved_and_said_so(setup: Setup, org: O
         setup.visitor.follow()
         assert "The filter of Account wasn't tried. The next run tries it." in setup.visitor.text
     finally:
-        org.practice.clear_faults()
+        setup.walk.practice.clear_faults()
 
 
 def test_a_filter_is_never_cut(extracting: Extracting, duckdb: str) -> None:

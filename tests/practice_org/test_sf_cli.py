@@ -138,6 +138,18 @@ def test_api_request_rest(sf: CommandLine) -> None:
     assert answer["DailyApiRequests"]["Max"] == 15000
 
 
+def test_org_open_and_list_users(sf: CommandLine) -> None:
+    assert "/secur/frontdoor.jsp?otp=" in sf("org", "open", "--url-only")["url"]
+    (user,) = sf("org", "list", "users")
+    assert (user["username"], user["profileName"]) == (USERNAME, "Read Only")
+
+
+def test_data_create_record_is_refused(sf: CommandLine) -> None:
+    program = sf.start("data", "create", "record", "--sobject", "Account", "--values", "Name=x", "--json")
+    out, _ = program.communicate(timeout=PATIENCE)
+    assert json.loads(out)["name"] == "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"
+
+
 def test_org_login_jwt(sf: CommandLine, practice: PracticeOrg, tmp_path: Path) -> None:
     key = new_certified_key("sf", utcnow())
     (tmp_path / "server.key").write_text(key.private_key)
