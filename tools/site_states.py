@@ -181,5 +181,5 @@ def _continue(site: Site, step: str) -> None:
 def _run(site: Site, extraction: str, state: str) -> str:
     """Start a run, wait until it has come to a state, and return its path."""
     run = str(site.post(f"{extraction}/runs").headers["location"])
-    wait_for(lambda: f'data-state="{state}"' in site.http.get(f"{run}/progress").text, 90)
+    wait_for(lambda: f'data-state="{state}"' in site.http.get(f"{run}/progress").text, 180)
     return run

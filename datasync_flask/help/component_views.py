@@ -22,7 +22,7 @@ bp = Blueprint("components", __name__)
 
 
 @bp.get("/-/components")
-@bp.get("/help/components", endpoint="in_help")
+@bp.get("/help/components")
 @needs_role(Role.ADMIN)
 def show() -> ResponseReturnValue:
     """One page with everything that pages are made of."""

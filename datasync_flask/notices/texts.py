@@ -24,10 +24,16 @@ def channel_label(kind: str) -> str:
 def audit_text(value: Any) -> str:
     """Return a value of the audit as people read it; what changed as “before → after”."""
     if isinstance(value, dict):
-        return "; ".join(f"{name}: {audit_text(each)}" for name, each in value.items())
+        return "; ".join(f"{name}: {_change(each)}" for name, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_plain, value))
+    return _plain(value)
+
+
+def _change(value: Any) -> str:
     if isinstance(value, list) and len(value) == 2 and not isinstance(value[0], dict):
         return f"{_plain(value[0])} → {_plain(value[1])}"
-    return _plain(value)
+    return audit_text(value)
 
 
 def _plain(value: Any) -> str:

@@ -85,3 +85,13 @@ def test_the_audit_of_one_connection_is_a_click_away(walk: ConnectionWalk, sign_
     editor = sign_in("editor")
     editor.get(f"/connections/{walk.id}")
     assert not editor.page.xpath("//*[@id='history']//a")
+
+
+def test_a_list_is_no_change(app: Flask, visitor: Visitor) -> None:
+    with app.app_context():
+        trail.record("extraction_created", ("extraction", "1", "x"), objects=["Account", "Contact"])
+        trail.record("extraction_changed", ("extraction", "1", "x"), changes={"schedule": ["", "every day"]})
+        db.session.commit()
+    visitor.get("/audit")
+    assert "objects: Account, Contact" in visitor.text
+    assert "schedule: – → every day" in visitor.text
