@@ -16,8 +16,10 @@ from benchmarks import (
     propagation,
     propagation_load,
     setting,
+    side_by_side,
     weight,
 )
+from datasync_flask.extractions import forecast
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +64,15 @@ def test_extraction() -> None:
     assert "| 40 | duckdb | 1 % changed |" in report
     assert "rates-40.svg" in plots.rates(costs)
     assert "cost-per-row.svg" in plots.cost_per_row({40: costs})
+
+
+def test_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(side_by_side, "LINES", ((0.0, 50.0),))
+    monkeypatch.setattr(side_by_side, "PREPARING", (0.0, 100_000.0))
+    monkeypatch.setattr(forecast, "SLICE_ROWS", 20_000)
+    report = side_by_side.report(60_000)
+    assert "3 pages of 20,000 rows and 30 fields" in report
+    assert "| 0 s, 50 MB/s | 100,000 rows/s |" in report
 
 
 def test_growth() -> None:
