@@ -7,6 +7,7 @@ from urllib.parse import urljoin
 
 from datasync_flask import create_app
 from datasync_flask.config import Settings
+from datasync_flask.extensions import db
 from tests.support.visitor import Visitor
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
@@ -47,6 +48,8 @@ def test_an_upgrade_changes_the_address_of_every_module(visitor: Visitor, settin
     response = visitor.get(sorted(after)[0])
     assert response.status_code == 200
     assert "no-cache" in response.headers["Cache-Control"]
+    with upgraded.app_context():
+        db.engine.dispose()
 
 
 def test_every_file_that_a_page_names_is_there(visitor: Visitor) -> None:
