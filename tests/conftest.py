@@ -14,8 +14,7 @@ import time_machine
 from argon2 import PasswordHasher
 from cryptography.fernet import Fernet
 from flask import Flask
-from jinja2 import FileSystemBytecodeCache
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
 from datasync_flask import create_app
 from datasync_flask.accounts import service as account_service
@@ -26,7 +25,7 @@ from datasync_flask.database import upgrade_database
 from datasync_flask.extensions import db
 from tests.support.clock import NOON
 from tests.support.connection import ConnectionWalk
-from tests.support.made_once import compile_routes_once, share_statements
+from tests.support.made_once import compile_routes_once, compile_statements_once, compile_templates_once
 from tests.support.practice import PracticeOrg, running_practice_org
 from tests.support.servers import ObjectStore, mysql_server, object_store, postgresql_server, redis_server
 from tests.support.visitor import Visitor
@@ -75,10 +74,17 @@ def _cheap_passwords() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _routes_compiled_once() -> Iterator[None]:
-    """Compiling two hundred routes takes longer than everything else in making an app."""
+def _compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Compiling the routes, templates and statements of each app again would be half of the suite's time."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # All processes of this run share it.
+        folder = folder.parent
+    (folder / "templates").mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         compile_routes_once(patch)
+        compile_statements_once(patch)
+        compile_templates_once(patch, folder / "templates")
         yield
 
 
@@ -154,15 +160,7 @@ def encryption_key() -> str:
 
 
 @pytest.fixture(scope="session")
-def _first_engines() -> dict[str, Engine]:
-    """The first engine of each kind of database: later ones take over what it compiled."""
-    return {}
-
-
-@pytest.fixture(scope="session")
-def _sqlite_template(
-    tmp_path_factory: pytest.TempPathFactory, encryption_key: str, _first_engines: dict[str, Engine]
-) -> Path:
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory, encryption_key: str) -> Path:
     """A database with the schema in it: copying it is faster than migrating each time."""
     folder = tmp_path_factory.mktemp("template")
     settings = Settings(instance_dir=folder, secret_key="x" * 32, encryption_keys=(encryption_key,))
@@ -173,17 +171,11 @@ def _sqlite_template(
         db.session.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
         db.session.commit()
         db.engine.dispose()
-        _first_engines["sqlite"] = db.engine
     return folder / "datasync.sqlite"
 
 
 @pytest.fixture(scope="session")
-def _postgresql_url(
-    new_postgresql_database: Callable[[], str],
-    encryption_key: str,
-    tmp_path_factory: pytest.TempPathFactory,
-    _first_engines: dict[str, Engine],
-) -> str:
+def _postgresql_url(new_postgresql_database: Callable[[], str], encryption_key: str, tmp_path_factory: Any) -> str:
     url = f"postgresql+psycopg://{new_postgresql_database()}"
     settings = Settings(
         instance_dir=tmp_path_factory.mktemp("pg"),
@@ -195,7 +187,6 @@ def _postgresql_url(
     upgrade_database(app)
     with app.app_context():
         db.engine.dispose()
-        _first_engines["postgresql"] = db.engine
     return url
 
 
@@ -230,24 +221,13 @@ def settings(database_url: str, practice: PracticeOrg, tmp_path: Path, encryptio
     )
 
 
-@pytest.fixture(scope="session")
-def _compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
-    """Templates are compiled once per session instead of once per app."""
-    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
-
-
 @pytest.fixture
-def make_app(
-    settings: Settings, _compiled_templates: FileSystemBytecodeCache, _first_engines: dict[str, Engine]
-) -> Iterator[Callable[..., Flask]]:
+def make_app(settings: Settings) -> Iterator[Callable[..., Flask]]:
     """Make apps whose settings differ from the usual ones; their connections to the database end with the test."""
     made: list[Flask] = []
 
     def make(**changes: Any) -> Flask:
         app = create_app(settings.model_copy(update=changes))
-        app.jinja_env.bytecode_cache = _compiled_templates
-        with app.app_context():
-            share_statements(db.engine, _first_engines[db.engine.dialect.name])
         made.append(app)
         return app
 

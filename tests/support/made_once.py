@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy.engine import Engine
+from flask import Flask
+from jinja2 import FileSystemBytecodeCache
+from sqlalchemy import Engine, event
 from werkzeug.routing import Rule
+
+from datasync_flask.extensions import db
 
 
 def compile_routes_once(patch: pytest.MonkeyPatch) -> None:
@@ -26,6 +31,24 @@ def compile_routes_once(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Rule, "_compile_builder", find_or_compile)
 
 
-def share_statements(engine: Engine, first: Engine) -> None:
-    """Have `engine` use the SQL that was compiled for `first`, which has been connected to a database of its kind."""
-    engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
+def compile_statements_once(patch: pytest.MonkeyPatch) -> None:
+    """Have all engines of a kind of database share what SQLAlchemy compiled: it keeps that by engine and dialect."""
+    first: dict[str, Engine] = {}
+    make = db._make_engine
+
+    def make_alike(bind_key: str | None, options: dict[str, Any], app: Flask) -> Engine:
+        engine = make(bind_key, options, app)
+        known = first.get(engine.dialect.name)
+        if known:
+            engine.dialect, engine._compiled_cache = known.dialect, known._compiled_cache
+        else:
+            # A dialect knows its server only after the first connection.
+            event.listen(engine, "connect", lambda *_: first.setdefault(engine.dialect.name, engine))
+        return engine
+
+    patch.setattr(db, "_make_engine", make_alike)
+
+
+def compile_templates_once(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Have all apps find in `folder` what Jinja compiled."""
+    patch.setattr(Flask, "jinja_options", {"bytecode_cache": FileSystemBytecodeCache(str(folder))})
