@@ -95,7 +95,7 @@ def test_run_follow_and_view(page: Page, tmp_path: Path) -> None:
     page.get_by_label("Search fields").fill("billing")
     page.get_by_role("button", name="Load all").click()
     page.get_by_label("Search fields").fill("")
-    loaded = page.locator("#field-list li:has(option[value=load]:checked) code:first-child")
+    loaded = page.locator("#field-list li:has(option[value=load]:checked) > span > code")
     assert loaded.all_inner_texts() == ["BillingCity"]
     page.get_by_label("BillingCity: load, leave out or hash").select_option("Hash")
     page.get_by_role("link", name="Cancel").click()
