@@ -134,8 +134,8 @@ def _disposition(load: Load) -> Any:
         merge = {"disposition": "merge", "strategy": "scd2", "row_version_column_name": VERSION_COLUMN}
     elif load.replaces and not load.table.org_id:
         return "replace"
-    if load.table.org_id and (load.keeps_history or load.replaces):
-        # Of these rows those are deleted, or their versions ended, that don't come.
+    if load.table.org_id:
+        # These rows are deleted before those that come are written, or with history end where they differ.
         scope = f"\"{ORG_ID_COLUMN}\" = '{load.table.org_id}'"
         come = "" if load.replaces else f' AND "{KEY}" IN (SELECT "{KEY}" FROM {{staging_table}})'
         merge["destination_scope"] = scope + come
