@@ -19,7 +19,7 @@ from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.forms import Refused, check_names, given_text, given_values
 
-EXTRACTION_FIELDS = ("description", "dataset", "schedule", "timezone", "quota_ceiling", "reread_days")
+EXTRACTION_FIELDS = ("description", "dataset", "combines_orgs", "schedule", "timezone", "quota_ceiling", "reread_days")
 OBJECT_FIELDS = (
     "name", "tracking_type", "filter", "fields", "cursor_field", "keeps_history", "marks_deleted",
 )  # fmt: skip

@@ -61,6 +61,8 @@ class DestinationKind:
     # How many characters the name of a table may have.
     longest_table: int = 80
     example: str = ""
+    # Rows of several orgs can be in one table.
+    combines_orgs: bool = False
     # Below static/, where it isn't named by the kind.
     icon: str = ""
 
@@ -123,28 +125,28 @@ DESTINATIONS = {
     for kind in (
         DestinationKind(
             "duckdb", "DuckDB", "A file for analysis, in the data folder; needs no server", FILE_FIELDS, _duckdb,
-            "schema", example="warehouse.duckdb",
+            "schema", example="warehouse.duckdb", combines_orgs=True,
         ),
         DestinationKind(
             "sqlite", "SQLite", "A file that nearly every program reads, in the data folder", FILE_FIELDS, _sqlite,
-            "prefix", example="warehouse.sqlite",
+            "prefix", example="warehouse.sqlite", combines_orgs=True,
         ),
         DestinationKind(
             "postgresql", "PostgreSQL", "A schema of a PostgreSQL database", (*SERVER_FIELDS, "schema"), _postgresql,
-            "schema", default_port=5432, longest_table=63,
+            "schema", default_port=5432, longest_table=63, combines_orgs=True,
         ),
         DestinationKind(
             "mysql", "MySQL", "A MySQL or MariaDB database", SERVER_FIELDS, _mysql, "prefix", default_port=3306,
-            longest_table=64,
+            longest_table=64, combines_orgs=True,
         ),
         DestinationKind(
             "parquet", "Parquet", "A folder of Parquet files, one per table, in the data folder", FILE_FIELDS,
-            _parquet, "folder", example="lake",
+            _parquet, "folder", example="lake", combines_orgs=True,
         ),
         DestinationKind(
             "object_storage", "Object storage (S3)",
             "A bucket at Amazon S3 or at a store that speaks its protocol: Parquet or Delta", BUCKET_FIELDS,
-            _object_storage, "folder",
+            _object_storage, "folder", combines_orgs=True,
         ),
     )
 }  # fmt: skip

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from datasync_flask.destinations.base import DELETED_COLUMN, KEY, VERSION_COLUMN, Column, ColumnType, Destination, Load
-from datasync_flask.extractions.runs import deletions, kept_values
+from datasync_flask.extractions.runs import deletions, kept_values, org_columns
 from datasync_flask.extractions.runs.object_run import ObjectRun
 
 DELETES_AT_ONCE = 5_000
@@ -29,6 +29,9 @@ def write(destination: Destination, each: ObjectRun, files: tuple[Path, ...]) ->
         return
     files, kept_columns = kept_values.bring_along(destination, each, files)
     columns = (*each.columns.values(), *kept_columns)
+    if each.table.org_id:
+        files = org_columns.add(files, each.folder / "org", each.table.org_id, each.org_name)
+        columns = (*columns, *org_columns.COLUMNS)
     if plan.keeps_history:
         columns = (*columns, Column(VERSION_COLUMN, ColumnType.TEXT))
     if plan.with_deleted:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from datasync_flask.clock import utcnow
-from datasync_flask.destinations.base import Column, ColumnType, Destination, DestinationError, Fault, Table
+from datasync_flask.destinations.base import (
+    ORG_ID_COLUMN,
+    Column,
+    ColumnType,
+    Destination,
+    DestinationError,
+    Fault,
+    Table,
+)
 from datasync_flask.extensions import db
-from datasync_flask.extractions import visibility
+from datasync_flask.extractions import tables, visibility
 from datasync_flask.extractions.models import Extraction, ExtractionObject, RunObject
-from datasync_flask.extractions.runs import object_states, states, working_files
+from datasync_flask.extractions.runs import object_states, org_columns, states, working_files
 from datasync_flask.extractions.runs.column_types import columns_for
 from datasync_flask.extractions.runs.object_run import ObjectRun
 from datasync_flask.extractions.runs.plan import Choice, Plan, make_plan
@@ -31,6 +40,7 @@ class RunContext:
     # Where the run's working files are.
     folder: Path
     org_id: str
+    org_name: str
     # About how many rows objects have, for the forecast and the choice of the way; nothing hangs on it.
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -79,6 +89,30 @@ def _kept_columns(chosen: ExtractionObject, plan: Plan) -> tuple[Column, ...]:
     )
 
 
+def _table_of(chosen: ExtractionObject, context: RunContext) -> Table:
+    """Return an object's table; where orgs are combined, its org's part of it."""
+    extraction = chosen.extraction
+    # As it is spelled in the rows that are there.
+    org_id = (chosen.loaded_org_id or context.org_id[:18]) if extraction.combines_orgs else ""
+    return Table(extraction.dataset, context.tables.of[chosen.name], org_id)
+
+
+def _is_in_the_way(destination: Destination, table: Table) -> bool:
+    """True for a table that isn't ours, or has no columns for the org."""
+    if not destination.has_table(table):
+        return False
+    return not table.org_id or ORG_ID_COLUMN not in destination.column_names(table)
+
+
+def _differing(columns: Mapping[str, Column], elsewhere: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Return the fields that have another type in other orgs, with their columns here."""
+    return [
+        f"{name}:{column.name}"
+        for name, column in columns.items()
+        if elsewhere.get(name, {}).keys() - {column.type.value}
+    ]
+
+
 def prepare(row_id: int, description: ObjectDescription, context: RunContext) -> ObjectRun:
     """Return an object ready to be read; its table is the extraction's from here on. Commits.
 
@@ -95,17 +129,22 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
     planned_at = datetime.fromisoformat(stored.reads["at"]) if stored.reads else context.api.server_time or now
     plan = make_plan(description, choice_of(chosen, extraction), planned_at)
     names = {name: dict(columns) for name, columns in chosen.field_columns.items()}
-    columns, retyped = columns_for(plan.fields, names, chosen.columns, context.destination.max_name_length)
-    context.destination.check_width(tuple(columns.values()))
+    elsewhere = tables.columns_elsewhere(extraction, row.name) if extraction.combines_orgs else {}
+    columns, retyped = columns_for(plan.fields, names, chosen.columns, context.destination.max_name_length, elsewhere)
+    context.destination.check_width((*columns.values(), *(org_columns.COLUMNS if extraction.combines_orgs else ())))
+    # Whatever happened to the name since, rows of one org show one name.
+    org_name = context.org_name if plan.is_whole else chosen.loaded_org_name
     each = ObjectRun(
         row_id=row_id,
         object_id=chosen.id,
         name=row.name,
         plan=plan,
-        table=Table(extraction.dataset, context.tables.of[row.name]),
+        table=_table_of(chosen, context),
+        org_name=org_name,
         columns=columns,
         known_columns=tuple(Column(name, ColumnType(kind)) for name, kind in chosen.columns.items()),
         retyped=retyped,
+        differing=_differing(columns, elsewhere),
         unseen=visibility.missing_fields(chosen, description),
         kept_columns=_kept_columns(chosen, plan),
         folder=context.folder / str(row_id),
@@ -116,11 +155,11 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
         working_files.remove(each.folder, context.folder)
     if plan.is_whole and each.progress.expected is None and not plan.loaded_as.filter:
         each.progress.expected = context.counts.get(plan.name)
-    if not chosen.table_name and context.destination.has_table(each.table):
+    if not chosen.table_name and _is_in_the_way(context.destination, each.table):
         raise DestinationError(Fault.TABLE_IN_THE_WAY, f"{each.table.dataset}: {each.table.name}")
     # From here on the table is ours: a run that is killed while it writes must know it again.
     chosen.table_name, chosen.field_columns = each.table.name, names
-    chosen.loaded_org_id = context.org_id[:18]
+    chosen.loaded_org_id = each.table.org_id or context.org_id[:18]
     row.is_whole, row.step, row.started_at = plan.is_whole, "reading", now
     states.log(
         row.run_id, f"{row.name}: {'everything' if plan.is_whole else f'changes since {plan.since}'}. {plan.soql}"
