@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from flask import Flask
 
-from datasync_flask.extractions import combined_views, dependants, list_views, object_views, org_views, texts, views, visibility
+from datasync_flask.extractions import (
+    combined_views,
+    dependants,
+    list_views,
+    object_views,
+    org_views,
+    texts,
+    views,
+    visibility,
+)
 from datasync_flask.extractions.setup import destination_views as _destination_step  # noqa: F401 (steps of setup_views)
 from datasync_flask.extractions.setup import drafts, schedule_picker
 from datasync_flask.extractions.setup import object_views as _object_step  # noqa: F401

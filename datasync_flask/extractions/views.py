@@ -142,9 +142,7 @@ def data(extraction_id: str, name: str) -> ResponseReturnValue:
 def confirm_delete(extraction_id: str) -> ResponseReturnValue:
     """Ask before deleting."""
     extraction = loader.get_extraction(extraction_id)
-    return render_template(
-        "extractions/delete.html", extraction=extraction, **combined_views.parts_of(extraction)
-    )
+    return render_template("extractions/delete.html", extraction=extraction, **combined_views.parts_of(extraction))
 
 
 @bp.post("/extractions/<public_id:extraction_id>/delete")

@@ -29,9 +29,7 @@ def upgrade() -> None:
         sa.Column("place", sa.String(length=600), nullable=False),
         sa.Column("table_key", sa.String(length=250), nullable=False),
         sa.Column("run_id", sa.String(length=16), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["run_id"], ["runs.id"], name=op.f("fk_table_writers_run_id_runs"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_table_writers_run_id_runs"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("place", "table_key", name=op.f("pk_table_writers")),
     )
     op.create_index(op.f("ix_table_writers_run_id"), "table_writers", ["run_id"])

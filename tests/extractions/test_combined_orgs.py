@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from datasync_flask.api.definitions import extraction_definition, save_extraction
 from datasync_flask.config import Settings
 from datasync_flask.destinations.base import ORG_ID_COLUMN, ORG_NAME_COLUMN, VALID_TO, Patience, Table
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Extraction, TableWriter
 from datasync_flask.extractions.runs import states, turns
+from datasync_flask.forms import Refused
 from tests.salesforce_connections.test_other_org import OTHER
 from tests.support.connection import ConnectionWalk
 from tests.support.extraction import Extracting
@@ -93,9 +95,10 @@ def test_two_orgs_in_one_table(extracting: Extracting, second: Extracting, desti
     assert {row["id"] for row in rows_of(extracting, FIRST)} == set(extracting.org.ids("Account"))
     assert len(rows_of(second, OTHER)) == 4
     # A whole load of one org replaces its rows only.
-    extracting.walk.visitor.post(f"/extractions/{extracting.id}/objects/Account/reload")
-    run = extracting.done()
-    assert run.objects[0].is_whole
+    response = extracting.walk.visitor.post(f"/extractions/{extracting.id}/objects/Account/reload")
+    run_id = response.headers["Location"].rsplit("/", 1)[-1]
+    extracting.work_on(run_id)
+    assert [(row.is_whole, row.rows, row.target_count) for row in extracting.stored(run_id).objects] == [(True, 4, 4)]
     assert (len(rows_of(extracting, FIRST)), len(rows_of(second, OTHER))) == (4, 4)
     second.done()
 
@@ -189,15 +192,16 @@ def test_the_same_org_twice_is_refused(extracting: Extracting, second: Extractin
     combine(extracting, second, sqlite)
     text = refusal(extracting, sqlite, combines_orgs="true")
     assert "not with itself" in text
-    assert 'id="combines_orgs-error"' in text
+    assert extracting.walk.visitor.page.get_element_by_id("combines_orgs-error") is not None
     # Not without the choice either.
     assert "Choose another dataset" in refusal(extracting, sqlite)
 
 
 def test_types_that_differ_between_orgs_are_told(extracting: Extracting, second: Extracting, destination: str) -> None:
     extracting.org.do("Account", "generate", count=2)
-    second.org.do("Account", "generate", count=2)
-    second.org.do("Account", "change_field", field="Score__c", type="string")
+    second.org.do("Account", "fields", added={}, removed=["Score__c"])
+    second.org.do("Account", "fields", added={"Score__c": "string"}, removed=[])
+    second.org.do("Account", "insert", rows=[{"Name": "One", "Score__c": "high"}])
     combine(extracting, second, destination)
     extracting.done()
     run = second.done()
@@ -236,6 +240,11 @@ def test_two_runs_take_turns(extracting: Extracting, second: Extracting, sqlite:
 
 def test_a_program_chooses_by_the_same_name(extracting: Extracting, second: Extracting, sqlite: str) -> None:
     combine(extracting, second, sqlite)
-    visitor = extracting.walk.visitor
-    visitor.get(f"/api/v1/extractions/{second.id}")
-    assert '"combines_orgs": true' in visitor.text or '"combines_orgs":true' in visitor.text
+    second.done()
+    with second.app.app_context():
+        stored = db.session.get_one(Extraction, second.id)
+        assert extraction_definition(stored)["combines_orgs"] is True
+        assert save_extraction({"description": "Renamed"}, stored, by=None).combines_orgs
+        with pytest.raises(Refused) as refused:
+            save_extraction({"combines_orgs": False}, stored, by=None)
+        assert refused.value.errors.keys() == {"combines_orgs"}

@@ -25,9 +25,9 @@ from datasync_flask.destinations.base import (
     Load,
     Table,
 )
+from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.registry import open_destination
 from datasync_flask.destinations.service import settings_of
-from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import db
 from datasync_flask.extractions.runs.column_types import arrow_schema
 from tests.support.extraction import Extracting
@@ -58,9 +58,7 @@ class Loads:
         extra = sorted({name for values in rows.values() for name in values} - {"name", DELETED_COLUMN})
         names = ["id", "name", DELETED_COLUMN, *extra, ORG_ID_COLUMN, ORG_NAME_COLUMN]
         names += [VERSION_COLUMN] if history else []
-        columns = tuple(
-            Column(name, ColumnType.BOOL if name == DELETED_COLUMN else ColumnType.TEXT) for name in names
-        )
+        columns = tuple(Column(name, ColumnType.BOOL if name == DELETED_COLUMN else ColumnType.TEXT) for name in names)
         given = {ORG_ID_COLUMN: table.org_id, ORG_NAME_COLUMN: NAMES[table.org_id], DELETED_COLUMN: False}
         lines = [
             {**given, VERSION_COLUMN: f"{table.org_id}{values['name']}", **values, "id": key}

@@ -22,6 +22,7 @@ from datasync_flask.problems.registry import code_of
 from datasync_flask.problems.run import RunProblem
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 
+ORG_REMOVED = "The rows of this org were removed from the table."
 # Progress that queries and pages need has columns of its own; the rest is in the column `progress`.
 _SHOWN = ("job_id", "pages", "rows", "is_read", "expected")
 
@@ -92,7 +93,7 @@ def org_removed(row_id: int, removed: int) -> None:
     if (chosen := db.session.scalar(of_row.execution_options(populate_existing=True))) is not None:
         chosen.table_name = chosen.loaded_org_id = chosen.loaded_org_name = ""
         chosen.loaded_as = chosen.watermark = chosen.loaded_at = chosen.read_whole_at = chosen.ids_compared_at = None
-    row.step, row.ended_at, row.deleted, row.target_count = "done", utcnow(), removed, 0
+    row.step, row.ended_at, row.deleted, row.target_count, row.notes = "done", utcnow(), removed, 0, [ORG_REMOVED]
     states.log(row.run_id, f"{row.name}: {removed} rows removed")
     states.touch(row.run_id)
     db.session.commit()

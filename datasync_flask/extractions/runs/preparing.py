@@ -156,7 +156,8 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
     if plan.is_whole and each.progress.expected is None and not plan.loaded_as.filter:
         each.progress.expected = context.counts.get(plan.name)
     if not chosen.table_name and _is_in_the_way(context.destination, each.table):
-        raise DestinationError(Fault.TABLE_IN_THE_WAY, f"{each.table.dataset}: {each.table.name}")
+        why = f" has no column {ORG_ID_COLUMN}" if each.table.org_id else ""
+        raise DestinationError(Fault.TABLE_IN_THE_WAY, f"{each.table.dataset}: {each.table.name}{why}")
     # From here on the table is ours: a run that is killed while it writes must know it again.
     chosen.table_name, chosen.field_columns = each.table.name, names
     chosen.loaded_org_id = each.table.org_id or context.org_id[:18]
