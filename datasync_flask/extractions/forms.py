@@ -75,8 +75,8 @@ class ExtractionForm(SettingsForm):
         _l("Combine orgs in these tables"),
         description=_l(
             "Other extractions that do so may load the same objects of other orgs into the same tables. Each row says "
-            "which org it is from, in the columns _datasync_org_id and _datasync_org_name. To switch this later you need "
-            "another dataset, into which everything is loaded again."
+            "which org it is from, in the columns _datasync_org_id and _datasync_org_name. To switch this later you "
+            "need another dataset, into which everything is loaded again."
         ),
         false_values=("", "false", "False"),
     )

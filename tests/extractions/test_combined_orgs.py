@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from datasync_flask.api.definitions import extraction_definition, save_extraction
+from datasync_flask.clock import utcnow
 from datasync_flask.config import Settings
 from datasync_flask.destinations.base import ORG_ID_COLUMN, ORG_NAME_COLUMN, VALID_TO, Patience, Table
 from datasync_flask.extensions import db
-from datasync_flask.extractions.models import Extraction, TableWriter
+from datasync_flask.extractions.models import Extraction, Run, TableWriter
 from datasync_flask.extractions.runs import states, turns
 from datasync_flask.forms import Refused
 from tests.salesforce_connections.test_other_org import OTHER
@@ -154,6 +157,8 @@ def test_taking_one_org_out(extracting: Extracting, second: Extracting, destinat
     assert len(rows_of(extracting, FIRST)) == 6
     with second.app.app_context():
         assert db.session.get_one(Extraction, second.id).is_paused
+    visitor.get(f"/extractions/{second.id}")
+    assert "Not loaded yet" in visitor.text
     # It can come back.
     second.done()
     assert len(rows_of(second, OTHER)) == 4
@@ -236,6 +241,34 @@ def test_two_runs_take_turns(extracting: Extracting, second: Extracting, sqlite:
         with turns.turn(other, "Account", patience, nullcontext()):
             pass
         assert db.session.query(TableWriter).count() == 0
+        # A run that was killed in its turn keeps nobody waiting.
+        with turns.turn(one, "Account", patience, nullcontext()):
+            db.session.get_one(Run, one).alive_at = utcnow() - timedelta(minutes=1)
+            db.session.commit()
+            with turns.turn(other, "Account", patience, nullcontext()):
+                assert db.session.scalar(select(TableWriter.run_id)) == other
+        assert db.session.query(TableWriter).count() == 0
+
+
+def test_the_step_offers_the_dataset_of_the_other_org(extracting: Extracting, second: Extracting, sqlite: str) -> None:
+    extracting.make(["Account"], sqlite, description="First", dataset="all_orgs", combines_orgs="true")
+    visitor = second.walk.visitor
+    response = visitor.post("/extractions/setup", {"source": second.walk.id})
+    draft_id = response.headers["Location"].split("/")[2]
+    visitor.post(f"/extractions/{draft_id}/setup/objects", {"objects": ["Account"], "do": "continue"})
+    step = f"/extractions/{draft_id}/setup/destination"
+    visitor.post(step, {"destination": sqlite, "combines_orgs": "true", "do": "show"})
+    assert "Already combined here: all_orgs (First, Practice Org)" in visitor.text
+    assert visitor.page.get_element_by_id("dataset").get("value") == "all_orgs"
+    assert visitor.page.get_element_by_id("combines_orgs").get("checked") is not None
+    sent = {"destination": sqlite, "combines_orgs": "true", "dataset": "all_orgs", "do": "continue"}
+    assert visitor.post(step, sent).status_code == 303
+    assert (
+        visitor.post(f"/extractions/{draft_id}/setup/review", {"description": "Second", "do": "save"}).status_code
+        == 303
+    )
+    second.id = draft_id
+    assert second.done().state == "done"
 
 
 def test_a_program_chooses_by_the_same_name(extracting: Extracting, second: Extracting, sqlite: str) -> None:
