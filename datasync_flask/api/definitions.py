@@ -20,7 +20,9 @@ from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.forms import Refused, check_names, given_text, given_values
 
-EXTRACTION_FIELDS = ("description", "dataset", "schedule", "timezone", "quota_ceiling", "reread_days", "formula_rhythm")
+EXTRACTION_FIELDS = (
+    "description", "dataset", "combines_orgs", "schedule", "timezone", "quota_ceiling", "reread_days", "formula_rhythm",
+)  # fmt: skip
 OBJECT_FIELDS = (
     "name", "tracking_type", "filter", "fields", "hashed", "left_out", "cursor_field", "keeps_history", "marks_deleted",
 )  # fmt: skip

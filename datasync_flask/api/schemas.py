@@ -130,6 +130,9 @@ class ExtractionSettings(Schema):
     source = fields.String(validate=_TEXT, metadata={"description": "A connection's id or description."})
     destination = fields.String(validate=_TEXT, metadata={"description": "A connection's id or description."})
     dataset = fields.String(validate=_TEXT)
+    combines_orgs = fields.Boolean(
+        metadata={"description": "Share the tables with extractions of other orgs that do so too."}
+    )
     schedule = fields.String(validate=_TEXT, metadata={"example": "every 15 minutes"})
     timezone = fields.String(validate=_TEXT)
     quota_ceiling = fields.Integer(validate=validate.Range(1, 100))

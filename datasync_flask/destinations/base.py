@@ -21,6 +21,8 @@ KEY = "id"
 DELETED_COLUMN = "is_deleted"
 # What dlt's scd2 calls the two, and what the version of a row is told by.
 VALID_FROM, VALID_TO, VERSION_COLUMN = "_dlt_valid_from", "_dlt_valid_to", "_datasync_version"
+# In tables of several orgs: which org a row is of, and what that org was called when the row was written.
+ORG_ID_COLUMN, ORG_NAME_COLUMN = "_datasync_org_id", "_datasync_org_name"
 
 
 class ColumnType(enum.StrEnum):
@@ -42,6 +44,7 @@ DECIMAL_PRECISION, DECIMAL_SCALE = 38, 9
 # Names that Windows keeps for devices: a folder that is shared or copied there couldn't be read.
 _DEVICES = re.compile(r"con|prn|aux|nul|com[0-9]|lpt[0-9]", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ORG_ID = re.compile(r"[A-Za-z0-9]{15,18}")
 _MARK_LENGTH = 10
 
 
@@ -90,16 +93,25 @@ class DestinationError(Exception):
 class Table:
     """A table of a destination: `dataset` is its schema, or the prefix of its name, or its folder.
 
+    With an `org_id` it is that org's part of a table that several orgs share: nothing reads or changes rows of another.
     Raises DestinationError for names that aren't plain ones: they become parts of statements and paths.
     """
 
     dataset: str
     name: str
+    org_id: str = ""
 
     def __post_init__(self) -> None:
+        if self.org_id and not _ORG_ID.fullmatch(self.org_id):
+            raise DestinationError(Fault.NAME_REFUSED, repr(self.org_id[:80]))
         check_name(self.name)
         if self.dataset and (is_device(check_name(self.dataset)) or is_device(self.name)):
             raise DestinationError(Fault.NAME_REFUSED, repr(f"{self.dataset}.{self.name}"))
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that tell a row from all others (that hold now)."""
+        return (ORG_ID_COLUMN, KEY) if self.org_id else (KEY,)
 
 
 @dataclass(frozen=True)
@@ -110,7 +122,7 @@ class Load:
     columns: tuple[Column, ...]
     files: tuple[Path, ...]
     rows: int
-    # The whole table is replaced; otherwise rows are merged by their id.
+    # The whole table is replaced, or all rows of its org; otherwise rows are merged by their key.
     replaces: bool
     # Rows with is_deleted = true are removed from the table; otherwise they are written like others.
     removes_deleted: bool = False
@@ -202,6 +214,10 @@ class Destination(ABC):
     @abstractmethod
     def delete(self, table: Table, keys: list[str], *, marks: bool) -> int:
         """Delete rows by their ids, or with `marks` set is_deleted; return how many. In one transaction."""
+
+    def remove_org(self, table: Table) -> int:
+        """Delete all rows of the table's org, versions included; return how many held. In one transaction."""
+        raise DestinationError(Fault.UNEXPECTED, f"{table.name}: this kind of destination doesn't keep orgs apart")
 
     @abstractmethod
     def empty(self, table: Table, names: tuple[str, ...]) -> None:

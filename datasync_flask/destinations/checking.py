@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,9 @@ def check(kind: str, settings: dict[str, Any], data_dir: Path) -> None:
     _ask("check", kind, settings, data_dir, {})
 
 
-def preview(kind: str, settings: dict[str, Any], data_dir: Path, dataset: str, name: str) -> dict[str, Any]:
+def preview(kind: str, settings: dict[str, Any], data_dir: Path, table: Table) -> dict[str, Any]:
     """Return the first rows of a table: columns, rows as texts, and snippets. Raises DestinationError."""
-    return _ask("preview", kind, settings, data_dir, {"dataset": dataset, "name": name})
+    return _ask("preview", kind, settings, data_dir, asdict(table))
 
 
 def _ask(what: str, kind: str, settings: dict[str, Any], data_dir: Path, more: dict[str, Any]) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
         if question["what"] == "check":
             found.check()
             return {}
-        table = Table(question["dataset"], question["name"])
+        table = Table(question["dataset"], question["name"], question["org_id"])
         shown = found.preview(table, 100)
     except DestinationError as error:
         return {"fault": error.fault, "detail": error.detail, "field": error.field}

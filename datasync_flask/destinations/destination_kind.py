@@ -30,6 +30,8 @@ class DestinationKind:
     # How many characters the name of a table may have.
     longest_table: int = 80
     example: str = ""
+    # Rows of several orgs can be in one table.
+    combines_orgs: bool = False
     # Below static/, where it isn't named by the kind.
     icon: str = ""
 

@@ -15,6 +15,7 @@ from datasync_flask.destinations.base import (
     DECIMAL_SCALE,
     DELETED_COLUMN,
     KEY,
+    ORG_ID_COLUMN,
     VERSION_COLUMN,
     Column,
     ColumnType,
@@ -70,7 +71,7 @@ def run(load: Load, destination: Any, *, empty_format: Any = "parquet", has_vers
         name=load.table.name,
         columns=hints,
         write_disposition=_disposition(load),
-        primary_key=KEY,
+        primary_key=load.table.key,
         file_format="parquet" if load.rows else empty_format,
         max_table_nesting=0,
     )
@@ -114,7 +115,10 @@ def _hints(column: Column, load: Load) -> Any:
         hints |= {"precision": DECIMAL_PRECISION, "scale": DECIMAL_SCALE}
     if column.name == KEY:
         # With a merge key only the versions of rows that come are ended; a whole snapshot ends all that are absent.
-        hints |= {"nullable": False, "merge_key": load.keeps_history and not load.replaces}
+        is_merge_key = load.keeps_history and not load.replaces and not load.table.org_id
+        hints |= {"nullable": False, "merge_key": is_merge_key}
+    if column.name == ORG_ID_COLUMN:
+        hints["nullable"] = False
     if column.name == DELETED_COLUMN and load.removes_deleted and not load.replaces and not load.keeps_history:
         hints["hard_delete"] = True
     elif column.name == DELETED_COLUMN:
@@ -125,11 +129,17 @@ def _hints(column: Column, load: Load) -> Any:
 
 
 def _disposition(load: Load) -> Any:
+    merge: dict[str, Any] = {"disposition": "merge", "strategy": "delete-insert", "deduplicated": True}
     if load.keeps_history:
-        return {"disposition": "merge", "strategy": "scd2", "row_version_column_name": VERSION_COLUMN}
-    if load.replaces:
+        merge = {"disposition": "merge", "strategy": "scd2", "row_version_column_name": VERSION_COLUMN}
+    elif load.replaces and not load.table.org_id:
         return "replace"
-    return {"disposition": "merge", "strategy": "delete-insert", "deduplicated": True}
+    if load.table.org_id:
+        # These rows are deleted before those that come are written, or with history end where they differ.
+        scope = f"\"{ORG_ID_COLUMN}\" = '{load.table.org_id}'"
+        come = "" if load.replaces else f' AND "{KEY}" IN (SELECT "{KEY}" FROM {{staging_table}})'
+        merge["destination_scope"] = scope + come
+    return merge
 
 
 def _root_of(failure: BaseException) -> Exception:

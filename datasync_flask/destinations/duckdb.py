@@ -174,4 +174,5 @@ KIND = DestinationKind(
     make=_open,
     dataset_is="schema",
     example="warehouse.duckdb",
+    combines_orgs=True,
 )

@@ -16,6 +16,7 @@ from datasync_flask.destinations.base import (
     DECIMAL_PRECISION,
     DECIMAL_SCALE,
     KEY,
+    ORG_ID_COLUMN,
     VERSION_COLUMN,
     Column,
     ColumnType,
@@ -139,11 +140,11 @@ class MySql(StagedDestination):
         super().check_width(columns)
         if len(columns) > SURELY_FIT:
             with self.transaction() as cursor:
-                self._create(cursor, Table("", "_datasync_width"), list(columns), kind="TEMPORARY TABLE")
+                self._create(cursor, Table("", "_datasync_width"), list(columns), key=(KEY,), kind="TEMPORARY TABLE")
 
     def column_type(self, column: Column) -> str:
         """Return a column's type as MySQL names it."""
-        if column.name == KEY:
+        if column.name in {KEY, ORG_ID_COLUMN}:
             return _KEY_TYPE
         return _VERSION_TYPE if column.name == VERSION_COLUMN else _TYPES[column.type]
 
@@ -192,4 +193,5 @@ KIND = DestinationKind(
     dataset_is="prefix",
     default_port=3306,
     longest_table=64,
+    combines_orgs=True,
 )

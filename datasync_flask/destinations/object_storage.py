@@ -21,6 +21,7 @@ from datasync_flask.destinations import parquet_queries as queries
 from datasync_flask.destinations.base import (
     DELETED_COLUMN,
     KEY,
+    ORG_ID_COLUMN,
     VALID_TO,
     ColumnType,
     Destination,
@@ -137,11 +138,13 @@ class ObjectStorage(Destination):
         with faults(), tempfile.TemporaryDirectory(dir=load.work_dir) as name:
             work, log = Path(name), self._log(load.table)
             before = log.current()
-            if before is None or load.replaces:
-                touched = list(before.files) if before is not None else []
+            if before is None:
+                touched = []
+            elif load.replaces:
+                touched = self._files_of_org(before, load.table)
             else:
                 touched = self._touched(before, load.table, queries.rows_of(load.files), work, with_small=True)
-            is_read = load.keeps_history or not load.replaces
+            is_read = load.keeps_history or not load.replaces or bool(load.table.org_id)
             old = self._fetched(before, load.table, touched if is_read else [], work)
             columns = self._schema(before, load.table).names if before is not None else []
             query = queries.loaded(load, queries.rows_of(old), list(columns))
@@ -162,7 +165,7 @@ class ObjectStorage(Destination):
             if touched:
                 old = queries.rows_of(self._fetched(before, table, touched, work))
                 names = list(self._schema(before, table).names)
-                self._publish(log, before, touched, queries.without(keys, old, names, marks=marks), work)
+                self._publish(log, before, touched, queries.without(table, keys, old, names, marks=marks), work)
         return len(keys)
 
     def empty(self, table: Table, names: tuple[str, ...]) -> None:
@@ -172,8 +175,35 @@ class ObjectStorage(Destination):
             before = self._existing(log, table)
             old = queries.rows_of(self._fetched(before, table, list(before.files), work))
             columns = list(self._schema(before, table).names)
-            self._publish(log, before, list(before.files), queries.emptied(names, old, columns), work)
+            self._publish(log, before, list(before.files), queries.emptied(table, names, old, columns), work)
             log.retire([], log.current(), retention_seconds=0)
+
+    def remove_org(self, table: Table) -> int:
+        """Write again the files that hold rows of the table's org, without these; return how many held."""
+        held = self.count(table, without_deleted=False)
+        with faults(), tempfile.TemporaryDirectory() as name:
+            work, log = Path(name), self._log(table)
+            before = self._existing(log, table)
+            touched = self._files_of_org(before, table)
+            if touched:
+                old = queries.rows_of(self._fetched(before, table, touched, work))
+                query = f"SELECT * FROM ({old}) WHERE NOT ({queries.org_condition(table)})"
+                self._publish(log, before, touched, query, work)
+        return held
+
+    def _files_of_org(self, snapshot: Snapshot, table: Table) -> list[str]:
+        """Return the files that may hold rows of the table's org."""
+        if not table.org_id:
+            return list(snapshot.files)
+        return [name for name in snapshot.files if self._may_hold_org(self._file(table, name), table.org_id)]
+
+    def _may_hold_org(self, file: Any, org_id: str) -> bool:
+        position = file.schema_arrow.names.index(ORG_ID_COLUMN)
+        for number in range(file.num_row_groups):
+            about = file.metadata.row_group(number).column(position).statistics
+            if about is None or not about.has_min_max or about.min <= org_id <= about.max:
+                return True
+        return False
 
     def _existing(self, log: Log, table: Table) -> Snapshot:
         found = log.current()
@@ -271,9 +301,12 @@ class ObjectStorage(Destination):
             for name in self._existing(self._log(table), table).files:
                 file = self._file(table, name)
                 wanted = [KEY, VALID_TO, *([DELETED_COLUMN] if without_deleted else [])]
+                wanted += [ORG_ID_COLUMN] if table.org_id else []
                 there = [column for column in wanted if column in file.schema_arrow.names]
                 for batch in file.iter_batches(KEYS_AT_ONCE, columns=there, use_threads=False):
                     found = batch
+                    if table.org_id:
+                        found = found.filter(pc.equal(found.column(ORG_ID_COLUMN), table.org_id))
                     if VALID_TO in there:
                         found = found.filter(pc.is_null(found.column(VALID_TO)))
                     if DELETED_COLUMN in there:
@@ -292,11 +325,12 @@ class ObjectStorage(Destination):
         """Yield ids with the values of columns, of rows that hold now; files are read whole either way."""
         with faults():
             for name in self._existing(self._log(table), table).files:
-                yield from queries.values_in(self._file(table, name), names)
+                yield from queries.values_in(self._file(table, name), names, table)
 
     def preview(self, table: Table, rows: int) -> Preview:
         """Return columns with their types, and the first rows."""
         import pyarrow as pa
+        import pyarrow.compute as pc
 
         with faults():
             snapshot = self._existing(self._log(table), table)
@@ -307,6 +341,8 @@ class ObjectStorage(Destination):
                 whole = pa.concat_tables(
                     [schema.empty_table(), pa.Table.from_batches([batch])], promote_options="permissive"
                 )
+                if table.org_id:
+                    whole = whole.filter(pc.equal(whole.column(ORG_ID_COLUMN), table.org_id))
                 found += [tuple(row[name] for name, _ in columns) for row in whole.to_pylist()]
                 if len(found) >= rows:
                     break
@@ -348,4 +384,5 @@ KIND = DestinationKind(
     fields=("bucket", "prefix", "endpoint", "region", "access_key", "password", "table_format"),
     make=_open,
     dataset_is="folder",
+    combines_orgs=True,
 )

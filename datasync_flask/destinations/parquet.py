@@ -112,11 +112,12 @@ class Parquet(Destination):
 
     def _source(self, table: Table, *, without_deleted: bool) -> str:
         names = self._columns(table)
-        conditions = [f"{quoted(VALID_TO)} IS NULL"] if VALID_TO in names else []
+        conditions = [queries.org_condition(table)]
+        if VALID_TO in names:
+            conditions.append(f"{quoted(VALID_TO)} IS NULL")
         if without_deleted and DELETED_COLUMN in names:
             conditions.append(f"NOT coalesce({quoted(DELETED_COLUMN)}, false)")
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        return f"read_parquet({text(self.file(table))}){where}"
+        return f"read_parquet({text(self.file(table))}) WHERE {' AND '.join(conditions)}"
 
     def count(self, table: Table, *, without_deleted: bool) -> int:
         """Return the number of rows; of a table with history, of the versions that hold now."""
@@ -146,26 +147,34 @@ class Parquet(Destination):
         import pyarrow.parquet as pq
 
         with self._faults():
-            yield from queries.values_in(pq.ParquetFile(self.file(table)), names)
+            yield from queries.values_in(pq.ParquetFile(self.file(table)), names, table)
 
     def delete(self, table: Table, keys: list[str], *, marks: bool) -> int:
         """Write the file again, without the rows, or with is_deleted set."""
         with self._alone(table), self._faults():
             old = queries.rows_of([self.file(table)])
-            self._write(table, queries.without(keys, old, self._columns(table), marks=marks))
+            self._write(table, queries.without(table, keys, old, self._columns(table), marks=marks))
         return len(keys)
 
     def empty(self, table: Table, names: tuple[str, ...]) -> None:
         """Write the file again with the columns empty."""
         with self._alone(table), self._faults():
             old = queries.rows_of([self.file(table)])
-            self._write(table, queries.emptied(names, old, self._columns(table)))
+            self._write(table, queries.emptied(table, names, old, self._columns(table)))
+
+    def remove_org(self, table: Table) -> int:
+        """Write the file again, without the rows of the table's org; return how many held."""
+        with self._alone(table), self._faults():
+            held = self.count(table, without_deleted=False)
+            old = queries.rows_of([self.file(table)])
+            self._write(table, f"SELECT * FROM ({old}) WHERE NOT ({queries.org_condition(table)})")
+        return held
 
     def preview(self, table: Table, rows: int) -> Preview:
         """Return columns with their types, and the first rows."""
         if not self.has_table(table):
             raise DestinationError(Fault.UNEXPECTED, f"there is no table {table.name}")
-        source = f"read_parquet({text(self.file(table))})"
+        source = f"read_parquet({text(self.file(table))}) WHERE {queries.org_condition(table)}"
         columns = tuple((str(row[0]), str(row[1])) for row in self._query(f"DESCRIBE SELECT * FROM {source}"))
         return Preview(columns, tuple(self._query(f"SELECT * FROM {source} LIMIT {int(rows)}")))
 
@@ -190,4 +199,5 @@ KIND = DestinationKind(
     make=_open,
     dataset_is="folder",
     example="lake",
+    combines_orgs=True,
 )

@@ -10,11 +10,13 @@ from typing import Any
 from datasync_flask.destinations.base import (
     DELETED_COLUMN,
     KEY,
+    ORG_ID_COLUMN,
     VALID_FROM,
     VALID_TO,
     VERSION_COLUMN,
     ColumnType,
     Load,
+    Table,
 )
 
 VALUES_AT_ONCE = 20_000
@@ -40,6 +42,11 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def org_condition(table: Table) -> str:
+    """Return what is true of the rows of the table's org, in a table of several orgs; of all rows in others."""
+    return f"{quoted(ORG_ID_COLUMN)} = {text(table.org_id)}" if table.org_id else "true"
+
+
 def rows_of(files: Iterable[Path]) -> str:
     """Return a query for the rows of files, whose columns may differ."""
     return f"SELECT * FROM read_parquet([{', '.join(map(text, files))}], union_by_name => true)"
@@ -51,10 +58,12 @@ def loaded(load: Load, old: str, before: list[str]) -> str:
     Rows of the table that have no place in `old` have no id in the load either.
     """
     names = [column.name for column in load.columns]
-    key = quoted(KEY)
     fresh = _each_once(load)
     if load.keeps_history:
         return _versions(load, fresh, old if before else "", before)
+    if load.replaces and load.table.org_id and before:
+        others = f"SELECT * FROM ({old}) WHERE NOT ({org_condition(load.table)})"
+        return f"SELECT * FROM ({fresh}) UNION ALL BY NAME {others}"
     if load.replaces:
         kept = [column for column in load.known_columns if column.name not in names]
         extra = "".join(f", CAST(NULL AS {SQL_TYPES[column.type]}) AS {quoted(column.name)}" for column in kept)
@@ -66,9 +75,13 @@ def loaded(load: Load, old: str, before: list[str]) -> str:
     if before:
         query = (
             f"{query} UNION ALL BY NAME SELECT * FROM ({old}) o "
-            f"WHERE NOT EXISTS (SELECT 1 FROM ({rows_of(load.files)}) n WHERE n.{key} = o.{key})"
+            f"WHERE NOT EXISTS (SELECT 1 FROM ({rows_of(load.files)}) n WHERE {_same_row(load, 'n', 'o')})"
         )
     return query
+
+
+def _same_row(load: Load, one: str, other: str) -> str:
+    return " AND ".join(f"{one}.{quoted(name)} = {other}.{quoted(name)}" for name in load.table.key)
 
 
 def _each_once(load: Load) -> str:
@@ -80,7 +93,7 @@ def _each_once(load: Load) -> str:
 
 
 def _versions(load: Load, fresh: str, old: str, before: list[str]) -> str:
-    key, version = quoted(KEY), quoted(VERSION_COLUMN)
+    version = quoted(VERSION_COLUMN)
     begin, end = quoted(VALID_FROM), quoted(VALID_TO)
     now = "now()::TIMESTAMPTZ"
     never = "CAST(NULL AS TIMESTAMPTZ)"
@@ -90,10 +103,11 @@ def _versions(load: Load, fresh: str, old: str, before: list[str]) -> str:
         old = f"SELECT *, {never} AS {begin}, {never} AS {end} FROM ({old})"
     if VERSION_COLUMN not in before:
         old = f"SELECT *, '' AS {version} FROM ({old})"
-    affected = "true" if load.replaces else f"EXISTS (SELECT 1 FROM fresh f WHERE f.{key} = o.{key})"
+    row = _same_row(load, "f", "o")
+    affected = org_condition(load.table) if load.replaces else f"EXISTS (SELECT 1 FROM fresh f WHERE {row})"
     holds = f"o.{end} IS NULL"
-    same = f"EXISTS (SELECT 1 FROM fresh f WHERE f.{key} = o.{key} AND f.{version} = o.{version})"
-    known = f"EXISTS (SELECT 1 FROM old o WHERE o.{key} = f.{key} AND o.{version} = f.{version} AND {holds})"
+    same = f"EXISTS (SELECT 1 FROM fresh f WHERE {row} AND f.{version} = o.{version})"
+    known = f"EXISTS (SELECT 1 FROM old o WHERE {row} AND o.{version} = f.{version} AND {holds})"
     return (
         f"WITH fresh AS ({fresh}), old AS ({old}) "
         f"SELECT o.* REPLACE (CASE WHEN {holds} AND {affected} AND NOT {same} "
@@ -103,9 +117,9 @@ def _versions(load: Load, fresh: str, old: str, before: list[str]) -> str:
     )
 
 
-def without(keys: list[str], old: str, names: list[str], *, marks: bool) -> str:
+def without(table: Table, keys: list[str], old: str, names: list[str], *, marks: bool) -> str:
     """Return a query for a table's rows without those of these ids, or with is_deleted set in them."""
-    gone = f"{quoted(KEY)} IN ({', '.join(map(text, keys))})"
+    gone = f"({quoted(KEY)} IN ({', '.join(map(text, keys))}) AND {org_condition(table)})"
     if marks and DELETED_COLUMN in names:
         return f"SELECT * REPLACE ({quoted(DELETED_COLUMN)} OR {gone} AS {quoted(DELETED_COLUMN)}) FROM ({old})"
     if VALID_TO in names:
@@ -114,18 +128,26 @@ def without(keys: list[str], old: str, names: list[str], *, marks: bool) -> str:
     return f"SELECT * FROM ({old}) WHERE NOT ({gone})"
 
 
-def emptied(names: tuple[str, ...], old: str, before: list[str]) -> str:
+def emptied(table: Table, names: tuple[str, ...], old: str, before: list[str]) -> str:
     """Return a query for a table's rows with these columns empty, and without marks made of what was in them."""
-    changes = [f"CASE WHEN false THEN {quoted(name)} END AS {quoted(name)}" for name in names]
-    changes += [f"'' AS {quoted(VERSION_COLUMN)}"] if VERSION_COLUMN in before else []
+    ours = org_condition(table)
+    changes = [f"CASE WHEN NOT ({ours}) THEN {quoted(name)} END AS {quoted(name)}" for name in names]
+    if VERSION_COLUMN in before:
+        version = quoted(VERSION_COLUMN)
+        changes.append(f"CASE WHEN {ours} THEN '' ELSE {version} END AS {version}")
     return f"SELECT * REPLACE ({', '.join(changes)}) FROM ({old})"
 
 
-def values_in(file: Any, names: tuple[str, ...]) -> Iterator[list[tuple[Any, ...]]]:
+def values_in(file: Any, names: tuple[str, ...], table: Table) -> Iterator[list[tuple[Any, ...]]]:
     """Yield ids with the values of columns of a Parquet file, of rows that hold now; None for columns it hasn't."""
-    there = [name for name in (KEY, *names, VALID_TO) if name in file.schema_arrow.names]
+    wanted = (KEY, *names, VALID_TO, *([ORG_ID_COLUMN] if table.org_id else []))
+    there = [name for name in wanted if name in file.schema_arrow.names]
     for batch in file.iter_batches(VALUES_AT_ONCE, columns=there, use_threads=False):
-        rows = (row for row in batch.to_pylist() if row.get(VALID_TO) is None)
+        rows = (
+            row
+            for row in batch.to_pylist()
+            if row.get(VALID_TO) is None and table.org_id in {"", row.get(ORG_ID_COLUMN)}
+        )
         yield [tuple(row.get(name) for name in (KEY, *names)) for row in rows]
 
 

@@ -194,4 +194,5 @@ KIND = DestinationKind(
     dataset_is="schema",
     default_port=5432,
     longest_table=63,
+    combines_orgs=True,
 )

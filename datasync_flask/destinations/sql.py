@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from datasync_flask.destinations.base import (
     DELETED_COLUMN,
     KEY,
+    ORG_ID_COLUMN,
     VALID_FROM,
     VALID_TO,
     VERSION_COLUMN,
@@ -118,9 +119,14 @@ class SqlDestination(Destination):
         """True when the table exists."""
         return bool(self.columns_of(table))
 
+    def org_condition(self, table: Table) -> str:
+        """Return what is true of the rows of the table's org, in a table of several orgs; else ''."""
+        # An id of letters and digits only; Table sees to that.
+        return f"{self.quoted(ORG_ID_COLUMN)} = '{table.org_id}'" if table.org_id else ""
+
     def _current_only(self, table: Table, *, without_deleted: bool) -> str:
         names = {name.lower() for name, _ in self.columns_of(table)}
-        conditions = []
+        conditions = [condition] if (condition := self.org_condition(table)) else []
         if VALID_TO in names:
             conditions.append(f"{self.quoted(VALID_TO)} IS NULL")
         if without_deleted and DELETED_COLUMN in names:
@@ -194,6 +200,7 @@ class SqlDestination(Destination):
             # With history nothing disappears: the version that held ends now.
             action = f"UPDATE {path} SET {self.quoted(VALID_TO)} = CURRENT_TIMESTAMP"
         holds = f" AND {self.quoted(VALID_TO)} IS NULL" if VALID_TO in names else ""
+        holds += f" AND {condition}" if (condition := self.org_condition(table)) else ""
         with self.transaction() as cursor:
             for start in range(0, len(keys), DELETES_AT_ONCE):
                 chunk = keys[start : start + DELETES_AT_ONCE]
@@ -207,8 +214,16 @@ class SqlDestination(Destination):
         there = {name.lower() for name, _ in self.columns_of(table)}
         changes = [f"{self.quoted(name)} = NULL" for name in names]
         changes += [f"{self.quoted(VERSION_COLUMN)} = ''"] if VERSION_COLUMN in there else []
+        where = f" WHERE {condition}" if (condition := self.org_condition(table)) else ""
         with self.transaction() as cursor:
-            cursor.execute(f"UPDATE {self.path(table)} SET {', '.join(changes)}")
+            cursor.execute(f"UPDATE {self.path(table)} SET {', '.join(changes)}{where}")
+
+    def remove_org(self, table: Table) -> int:
+        """Delete all rows of the table's org, versions included; return how many held."""
+        held = self.count(table, without_deleted=False)
+        with self.transaction() as cursor:
+            cursor.execute(f"DELETE FROM {self.path(table)} WHERE {self.org_condition(table)}")
+        return held
 
     def begin_history(self, load: Load, *, moment_type: str) -> bool:
         """Let a table that had the present state only hold versions from now on: its rows become versions that nothing
@@ -244,7 +259,8 @@ class SqlDestination(Destination):
         if not columns:
             raise DestinationError(Fault.UNEXPECTED, f"there is no table {table.name}")
         with self.transaction() as cursor:
-            cursor.execute(f"SELECT * FROM {self.path(table)} LIMIT {int(rows)}")
+            where = f" WHERE {condition}" if (condition := self.org_condition(table)) else ""
+            cursor.execute(f"SELECT * FROM {self.path(table)}{where} LIMIT {int(rows)}")
             found: Sequence[Any] = cursor.fetchall()
         return Preview(tuple(columns), tuple(tuple(row) for row in found))
 

@@ -160,4 +160,5 @@ KIND = DestinationKind(
     make=_open,
     dataset_is="prefix",
     example="warehouse.sqlite",
+    combines_orgs=True,
 )

@@ -14,6 +14,7 @@ from typing import Any
 from datasync_flask.destinations.base import (
     DELETED_COLUMN,
     KEY,
+    ORG_ID_COLUMN,
     VALID_FROM,
     VALID_TO,
     VERSION_COLUMN,
@@ -56,22 +57,23 @@ class StagedDestination(SqlDestination):
         incoming = Table(load.table.dataset, f"{load.table.name}__incoming")
         before = {name.lower() for name, _ in self.columns_of(load.table)}
         columns = list(load.columns)
-        if load.replaces and not load.keeps_history:
+        swaps = load.replaces and not load.keeps_history and not load.table.org_id
+        if swaps:
             # A column that is gone in Salesforce stays, empty.
             columns += [column for column in load.known_columns if column not in columns]
         with self.transaction() as cursor:
             cursor.execute(f"DROP TABLE IF EXISTS {self.path(incoming)}")
-            self._create(cursor, incoming, columns)
+            self._create(cursor, incoming, columns, key=load.table.key)
         self._fill(load, incoming, columns)
         with self.transaction() as cursor:
-            if load.replaces and not load.keeps_history:
+            if swaps:
                 self.swap(cursor, load.table, incoming)
                 return
             wanted = columns + (_HISTORY if load.keeps_history else [])
             if before and load.keeps_history and VALID_TO not in before:
                 before = self._restart_history(cursor, load, wanted)
             if not before:
-                self._create(cursor, load.table, wanted, is_versioned=load.keeps_history)
+                self._create(cursor, load.table, wanted, key=() if load.keeps_history else load.table.key)
             for column in wanted:
                 if before and column.name.lower() not in before:
                     definition = f"{self.quoted(column.name)} {self.column_type(column)}"
@@ -96,29 +98,34 @@ class StagedDestination(SqlDestination):
         rows become versions that nothing equals. Return its columns.
         """
         versioned = Table(load.table.dataset, f"{load.table.name}__versioned")
-        before = [name for name, _ in self.columns_of(load.table)]
+        before = dict(self.columns_of(load.table))
         added = [column for column in columns if column.name not in before]
         cursor.execute(f"DROP TABLE IF EXISTS {self.path(versioned)}")
         known = [column for column in (*columns, *load.known_columns) if column.name in before]
         kept = list({column.name: column for column in known}.values())
-        self._create(cursor, versioned, kept + added, is_versioned=True)
-        names = self._list([column.name for column in kept])
+        self._create(cursor, versioned, kept + added)
+        # Columns that only another org's rows have.
+        others = [name for name in before if name not in {column.name for column in kept}] if load.table.org_id else []
+        for name in others:
+            cursor.execute(f"ALTER TABLE {self.path(versioned)} ADD COLUMN {self.quoted(name)} {before[name]}")
+        names = self._list([*(column.name for column in kept), *others])
         version = self.quoted(VERSION_COLUMN)
         cursor.execute(
             f"INSERT INTO {self.path(versioned)} ({names}, {version}) SELECT {names}, '' FROM {self.path(load.table)}"
         )
         self.swap(cursor, load.table, versioned)
-        return {column.name for column in kept + added}
+        return {*(column.name for column in kept + added), *others}
 
     def _create(
-        self, cursor: Any, table: Table, columns: list[Column], *, is_versioned: bool = False, kind: str = "TABLE"
+        self, cursor: Any, table: Table, columns: list[Column], *, key: tuple[str, ...] = (), kind: str = "TABLE"
     ) -> None:
         definitions = [
-            f"{self.quoted(column.name)} {self.column_type(column)}" + (" NOT NULL" if column.name == KEY else "")
+            f"{self.quoted(column.name)} {self.column_type(column)}"
+            + (" NOT NULL" if column.name in {KEY, ORG_ID_COLUMN} else "")
             for column in columns
         ]
-        if not is_versioned:
-            definitions.append(f"PRIMARY KEY ({self.quoted(KEY)})")
+        if key:
+            definitions.append(f"PRIMARY KEY ({self._list(list(key))})")
         cursor.execute(f"CREATE {kind} {self.path(table)} ({', '.join(definitions)})")
 
     def _fill(self, load: Load, incoming: Table, columns: list[Column]) -> None:
@@ -153,7 +160,12 @@ class StagedDestination(SqlDestination):
     def _merge(self, cursor: Any, load: Load, incoming: Table, columns: list[Column]) -> None:
         names = self._list([column.name for column in columns])
         key, target, source = self.quoted(KEY), self.path(load.table), self.path(incoming)
-        cursor.execute(f"DELETE FROM {target} WHERE {key} IN (SELECT {key} FROM {source})")
+        scope = self.org_condition(load.table)
+        if load.replaces:
+            cursor.execute(f"DELETE FROM {target} WHERE {scope}")
+        else:
+            of_org = f" AND {scope}" if scope else ""
+            cursor.execute(f"DELETE FROM {target} WHERE {key} IN (SELECT {key} FROM {source}){of_org}")
         remaining = ""
         if load.removes_deleted and any(column.name == DELETED_COLUMN for column in columns):
             deleted = self.quoted(DELETED_COLUMN)
@@ -167,9 +179,11 @@ class StagedDestination(SqlDestination):
         target, source = self.path(load.table), self.path(incoming)
         begin, end = self.quoted(VALID_FROM), self.quoted(VALID_TO)
         now = self.now()
+        # The version of a row of several orgs' tables holds its org.
         same = f"SELECT 1 FROM {source} s WHERE s.{key} = {target}.{key} AND s.{version} = {target}.{version}"
         coming = f"SELECT {key} FROM {source}"
         affected = "" if load.replaces else f" AND {key} IN ({coming})"
+        affected += f" AND {scope}" if (scope := self.org_condition(load.table)) else ""
         cursor.execute(
             f"UPDATE {target} SET {end} = {self.marker} WHERE {end} IS NULL{affected} AND NOT EXISTS ({same})", (now,)
         )

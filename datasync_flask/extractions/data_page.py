@@ -8,7 +8,7 @@ from typing import Any
 from flask import current_app
 
 from datasync_flask.destinations import checking
-from datasync_flask.destinations.base import DestinationError
+from datasync_flask.destinations.base import DestinationError, Table
 from datasync_flask.destinations.service import settings_of
 from datasync_flask.extractions import loader, treatments
 from datasync_flask.extractions.models import Extraction
@@ -27,9 +27,9 @@ def context(extraction: Extraction, name: str) -> dict[str, Any]:
     if chosen is not None:
         folder, destination = current_app.config["SETTINGS"].effective_data_dir, extraction.destination
         try:
-            found = checking.preview(
-                destination.kind, settings_of(destination), folder, extraction.dataset, chosen.table_name
-            )
+            org_id = chosen.loaded_org_id if extraction.combines_orgs else ""
+            table = Table(extraction.dataset, chosen.table_name, org_id)
+            found = checking.preview(destination.kind, settings_of(destination), folder, table)
             _hide(found, treatments.pending_columns(chosen))
         except DestinationError as error:
             problem = f"{trouble(error.fault).sentences} {error.detail}"

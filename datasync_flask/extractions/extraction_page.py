@@ -77,7 +77,7 @@ def context(extraction: Extraction, *, only_problems: bool) -> dict[str, Any]:
         ObjectLine(
             preview.of_object(each, extraction),
             table_of.get(each.name, ""),
-            stored.get(each.name),
+            stored.get(each.name) if each.table_name else None,
             counts.get(each.name),
             differences.get(each.name),
         )

@@ -9,11 +9,12 @@ from typing import Any
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
-from wtforms import HiddenField, IntegerField, SelectField, SelectMultipleField, StringField
+from wtforms import BooleanField, HiddenField, IntegerField, SelectField, SelectMultipleField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, ValidationError
 
 from datasync_flask.destinations.models import DestinationConnection
+from datasync_flask.destinations.registry import DESTINATIONS
 from datasync_flask.extractions import filters, loader, schedule, service, tables, treatments
 from datasync_flask.extractions.formula_fields import RHYTHM_HINT, RHYTHMS
 from datasync_flask.extractions.models import Extraction
@@ -23,6 +24,7 @@ from datasync_flask.extractions.setup import filter_trial, schedule_picker
 from datasync_flask.extractions.setup.schedule_picker import Picked
 from datasync_flask.forms import SettingsForm, one_line, strip
 from datasync_flask.salesforce.descriptions import is_api_name
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.salesforce_connections.settings import TRACKING_TYPES
 
 _DATASET = re.compile(r"[a-z][a-z0-9_]{0,49}")
@@ -33,7 +35,9 @@ _NOT_FREE = {
     "postgresql": ("information_schema", "pg_"), "duckdb": ("information_schema", "pg_catalog"), "sqlite": ("sqlite",),
 }  # fmt: skip
 MAX_OBJECTS = 500
-_OWN = ("description", "dataset", "schedule", "timezone", "quota_ceiling", "reread_days", "formula_rhythm")
+_OWN = (
+    "description", "dataset", "combines_orgs", "schedule", "timezone", "quota_ceiling", "reread_days", "formula_rhythm",
+)  # fmt: skip
 
 
 def names_in(text: str) -> list[str] | None:
@@ -70,6 +74,15 @@ class ExtractionForm(SettingsForm):
         [InputRequired(_l("Enter a name for the schema, folder or prefix, for instance salesforce."))],
         filters=[strip],
         render_kw={"autocomplete": "off", "spellcheck": "false", "maxlength": 50},
+    )
+    combines_orgs = BooleanField(
+        _l("Combine orgs in these tables"),
+        description=_l(
+            "Other extractions that do so may load the same objects of other orgs into the same tables. Each row says "
+            "which org it is from, in the columns _datasync_org_id and _datasync_org_name. To switch this later you "
+            "need another dataset, into which everything is loaded again."
+        ),
+        false_values=("", "false", "False"),
     )
     objects = SelectMultipleField(_l("Objects"), validate_choice=False)
     schedule = StringField(
@@ -170,6 +183,33 @@ class ExtractionForm(SettingsForm):
                 )
             )
 
+    def validate_combines_orgs(self, field: Any) -> None:
+        """Tables are made with the org's columns or without, and stay so; the org has to be known."""
+        source, target, stored = self._chosen_source, self._chosen_destination, self.extraction
+        if field.data and source is not None and not source.org_id:
+            raise ValidationError(gettext("Connect %(name)s first, so that its org is known.", name=source.description))
+        if field.data and target is not None and not DESTINATIONS[target.kind].combines_orgs:
+            raise ValidationError(gettext("This kind of destination doesn't combine orgs."))
+        if (
+            stored is not None
+            and stored.combines_orgs != field.data
+            and (stored.destination_id, stored.dataset) == (self.destination.data, self.dataset.data)
+            and any(chosen.table_name for chosen in stored.objects)
+        ):
+            raise ValidationError(
+                gettext(
+                    "The tables in %(dataset)s are only this org's. To combine orgs, enter another dataset above: the "
+                    "next run loads everything there, and the tables in %(dataset)s stay as they are.",
+                    dataset=stored.dataset,
+                )
+                if field.data
+                else gettext(
+                    "The tables in %(dataset)s are for several orgs. To have tables of its own, enter another dataset "
+                    "above: the next run loads everything there, and the rows in %(dataset)s stay as they are.",
+                    dataset=stored.dataset,
+                )
+            )
+
     def validate_objects(self, field: Any) -> None:
         """At least one, each once, each a name that an object can have."""
         names = list(dict.fromkeys(field.data or []))
@@ -202,6 +242,10 @@ class ExtractionForm(SettingsForm):
         field.data = names
 
     @property
+    def _chosen_source(self) -> SalesforceConnection | None:
+        return next((each for each in loader.sources() if each.id == self.source.data), None)
+
+    @property
     def _chosen_destination(self) -> DestinationConnection | None:
         return next((each for each in loader.destinations() if each.id == self.destination.data), None)
 
@@ -212,7 +256,7 @@ class ExtractionForm(SettingsForm):
         return bool(super().validate(extra_validators)) and self._has_free_tables() and self._has_good_filters()
 
     def _has_good_filters(self) -> bool:
-        source, before = next((each for each in loader.sources() if each.id == self.source.data), None), self.extraction
+        source, before = self._chosen_source, self.extraction
         if source is None or not self._tries_filters:
             return True
         # Another org may refuse what this one took.
@@ -231,13 +275,24 @@ class ExtractionForm(SettingsForm):
         return True
 
     def _has_free_tables(self) -> bool:
-        target, stored = self._chosen_destination, self.extraction
-        if target is None:
+        target, stored, source = self._chosen_destination, self.extraction, self._chosen_source
+        if target is None or source is None:
             return True
-        taken = tables.wanted_by(stored, target, self.dataset.data or "", self.objects.data or []).taken
-        if not taken:
+        org_id = source.org_id if self.combines_orgs.data else ""
+        found = tables.wanted_by(stored, target, self.dataset.data or "", self.objects.data or [], org_id=org_id)
+        if not (taken := found.taken):
             return True
         name = min(taken)
+        if name in found.same_org:
+            self.combines_orgs.errors = [
+                gettext(
+                    "The extraction %(owner)s puts %(name)s of this org into these tables already. An org is combined "
+                    "with other orgs, not with itself.",
+                    owner=f"“{taken[name]}”",
+                    name=name,
+                )
+            ]
+            return False
         stays = stored is not None and (stored.destination_id, stored.dataset) == (target.id, self.dataset.data)
         (self.objects if stays else self.dataset).errors = [
             gettext(
@@ -300,6 +355,7 @@ class ExtractionForm(SettingsForm):
             source_id=self.source.data,
             destination_id=self.destination.data,
             dataset=self.dataset.data or "",
+            combines_orgs=self.combines_orgs.data,
             objects=[self.choice(name) for name in self.objects.data or []],
             schedule=self.schedule.data or "",
             timezone=self.timezone.data or "UTC",

@@ -140,6 +140,14 @@ def all_with_last_run() -> list[tuple[Extraction, Run | None]]:
     return [(extraction, run) for extraction, run in rows]
 
 
+def combining_at(destination: DestinationConnection | None, except_id: str = "") -> Sequence[Extraction]:
+    """Return the extractions that combine orgs at a destination."""
+    if destination is None:
+        return ()
+    found = select(Extraction).filter_by(destination_id=destination.id, combines_orgs=True)
+    return db.session.scalars(found.where(Extraction.id != except_id).order_by(Extraction.description_key)).all()
+
+
 def sources() -> Sequence[SalesforceConnection]:
     """Return the connections that can be read from."""
     return db.session.scalars(select(SalesforceConnection).order_by(Connection.description_key)).all()

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Dialect, ForeignKey, Index, String, Table, Text, TypeDecorator
+from sqlalchemy import JSON, BigInteger, Column, Dialect, ForeignKey, Index, String, Table, Text, TypeDecorator, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from datasync_flask.clock import UtcDateTime, utcnow
@@ -60,6 +60,8 @@ class Extraction(Model):
         ForeignKey("destination_connections.id", ondelete="CASCADE"), index=True
     )
     dataset: Mapped[str] = mapped_column(String(60))
+    # Its tables are shared with other extractions that do so, each with an org of its own.
+    combines_orgs: Mapped[bool] = mapped_column(default=False, server_default=false())
     schedule: Mapped[str] = mapped_column(String(120), default="")
     timezone: Mapped[str] = mapped_column(String(64), default="UTC")
     # While it is paused the schedule starts nothing.
@@ -142,6 +144,8 @@ class ExtractionObject(Model):
     loaded_as: Mapped[LoadedAs | None] = mapped_column(LoadedAsJson, default=None)
     # The org whose rows are in the table; rows of another one never join them.
     loaded_org_id: Mapped[str] = mapped_column(String(18), default="")
+    # What that org was called when everything was loaded last, in tables of several orgs.
+    loaded_org_name: Mapped[str] = mapped_column(String(255), default="", server_default="")
 
     extraction: Mapped[Extraction] = relationship(back_populates="objects")
 
@@ -161,16 +165,28 @@ class HashingKey(Model):
 
 
 class DestinationTable(Model):
-    """A table, or one that is used on the way to it, and the extraction that has it."""
+    """A table, or one that is used on the way to it, and the extraction that has it, or its org's part of it."""
 
     __tablename__ = "destination_tables"
 
     place: Mapped[str] = mapped_column(String(600), primary_key=True)
     # The table's name as the destination compares it, schema or prefix included.
     table_key: Mapped[str] = mapped_column(String(250), primary_key=True)
+    # The first 15 characters of the org's id where orgs are combined; '' for a table that nobody shares.
+    org_id: Mapped[str] = mapped_column(String(15), primary_key=True, default="", server_default="")
     extraction_id: Mapped[str] = mapped_column(ForeignKey("extractions.id", ondelete="CASCADE"), index=True)
     object_name: Mapped[str] = mapped_column(String(80))
     table_name: Mapped[str] = mapped_column(String(80))
+
+
+class TableWriter(Model):
+    """The run that writes into a table of several orgs; others wait for their turn."""
+
+    __tablename__ = "table_writers"
+
+    place: Mapped[str] = mapped_column(String(600), primary_key=True)
+    table_key: Mapped[str] = mapped_column(String(250), primary_key=True)
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
 
 
 class Run(Model):
@@ -194,6 +210,8 @@ class Run(Model):
     # How often it was ended because it made no progress.
     stalls: Mapped[int] = mapped_column(default=0, server_default="0")
     cancel_asked: Mapped[bool] = mapped_column(default=False)
+    # It loads nothing, but takes its org's rows out of tables of several orgs.
+    removes_rows: Mapped[bool] = mapped_column(default=False, server_default=false())
     api_calls: Mapped[int] = mapped_column(default=0)
     calls_used: Mapped[int | None] = mapped_column(default=None)
     calls_max: Mapped[int | None] = mapped_column(default=None)

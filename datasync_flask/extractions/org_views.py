@@ -42,7 +42,7 @@ def choose(extraction_id: str) -> ResponseReturnValue:
     question, choice = question_of(extraction), request.form.get("choice", "")
     if question is None:
         flash(gettext("This is settled already."))
-    elif choice == "reload":
+    elif choice == "reload" and not extraction.combines_orgs:
         orgs.load_again(extraction, by=current_user.id)
         flash(gettext("The next run replaces the tables with the rows of the present org."))
     elif choice == "dataset":

@@ -26,8 +26,8 @@ from datasync_flask.salesforce_connections import health_check
 
 TAKEN = _l("Another extraction has this description already. Choose another one.")
 _SETTINGS = (
-    "description", "source_id", "destination_id", "dataset", "schedule", "timezone", "quota_ceiling", "reread_days",
-    "formula_rhythm",
+    "description", "source_id", "destination_id", "dataset", "combines_orgs", "schedule", "timezone", "quota_ceiling",
+    "reread_days", "formula_rhythm",
 )  # fmt: skip
 
 
@@ -66,6 +66,7 @@ class ExtractionSettings:
     destination_id: str
     dataset: str
     objects: list[ObjectChoice]
+    combines_orgs: bool = False
     schedule: str = ""
     timezone: str = "UTC"
     quota_ceiling: int = 80
@@ -97,13 +98,16 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
     if extraction is None:
         extraction = Extraction(id=public_id or new_public_id(), created_at=now)
         db.session.add(extraction)
-    moved = (extraction.destination_id, extraction.dataset) != (data.destination_id, data.dataset)
+    moved = (extraction.destination_id, extraction.dataset, extraction.combines_orgs or False) != (
+        data.destination_id, data.dataset, data.combines_orgs,
+    )  # fmt: skip
     # The tables stay its own: a run stops before rows of another org join them.
     has_other_source = extraction.source_id != data.source_id
     has_other_schedule = (extraction.schedule, extraction.timezone) != (data.schedule, data.timezone)
     extraction.description, extraction.description_key = data.description, description_key(data.description)
     extraction.source_id, extraction.destination_id = data.source_id, data.destination_id
-    extraction.dataset, extraction.schedule, extraction.timezone = data.dataset, data.schedule, data.timezone
+    extraction.dataset, extraction.combines_orgs = data.dataset, data.combines_orgs
+    extraction.schedule, extraction.timezone = data.schedule, data.timezone
     extraction.quota_ceiling, extraction.reread_days = data.quota_ceiling, data.reread_days
     extraction.formula_rhythm = data.formula_rhythm
     if has_other_schedule:
@@ -123,7 +127,7 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
             chosen.table_name, chosen.columns, chosen.watermark, chosen.loaded_as = "", {}, None, None
             chosen.field_columns = {}
             chosen.loaded_at = chosen.read_whole_at = chosen.ids_compared_at = None
-            chosen.loaded_org_id, chosen.formulas_fresh_at = "", None
+            chosen.loaded_org_id, chosen.loaded_org_name, chosen.formulas_fresh_at = "", "", None
         elif has_other_source:
             chosen.watermark = None
         chosen.tracking_type, chosen.filter = choice.tracking_type, choice.filter
@@ -231,6 +235,7 @@ def copy_along(old_source_id: str, new_source_id: str, *, by: int | None) -> int
             source_id=new_source_id,
             # Two sources in one table would take turns in deleting each other's rows.
             dataset=_free_dataset(original),
+            combines_orgs=False,
             schedule="",
         )
         save(None, data, by=by)

@@ -1,4 +1,5 @@
-"""Whose a table is: each table of a destination has one extraction that writes into it.
+"""Whose a table is: each table of a destination has one extraction that writes into it; where orgs are combined, one
+for each org.
 
 Tables are told apart as the destinations do it, and two destination connections that lead to the same file or database
 count as one place. The rows here are the decision: who inserts one first has the table.
@@ -14,8 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 
 from datasync_flask.config import LOOPBACK_HOSTS
 from datasync_flask.destinations.models import DestinationConnection
@@ -23,6 +25,7 @@ from datasync_flask.destinations.registry import DESTINATIONS
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import DestinationTable, Extraction
 from datasync_flask.extractions.names import new_name, snake_case
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.transactions import in_transaction
 
 _TRIES = 5
@@ -40,6 +43,8 @@ class Tables:
 
     of: dict[str, str] = field(default_factory=dict)
     taken: dict[str, str] = field(default_factory=dict)
+    # Those among them that have the same org's rows already.
+    same_org: set[str] = field(default_factory=set)
 
 
 def place_of(kind: str, settings: Mapping[str, Any]) -> str:
@@ -92,33 +97,70 @@ _Wanted = dict[tuple[str, str], tuple[str, str]]
 
 
 def _plan(
-    extraction_id: str, destination: DestinationConnection, dataset: str, names: Iterable[str], kept: Mapping[str, str]
+    extraction_id: str,
+    destination: DestinationConnection,
+    dataset: str,
+    names: Iterable[str],
+    kept: Mapping[str, str],
+    org_id: str,
 ) -> tuple[Tables, _Wanted]:
-    """Return which table each object gets, and what has to be written down; `kept` are tables that objects have."""
+    """Return which table each object gets, and what has to be written down; `kept` are tables that objects have.
+
+    With an `org_id` tables are shared with other orgs that share theirs.
+    """
     place, names = place_of(destination.kind, destination.settings), list(names)
-    owners = {row.table_key: row for row in db.session.scalars(select(DestinationTable).filter_by(place=place))}
-    own = {row.object_name: row.table_name for row in owners.values() if row.extraction_id == extraction_id}
-    has = {name: table for name in names if (table := kept.get(name) or own.get(name))}
+    rows = db.session.scalars(select(DestinationTable).filter_by(place=place)).all()
+    own = {row.object_name: row.table_name for row in rows if row.extraction_id == extraction_id}
+    shared = {
+        row.object_name: row.table_name
+        for row in rows
+        if org_id and row.org_id and row.table_key in keys_of(destination.kind, dataset, row.table_name)
+    }
+    has = {name: table for name in names if (table := kept.get(name) or own.get(name) or shared.get(name))}
     found, wanted, longest = Tables(), _Wanted(), DESTINATIONS[destination.kind].longest_table
     for name in sorted(names, key=lambda name: name not in has):
         table = has.get(name) or new_name(snake_case(name), set(found.of.values()), longest)
         found.of[name] = table
         keys = keys_of(destination.kind, dataset, table)
-        others = [owners[key] for key in keys if key in owners and owners[key].extraction_id != extraction_id]
+        others = [
+            row
+            for row in rows
+            if row.table_key in keys
+            and row.extraction_id != extraction_id
+            and not (org_id and row.org_id and row.org_id != org_id and row.object_name == name)
+        ]
         if others:
             found.taken[name] = db.session.get_one(Extraction, others[0].extraction_id).description
+            if org_id and others[0].org_id == org_id:
+                found.same_org.add(name)
         else:
             wanted |= {(place, key): (name, table) for key in keys}
     return found, wanted
 
 
 def wanted_by(
-    extraction: Extraction | None, destination: DestinationConnection, dataset: str, names: Iterable[str]
+    extraction: Extraction | None,
+    destination: DestinationConnection,
+    dataset: str,
+    names: Iterable[str],
+    *,
+    org_id: str = "",
 ) -> Tables:
-    """Return which tables an extraction would get with these settings; nothing is written."""
+    """Return which tables an extraction would get with these settings; nothing is written.
+
+    With an `org_id` that org's rows are combined with those of others.
+    """
     stays = extraction is not None and (extraction.destination_id, extraction.dataset) == (destination.id, dataset)
     kept = _kept(extraction) if extraction is not None and stays else {}
-    return _plan(extraction.id if extraction else "", destination, dataset, names, kept)[0]
+    return _plan(extraction.id if extraction else "", destination, dataset, names, kept, org_id[:15])[0]
+
+
+def _org_of(extraction: Extraction) -> str:
+    """Return the org whose part of the tables an extraction has: that of the rows in them, or its source's."""
+    loaded = next((chosen.loaded_org_id for chosen in extraction.objects if chosen.loaded_org_id), "")
+    if not extraction.combines_orgs:
+        return ""
+    return (loaded or db.session.get_one(SalesforceConnection, extraction.source_id).org_id)[:15]
 
 
 def _kept(extraction: Extraction) -> dict[str, str]:
@@ -130,19 +172,27 @@ def reserve(extraction: Extraction, destination: DestinationConnection) -> Table
 
     The caller commits. Raises IntegrityError where another process was faster.
     """
-    names = [chosen.name for chosen in extraction.objects]
-    found, wanted = _plan(extraction.id, destination, extraction.dataset, names, _kept(extraction))
+    if db.engine.dialect.name == "postgresql":
+        # Who shares a table and who wants it alone wouldn't meet in the same row. SQLite has one writer anyway.
+        db.session.execute(text("LOCK TABLE destination_tables IN SHARE ROW EXCLUSIVE MODE"))
+    names, org_id = [chosen.name for chosen in extraction.objects], _org_of(extraction)
+    found, wanted = _plan(extraction.id, destination, extraction.dataset, names, _kept(extraction), org_id)
     for row in db.session.scalars(select(DestinationTable).filter_by(extraction_id=extraction.id)):
         told = wanted.pop((row.place, row.table_key), None)
         if told is None:
             db.session.delete(row)
         else:
-            row.object_name, row.table_name = told
+            row.object_name, row.table_name, row.org_id = *told, org_id
     db.session.flush()
     for (place, key), (name, table) in wanted.items():
         db.session.add(
             DestinationTable(
-                place=place, table_key=key, extraction_id=extraction.id, object_name=name, table_name=table
+                place=place,
+                table_key=key,
+                org_id=org_id,
+                extraction_id=extraction.id,
+                object_name=name,
+                table_name=table,
             )
         )
     db.session.flush()
@@ -176,3 +226,26 @@ def of_extraction(extraction_id: str) -> dict[str, str]:
     """Return the table of each object that has one."""
     rows = db.session.scalars(select(DestinationTable).filter_by(extraction_id=extraction_id))
     return {row.object_name: row.table_name for row in rows}
+
+
+def sharing(extraction_id: str) -> list[Extraction]:
+    """Return the extractions that put rows of other orgs into the tables of one."""
+    mine, theirs = aliased(DestinationTable), aliased(DestinationTable)
+    same_table = (theirs.place == mine.place) & (theirs.table_key == mine.table_key)
+    ids = (
+        select(theirs.extraction_id)
+        .join(mine, same_table)
+        .where(mine.extraction_id == extraction_id, theirs.extraction_id != extraction_id)
+    )
+    return list(db.session.scalars(select(Extraction).where(Extraction.id.in_(ids)).order_by(Extraction.description)))
+
+
+def columns_elsewhere(extraction: Extraction, name: str) -> dict[str, dict[str, str]]:
+    """Return the columns that an object's fields were given by the other extractions that share its table."""
+    found: dict[str, dict[str, str]] = {}
+    for other in sharing(extraction.id):
+        for chosen in other.objects:
+            if chosen.name == name:
+                for field_name, columns in chosen.field_columns.items():
+                    found[field_name] = columns | found.get(field_name, {})
+    return found

@@ -29,7 +29,7 @@ STEPS = {
     "writing": "Writing to the destination",
     "refreshing": "Refreshing formula fields",
     "comparing": "Comparing the counts with Salesforce",
-    "waiting_for_file": "Waiting for another run that writes to this file",
+    "waiting_for_file": "Waiting for another run that writes to this file or table",
     "waiting_to_open": "Waiting for another program that has the file open",
     "done": "Done",
     "failed": "Failed",
@@ -63,6 +63,16 @@ def note_text(note: str) -> str:
         return odd_values.odd_value_text(name)
     if kind == "retyped":
         return str(gettext("%(name)s has another type than before: it stands in a column of its own now.", name=name))
+    if kind == "differing":
+        name, _, column = name.partition(":")
+        return str(
+            gettext(
+                "%(name)s has another type in another org of this table. This org's values stand in the column "
+                "%(column)s.",
+                name=name,
+                column=column,
+            )
+        )
     if kind == "unseen":
         names = name.split(",")
         return str(

@@ -16,6 +16,7 @@ from datasync_flask.connections import labels
 from datasync_flask.connections import loader as connection_loader
 from datasync_flask.extractions import (
     catalog,
+    combined_views,
     data_page,
     extraction_page,
     listing,
@@ -83,6 +84,7 @@ def show(extraction_id: str) -> ResponseReturnValue:
     return render_template(
         "extractions/show.html",
         **page,
+        **combined_views.parts_of(extraction),
         other_org=org_views.question_of(extraction),
         unseen=visibility.rows_of(extraction.source_id, [each.name for each in extraction.objects]),
         setup_origin=setup_origin(extraction.source),
@@ -139,7 +141,8 @@ def data(extraction_id: str, name: str) -> ResponseReturnValue:
 @needs_role(Role.EDITOR)
 def confirm_delete(extraction_id: str) -> ResponseReturnValue:
     """Ask before deleting."""
-    return render_template("extractions/delete.html", extraction=loader.get_extraction(extraction_id))
+    extraction = loader.get_extraction(extraction_id)
+    return render_template("extractions/delete.html", extraction=extraction, **combined_views.parts_of(extraction))
 
 
 @bp.post("/extractions/<public_id:extraction_id>/delete")

@@ -125,7 +125,7 @@ print("done")
     while any(run.poll() is None for run in runs):
         # Pages look on meanwhile: they see rows, or are asked to come again, and hinder nobody.
         try:
-            checking.preview("duckdb", {"path": "file"}, tmp_path, "crm", "one")
+            checking.preview("duckdb", {"path": "file"}, tmp_path, Table("crm", "one"))
         except DestinationError as error:
             refusals.append(error)
     assert [error for error in refusals if error.fault is not Fault.BUSY and "no table" not in error.detail] == []
@@ -133,7 +133,7 @@ print("done")
         message, faults = run.communicate()
         assert message.endswith("done\n"), faults
     for name in ("one", "two"):
-        shown = checking.preview("duckdb", {"path": "file"}, tmp_path, "crm", name)
+        shown = checking.preview("duckdb", {"path": "file"}, tmp_path, Table("crm", name))
         assert len(shown["rows"]) == 2
 
 
@@ -164,8 +164,8 @@ def test_a_page_says_that_a_run_writes(tmp_path: Path, kind: str) -> None:
     write(kind, tmp_path, "account", tmp_path / "first")
     with other_process(RUN, str(tmp_path / "file")):
         with pytest.raises(DestinationError) as error:
-            checking.preview(kind, {"path": "file"}, tmp_path, "crm", "account")
+            checking.preview(kind, {"path": "file"}, tmp_path, Table("crm", "account"))
         assert error.value.fault is Fault.BUSY
     # A page that reads keeps nobody from reading.
     with FileLock(tmp_path / "file").held(Patience(), to_read=True):
-        assert len(checking.preview(kind, {"path": "file"}, tmp_path, "crm", "account")["rows"]) == 2
+        assert len(checking.preview(kind, {"path": "file"}, tmp_path, Table("crm", "account"))["rows"]) == 2

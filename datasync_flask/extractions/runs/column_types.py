@@ -15,6 +15,8 @@ from datasync_flask.destinations.base import (
     DECIMAL_SCALE,
     DELETED_COLUMN,
     KEY,
+    ORG_ID_COLUMN,
+    ORG_NAME_COLUMN,
     VALID_FROM,
     VALID_TO,
     VERSION_COLUMN,
@@ -54,7 +56,9 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 _RESERVED = {
     KEY: "Id",
     DELETED_COLUMN: "IsDeleted",
-    **dict.fromkeys((VALID_FROM, VALID_TO, VERSION_COLUMN, "_dlt_id", "_dlt_load_id"), ""),
+    **dict.fromkeys(
+        (VALID_FROM, VALID_TO, VERSION_COLUMN, ORG_ID_COLUMN, ORG_NAME_COLUMN, "_dlt_id", "_dlt_load_id"), ""
+    ),
 }
 
 
@@ -86,15 +90,19 @@ def columns_for(
     known: Mapping[str, str] = _NONE,
     limit: int | None = None,
     hashed: Collection[str] = (),
+    elsewhere: GivenNames | None = None,
 ) -> tuple[dict[str, Column], list[str]]:
     """Return the column of each field, and the names of fields whose type changed since their first column was made.
 
     `given` are the names that columns have: what a field has in it stays, in whatever order fields come, go and come
     back; what is named now is added to it. A field of another type gets a column of its own beside the first:
     score_c_v_text. `known` are the table's columns with their types, in case nobody remembers whose they are. New
-    names that are longer than `limit` are shortened. Columns of `hashed` fields are texts.
+    names that are longer than `limit` are shortened. Columns of `hashed` fields are texts. `elsewhere` are the names
+    that other orgs' fields have in the same table: a field of the same name and type shares its column, one of another
+    type gets a column beside.
     """
-    found, retyped = {}, []
+    found, retyped, elsewhere = {}, [], elsewhere or {}
+    theirs = {name for names in elsewhere.values() for name in names.values()}
     taken = {name for names in given.values() for name in names.values()}
 
     for each in fields:
@@ -103,9 +111,10 @@ def columns_for(
         if kind.value not in names:
             owned = {name for name, owner in _RESERVED.items() if owner != each.name}
             other = {name for name, known_kind in known.items() if known_kind != kind.value}
-            first = next(iter(names.values()), "")
-            wanted = f"{first}_v_{kind.value}" if first else snake_case(each.name)
-            names[kind.value] = new_name(wanted, taken | owned | other, limit)
+            shared = elsewhere.get(each.name, {})
+            first = next(iter((names or shared).values()), "")
+            wanted = shared.get(kind.value) or (f"{first}_v_{kind.value}" if first else snake_case(each.name))
+            names[kind.value] = new_name(wanted, taken | owned | other | (theirs - set(shared.values())), limit)
             taken.add(names[kind.value])
         if next(iter(names)) != kind.value and each.name not in hashed:
             retyped.append(each.name)

@@ -34,7 +34,7 @@ class FileWaits:
             states.log(self._run_id, f"waits up to {PROGRAM_SECONDS:.0f} seconds for another program: {who}")
             step = "waiting_to_open"
         elif what:
-            states.log(self._run_id, "waits for another run that writes to this file")
+            states.log(self._run_id, "waits for another run that writes to this file or table")
             step = "waiting_for_file"
         states.touch(self._run_id)
         states.note_object(row_id, step=step)

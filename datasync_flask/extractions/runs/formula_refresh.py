@@ -63,7 +63,7 @@ def refresh(api: SalesforceApi, destination: Destination, each: ObjectRun) -> No
     if rows:
         work.bring_whole_rows(rows)
         files = work.write_changed()
-        destination.load(loading.load_of(each, work.written, files, rows))
+        destination.load(loading.load_of(each, work.columns, files, rows))
     each.outcome.refreshed_formulas = True
     each.outcome.notes.append(f"formulas:{rows}:{','.join(each.plan.formulas)}")
 
@@ -90,9 +90,6 @@ class _Refresh:
             others.pop(column.name, None)
         self.columns = (*own, *others.values())
         self.there = [column for column in self.columns if column.name in there and column.name != KEY]
-        self.written = self.columns
-        if self.each.plan.keeps_history:
-            self.written = (*self.columns, Column(VERSION_COLUMN, ColumnType.TEXT))
 
     def reader(self, api: SalesforceApi) -> Reader:
         """Return what reads Id and the fields of all rows."""

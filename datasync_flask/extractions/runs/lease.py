@@ -41,6 +41,14 @@ def due(now: datetime) -> list[str]:
     return list(rows)
 
 
+def is_held(run_id: str) -> bool:
+    """True while a process does a run, and shows that it is alive."""
+    alive = (Run.state == RunState.RUNNING) & (Run.heartbeat_at >= utcnow() - SILENT_FOR)
+    found = db.session.scalar(select(Run.id).where(Run.id == run_id, alive))
+    db.session.commit()
+    return found is not None
+
+
 def take(run_id: str) -> str:
     """Lease a run that is free, and return the lease's id; '' when it isn't free."""
     now, lease_id = utcnow(), secrets.token_hex(8)

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from datasync_flask.destinations.base import DELETED_COLUMN, KEY, VERSION_COLUMN, Column, ColumnType, Destination, Load
-from datasync_flask.extractions.runs import deletions, kept_values
+from datasync_flask.extractions.runs import deletions, kept_values, org_columns
 from datasync_flask.extractions.runs.object_run import ObjectRun
 
 DELETES_AT_ONCE = 5_000
@@ -32,8 +32,6 @@ def write(destination: Destination, each: ObjectRun, files: tuple[Path, ...]) ->
     if each.kept_columns:
         files, kept_columns = kept_values.bring_along(destination, each, files)
     columns = (*each.columns.values(), *kept_columns)
-    if plan.keeps_history:
-        columns = (*columns, Column(VERSION_COLUMN, ColumnType.TEXT))
     if plan.with_deleted:
         outcome.deleted = deletions.count_new(destination, each.table, files, closed)
     # What reading left unused goes back to the system: writing needs its own.
@@ -43,8 +41,13 @@ def write(destination: Destination, each: ObjectRun, files: tuple[Path, ...]) ->
 
 
 def load_of(each: ObjectRun, columns: tuple[Column, ...], files: tuple[Path, ...], rows: int) -> Load:
-    """Return files as what the destination has to write for an object."""
+    """Return files with an object's columns as what the destination has to write, with the org and the version."""
     plan = each.plan
+    if each.table.org_id:
+        files = org_columns.add(files, each.folder / "org", each.table.org_id, each.org_name)
+        columns = (*columns, *org_columns.COLUMNS)
+    if plan.keeps_history:
+        columns = (*columns, Column(VERSION_COLUMN, ColumnType.TEXT))
     return Load(
         table=each.table,
         columns=columns,

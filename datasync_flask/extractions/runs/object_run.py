@@ -39,10 +39,14 @@ class ObjectRun:
     name: str
     plan: Plan
     table: Table
+    # What rows of a table of several orgs say that theirs is called.
+    org_name: str
     columns: dict[str, Column]
     # Columns that the table has from before.
     known_columns: tuple[Column, ...]
     retyped: list[str]
+    # Fields that have another type in other orgs of the same table, with their columns.
+    differing: list[str]
     # Fields that were chosen or loaded before, and that the user doesn't see any more.
     unseen: tuple[str, ...]
     # Columns of fields that aren't read: their values stay.

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
+from sqlalchemy import select
+
 from datasync_flask.clock import utcnow
 from datasync_flask.destinations.base import DestinationError, Fault
 from datasync_flask.extensions import db
@@ -21,6 +23,7 @@ from datasync_flask.problems.registry import code_of
 from datasync_flask.problems.run import RunProblem
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 
+ORG_REMOVED = "The rows of this org were removed from the table."
 # Progress that queries and pages need has columns of its own; the rest is in the column `progress`.
 _SHOWN = ("job_id", "pages", "rows", "is_read", "expected")
 
@@ -66,6 +69,7 @@ def object_done(each: ObjectRun) -> None:
     chosen.watermark = new_watermark(each.planned_at) if plan.cursor else None
     if plan.is_whole:
         chosen.read_whole_at = now
+        chosen.loaded_org_name = each.org_name
     chosen.formula_fields = list(plan.formulas)
     if plan.is_whole or outcome.refreshed_formulas:
         chosen.formulas_fresh_at = each.planned_at
@@ -76,12 +80,26 @@ def object_done(each: ObjectRun) -> None:
     row.source_count, row.target_count = outcome.source_count, outcome.target_count
     notes = [reason.value for reason in plan.reasons] + outcome.notes
     notes += [f"retyped:{name}" for name in each.retyped]
+    notes += [f"differing:{name}" for name in each.differing]
     notes += [f"unseen:{','.join(each.unseen)}"] if each.unseen else []
     if chosen.extraction.formula_rhythm == FormulaRhythm.NEVER and not plan.is_whole:
         notes += [f"formula:{name}" for name in plan.formulas]
     row.notes = notes + shortened_notes(each.columns, plan.name, each.table.name)
     states.log(row.run_id, f"{row.name}: {outcome.rows} rows, {outcome.deleted} deleted, "
         f"{outcome.source_count} in Salesforce, {outcome.target_count} here")  # fmt: skip
+    states.touch(row.run_id)
+    db.session.commit()
+
+
+def org_removed(row_id: int, removed: int) -> None:
+    """End an object whose org's rows are out of the table: the next run loads it as if for the first time. Commits."""
+    row = db.session.get_one(RunObject, row_id, populate_existing=True)
+    of_row = select(ExtractionObject).filter_by(extraction_id=row.run.extraction_id, name=row.name)
+    if (chosen := db.session.scalar(of_row.execution_options(populate_existing=True))) is not None:
+        chosen.table_name = chosen.loaded_org_id = chosen.loaded_org_name = ""
+        chosen.loaded_as = chosen.watermark = chosen.loaded_at = chosen.read_whole_at = chosen.ids_compared_at = None
+    row.step, row.ended_at, row.deleted, row.target_count, row.notes = "done", utcnow(), removed, 0, [ORG_REMOVED]
+    states.log(row.run_id, f"{row.name}: {removed} rows removed")
     states.touch(row.run_id)
     db.session.commit()
 

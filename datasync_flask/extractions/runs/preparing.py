@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from datasync_flask.clock import utcnow
-from datasync_flask.destinations.base import Column, ColumnType, Destination, DestinationError, Fault, Table
+from datasync_flask.destinations.base import (
+    ORG_ID_COLUMN,
+    Column,
+    ColumnType,
+    Destination,
+    DestinationError,
+    Fault,
+    Table,
+)
 from datasync_flask.extensions import db
-from datasync_flask.extractions import hashing_key, visibility
+from datasync_flask.extractions import hashing_key, tables, visibility
 from datasync_flask.extractions.models import Extraction, ExtractionObject, RunObject
-from datasync_flask.extractions.runs import object_states, states, working_files
+from datasync_flask.extractions.runs import object_states, org_columns, states, working_files
 from datasync_flask.extractions.runs.calls_left import CallsLeft
 from datasync_flask.extractions.runs.column_types import columns_for, type_of
 from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
@@ -34,6 +43,7 @@ class RunContext:
     # Where the run's working files are.
     folder: Path
     org_id: str
+    org_name: str
     calls_left: CallsLeft
     # About how many rows objects have, for the forecast and the choice of the way; nothing hangs on it.
     counts: dict[str, int] = field(default_factory=dict)
@@ -95,6 +105,30 @@ def _hashing(plan: Plan) -> Hashing:
     return Hashing(kinds, hashing_key.hashing_key())
 
 
+def _table_of(chosen: ExtractionObject, context: RunContext) -> Table:
+    """Return an object's table; where orgs are combined, its org's part of it."""
+    extraction = chosen.extraction
+    # As it is spelled in the rows that are there.
+    org_id = (chosen.loaded_org_id or context.org_id[:18]) if extraction.combines_orgs else ""
+    return Table(extraction.dataset, context.tables.of[chosen.name], org_id)
+
+
+def _is_in_the_way(destination: Destination, table: Table) -> bool:
+    """True for a table that isn't ours, or has no columns for the org."""
+    if not destination.has_table(table):
+        return False
+    return not table.org_id or ORG_ID_COLUMN not in destination.column_names(table)
+
+
+def _differing(columns: Mapping[str, Column], elsewhere: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Return the fields that have another type in other orgs, with their columns here."""
+    return [
+        f"{name}:{column.name}"
+        for name, column in columns.items()
+        if elsewhere.get(name, {}).keys() - {column.type.value}
+    ]
+
+
 def prepare(row_id: int, description: ObjectDescription, context: RunContext) -> ObjectRun:
     """Return an object ready to be read; its table is the extraction's from here on. Commits.
 
@@ -112,17 +146,23 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
     plan = make_plan(description, choice_of(chosen, extraction), planned_at)
     hashing, stored_names = _hashing(plan), chosen.field_columns
     names = {name: dict(columns) for name, columns in stored_names.items()}
-    columns, retyped = columns_for(plan.fields, names, chosen.columns, context.destination.max_name_length, plan.hashed)
-    context.destination.check_width(tuple(columns.values()))
+    elsewhere = tables.columns_elsewhere(extraction, row.name) if extraction.combines_orgs else {}
+    limit = context.destination.max_name_length
+    columns, retyped = columns_for(plan.fields, names, chosen.columns, limit, plan.hashed, elsewhere)
+    context.destination.check_width((*columns.values(), *(org_columns.COLUMNS if extraction.combines_orgs else ())))
+    # Whatever happened to the name since, rows of one org show one name.
+    org_name = context.org_name if plan.is_whole else chosen.loaded_org_name
     each = ObjectRun(
         row_id=row_id,
         object_id=chosen.id,
         name=row.name,
         plan=plan,
-        table=Table(extraction.dataset, context.tables.of[row.name]),
+        table=_table_of(chosen, context),
+        org_name=org_name,
         columns=columns,
         known_columns=tuple(Column(name, ColumnType(kind)) for name, kind in chosen.columns.items()),
         retyped=retyped,
+        differing=_differing(columns, elsewhere),
         unseen=visibility.missing_fields(chosen, description),
         kept_columns=_kept_columns(chosen, plan),
         emptied_columns=tuple(column for name in plan.emptied for column in stored_names.get(name, {}).values()),
@@ -136,11 +176,12 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
         working_files.remove(each.folder, context.folder)
     if plan.is_whole and each.progress.expected is None and not plan.loaded_as.filter:
         each.progress.expected = context.counts.get(plan.name)
-    if not chosen.table_name and context.destination.has_table(each.table):
-        raise DestinationError(Fault.TABLE_IN_THE_WAY, f"{each.table.dataset}: {each.table.name}")
+    if not chosen.table_name and _is_in_the_way(context.destination, each.table):
+        why = f" has no column {ORG_ID_COLUMN}" if each.table.org_id else ""
+        raise DestinationError(Fault.TABLE_IN_THE_WAY, f"{each.table.dataset}: {each.table.name}{why}")
     # From here on the table is ours: a run that is killed while it writes must know it again.
     chosen.table_name, chosen.field_columns = each.table.name, names
-    chosen.loaded_org_id = context.org_id[:18]
+    chosen.loaded_org_id = each.table.org_id or context.org_id[:18]
     row.is_whole, row.step, row.started_at = plan.is_whole, "reading", now
     states.log(
         row.run_id, f"{row.name}: {'everything' if plan.is_whole else f'changes since {plan.since}'}. {plan.soql}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 
 from flask import Flask, current_app
 from structlog.contextvars import bind_contextvars
 
 from datasync_flask.connections.models import State
-from datasync_flask.destinations.base import Destination
+from datasync_flask.destinations.base import Destination, Table
 from datasync_flask.destinations.registry import open_destination
 from datasync_flask.destinations.service import settings_of
 from datasync_flask.extensions import db
@@ -23,6 +24,7 @@ from datasync_flask.extractions.runs import (
     loading,
     object_states,
     states,
+    turns,
     working_files,
 )
 from datasync_flask.extractions.runs.calls_left import CallsLeft, WaitsForBulk
@@ -86,7 +88,11 @@ class Runner:
             raise QuotaReached
 
     def _run(self) -> None:
-        extraction = states.load(self._run_id).extraction
+        run = states.load(self._run_id)
+        extraction = run.extraction
+        if run.removes_rows:
+            self._remove_rows(extraction)
+            return
         extraction_id, self._source_id, self._ceiling = extraction.id, extraction.source_id, extraction.quota_ceiling
         if extraction.source.state not in {State.CONNECTED, State.AUTHORIZING} and extraction.source.grant is None:
             raise SalesforceError(Problem.NOT_CONNECTED, "the connection isn't connected")
@@ -98,12 +104,34 @@ class Runner:
             try:
                 self._pause(0)
                 org_id = orgs.checked_org(self._api, states.load(self._run_id).extraction)
-                timed = self._movement.timed(self._destination)
-                self._context = RunContext(self._api, timed, held, folder, org_id, CallsLeft(self._api, self._ceiling))
+                org_name = states.load(self._run_id).extraction.source.org_name
+                timed, calls_left = self._movement.timed(self._destination), CallsLeft(self._api, self._ceiling)
+                self._context = RunContext(self._api, timed, held, folder, org_id, org_name, calls_left)
                 self._work_on_all()
             finally:
                 states.note_calls(self._run_id, self._api.calls, self._api.usage)
         working_files.remove(folder, working_files.root())
+        states.finished(self._run_id, self._lease_id)
+
+    def _remove_rows(self, extraction: Extraction) -> None:
+        """Take the org's rows out of the tables that it shares with others."""
+        destination = self._open_destination(extraction)
+        parts = {
+            each.name: Table(extraction.dataset, each.table_name, each.loaded_org_id)
+            for each in extraction.objects
+            if each.table_name and each.loaded_org_id
+        }
+        waiting = [(row.id, row.name) for row in states.load(self._run_id).objects if not row.is_over]
+        db.session.commit()
+        for row_id, name in waiting:
+            with failing_alone(row_id):
+                self._wait(0)
+                self._waits.begin(row_id, "writing")
+                removed = 0
+                with self._turn(name):
+                    if name in parts and destination.has_table(parts[name]):
+                        removed = destination.remove_org(parts[name])
+                object_states.org_removed(row_id, removed)
         states.finished(self._run_id, self._lease_id)
 
     def _open_destination(self, extraction: Extraction) -> Destination:
@@ -179,16 +207,20 @@ class Runner:
         self._waits.begin(each.row_id, "writing")
         self._check_owner(each)
         each.outcome.notes = reader.all_notes()
-        with self._movement.at_destination():
-            loading.write(self._destination, each, reader.files())
-        if each.plan.refreshes_formulas:
-            states.log(self._run_id, f"{each.name}: formula fields of all rows. {each.plan.formula_soql}")
-            self._waits.begin(each.row_id, "refreshing")
-            formula_refresh.refresh(self._api, self._context.destination, each)
-        self._waits.begin(each.row_id, "comparing")
-        comparing.compare(self._api, self._context.destination, each)
+        with self._turn(each.name):
+            with self._movement.at_destination():
+                loading.write(self._destination, each, reader.files())
+            if each.plan.refreshes_formulas:
+                states.log(self._run_id, f"{each.name}: formula fields of all rows. {each.plan.formula_soql}")
+                self._waits.begin(each.row_id, "refreshing")
+                formula_refresh.refresh(self._api, self._context.destination, each)
+            self._waits.begin(each.row_id, "comparing")
+            comparing.compare(self._api, self._context.destination, each)
         object_states.object_done(each)
         working_files.remove(each.folder, self._context.folder)
+
+    def _turn(self, name: str) -> AbstractContextManager[None]:
+        return turns.turn(self._run_id, name, self._waits.patience, self._movement.at_destination())
 
     def _check_owner(self, each: ObjectRun) -> None:
         """See that the table is still the extraction's: it may have been moved, or the object removed, meanwhile."""

@@ -77,8 +77,11 @@ def open_run(extraction_id: str) -> str | None:
     return db.session.scalar(select(Run.id).where(Run.extraction_id == extraction_id, is_open).limit(1))
 
 
-def start(extraction_id: str, by: str, only: Collection[str] = ()) -> Run:
-    """Make a run of all objects, or of those in `only`; commits. Raises AlreadyRunning while another one isn't over."""
+def start(extraction_id: str, by: str, only: Collection[str] = (), *, removes_rows: bool = False) -> Run:
+    """Make a run of all objects, or of those in `only`; commits. Raises AlreadyRunning while another one isn't over.
+
+    With `removes_rows` it loads nothing, but takes the rows of the extraction's org out of tables of several orgs.
+    """
 
     def make() -> Run:
         # Written first: two starts at once meet here, and the second then sees the first one's run.
@@ -95,6 +98,7 @@ def start(extraction_id: str, by: str, only: Collection[str] = ()) -> Run:
         all_names = db.session.scalars(chosen).all()
         names = [name for name in all_names if name in only] or all_names
         run = Run(extraction_id=extraction_id, started_by=by, due_at=utcnow(), tries=0, version=1, api_calls=0)
+        run.removes_rows = removes_rows
         run.objects = [RunObject(name=name, notes=[], progress={}) for name in names]
         db.session.add(run)
         db.session.flush()

@@ -8,6 +8,7 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_login import current_user
+from werkzeug.datastructures import MultiDict
 
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import needs_role
@@ -25,7 +26,9 @@ from datasync_flask.extractions.setup import destinations, drafts, objects, sche
 from datasync_flask.extractions.setup.models import ExtractionDraft
 from datasync_flask.extractions.setup.views import bp, close, step_list, to_step
 
-FIELDS = ("destination", "dataset", "schedule", "timezone", "quota_ceiling", "reread_days", "formula_rhythm")
+FIELDS = (
+    "destination", "dataset", "combines_orgs", "schedule", "timezone", "quota_ceiling", "reread_days", "formula_rhythm",
+)  # fmt: skip
 SCHEDULE = "0 * * * *"
 
 
@@ -81,6 +84,8 @@ class Step:
             if "repeat" in sent
             else schedule_picker.of_schedule(stored.get("schedule", SCHEDULE))
         )
+        self.combines_orgs = "combines_orgs" in sent if self.is_sent else bool(stored.get("combines_orgs"))
+        self.combined = loader.combining_at(self.chosen)
         self.objects = drafts.choices(draft) or []
         self.names = [choice.name for choice in self.objects]
         self.dataset = self._dataset()
@@ -99,10 +104,17 @@ class Step:
     @property
     def usual_dataset(self) -> str:
         """A name from the connection's, or the schema that the destination suggests."""
+        if self.combines_orgs and self.combined:
+            return self.combined[0].dataset
         schema = str(self.chosen.settings.get("schema", "")) if self.chosen is not None else ""
         wanted = destinations.slug(schema or self.draft.source.description)
         path = str(self.new_form.path.data or "") if "path" in self.new_form and self.chosen is None else ""
         return destinations.free_dataset(wanted, self.chosen, path, self.names)
+
+    @property
+    def combine_field(self) -> Any:
+        """The field that says whether orgs are combined, for its words."""
+        return ExtractionForm(given=MultiDict()).combines_orgs
 
     @property
     def typed(self) -> dict[str, Any]:
@@ -111,6 +123,7 @@ class Step:
         found: dict[str, Any] = {
             "destination": self.destination,
             "new_kind": self.kind,
+            "combines_orgs": self.combines_orgs,
             "timezone": sent.get("timezone", "UTC")[:64],
             "quota_ceiling": sent.get("quota_ceiling", "80")[:10],
             "reread_days": sent.get("reread_days", "0")[:10],
@@ -134,6 +147,7 @@ class Step:
             "source": self.draft.source_id,
             "destination": self.chosen.id if self.chosen is not None else "",
             "dataset": self.dataset,
+            "combines_orgs": self.combines_orgs,
             "timezone": stored.get("timezone", "UTC"),
             "quota_ceiling": stored.get("quota_ceiling", 80),
             "reread_days": stored.get("reread_days", 0),

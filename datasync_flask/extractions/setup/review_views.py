@@ -113,6 +113,7 @@ def _settings(draft: ExtractionDraft, destination: DestinationConnection) -> dic
         "source": draft.source_id,
         "destination": destination.id,
         "dataset": stored.get("dataset") or destinations.free_dataset(usual, destination, "", names),
+        "combines_orgs": stored.get("combines_orgs", False),
         "schedule": stored.get("schedule", SCHEDULE),
         "timezone": stored.get("timezone", "UTC"),
         "quota_ceiling": stored.get("quota_ceiling", 80),
@@ -162,11 +163,15 @@ def _checks(draft: ExtractionDraft, destination: DestinationConnection | None) -
     if destination is not None:
         found.append(_destination_check(destination))
         names = [choice.name for choice in drafts.choices(draft) or []]
-        taken = tables.wanted_by(None, destination, str(_settings(draft, destination)["dataset"]), names).taken
+        settings = _settings(draft, destination)
+        org_id = draft.source.org_id if settings["combines_orgs"] else ""
+        taken = tables.wanted_by(None, destination, str(settings["dataset"]), names, org_id=org_id).taken
         owner = next(iter(taken.values()), "")
         found.append(
             (False, gettext("The extraction %(owner)s has one of these tables", owner=f"“{owner}”"))
             if taken
+            else (True, gettext("Only other orgs are combined with this one in these tables"))
+            if org_id
             else (True, gettext("No other extraction writes to these tables"))
         )
     return found

@@ -77,6 +77,7 @@ def _page(form: ExtractionForm, extraction: Extraction | None) -> str:
         tracking_types=TRACKING_TYPES,
         usual_tracking=TRACKING_TYPES[source.tracking_type][0] if source is not None else "",
         summary_of=lambda choice: object_settings.summary(choice, source) if source is not None else "",
+        combined=loader.combining_at(destination, except_id=extraction.id if extraction else ""),
         dataset_label=destinations.DATASET_LABELS[shown_as],
         picker=schedule_picker,
         timezone=timezone,

@@ -1,0 +1,56 @@
+"""Taking one org out of tables that several orgs share: asked first, then done by a run."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from flask_login import current_user
+
+from datasync_flask.accounts.models import Role
+from datasync_flask.accounts.rights import needs_role
+from datasync_flask.extractions import loader, quick_edit, tables
+from datasync_flask.extractions.models import Extraction
+from datasync_flask.extractions.runs import states
+from datasync_flask.queue import queue
+
+bp = Blueprint("combined_orgs", __name__)
+
+
+@bp.get("/extractions/<public_id:extraction_id>/remove-rows")
+@needs_role(Role.EDITOR)
+def confirm_removal(extraction_id: str) -> ResponseReturnValue:
+    """Ask before the org's rows are removed, and say how many there are."""
+    extraction = _combining(extraction_id)
+    return render_template("extractions/remove_rows.html", extraction=extraction, **parts_of(extraction))
+
+
+@bp.post("/extractions/<public_id:extraction_id>/remove-rows")
+@needs_role(Role.EDITOR)
+def remove_rows(extraction_id: str) -> ResponseReturnValue:
+    """Start the run that removes the org's rows; the schedule stops, or it would load them again."""
+    extraction = _combining(extraction_id)
+    quick_edit.pause(extraction, is_paused=True, by=current_user.id)
+    try:
+        run_id = states.start(extraction_id, current_user.email, removes_rows=True).id
+        queue().run_soon(run_id)
+    except states.AlreadyRunning as other:
+        run_id = other.run_id
+        flash(gettext("This run isn't over yet. One run of an extraction at a time."))
+    return redirect(url_for("extractions.show_run", extraction_id=extraction_id, run_id=run_id), 303)
+
+
+def parts_of(extraction: Extraction) -> dict[str, object]:
+    """Return who shares the tables, and how many rows of the org were in them when they were counted last."""
+    loaded = {each.name: each.loaded_org_name for each in extraction.objects if each.table_name and each.loaded_org_id}
+    counted = loader.rows_in_destination(extraction)
+    return {
+        "sharing": tables.sharing(extraction.id) if extraction.combines_orgs else [],
+        "rows_of_org": sum(counted.get(name, 0) for name in loaded) if extraction.combines_orgs else 0,
+        "org": next(filter(None, loaded.values()), extraction.source.org_name or extraction.source.org_id),
+    }
+
+
+def _combining(extraction_id: str) -> Extraction:
+    extraction = loader.get_extraction(extraction_id)
+    return extraction if extraction.combines_orgs else abort(404)

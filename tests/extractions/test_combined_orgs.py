@@ -1,0 +1,283 @@
+"""Several orgs in one set of tables, by choice: two practice orgs, each with an extraction of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from datasync_flask.api.definitions import extraction_definition, save_extraction
+from datasync_flask.clock import utcnow
+from datasync_flask.config import Settings
+from datasync_flask.destinations.base import ORG_ID_COLUMN, ORG_NAME_COLUMN, VALID_TO, Patience, Table
+from datasync_flask.extensions import db
+from datasync_flask.extractions.models import Extraction, Run, TableWriter
+from datasync_flask.extractions.runs import states, turns
+from datasync_flask.forms import Refused
+from tests.salesforce_connections.test_other_org import OTHER
+from tests.support.connection import ConnectionWalk
+from tests.support.extraction import Extracting
+from tests.support.practice import PracticeOrg, running_practice_org
+from tests.support.visitor import Visitor
+
+FIRST = "00D5g000004PrctEAC"
+Shown = list[dict[str, Any]]
+
+
+@pytest.fixture
+def second_practice() -> Iterator[PracticeOrg]:
+    with running_practice_org() as practice:
+        practice.change_org(org_id=OTHER, org_name="Other Org")
+        yield practice
+
+
+@pytest.fixture
+def settings(settings: Settings, second_practice: PracticeOrg) -> Settings:
+    return settings.model_copy(update={"salesforce_hosts": (*settings.salesforce_hosts, second_practice.origin)})
+
+
+@pytest.fixture
+def second(
+    extracting: Extracting, app: Flask, visitor: Visitor, second_practice: PracticeOrg, tmp_path: Path
+) -> Extracting:
+    """A second connected org, in the same app."""
+    walk = ConnectionWalk(app, visitor, second_practice)
+    walk.make_app()
+    walk.save(description="Sales APAC")
+    walk.work()
+    walk.allow()
+    walk.work()
+    assert walk.state == "connected", visitor.text
+    return Extracting(walk, tmp_path)
+
+
+@pytest.fixture
+def sqlite(extracting: Extracting) -> str:
+    """What is decided before the first write is the same for each kind."""
+    return extracting.make_destination("sqlite", {"path": "w.sqlite"})
+
+
+def combine(first: Extracting, second: Extracting, destination: str, **fields: Any) -> None:
+    fields = {"combines_orgs": "true", "tracking_type-Account": "date_deletes"} | fields
+    first.make(["Account"], destination, description="First", **fields)
+    second.make(["Account"], destination, description="Second", **fields)
+
+
+def rows_of(each: Extracting, org_id: str) -> Shown:
+    return [row for row in each.table("Account") if row[ORG_ID_COLUMN] == org_id]
+
+
+def refusal(each: Extracting, destination: str, **fields: Any) -> str:
+    data = {"description": "Third", "source": each.walk.id, "destination": destination, "dataset": "crm",
+            "objects": ["Account"], **fields}  # fmt: skip
+    assert each.walk.visitor.post("/extractions/new", data).status_code == 422
+    return each.walk.visitor.text
+
+
+def test_two_orgs_in_one_table(extracting: Extracting, second: Extracting, destination: str) -> None:
+    extracting.org.do("Account", "generate", count=6)
+    second.org.do("Account", "generate", count=4)
+    combine(extracting, second, destination)
+    assert [row.target_count for row in extracting.done().objects] == [6]
+    run = second.done()
+    assert [(row.source_count, row.target_count) for row in run.objects] == [(4, 4)]
+    assert {row[ORG_NAME_COLUMN] for row in rows_of(second, OTHER)} == {"Other Org"}
+    assert {row["id"] for row in rows_of(extracting, FIRST)} == set(extracting.org.ids("Account"))
+    # Changes and deletes of one org, also for good, leave the other's rows.
+    gone, purged, *_ = extracting.org.ids("Account")
+    extracting.org.do("Account", "delete", ids=[gone])
+    extracting.org.do("Account", "hard_delete", ids=[purged])
+    run = extracting.done()
+    assert [(row.deleted, row.target_count) for row in run.objects] == [(2, 4)]
+    assert {row["id"] for row in rows_of(extracting, FIRST)} == set(extracting.org.ids("Account"))
+    assert len(rows_of(second, OTHER)) == 4
+    # A whole load of one org replaces its rows only.
+    response = extracting.walk.visitor.post(f"/extractions/{extracting.id}/objects/Account/reload")
+    run_id = response.headers["Location"].rsplit("/", 1)[-1]
+    extracting.work_on(run_id)
+    assert [(row.is_whole, row.rows, row.target_count) for row in extracting.stored(run_id).objects] == [(True, 4, 4)]
+    assert (len(rows_of(extracting, FIRST)), len(rows_of(second, OTHER))) == (4, 4)
+    second.done()
+
+
+def test_what_pages_show_is_of_one_org(extracting: Extracting, second: Extracting, sqlite: str) -> None:
+    extracting.org.do("Account", "generate", count=6)
+    second.org.do("Account", "generate", count=4)
+    combine(extracting, second, sqlite)
+    extracting.done()
+    second.done()
+    visitor = extracting.walk.visitor
+    visitor.get(f"/extractions/{second.id}")
+    assert "First" in visitor.text
+    assert "✓ Equal" in visitor.text
+    visitor.get(f"/extractions/{second.id}/data/Account")
+    assert "4 rows in" in visitor.text
+    assert "Other Org" in visitor.text
+    assert "Practice Org" not in visitor.text
+
+
+def test_history_of_two_orgs(extracting: Extracting, second: Extracting, destination: str) -> None:
+    extracting.org.do("Account", "generate", count=3)
+    second.org.do("Account", "generate", count=3)
+    combine(extracting, second, destination, **{"history-Account": "on"})
+    extracting.done()
+    second.done()
+    extracting.org.do("Account", "update", ids=extracting.org.ids("Account")[:1], values={"Name": "Changed"})
+    extracting.done()
+    assert sorted(row["name"] for row in rows_of(extracting, FIRST)).count("Changed") == 1
+    assert len(rows_of(second, OTHER)) == 3
+    opened, dataset = extracting.open()
+    assert len(opened.preview(Table(dataset, "account"), 100).rows) == 7
+    assert VALID_TO in opened.column_names(Table(dataset, "account"))
+
+
+def test_taking_one_org_out(extracting: Extracting, second: Extracting, destination: str) -> None:
+    extracting.org.do("Account", "generate", count=6)
+    second.org.do("Account", "generate", count=4)
+    combine(extracting, second, destination)
+    extracting.done()
+    second.done()
+    visitor = extracting.walk.visitor
+    visitor.get(f"/extractions/{second.id}/delete")
+    assert "4 rows of Other Org stay" in visitor.text
+    visitor.get(f"/extractions/{second.id}/remove-rows")
+    assert "At the last count 4 rows of Other Org" in visitor.text
+    response = visitor.post(f"/extractions/{second.id}/remove-rows")
+    run_id = response.headers["Location"].rsplit("/", 1)[-1]
+    second.work_on(run_id)
+    run = second.stored(run_id)
+    assert (run.state, [row.deleted for row in run.objects]) == ("done", [4])
+    assert not rows_of(second, OTHER)
+    assert len(rows_of(extracting, FIRST)) == 6
+    with second.app.app_context():
+        assert db.session.get_one(Extraction, second.id).is_paused
+    visitor.get(f"/extractions/{second.id}")
+    assert "Not loaded yet" in visitor.text
+    # It can come back.
+    second.done()
+    assert len(rows_of(second, OTHER)) == 4
+    assert visitor.post(f"/extractions/{second.id}/delete").status_code == 303
+    extracting.done()
+
+
+def test_without_the_choice_no_other_org_mixes_in(extracting: Extracting, second: Extracting, sqlite: str) -> None:
+    extracting.org.do("Account", "generate", count=2)
+    extracting.make(["Account"], sqlite, description="First")
+    extracting.done()
+    assert "First" in refusal(second, sqlite, combines_orgs="true")
+    assert "Choose another dataset" in refusal(second, sqlite)
+    # The tables were made without the org's columns.
+    fields = {"description": "First", "source": extracting.walk.id, "destination": sqlite, "dataset": "crm",
+              "objects": ["Account"], "combines_orgs": "true"}  # fmt: skip
+    visitor = extracting.walk.visitor
+    assert visitor.post(f"/extractions/{extracting.id}/edit", fields).status_code == 422
+    assert "the next run loads everything there" in visitor.text
+    assert visitor.post(f"/extractions/{extracting.id}/edit", {**fields, "dataset": "all_orgs"}).status_code == 303
+    assert extracting.done().objects[0].is_whole
+    second.make(["Account"], sqlite, description="Second", dataset="all_orgs", combines_orgs="true")
+    second.done()
+
+
+def test_a_table_without_the_columns_is_not_mixed_into(extracting: Extracting, sqlite: str) -> None:
+    extracting.make(["Account"], sqlite)
+    extracting.done()
+    assert extracting.walk.visitor.post(f"/extractions/{extracting.id}/delete").status_code == 303
+    extracting.make(["Account"], sqlite, combines_orgs="true")
+    run = extracting.run()
+    assert (run.state, run.problem) == ("failed", "destination.table_in_the_way")
+
+
+def test_the_same_org_twice_is_refused(extracting: Extracting, second: Extracting, sqlite: str) -> None:
+    combine(extracting, second, sqlite)
+    text = refusal(extracting, sqlite, combines_orgs="true")
+    assert "not with itself" in text
+    assert extracting.walk.visitor.page.get_element_by_id("combines_orgs-error") is not None
+    # Not without the choice either.
+    assert "Choose another dataset" in refusal(extracting, sqlite)
+
+
+def test_types_that_differ_between_orgs_are_told(extracting: Extracting, second: Extracting, destination: str) -> None:
+    extracting.org.do("Account", "generate", count=2)
+    second.org.do("Account", "fields", added={}, removed=["Score__c"])
+    second.org.do("Account", "fields", added={"Score__c": "string"}, removed=[])
+    second.org.do("Account", "insert", rows=[{"Name": "One", "Score__c": "high"}])
+    combine(extracting, second, destination)
+    extracting.done()
+    run = second.done()
+    assert "differing:Score__c:score_c_v_text" in run.objects[0].notes
+    second.walk.visitor.get(f"/extractions/{second.id}/runs/{run.id}")
+    assert "another type in another org" in second.walk.visitor.text
+    assert "differing:Score__c:score_c" in extracting.done().objects[0].notes
+    assert {row.get("score_c_v_text") for row in rows_of(extracting, FIRST)} == {None}
+    assert None not in {row["score_c_v_text"] for row in rows_of(second, OTHER)}
+
+
+def test_two_runs_take_turns(extracting: Extracting, second: Extracting, sqlite: str) -> None:
+    combine(extracting, second, sqlite)
+    one, other = extracting.start(), second.start()
+    with extracting.app.app_context():
+        states.claim(one)
+        states.claim(other)
+
+        class Waited(Exception):
+            pass
+
+        told: list[str] = []
+
+        def pause(_: float) -> None:
+            raise Waited
+
+        patience = Patience(0, None, pause, lambda what, _who: told.append(what))
+        with turns.turn(one, "Account", patience, nullcontext()):
+            with pytest.raises(Waited), turns.turn(other, "Account", patience, nullcontext()):
+                pass
+            assert told == ["busy"]
+        with turns.turn(other, "Account", patience, nullcontext()):
+            pass
+        assert db.session.query(TableWriter).count() == 0
+        # A run that was killed in its turn keeps nobody waiting.
+        with turns.turn(one, "Account", patience, nullcontext()):
+            db.session.get_one(Run, one).alive_at = utcnow() - timedelta(minutes=1)
+            db.session.commit()
+            with turns.turn(other, "Account", patience, nullcontext()):
+                assert db.session.scalar(select(TableWriter.run_id)) == other
+        assert db.session.query(TableWriter).count() == 0
+
+
+def test_the_step_offers_the_dataset_of_the_other_org(extracting: Extracting, second: Extracting, sqlite: str) -> None:
+    extracting.make(["Account"], sqlite, description="First", dataset="all_orgs", combines_orgs="true")
+    visitor = second.walk.visitor
+    response = visitor.post("/extractions/setup", {"source": second.walk.id})
+    draft_id = response.headers["Location"].split("/")[2]
+    visitor.post(f"/extractions/{draft_id}/setup/objects", {"objects": ["Account"], "do": "continue"})
+    step = f"/extractions/{draft_id}/setup/destination"
+    visitor.post(step, {"destination": sqlite, "combines_orgs": "true", "do": "show"})
+    assert "Already combined here: all_orgs (First, Practice Org)" in visitor.text
+    assert visitor.page.get_element_by_id("dataset").get("value") == "all_orgs"
+    assert visitor.page.get_element_by_id("combines_orgs").get("checked") is not None
+    sent = {"destination": sqlite, "combines_orgs": "true", "dataset": "all_orgs", "do": "continue"}
+    assert visitor.post(step, sent).status_code == 303
+    assert (
+        visitor.post(f"/extractions/{draft_id}/setup/review", {"description": "Second", "do": "save"}).status_code
+        == 303
+    )
+    second.id = draft_id
+    assert second.done().state == "done"
+
+
+def test_a_program_chooses_by_the_same_name(extracting: Extracting, second: Extracting, sqlite: str) -> None:
+    combine(extracting, second, sqlite)
+    second.done()
+    with second.app.app_context():
+        stored = db.session.get_one(Extraction, second.id)
+        assert extraction_definition(stored)["combines_orgs"] is True
+        assert save_extraction({"description": "Renamed"}, stored, by=None).combines_orgs
+        with pytest.raises(Refused) as refused:
+            save_extraction({"combines_orgs": False}, stored, by=None)
+        assert refused.value.errors.keys() == {"combines_orgs"}
