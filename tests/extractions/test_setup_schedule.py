@@ -25,7 +25,7 @@ NOW = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
         ("30 6 * * *", "daily", "Every day at 06:30"),
         ("0 18 * * 5,0", "weekly", "Every week on Fri, Sun at 18:00"),
         ("*/7 3 1 * *", "cron", "On the schedule */7 3 1 * *"),
-        ("every 2 days", "cron", "On the schedule every 2 days"),
+        ("every 2 days", "cron", "Every 2 days"),
         ("0 */5 * * *", "cron", "On the schedule 0 */5 * * *"),
     ],
 )
