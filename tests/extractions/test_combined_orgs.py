@@ -243,7 +243,7 @@ def test_two_runs_take_turns(extracting: Extracting, second: Extracting, sqlite:
         assert db.session.query(TableWriter).count() == 0
         # A run that was killed in its turn keeps nobody waiting.
         with turns.turn(one, "Account", patience, nullcontext()):
-            db.session.get_one(Run, one).alive_at = utcnow() - timedelta(minutes=1)
+            db.session.get_one(Run, one).heartbeat_at = utcnow() - timedelta(minutes=1)
             db.session.commit()
             with turns.turn(other, "Account", patience, nullcontext()):
                 assert db.session.scalar(select(TableWriter.run_id)) == other
