@@ -43,7 +43,7 @@ PREPARING = (0.0, 50_000.0)
 def _served(rows: int, latency: float, bandwidth: float, prepare: float) -> Iterator[str]:
     command = [sys.executable, "-m", "benchmarks.page_server", str(PORT), str(rows), "1",
                "--latency", str(latency), "--bandwidth", str(bandwidth), "--prepare", str(prepare)]  # fmt: skip
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]) as server:
         assert server.stdout is not None
         server.stdout.readline()
         try:
