@@ -157,7 +157,7 @@ def test_removed(everything: Everything) -> None:
 )
 def test_another_role(everything: Everything, role: str, happenings: tuple[Happening, ...]) -> None:
     everything.set_role(role)
-    message = [str(held.message) for held in TABLE.values() if held.ends_when.intersection(happenings)]
+    message = [str(held.text) for held in TABLE.values() if held.ends_when.intersection(happenings)]
     assert f"Ended: {'; '.join(message)}." in everything.administrator.text
     # Having the role again brings nothing back.
     everything.set_role("admin")
@@ -221,21 +221,21 @@ def test_whoever_presses_a_button_reads_what_ends(everything: Everything) -> Non
     ):
         text = at(visitor, path, action)
         for held in TABLE.values():
-            message = str((path == "/account" and held.own_label) or held.message)
+            message = str((path == "/account" and held.own_label) or held.text)
             assert (message in text) is (happening in held.ends_when), (action, message)
         assert path != "/account" or not re.search(r"\b(they|their)\b", text), text
     everything.administrator.get("/people")
     for happening in (Happening.NO_LONGER_ADMINISTRATOR, Happening.NO_LONGER_EDITOR):
         for held in TABLE.values():
             if happening in held.ends_when:
-                assert str(held.message) in everything.administrator.text
+                assert str(held.text) in everything.administrator.text
 
 
 def test_the_documentation_prints_the_table(app: Flask) -> None:
     page = (Path(__file__).resolve().parents[2] / "docs/people.md").read_text()
     with app.app_context():
         rows = [
-            f"| {held.message} | "
+            f"| {held.text} | "
             + " | ".join("ends" if happening in held.ends_when else "–" for happening in Happening)
             + " |"
             for held in TABLE.values()

@@ -40,7 +40,7 @@ def test_an_administrator_is_told_what_to_set(walk: ConnectionWalk, page: str) -
     assert "DATASYNC_TRUSTED_PROXIES=1" in told
     found = browsers(walk.app)
     assert not found.is_well
-    assert "https://tools.example.com" in found.message
+    assert "https://tools.example.com" in found.text
     assert "DATASYNC_PUBLIC_URL=https://tools.example.com" in found.fix
 
 
@@ -122,4 +122,4 @@ def test_the_doctor_asks_for_the_address_when_others_can_reach_it(app: Flask, se
         app.config["SETTINGS"] = settings.model_copy(update=change)
         found = browsers(app)
         assert not found.is_well
-        assert "DATASYNC_PUBLIC_URL" in found.message
+        assert "DATASYNC_PUBLIC_URL" in found.text

@@ -144,14 +144,14 @@ def test_a_look_that_cannot_be_recorded_keeps_no_other_from_it(
     another: Another, turn: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     odd, fine = another(), another(0)
-    take_in = propagation.take_in
+    apply_result = propagation.apply_result
 
     def fail_for_one(connection: SalesforceConnection, observation: propagation.probe.Observation) -> None:
         if connection.id == odd.id:
             raise ValueError("what nobody thought of")
-        take_in(connection, observation)
+        apply_result(connection, observation)
 
-    monkeypatch.setattr(propagation, "take_in", fail_for_one)
+    monkeypatch.setattr(propagation, "apply_result", fail_for_one)
     turn()
     assert fine.state == "ready_to_authorize"
     assert odd.stored().probes == 0

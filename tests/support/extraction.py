@@ -104,7 +104,7 @@ class Extracting:
     def done_again(self, run_id: str) -> Run:
         """Take up a run whose process died, and do it to its end."""
         with self.app.app_context():
-            db.session.get_one(Run, run_id).alive_at = utcnow() - lease.SILENT_FOR - timedelta(seconds=1)
+            db.session.get_one(Run, run_id).heartbeat_at = utcnow() - lease.SILENT_FOR - timedelta(seconds=1)
             db.session.commit()
         self.work_on(run_id)
         run = self.stored(run_id)
