@@ -53,6 +53,7 @@ EDITING = {
     "extractions.new", "extractions.edit", "extractions.start_run", "extractions.cancel_run",
     "extraction_objects.fields", "extraction_objects.reload", "hand_off.manage", "hand_off.withdraw",
     "extractions.confirm_delete", "extractions.delete", "extractions.objects", "extraction_orgs.choose",
+    "combined_orgs.confirm_removal", "combined_orgs.remove_rows",
     "setup.begin", "setup.resume", "setup.source", "setup.objects", "setup.object_settings_page", "setup.alike",
     "setup.destination", "setup.review", "setup.checks", "setup.discard",
     "extraction_list.change", "extraction_list.pause", "extraction_list.resume", "connection_orgs.choose", "connection_orgs.go_back", "moving_in.index",
@@ -111,7 +112,12 @@ def parts(walk: ConnectionWalk, people: dict[str, int]) -> dict[str, str]:
         db.session.add_all([target, guest, invitation])
         db.session.flush()
         extraction = Extraction(
-            description="Nightly", description_key="nightly", source_id=walk.id, destination_id=target.id, dataset="crm"
+            combines_orgs=True,
+            description="Nightly",
+            description_key="nightly",
+            source_id=walk.id,
+            destination_id=target.id,
+            dataset="crm",
         )
         extraction.objects = [ExtractionObject(name="Account", tracking_type="date", columns={}, table_name="account")]
         db.session.add(extraction)

@@ -141,7 +141,7 @@ def test_costs_are_told_before_and_after(loaded: Extracting, org: Org) -> None:
 
 @pytest.mark.parametrize(
     ("is_whole", "rows", "calls", "jobs"),
-    [(False, None, 2, 0), (True, 0, 3, 0), (True, 6000, 5, 0), (True, 6001, 8, 1), (True, 1_000_000, 38, 1)],
+    [(False, None, 2, 0), (True, 0, 3, 0), (True, 6000, 5, 0), (True, 6001, 8, 1), (True, 1_000_000, 45, 2)],
 )
 def test_what_an_object_costs(is_whole: bool, rows: int | None, calls: int, jobs: int) -> None:
     cost = forecast.of_object(is_whole=is_whole, rows=rows, fields=30)
