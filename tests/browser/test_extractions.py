@@ -64,8 +64,10 @@ def test_run_follow_and_view(page: Page, tmp_path: Path) -> None:
     page.add_init_script(KEEP_WHAT_IS_SAID)
     page.get_by_role("button", name="Run now").click()
     progress = page.locator("#run-progress")
+    expect(page.get_by_role("button", name="Cancel run")).to_be_visible()
     page.locator("#technical-log summary").click()
     expect(progress).to_have_attribute("data-state", "done", timeout=60_000)
+    expect(page.get_by_role("button", name="Cancel run")).to_be_hidden()
     # A poll neither closes what was opened nor speaks each second: once for each state that is new.
     expect(page.locator("#technical-log")).to_have_attribute("open", "")
     expect(page.locator("#announcer")).to_have_text("Done. 35,000 rows are in Demo warehouse.")
