@@ -7,6 +7,7 @@ from flask import Flask
 
 from datasync_flask import create_app
 from datasync_flask.config import Settings
+from datasync_flask.extensions import db
 from tests.support.practice import PracticeOrg
 from tests.support.visitor import Visitor
 
@@ -42,6 +43,8 @@ def test_https_brings_secure_cookies_and_hsts(settings: Settings) -> None:
     assert "Secure" in response.headers["Set-Cookie"]
     assert "SameSite=Lax" in response.headers["Set-Cookie"]
     assert response.headers["Strict-Transport-Security"]
+    with app.app_context():
+        db.engine.dispose()
 
 
 def test_errors_are_pages_and_never_name_what_broke(
