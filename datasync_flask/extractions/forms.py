@@ -79,8 +79,8 @@ class ExtractionForm(SettingsForm):
         _l("Combine orgs in these tables"),
         description=_l(
             "Other extractions that do so may load the same objects of other orgs into the same tables. Each row says "
-            "which org it is from, in the columns _datasync_org_id and _datasync_org_name. To switch this later you "
-            "need another dataset, into which everything is loaded again."
+            "which org it is from, in the columns _datasync_org_id and _datasync_org_name. To change this later, enter "
+            "another schema, prefix or folder: everything is loaded there again."
         ),
         false_values=("", "false", "False"),
     )
@@ -198,14 +198,14 @@ class ExtractionForm(SettingsForm):
         ):
             raise ValidationError(
                 gettext(
-                    "The tables in %(dataset)s are only this org's. To combine orgs, enter another dataset above: the "
-                    "next run loads everything there, and the tables in %(dataset)s stay as they are.",
+                    "The tables in %(dataset)s are only this org's. To combine orgs, enter another schema, prefix or "
+                    "folder: the next run loads everything there, and the tables in %(dataset)s stay as they are.",
                     dataset=stored.dataset,
                 )
                 if field.data
                 else gettext(
-                    "The tables in %(dataset)s are for several orgs. To have tables of its own, enter another dataset "
-                    "above: the next run loads everything there, and the rows in %(dataset)s stay as they are.",
+                    "The tables in %(dataset)s are for several orgs. For tables of its own, enter another schema, "
+                    "prefix or folder: the next run loads everything there, and the rows in %(dataset)s stay as they are.",
                     dataset=stored.dataset,
                 )
             )

@@ -113,7 +113,7 @@ def _table_of(chosen: ExtractionObject, context: RunContext) -> Table:
     return Table(extraction.dataset, context.tables.of[chosen.name], org_id)
 
 
-def _is_in_the_way(destination: Destination, table: Table) -> bool:
+def _is_foreign(destination: Destination, table: Table) -> bool:
     """True for a table that isn't ours, or has no columns for the org."""
     if not destination.has_table(table):
         return False
@@ -176,7 +176,7 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
         working_files.remove(each.folder, context.folder)
     if plan.is_whole and each.progress.expected is None and not plan.loaded_as.filter:
         each.progress.expected = context.counts.get(plan.name)
-    if not chosen.table_name and _is_in_the_way(context.destination, each.table):
+    if not chosen.table_name and _is_foreign(context.destination, each.table):
         why = f" has no column {ORG_ID_COLUMN}" if each.table.org_id else ""
         raise DestinationError(Fault.TABLE_IN_THE_WAY, f"{each.table.dataset}: {each.table.name}{why}")
     # From here on the table is ours: a run that is killed while it writes must know it again.

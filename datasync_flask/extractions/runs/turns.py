@@ -49,21 +49,21 @@ def _shared_table(run_id: str, name: str) -> tuple[str, str] | None:
 
 def _take(table: tuple[str, str], run_id: str) -> bool:
     place, key = table
-    holder = db.session.scalar(select(TableWriter.run_id).filter_by(place=place, table_key=key))
+    writer = db.session.scalar(select(TableWriter.run_id).filter_by(place=place, table_key=key))
     db.session.commit()
-    if holder == run_id:
+    if writer == run_id:
         # This run was killed while it wrote, and goes on.
         return True
-    if holder is None:
+    if writer is None:
         try:
             in_transaction(lambda: db.session.add(TableWriter(place=place, table_key=key, run_id=run_id)))
         except IntegrityError:
             return False
         return True
-    if lease.is_held(holder):
+    if lease.is_held(writer):
         return False
     over = update(TableWriter).where(
-        TableWriter.place == place, TableWriter.table_key == key, TableWriter.run_id == holder
+        TableWriter.place == place, TableWriter.table_key == key, TableWriter.run_id == writer
     )
     return count_updated(over.values(run_id=run_id)) == 1
 
