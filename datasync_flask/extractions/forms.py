@@ -205,7 +205,8 @@ class ExtractionForm(SettingsForm):
                 if field.data
                 else gettext(
                     "The tables in %(dataset)s are for several orgs. For tables of its own, enter another schema, "
-                    "prefix or folder: the next run loads everything there, and the rows in %(dataset)s stay as they are.",
+                    "prefix or folder: the next run loads everything there, and the rows in %(dataset)s stay as "
+                    "they are.",
                     dataset=stored.dataset,
                 )
             )
