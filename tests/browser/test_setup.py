@@ -77,10 +77,10 @@ def test_choosing_by_keyboard_and_settings_in_place(new_page: Callable[..., Page
     page.get_by_label("Filter rows").press("Tab")
     expect(page.locator("#filter-error")).to_contain_text("Salesforce refuses this filter")
     page.get_by_label("Filter rows").fill("Industry = 'Energy'")
-    page.get_by_label("Selected fields").check()
-    page.get_by_role("button", name="None", exact=True).click()
+    page.get_by_label("Only the fields below").check()
+    page.get_by_role("button", name="Leave all out").click()
     page.get_by_label("Search fields").fill("industry")
-    page.get_by_label("Industry").check()
+    page.get_by_label("Industry: load, leave out or hash").select_option("Load")
     assert violations(page, "settings") == []
     page.get_by_role("button", name="Save settings").click()
     expect(basket).to_contain_text("1 field · Changes · filtered")
