@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -168,13 +168,18 @@ def check_kept(connection: Connection, rows: dict[str, list[dict[str, Any]]]) ->
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def old_app(request: pytest.FixtureRequest, tmp_path: Path) -> Flask:
+def old_app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
     url = f"sqlite:///{tmp_path}/x.sqlite"
     if request.param == "postgresql":
         make: Callable[[], str] = request.getfixturevalue("new_postgresql_database")
         url = f"postgresql+psycopg://{make()}"
     keys = (Fernet.generate_key().decode(),)
-    return create_app(Settings(instance_dir=tmp_path, database_url=url, secret_key="x" * 32, encryption_keys=keys))
+    app = create_app(Settings(instance_dir=tmp_path, database_url=url, secret_key="x" * 32, encryption_keys=keys))
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+    app.extensions["queue"].close()
 
 
 def test_every_row_of_the_release_before_is_kept_and_shown(old_app: Flask) -> None:
@@ -197,7 +202,6 @@ def test_every_row_of_the_release_before_is_kept_and_shown(old_app: Flask) -> No
         upgrade()
         with db.engine.connect() as connection:
             check_kept(connection, rows)
-        db.engine.dispose()
     visitor = Visitor(old_app)
     visitor.get("/login")
     assert visitor.post("/login", {"email": EMAIL, "password": PASSWORD}).status_code == 303
@@ -208,5 +212,3 @@ def test_every_row_of_the_release_before_is_kept_and_shown(old_app: Flask) -> No
         "/notices", "/account",
     ):  # fmt: skip
         assert visitor.get(path).status_code == 200, path
-    with old_app.app_context():
-        db.engine.dispose()
