@@ -63,7 +63,8 @@ def test_what_does_not_fit_waits_for_bulk_and_goes_on(ready: Extracting) -> None
     run = ready.stored(run_id)
     assert (run.state, run.problem) == ("paused", "salesforce.bulk_limit_reached")
     assert JOBS in run.problem_detail
-    assert {row.name: row.step for row in run.objects} == {"Account": "done", "Contact": "reading"}
+    # Both are read side by side, and the calls are enough for whichever asks first.
+    assert sorted(row.step for row in run.objects) == ["done", "reading"]
     visitor = ready.walk.visitor
     visitor.get(f"/extractions/{ready.id}/runs/{run_id}")
     assert "Bulk API limit reached" in visitor.text
