@@ -57,7 +57,7 @@ def test_what_fits_is_read_by_rest(ready: Extracting, words: str) -> None:
 def test_what_does_not_fit_waits_for_bulk_and_goes_on(ready: Extracting) -> None:
     practice = ready.walk.practice
     spent(ready, JOBS)
-    leave(ready, 25)
+    leave(ready, 22)
     run_id = ready.start()
     ready.work_on(run_id)
     run = ready.stored(run_id)
