@@ -26,7 +26,7 @@ from datasync_flask.database import upgrade_database
 from datasync_flask.extensions import db
 from datasync_flask.salesforce_connections import propagation
 from datasync_flask.salesforce_connections.models import LoginHost, SalesforceConnection
-from datasync_flask.salesforce_connections.status import LOOK_SECONDS, POLL_SECONDS
+from datasync_flask.salesforce_connections.status import PROBE_SECONDS, POLL_SECONDS
 from datasync_flask.security.crypto import secret_box
 from tests.support.practice import running_practice_org
 from tests.support.program import Program, wait_for
@@ -57,7 +57,7 @@ def simulate(count: int, requests_per_probe: float) -> list[Simulated]:
                 at, first=INTERVAL, deadline=DEADLINE, probes=probes, requests=round(probes * requests_per_probe)
             )
             at, probes = at + interval, probes + 1
-            late = LOOK_SECONDS + chance.uniform(0, POLL_SECONDS)
+            late = PROBE_SECONDS + chance.uniform(0, POLL_SECONDS)
             polls += int(interval // EARLY_POLL) + 1 + int(late // POLL_SECONDS)
         found.append(Simulated(at + late - known, interval, probes, polls, at + late))
     return found

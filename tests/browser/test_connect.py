@@ -165,7 +165,7 @@ def test_the_pencil_way_back(new_page: Callable[..., Page], site: Site, practice
     page.get_by_label("Client Secret", exact=True).fill("wrong")
     save(page)
     state(page, "needs_attention")
-    page.get_by_role("link", name="Connections").click()
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Connections").click()
     page.get_by_role("link", name="Wrong secret", exact=True).click()
     page.get_by_role("link", name="Edit Wrong secret").click()
     assert page.get_by_label("Client Secret", exact=True).input_value() == ""

@@ -166,10 +166,10 @@ def test_errors_in_xml_and_on_pages() -> None:
     assert classify_api_error(418, None, page).detail == "No way"
 
 
-@pytest.mark.parametrize("row", REFUSALS, ids=lambda row: f"{row.status} {row.code} {row.wording}")
+@pytest.mark.parametrize("row", REFUSALS, ids=lambda row: f"{row.status} {row.code} {row.words}")
 def test_each_row_is_found(row: Any) -> None:
     assert row.source
-    body = [{"errorCode": row.code.rstrip("…"), "message": row.wording}] if row.code or row.wording else None
+    body = [{"errorCode": row.code.rstrip("…"), "message": row.words}] if row.code or row.words else None
     assert classify_api_error(row.status or 400, body, "").problem is row.problem
 
 
