@@ -26,7 +26,7 @@ from datasync_flask.database import upgrade_database
 from datasync_flask.extensions import db
 from datasync_flask.salesforce_connections import propagation
 from datasync_flask.salesforce_connections.models import LoginHost, SalesforceConnection
-from datasync_flask.salesforce_connections.status import PROBE_SECONDS, POLL_SECONDS
+from datasync_flask.salesforce_connections.status import POLL_SECONDS, PROBE_SECONDS
 from datasync_flask.security.crypto import secret_box
 from tests.support.practice import running_practice_org
 from tests.support.program import Program, wait_for
