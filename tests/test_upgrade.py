@@ -23,6 +23,8 @@ from tests.conftest import EMAIL, PASSWORD
 from tests.support.visitor import Visitor
 
 BEFORE = "0006"
+# From here on migrations only add to the schema, and what they add has a default.
+NEIGHBOUR = "0019"
 SOQL = "SELECT Id, Name FROM Account"
 SOURCE, DESTINATION, EXTRACTION, DONE_RUN, PAUSED_RUN = (digit * 16 for digit in "12345")
 # What the rows say where any value of the column's type wouldn't do; a table has as many rows as its longest list.
@@ -80,6 +82,18 @@ VALUES: dict[str, dict[str, list[Any]]] = {
     "notice_deliveries": {"event": ["run_failed"]},
     "audit_events": {"event": ["connection_created"], "subject_kind": ["connection"], "detail": [{"kind": "salesforce"}]},
 }  # fmt: skip
+NEIGHBOURS_VALUES = {
+    **VALUES,
+    "runs": {**VALUES["runs"], "problem": ["destination.disk_full", "run.quota"]},
+    "run_objects": {
+        "run_id": [DONE_RUN, PAUSED_RUN], "name": ["Account"], "step": ["failed", "reading"], "notes": [[]],
+        "problem": ["salesforce.connection_failed", ""], "progress": [{}],
+    },
+    "extraction_objects": {
+        **VALUES["extraction_objects"], "made_by": [""], "loaded_as": [None], "field_columns": [{}],
+    },
+    "extraction_drafts": {"source_id": [SOURCE], "settings": [{}]},
+}  # fmt: skip
 # Columns that other ones replaced, and how their values are found there.
 REPLACED: dict[tuple[str, str], Callable[[Any, Any], bool]] = {
     ("extraction_objects", "made_by"): lambda old, row: (
@@ -103,9 +117,11 @@ ENDED = {"authorization_attempts"}
 GOES_ON = {"pages": 7, "rows": 700, "job_id": "750000000000001AAA"}
 
 
-def value_of(table: Table, column: Column[Any], number: int, box: SecretBox, zone: Any) -> Any:
+def value_of(
+    table: Table, column: Column[Any], number: int, box: SecretBox, zone: Any, values: dict[str, dict[str, list[Any]]]
+) -> Any:
     """Return a value for a column of one row: one of those above, or any of its type."""
-    given = VALUES.get(table.name, {}).get(column.name)
+    given = values.get(table.name, {}).get(column.name)
     if given:
         return given[min(number, len(given) - 1)]
     if column.name == "password_hash":
@@ -123,18 +139,20 @@ def value_of(table: Table, column: Column[Any], number: int, box: SecretBox, zon
     return f"{column.name}-{number}"[: getattr(column.type, "length", None) or 40]
 
 
-def fill(connection: Connection, old: MetaData, box: SecretBox) -> dict[str, list[dict[str, Any]]]:
+def fill(
+    connection: Connection, old: MetaData, box: SecretBox, values: dict[str, dict[str, list[Any]]] = VALUES
+) -> dict[str, list[dict[str, Any]]]:
     """Put rows into every table; return them."""
     zone = UTC if connection.dialect.name == "postgresql" else None
     rows: dict[str, list[dict[str, Any]]] = {}
     for table in old.sorted_tables:
         if table.name == "alembic_version":
             continue
-        count = max((len(values) for values in VALUES.get(table.name, {}).values()), default=1)
+        count = max((len(given) for given in values.get(table.name, {}).values()), default=1)
         rows[table.name] = [
             {
-                column.name: value_of(table, column, number, box, zone)
-                if not column.foreign_keys or column.name in VALUES.get(table.name, {})
+                column.name: value_of(table, column, number, box, zone, values)
+                if not column.foreign_keys or column.name in values.get(table.name, {})
                 else next(iter(rows[next(iter(column.foreign_keys)).column.table.name]))[
                     next(iter(column.foreign_keys)).column.name
                 ]
@@ -190,19 +208,27 @@ def test_every_row_of_the_release_before_is_kept_and_shown(old_app: Flask) -> No
         with db.engine.begin() as connection:
             old.reflect(connection)
             rows = fill(connection, old, old_app.extensions["secret_box"])
-            if connection.dialect.name == "postgresql":
-                # As it would be had the application made the rows.
-                for table in old.sorted_tables:
-                    for column in table.columns:
-                        if column.autoincrement is True or (column.primary_key and isinstance(column.type, Integer)):
-                            connection.exec_driver_sql(
-                                f"SELECT setval(pg_get_serial_sequence('{table.name}', '{column.name}'), 10)"
-                            )
+            set_sequences(connection, old)
         assert all(rows.values())
         upgrade()
         with db.engine.connect() as connection:
             check_kept(connection, rows)
-    visitor = Visitor(old_app)
+    check_pages(old_app)
+
+
+def set_sequences(connection: Connection, tables: MetaData) -> None:
+    """Have PostgreSQL count on from the rows, as it would had the application made them."""
+    for table in tables.sorted_tables if connection.dialect.name == "postgresql" else ():
+        for column in table.columns:
+            if column.autoincrement is True or (column.primary_key and isinstance(column.type, Integer)):
+                connection.exec_driver_sql(
+                    f"SELECT setval(pg_get_serial_sequence('{table.name}', '{column.name}'), 10)"
+                )
+
+
+def check_pages(app: Flask) -> None:
+    """Sign in, and open every page that shows the rows."""
+    visitor = Visitor(app)
     visitor.get("/login")
     assert visitor.post("/login", {"email": EMAIL, "password": PASSWORD}).status_code == 303
     for path in (
@@ -212,3 +238,22 @@ def test_every_row_of_the_release_before_is_kept_and_shown(old_app: Flask) -> No
         "/notices", "/account",
     ):  # fmt: skip
         assert visitor.get(path).status_code == 200, path
+
+
+def test_the_version_before_goes_on_writing_beside_this_one(old_app: Flask) -> None:
+    """A process that isn't replaced yet knows the schema that it started with: what it writes is taken and shown."""
+    init_migrations(old_app)
+    known = MetaData()
+    with old_app.app_context():
+        upgrade(revision=NEIGHBOUR)
+        known.reflect(db.engine)
+        upgrade()
+        with db.engine.begin() as connection:
+            rows = fill(connection, known, old_app.extensions["secret_box"], NEIGHBOURS_VALUES)
+            set_sequences(connection, known)
+            for table in known.sorted_tables:
+                for row in rows.get(table.name, ()):
+                    key = [column == row[column.name] for column in table.primary_key]
+                    assert connection.execute(table.update().where(*key).values(row)).rowcount == 1
+                    assert connection.execute(select(table).where(*key)).one()._asdict().keys() == row.keys()
+    check_pages(old_app)

@@ -140,7 +140,7 @@ def test_settings_changed_during_a_probe_void_its_result(another: Another, app: 
     assert walk.stored().probes == 0
 
 
-def test_a_look_that_cannot_be_recorded_keeps_no_other_from_it(
+def test_a_result_that_cannot_be_recorded_keeps_no_other_from_it(
     another: Another, turn: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     odd, fine = another(), another(0)
@@ -157,7 +157,7 @@ def test_a_look_that_cannot_be_recorded_keeps_no_other_from_it(
     assert odd.stored().probes == 0
 
 
-def test_a_look_that_fails_is_an_observation(
+def test_a_probe_that_fails_is_an_observation(
     another: Another, turn: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     walk = another()
