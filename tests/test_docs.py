@@ -92,3 +92,11 @@ def test_vendored_files_are_what_their_note_says() -> None:
     assert {name for name, _ in rows} == {path.name for path in (ROOT / "static/vendor").glob("*.js")}
     for name, checksum in rows:
         assert hashlib.sha256((ROOT / "static/vendor" / name).read_bytes()).hexdigest() == checksum
+
+
+def test_contributing_names_files_that_are_there() -> None:
+    named = set(re.findall(r"`([\w/]+\.(?:py|js|css|po))`", (ROOT / "CONTRIBUTING.md").read_text()))
+    assert len(named) > 20
+    folders = ("datasync_flask", "static", "templates", "tests", "benchmarks", "tools")
+    there = [path.as_posix() for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
+    assert {name for name in named if not any(path.endswith(f"/{name}") for path in there)} == set()
