@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from datasync_flask.destinations import dlt_loading
+from datasync_flask.destinations import parquet_queries as queries
 from datasync_flask.destinations.base import DestinationError, Fault, Load, Preview, Table
 from datasync_flask.destinations.data_folder import inside
 from datasync_flask.destinations.destination_kind import FILE_FIELDS, DestinationKind, Settings
 from datasync_flask.destinations.file_lock import FileLock
-from datasync_flask.destinations.parquet_queries import text
 from datasync_flask.destinations.sql import SqlDestination
 
 log = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ class DuckDb(SqlDestination):
         try:
             with duckdb.connect(config=MEMORY) as connection:
                 for name, file in (("datasync_old", self._path), ("datasync_new", draft)):
-                    connection.execute(f"ATTACH {text(file)} AS {name}")
+                    connection.execute(f"ATTACH {queries.text(file)} AS {name}")
                 connection.execute("CHECKPOINT datasync_old")
                 connection.execute("COPY FROM DATABASE datasync_old TO datasync_new")
             shutil.copymode(self._path, draft)

@@ -100,7 +100,7 @@ def _answer(scope: Scope) -> Answer:
     rows = _ordered(scope, rows)
     if query.offset > MAX_OFFSET:
         raise SoqlError("NUMBER_OUTSIDE_VALID_RANGE", f"Maximum SOQL offset allowed is {MAX_OFFSET}")
-    return Answer(found, columns, query.part_of(rows), is_aggregate, query.where is not None)
+    return Answer(found, columns, query.part_of(rows), is_aggregate)
 
 
 def _needed(found: SObject) -> str:

@@ -34,4 +34,3 @@ class Answer:
     columns: list[Column]
     rows: list[Any]
     is_aggregate: bool = False
-    is_filtered: bool = False

@@ -69,6 +69,16 @@ def combine(first: Extracting, second: Extracting, destination: str, **fields: A
     second.make(["Account"], destination, description="Second", **fields)
 
 
+def load_both(
+    first: Extracting, second: Extracting, destination: str, rows: tuple[int, int] = (6, 4), **fields: Any
+) -> None:
+    first.org.do("Account", "generate", count=rows[0])
+    second.org.do("Account", "generate", count=rows[1])
+    combine(first, second, destination, **fields)
+    first.done()
+    second.done()
+
+
 def rows_of(each: Extracting, org_id: str) -> Shown:
     return [row for row in each.table("Account") if row[ORG_ID_COLUMN] == org_id]
 
@@ -107,11 +117,7 @@ def test_two_orgs_in_one_table(extracting: Extracting, second: Extracting, desti
 
 
 def test_what_pages_show_is_of_one_org(extracting: Extracting, second: Extracting, sqlite: str) -> None:
-    extracting.org.do("Account", "generate", count=6)
-    second.org.do("Account", "generate", count=4)
-    combine(extracting, second, sqlite)
-    extracting.done()
-    second.done()
+    load_both(extracting, second, sqlite)
     visitor = extracting.walk.visitor
     visitor.get(f"/extractions/{second.id}")
     assert "First" in visitor.text
@@ -123,11 +129,7 @@ def test_what_pages_show_is_of_one_org(extracting: Extracting, second: Extractin
 
 
 def test_history_of_two_orgs(extracting: Extracting, second: Extracting, destination: str) -> None:
-    extracting.org.do("Account", "generate", count=3)
-    second.org.do("Account", "generate", count=3)
-    combine(extracting, second, destination, **{"history-Account": "on"})
-    extracting.done()
-    second.done()
+    load_both(extracting, second, destination, (3, 3), **{"history-Account": "on"})
     extracting.org.do("Account", "update", ids=extracting.org.ids("Account")[:1], values={"Name": "Changed"})
     extracting.done()
     assert sorted(row["name"] for row in rows_of(extracting, FIRST)).count("Changed") == 1
@@ -138,11 +140,7 @@ def test_history_of_two_orgs(extracting: Extracting, second: Extracting, destina
 
 
 def test_taking_one_org_out(extracting: Extracting, second: Extracting, destination: str) -> None:
-    extracting.org.do("Account", "generate", count=6)
-    second.org.do("Account", "generate", count=4)
-    combine(extracting, second, destination)
-    extracting.done()
-    second.done()
+    load_both(extracting, second, destination)
     visitor = extracting.walk.visitor
     visitor.get(f"/extractions/{second.id}/delete")
     assert "4 rows of Other Org stay" in visitor.text
