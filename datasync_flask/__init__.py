@@ -46,7 +46,7 @@ MAX_BODY_BYTES = 256 * 1024
 
 
 def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask:
-    """Return the web app; without `pages` what workers and runs need of it, which starts in half the time.
+    """The web app; without `pages` what workers and runs need of it, which starts in half the time.
 
     Raises SettingsError when a DATASYNC_* variable cannot be used.
     """

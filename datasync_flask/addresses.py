@@ -50,12 +50,12 @@ def is_api() -> bool:
 
 
 def this_page() -> str:
-    """Return the path of the page that is asked for, with its query, as a browser shows it."""
+    """The path of the page that is asked for, with its query, as a browser shows it."""
     return str(request.script_root + request.full_path.rstrip("?"))
 
 
 def public_link(endpoint: str, **values: Any) -> str:
-    """Return a page's whole address as people elsewhere reach it."""
+    """A page's whole address as people elsewhere reach it."""
     return str(current_app.config["SETTINGS"].public_origin + url_for(endpoint, **values))
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 def utcnow() -> datetime:
-    """Return this moment, with time zone UTC."""
+    """This moment, with time zone UTC."""
     return datetime.now(UTC)
 
 

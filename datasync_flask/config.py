@@ -269,7 +269,7 @@ def _with_keys(settings: Settings) -> Settings:
 
 
 def _kept(path: Path, make: Any) -> str:
-    """Return the content of `path`, made once with mode 600; safe when several processes start together."""
+    """The content of `path`, made once with mode 600; safe when several processes start together."""
     if not path.exists():
         draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -76,12 +76,12 @@ def init_app(app: Flask) -> None:
 
 
 def unwritten() -> UnwrittenCounts:
-    """Return the counts that this app has in memory; the worker's heartbeat writes them down."""
+    """The counts that this app has in memory; the worker's heartbeat writes them down."""
     found: UnwrittenCounts = current_app.extensions["unwritten_counts"]
     return found
 
 
 def of(name: str) -> dict[str, int]:
-    """Return a count by its labels."""
+    """A count by its labels."""
     rows = db.session.scalars(select(Counter).where(Counter.name == name))
     return {row.label: row.value for row in rows}

@@ -31,12 +31,12 @@ def upgrade_database(app: Flask) -> None:
 
 
 def newest_revision() -> str:
-    """Return the revision this version needs; a migration is named by its revision, a number."""
+    """The revision this version needs; a migration is named by its revision, a number."""
     return max(file.name.partition("_")[0] for file in (resource_dir("migrations") / "versions").glob("[0-9]*_*.py"))
 
 
 def revision_of(connection: Connection) -> str:
-    """Return the database's revision, '' when it has no schema."""
+    """The database's revision, '' when it has no schema."""
     if not inspect(connection).has_table("alembic_version"):
         return ""
     return str(connection.scalar(text("SELECT version_num FROM alembic_version")) or "")

@@ -33,7 +33,7 @@ class Refused(ValueError):
 
 
 def strip(value: str | None) -> str | None:
-    """Return text without surrounding white space and without characters that can't be seen.
+    """Text without surrounding white space and without characters that can't be seen.
 
     Joiners stay where scripts and emoji need them: between letters, marks and signs beyond ASCII.
     """
@@ -48,7 +48,7 @@ def strip(value: str | None) -> str | None:
 
 
 def one_line(value: str | None) -> str | None:
-    """Return text as one line with single spaces, in Unicode NFC."""
+    """Text as one line with single spaces, in Unicode NFC."""
     return " ".join(unicodedata.normalize("NFC", value).split()) if value is not None else None
 
 
@@ -113,7 +113,7 @@ class SettingsForm(FlaskForm):
         return bool(self.form_errors) or any(field.errors for field in self)
 
     def refusal(self) -> Refused:
-        """Return what is wrong, for the program that gave the settings."""
+        """What is wrong, for the program that gave the settings."""
         errors = {field.name: [str(error) for error in field.errors] for field in self if field.errors}
         if self.form_errors:
             errors[""] = [str(error) for error in self.form_errors]
@@ -123,14 +123,14 @@ class SettingsForm(FlaskForm):
 
 
 def given_text(value: Any) -> str:
-    """Return a value that a program gave as a form would get it."""
+    """A value that a program gave as a form would get it."""
     if isinstance(value, bool):
         return "true" if value else ""
     return "" if value is None else str(value).replace("\x00", "")
 
 
 def given_values(values: Mapping[str, Any], stored: Mapping[str, Any]) -> MultiDict[str, str]:
-    """Return what a form gets from a program: the settings as they are, with the values over them. Raises Refused."""
+    """What a form gets from a program: the settings as they are, with the values over them. Raises Refused."""
     merged = {**stored, **values}
     labels = merged.pop("labels", None)
     if labels is not None and not (isinstance(labels, list) and all(isinstance(each, str) for each in labels)):

@@ -80,11 +80,11 @@ def _write(app: Flask, what: str, write: Callable[[], Any]) -> None:
 
 
 def seen_today() -> list[WorkerHeartbeat]:
-    """Return the workers that were seen in the last day and didn't stop by themselves, the latest first."""
+    """The workers that were seen in the last day and didn't stop by themselves, the latest first."""
     return list(db.session.scalars(select(WorkerHeartbeat).order_by(WorkerHeartbeat.seen_at.desc())))
 
 
 def alive() -> list[str]:
-    """Return the names of the workers that were seen lately."""
+    """The names of the workers that were seen lately."""
     recent = WorkerHeartbeat.seen_at >= utcnow() - SEEN_LATELY
     return list(db.session.scalars(select(WorkerHeartbeat.id).where(recent).order_by(WorkerHeartbeat.id)))

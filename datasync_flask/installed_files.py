@@ -6,7 +6,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def resource_dir(name: str) -> Path:
-    """Return the folder `name` (``templates``, ``static``, ``migrations`` or ``docs``).
+    """The folder `name` (``templates``, ``static``, ``migrations`` or ``docs``).
 
     Raises FileNotFoundError when the installation is incomplete.
     """

@@ -15,12 +15,12 @@ _KEY = "language"
 
 
 def translated(text: str) -> str:
-    """Return a text from one of the program's own tables in the language of the page."""
+    """A text from one of the program's own tables in the language of the page."""
     return str(gettext(text)) if text else ""
 
 
 def language() -> str:
-    """Return the code of the language that this request's answer is in."""
+    """The code of the language that this request's answer is in."""
     if not has_request_context():
         return "en"
     try:
@@ -42,7 +42,7 @@ def keep_language(code: str) -> None:
 
 
 def _texts() -> NullTranslations:
-    """Return the translations that this answer is made with; Flask-Babel would look them up again for each text."""
+    """The translations that this answer is made with; Flask-Babel would look them up again for each text."""
     if "texts" not in g:
         g.texts = get_translations()
     found: NullTranslations = g.texts

@@ -17,7 +17,7 @@ _VERSION = importlib.metadata.version("datasync-flask")
 
 
 def tag(version: str) -> str:
-    """Return what changes whenever a fragment would look different to this person."""
+    """What changes whenever a fragment would look different to this person."""
     # Looked up once: each use of the proxy asks again who that is.
     person = current_user._get_current_object()
     can_edit = "e" if person.has_role(Role.EDITOR) else "v"

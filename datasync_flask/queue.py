@@ -80,7 +80,7 @@ class Queue:
         _ = self.huey
 
     def depth(self) -> int:
-        """Return how many tasks wait to be done now."""
+        """How many tasks wait to be done now."""
         return int(self.huey.pending_count())
 
     def close(self) -> None:
@@ -111,7 +111,7 @@ class _Huey(Huey):  # type: ignore[misc]  # Huey has no types
     """What another version put in under a name of its own comes as ``do`` of that name, which may know it."""
 
     def deserialize_task(self, data: bytes) -> Task:
-        """Return the task that was put in."""
+        """The task that was put in."""
         try:
             return super().deserialize_task(data)
         except HueyException:
@@ -154,6 +154,6 @@ def init_app(app: Flask) -> None:
 
 
 def queue() -> Queue:
-    """Return the queue of the current app."""
+    """The queue of the current app."""
     found: Queue = current_app.extensions["queue"]
     return found

@@ -19,6 +19,6 @@ _BY_ENDPOINT = {"people.account": "", "extractions.objects": "connections"}
 
 
 def section() -> str:
-    """Return the key of the section that this request's page belongs to, '' outside all of them."""
+    """The key of the section that this request's page belongs to, '' outside all of them."""
     of_blueprint = _BY_BLUEPRINT.get(request.blueprint or "", "")
     return _BY_ENDPOINT.get(request.endpoint or "", of_blueprint)

@@ -23,7 +23,7 @@ def init_static_files(app: Flask) -> None:
 
 
 def asset(name: str) -> str:
-    """Return the address of a static file."""
+    """The address of a static file."""
     return url_for("static", fingerprint=_fingerprint(name), filename=name)
 
 

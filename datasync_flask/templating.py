@@ -19,7 +19,7 @@ from datasync_flask.static_files import init_static_files
 
 
 def _time_tag(moment: datetime | None, style: str = "ago") -> Markup:
-    """Return a <time> element; a small script shows it in the reader's zone, or as "2 minutes ago"."""
+    """A <time> element; a small script shows it in the reader's zone, or as "2 minutes ago"."""
     if moment is None:
         return Markup(gettext("never"))  # noqa: S704 (a word of ours)
     exact = moment.strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -28,12 +28,12 @@ def _time_tag(moment: datetime | None, style: str = "ago") -> Markup:
 
 
 def _breakable(address: str) -> Markup:
-    """Return an address that breaks after its slashes, not within its words."""
+    """An address that breaks after its slashes, not within its words."""
     return Markup("/<wbr>").join(address.split("/"))
 
 
 def _without_indent(html: str) -> Markup:
-    """Return the HTML of many rows without the template's indentation, which would be a fifth of it."""
+    """The HTML of many rows without the template's indentation, which would be a fifth of it."""
     return Markup(re.sub(r"\s*\n\s*", "\n", html))  # noqa: S704 (escaped when it was rendered)
 
 

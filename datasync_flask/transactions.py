@@ -58,6 +58,6 @@ def count_updated(statement: Update) -> int:
 
 
 def read_row(statement: Select[*tuple[Any, ...]]) -> Row[*tuple[Any, ...]] | None:
-    """Return the one row of a statement, or None; without a session, which would take as long again."""
+    """The one row of a statement, or None; without a session, which would take as long again."""
     with db.engine.connect() as connection:
         return connection.execute(statement).one_or_none()

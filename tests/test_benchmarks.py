@@ -56,7 +56,7 @@ def test_merging() -> None:
     assert "| SQLite |" in destinations.report(50, timings)
 
 
-def test_extraction() -> None:
+def test_extraction(monkeypatch: pytest.MonkeyPatch) -> None:
     costs = extraction.measure(40)
     assert {cost.rows for cost in costs} == {40, 1}
     report = extraction.report({40: costs})
@@ -65,14 +65,14 @@ def test_extraction() -> None:
     assert "rates-40.svg" in plots.rates(costs)
     assert "cost-per-row.svg" in plots.cost_per_row({40: costs})
 
-
-def test_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(side_by_side, "LINES", ((0.0, 50.0),))
-    monkeypatch.setattr(side_by_side, "PREPARING", (0.0, 100_000.0))
+    lines = (side_by_side.LOOPBACK, side_by_side.Line(0, 50, 100_000))
+    monkeypatch.setattr(side_by_side, "LINES", lines)
     monkeypatch.setattr(forecast, "SLICE_ROWS", 20_000)
-    report = side_by_side.report(60_000)
+    report = side_by_side.report(60_000, side_by_side.measure(60_000), costs)
     assert "3 pages of 20,000 rows and 30 fields" in report
-    assert "| 0 s, 50 MB/s | 100,000 rows/s |" in report
+    assert "| plain loopback | " in report
+    assert "| 0 s, 50 MB/s, jobs prepared at 100,000 rows/s | " in report
+    assert "Over plain loopback, pages side by side are read at " in report
 
 
 def test_growth() -> None:

@@ -120,7 +120,7 @@ GOES_ON = {"pages": 7, "rows": 700, "job_id": "750000000000001AAA"}
 def value_of(
     table: Table, column: Column[Any], number: int, box: SecretBox, zone: Any, values: dict[str, dict[str, list[Any]]]
 ) -> Any:
-    """Return a value for a column of one row: one of those above, or any of its type."""
+    """A value for a column of one row: one of those above, or any of its type."""
     given = values.get(table.name, {}).get(column.name)
     if given:
         return given[min(number, len(given) - 1)]

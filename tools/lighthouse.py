@@ -20,7 +20,7 @@ CATEGORIES = ("performance", "accessibility", "best-practices")
 
 
 def scores(site: Site, path: str, folder: Path, *, signed_in: bool) -> dict[str, int]:
-    """Return the page's scores, 0 to 100."""
+    """The page's scores, 0 to 100."""
     cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in site.http.cookies.jar)
     headers = folder / "headers.json"
     headers.write_text(json.dumps({"Cookie": cookies} if signed_in else {}))

@@ -38,7 +38,7 @@ FIXED_PAGES = {
 
 
 def make_states(site: Site, practice: PracticeOrg) -> dict[str, str]:
-    """Return the pages of everything that is made, by the name of their picture."""
+    """The pages of everything that is made, by the name of their picture."""
     connections = make_connections(site, practice)
     pages = {f"connection-{state}": f"/connections/{made}" for state, made in connections.items()}
     at = pages["connection-connected"]
@@ -54,7 +54,7 @@ def make_states(site: Site, practice: PracticeOrg) -> dict[str, str]:
 
 
 def make_connections(site: Site, practice: PracticeOrg) -> dict[str, str]:
-    """Return a connection in each state, with names that a team would give them."""
+    """A connection in each state, with names that a team would give them."""
     waiting = practice.register(site.callback_url, propagation_seconds=3600)
     made = {
         "draft": site.save(NO_APP, description="Field service"),
@@ -76,7 +76,7 @@ def make_connections(site: Site, practice: PracticeOrg) -> dict[str, str]:
 
 
 def hand_over(site: Site, connection_id: str) -> str:
-    """Return the path of a hand-off link."""
+    """The path of a hand-off link."""
     return _new_link(site, site.post(f"/connections/{connection_id}/hand-off").text)
 
 
@@ -93,7 +93,7 @@ def _new_link(site: Site, text: str) -> str:
 
 
 def make_extractions(site: Site, practice: PracticeOrg, connections: dict[str, str]) -> dict[str, str]:
-    """Return the pages of destinations, and of extractions whose runs ended in every way, one of which still goes."""
+    """The pages of destinations, and of extractions whose runs ended in every way, one of which still goes."""
     for name, count in (("Account", 8000), ("Contact", 300), ("OrderStatus", 4)):
         _generate(practice, name, count)
     warehouse = site.post("/connections/new/duckdb", {"description": "Warehouse", "path": "warehouse.duckdb"})
@@ -164,7 +164,7 @@ def _generate(practice: PracticeOrg, name: str, count: int) -> None:
 
 
 def _extraction(site: Site, **fields: str | list[str]) -> str:
-    """Return the path of a new extraction."""
+    """The path of a new extraction."""
     given = {"csrf_token": site.token("/extractions/new"), "dataset": "salesforce", "timezone": "Europe/Berlin"}
     answer = site.http.post("/extractions/new", data=given | fields)
     return str(answer.headers["location"])

@@ -70,7 +70,7 @@ def texts_in_tables() -> Iterator[str]:
 
 
 def template() -> Catalog:
-    """Return a catalogue of all texts there are, untranslated."""
+    """A catalogue of all texts there are, untranslated."""
     catalog = Catalog(project="datasync-flask", charset="utf-8", fuzzy=False)
     places = (
         (ROOT / "datasync_flask", [("practice_org/**", "ignore"), ("**.py", "python")], {}),
@@ -86,7 +86,7 @@ def template() -> Catalog:
 
 
 def merged(language: str) -> Catalog:
-    """Return the catalogue of a language with all texts there are and the translations there are of them."""
+    """The catalogue of a language with all texts there are and the translations there are of them."""
     path = FOLDER / language / "LC_MESSAGES" / "messages.po"
     catalog = Catalog(locale=language)
     if path.exists():
@@ -101,7 +101,7 @@ def merged(language: str) -> Catalog:
 
 
 def as_po(catalog: Catalog) -> bytes:
-    """Return the catalogue as a .po file without times and places, which would change with every run."""
+    """The catalogue as a .po file without times and places, which would change with every run."""
     buffer = io.BytesIO()
     write_po(buffer, catalog, width=110, omit_header=True, no_location=True, sort_output=False)
     header = (
@@ -112,14 +112,14 @@ def as_po(catalog: Catalog) -> bytes:
 
 
 def as_mo(catalog: Catalog) -> bytes:
-    """Return the catalogue as the .mo file that is read at run time."""
+    """The catalogue as the .mo file that is read at run time."""
     buffer = io.BytesIO()
     write_mo(buffer, catalog)
     return buffer.getvalue()
 
 
 def untranslated(catalog: Catalog) -> list[str]:
-    """Return the texts that have no translation yet."""
+    """The texts that have no translation yet."""
     return [
         message.id[0] if isinstance(message.id, tuple) else message.id
         for message in catalog

@@ -108,11 +108,11 @@ def what_ends(*happenings: Happening) -> list[str]:
 
 
 def what_ends_for_you(*happenings: Happening) -> list[str]:
-    """Return the same in words for the person whose account it is."""
+    """The same in words for the person whose account it is."""
     return [str(held.own_label or held.text) for held in TABLE.values() if held.ends_when.intersection(happenings)]
 
 
 def of_other_role(before: Role, after: Role) -> tuple[Happening, ...]:
-    """Return what it means for a person to have another role."""
+    """What it means for a person to have another role."""
     lost = {Role.ADMIN: Happening.NO_LONGER_ADMINISTRATOR, Role.EDITOR: Happening.NO_LONGER_EDITOR}
     return tuple(happening for role, happening in lost.items() if after.rank < role.rank <= before.rank)

@@ -38,27 +38,27 @@ class Limit:
 
 
 def of_account(address: str) -> Limit:
-    """Return the limit of an account, whoever tries; `address` as it is looked up."""
+    """The limit of an account, whoever tries; `address` as it is looked up."""
     return Limit(f"account {address}", PER_ACCOUNT)
 
 
 def of_browser(browser: str) -> Limit:
-    """Return the limit of a browser that an account was signed in on before."""
+    """The limit of a browser that an account was signed in on before."""
     return Limit(f"browser {browser}", PER_ACCOUNT)
 
 
 def of_person(user_id: int) -> Limit:
-    """Return the limit of somebody who is signed in and gives their password once more."""
+    """The limit of somebody who is signed in and gives their password once more."""
     return Limit(f"person {user_id}", PER_ACCOUNT)
 
 
 def of_network(what: str) -> Limit:
-    """Return the limit of where this request comes from, for one kind of secret."""
+    """The limit of where this request comes from, for one kind of secret."""
     return Limit(f"network {what} {network_of(request.remote_addr or '')}", PER_NETWORK)
 
 
 def network_of(address: str) -> str:
-    """Return the network that an address belongs to: of IPv6 the /64, in which one computer has all addresses.
+    """The network that an address belongs to: of IPv6 the /64, in which one computer has all addresses.
 
     Some proxies send the port along; it must not make another network.
     """

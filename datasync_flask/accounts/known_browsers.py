@@ -21,7 +21,7 @@ def _serializer() -> URLSafeSerializer:
 
 
 def known_for(address: str) -> str:
-    """Return this browser's id when the account of `address` was signed in on it before, else ''."""
+    """This browser's id when the account of `address` was signed in on it before, else ''."""
     try:
         account, browser = _serializer().loads(request.cookies.get(COOKIE, ""))
     except (BadData, ValueError, TypeError):

@@ -40,7 +40,7 @@ class User(Model):
 
 
 def hash_token(token: str) -> str:
-    """Return what is stored of a random token, so that the database alone opens nothing."""
+    """What is stored of a random token, so that the database alone opens nothing."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -62,7 +62,7 @@ class UserSession(Model):
 
     @staticmethod
     def new_token() -> str:
-        """Return a token for the browser's cookie."""
+        """A token for the browser's cookie."""
         return secrets.token_urlsafe(32)
 
 
@@ -161,7 +161,7 @@ class SignedIn:
         return db.session.get_one(User, self.id)
 
     def get_id(self) -> str:
-        """Return what Flask-Login keeps in the browser's signed cookie."""
+        """What Flask-Login keeps in the browser's signed cookie."""
         return self.token
 
     def has_role(self, role: Role) -> bool:

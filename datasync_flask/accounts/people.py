@@ -30,12 +30,12 @@ _OPEN_LINKS = select(PersonLink).join(User, PersonLink.invited_by_id == User.id)
 
 
 def everybody() -> Sequence[User]:
-    """Return all accounts."""
+    """All accounts."""
     return db.session.scalars(select(User).order_by(User.email)).all()
 
 
 def open_links() -> Sequence[PersonLink]:
-    """Return the links that still open something."""
+    """The links that still open something."""
     return db.session.scalars(_OPEN_LINKS.where(PersonLink.expires_at > utcnow()).order_by(PersonLink.created_at)).all()
 
 
@@ -75,7 +75,7 @@ def _new_link(email: str, role: Role, user_id: int | None, by: SignedIn, lifetim
 
 
 def link_of(token: str) -> PersonLink | None:
-    """Return what a link's token opens, or None when it is used up, withdrawn or too old."""
+    """What a link's token opens, or None when it is used up, withdrawn or too old."""
     return db.session.scalar(
         _OPEN_LINKS.where(PersonLink.token_hash == hash_token(token), PersonLink.expires_at > utcnow())
     )
@@ -183,7 +183,7 @@ def sign_out_everywhere(user: User) -> None:
 
 
 def sessions_of(user: User) -> Sequence[UserSession]:
-    """Return where a person is signed in, the newest first."""
+    """Where a person is signed in, the newest first."""
     return db.session.scalars(
         select(UserSession)
         .where(UserSession.user_id == user.id, UserSession.expires_at > utcnow())
@@ -192,7 +192,7 @@ def sessions_of(user: User) -> Sequence[UserSession]:
 
 
 def tokens_of(user: User) -> Sequence[ApiToken]:
-    """Return a person's API tokens."""
+    """A person's API tokens."""
     return db.session.scalars(
         select(ApiToken).where(ApiToken.user_id == user.id).order_by(ApiToken.created_at.desc())
     ).all()
@@ -226,7 +226,7 @@ def withdraw_token(user: User, token_id: str) -> bool:
 
 
 def person_with_token(token: str) -> User | None:
-    """Return whose API token this is, or None when it isn't valid."""
+    """Whose API token this is, or None when it isn't valid."""
     now: datetime = utcnow()
     found = db.session.scalar(select(ApiToken).where(ApiToken.token_hash == hash_token(token)))
     if found is None or (found.expires_at is not None and found.expires_at <= now):

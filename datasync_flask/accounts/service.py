@@ -67,7 +67,7 @@ def has_unseen(text: str) -> bool:
 
 
 def lookup_address(text: str) -> str:
-    """Return what an account is looked up by, and guesses at it are counted by.
+    """What an account is looked up by, and guesses at it are counted by.
 
     Everything that may be typed for one account gives the same, whatever can't be seen in it.
     """
@@ -79,7 +79,7 @@ def lookup_address(text: str) -> str:
 
 
 def find(email: str) -> User | None:
-    """Return the account of an address as somebody typed it."""
+    """The account of an address as somebody typed it."""
     return db.session.scalar(select(User).where(User.email == lookup_address(email)))
 
 
@@ -120,7 +120,7 @@ def create_user(email: str, password: str, role: Role) -> User:
 
 
 def hash_password(password: str) -> str:
-    """Return what is stored of a password (Argon2id)."""
+    """What is stored of a password (Argon2id)."""
     return _hasher.hash(password)
 
 
@@ -138,7 +138,7 @@ def set_password(user: User, password: str, happening: Happening = Happening.PAS
 
 
 def authenticate(email: str, password: str) -> User | None:
-    """Return the account that email and password open, or None; both cases take the same time."""
+    """The account that email and password open, or None; both cases take the same time."""
     user = find(email)
     password = unicodedata.normalize("NFC", password)[:MAX_PASSWORD_LENGTH]
     # Made for the first sign-in of all, known or not, so that it tells nothing.
@@ -168,7 +168,7 @@ def open_session(user: User, *, address: str = "", browser: str = "") -> SignedI
 
 
 def load_signed_in(token: str) -> SignedIn | None:
-    """Return who holds `token`, or None when the session was ended or is too old."""
+    """Who holds `token`, or None when the session was ended or is too old."""
     # Of the tables: each request asks for this, and statements of classes take half as long again.
     user, session = User.__table__.c, UserSession.__table__.c
     found = read_row(

@@ -48,7 +48,7 @@ def register_provider(settings: Settings) -> None:
 
 
 def client() -> Any:
-    """Return the provider's client."""
+    """The provider's client."""
     return oauth.create_client(NAME)
 
 
@@ -58,12 +58,12 @@ def _settings() -> Settings:
 
 
 def _issuer() -> str:
-    """Return the provider as identities are stored under; some write their own name with a slash at its end."""
+    """The provider as identities are stored under; some write their own name with a slash at its end."""
     return _settings().oidc_issuer.rstrip("/")
 
 
 def received_claims() -> dict[str, Any]:
-    """Return the claims that the provider sent this request back with.
+    """The claims that the provider sent this request back with.
 
     Raises what FAULTS names: also for an ID token of another issuer or for another client, and for userinfo about
     somebody else.
@@ -98,14 +98,14 @@ def _userinfo(token: Any, subject: Any) -> dict[str, Any]:
 
 
 def identity_of(user: User) -> SignOnIdentity | None:
-    """Return the identity at the present provider that an account is linked to."""
+    """The identity at the present provider that an account is linked to."""
     return db.session.scalar(
         select(SignOnIdentity).where(SignOnIdentity.user_id == user.id, SignOnIdentity.issuer == _issuer())
     )
 
 
 def person_of(claims: dict[str, Any]) -> User:
-    """Return the account of whom the provider vouches for, linked or made if need be; commits. Raises SignOnRefused."""
+    """The account of whom the provider vouches for, linked or made if need be; commits. Raises SignOnRefused."""
     subject = _subject(claims)
     try:
         user = _linked_to(subject) or _account_of_address(subject, claims)
@@ -192,7 +192,7 @@ def _link(user: User, subject: str) -> None:
 
 
 def _account_of_address(subject: str, claims: dict[str, Any]) -> User:
-    """Return the account of a verified address, made if need be, and link it. Raises SignOnRefused."""
+    """The account of a verified address, made if need be, and link it. Raises SignOnRefused."""
     email = _verified_address(claims)
     user = db.session.scalar(select(User).where(User.email == email))
     if user is None:
@@ -247,7 +247,7 @@ def _verified_address(claims: dict[str, Any]) -> str:
 
 
 def _role_in(claim: Any) -> Role | None:
-    """Return the highest role that a claim names, be it a text or a list of texts such as groups."""
+    """The highest role that a claim names, be it a text or a list of texts such as groups."""
     names = {each.lower() for each in (claim if isinstance(claim, list) else [claim]) if isinstance(each, str)}
     found = [role for role in Role if role.value in names]
     return found[-1] if found else None

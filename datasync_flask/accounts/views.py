@@ -20,7 +20,7 @@ bp = Blueprint("accounts", __name__)
 
 
 def _limits(address: str) -> list[guessing.Limit]:
-    """Return what a try to sign in is counted for."""
+    """What a try to sign in is counted for."""
     browser = known_browsers.known_for(address)
     if browser:
         return [guessing.of_browser(browser)]
@@ -42,7 +42,7 @@ def start_session(user: User, method: str) -> None:
 
 
 def login_page(form: SignInForm, target: str) -> str:
-    """Return the sign-in page; `target` is where the person wanted to go."""
+    """The sign-in page; `target` is where the person wanted to go."""
     settings = current_app.config["SETTINGS"]
     sso = settings.oidc_name if settings.oidc_issuer else ""
     return render_template("accounts/login.html", form=form, next=target, sso=sso, is_fresh=not service.any_account())

@@ -29,7 +29,7 @@ OBJECT_FIELDS = (
 
 
 def extraction_definition(extraction: Extraction) -> dict[str, Any]:
-    """Return an extraction's settings; its connections by their descriptions."""
+    """An extraction's settings; its connections by their descriptions."""
     found: dict[str, Any] = {name: getattr(extraction, name) for name in EXTRACTION_FIELDS}
     found |= {"source": extraction.source.description, "destination": extraction.destination.description}
     return found | {"objects": [_object_definition(chosen) for chosen in extraction.objects]}
@@ -41,7 +41,7 @@ def _object_definition(chosen: ExtractionObject) -> dict[str, Any]:
 
 
 def find_connection(name: str) -> Connection | None:
-    """Return the connection with this id or description."""
+    """The connection with this id or description."""
     name = given_text(name)
     return db.session.scalar(
         select(Connection).where(or_(Connection.id == name, Connection.description_key == description_key(name)))
@@ -49,7 +49,7 @@ def find_connection(name: str) -> Connection | None:
 
 
 def find_extraction(name: str) -> Extraction | None:
-    """Return the extraction with this id or description."""
+    """The extraction with this id or description."""
     name = given_text(name)
     return db.session.scalar(
         select(Extraction).where(or_(Extraction.id == name, Extraction.description_key == description_key(name)))

@@ -22,7 +22,7 @@ _TEXT = validate.Length(max=2000)
 
 
 def _field(setting: Setting) -> fields.Field[Any]:
-    """Return what a setting is in JSON; whether its value can be taken is for the form to say."""
+    """What a setting is in JSON; whether its value can be taken is for the form to say."""
     about: dict[str, Any] = {"metadata": {"description": setting.about}} if setting.about else {}
     if setting.is_secret:
         about = {"load_only": True, "metadata": {"description": "Stored, never given back."}}
@@ -95,7 +95,7 @@ class ConnectionList(Schema):
 
 
 def _names(about: str) -> fields.Field[Any]:
-    """Return a list of API names of fields."""
+    """A list of API names of fields."""
     name = fields.String(validate=validate.Length(max=80))
     return fields.List(name, validate=validate.Length(max=2000), metadata={"description": about})
 

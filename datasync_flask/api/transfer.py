@@ -30,7 +30,7 @@ _HEAD = """\
 
 
 def export() -> str:
-    """Return everything that can be exported."""
+    """Everything that can be exported."""
     connections = db.session.scalars(select(Connection).order_by(Connection.description_key))
     extractions = db.session.scalars(select(Extraction).order_by(Extraction.description_key))
     found = {

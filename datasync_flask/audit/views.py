@@ -24,7 +24,7 @@ MOST_EXPORTED = 100_000
 
 
 def _chosen() -> Select[AuditEvent]:
-    """Return the events that the address asks for, the newest first."""
+    """The events that the address asks for, the newest first."""
     found = select(AuditEvent).order_by(AuditEvent.id.desc())
     event, who, about = (request.args.get(name, "")[:254] for name in ("event", "who", "about"))
     if event in EVENTS:
@@ -57,7 +57,7 @@ def index() -> ResponseReturnValue:
 
 
 def _cell(value: Any) -> str:
-    """Return a value that no spreadsheet takes for a formula."""
+    """A value that no spreadsheet takes for a formula."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
 

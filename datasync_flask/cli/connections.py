@@ -32,7 +32,7 @@ def _find(name: str) -> SalesforceConnection:
 
 
 def facts(connection: SalesforceConnection) -> dict[str, Any]:
-    """Return what the pages show of a connection; never a secret."""
+    """What the pages show of a connection; never a secret."""
     from datasync_flask.problems.registry import trouble
     from datasync_flask.problems.trouble import During
     from datasync_flask.salesforce_connections.verdicts import checks_of

@@ -38,5 +38,5 @@ class WebServer(BaseApplication):  # type: ignore[misc]
                 self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        """Return the app that was made, and checked, before."""
+        """The app that was made, and checked, before."""
         return self._app

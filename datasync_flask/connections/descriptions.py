@@ -34,7 +34,7 @@ def is_description_taken(description: str, except_id: str = "") -> bool:
 
 
 def free_description(description: str, is_taken: Callable[[str], bool] = is_description_taken) -> str:
-    """Return a description for a copy that nothing of its kind has. Raises DescriptionTaken after a thousand tries."""
+    """A description for a copy that nothing of its kind has. Raises DescriptionTaken after a thousand tries."""
     for number in range(1, 1000):
         candidate = f"{description[:100]} (copy)" if number == 1 else f"{description[:100]} (copy {number})"
         if not is_taken(candidate):

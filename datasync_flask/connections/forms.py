@@ -30,7 +30,7 @@ HELD_BACK_SECONDS = 3600
 
 
 def description_field(missing: Any) -> Any:
-    """Return the field for a description; `missing` asks for it."""
+    """The field for a description; `missing` asks for it."""
     return StringField(
         _l("Description"),
         [DataRequired(missing), Length(max=MAX_LENGTH, message=_l("Use at most 120 characters."))],
@@ -41,7 +41,7 @@ def description_field(missing: Any) -> Any:
 
 
 def _field(setting: Setting) -> Any:
-    """Return the field that asks for a setting."""
+    """The field that asks for a setting."""
     common: dict[str, Any] = {"validators": setting.validators, "description": setting.hint, "default": setting.default}
     if setting.is_secret:
         # With "off", browsers fill in the person's own password for DataSync.
@@ -149,7 +149,7 @@ class DeleteForm(ConfirmedForm):
 
 
 def open_kept(field: HiddenField, refusal: str) -> str:
-    """Return the secret kept in a hidden field since the try before; raise ValidationError when it is too old."""
+    """The secret kept in a hidden field since the try before; raise ValidationError when it is too old."""
     if not field.data:
         return ""
     try:
@@ -160,7 +160,7 @@ def open_kept(field: HiddenField, refusal: str) -> str:
 
 
 def form_page(template: str, form: SettingsForm, **context: Any) -> ResponseReturnValue:
-    """Return the page of a form: 422, and in the place of the page it was sent from, when it can't be taken."""
+    """The page of a form: 422, and in the place of the page it was sent from, when it can't be taken."""
     page = render_template(template, form=form, **context)
     if request.method == "GET" or not form.is_wrong:
         return page

@@ -46,27 +46,27 @@ SETTING_LABELS = {"description": "description", "labels": "labels"}
 
 
 def state_label(state: str) -> str:
-    """Return a state as people call it."""
+    """A state as people call it."""
     return translated(STATE_LABELS[State(state)])
 
 
 def state_tone(state: str) -> str:
-    """Return the colour and shape of a state's pill, as the stylesheet calls it."""
+    """The colour and shape of a state's pill, as the stylesheet calls it."""
     return STATE_TONES[State(state)]
 
 
 def setting_label(name: str) -> str:
-    """Return what a setting is called inside a sentence."""
+    """What a setting is called inside a sentence."""
     return translated(SETTING_LABELS.get(name, name))
 
 
 def problem_title(problem: Problem) -> str:
-    """Return the few words that fit a list."""
+    """The few words that fit a list."""
     return trouble(problem).title
 
 
 def event_text(event: ConnectionEvent) -> str:
-    """Return one line of history."""
+    """One line of history."""
     text = translated(EVENT_TEXTS.get(event.event, event.event))
     if event.event == "changed":
         return f"{text}: {'; '.join(_change_text(name, value) for name, value in event.detail.items())}"
@@ -87,7 +87,7 @@ def _change_text(name: str, value: Any) -> str:
 
 
 def audit_subject(connection: Connection) -> tuple[str, str, str]:
-    """Return how the audit calls a connection."""
+    """How the audit calls a connection."""
     return ("connection", connection.id, connection.description)
 
 
@@ -121,7 +121,7 @@ class HistoryLine:
 
 
 def newest_lines(connection: Connection) -> list[HistoryLine]:
-    """Return the newest events of a connection."""
+    """The newest events of a connection."""
     rows = db.session.execute(
         select(ConnectionEvent, User.email)
         .outerjoin(User, User.id == ConnectionEvent.user_id)
@@ -133,7 +133,7 @@ def newest_lines(connection: Connection) -> list[HistoryLine]:
 
 
 def saved_by(connection: Connection) -> tuple[str, datetime]:
-    """Return who changed the settings last, and when."""
+    """Who changed the settings last, and when."""
     email = db.session.scalar(
         select(User.email)
         .join(ConnectionEvent, ConnectionEvent.user_id == User.id)

@@ -103,15 +103,15 @@ class ConnectionKind(Protocol[C]):
         ...
 
     def problem(self, connection: C) -> ShownProblem:
-        """Return what is wrong with a connection, in words."""
+        """What is wrong with a connection, in words."""
         ...
 
     def checks(self, _connection: C) -> list[ShownCheck]:
-        """Return the checks of a connection with their verdicts; none for a kind that is tried as a whole."""
+        """The checks of a connection with their verdicts; none for a kind that is tried as a whole."""
         return []
 
     def quick_form(self, connection: C, **options: Any) -> DescribedForm:
-        """Return the form of what can be changed in the list."""
+        """The form of what can be changed in the list."""
         settings = {name: self.settings[name] for name in self.quick_settings}
         return DescribedForm(connection, settings, obj=connection, **options)
 
@@ -124,7 +124,7 @@ class ConnectionKind(Protocol[C]):
         ...
 
     def erased_text(self, connection: C) -> str:
-        """Return what a delete erases for good, for whoever is asked before."""
+        """What a delete erases for good, for whoever is asked before."""
         ...
 
     def duplicate(self, connection: C, *, by: int | None) -> C:
@@ -136,7 +136,7 @@ class ConnectionKind(Protocol[C]):
         ...
 
     def definition(self, connection: C) -> dict[str, Any]:
-        """Return the settings for a program, without description, labels and secrets."""
+        """The settings for a program, without description, labels and secrets."""
         ...
 
     def save(self, values: Mapping[str, Any], existing: C | None, *, by: int | None) -> C:
@@ -155,17 +155,17 @@ def register(kind: ConnectionKind[Any]) -> None:
 
 
 def kind_of(connection: Connection) -> ConnectionKind[Any]:
-    """Return the kind of a connection."""
+    """The kind of a connection."""
     return KINDS[connection.kind]
 
 
 def definition_of(connection: Connection) -> dict[str, Any]:
-    """Return all settings of a connection as the API and files give them; never a secret."""
+    """All settings of a connection as the API and files give them; never a secret."""
     own = kind_of(connection).definition(connection)
     names = [label.name for label in connection.labels]
     return {"kind": connection.kind, "description": connection.description, **own, "labels": names}
 
 
 def dependants_of(connection: Connection) -> list[Any]:
-    """Return what hangs on a connection and is deleted with it; each has a description."""
+    """What hangs on a connection and is deleted with it; each has a description."""
     return [each for _, found in asks_dependants.send(connection.id) for each in found]

@@ -20,7 +20,7 @@ MAX_LENGTH = 40
 
 
 def parse(text: str) -> list[str]:
-    """Return the labels in a comma-separated text, each once, in the order typed."""
+    """The labels in a comma-separated text, each once, in the order typed."""
     found: dict[str, str] = {}
     for part in text.split(","):
         name = " ".join(part.split())
@@ -44,7 +44,7 @@ def joined(labels: Iterable[Label]) -> str:
 
 
 def all_names() -> Sequence[str]:
-    """Return the names of all labels in use, in the order of the alphabet."""
+    """The names of all labels in use, in the order of the alphabet."""
     return db.session.scalars(select(Label.name).order_by(Label.key)).all()
 
 

@@ -24,7 +24,7 @@ class Filter:
 
 
 def filters(query: ListQuery, label_names: Sequence[str]) -> list[Filter]:
-    """Return the selects of the list; labels only where there are some."""
+    """The selects of the list; labels only where there are some."""
     states = tuple((state.value, state_label(state)) for state in State)
     groups = (("label", gettext("By label")), ("kind", gettext("By kind")), ("state", gettext("By status")))
     names = tuple((name, name) for name in label_names)

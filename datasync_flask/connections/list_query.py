@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 
 def page_number(text: str) -> int:
-    """Return the number of a page as an address says it; anything odd is the first one."""
+    """The number of a page as an address says it; anything odd is the first one."""
     return max(int(text), 1) if text.isascii() and text.isdigit() and len(text) < 7 else 1
 
 
@@ -25,15 +25,15 @@ class AddressQuery:
     number: int = 1
 
     def address(self, **changes: Any) -> dict[str, Any]:
-        """Return the parameters of the address with changes; what is as usual is left out."""
+        """The parameters of the address with changes; what is as usual is left out."""
         query, usual = replace(self, **changes), type(self)()
         values = {name: getattr(query, field) for name, field in self.NAMES.items()}
         return {name: None if value == getattr(usual, self.NAMES[name]) else value for name, value in values.items()}
 
     def toggled(self, column: str) -> str:
-        """Return the sorting after a click on a column's head."""
+        """The sorting after a click on a column's head."""
         return f"-{column}" if self.sort == column else column
 
     def direction(self, column: str) -> str:
-        """Return what aria-sort says of a column."""
+        """What aria-sort says of a column."""
         return {column: "ascending", f"-{column}": "descending"}.get(self.sort, "none")

@@ -53,7 +53,7 @@ GROUPINGS: dict[str, tuple[Any, ...]] = {
 
 
 def _column(sort: str) -> Any:
-    """Return the column of a kind's own table that a sorting is about, if it is about one."""
+    """The column of a kind's own table that a sorting is about, if it is about one."""
     name = sort.removeprefix("-")
     return next((found for kind in KINDS.values() if (found := kind.in_list.sortings.get(name)) is not None), None)
 
@@ -108,7 +108,7 @@ class ListQuery(AddressQuery):
         return f"%{escaped}%" if text else ""
 
     def source(self) -> Any:
-        """Return what to select from: the kinds' own tables only where they decide what is shown, or in which order."""
+        """What to select from: the kinds' own tables only where they decide what is shown, or in which order."""
         sorted_by = _column(self.sort)
         columns = [*self._searched, *([sorted_by] if sorted_by is not None else [])]
         found: Any = _ALL
@@ -157,7 +157,7 @@ class Page:
     is_empty: bool
 
     def tabs(self, query: ListQuery, address: Callable[..., str]) -> list[tuple[str, int, str, bool]]:
-        """Return title, count, address and whether it is the present one of each tab."""
+        """Title, count, address and whether it is the present one of each tab."""
         found = []
         for title, kind, state in (
             (gettext("All"), "", ""),
@@ -176,13 +176,13 @@ class Page:
 
 
 def _rows() -> Select[Connection]:
-    """Return the statement for connections with everything that a row shows, in a constant number of queries."""
+    """The statement for connections with everything that a row shows, in a constant number of queries."""
     own = (option for kind in KINDS.values() for option in kind.in_list.loaded)
     return select(Connection).options(selectinload(Connection.labels), *own)
 
 
 def page_of_connections(query: ListQuery) -> Page:
-    """Return one page of the connections with everything its rows show."""
+    """One page of the connections with everything its rows show."""
     number = max(query.number, 1)
     source = query.source()
     counted = select(_ALL.c.kind, _ALL.c.state, func.count()).select_from(source).where(*query.matches())

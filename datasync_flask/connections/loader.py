@@ -17,6 +17,6 @@ def get_connection(connection_id: str) -> Connection: ...
 @overload
 def get_connection(connection_id: str, kind: type[C]) -> C: ...
 def get_connection(connection_id: str, kind: type[Connection] = Connection) -> Connection:
-    """Return a connection of any kind, or of one; 404 when there is none."""
+    """A connection of any kind, or of one; 404 when there is none."""
     connection = db.session.get(kind, connection_id, populate_existing=True)
     return connection if connection is not None else abort(404)

@@ -32,12 +32,12 @@ class State(enum.StrEnum):
 
 
 def new_public_id() -> str:
-    """Return an id for addresses that cannot be guessed in sequence."""
+    """An id for addresses that cannot be guessed in sequence."""
     return secrets.token_hex(8)
 
 
 def description_key(description: str) -> str:
-    """Return what two descriptions are compared by: neither case nor kind of space nor Unicode form matters, nor what
+    """What two descriptions are compared by: neither case nor kind of space nor Unicode form matters, nor what
     can't be seen.
     """
     folded = unicodedata.normalize("NFKC", description).casefold()

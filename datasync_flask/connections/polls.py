@@ -13,7 +13,7 @@ from datasync_flask.transactions import read_row
 
 
 def version(connection_id: str) -> str | None:
-    """Return what changes with what a page shows of a connection; None when there is none."""
+    """What changes with what a page shows of a connection; None when there is none."""
     columns = Connection.__table__.c
     found = read_row(select(columns.row_version).where(columns.id == connection_id))
     return _version(found.row_version) if found else None
@@ -26,5 +26,5 @@ def _version(row_version: int) -> str:
 
 
 def connection_tag(connection: Connection) -> str:
-    """Return what changes whenever a connection would look different to this person."""
+    """What changes whenever a connection would look different to this person."""
     return polling.tag(_version(connection.row_version))

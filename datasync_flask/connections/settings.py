@@ -42,7 +42,7 @@ class Setting:
     about: str = ""
 
     def text_of(self, connection: Any, name: str) -> str:
-        """Return the stored value as a page shows it."""
+        """The stored value as a page shows it."""
         if self.shown is not None:
             return self.shown(connection)
         value = getattr(connection, name)

@@ -64,7 +64,7 @@ def is_device(name: str) -> bool:
 
 
 def check_name(name: str) -> str:
-    """Return a name that may stand in a statement or a path. Raises DestinationError for every other one."""
+    """A name that may stand in a statement or a path. Raises DestinationError for every other one."""
     if not _NAME.fullmatch(name) or len(name) > 200:
         raise DestinationError(Fault.NAME_REFUSED, repr(name[:80]))
     return name
@@ -187,20 +187,20 @@ class Destination(ABC):
 
     @abstractmethod
     def count(self, table: Table, *, without_deleted: bool) -> int:
-        """Return the number of rows; of a table with history, of the versions that hold now."""
+        """The number of rows; of a table with history, of the versions that hold now."""
 
     @abstractmethod
     def keys(self, table: Table, *, without_deleted: bool) -> Iterator[pa.Array]:
         """Yield the ids of all rows (that hold now) in pieces."""
 
     def count_of(self, table: Table, keys: list[str]) -> int:
-        """Return how many of these rows are there and not marked as deleted."""
+        """How many of these rows are there and not marked as deleted."""
         wanted = set(keys)
         return sum(key in wanted for piece in self.keys(table, without_deleted=True) for key in piece.to_pylist())
 
     @abstractmethod
     def column_names(self, table: Table) -> set[str]:
-        """Return the names of a table's columns; none when there is no such table."""
+        """The names of a table's columns; none when there is no such table."""
 
     @abstractmethod
     def values(
@@ -229,8 +229,8 @@ class Destination(ABC):
 
     @abstractmethod
     def preview(self, table: Table, rows: int) -> Preview:
-        """Return columns with their types, and the first rows."""
+        """Columns with their types, and the first rows."""
 
     @abstractmethod
     def snippets(self, table: Table) -> dict[str, str]:
-        """Return how to read the table from other programs, by the program's name; without any password."""
+        """How to read the table from other programs, by the program's name; without any password."""

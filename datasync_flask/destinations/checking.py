@@ -21,7 +21,7 @@ def check(kind: str, settings: dict[str, Any], data_dir: Path) -> None:
 
 
 def preview(kind: str, settings: dict[str, Any], data_dir: Path, table: Table) -> dict[str, Any]:
-    """Return the first rows of a table: columns, rows as texts, and snippets. Raises DestinationError."""
+    """The first rows of a table: columns, rows as texts, and snippets. Raises DestinationError."""
     return _ask("preview", kind, settings, data_dir, asdict(table))
 
 

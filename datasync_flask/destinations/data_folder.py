@@ -13,7 +13,7 @@ class PathRefused(ValueError):
 
 
 def inside(data_dir: Path, name: str) -> Path:
-    """Return the file or folder `name` inside the data folder. Raises PathRefused."""
+    """The file or folder `name` inside the data folder. Raises PathRefused."""
     parts = [part for part in name.replace("\\", "/").split("/") if part not in {"", "."}]
     if not parts:
         raise PathRefused("Enter a name, for instance warehouse.duckdb.")

@@ -143,7 +143,7 @@ def _disposition(load: Load) -> Any:
 
 
 def _root_of(failure: BaseException) -> Exception:
-    """Return the driver's own error, which dlt wraps several times."""
+    """The driver's own error, which dlt wraps several times."""
     error: BaseException = failure
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner

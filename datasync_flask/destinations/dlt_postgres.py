@@ -36,7 +36,7 @@ class Credentials(PostgresCredentials):
         return found
 
     def to_native_representation(self) -> str:
-        """Return what the drivers connect with."""
+        """What the drivers connect with."""
         return self.conninfo
 
 

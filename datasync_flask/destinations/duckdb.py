@@ -47,7 +47,7 @@ class DuckDb(SqlDestination):
         return self._lock.held(self.patience, to_read=self._reads)
 
     def connect(self) -> Any:
-        """Return a connection in a transaction."""
+        """A connection in a transaction."""
         import duckdb
 
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ class DuckDb(SqlDestination):
         return connection
 
     def explain(self, error: Exception) -> DestinationError:
-        """Return what an error of DuckDB means."""
+        """What an error of DuckDB means."""
         text = str(error)
         low = text.lower()
         if "could not set lock" in low or "conflicting lock" in low or "being used by another process" in low:
@@ -71,7 +71,7 @@ class DuckDb(SqlDestination):
         return DestinationError(Fault.UNEXPECTED, text, "path")
 
     def columns_of(self, table: Table) -> list[tuple[str, str]]:
-        """Return names and types of a table's columns."""
+        """Names and types of a table's columns."""
         with self.transaction() as cursor:
             cursor.execute(
                 "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database() "
@@ -137,7 +137,7 @@ class DuckDb(SqlDestination):
             draft.unlink(missing_ok=True)
 
     def preview(self, table: Table, rows: int) -> Preview:
-        """Return columns with their types, and the first rows; opened to read, beside others that read."""
+        """Columns with their types, and the first rows; opened to read, beside others that read."""
         if not self._path.exists():
             raise DestinationError(Fault.UNEXPECTED, f"there is no table {table.name}")
         self._reads = True
@@ -152,7 +152,7 @@ class DuckDb(SqlDestination):
         return int(row[0]) if row else expected
 
     def snippets(self, table: Table) -> dict[str, str]:
-        """Return how to read the table from other programs."""
+        """How to read the table from other programs."""
         name = f"{table.dataset}.{table.name}"
         return {
             "SQL": f"SELECT * FROM {name} LIMIT 100;",

@@ -162,11 +162,11 @@ class DestinationForm(BucketRules, ConnectionForm):
             self.kept_password.data = secret_box().seal(self._password)
 
     def settings(self) -> dict[str, Any]:
-        """Return the kind's settings without the password."""
+        """The kind's settings without the password."""
         return {name: self[name].data for name in self.kind.fields if name != "password"}
 
     def find_problem(self) -> DestinationError | None:
-        """Return what is wrong with a destination of these settings, which are valid as such."""
+        """What is wrong with a destination of these settings, which are valid as such."""
         settings = self.settings()
         try:
             service.check(self.kind.key, settings, service.password_for(self.connection, settings, self._password))

@@ -74,7 +74,7 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
         }
 
     def problem(self, connection: DestinationConnection) -> ShownProblem:
-        """Return what the last check found."""
+        """What the last check found."""
         if not connection.problem:
             return ShownProblem()
         told = trouble(Fault(connection.problem))
@@ -91,7 +91,7 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
         return ""
 
     def erased_text(self, connection: DestinationConnection) -> str:
-        """Return what a delete erases."""
+        """What a delete erases."""
         return str(
             gettext(
                 "Its settings, its password and its history are erased here and can't be brought back. Its tables stay "
@@ -114,7 +114,7 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
         return str(gettext("Deleted %(description)s. Its tables stay where they are.", description=description))
 
     def definition(self, connection: DestinationConnection) -> dict[str, Any]:
-        """Return the settings for a program."""
+        """The settings for a program."""
         return {name: connection.settings.get(name) or "" for name in self._kind.fields if name != "password"}
 
     def save(
@@ -139,7 +139,7 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
 
 
 def shown_settings(connection: DestinationConnection) -> dict[str, Any]:
-    """Return the settings as the page shows them."""
+    """The settings as the page shows them."""
     found = {name: value for name, value in connection.settings.items() if name != "tls_ca"}
     if "host" in found:
         found["tls"] = str(TLS_CHOICES[tls_of(connection.settings)])

@@ -72,7 +72,7 @@ _CLASSES: dict[str, type[DestinationConnection]] = {}
 
 
 def class_of(kind: str) -> type[DestinationConnection]:
-    """Return the class of the connections of a kind."""
+    """The class of the connections of a kind."""
     if kind not in _CLASSES:
         of_kind = {"__mapper_args__": {"polymorphic_identity": kind}, "__doc__": f"A {kind} destination."}
         _CLASSES[kind] = type(f"{kind.capitalize()}Connection", (DestinationConnection,), of_kind)

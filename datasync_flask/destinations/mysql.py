@@ -80,7 +80,7 @@ class MySql(StagedDestination):
         self._address = address
 
     def connect(self) -> Any:
-        """Return a connection; statements begin a transaction."""
+        """A connection; statements begin a transaction."""
         return GuardedConnection(
             host=self._address.host,
             port=self._address.port,
@@ -101,7 +101,7 @@ class MySql(StagedDestination):
         return closing(SSCursor(cursor.connection))
 
     def explain(self, error: Exception) -> DestinationError:
-        """Return what an error of MySQL means (its error number)."""
+        """What an error of MySQL means (its error number)."""
         number, *told = error.args or (0,)
         text, cause = str(told[0]) if told else str(error), getattr(error, "original_exception", error)
         if isinstance(error, WouldReveal):
@@ -118,7 +118,7 @@ class MySql(StagedDestination):
         return DestinationError(fault, text, field)
 
     def columns_of(self, table: Table) -> list[tuple[str, str]]:
-        """Return names and types of a table's columns."""
+        """Names and types of a table's columns."""
         with self.transaction() as cursor:
             cursor.execute(
                 "SELECT column_name, column_type FROM information_schema.columns "
@@ -132,7 +132,7 @@ class MySql(StagedDestination):
         self._try_out(Table("", "_datasync_check"))
 
     def full_name(self, table: Table) -> str:
-        """Return the name as the database has it."""
+        """The name as the database has it."""
         return shorten(super().full_name(table), self.max_name_length)
 
     def check_width(self, columns: tuple[Column, ...]) -> None:
@@ -143,7 +143,7 @@ class MySql(StagedDestination):
                 self._create(cursor, Table("", "_datasync_width"), list(columns), key=(KEY,), kind="TEMPORARY TABLE")
 
     def column_type(self, column: Column) -> str:
-        """Return a column's type as MySQL names it."""
+        """A column's type as MySQL names it."""
         if column.name in {KEY, ORG_ID_COLUMN}:
             return _KEY_TYPE
         return _VERSION_TYPE if column.name == VERSION_COLUMN else _TYPES[column.type]
@@ -162,15 +162,15 @@ class MySql(StagedDestination):
             cursor.execute(f"RENAME TABLE {self.path(incoming)} TO {self.path(table)}")
 
     def value(self, value: Any) -> Any:
-        """Return a Python value as the driver takes it: times are UTC, and the column knows no zone."""
+        """A Python value as the driver takes it: times are UTC, and the column knows no zone."""
         return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
 
     def now(self) -> Any:
-        """Return this moment as the driver takes it."""
+        """This moment as the driver takes it."""
         return self.value(datetime.now(UTC))
 
     def snippets(self, table: Table) -> dict[str, str]:
-        """Return how to read the table from other programs."""
+        """How to read the table from other programs."""
         place, name = self._address, self.full_name(table)
         url = f"mysql+pymysql://{place.username}@{place.host}:{place.port}/{place.database}"
         return {

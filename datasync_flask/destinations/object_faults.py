@@ -46,7 +46,7 @@ _CODE, _MESSAGE = re.compile(r"<Code>(\w+)</Code>"), re.compile(r"<Message>([^<]
 
 
 def meaning_of(error: Exception) -> DestinationError:
-    """Return what an error means. What the libraries say holds addresses, and never a secret or a signature."""
+    """What an error means. What the libraries say holds addresses, and never a secret or a signature."""
     text = str(error)
     code, message = _CODE.search(text), _MESSAGE.search(text)
     if code is not None:

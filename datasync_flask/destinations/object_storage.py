@@ -192,7 +192,7 @@ class ObjectStorage(Destination):
         return held
 
     def _files_of_org(self, snapshot: Snapshot, table: Table) -> list[str]:
-        """Return the files that may hold rows of the table's org."""
+        """The files that may hold rows of the table's org."""
         if not table.org_id:
             return list(snapshot.files)
         return [name for name in snapshot.files if self._may_hold_org(self._file(table, name), table.org_id)]
@@ -264,7 +264,7 @@ class ObjectStorage(Destination):
         return pq.ParquetFile(f"{self._place.bucket}/{self._folder(table)}/{name}", filesystem=store, pre_buffer=False)
 
     def _touched(self, snapshot: Snapshot, table: Table, ids: str, work: Path, *, with_small: bool) -> list[str]:
-        """Return the files in which one of these ids is."""
+        """The files in which one of these ids is."""
         small = {name for name, size in snapshot.files.items() if with_small and size < SMALL_BYTES}
         with queries.bounded(work / "spill") as connection:
             connection.execute(f"CREATE TABLE ids AS SELECT {KEY} FROM ({ids})")
@@ -290,7 +290,7 @@ class ObjectStorage(Destination):
         return False
 
     def count(self, table: Table, *, without_deleted: bool) -> int:
-        """Return the number of rows; of a table with history, of the versions that hold now."""
+        """The number of rows; of a table with history, of the versions that hold now."""
         return sum(len(piece) for piece in self.keys(table, without_deleted=without_deleted))
 
     def keys(self, table: Table, *, without_deleted: bool) -> Iterator[pa.Array]:
@@ -314,7 +314,7 @@ class ObjectStorage(Destination):
                     yield found.column(KEY)
 
     def column_names(self, table: Table) -> set[str]:
-        """Return the names of a table's columns; none when there is no such table."""
+        """The names of a table's columns; none when there is no such table."""
         with faults():
             snapshot = self._log(table).current()
             return set(self._schema(snapshot, table).names) if snapshot is not None else set()
@@ -328,7 +328,7 @@ class ObjectStorage(Destination):
                 yield from queries.values_in(self._file(table, name), names, table)
 
     def preview(self, table: Table, rows: int) -> Preview:
-        """Return columns with their types, and the first rows."""
+        """Columns with their types, and the first rows."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -353,7 +353,7 @@ class ObjectStorage(Destination):
             yield from self._file(table, name).iter_batches(min(rows, KEYS_AT_ONCE), use_threads=False)
 
     def snippets(self, table: Table) -> dict[str, str]:
-        """Return how to read the table from other programs; keys are theirs to set."""
+        """How to read the table from other programs; keys are theirs to set."""
         url = f"s3://{self._place.bucket}/{self._folder(table)}"
         if self._is_delta:
             return {

@@ -42,7 +42,7 @@ class Place:
         return self.endpoint.startswith("http://")
 
     def config(self) -> dict[str, str]:
-        """Return the settings as the libraries call them."""
+        """The settings as the libraries call them."""
         found = {"region": self.region or "us-east-1"}
         if self.endpoint:
             found["endpoint"] = self.endpoint
@@ -78,7 +78,7 @@ class Log(ABC):
 
     @abstractmethod
     def current(self) -> Snapshot | None:
-        """Return the table as it is now; None when there is none."""
+        """The table as it is now; None when there is none."""
 
     @abstractmethod
     def commit(self, before: Snapshot | None, gone: list[str], new: list[NewFile], schema: pa.Schema) -> None:
@@ -118,7 +118,7 @@ class ManifestLog(Log):
     """A list of addresses, one a line."""
 
     def current(self) -> Snapshot | None:
-        """Return the table as its list says."""
+        """The table as its list says."""
         import obstore
         from obstore.exceptions import NotFoundError
 
@@ -158,7 +158,7 @@ class DeltaLog(Log):
         return options | {"allow_http": str(self._place.is_in_clear).lower(), "timeout": "300s"}
 
     def current(self) -> Snapshot | None:
-        """Return the table as its log says."""
+        """The table as its log says."""
         import pyarrow as pa
         from deltalake import DeltaTable
         from deltalake.exceptions import TableNotFoundError

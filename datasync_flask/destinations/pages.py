@@ -49,7 +49,7 @@ def _save(form: DestinationForm, connection: DestinationConnection | None) -> Re
 
 
 def explain_problem(fault: str, detail: str = "") -> str:
-    """Return what a destination's fault means and what to do, with the driver's own words; '' when there is none."""
+    """What a destination's fault means and what to do, with the driver's own words; '' when there is none."""
     if not fault:
         return ""
     sentences = trouble(Fault(fault)).sentences

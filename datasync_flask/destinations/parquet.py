@@ -43,7 +43,7 @@ class Parquet(Destination):
         self._folder = folder
 
     def file(self, table: Table) -> Path:
-        """Return the table's file. Raises DestinationError where a link leads out of the folder."""
+        """The table's file. Raises DestinationError where a link leads out of the folder."""
         found = self._folder / table.dataset / f"{table.name}.parquet"
         if not found.resolve().is_relative_to(self._folder.resolve()):
             raise DestinationError(Fault.NAME_REFUSED, f"{table.dataset}/{table.name} leads out of its folder", "path")
@@ -120,7 +120,7 @@ class Parquet(Destination):
         return f"read_parquet({text(self.file(table))}) WHERE {' AND '.join(conditions)}"
 
     def count(self, table: Table, *, without_deleted: bool) -> int:
-        """Return the number of rows; of a table with history, of the versions that hold now."""
+        """The number of rows; of a table with history, of the versions that hold now."""
         with self._faults():
             source = self._source(table, without_deleted=without_deleted)
         return int(self._query(f"SELECT COUNT(*) FROM {source}")[0][0])
@@ -136,7 +136,7 @@ class Parquet(Destination):
                 yield batch.column(0)
 
     def column_names(self, table: Table) -> set[str]:
-        """Return the names of a table's columns; none when there is no such table."""
+        """The names of a table's columns; none when there is no such table."""
         with self._faults():
             return set(self._columns(table))
 
@@ -171,7 +171,7 @@ class Parquet(Destination):
         return held
 
     def preview(self, table: Table, rows: int) -> Preview:
-        """Return columns with their types, and the first rows."""
+        """Columns with their types, and the first rows."""
         if not self.has_table(table):
             raise DestinationError(Fault.UNEXPECTED, f"there is no table {table.name}")
         source = f"read_parquet({text(self.file(table))}) WHERE {queries.org_condition(table)}"
@@ -179,7 +179,7 @@ class Parquet(Destination):
         return Preview(columns, tuple(self._query(f"SELECT * FROM {source} LIMIT {int(rows)}")))
 
     def snippets(self, table: Table) -> dict[str, str]:
-        """Return how to read the table from other programs."""
+        """How to read the table from other programs."""
         file = self.file(table)
         return {
             "DuckDB": f"SELECT * FROM '{file}' LIMIT 100;",

@@ -33,27 +33,27 @@ SQL_TYPES = {
 
 
 def text(value: Any) -> str:
-    """Return a text as SQL writes it."""
+    """A text as SQL writes it."""
     return "'" + str(value).replace("'", "''") + "'"
 
 
 def quoted(name: str) -> str:
-    """Return a name as SQL writes it."""
+    """A name as SQL writes it."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def org_condition(table: Table) -> str:
-    """Return what is true of the rows of the table's org, in a table of several orgs; of all rows in others."""
+    """What is true of the rows of the table's org, in a table of several orgs; of all rows in others."""
     return f"{quoted(ORG_ID_COLUMN)} = {text(table.org_id)}" if table.org_id else "true"
 
 
 def rows_of(files: Iterable[Path]) -> str:
-    """Return a query for the rows of files, whose columns may differ."""
+    """A query for the rows of files, whose columns may differ."""
     return f"SELECT * FROM read_parquet([{', '.join(map(text, files))}], union_by_name => true)"
 
 
 def loaded(load: Load, old: str, before: list[str]) -> str:
-    """Return a query for the table after a load; `old` is one for its rows and `before` its columns, if there are any.
+    """A query for the table after a load; `old` is one for its rows and `before` its columns, if there are any.
 
     Rows of the table that have no place in `old` have no id in the load either.
     """
@@ -85,7 +85,7 @@ def _same_row(load: Load, one: str, other: str) -> str:
 
 
 def _each_once(load: Load) -> str:
-    """Return a query for the rows that come, each id once; where none is there twice they needn't be sorted."""
+    """A query for the rows that come, each id once; where none is there twice they needn't be sorted."""
     rows, key = rows_of(load.files), quoted(KEY)
     with bounded(load.work_dir / "spill") as connection:
         ((has_doubles,),) = connection.execute(f"SELECT count(*) > count(DISTINCT {key}) FROM ({rows})").fetchall()
@@ -118,7 +118,7 @@ def _versions(load: Load, fresh: str, old: str, before: list[str]) -> str:
 
 
 def without(table: Table, keys: list[str], old: str, names: list[str], *, marks: bool) -> str:
-    """Return a query for a table's rows without those of these ids, or with is_deleted set in them."""
+    """A query for a table's rows without those of these ids, or with is_deleted set in them."""
     gone = f"({quoted(KEY)} IN ({', '.join(map(text, keys))}) AND {org_condition(table)})"
     if marks and DELETED_COLUMN in names:
         return f"SELECT * REPLACE ({quoted(DELETED_COLUMN)} OR {gone} AS {quoted(DELETED_COLUMN)}) FROM ({old})"
@@ -129,7 +129,7 @@ def without(table: Table, keys: list[str], old: str, names: list[str], *, marks:
 
 
 def emptied(table: Table, names: tuple[str, ...], old: str, before: list[str]) -> str:
-    """Return a query for a table's rows with these columns empty, and without marks made of what was in them."""
+    """A query for a table's rows with these columns empty, and without marks made of what was in them."""
     ours = org_condition(table)
     changes = [f"CASE WHEN NOT ({ours}) THEN {quoted(name)} END AS {quoted(name)}" for name in names]
     if VERSION_COLUMN in before:

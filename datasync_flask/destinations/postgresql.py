@@ -63,7 +63,7 @@ class PostgreSql(SqlDestination):
         return path
 
     def conninfo(self, **more: str) -> str:
-        """Return what libpq connects with (PostgreSQL manual, 34.1.2). Whatever could send the password elsewhere or
+        """What libpq connects with (PostgreSQL manual, 34.1.2). Whatever could send the password elsewhere or
         in clear is said here, so that neither the environment nor files of the user's home folder decide it.
         """
         from psycopg.conninfo import make_conninfo
@@ -93,7 +93,7 @@ class PostgreSql(SqlDestination):
         )
 
     def connect(self) -> Any:
-        """Return a connection; statements begin a transaction."""
+        """A connection; statements begin a transaction."""
         import psycopg
 
         return psycopg.connect(self.conninfo(options="-c TimeZone=UTC"))
@@ -103,7 +103,7 @@ class PostgreSql(SqlDestination):
         return cast("AbstractContextManager[Any]", cursor.connection.cursor(name="rows"))
 
     def explain(self, error: Exception) -> DestinationError:
-        """Return what an error of PostgreSQL means: by its class (SQLSTATE), else by libpq's words."""
+        """What an error of PostgreSQL means: by its class (SQLSTATE), else by libpq's words."""
         from psycopg import errors
 
         # psycopg's own, psycopg2's (dlt) and ADBC's.
@@ -130,7 +130,7 @@ class PostgreSql(SqlDestination):
         return DestinationError(Fault.UNEXPECTED, text, "host")
 
     def columns_of(self, table: Table) -> list[tuple[str, str]]:
-        """Return names and types of a table's columns."""
+        """Names and types of a table's columns."""
         with self.transaction() as cursor:
             cursor.execute(
                 "SELECT column_name, data_type FROM information_schema.columns "
@@ -168,7 +168,7 @@ class PostgreSql(SqlDestination):
         self.clear_staging(table)
 
     def snippets(self, table: Table) -> dict[str, str]:
-        """Return how to read the table from other programs."""
+        """How to read the table from other programs."""
         place = self._address
         name = f"{table.dataset}.{table.name}"
         url = f"postgresql://{place.username}@{place.host}:{place.port}/{place.database}"

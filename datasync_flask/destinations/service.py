@@ -52,19 +52,19 @@ def check(kind: str, settings: dict[str, Any], password: str) -> None:
 
 
 def password_of(connection: DestinationConnection) -> str:
-    """Return the stored password ('' when there is none)."""
+    """The stored password ('' when there is none)."""
     return secret_box().open(connection.password_sealed) if connection.password_sealed else ""
 
 
 def password_for(connection: DestinationConnection | None, settings: dict[str, Any], typed: str) -> str:
-    """Return the password to use with `settings`: the one typed, or the stored one where it belongs to them."""
+    """The password to use with `settings`: the one typed, or the stored one where it belongs to them."""
     if typed or connection is None or not connection.has_password_for(settings):
         return typed
     return password_of(connection)
 
 
 def settings_of(connection: DestinationConnection) -> dict[str, Any]:
-    """Return everything that opens a destination, its password included."""
+    """Everything that opens a destination, its password included."""
     return dict(connection.settings) | {"password": password_of(connection)}
 
 

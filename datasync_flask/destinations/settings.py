@@ -22,17 +22,17 @@ _PLAIN = {"autocomplete": "off", "spellcheck": "false", "maxlength": "200"}
 
 
 def _normalise_lines(value: str | None) -> str | None:
-    """Return text with the line ends of Unix, without white space around it."""
+    """Text with the line ends of Unix, without white space around it."""
     return "\n".join(value.split("\r\n")).strip() if value is not None else None
 
 
 def _without_slashes(value: str | None) -> str | None:
-    """Return text without slashes around it."""
+    """Text without slashes around it."""
     return value.strip("/") if value is not None else None
 
 
 def _plain_endpoint(value: str | None) -> str | None:
-    """Return an address in small letters, without a slash at its end."""
+    """An address in small letters, without a slash at its end."""
     return value.rstrip("/").lower() if value is not None else None
 
 

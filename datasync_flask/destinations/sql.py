@@ -40,27 +40,27 @@ class SqlDestination(Destination):
 
     @abstractmethod
     def connect(self) -> Any:
-        """Return a new connection of the driver, not in autocommit mode."""
+        """A new connection of the driver, not in autocommit mode."""
 
     @abstractmethod
     def explain(self, error: Exception) -> DestinationError:
-        """Return what an error of the driver means."""
+        """What an error of the driver means."""
 
     @abstractmethod
     def columns_of(self, table: Table) -> list[tuple[str, str]]:
-        """Return names and types of a table's columns in their order; [] when there is no such table."""
+        """Names and types of a table's columns in their order; [] when there is no such table."""
 
     def quoted(self, name: str) -> str:
-        """Return a name quoted."""
+        """A name quoted."""
         sign = self.quote_sign
         return sign + name.replace(sign, sign * 2) + sign
 
     def path(self, table: Table) -> str:
-        """Return the table's name for a statement: with the schema, where there are schemas."""
+        """The table's name for a statement: with the schema, where there are schemas."""
         return f"{self.quoted(table.dataset)}.{self.quoted(table.name)}"
 
     def alone(self) -> AbstractContextManager[None]:
-        """Return what keeps others from what is written meanwhile, where the database doesn't do so itself."""
+        """What keeps others from what is written meanwhile, where the database doesn't do so itself."""
         return nullcontext()
 
     @contextmanager
@@ -112,7 +112,7 @@ class SqlDestination(Destination):
             return
 
     def streaming(self, cursor: Any) -> AbstractContextManager[Any]:
-        """Return a cursor of the same transaction that has no more rows in memory than were fetched."""
+        """A cursor of the same transaction that has no more rows in memory than were fetched."""
         return nullcontext(cursor)
 
     def has_table(self, table: Table) -> bool:
@@ -120,7 +120,7 @@ class SqlDestination(Destination):
         return bool(self.columns_of(table))
 
     def org_condition(self, table: Table) -> str:
-        """Return what is true of the rows of the table's org, in a table of several orgs; else ''."""
+        """What is true of the rows of the table's org, in a table of several orgs; else ''."""
         # An id of letters and digits only; Table sees to that.
         return f"{self.quoted(ORG_ID_COLUMN)} = '{table.org_id}'" if table.org_id else ""
 
@@ -135,7 +135,7 @@ class SqlDestination(Destination):
         return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
     def count(self, table: Table, *, without_deleted: bool) -> int:
-        """Return the number of rows; of a table with history, of the versions that hold now."""
+        """The number of rows; of a table with history, of the versions that hold now."""
         condition = self._current_only(table, without_deleted=without_deleted)
         with self.transaction() as cursor:
             cursor.execute(f"SELECT COUNT(*) FROM {self.path(table)}{condition}")
@@ -152,7 +152,7 @@ class SqlDestination(Destination):
                 yield pa.array([row[0] for row in rows], pa.string())
 
     def count_of(self, table: Table, keys: list[str]) -> int:
-        """Return how many of these rows are there and not marked as deleted."""
+        """How many of these rows are there and not marked as deleted."""
         condition, found = self._current_only(table, without_deleted=True), 0
         where = f"{condition} AND" if condition else " WHERE"
         with self.transaction() as cursor:
@@ -166,7 +166,7 @@ class SqlDestination(Destination):
         return found
 
     def column_names(self, table: Table) -> set[str]:
-        """Return the names of a table's columns; none when there is no such table."""
+        """The names of a table's columns; none when there is no such table."""
         return {name.lower() for name, _ in self.columns_of(table)}
 
     def values(
@@ -250,11 +250,11 @@ class SqlDestination(Destination):
                 cursor.execute(f"DELETE FROM {self.path(staging)}")
 
     def changed(self, cursor: Any, expected: int) -> int:
-        """Return how many rows the last statement changed."""
+        """How many rows the last statement changed."""
         return int(cursor.rowcount) if cursor.rowcount is not None and cursor.rowcount >= 0 else expected
 
     def preview(self, table: Table, rows: int) -> Preview:
-        """Return columns with their types, and the first rows."""
+        """Columns with their types, and the first rows."""
         columns = self.columns_of(table)
         if not columns:
             raise DestinationError(Fault.UNEXPECTED, f"there is no table {table.name}")

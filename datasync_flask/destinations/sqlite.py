@@ -63,7 +63,7 @@ class Sqlite(StagedDestination):
                 raise self.explain(error) from error
 
     def connect(self) -> Any:
-        """Return a connection; statements that write begin a transaction, and so do those that make tables."""
+        """A connection; statements that write begin a transaction, and so do those that make tables."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self._path, timeout=ASK_SECONDS, isolation_level=None)
         try:
@@ -76,7 +76,7 @@ class Sqlite(StagedDestination):
         return connection
 
     def preview(self, table: Table, rows: int) -> Preview:
-        """Return columns with their types, and the first rows; others may read at the same time."""
+        """Columns with their types, and the first rows; others may read at the same time."""
         with self._reading():
             return super().preview(table, rows)
 
@@ -89,7 +89,7 @@ class Sqlite(StagedDestination):
             self._reads = before
 
     def explain(self, error: Exception) -> DestinationError:
-        """Return what an error of SQLite means."""
+        """What an error of SQLite means."""
         text = str(error)
         low = text.lower()
         if "locked" in low or "busy" in low:
@@ -103,7 +103,7 @@ class Sqlite(StagedDestination):
         return DestinationError(Fault.UNEXPECTED, text, "path")
 
     def columns_of(self, table: Table) -> list[tuple[str, str]]:
-        """Return names and types of a table's columns; also asked for while this process writes."""
+        """Names and types of a table's columns; also asked for while this process writes."""
         with self._reading(), self.transaction() as cursor:
             cursor.execute("SELECT name, type FROM pragma_table_info(?)", (self.full_name(table),))
             return [(str(name), str(kind)) for name, kind in cursor.fetchall()]
@@ -113,7 +113,7 @@ class Sqlite(StagedDestination):
         self._try_out(Table("", "_datasync_check"))
 
     def column_type(self, column: Column) -> str:
-        """Return a column's type as SQLite names it."""
+        """A column's type as SQLite names it."""
         return _TYPES[column.type]
 
     def swap(self, cursor: Any, table: Table, incoming: Table) -> None:
@@ -122,7 +122,7 @@ class Sqlite(StagedDestination):
         cursor.execute(f"ALTER TABLE {self.path(incoming)} RENAME TO {self.path(table)}")
 
     def value(self, value: Any) -> Any:
-        """Return a Python value as the driver takes it."""
+        """A Python value as the driver takes it."""
         if isinstance(value, datetime):
             return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
         if isinstance(value, date | time):
@@ -133,11 +133,11 @@ class Sqlite(StagedDestination):
         return value
 
     def now(self) -> Any:
-        """Return this moment as the driver takes it."""
+        """This moment as the driver takes it."""
         return self.value(datetime.now(UTC))
 
     def snippets(self, table: Table) -> dict[str, str]:
-        """Return how to read the table from other programs."""
+        """How to read the table from other programs."""
         name = self.full_name(table)
         return {
             "SQL": f"SELECT * FROM {name} LIMIT 100;",

@@ -34,7 +34,7 @@ class StagedDestination(SqlDestination):
 
     @abstractmethod
     def column_type(self, column: Column) -> str:
-        """Return a column's type as the database names it."""
+        """A column's type as the database names it."""
 
     @abstractmethod
     def swap(self, cursor: Any, table: Table, incoming: Table) -> None:
@@ -42,14 +42,14 @@ class StagedDestination(SqlDestination):
 
     @abstractmethod
     def value(self, value: Any) -> Any:
-        """Return a Python value as the driver takes it."""
+        """A Python value as the driver takes it."""
 
     def path(self, table: Table) -> str:
-        """Return the table's name, the dataset before it."""
+        """The table's name, the dataset before it."""
         return self.quoted(self.full_name(table))
 
     def full_name(self, table: Table) -> str:
-        """Return the name as the database has it."""
+        """The name as the database has it."""
         return f"{table.dataset}_{table.name}" if table.dataset else table.name
 
     def load(self, load: Load) -> None:
@@ -196,4 +196,4 @@ class StagedDestination(SqlDestination):
 
     @abstractmethod
     def now(self) -> Any:
-        """Return this moment as the driver takes it."""
+        """This moment as the driver takes it."""

@@ -52,7 +52,7 @@ def default_tls(host: str) -> Tls:
 
 
 def tls_of(settings: Mapping[str, Any]) -> Tls:
-    """Return what holds for stored settings; those of before TLS was a setting have none."""
+    """What holds for stored settings; those of before TLS was a setting have none."""
     return Tls(settings.get("tls") or default_tls(str(settings.get("host", ""))))
 
 
@@ -67,13 +67,13 @@ def check_certificates(pem: str) -> None:
 
 
 def trusted_file() -> str:
-    """Return the file with the certificates that this machine trusts."""
+    """The file with the certificates that this machine trusts."""
     found = os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
     return found if found and Path(found).is_file() else certifi.where()
 
 
 def ssl_context(tls: Tls, pem: str) -> ssl.SSLContext | None:
-    """Return what Python's TLS checks a server with; None where nothing is encrypted."""
+    """What Python's TLS checks a server with; None where nothing is encrypted."""
     if tls is Tls.OFF:
         return None
     if tls is Tls.VERIFIED:

@@ -32,7 +32,7 @@ class Catalog:
 
 
 def objects_of(connection: SalesforceConnection, *, refresh: bool = False) -> Catalog:
-    """Return the org's objects with about how many rows they have: as kept, or read from Salesforce when nothing is
+    """The org's objects with about how many rows they have: as kept, or read from Salesforce when nothing is
     kept, the counts are older than COUNTS_LAST, or `refresh`.
     """
     kept = db.session.get(ObjectCatalog, connection.id)
@@ -60,7 +60,7 @@ def objects_of(connection: SalesforceConnection, *, refresh: bool = False) -> Ca
 
 
 def kept_counts(connection: SalesforceConnection) -> dict[str, int]:
-    """Return about how many rows the org's objects had when that was asked last."""
+    """About how many rows the org's objects had when that was asked last."""
     return _as_stored(db.session.get(ObjectCatalog, connection.id)).counts or {}
 
 
@@ -80,13 +80,13 @@ class Described:
 
 
 def describe(connection: SalesforceConnection, name: str) -> ObjectDescription:
-    """Return an object's fields. Raises SalesforceError."""
+    """An object's fields. Raises SalesforceError."""
     with source_api(connection.id) as api:
         return objects.describe(api, name)
 
 
 def describe_closely(connection: SalesforceConnection, name: str, *, counts: bool) -> Described:
-    """Return all that can be told of an object. Raises SalesforceError."""
+    """All that can be told of an object. Raises SalesforceError."""
     with source_api(connection.id) as api:
         description = objects.describe(api, name)
         return Described(

@@ -73,7 +73,7 @@ class Chart:
 
 
 def of_runs(runs: Sequence[Run]) -> list[Chart]:
-    """Return rows and duration of the newest runs that are over; `runs` has the newest first."""
+    """Rows and duration of the newest runs that are over; `runs` has the newest first."""
     over = [run for run in reversed(runs) if run.ended_at and run.started_at][-MOST_BARS:]
     if not over:
         return []
@@ -127,7 +127,7 @@ def _kind(run: Run, full: set[str]) -> str:
 
 
 def _full_loads(runs: Sequence[Run]) -> set[str]:
-    """Return the runs that loaded everything of an object of which others load only what changed."""
+    """The runs that loaded everything of an object of which others load only what changed."""
     by_changes = {row.name for run in runs for row in run.objects if row.step == "done" and not row.is_whole}
     return {
         run.id
@@ -141,7 +141,7 @@ def _y(value: float, most: int) -> float:
 
 
 def _round_up(value: int, *, is_time: bool) -> int:
-    """Return a number that a scale can end with: half of it is a whole number, and both are round."""
+    """A number that a scale can end with: half of it is a whole number, and both are round."""
     unit = 60 if is_time and value > 120 else 1
     value = math.ceil(value / unit)
     power = 1

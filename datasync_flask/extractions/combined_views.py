@@ -41,7 +41,7 @@ def remove_rows(extraction_id: str) -> ResponseReturnValue:
 
 
 def parts_of(extraction: Extraction) -> dict[str, object]:
-    """Return who shares the tables, and how many rows of the org were in them when they were counted last."""
+    """Who shares the tables, and how many rows of the org were in them when they were counted last."""
     loaded = {each.name: each.loaded_org_name for each in extraction.objects if each.table_name and each.loaded_org_id}
     counted = loader.rows_in_destination(extraction)
     return {

@@ -19,7 +19,7 @@ _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.\d+)?(?:\+00:00
 
 
 def context(extraction: Extraction, name: str) -> dict[str, Any]:
-    """Return what the page is made of."""
+    """What the page is made of."""
     loaded = [each for each in extraction.objects if each.table_name]
     chosen = next((each for each in loaded if each.name == name), None)
     found: dict[str, Any] | None = None
@@ -54,7 +54,7 @@ def _hide(found: dict[str, Any], names: set[str]) -> None:
 
 
 def plain(value: str | None) -> str | None:
-    """Return a value as people read it: moments to the second, yes and no in small letters."""
+    """A value as people read it: moments to the second, yes and no in small letters."""
     if value in {"True", "False"}:
         return value.lower()
     moment = _MOMENT.fullmatch(value) if value else None

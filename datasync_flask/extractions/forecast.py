@@ -29,22 +29,22 @@ class Cost:
     jobs: int = 0
 
     def __add__(self, other: Cost) -> Cost:
-        """Return both together."""
+        """Both together."""
         return Cost(self.calls + other.calls, self.jobs + other.jobs)
 
 
 def rows_per_page(fields: int) -> int:
-    """Return how many rows of so many fields are asked for in one page of a bulk result."""
+    """How many rows of so many fields are asked for in one page of a bulk result."""
     return min(max(CELLS_PER_PAGE // max(fields, 1), MIN_ROWS_PER_PAGE), MAX_ROWS_PER_PAGE)
 
 
 def slices_for(rows: int) -> int:
-    """Return how many jobs read so many rows side by side."""
+    """How many jobs read so many rows side by side."""
     return min(-(-rows // SLICE_ROWS), MOST_SLICES) if rows > SLICE_ROWS else 1
 
 
 def of_object(*, is_whole: bool, rows: int | None, fields: int) -> Cost:
-    """Return what reading one object costs; `rows` is None where nobody knows yet.
+    """What reading one object costs; `rows` is None where nobody knows yet.
 
     Of changes no more than a page is expected. Counting on Salesforce's side is one call more.
     """
@@ -57,19 +57,19 @@ def of_object(*, is_whole: bool, rows: int | None, fields: int) -> Cost:
 
 
 def of_refresh(*, rows: int | None, fields: int) -> Cost:
-    """Return what reading a few fields of all rows costs."""
+    """What reading a few fields of all rows costs."""
     if rows is None or rows > REST_ROWS:
         return Cost(CALLS_OF_A_JOB + _pages(rows or 0, rows_per_page(fields)), 1)
     return Cost(_pages(rows, REST_PAGE_ROWS))
 
 
 def of_descriptions(objects: int) -> Cost:
-    """Return what asking for the objects' fields costs."""
+    """What asking for the objects' fields costs."""
     return Cost(_pages(objects, DESCRIBES_PER_CALL))
 
 
 def total(costs: Iterable[Cost]) -> Cost:
-    """Return the sum."""
+    """The sum."""
     return sum(costs, Cost())
 
 

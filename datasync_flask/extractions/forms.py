@@ -41,7 +41,7 @@ _OWN = (
 
 
 def names_in(text: str) -> list[str] | None:
-    """Return the API names in a text, separated by commas or spaces; None when there are none: all fields."""
+    """The API names in a text, separated by commas or spaces; None when there are none: all fields."""
     return list(dict.fromkeys(re.findall(r"\w+", text)))[:2000] or None
 
 
@@ -51,7 +51,7 @@ def is_dataset_name(name: str) -> bool:
 
 
 def description_field() -> Any:
-    """Return the field for an extraction's description."""
+    """The field for an extraction's description."""
     return StringField(
         _l("Description"),
         [
@@ -327,7 +327,7 @@ class ExtractionForm(SettingsForm):
         return schedule_picker.of_form(self.sent) if is_sent else schedule_picker.of_schedule(self.schedule.data or "")
 
     def choice(self, name: str) -> ObjectChoice:
-        """Return what is chosen for one object: as posted, or as stored."""
+        """What is chosen for one object: as posted, or as stored."""
         stored = (
             next((each for each in self.extraction.objects if each.name == name), None) if self.extraction else None
         )
@@ -350,7 +350,7 @@ class ExtractionForm(SettingsForm):
         )
 
     def settings(self) -> ExtractionSettings:
-        """Return what the validated form holds."""
+        """What the validated form holds."""
         return ExtractionSettings(
             description=self.description.data or "",
             source_id=self.source.data,

@@ -34,14 +34,14 @@ def is_refreshed(chosen: ExtractionObject, extraction: Extraction, at: datetime)
 
 
 def cost_of(chosen: ExtractionObject, rows: int | None) -> forecast.Cost:
-    """Return what one refresh of an object costs."""
+    """What one refresh of an object costs."""
     return forecast.of_refresh(rows=rows, fields=1 + len(chosen.formula_fields))
 
 
 def calls_a_day(
     rhythm: str, runs_a_day: float, tracking: Mapping[str, str], counts: Mapping[str, int], stored: Extraction | None
 ) -> int:
-    """Return about how many API calls refreshes take each day; `tracking` is the tracking type of each chosen object.
+    """About how many API calls refreshes take each day; `tracking` is the tracking type of each chosen object.
 
     An object that wasn't loaded yet counts as one with such fields.
     """

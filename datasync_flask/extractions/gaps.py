@@ -78,17 +78,17 @@ class Gap:
 
 
 def types_of(extraction: Extraction) -> dict[str, str]:
-    """Return the tracking type of each object."""
+    """The tracking type of each object."""
     return {chosen.name: chosen.effective_tracking_type.value for chosen in extraction.objects}
 
 
 def of_run(run: Run, types: Mapping[str, str]) -> dict[str, Gap]:
-    """Return the differences that a run ended with, by object, without what came before."""
+    """The differences that a run ended with, by object, without what came before."""
     return {row.name: gap for row in run.objects if (gap := _of_row(row, types)) is not None}
 
 
 def over_runs(history: Sequence[Run], types: Mapping[str, str]) -> dict[str, Gap]:
-    """Return the differences that each object was left with when it was compared last; the newest run comes first."""
+    """The differences that each object was left with when it was compared last; the newest run comes first."""
     found = {}
     for name in {row.name for run in history for row in run.objects}:
         rows = [row for run in history for row in run.objects if row.name == name and _is_compared(row)]

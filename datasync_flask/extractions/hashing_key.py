@@ -15,7 +15,7 @@ _ID = 1
 
 
 def hashing_key() -> bytes:
-    """Return the key; commits where it has to be made. Raises SecretUnreadable."""
+    """The key; commits where it has to be made. Raises SecretUnreadable."""
     stored = db.session.get(HashingKey, _ID)
     if stored is None:
         db.session.add(HashingKey(id=_ID, key_sealed=secret_box().seal(secrets.token_hex(KEY_BYTES))))

@@ -132,7 +132,7 @@ class Page:
     total: int
 
     def tabs(self, query: ListQuery, address: Callable[..., str]) -> list[tuple[str, int, str, bool]]:
-        """Return title, count, address and whether it is the present one, for each state that there is."""
+        """Title, count, address and whether it is the present one, for each state that there is."""
         titles = {
             "": gettext("All"),
             "problems": gettext("Problems"),
@@ -147,7 +147,7 @@ class Page:
 
 
 def page_of_extractions(query: ListQuery) -> Page:
-    """Return one page of the list."""
+    """One page of the list."""
     found = loader.all_with_last_run()
     counted = _target_counts()
     rows = [Row(extraction, run, counted.get(extraction.id)) for extraction, run in found]
@@ -163,13 +163,13 @@ def page_of_extractions(query: ListQuery) -> Page:
 
 
 def row_of(extraction: Extraction) -> Row:
-    """Return one extraction as its row shows it."""
+    """One extraction as its row shows it."""
     counted = loader.rows_in_destination(extraction)
     return Row(extraction, loader.newest_run(extraction.id), sum(counted.values()) if counted else None)
 
 
 def version_of_row(extraction_id: str) -> str:
-    """Return what changes with a row, without reading what it shows; 404 when there is no such extraction."""
+    """What changes with a row, without reading what it shows; 404 when there is no such extraction."""
     newest = (
         select(Extraction.row_version, Run.id, Run.version)
         .outerjoin(Run, Run.extraction_id == Extraction.id)
@@ -186,7 +186,7 @@ def _version(row_version: int, run_id: str | None, run_version: int | None) -> s
 
 
 def _target_counts() -> dict[str, int]:
-    """Return how many rows the tables of each extraction had when they were counted last."""
+    """How many rows the tables of each extraction had when they were counted last."""
     statement = (
         select(Run.extraction_id, func.sum(RunObject.target_count))
         .join(Run, RunObject.run_id == Run.id)

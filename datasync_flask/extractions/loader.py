@@ -19,32 +19,32 @@ RUNS_SHOWN = 30
 
 
 def depending_on(connection_id: str) -> Sequence[Extraction]:
-    """Return the extractions that use a connection."""
+    """The extractions that use a connection."""
     uses = or_(Extraction.source_id == connection_id, Extraction.destination_id == connection_id)
     return db.session.scalars(select(Extraction).where(uses).order_by(Extraction.description_key)).all()
 
 
 def get_extraction(extraction_id: str) -> Extraction:
-    """Return an extraction; 404 when there is none."""
+    """An extraction; 404 when there is none."""
     found = db.session.get(Extraction, extraction_id, populate_existing=True)
     return found if found is not None else abort(404)
 
 
 def get_run(extraction_id: str, run_id: str) -> Run:
-    """Return a run of an extraction; 404 when there is none."""
+    """A run of an extraction; 404 when there is none."""
     found = db.session.get(Run, run_id, populate_existing=True)
     return found if found is not None and found.extraction_id == extraction_id else abort(404)
 
 
 def version_of_run(extraction_id: str, run_id: str) -> str:
-    """Return what changes with each change of a run; 404 when there is none."""
+    """What changes with each change of a run; 404 when there is none."""
     of_run = select(Run.version).where(Run.id == run_id, Run.extraction_id == extraction_id)
     found = read_row(of_run)
     return str(found.version) if found else abort(404)
 
 
 def runs_of(extraction_id: str) -> Sequence[Run]:
-    """Return the newest runs of an extraction."""
+    """The newest runs of an extraction."""
     return db.session.scalars(
         select(Run)
         .where(Run.extraction_id == extraction_id)
@@ -55,7 +55,7 @@ def runs_of(extraction_id: str) -> Sequence[Run]:
 
 
 def runs_until(run: Run) -> Sequence[Run]:
-    """Return a run and those before it, the newest first."""
+    """A run and those before it, the newest first."""
     return db.session.scalars(
         select(Run)
         .where(Run.extraction_id == run.extraction_id, Run.queued_at <= run.queued_at)
@@ -66,13 +66,13 @@ def runs_until(run: Run) -> Sequence[Run]:
 
 
 def newest_run(extraction_id: str) -> Run | None:
-    """Return the newest run of an extraction."""
+    """The newest run of an extraction."""
     newest = select(Run).where(Run.extraction_id == extraction_id).options(selectinload(Run.objects))
     return db.session.scalar(newest.order_by(Run.queued_at.desc()).limit(1))
 
 
 def counted_last(count: InstrumentedAttribute[int | None]) -> Select[int]:
-    """Return the statement for the ids of the last rows of each object that have a count, on one side or the other."""
+    """The statement for the ids of the last rows of each object that have a count, on one side or the other."""
     return (
         select(func.max(RunObject.id)).join(Run).where(count.is_not(None)).group_by(Run.extraction_id, RunObject.name)
     )
@@ -85,12 +85,12 @@ def _last(count: InstrumentedAttribute[int | None], extraction: Extraction) -> d
 
 
 def last_counts(extraction: Extraction) -> dict[str, int]:
-    """Return how many rows each object had in Salesforce when it was counted last."""
+    """How many rows each object had in Salesforce when it was counted last."""
     return _last(RunObject.source_count, extraction)
 
 
 def rows_in_destination(extraction: Extraction) -> dict[str, int]:
-    """Return how many rows each object's table had when it was counted last."""
+    """How many rows each object's table had when it was counted last."""
     return _last(RunObject.target_count, extraction)
 
 
@@ -117,12 +117,12 @@ def quota_of_source(source: SalesforceConnection) -> tuple[int, int] | None:
 
 
 def log_of(run: Run) -> Sequence[RunLogLine]:
-    """Return a run's log."""
+    """A run's log."""
     return db.session.scalars(select(RunLogLine).where(RunLogLine.run_id == run.id).order_by(RunLogLine.id)).all()
 
 
 def all_with_last_run() -> list[tuple[Extraction, Run | None]]:
-    """Return all extractions with their newest run."""
+    """All extractions with their newest run."""
     newest = select(Run.extraction_id, func.max(Run.queued_at).label("at")).group_by(Run.extraction_id).subquery()
     rows = db.session.execute(
         select(Extraction, Run)
@@ -141,7 +141,7 @@ def all_with_last_run() -> list[tuple[Extraction, Run | None]]:
 
 
 def combining_at(destination: DestinationConnection | None, except_id: str = "") -> Sequence[Extraction]:
-    """Return the extractions that combine orgs at a destination."""
+    """The extractions that combine orgs at a destination."""
     if destination is None:
         return ()
     found = select(Extraction).filter_by(destination_id=destination.id, combines_orgs=True)
@@ -149,10 +149,10 @@ def combining_at(destination: DestinationConnection | None, except_id: str = "")
 
 
 def sources() -> Sequence[SalesforceConnection]:
-    """Return the connections that can be read from."""
+    """The connections that can be read from."""
     return db.session.scalars(select(SalesforceConnection).order_by(Connection.description_key)).all()
 
 
 def destinations() -> Sequence[DestinationConnection]:
-    """Return the connections that can be written to."""
+    """The connections that can be written to."""
     return db.session.scalars(select(DestinationConnection).order_by(Connection.description_key)).all()

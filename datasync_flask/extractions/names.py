@@ -12,7 +12,7 @@ _CAPITALS_BEGIN = re.compile(r"([a-z0-9])([A-Z])")
 
 
 def snake_case(name: str) -> str:
-    """Return an API name as dlt's naming convention "snake_case" spells it: SystemModstamp, system_modstamp.
+    """An API name as dlt's naming convention "snake_case" spells it: SystemModstamp, system_modstamp.
 
     Written out, because loading dlt takes half a second, which pages don't have; a test compares the two.
     """
@@ -22,7 +22,7 @@ def snake_case(name: str) -> str:
 
 
 def new_name(wanted: str, taken: Container[str], limit: int | None = None) -> str:
-    """Return the name that is stored for a table or a column: `wanted`, or one beside it that isn't taken, of at most
+    """The name that is stored for a table or a column: `wanted`, or one beside it that isn't taken, of at most
     `limit` characters.
 
     Every stored name is first made here.

@@ -20,7 +20,7 @@ bp = Blueprint("extraction_orgs", __name__)
 
 
 def question_of(extraction: Extraction) -> dict[str, Any] | None:
-    """Return what the extraction's page asks, None when its tables and its source are of one org."""
+    """What the extraction's page asks, None when its tables and its source are of one org."""
     found = orgs.others(extraction, extraction.source.org_id)
     if not found:
         return None

@@ -24,7 +24,7 @@ class LoadedFromOtherOrg(Exception):
 
 
 def org_behind(api: SalesforceApi, connection: SalesforceConnection) -> str:
-    """Return the id of the org that a run's token opens, asked by a call of the data API.
+    """The id of the org that a run's token opens, asked by a call of the data API.
 
     Raises SalesforceError: OTHER_ORG when it isn't the connection's, DATA_API_CLOSED when no call gets through.
     """
@@ -52,7 +52,7 @@ def has_resources(api: SalesforceApi) -> bool:
 
 
 def checked_org(api: SalesforceApi, extraction: Extraction) -> str:
-    """Return the id of the org that a run's token opens, before anything is written; commits.
+    """The id of the org that a run's token opens, before anything is written; commits.
 
     Raises LoadedFromOtherOrg when the tables were filled from another one.
     """
@@ -65,12 +65,12 @@ def checked_org(api: SalesforceApi, extraction: Extraction) -> str:
 
 
 def others(extraction: Extraction, org_id: str) -> list[ExtractionObject]:
-    """Return the objects whose tables hold rows of another org."""
+    """The objects whose tables hold rows of another org."""
     return [each for each in extraction.objects if each.table_name and not same_org(each.loaded_org_id, org_id)]
 
 
 def sources_of(org_id: str, except_id: str) -> list[SalesforceConnection]:
-    """Return the connections that belong to an org."""
+    """The connections that belong to an org."""
     found = db.session.scalars(select(SalesforceConnection).where(SalesforceConnection.id != except_id)).all()
     return [each for each in found if each.org_id and same_org(each.org_id, org_id)]
 

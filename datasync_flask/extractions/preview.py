@@ -53,7 +53,7 @@ def of_object(chosen: ExtractionObject, extraction: Extraction) -> ObjectPreview
 
 
 def next_cost(extraction: Extraction, counts: dict[str, int]) -> forecast.Cost:
-    """Return what the next run will cost, from what earlier runs counted."""
+    """What the next run will cost, from what earlier runs counted."""
     costs = [forecast.of_descriptions(len(extraction.objects))]
     for chosen in extraction.objects:
         other_history = chosen.loaded_as is not None and chosen.loaded_as.keeps_history != chosen.keeps_history
@@ -90,7 +90,7 @@ READING_TEXTS = {
 
 
 def of_description(described: Described) -> ObjectDetails:
-    """Return what the page shows of an object."""
+    """What the page shows of an object."""
     description = described.description
     fields = loadable(description)
     return ObjectDetails(

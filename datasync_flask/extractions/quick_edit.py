@@ -64,7 +64,7 @@ class QuickEditForm(SettingsForm):
 
 
 def values_of(extraction: Extraction) -> dict[str, str]:
-    """Return what is stored of the editable cells, as people type it."""
+    """What is stored of the editable cells, as people type it."""
     return {
         "description": extraction.description,
         "schedule": extraction.schedule,

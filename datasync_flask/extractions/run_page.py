@@ -68,7 +68,7 @@ class Whole:
 
 
 def context(extraction: Extraction, run: Run, seen: Seen) -> dict[str, Any]:
-    """Return what the page and its fragment are made of."""
+    """What the page and its fragment are made of."""
     now, is_over = utcnow(), RunState(run.state).is_over
     types = gaps.types_of(extraction)
     differences = gaps.over_runs(loader.runs_until(run), types) if run.state == RunState.DONE else {}
@@ -108,19 +108,19 @@ def context(extraction: Extraction, run: Run, seen: Seen) -> dict[str, Any]:
 
 
 def pill_of(run: Run, differences: int) -> tuple[str, str]:
-    """Return the tone and the words of a run's state; a run that left differences isn't simply done."""
+    """The tone and the words of a run's state; a run that left differences isn't simply done."""
     if run.state == RunState.DONE and differences:
         return "warning", str(ngettext("Done, %(num)s difference", "Done, %(num)s differences", differences))
     return run_tone(run.state), run_state(run.state)
 
 
 def started_by(run: Run) -> str:
-    """Return who started a run."""
+    """Who started a run."""
     return str(gettext("Schedule")) if run.started_by == states.SCHEDULE else run.started_by
 
 
 def seconds_of(started_at: datetime | None, ended_at: datetime | None) -> int | None:
-    """Return how long something took; None while it isn't over."""
+    """How long something took; None while it isn't over."""
     if started_at is None or ended_at is None:
         return None
     return max(round((ended_at - started_at).total_seconds()), 0)
@@ -199,7 +199,7 @@ def _reading_text(row: RunObject, seen: Seen, now: datetime) -> str:
 
 
 def _slices(row: RunObject) -> list[str]:
-    """Return how far each slice is that several bulk jobs read side by side, those that are under way."""
+    """How far each slice is that several bulk jobs read side by side, those that are under way."""
     slices: list[dict[str, Any]] = row.progress.get("slices", [])
     unfinished = [(number, each) for number, each in enumerate(slices, 1) if each["job_id"] and not each["is_read"]]
     done = sum(each["is_read"] for each in slices)
@@ -218,7 +218,7 @@ def _slices(row: RunObject) -> list[str]:
 
 
 def _first_rows(run: Run) -> str:
-    """Return how long it took until rows were there; '' while there are none."""
+    """How long it took until rows were there; '' while there are none."""
     at = min((row.progress["first_rows_at"] for row in run.objects if row.progress.get("first_rows_at")), default="")
     if not at or run.started_at is None:
         return ""
@@ -226,7 +226,7 @@ def _first_rows(run: Run) -> str:
 
 
 def _left(rows: Sequence[RunObject], now: datetime) -> int | None:
-    """Return the seconds left at the pace since the beginning; None where nobody can know."""
+    """The seconds left at the pace since the beginning; None where nobody can know."""
     read = sum(row.rows for row in rows)
     begun = min((row.started_at for row in rows if row.started_at), default=None)
     if begun is None or not read or any(row.expected is None for row in rows):
@@ -247,7 +247,7 @@ def _count(row: RunObject) -> str:
 
 
 def _share(row: RunObject, run: Run, now: datetime) -> tuple[float, float]:
-    """Return where an object's time begins within the run's, and how much of it it is, in percent."""
+    """Where an object's time begins within the run's, and how much of it it is, in percent."""
     if run.started_at is None or row.started_at is None:
         return 0.0, 0.0
     all_seconds = max(((run.ended_at or now) - run.started_at).total_seconds(), 0.001)
@@ -295,7 +295,7 @@ def _tab_title(run: Run, whole: Whole, differences: int) -> str:
 
 
 def _news(run: Run, differences: int, result: tuple[str, str] | None) -> str:
-    """Return what is said aloud when the state changes."""
+    """What is said aloud when the state changes."""
     text = pill_of(run, differences)[1]
     if result is not None:
         return f"{text}. {result[0]}"
@@ -303,7 +303,7 @@ def _news(run: Run, differences: int, result: tuple[str, str] | None) -> str:
 
 
 def _result(extraction: Extraction, lines: Sequence[Line], whole: Whole) -> tuple[str, str]:
-    """Return title and text of what came of a run that is done."""
+    """Title and text of what came of a run that is done."""
     rows = sum(line.row.target_count or 0 for line in lines)
     title = ngettext("%(rows)s row is in %(name)s.", "%(rows)s rows are in %(name)s.", rows,
                      rows=format_decimal(rows), name=extraction.destination.description)  # fmt: skip
@@ -314,14 +314,14 @@ def _result(extraction: Extraction, lines: Sequence[Line], whole: Whole) -> tupl
 
 
 def _quota(extraction: Extraction, run: Run) -> tuple[int, int, int] | None:
-    """Return how many API calls the org has used today, how many it has, and at how many runs pause."""
+    """How many API calls the org has used today, how many it has, and at how many runs pause."""
     if not run.calls_max or run.calls_used is None:
         return None
     return run.calls_used, run.calls_max, run.calls_max * extraction.quota_ceiling // 100
 
 
 def _notes(run: Run) -> list[tuple[str, str]]:
-    """Return what is told about objects: their names, and the words, each once."""
+    """What is told about objects: their names, and the words, each once."""
     names: dict[str, list[str]] = {}
     for row in run.objects:
         for note in row.notes:

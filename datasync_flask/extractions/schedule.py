@@ -24,7 +24,7 @@ class ScheduleRefused(ValueError):
 
 
 def normalised(text: str) -> str:
-    """Return a schedule with single spaces, checked. Raises ScheduleRefused."""
+    """A schedule with single spaces, checked. Raises ScheduleRefused."""
     spelled = " ".join(text.split())
     if not spelled:
         return ""
@@ -41,14 +41,14 @@ def normalised(text: str) -> str:
 
 
 def check_timezone(name: str) -> str:
-    """Return the name of a time zone. Raises ScheduleRefused."""
+    """The name of a time zone. Raises ScheduleRefused."""
     if name not in available_timezones():
         raise ScheduleRefused("This isn't a time zone. Write a name like Europe/Berlin or UTC.")
     return name
 
 
 def next_after(schedule: str, timezone: str, now: datetime, last: datetime | None = None) -> datetime | None:
-    """Return when a schedule starts the next run after `now`; None without a schedule.
+    """When a schedule starts the next run after `now`; None without a schedule.
 
     Runs missed meanwhile are not made up for one by one: the next is in the future.
     """
@@ -69,7 +69,7 @@ def next_after(schedule: str, timezone: str, now: datetime, last: datetime | Non
 
 
 def next_of(extraction: Extraction, now: datetime) -> datetime | None:
-    """Return when an extraction's schedule starts the next run; None without a schedule and while it is paused."""
+    """When an extraction's schedule starts the next run; None without a schedule and while it is paused."""
     return None if extraction.is_paused else next_after(extraction.schedule, extraction.timezone, now)
 
 

@@ -50,7 +50,7 @@ class ObjectChoice:
 
     @classmethod
     def of(cls, stored: ExtractionObject) -> ObjectChoice:
-        """Return what is stored of an object."""
+        """What is stored of an object."""
         return cls(
             stored.name, stored.tracking_type, stored.filter, stored.keeps_history, stored.marks_deleted,
             stored.fields, stored.cursor_field, list(stored.hashed), list(stored.left_out),
@@ -75,7 +75,7 @@ class ExtractionSettings:
 
     @classmethod
     def of(cls, stored: Extraction) -> ExtractionSettings:
-        """Return what is stored of an extraction."""
+        """What is stored of an extraction."""
         objects = [ObjectChoice.of(chosen) for chosen in stored.objects]
         return cls(objects=objects, **{name: getattr(stored, name) for name in _SETTINGS})
 
@@ -176,7 +176,7 @@ def on_destination_changed(destination: DestinationConnection, *, before: dict[s
 
 
 def _as_data(extraction: Extraction) -> dict[str, Any]:
-    """Return the settings as the audit shows them."""
+    """The settings as the audit shows them."""
     objects = [asdict(ObjectChoice.of(chosen)) for chosen in extraction.objects]
     return {name: getattr(extraction, name) for name in _SETTINGS} | {
         f"object {chosen['name']}": {name: value for name, value in chosen.items() if value and name != "name"}
@@ -243,7 +243,7 @@ def copy_along(old_source_id: str, new_source_id: str, *, by: int | None) -> int
 
 
 def _free_dataset(original: Extraction) -> str:
-    """Return a dataset beside an extraction's in which no table of its objects belongs to another extraction."""
+    """A dataset beside an extraction's in which no table of its objects belongs to another extraction."""
     names = [chosen.name for chosen in original.objects]
     for number in count(1):
         dataset = f"{original.dataset[:40].rstrip('_')}_copy" + (f"_{number}" if number > 1 else "")

@@ -48,7 +48,7 @@ class Tables:
 
 
 def place_of(kind: str, settings: Mapping[str, Any]) -> str:
-    """Return the one name of the place that a destination connection leads to."""
+    """The one name of the place that a destination connection leads to."""
     if DESTINATIONS[kind].is_file:
         parts = [part for part in str(settings.get("path", "")).replace("\\", "/").split("/") if part not in {"", "."}]
         # Two names that differ in capitals only are one file on many systems.
@@ -73,7 +73,7 @@ def _host(host: str) -> str:
 
 
 def _endpoint(settings: Mapping[str, Any]) -> str:
-    """Return the one name of a store: Amazon's buckets are the same at each of its addresses."""
+    """The one name of a store: Amazon's buckets are the same at each of its addresses."""
     parts = urlsplit(str(settings.get("endpoint") or ""))
     host = _host(parts.hostname or "")
     if not host or host.endswith(".amazonaws.com"):
@@ -82,7 +82,7 @@ def _endpoint(settings: Mapping[str, Any]) -> str:
 
 
 def keys_of(kind: str, dataset: str, table: str) -> tuple[str, ...]:
-    """Return the names of a table in its place: its own, and that of its staging table where that lies elsewhere."""
+    """The names of a table in its place: its own, and that of its staging table where that lies elsewhere."""
     if DESTINATIONS[kind].dataset_is == "prefix":
         return (f"{dataset}_{table}".lower(),)
     if DESTINATIONS[kind].dataset_is == "folder":
@@ -104,7 +104,7 @@ def _plan(
     kept: Mapping[str, str],
     org_id: str,
 ) -> tuple[Tables, _Wanted]:
-    """Return which table each object gets, and what has to be written down; `kept` are tables that objects have.
+    """Which table each object gets, and what has to be written down; `kept` are tables that objects have.
 
     With an `org_id` tables are shared with other orgs that share theirs.
     """
@@ -146,7 +146,7 @@ def wanted_by(
     *,
     org_id: str = "",
 ) -> Tables:
-    """Return which tables an extraction would get with these settings; nothing is written.
+    """Which tables an extraction would get with these settings; nothing is written.
 
     With an `org_id` that org's rows are combined with those of others.
     """
@@ -156,7 +156,7 @@ def wanted_by(
 
 
 def _org_of(extraction: Extraction) -> str:
-    """Return the org whose part of the tables an extraction has: that of the rows in them, or its source's."""
+    """The org whose part of the tables an extraction has: that of the rows in them, or its source's."""
     loaded = next((chosen.loaded_org_id for chosen in extraction.objects if chosen.loaded_org_id), "")
     if not extraction.combines_orgs:
         return ""
@@ -223,13 +223,13 @@ def has(extraction_id: str, name: str, table: str) -> bool:
 
 
 def of_extraction(extraction_id: str) -> dict[str, str]:
-    """Return the table of each object that has one."""
+    """The table of each object that has one."""
     rows = db.session.scalars(select(DestinationTable).filter_by(extraction_id=extraction_id))
     return {row.object_name: row.table_name for row in rows}
 
 
 def sharing(extraction_id: str) -> list[Extraction]:
-    """Return the extractions that put rows of other orgs into the tables of one."""
+    """The extractions that put rows of other orgs into the tables of one."""
     mine, theirs = aliased(DestinationTable), aliased(DestinationTable)
     same_table = (theirs.place == mine.place) & (theirs.table_key == mine.table_key)
     ids = (
@@ -241,7 +241,7 @@ def sharing(extraction_id: str) -> list[Extraction]:
 
 
 def columns_elsewhere(extraction: Extraction, name: str) -> dict[str, dict[str, str]]:
-    """Return the columns that an object's fields were given by the other extractions that share its table."""
+    """The columns that an object's fields were given by the other extractions that share its table."""
     found: dict[str, dict[str, str]] = {}
     for other in sharing(extraction.id):
         for chosen in other.objects:

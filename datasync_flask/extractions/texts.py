@@ -37,27 +37,27 @@ STEPS = {
 
 
 def run_state(state: str) -> str:
-    """Return a run's state as people call it."""
+    """A run's state as people call it."""
     return translated(RUN_STATES[state])
 
 
 def run_tone(state: str) -> str:
-    """Return the colour and shape of a run's pill, as the stylesheet calls it."""
+    """The colour and shape of a run's pill, as the stylesheet calls it."""
     return RUN_TONES[state]
 
 
 def step_text(step: str) -> str:
-    """Return what is done with an object at present."""
+    """What is done with an object at present."""
     return translated(STEPS[step])
 
 
 def explain_problem(problem: str) -> str:
-    """Return what the problem of a run or of an object means and what to do; '' when there is none."""
+    """What the problem of a run or of an object means and what to do; '' when there is none."""
     return trouble(problem, During.RUN).sentences if problem else ""
 
 
 def note_text(note: str) -> str:
-    """Return a note of an object."""
+    """A note of an object."""
     kind, _, name = note.partition(":")
     if kind == odd_values.KIND:
         return odd_values.odd_value_text(name)
@@ -129,7 +129,7 @@ def note_text(note: str) -> str:
 
 
 def duration_text(seconds: int) -> str:
-    """Return a span of time, as short as it can be read."""
+    """A span of time, as short as it can be read."""
     if seconds < 60:
         return str(gettext("%(number)s s", number=seconds))
     if seconds < 3600:

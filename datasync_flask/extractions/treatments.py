@@ -51,7 +51,7 @@ class Treated:
 
 
 def treatment_of(choice: ObjectChoice, name: str) -> Treatment:
-    """Return what is done with a field."""
+    """What is done with a field."""
     if name in choice.left_out or (choice.fields is not None and name not in choice.fields):
         return Treatment.LEAVE_OUT
     return Treatment.HASH if name in choice.hashed else Treatment.LOAD
@@ -64,7 +64,7 @@ def lines(
     cursor: str,
     columns: Mapping[str, Mapping[str, str]] = NO_COLUMNS,
 ) -> list[FieldLine]:
-    """Return the fields of an object as they were sent, else as they are chosen, with the columns that they have."""
+    """The fields of an object as they were sent, else as they are chosen, with the columns that they have."""
     return [
         FieldLine(
             each, _sent(choice, sent, each.name), _reason(each.name, cursor), (*columns.get(each.name, {}).values(),)
@@ -93,7 +93,7 @@ def parse(
     cursor: str,
     columns: Collection[str] = (),
 ) -> Treated:
-    """Return what was chosen; `columns` are the fields that have one already. Raises TreatmentRefused."""
+    """What was chosen; `columns` are the fields that have one already. Raises TreatmentRefused."""
     names = [field.name for field in fields]
     chosen = {name: _sent(before, sent, name) for name in names}
     for name, treatment in chosen.items():
@@ -151,14 +151,14 @@ def _refused(name: str) -> str:
 
 
 def pending_columns(chosen: ExtractionObject) -> set[str]:
-    """Return the columns whose values the next run empties or replaces by hashes: nobody is shown them meanwhile."""
+    """The columns whose values the next run empties or replaces by hashes: nobody is shown them meanwhile."""
     before = chosen.loaded_as or LoadedAs()
     names = {*chosen.hashed} - {*before.hashed.split(",")} | {*chosen.left_out} - {*before.left_out.split(",")}
     return {column.lower() for name in names for column in chosen.field_columns.get(name, {}).values()}
 
 
 def summary(choice: ObjectChoice | ExtractionObject) -> str:
-    """Return how many fields are hashed and left out; '' when all are loaded as they are."""
+    """How many fields are hashed and left out; '' when all are loaded as they are."""
     hashed, left_out = len(choice.hashed), len(choice.left_out)
     parts = [str(ngettext("%(num)s field hashed", "%(num)s fields hashed", hashed))] if hashed else []
     if left_out:

@@ -35,18 +35,18 @@ def connect() -> None:
 
 
 def needed_fields(chosen: ExtractionObject) -> set[str]:
-    """Return the fields that were chosen for an object, or loaded before."""
+    """The fields that were chosen for an object, or loaded before."""
     fields = chosen.fields if chosen.fields is not None else chosen.field_columns
     return {*fields, *([chosen.cursor_field] if chosen.cursor_field else [])} - set(chosen.left_out)
 
 
 def missing_fields(chosen: ExtractionObject, description: ObjectDescription) -> tuple[str, ...]:
-    """Return the fields that an extraction needs and the user doesn't see."""
+    """The fields that an extraction needs and the user doesn't see."""
     return tuple(sorted(needed_fields(chosen) - {field.name for field in description.fields}))
 
 
 def read_objects(connection_id: str) -> dict[str, set[str]]:
-    """Return the objects that extractions read from a connection, each with the fields they need."""
+    """The objects that extractions read from a connection, each with the fields they need."""
     of_source = select(ExtractionObject).join(Extraction).where(Extraction.source_id == connection_id)
     found: dict[str, set[str]] = {}
     for chosen in db.session.scalars(of_source):
@@ -71,7 +71,7 @@ def _after_check(connection_id: str, **_: Any) -> None:
 
 
 def read_visibility(api: SalesforceApi, wanted: Mapping[str, set[str]]) -> dict[str, Seen]:
-    """Return what the user sees of objects. Raises SalesforceError."""
+    """What the user sees of objects. Raises SalesforceError."""
     until, tells = time.monotonic() + SECONDS_TO_ASK, True
     found: dict[str, Seen] = {}
     for name, description in objects.describe_many(api, sorted(wanted)).items():
@@ -88,7 +88,7 @@ def read_visibility(api: SalesforceApi, wanted: Mapping[str, set[str]]) -> dict[
 
 
 def seen_of(description: ObjectDescription | SalesforceError, needed: Iterable[str]) -> Seen | None:
-    """Return what describe tells; None when it tells nothing about what the user sees."""
+    """What describe tells; None when it tells nothing about what the user sees."""
     if isinstance(description, ObjectDescription):
         return Seen(True, None, tuple(sorted(set(needed) - {field.name for field in description.fields})))
     return Seen(False) if description.problem in _NOT_VISIBLE else None

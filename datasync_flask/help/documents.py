@@ -44,7 +44,7 @@ class Section:
     text: str
 
     def excerpt(self, words: list[str]) -> str:
-        """Return the text around the first of the words."""
+        """The text around the first of the words."""
         positions = [self.text.lower().find(word) for word in words]
         start = max(min((position for position in positions if position >= 0), default=0) - _EXCERPT // 3, 0)
         piece = self.text[start : start + _EXCERPT].strip()
@@ -68,7 +68,7 @@ def _parser() -> MarkdownIt:
 
 @cache
 def documents() -> dict[str, Document]:
-    """Return all pages by name, in reading order."""
+    """All pages by name, in reading order."""
     folder = resource_dir("docs")
     return {name: _read(name, (folder / f"{name}.md").read_text(encoding="utf-8")) for name in ORDER}
 
@@ -113,7 +113,7 @@ def _plain(token: Token) -> str:
 
 
 def search(query: str) -> list[tuple[Section, str]]:
-    """Return the sections that hold all words of `query`, those with a word in the heading first, with an excerpt."""
+    """The sections that hold all words of `query`, those with a word in the heading first, with an excerpt."""
     words = query.lower().split()[:10]
     if not words:
         return []

@@ -32,7 +32,7 @@ class Entry:
 
 
 def by_reason() -> dict[Reason, list[Entry]]:
-    """Return everything that can go wrong under its reason codes."""
+    """Everything that can go wrong under its reason codes."""
     found: dict[Reason, list[Entry]] = {reason: [] for reason in Reason}
     for problem in Problem:
         told = trouble(problem)

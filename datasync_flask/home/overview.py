@@ -103,7 +103,7 @@ class Overview:
 
 
 def overview() -> Overview:
-    """Return what Home shows."""
+    """What Home shows."""
     summary, rows = summarize(), loader.all_with_last_run()
     failed = [(extraction, run) for extraction, run in rows if run is not None and run.state == RunState.FAILED]
     shown = sorted(rows, key=_worst_first)[:EXTRACTIONS_SHOWN]
@@ -117,7 +117,7 @@ def overview() -> Overview:
 
 
 def attention_count() -> int:
-    """Return how many things need attention, for the number beside Home."""
+    """How many things need attention, for the number beside Home."""
     newest = select(func.max(Run.queued_at)).where(Run.extraction_id == Extraction.id).correlate(Extraction)
     failed = select(func.count()).select_from(Run).join(Extraction)
     failed = failed.where(Run.queued_at == newest.scalar_subquery(), Run.state == RunState.FAILED)
@@ -204,7 +204,7 @@ def _tone(run: Run) -> str:
 
 
 def _last_runs(extraction_ids: Sequence[str]) -> dict[str, list[Run]]:
-    """Return the last runs of each extraction, the oldest first."""
+    """The last runs of each extraction, the oldest first."""
     place = func.row_number().over(partition_by=Run.extraction_id, order_by=Run.queued_at.desc()).label("place")
     ranked = select(Run.id, place).where(Run.extraction_id.in_(extraction_ids)).subquery()
     runs = db.session.scalars(
@@ -217,7 +217,7 @@ def _last_runs(extraction_ids: Sequence[str]) -> dict[str, list[Run]]:
 
 
 def _rows_of(run_ids: Iterable[str]) -> dict[str, int]:
-    """Return how many rows each run loaded or deleted."""
+    """How many rows each run loaded or deleted."""
     statement = (
         select(RunObject.run_id, func.sum(RunObject.rows + RunObject.deleted))
         .where(RunObject.run_id.in_(list(run_ids)))

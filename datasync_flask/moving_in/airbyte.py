@@ -37,7 +37,7 @@ _MOST = 100
 
 
 def value(settings: Any, name: str) -> Any:
-    """Return a setting that the API spells in camel case and files in snake case."""
+    """A setting that the API spells in camel case and files in snake case."""
     first, *rest = name.split("_")
     found = mapping(settings)
     return found.get(name, found.get(first + "".join(word.capitalize() for word in rest)))
@@ -60,12 +60,12 @@ class Airbyte:
         return any(_configuration(each) or _streams(each) for each in _entries(document.data))
 
     def parse(self, document: Document) -> Found:
-        """Return the sources as connections and the connections as extractions. Raises FileRefused."""
+        """The sources as connections and the connections as extractions. Raises FileRefused."""
         return found_in(list(_entries(document.data))[:_MOST])
 
 
 def found_in(entries: list[Mapping[Any, Any]]) -> Found:
-    """Return what sources and connections give; those that belong together are put together. Raises FileRefused."""
+    """What sources and connections give; those that belong together are put together. Raises FileRefused."""
     found = Found()
     sources: dict[str, _Source] = {}
     for entry in entries:
@@ -103,7 +103,7 @@ def _entries(data: Any) -> Iterator[Mapping[Any, Any]]:
 
 
 def _configuration(entry: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    """Return the source's configuration in an entry; nothing when it is something else."""
+    """The source's configuration in an entry; nothing when it is something else."""
     if text_of(value(entry, "definition_type")) in {"connection", "destination"}:
         return {}
     inner = mapping(value(entry, "configuration") or value(entry, "connection_configuration"))
@@ -115,7 +115,7 @@ def _configuration(entry: Mapping[Any, Any]) -> Mapping[Any, Any]:
 
 
 def _streams(entry: Mapping[Any, Any]) -> list[tuple[Mapping[Any, Any], Mapping[Any, Any]]]:
-    """Return the streams of a connection or a catalogue, each with its settings."""
+    """The streams of a connection or a catalogue, each with its settings."""
     inner = mapping(value(entry, "configuration")) or entry
     catalogue = mapping(value(inner, "configurations") or value(inner, "sync_catalog")) or inner
     found: list[tuple[Mapping[Any, Any], Mapping[Any, Any]]] = []
@@ -128,7 +128,7 @@ def _streams(entry: Mapping[Any, Any]) -> list[tuple[Mapping[Any, Any], Mapping[
 
 
 def _key_of_source(entry: Mapping[Any, Any], sources: Mapping[str, _Source]) -> str:
-    """Return the key of the source that a connection reads from; '' when it isn't in the file."""
+    """The key of the source that a connection reads from; '' when it isn't in the file."""
     inner = mapping(value(entry, "configuration"))
     # Octavia's connections name the folder of the source's file.
     path = text_of(value(entry, "source_configuration_path")).split("/")

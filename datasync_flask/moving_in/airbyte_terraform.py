@@ -33,7 +33,7 @@ class Terraform:
         return any(str(name).startswith("airbyte_") for name in mapping(part(document.data, "resource")))
 
     def parse(self, document: Document) -> Found:
-        """Return what sources and connections give. Raises FileRefused."""
+        """What sources and connections give. Raises FileRefused."""
         entries = list(_entries(_resources(document)))
         if not entries:
             raise FileRefused(gettext("This file has no resource airbyte_source_salesforce or airbyte_connection."))

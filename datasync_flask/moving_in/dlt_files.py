@@ -51,7 +51,7 @@ class Settings:
         return bool(_of_source(document.data)) or isinstance(part(document.data, "sources"), Mapping)
 
     def parse(self, document: Document) -> Found:
-        """Return the connection. Raises FileRefused."""
+        """The connection. Raises FileRefused."""
         values = _of_source(document.data)
         if not values:
             raise FileRefused(gettext("This file has no part [sources.salesforce]."))
@@ -80,7 +80,7 @@ class Settings:
 
 
 def _of_source(data: Any) -> Mapping[Any, Any]:
-    """Return the part about the source, wherever dlt would find it."""
+    """The part about the source, wherever dlt would find it."""
     sources = mapping(part(data, "sources"))
     places = [part(data, "salesforce"), *sources.values(), *(part(each, "salesforce") for each in sources.values())]
     named = [sources.get("salesforce"), part(sources, "salesforce", "salesforce"), *places]
@@ -104,7 +104,7 @@ class Script:
         return document.suffix == ".py" or (document.suffix in {"", ".txt"} and bool(_SCRIPT.search(document.text)))
 
     def parse(self, document: Document) -> Found:
-        """Return the resources that the script names, or all of the source. Raises FileRefused."""
+        """The resources that the script names, or all of the source. Raises FileRefused."""
         try:
             tree = ast.parse(document.text)
             calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]

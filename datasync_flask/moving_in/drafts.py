@@ -43,7 +43,7 @@ class Made:
 
 
 def checked(found: Found, choice: Choice, trusted: tuple[str, ...]) -> Found:
-    """Return what can be made of what a file gives, with a remark on all that can't. Saves nothing."""
+    """What can be made of what a file gives, with a remark on all that can't. Saves nothing."""
     result = replace(found, connections=[], extractions=[], remarks=list(found.remarks))
     _number_equal_names(found.connections)
     _number_equal_names(found.extractions)
@@ -146,7 +146,7 @@ def _check_extraction(result: Found, extraction: FoundExtraction, choice: Choice
 
 
 def _known_objects(source_id: str) -> set[str]:
-    """Return the names of the org's objects in small letters, as read last; nothing when they never were."""
+    """The names of the org's objects in small letters, as read last; nothing when they never were."""
     entries = db.session.scalar(select(ObjectCatalog.entries).where(ObjectCatalog.connection_id == source_id))
     return {str(entry[0]).lower() for entry in entries or ()}
 

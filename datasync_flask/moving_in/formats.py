@@ -20,7 +20,7 @@ FORMATS: tuple[Format, ...] = (
 
 
 def understand(document: Document) -> tuple[Format, Found]:
-    """Return the kind of a file and what it gives. Raises FileRefused."""
+    """The kind of a file and what it gives. Raises FileRefused."""
     for each in FORMATS:
         if each.detect(document):
             return each, each.parse(document)

@@ -116,5 +116,5 @@ class ImportForm(FlaskForm):
         return hashlib.sha256("\n".join(map(str, parts)).encode("utf-8", "replace")).hexdigest()
 
     def choice(self) -> Choice:
-        """Return which connections the extractions use."""
+        """Which connections the extractions use."""
         return Choice(self.source.data, self.destination.data)

@@ -68,7 +68,7 @@ class FoundObject:
     fields: list[str] | None = None
 
     def settings(self) -> dict[str, object]:
-        """Return the object as an extraction's definition has it."""
+        """The object as an extraction's definition has it."""
         return {
             "name": self.name,
             "tracking_type": TrackingType.NONE.value if self.is_whole else "",
@@ -115,7 +115,7 @@ class Found:
             self.remarks.append(remark)
 
     def by_subject(self) -> dict[str, list[Remark]]:
-        """Return the remarks by the connection or extraction that they are about; what is about none comes last."""
+        """The remarks by the connection or extraction that they are about; what is about none comes last."""
         found: dict[str, list[Remark]] = {}
         for each in sorted(self.remarks, key=lambda each: not each.subject):
             found.setdefault(each.subject, []).append(each)
@@ -178,7 +178,7 @@ class Found:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Return names as one text, cut when there are very many or one is very long."""
+    """Names as one text, cut when there are very many or one is very long."""
     texts = [name[:80] for name in names]
     shown = ", ".join(texts[:_NAMES_SHOWN])
     more = len(texts) - _NAMES_SHOWN
@@ -196,4 +196,4 @@ class Format(Protocol):
         """True when a file is of this kind."""
 
     def parse(self, document: Document) -> Found:
-        """Return what a file gives. Raises FileRefused."""
+        """What a file gives. Raises FileRefused."""

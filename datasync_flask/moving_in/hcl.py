@@ -44,7 +44,7 @@ class Block(NamedTuple):
 
 
 def blocks(text: str) -> list[Block]:
-    """Return the outermost blocks of a file. Raises FileRefused."""
+    """The outermost blocks of a file. Raises FileRefused."""
     reader = _Reader(list(_tokens(text)))
     found = []
     while (token := reader.skip_lines()) is not None:

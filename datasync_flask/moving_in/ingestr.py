@@ -70,7 +70,7 @@ class CommandLine:
         return bool(_URI.search(document.text))
 
     def parse(self, document: Document) -> Found:
-        """Return a connection for each URI, and an extraction of all tables that are read from it."""
+        """A connection for each URI, and an extraction of all tables that are read from it."""
         found = Found()
         by_uri: dict[str, tuple[FoundConnection, list[FoundObject]]] = {}
         for options in _commands(document.text):

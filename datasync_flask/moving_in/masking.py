@@ -43,7 +43,7 @@ _RULES = (
 
 
 def masked(document: Document) -> tuple[str, int]:
-    """Return a document's text without what looks like a secret, and how many places were masked."""
+    """A document's text without what looks like a secret, and how many places were masked."""
     text, count = document.text.replace("\r\n", "\n"), 0
     for rule in _RULES:
         text, times = rule.subn(lambda match: match["before"] + MASK, text)
@@ -55,7 +55,7 @@ def masked(document: Document) -> tuple[str, int]:
 
 
 def _secret_values(document: Document) -> set[str]:
-    """Return what stands under a secret's name in data that can be read, however it is written there."""
+    """What stands under a secret's name in data that can be read, however it is written there."""
     try:
         waiting = [document.data]
     except FileRefused:

@@ -29,7 +29,7 @@ class Project:
         return isinstance(part(document.mapping, "plugins", "extractors"), list)
 
     def parse(self, document: Document) -> Found:
-        """Return a connection and an extraction for each use of the tap. Raises FileRefused."""
+        """A connection and an extraction for each use of the tap. Raises FileRefused."""
         found, project = Found(), document.mapping
         extractors = [mapping(each) for each in items(part(project, "plugins", "extractors"))]
         taps = [each for each in extractors if _is_salesforce(each, extractors)]
@@ -115,7 +115,7 @@ def _over(base: Mapping[Any, Any], above: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _objects(found: Found, tap: Mapping[Any, Any]) -> list[FoundObject]:
-    """Return what the select rules choose: `Account.*`, `Contact.Email`, and with ! what not."""
+    """What the select rules choose: `Account.*`, `Contact.Email`, and with ! what not."""
     fields: dict[str, list[str] | None] = {}
     excluded, unclear = [], []
     for rule in items(tap.get("select")):

@@ -71,7 +71,7 @@ class Document:
 
 
 def decoded(data: bytes) -> str:
-    """Return a file's text. Raises FileRefused."""
+    """A file's text. Raises FileRefused."""
     if len(data) > MAX_BYTES:
         raise FileRefused(gettext("This file is too large: at most %(most)s MB can be read.", most=MAX_BYTES >> 20))
     encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
@@ -85,7 +85,7 @@ def decoded(data: bytes) -> str:
 
 
 def checked_text(text: str) -> str:
-    """Return a text that may be a file. Raises FileRefused."""
+    """A text that may be a file. Raises FileRefused."""
     if "\x00" in text:
         raise FileRefused(
             gettext("This isn't a text file. Choose the file with the settings, not a program or archive.")
@@ -154,7 +154,7 @@ def _yaml(text: str) -> Any:
 
 
 def text_of(value: Any) -> str:
-    """Return a single value as text; '' for lists, settings and nothing."""
+    """A single value as text; '' for lists, settings and nothing."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime | date | time):
@@ -176,7 +176,7 @@ def is_true(value: Any) -> bool:
 
 
 def part(data: Any, *names: str) -> Any:
-    """Return what stands in settings below these names; None when it isn't there."""
+    """What stands in settings below these names; None when it isn't there."""
     for name in names:
         if not isinstance(data, Mapping):
             return None
@@ -185,7 +185,7 @@ def part(data: Any, *names: str) -> Any:
 
 
 def mapping(data: Any) -> Mapping[Any, Any]:
-    """Return settings as they are, nothing for anything else."""
+    """Settings as they are, nothing for anything else."""
     return data if isinstance(data, Mapping) else {}
 
 

@@ -20,7 +20,7 @@ _OTHER_NAMES = {"sf_user": "User", "product": "Product2", "pricebook": "Priceboo
 
 
 def object_called(table: str) -> str:
-    """Return the object that dlt's source or ingestr calls `table`."""
+    """The object that dlt's source or ingestr calls `table`."""
     return _OTHER_NAMES.get(table) or "".join(word.capitalize() for word in table.split("_"))
 
 
@@ -185,7 +185,7 @@ def put_start(found: Found, objects: Iterable[FoundObject], value: Any) -> None:
 
 
 def usual_cursor(name: str) -> str:
-    """Return the field that usually tells of an object's changes, judged by its name."""
+    """The field that usually tells of an object's changes, judged by its name."""
     if name == "LoginHistory":
         return "LoginTime"
     if name.endswith("History"):

@@ -41,7 +41,7 @@ _OF_A_PERSON = frozenset({"refresh_token", "username", "password", "access_token
 
 
 def _with_sign_in(config: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Return the settings with those of `auth` among the others, as Meltano writes them in one way or another."""
+    """The settings with those of `auth` among the others, as Meltano writes them in one way or another."""
     inner = dict(mapping(config.get("auth")))
     inner |= {name.removeprefix("auth."): config[name] for name in config if text_of(name).startswith("auth.")}
     rest = {name: value for name, value in config.items() if not text_of(name).startswith("auth.") and name != "auth"}
@@ -80,7 +80,7 @@ class Config:
         return bool(names & _OWN) or any(names >= pair for pair in _PAIRS)
 
     def parse(self, document: Document) -> Found:
-        """Return the connection, and the objects when the settings name some."""
+        """The connection, and the objects when the settings name some."""
         found, config = Found(), document.mapping
         connection = connection_from(found, config, gettext("Salesforce (%(tool)s)", tool=TOOL))
         objects = [FoundObject(text_of(name)) for name in items(config.get("streams_to_discover"))]
@@ -104,7 +104,7 @@ class Catalogue:
         return any(text_of(part(each, "tap_stream_id")) for each in items(document.mapping.get("streams")))
 
     def parse(self, document: Document) -> Found:
-        """Return the selected objects with their selected fields. Raises FileRefused."""
+        """The selected objects with their selected fields. Raises FileRefused."""
         found = Found()
         objects = [
             each for stream in items(document.mapping.get("streams"))
@@ -116,7 +116,7 @@ class Catalogue:
         return found
 
     def _selected(self, stream: Mapping[Any, Any]) -> FoundObject | None:
-        """Return a stream as an object; None when it isn't selected."""
+        """A stream as an object; None when it isn't selected."""
         of_stream: Mapping[Any, Any] = {}
         chosen: list[str] = []
         has_choice = False

@@ -63,7 +63,7 @@ def deliver(order: dict[str, Any]) -> None:
 
 
 def signature_of(key: str, body: bytes) -> str:
-    """Return what a receiver compares: HMAC-SHA256 of the body, in hex, after ``sha256=``."""
+    """What a receiver compares: HMAC-SHA256 of the body, in hex, after ``sha256=``."""
     return "sha256=" + hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
 
 
@@ -105,7 +105,7 @@ def _mail(order: dict[str, Any]) -> None:
 
 
 def _why(error: Exception) -> str:
-    """Return what went wrong with a host, as what follows its name."""
+    """What went wrong with a host, as what follows its name."""
     if isinstance(error, httpx2.TimeoutException | TimeoutError):
         return "didn't answer in time"
     if isinstance(error, smtplib.SMTPAuthenticationError):

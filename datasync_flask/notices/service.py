@@ -67,12 +67,12 @@ def _box() -> SecretBox:
 
 
 def channels() -> Sequence[Channel]:
-    """Return all channels."""
+    """All channels."""
     return db.session.scalars(select(Channel).order_by(Channel.description)).all()
 
 
 def target_of(channel: Channel) -> str:
-    """Return a channel's address. Raises SecretUnreadable."""
+    """A channel's address. Raises SecretUnreadable."""
     return _box().open(channel.target_sealed)
 
 
@@ -87,7 +87,7 @@ def test(channel: Channel, title: str, body: str, link: str) -> None:
 
 
 def pending_tests() -> set[str]:
-    """Return the ids of the channels whose test wasn't sent yet."""
+    """The ids of the channels whose test wasn't sent yet."""
     return set(db.session.scalars(select(Delivery.channel_id).where(Delivery.event == TEST_EVENT)))
 
 

@@ -77,7 +77,7 @@ def _check_service(scheme: str, target: str) -> None:
 
 
 def host_of(kind: str, target: str) -> str:
-    """Return the host in an address; of a service it may be a token instead."""
+    """The host in an address; of a service it may be a token instead."""
     try:
         return (urlsplit(target).hostname or "").rstrip(".") if kind != "email" else ""
     except ValueError:

@@ -12,17 +12,17 @@ CHANNELS = {"email": "E-mail", "webhook": "Webhook", "service": "Service"}
 
 
 def role_label(role: str) -> str:
-    """Return how a role is called."""
+    """How a role is called."""
     return translated(ROLES[str(role)])
 
 
 def channel_label(kind: str) -> str:
-    """Return a channel's name."""
+    """A channel's name."""
     return translated(CHANNELS[kind])
 
 
 def audit_text(value: Any) -> str:
-    """Return a value of the audit as people read it; what changed as “before → after”."""
+    """A value of the audit as people read it; what changed as “before → after”."""
     if isinstance(value, dict):
         return "; ".join(f"{name}: {_change(each)}" for name, each in value.items())
     if isinstance(value, list):

@@ -99,7 +99,7 @@ class ChannelForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
 
 
 def _empty_form() -> ChannelForm:
-    """Return a form that begins with a kind that works on this server."""
+    """A form that begins with a kind that works on this server."""
     return ChannelForm(formdata=None, kind="email" if current_app.config["SETTINGS"].smtp_url else "webhook")
 
 

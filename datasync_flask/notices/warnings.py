@@ -22,7 +22,7 @@ APPROVALS = 5
 
 
 def connection_path(connection_id: str) -> str:
-    """Return the page of a connection."""
+    """The page of a connection."""
     return f"/connections/{connection_id}"
 
 

@@ -35,7 +35,7 @@ class BrowserAddress(Model):
 
 
 def note() -> dict[str, Any]:
-    """Return what a page that shows the Callback URL says about its own address.
+    """What a page that shows the Callback URL says about its own address.
 
     `differs` is what is known here; a proxy may hide it, and then the browser itself finds out.
     """
@@ -55,7 +55,7 @@ def note() -> dict[str, Any]:
 
 
 def advised(seen: str) -> str:
-    """Return the public address to set: https, except on this machine, since Salesforce takes nothing else."""
+    """The public address to set: https, except on this machine, since Salesforce takes nothing else."""
     parts = urlsplit(seen)
     return seen if parts.hostname in LOOPBACK_HOSTS else f"https://{parts.netloc}"
 
@@ -75,7 +75,7 @@ def differs(seen: str, settings: Settings) -> bool:
 
 
 def _seen(settings: Settings) -> str:
-    """Return the origin that the browser shows, as far as headers tell; '' when they tell nothing sensible."""
+    """The origin that the browser shows, as far as headers tell; '' when they tell nothing sensible."""
     host, scheme = request.host, request.scheme
     if not settings.trusted_proxies:
         # Not trusted for anything: it is only shown to whoever sent it.

@@ -39,7 +39,7 @@ def _queue() -> Part:
 
 
 def queue_depth() -> int | None:
-    """Return how many tasks wait, or None when the queue doesn't answer."""
+    """How many tasks wait, or None when the queue doesn't answer."""
     try:
         return queue().depth()
     except Exception:  # the storage drivers' errors have no common base

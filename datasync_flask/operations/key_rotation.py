@@ -42,7 +42,7 @@ SEALED_COLUMNS: tuple[tuple[InstrumentedAttribute[Any], InstrumentedAttribute[st
 
 
 def rotate_all() -> tuple[int, int]:
-    """Return how many secrets were encrypted with the first key, and how many no key can read."""
+    """How many secrets were encrypted with the first key, and how many no key can read."""
     done = unreadable = 0
     box = secret_box()
     for key, sealed in SEALED_COLUMNS:
@@ -59,7 +59,7 @@ def rotate_all() -> tuple[int, int]:
 
 
 def count_readable() -> tuple[int, int]:
-    """Return how many stored secrets can be read with the present keys, and how many can't."""
+    """How many stored secrets can be read with the present keys, and how many can't."""
     readable = unreadable = 0
     box = secret_box()
     for _, sealed in SEALED_COLUMNS:

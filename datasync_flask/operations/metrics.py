@@ -75,7 +75,7 @@ class _FromDatabase(Collector):
 
 
 def text() -> bytes:
-    """Return all metrics as Prometheus reads them."""
+    """All metrics as Prometheus reads them."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_FromDatabase())
     if SHARED_FOLDER in os.environ:

@@ -29,12 +29,12 @@ _LEAST_TO_ZIP = 100
 
 
 def refusal(code: str, message: str) -> list[dict[str, Any]]:
-    """Return the body of a refusal."""
+    """The body of a refusal."""
     return [{"message": message, "errorCode": code}]
 
 
 def refuse(status: int, code: str, message: str) -> Response:
-    """Return a REST error answer."""
+    """A REST error answer."""
     response = jsonify(refusal(code, message))
     response.status_code = status
     return response
@@ -46,7 +46,7 @@ def stop(status: int, code: str, message: str) -> NoReturn:
 
 
 def json_body() -> dict[str, Any]:
-    """Return the JSON object that was sent, or stop as Salesforce's parser does."""
+    """The JSON object that was sent, or stop as Salesforce's parser does."""
     data = request.get_json(force=True, silent=True)
     if not isinstance(data, dict):
         stop(400, "JSON_PARSER_ERROR", "The HTTP entity body is required, but this request has no entity body of JSON.")
@@ -54,7 +54,7 @@ def json_body() -> dict[str, Any]:
 
 
 def bearer() -> Token | None:
-    """Return the token that the request holds, if it still opens something."""
+    """The token that the request holds, if it still opens something."""
     scheme, _, value = request.headers.get("Authorization", "").partition(" ")
     return the_org().live_access(value.strip()) if scheme.lower() in {"bearer", "oauth"} else None
 
@@ -158,7 +158,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 
 
 def _single_slashes(inner: Any) -> Any:
-    """Return a WSGI app that takes several slashes for one: clients join an address that ends with one."""
+    """A WSGI app that takes several slashes for one: clients join an address that ends with one."""
 
     def outer(environ: dict[str, Any], start_response: Any) -> Any:
         environ["PATH_INFO"] = re.sub("/{2,}", "/", environ["PATH_INFO"])

@@ -125,7 +125,7 @@ def _feed(name: str) -> SObject:
 
 
 def _beside(name: str, kind: str) -> str:
-    """Return the name of what belongs to an object: AccountHistory, Invoice__History."""
+    """The name of what belongs to an object: AccountHistory, Invoice__History."""
     return name.removesuffix("c") + kind if name.endswith("__c") else name + kind
 
 

@@ -35,7 +35,7 @@ def _data() -> Data:
 
 
 def _new(job: Job) -> dict[str, Any]:
-    """Return what creating a job answers."""
+    """What creating a job answers."""
     created = as_json(job.created_at)
     return {
         "id": job.id, "operation": job.operation, "object": job.answer.object.name, "createdById": USER_ID,
@@ -55,7 +55,7 @@ def _listed(job: Job) -> dict[str, Any]:
 
 
 def _shown(job: Job) -> dict[str, Any]:
-    """Return what asking for a job answers."""
+    """What asking for a job answers."""
     is_complete = job.current_state == "JobComplete"
     shown = _listed(job) | {
         "numberRecordsProcessed": len(job.answer.rows) if is_complete else 0,
@@ -162,7 +162,7 @@ def _locator(start: int) -> str:
 
 
 def _start() -> int:
-    """Return where the page that is asked for starts."""
+    """Where the page that is asked for starts."""
     text = request.args.get("locator", "")
     try:
         return max(int(base64.urlsafe_b64decode(text)), 0) if text else 0
@@ -171,7 +171,7 @@ def _start() -> int:
 
 
 def _size() -> int:
-    """Return how many rows a page may have."""
+    """How many rows a page may have."""
     text = request.args.get("maxRecords", str(PAGE_ROWS))
     if not text.isascii() or not text.isdigit() or int(text[:12]) < 1:
         stop(400, "INVALIDREQUEST", "maxRecords must be a positive number")

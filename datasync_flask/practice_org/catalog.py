@@ -93,7 +93,7 @@ _CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
 
 def full_id(short: str) -> str:
-    """Return the 18 letters of an id of 15: the last three tell which of the others are capitals."""
+    """The 18 letters of an id of 15: the last three tell which of the others are capitals."""
     sums = (sum(1 << n for n, letter in enumerate(short[at : at + 5]) if letter.isupper()) for at in (0, 5, 10))
     return short + "".join(_CHECKSUM[each] for each in sums)
 
@@ -151,13 +151,13 @@ class SObject:
         return plural_of(self.label)
 
     def spelled(self, name: str) -> str | None:
-        """Return a field's name as the org spells it, None when the user has no such field."""
+        """A field's name as the org spells it, None when the user has no such field."""
         if name in self.fields:
             return name
         return next((known for known in self.fields if known.lower() == name.lower()), None)
 
     def target_of(self, name: str) -> str:
-        """Return the object that a reference field leads to, '' for other fields."""
+        """The object that a reference field leads to, '' for other fields."""
         if self.fields.get(name) != "reference":
             return ""
         if name in self.targets:
@@ -167,7 +167,7 @@ class SObject:
         return self.name if name in {"ParentId", "MasterRecordId"} else name.removesuffix("Id")
 
     def reference_called(self, relationship: str) -> str | None:
-        """Return the reference field that a relationship goes by, None when there is none."""
+        """The reference field that a relationship goes by, None when there is none."""
         references = (name for name, kind in self.fields.items() if kind == "reference")
         return next((name for name in references if relationship_of(name).lower() == relationship.lower()), None)
 
@@ -185,25 +185,25 @@ class SObject:
 
 
 def relationship_of(name: str) -> str:
-    """Return how queries call what a reference field leads to."""
+    """How queries call what a reference field leads to."""
     return name.removesuffix("__c") + "__r" if name.endswith("__c") else name.removesuffix("Id")
 
 
 def label_of(name: str) -> str:
-    """Return the label that a name suggests."""
+    """The label that a name suggests."""
     parts = name.split("__")
     word = parts[1] if len(parts) > 2 else parts[0]
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", word.replace("_", " "))
 
 
 def plural_of(word: str) -> str:
-    """Return the plural of an English word."""
+    """The plural of an English word."""
     if word.endswith(("s", "History", "Share")):
         return word
     return word[:-1] + "ies" if re.search(r"[^aeiou]y$", word) else word + "s"
 
 
 def child_relationship(child: SObject, reference: str) -> str:
-    """Return how a parent calls its children of this object that refer to it so."""
+    """How a parent calls its children of this object that refer to it so."""
     name = plural_of(child.name.removesuffix("__c"))
     return name + "__r" if child.is_custom else f"Child{name}" if reference == "ParentId" else name

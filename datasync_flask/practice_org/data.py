@@ -63,11 +63,11 @@ class Data:
         self.jobs_made = 0
 
     def listed(self) -> list[SObject]:
-        """Return the objects that the user sees."""
+        """The objects that the user sees."""
         return [found for name, found in self.objects.items() if found.is_accessible and name not in DEFINITIONS]
 
     def children_of(self, name: str) -> list[tuple[SObject, str]]:
-        """Return the objects, and their fields, that refer to an object."""
+        """The objects, and their fields, that refer to an object."""
         with self.lock:
             if self._children_at != self.changed_at:
                 self._children.clear()
@@ -79,13 +79,13 @@ class Data:
             return self._children.get(name, [])
 
     def known(self, name: str) -> SObject | None:
-        """Return an object that the user sees, or None."""
+        """An object that the user sees, or None."""
         spelled = self._spelled.get(name.lower())
         found = self.objects[spelled] if spelled else None
         return found if found is not None and found.is_accessible else None
 
     def object(self, name: str) -> SObject:
-        """Return an object. Raises SoqlError."""
+        """An object. Raises SoqlError."""
         found = self.known(name)
         if found is None:
             raise SoqlError("INVALID_TYPE", f"sObject type '{name}' is not supported.")
@@ -228,7 +228,7 @@ class Data:
 
 
 def _typed(found: SObject, values: Row) -> Row:
-    """Return values with times that came as texts made times."""
+    """Values with times that came as texts made times."""
     return {
         name: datetime.fromisoformat(value)
         if found.fields.get(name) == "datetime" and isinstance(value, str)

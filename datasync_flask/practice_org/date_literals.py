@@ -48,7 +48,7 @@ def _span(first: date, after: date) -> Span:
 
 
 def span_of(word: str) -> Span | None:
-    """Return the first moment of a date literal and the first one after it; None for what is no date literal."""
+    """The first moment of a date literal and the first one after it; None for what is no date literal."""
     text, today = word.upper().replace("FISCAL_", ""), datetime.now(UTC).date()
     if text in _DAYS:
         return _span(_days(today, _DAYS[text]), _days(today, _DAYS[text] + 1))

@@ -49,7 +49,7 @@ _NOT_SET_BY_PEOPLE = _NEVER_NULL - {"Name", "OwnerId"}
 
 
 def entry_of(found: SObject, version: str) -> Described:
-    """Return an object as Describe Global tells of it."""
+    """An object as Describe Global tells of it."""
     base = f"/services/data/v{version}/sobjects/{found.name}"
     kind, parent = found.associate or (None, None)
     is_record = found.associate is None
@@ -75,7 +75,7 @@ def entry_of(found: SObject, version: str) -> Described:
 
 
 def describe(data: Data, found: SObject, version: str, origin: str) -> Described:
-    """Return all that describe tells of an object."""
+    """All that describe tells of an object."""
     entry = entry_of(found, version)
     urls = {
         **entry["urls"], "uiDetailTemplate": f"{origin}/{{ID}}", "uiEditTemplate": f"{origin}/{{ID}}/e",
@@ -111,7 +111,7 @@ def _children(data: Data, found: SObject) -> list[Described]:
 
 
 def compound_of(found: SObject, name: str) -> str | None:
-    """Return the compound field that a field is a part of."""
+    """The compound field that a field is a part of."""
     if name in {"FirstName", "LastName", "Name"} and "LastName" in found.fields:
         return "Name"
     if found.fields[name] in COMPOUND:
@@ -127,7 +127,7 @@ def compound_of(found: SObject, name: str) -> str | None:
 
 
 def field_of(found: SObject, name: str) -> Described:
-    """Return a field as describe tells of it."""
+    """A field as describe tells of it."""
     kind = found.fields[name]
     length = _LENGTHS.get(kind, 0)
     precision, scale = DECIMALS.get(kind, (0, 0))
@@ -166,7 +166,7 @@ def _picked(value: str) -> Described:
 
 
 def field_label(name: str, kind: str) -> str:
-    """Return the label that a field's name suggests."""
+    """The label that a field's name suggests."""
     if kind == "reference" and not name.endswith("__c"):
         return label_of(name.removesuffix("Id")) + " ID"
     return label_of(name)

@@ -15,7 +15,7 @@ IS_INNER, INNER_FAULT = "practice.inner", "practice.fault"
 
 
 def the_org() -> Org:
-    """Return the org of the current app."""
+    """The org of the current app."""
     org: Org = current_app.config["ORG"]
     return org
 

@@ -36,7 +36,7 @@ def _key() -> RSAKey:
 
 
 def id_token(client_id: str, nonce: str, access_token: str) -> str:
-    """Return a signed id_token (OpenID Connect Core section 2)."""
+    """A signed id_token (OpenID Connect Core section 2)."""
     now = int(time.time())
     half = hashlib.sha256(access_token.encode()).digest()[:16]
     claims = {

@@ -17,12 +17,12 @@ bp = Blueprint("oauth", __name__)
 
 
 def origin() -> str:
-    """Return the org's own origin, as the client reached it."""
+    """The org's own origin, as the client reached it."""
     return request.host_url.rstrip("/")
 
 
 def identity_address() -> str:
-    """Return the address of the user's identity."""
+    """The address of the user's identity."""
     return f"{origin()}/id/{the_org().settings.org_id}/{USER_ID}"
 
 
@@ -75,7 +75,7 @@ def front_door() -> ResponseReturnValue:
 
 
 def _within(start: str) -> str:
-    """Return where a person wanted to go, if that is in the org."""
+    """Where a person wanted to go, if that is in the org."""
     return start if start.startswith("/") and not start.startswith(("//", "/\\")) else "/lightning/setup/home"
 
 

@@ -69,7 +69,7 @@ def describe(version: str, name: str) -> ResponseReturnValue:
 
 
 def _unless_known(answer: dict[str, Any]) -> Response:
-    """Return the answer, or 304 to who has what there was since the org's fields changed last."""
+    """The answer, or 304 to who has what there was since the org's fields changed last."""
     changed = the_org().data.changed_at
     since = parse_date(request.headers.get("If-Modified-Since"))
     is_known = since is not None and since >= changed.replace(microsecond=0)
@@ -79,7 +79,7 @@ def _unless_known(answer: dict[str, Any]) -> Response:
 
 
 def _tagged(response: Response) -> Response:
-    """Return an answer with its tag, or 304 to who names that tag."""
+    """An answer with its tag, or 304 to who names that tag."""
     response.add_etag()
     response.make_conditional(request)
     return response
@@ -156,7 +156,7 @@ def is_readable(data: Data, found: SObject, path: str) -> bool:
 
 
 def _moment(name: str) -> datetime:
-    """Return a moment of the query string without its seconds, as Salesforce takes it."""
+    """A moment of the query string without its seconds, as Salesforce takes it."""
     # A plus that wasn't encoded arrives as a blank.
     text = request.args.get(name, "").replace(" ", "+")
     try:

@@ -64,7 +64,7 @@ class App:
     installed: bool = True
 
     def effective_callback_urls(self) -> list[str]:
-        """Return the Callback URLs that Salesforce's servers know at this moment."""
+        """The Callback URLs that Salesforce's servers know at this moment."""
         return self.callback_urls if time.time() >= self.callbacks_known_at else self.former_callback_urls
 
     def change_callback_urls(self, urls: list[str]) -> None:
@@ -147,7 +147,7 @@ class Fault:
 
 
 def _command_line_app() -> App:
-    """Return the app that every org has for Salesforce's own command line, whose name is its id and no secret."""
+    """The app that every org has for Salesforce's own command line, whose name is its id and no secret."""
     return App(
         client_id=CLI_APP, client_secret="", callback_urls=["http://localhost:1717/OauthRedirect"], kind="platform",
         scopes=["refresh_token", "api", "web"], known_at=0.0, token_known_at=0.0, name="Salesforce CLI",
@@ -180,7 +180,7 @@ class Org:
         self.apps.setdefault(CLI_APP, _command_line_app())
 
     def _own_rows(self) -> dict[str, Row]:
-        """Return what the org knows of itself and of its user."""
+        """What the org knows of itself and of its user."""
         settings, since = self.settings, datetime(2024, 1, 15, 9, tzinfo=UTC)
         dates: Row = dict.fromkeys(("CreatedDate", "LastModifiedDate", "SystemModstamp"), since)
         locale = {"LanguageLocaleKey": "en_US", "TimeZoneSidKey": "Europe/Berlin"}
@@ -242,7 +242,7 @@ class Org:
             self.save()
 
     def known_app(self, client_id: str, *, at_token_endpoint: bool = False) -> App | None:
-        """Return the app once this endpoint knows it."""
+        """The app once this endpoint knows it."""
         with self.lock:
             app = self.apps.get(client_id)
             if app is None:
@@ -251,7 +251,7 @@ class Org:
             return app if time.time() >= known_at else None
 
     def new_code(self, app: App, redirect_uri: str, challenge: str, scopes: list[str], nonce: str = "") -> str:
-        """Return a new authorization code."""
+        """A new authorization code."""
         with self.lock:
             code = "aPrx" + secrets.token_urlsafe(40) + "=="
             expires_at = time.time() + self.settings.code_seconds
@@ -287,7 +287,7 @@ class Org:
             self.save()
 
     def live_access(self, value: str) -> Token | None:
-        """Return an access token that still opens something."""
+        """An access token that still opens something."""
         with self.lock:
             token = self.tokens.get(value)
             is_live = token is not None and token.kind == "access" and not token.is_dead
@@ -307,7 +307,7 @@ class Org:
                     self.refreshing.discard(family)
 
     def take_fault(self, at: str, client_id: str = "") -> Fault | None:
-        """Return the fault to make at an endpoint now, and count it down."""
+        """The fault to make at an endpoint now, and count it down."""
         with self.lock:
             for fault in self.faults:
                 if fault.at == at and fault.client_id in {"", client_id}:
@@ -339,7 +339,7 @@ class Org:
 
 
 def signature(app: App, identity_url: str, issued_at: str) -> str:
-    """Return the token answer's signature: base64(HMAC-SHA256(client_secret, id + issued_at))."""
+    """The token answer's signature: base64(HMAC-SHA256(client_secret, id + issued_at))."""
     mac = hmac.new(app.client_secret.encode(), (identity_url + issued_at).encode(), hashlib.sha256)
     return base64.b64encode(mac.digest()).decode()
 

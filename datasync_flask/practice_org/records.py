@@ -17,13 +17,13 @@ _APEX_TYPES = {
 
 
 def attributes_of(found: SObject, row: Record, version: str) -> Record:
-    """Return what kind of record a row is and where it lies."""
+    """What kind of record a row is and where it lies."""
     place = row.get("DurableId") if found.name in DEFINITIONS else row["Id"]
     return {"type": found.name, "url": f"/services/data/v{version}/sobjects/{found.name}/{place}"}
 
 
 def records_of(answer: Answer, rows: list[Any], version: str) -> list[Record]:
-    """Return rows as records."""
+    """Rows as records."""
     return [_record(answer, row, version) for row in rows]
 
 
@@ -51,13 +51,13 @@ def _place(record: Record, column: Column, row: Record, version: str) -> None:
 
 
 def page_of(answer: Answer, version: str) -> Record:
-    """Return the whole of an answer as one page."""
+    """The whole of an answer as one page."""
     records = records_of(answer, answer.rows, version)
     return {"totalSize": len(answer.rows), "done": True, "records": records}
 
 
 def column_metadata(answer: Answer) -> Record:
-    """Return what `columns=true` asks for: the columns of an answer instead of its rows."""
+    """What `columns=true` asks for: the columns of an answer instead of its rows."""
     columns = [_described(column, is_aggregate=answer.is_aggregate) for column in answer.columns]
     return {
         "columnMetadata": columns,

@@ -27,7 +27,7 @@ _NO_SOAP = ("API_DISABLED_FOR_ORG", "API is not enabled for this Organization or
 
 
 def _error(name: str) -> dict[str, Any]:
-    """Return why something isn't written to an object."""
+    """Why something isn't written to an object."""
     found = the_org().data.known(name)
     if found is None:
         stop(404, "NOT_FOUND", NOT_FOUND)

@@ -39,7 +39,7 @@ class Returned:
     limit: int = MOST_FOUND
 
     def answer(self) -> Answer:
-        """Return all rows of it. Raises SoqlError."""
+        """All rows of it. Raises SoqlError."""
         soql = f"SELECT {self.fields.strip() or 'Id'} FROM {self.name} {self.tail}"  # noqa: S608 (SOQL)
         return run_soql(the_org().data, soql, with_deleted=False)
 
@@ -53,7 +53,7 @@ def _returned(name: str, text: str) -> Returned:
 
 
 def _parts(text: str) -> list[str]:
-    """Return what commas outside brackets and quotes separate."""
+    """What commas outside brackets and quotes separate."""
     plain = _QUOTED.sub(lambda found: "x" * len(found[0]), text)
     depth, ends = 0, [-1]
     for at, letter in enumerate(plain):
@@ -112,7 +112,7 @@ def parameterized_search(version: str) -> ResponseReturnValue:
 
 
 def _order_of_address() -> dict[str, Any]:
-    """Return what the address asks for in the form that JSON has."""
+    """What the address asks for in the form that JSON has."""
     args, names = request.args, [each for text in request.args.getlist("sobject") for each in text.split(",")]
     return {
         "q": args.get("q"),
@@ -131,7 +131,7 @@ def _order_of_address() -> dict[str, Any]:
 
 
 def _found(words: str, version: str, objects: list[Returned], most: int = MOST_FOUND) -> Response:
-    """Return the records whose name has the words: of these objects, else of all."""
+    """The records whose name has the words: of these objects, else of all."""
     wanted = words.strip().strip('"*').lower()
     if len(wanted) < 2:
         return refuse(400, "MALFORMED_SEARCH", "search term must be longer than one character")

@@ -48,7 +48,7 @@ class QuietHandler(WSGIRequestHandler):
 
 
 def create_practice_org(org: Org) -> Flask:
-    """Return the practice org's web app."""
+    """The practice org's web app."""
     app = Flask(__name__, template_folder="templates", static_folder=None)
     # Not the app's cookie name: cookies know no ports.
     app.config.update(SECRET_KEY="practice org", SESSION_COOKIE_NAME="practice_session", ORG=org)

@@ -55,7 +55,7 @@ def _scope(data: Data, query: tree.Query, *, with_deleted: bool, is_inner: bool 
 
 
 def _ids_of(scope: Scope, query: tree.Query, left: Operand) -> set[Any]:
-    """Return the values of a query inside IN, ids by their 15 letters."""
+    """The values of a query inside IN, ids by their 15 letters."""
     at = query.object_at
     if scope.is_inner:
         raise scope.refuse(at, "MALFORMED_QUERY", "Nesting of semi join sub-selects is not supported")
@@ -114,7 +114,7 @@ def _needed(found: SObject) -> str:
 
 
 def _filtered_by(node: tree.Condition | tree.Logic | None) -> dict[str, set[str]]:
-    """Return what a filter asks for by = or IN: field (the last name of its path) to values, all in small letters."""
+    """What a filter asks for by = or IN: field (the last name of its path) to values, all in small letters."""
     found: dict[str, set[str]] = {}
     if isinstance(node, tree.Condition):
         if node.sign in {"=", "IN"} and node.item.path:
@@ -138,7 +138,7 @@ def _columns(scope: Scope) -> list[Column]:
 
 
 def _selected(scope: Scope, item: tree.Item) -> list[Column]:
-    """Return the columns that one thing in the SELECT is."""
+    """The columns that one thing in the SELECT is."""
     if scope.is_grouped and (item.children or item.function in {"FIELDS", "TYPEOF"}):
         raise scope.refuse(item.at, "MALFORMED_QUERY", "Field must be grouped or aggregated")
     if item.children is not None:
@@ -165,7 +165,7 @@ def _selected(scope: Scope, item: tree.Item) -> list[Column]:
 
 
 def _branch(scope: Scope, item: tree.Item) -> list[Column]:
-    """Return the columns of TYPEOF: of the branch for the object that the relationship leads to, else of ELSE."""
+    """The columns of TYPEOF: of the branch for the object that the relationship leads to, else of ELSE."""
     for name, _ in item.branches:
         if name and scope.data.known(name) is None:
             raise scope.refuse(item.at, "INVALID_TYPE", f"sObject type '{name}' is not supported.")
@@ -187,7 +187,7 @@ def _all_fields(scope: Scope, item: tree.Item) -> list[Column]:
 
 
 def _children(scope: Scope, query: tree.Query) -> Column:
-    """Return the column of a query inside SELECT: the children that a relationship has."""
+    """The column of a query inside SELECT: the children that a relationship has."""
     for child, name in scope.data.children_of(scope.found.name):
         if child.is_accessible and child_relationship(child, name).lower() == query.object.lower():
             # How many are wanted of each parent is seen when they are sorted by parents.

@@ -46,7 +46,7 @@ class Filter:
     ids_of: Callable[[Query, Operand], set[Any]]
 
     def test(self, node: Condition | Logic) -> Test:
-        """Return the test that conditions are. Raises SoqlError."""
+        """The test that conditions are. Raises SoqlError."""
         if isinstance(node, Condition):
             return self._condition(node)
         if node.word == "OR" and any(isinstance(part, Condition) and part.subquery for part in node.parts):
@@ -86,7 +86,7 @@ class Filter:
         raise SoqlError(code, pointed(self.text, at, words))
 
     def _literal(self, operand: Operand, token: Token, at: int) -> Any:
-        """Return what a field is compared with, in the form that `_normal` gives rows' values."""
+        """What a field is compared with, in the form that `_normal` gives rows' values."""
         kind, is_text = operand.kind, token.kind == "string"
         if token.upper == "NULL":
             return None
@@ -153,7 +153,7 @@ class Filter:
 
 
 def _normal(operand: Operand) -> Read:
-    """Return how a field is read for comparing: texts without regard to case, ids by their 15 letters."""
+    """How a field is read for comparing: texts without regard to case, ids by their 15 letters."""
     read, kind = operand.read, operand.kind
     if kind in IDS:
         return lambda row: (read(row) or "")[:15] or None
@@ -168,7 +168,7 @@ def _normal(operand: Operand) -> Read:
 
 
 def sort_key(operand: Operand) -> Read:
-    """Return what rows are ordered by."""
+    """What rows are ordered by."""
     return _normal(operand)
 
 

@@ -27,12 +27,12 @@ class Group:
 
 
 def key_of(item: Item) -> Key:
-    """Return what tells an item from others; conversions don't change what it is."""
+    """What tells an item from others; conversions don't change what it is."""
     return (item.function if item.function in DATE_FUNCTIONS else "", *(name.lower() for name in item.path))
 
 
 def groups_of(rows: list[Any], keys: dict[Key, Read], totals: str) -> list[Group]:
-    """Return the groups of rows; without keys all of them are one group."""
+    """The groups of rows; without keys all of them are one group."""
     found: list[Group] = []
     for left_out in _left_out(list(keys), totals):
         reads = [read for key, read in keys.items() if key not in left_out]
@@ -44,7 +44,7 @@ def groups_of(rows: list[Any], keys: dict[Key, Read], totals: str) -> list[Group
 
 
 def _left_out(keys: list[Key], totals: str) -> list[frozenset[Key]]:
-    """Return the keys that each kind of total leaves out, first none."""
+    """The keys that each kind of total leaves out, first none."""
     if totals == "ROLLUP":
         return [frozenset(keys[len(keys) - count :]) for count in range(len(keys) + 1)]
     if totals == "CUBE":
@@ -53,12 +53,12 @@ def _left_out(keys: list[Key], totals: str) -> list[frozenset[Key]]:
 
 
 def of_group(read: Read, key: Key) -> Read:
-    """Return how to read of a group what all its rows have in common."""
+    """How to read of a group what all its rows have in common."""
     return lambda group: read(group.rows[0]) if group.rows and key not in group.totalled else None
 
 
 def aggregated(function: str, values: list[Any]) -> Any:
-    """Return what an aggregate function makes of values."""
+    """What an aggregate function makes of values."""
     held = [value for value in values if value is not None]
     if function == "COUNT":
         return len(held)
@@ -92,7 +92,7 @@ _PARTS |= {name.replace("CALENDAR", "FISCAL"): part for name, part in _PARTS.ite
 
 
 def date_part(read: Read, function: str) -> Read:
-    """Return how to read a part of a date."""
+    """How to read a part of a date."""
 
     def value(row: Any) -> Any:
         held = read(row)

@@ -86,7 +86,7 @@ class Query:
     offset: int = 0
 
     def part_of(self, rows: list[Any]) -> list[Any]:
-        """Return the rows that OFFSET and LIMIT leave."""
+        """The rows that OFFSET and LIMIT leave."""
         return rows[self.offset : None if self.limit is None else self.offset + self.limit]
 
 
@@ -127,7 +127,7 @@ class Parser:
             self.refuse()
 
     def name(self, *, of_object: bool = False) -> Token:
-        """Return a name that has to come next; objects are also called Order and Group."""
+        """A name that has to come next; objects are also called Order and Group."""
         token = self.now
         if token.kind != "name" or (token.upper in _CLAUSES and not of_object) or ":" in token.text:
             self.refuse()
@@ -135,7 +135,7 @@ class Parser:
         return token
 
     def number(self) -> int:
-        """Return a whole number that has to come next."""
+        """A whole number that has to come next."""
         token = self.now
         if token.kind != "number" or not token.text.isdigit():
             self.refuse()
@@ -143,7 +143,7 @@ class Parser:
         return int(token.text[:12])
 
     def whole(self) -> Query:
-        """Return the query, after which nothing may come."""
+        """The query, after which nothing may come."""
         if not self.tokens:
             raise SoqlError("MALFORMED_QUERY", "A query string has to be specified")
         query = self.query()
@@ -152,7 +152,7 @@ class Parser:
         return query
 
     def query(self) -> Query:
-        """Return a SELECT."""
+        """A SELECT."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             self.refuse()
@@ -220,7 +220,7 @@ class Parser:
             self.need(")")
 
     def item(self) -> Item:
-        """Return something selected."""
+        """Something selected."""
         start = self.now
         if self.take("("):
             children = self.query()
@@ -236,7 +236,7 @@ class Parser:
         return found
 
     def branching(self) -> Item:
-        """Return a TYPEOF: what to read of a record that may be of several objects."""
+        """A TYPEOF: what to read of a record that may be of several objects."""
         self.need("TYPEOF")
         token, branches = self.name(), []
         while self.take("WHEN"):
@@ -258,7 +258,7 @@ class Parser:
         return tuple(found)
 
     def operand(self) -> Item:
-        """Return a path, or a function of one."""
+        """A path, or a function of one."""
         token = self.name()
         if not self.take("("):
             return Item(tuple(token.text.split(".")), token.at)
@@ -284,7 +284,7 @@ class Parser:
         return Item(inner.path, inner.at, function)
 
     def order(self) -> Order:
-        """Return one thing to order by."""
+        """One thing to order by."""
         item = self.operand()
         descending = self.take("DESC")
         if not descending:
@@ -308,7 +308,7 @@ class Parser:
         return Logic(word, tuple(parts)) if word else parts[0]
 
     def part(self) -> Condition | Logic:
-        """Return a condition, one that is denied, or several in brackets."""
+        """A condition, one that is denied, or several in brackets."""
         if self.take("NOT"):
             return Logic("NOT", (self.part(),))
         if self.take("("):
@@ -319,7 +319,7 @@ class Parser:
         return self.comparison(item)
 
     def comparison(self, item: Item) -> Condition:
-        """Return what an operand is compared with."""
+        """What an operand is compared with."""
         sign = "NOT IN" if self.take("NOT", "IN") else self.now.upper
         if sign == "NOT IN" or self.take("IN") or self.take("INCLUDES") or self.take("EXCLUDES"):
             self.need("(")
@@ -338,7 +338,7 @@ class Parser:
         return Condition(item, "!=" if sign == "<>" else sign, (self.value(),))
 
     def value(self) -> Token:
-        """Return a literal that has to come next."""
+        """A literal that has to come next."""
         token = self.now
         if token.kind in {"sign", "end"} or token.upper in _CLAUSES or "." in token.text * (token.kind == "name"):
             self.refuse()
@@ -351,5 +351,5 @@ class Parser:
 
 
 def parse(text: str) -> Query:
-    """Return a query as a tree. Raises SoqlError with Salesforce's words."""
+    """A query as a tree. Raises SoqlError with Salesforce's words."""
     return Parser(text).whole()

@@ -33,11 +33,11 @@ class Scope:
     number: int = field(default=0)
 
     def refuse(self, at: int, code: str, words: str) -> SoqlError:
-        """Return the refusal of something in the query."""
+        """The refusal of something in the query."""
         return SoqlError(code, pointed(self.query.text, at, words))
 
     def column(self, item: tree.Item) -> Column:
-        """Return the column that a plain path, or a conversion of one, is."""
+        """The column that a plain path, or a conversion of one, is."""
         at, names = item.at, list(item.path)
         if len(names) > 1 and names[0].lower() in self.query.aliases:
             names[:1] = self.query.aliases[names[0].lower()]
@@ -74,16 +74,16 @@ class Scope:
         return Column((*path, spelled), kind, read, tuple(parents), item.function)
 
     def owner(self, column: Column) -> SObject:
-        """Return the object whose field a column is."""
+        """The object whose field a column is."""
         return self.data.object(column.parents[-1][0]) if column.parents else self.found
 
     def leads_to(self, column: Column) -> str:
-        """Return the object whose ids a column holds, '' for what isn't an id."""
+        """The object whose ids a column holds, '' for what isn't an id."""
         owner, name = self.owner(column), column.path[-1]
         return owner.name if name == "Id" else owner.target_of(name)
 
     def operand(self, item: tree.Item) -> Operand:
-        """Return what is compared or ordered by."""
+        """What is compared or ordered by."""
         if item.function in tree.AGGREGATES:
             if not self.is_grouped:
                 raise self.refuse(item.at, "MALFORMED_QUERY", f"unexpected token: '{item.function}'")
@@ -102,7 +102,7 @@ class Scope:
         return Operand(name, kind, self.grouped(item, read), is_filterable, self.leads_to(column))
 
     def grouped(self, item: tree.Item, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """Return how to read something of a group, where rows are groups."""
+        """How to read something of a group, where rows are groups."""
         if not self.is_grouped:
             return read
         key = key_of(item)
@@ -112,7 +112,7 @@ class Scope:
         return of_group(read, key)
 
     def grouped_by(self, item: tree.Item) -> Operand:
-        """Return what rows are grouped by."""
+        """What rows are grouped by."""
         operand = self.operand(item)
         if item.function in tree.CONVERSIONS or (operand.kind in UNGROUPED and not item.function):
             words = f"field '{operand.name}' can not be grouped in a query call"
@@ -120,7 +120,7 @@ class Scope:
         return operand
 
     def aggregate(self, item: tree.Item) -> Column:
-        """Return a column that counts or adds up groups of rows."""
+        """A column that counts or adds up groups of rows."""
         inner = self.column(item) if item.path else None
         alias = item.alias or f"expr{self.number}"
         self.number += not item.alias

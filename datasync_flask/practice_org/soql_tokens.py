@@ -55,7 +55,7 @@ def pointed(text: str, at: int, words: str) -> str:
 
 
 def tokens_of(text: str) -> list[Token]:
-    """Return the words of a query. Raises SoqlError."""
+    """The words of a query. Raises SoqlError."""
     found, at = [], 0
     while at < len(text):
         match = _TOKENS.match(text, at)

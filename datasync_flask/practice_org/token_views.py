@@ -26,7 +26,7 @@ TOKEN_PATH = "/services/oauth2/token"
 
 
 def _client() -> tuple[str, str]:
-    """Return the client's id and secret, from the body or from HTTP Basic (RFC 6749 section 2.3.1)."""
+    """The client's id and secret, from the body or from HTTP Basic (RFC 6749 section 2.3.1)."""
     form, basic = request.form, request.authorization
     if basic is not None and basic.type == "basic" and not form.get("client_id"):
         return unquote(basic.username or ""), unquote(basic.password or "")
@@ -132,7 +132,7 @@ def _by_client_credentials(app: App) -> dict[str, Any] | ResponseReturnValue:
 
 
 def _claims_of(assertion: str) -> dict[str, Any]:
-    """Return an assertion's claims, unproven; nothing when it isn't one."""
+    """An assertion's claims, unproven; nothing when it isn't one."""
     try:
         claims = json.loads(jws.extract_compact(assertion.encode()).payload)
     except (JoseError, ValueError):
@@ -149,7 +149,7 @@ def _is_meant_for_us(audience: Any) -> bool:
 
 
 def _expiry(claim: Any) -> float:
-    """Return when an assertion ends. Clients send seconds, milliseconds (which are far ahead) and either as text."""
+    """When an assertion ends. Clients send seconds, milliseconds (which are far ahead) and either as text."""
     try:
         return float(claim)
     except (TypeError, ValueError):
@@ -181,7 +181,7 @@ def _by_assertion(app: App) -> dict[str, Any] | ResponseReturnValue:
 
 
 def _token_answer(app: App, scopes: list[str], tokens: dict[str, str], *, nonce: str | None = None) -> dict[str, Any]:
-    """Return a token answer, with an id_token where the scopes ask for one and a person signed in."""
+    """A token answer, with an id_token where the scopes ask for one and a person signed in."""
     issued_at = str(int(time.time() * 1000))
     id_token = {}
     if nonce is not None and "openid" in scopes:

@@ -22,7 +22,7 @@ _NAMESPACES = {Problem: "salesforce", Fault: "destination", RunProblem: "run"}
 
 
 def code_of(problem: Problem | Fault | RunProblem) -> str:
-    """Return the code that a problem is stored and looked up by."""
+    """The code that a problem is stored and looked up by."""
     return f"{_NAMESPACES[type(problem)]}.{problem.value}"
 
 
@@ -36,7 +36,7 @@ _ABOUT_ONE_REQUEST = frozenset(code_of(problem) for problem in Problem if proble
 
 
 def trouble(problem: Code, during: During | None = None) -> Trouble:
-    """Return what is told about a problem, in the reader's language.
+    """What is told about a problem, in the reader's language.
 
     Without `during` it is told as it is declared. A code that this version doesn't know, stored by a newer one, is told
     as an unknown error.
@@ -65,7 +65,7 @@ def trouble(problem: Code, during: During | None = None) -> Trouble:
 
 
 def administrators_message(problem: Problem, *, description: str, login_host: str, client_id: str) -> str:
-    """Return a message ready to be sent to the Salesforce administrator, or '' when that wouldn't help."""
+    """A message ready to be sent to the Salesforce administrator, or '' when that wouldn't help."""
     told = trouble(problem, During.CONNECTION)
     if told.responsible is not Responsible.SALESFORCE_ADMINISTRATOR:
         return ""

@@ -31,7 +31,7 @@ def may_have_moved(error: SalesforceError) -> bool:
 
 
 def at_the_orgs_address(token: TokenAnswer, refresh: Callable[[TokenAnswer], TokenAnswer], call: Callable[[], T]) -> T:
-    """Return what `call` gives; where the org seems to have moved, have `token` refreshed once, and call once more.
+    """What `call` gives; where the org seems to have moved, have `token` refreshed once, and call once more.
 
     `refresh` asks the login host and lets `call` use the new token. Raises SalesforceError: what kept the login host
     from answering, INSTANCE_MOVED when its answer didn't help, DATA_API_CLOSED when the org is where it was.

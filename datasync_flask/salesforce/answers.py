@@ -62,7 +62,7 @@ CHECK = Bounds(1, transport.TIMEOUT, transport.TOTAL_SECONDS, SMALL_BYTES)
 
 
 def refusal_of(response: httpx2.Response, body: Any, *, is_optional: bool = False) -> SalesforceError:
-    """Return the error for an answer of the API that isn't a success; `body` is its JSON, None where it has none.
+    """The error for an answer of the API that isn't a success; `body` is its JSON, None where it has none.
 
     With `is_optional` not every org has what was asked for, so that a 404 says nothing about the org's address.
     """
@@ -81,7 +81,7 @@ def refusal_of(response: httpx2.Response, body: Any, *, is_optional: bool = Fals
 
 
 def _retry_after(response: httpx2.Response) -> float | None:
-    """Return the seconds that Retry-After asks for, as a number or as a date (RFC 9110 section 10.2.3)."""
+    """The seconds that Retry-After asks for, as a number or as a date (RFC 9110 section 10.2.3)."""
     told = response.headers.get("retry-after", "").strip()
     if told.isascii() and told.isdigit():
         return float(min(int(told[:9]), MAX_RETRY_AFTER))

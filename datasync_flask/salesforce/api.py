@@ -122,15 +122,15 @@ class SalesforceApi:
             return self.token
 
     def tries(self, most: int = TRIES) -> Tries:
-        """Return how often one request may be made."""
+        """How often one request may be made."""
         return Tries(self, most=min(most, self._policy.tries))
 
     def at_its_address(self, call: Callable[[], T]) -> T:
-        """Return what `call` gives, with a new token where the org seems to have moved. Raises SalesforceError."""
+        """What `call` gives, with a new token where the org seems to have moved. Raises SalesforceError."""
         return at_the_orgs_address(self.token, self.renew, call)
 
     def request(self, method: str, path: str, *, bounds: Bounds = USUAL, **content: Any) -> Any:
-        """Return the JSON of an answer ('' for one without content). Raises SalesforceError."""
+        """The JSON of an answer ('' for one without content). Raises SalesforceError."""
         tries = self.tries(bounds.tries)
         while True:
             try:
@@ -139,7 +139,7 @@ class SalesforceApi:
                 tries.again(error)
 
     def comfort(self, path: str, **params: str) -> Any:
-        """Return the JSON of something that is only good to know, asked for once; None for whatever goes wrong."""
+        """The JSON of something that is only good to know, asked for once; None for whatever goes wrong."""
         try:
             return self.request("GET", path, params=params, bounds=COMFORT)
         except SalesforceError as error:
@@ -191,7 +191,7 @@ class SalesforceApi:
         return response
 
     def _request(self, method: str, path: str, *, accept: str = "application/json", **content: Any) -> httpx2.Request:
-        """Return a request with the token."""
+        """A request with the token."""
         url = path if path.startswith("http") else self.token.instance_url + path
         # An identity URL may be that of a site, which is somebody's own pages: no token goes there.
         if not is_api_origin(url, self._trusted):

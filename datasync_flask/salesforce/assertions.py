@@ -39,7 +39,7 @@ class CertifiedKey:
 
 
 def new_certified_key(name: str, now: datetime) -> CertifiedKey:
-    """Return a new RSA key with a certificate that it signed itself, in `name`."""
+    """A new RSA key with a certificate that it signed itself, in `name`."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     expires_at = now + CERTIFICATE_LIFETIME
@@ -65,12 +65,12 @@ def new_certified_key(name: str, now: datetime) -> CertifiedKey:
 
 
 def fingerprint(certificate: str) -> str:
-    """Return the SHA-256 fingerprint of a PEM certificate, as browsers and Salesforce's pages write it."""
+    """The SHA-256 fingerprint of a PEM certificate, as browsers and Salesforce's pages write it."""
     return x509.load_pem_x509_certificate(certificate.encode()).fingerprint(hashes.SHA256()).hex(":").upper()
 
 
 def audiences(origin: str) -> tuple[str, ...]:
-    """Return the audiences under which an org with this login origin may take an assertion, the likeliest first.
+    """The audiences under which an org with this login origin may take an assertion, the likeliest first.
 
     The documentation names login and test.salesforce.com; orgs whose old host names no longer redirect (Spring '26)
     take their own address only, others refuse it.
@@ -82,7 +82,7 @@ def audiences(origin: str) -> tuple[str, ...]:
 
 
 def sign(private_key: str, *, client_id: str, username: str, audience: str) -> str:
-    """Return the assertion (RFC 7523 section 3) by which the app asks for a token in the name of `username`."""
+    """The assertion (RFC 7523 section 3) by which the app asks for a token in the name of `username`."""
     signed: str = JWTBearerGrant.sign(
         RSAKey.import_key(private_key),
         issuer=client_id,

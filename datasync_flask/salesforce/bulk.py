@@ -81,7 +81,7 @@ def may_be_bulks_alone(error: SalesforceError) -> bool:
 
 
 def wait_for_job(api: SalesforceApi, job_id: str) -> int | None:
-    """Return how many rows the job's result has when it is complete; None where Salesforce doesn't tell.
+    """How many rows the job's result has when it is complete; None where Salesforce doesn't tell.
 
     Raises NotInBulk when the job failed (REST tells more clearly why), SalesforceError for everything else.
     """
@@ -102,7 +102,7 @@ def wait_for_job(api: SalesforceApi, job_id: str) -> int | None:
 
 
 def place(locator: str, max_records: int) -> str:
-    """Return where the page at a locator lies, as result_page() takes it; '' is the first one's."""
+    """Where the page at a locator lies, as result_page() takes it; '' is the first one's."""
     return urlencode({"maxRecords": max_records} | ({"locator": locator} if locator else {}))
 
 
@@ -137,7 +137,7 @@ def delete_job(api: SalesforceApi, job_id: str) -> None:
 
 
 def jobs_left(api: SalesforceApi) -> int | None:
-    """Return how many query jobs the org may still make today; None where it doesn't tell.
+    """How many query jobs the org may still make today; None where it doesn't tell.
 
     It takes the right "View Setup and Configuration".
     """

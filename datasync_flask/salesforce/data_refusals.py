@@ -83,7 +83,7 @@ REFUSALS = (
 
 
 def classify_api_error(status: int, body: Any, text: str, *, retry_after: float | None = None) -> SalesforceError:
-    """Return the error for an answer of the data API that isn't a success.
+    """The error for an answer of the data API that isn't a success.
 
     `body` is its JSON: an array of objects with errorCode and message, one object, or anything else. Of several errors
     the first that is known decides; all of them are told.
@@ -126,7 +126,7 @@ def _errors_in_xml(text: str) -> list[tuple[str, str]]:
 
 
 def _plain(text: str) -> str:
-    """Return the words of a page: what isn't markup."""
+    """The words of a page: what isn't markup."""
     if "<" not in text:
         return text
     return re.sub(r"<[^>]*>?", " ", re.sub(r"<(script|style|head)\b.*?(</\1>|$)", " ", text, flags=re.S | re.I))

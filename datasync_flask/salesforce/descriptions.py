@@ -40,7 +40,7 @@ class ObjectDescription:
     is_custom: bool = False
 
     def field(self, name: str) -> Field | None:
-        """Return a field by its API name, or None."""
+        """A field by its API name, or None."""
         return next((field for field in self.fields if field.name == name), None)
 
 
@@ -63,7 +63,7 @@ class ObjectEntry:
 
 
 def parse_entry(entry: dict[str, Any]) -> ObjectEntry:
-    """Return an entry of the list of all objects (Describe Global)."""
+    """An entry of the list of all objects (Describe Global)."""
     name = entry["name"]
     return ObjectEntry(
         name=name,
@@ -85,14 +85,14 @@ def is_api_name(name: Any) -> bool:
 
 
 def checked_name(name: str) -> str:
-    """Return the name of an object that goes into an address. Raises SalesforceError when it can't be one."""
+    """The name of an object that goes into an address. Raises SalesforceError when it can't be one."""
     if not is_api_name(name):
         raise SalesforceError(Problem.OBJECT_GONE, f"{name[:80]} can't be the name of an object")
     return name
 
 
 def parse_description(answer: Any, name: str) -> ObjectDescription:
-    """Return a describe's answer as an ObjectDescription. Raises SalesforceError when it isn't about the object `name`:
+    """A describe's answer as an ObjectDescription. Raises SalesforceError when it isn't about the object `name`:
     what an answer calls itself decides nothing.
     """
     if not isinstance(answer, dict) or not isinstance(answer.get("fields"), list):

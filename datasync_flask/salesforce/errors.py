@@ -220,7 +220,7 @@ class SalesforceError(Exception):
 
 
 def tidy(text: str) -> str:
-    """Return remote text made fit for a page and a log line: one line, printable, at most 300 characters."""
+    """Remote text made fit for a page and a log line: one line, printable, at most 300 characters."""
     printable = "".join(character if character.isprintable() else " " for character in text)
     flat = " ".join(printable.split())
     return flat if len(flat) <= _MAX_DETAIL else flat[: _MAX_DETAIL - 1] + "…"

@@ -22,7 +22,7 @@ def loads(content: bytes) -> Any:
 
 
 def dumps(value: Any) -> str:
-    """Return a value of `loads` as JSON again, members in the order they came. Raises RecursionError."""
+    """A value of `loads` as JSON again, members in the order they came. Raises RecursionError."""
     if isinstance(value, JsonNumber):
         return str(value)
     if isinstance(value, dict):
@@ -42,7 +42,7 @@ def _quoted(text: str) -> str:
 
 
 def number_of(value: Any) -> int | None:
-    """Return a whole number of JSON, read with or without `loads`, that isn't negative; None for anything else."""
+    """A whole number of JSON, read with or without `loads`, that isn't negative; None for anything else."""
     if isinstance(value, JsonNumber) and value.isascii() and value.isdigit() and len(value) < 19:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

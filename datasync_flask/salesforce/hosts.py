@@ -168,7 +168,7 @@ def is_my_domain(origin: str, trusted: Collection[str]) -> bool:
 
 
 def setup_origin_of(url: str) -> str:
-    """Return where the Setup of the org is whose people log in at `url`; an org's site has none of its own."""
+    """Where the Setup of the org is whose people log in at `url`; an org's site has none of its own."""
     host = urlsplit(url).hostname or ""
     if host.endswith(_SITE_SUFFIX):
         return f"https://{host.removesuffix(_SITE_SUFFIX)}.my.salesforce.com"
@@ -182,7 +182,7 @@ def looks_like_sandbox(origin: str) -> bool:
 
 
 def understand_login_address(text: str, trusted: Collection[str] = ()) -> LoginAddress:
-    """Return where the people of the org log in that `text`, any address a person may paste, belongs to.
+    """Where the people of the org log in that `text`, any address a person may paste, belongs to.
 
     Raises AddressRefused when the address isn't Salesforce's (or one of the `trusted` origins).
     """
@@ -234,7 +234,7 @@ def understand_login_address(text: str, trusted: Collection[str] = ()) -> LoginA
 
 
 def _site_path(parts: SplitResult) -> str:
-    """Return the path of the site that an address belongs to: ``/portal`` of ``/portal/s/login``, '' without one."""
+    """The path of the site that an address belongs to: ``/portal`` of ``/portal/s/login``, '' without one."""
     found = _SITE_PATH.fullmatch(parts.path)
     return f"/{found['site']}" if found and found["site"].lower() not in _NO_SITE else ""
 

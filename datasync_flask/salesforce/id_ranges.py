@@ -66,6 +66,6 @@ def id_ranges(
 
 
 def _between(first: str, last: str) -> str:
-    """Return the condition of a range; '' is no bound."""
+    """The condition of a range; '' is no bound."""
     conditions = [f"Id >= '{first}'"] if first else []
     return " AND ".join(conditions + ([f"Id < '{last}'"] if last else []))

@@ -92,13 +92,13 @@ def is_resource_list(answer: Any) -> bool:
 
 
 def org_id_in(record: dict[str, Any]) -> str:
-    """Return the Id of a record of Organization, '' for anything else (SOAP API Developer Guide "ID Field Type")."""
+    """The Id of a record of Organization, '' for anything else (SOAP API Developer Guide "ID Field Type")."""
     found = record.get("Id")
     return found if isinstance(found, str) and _ORG_ID.fullmatch(found) else ""
 
 
 def _choose_version(get: Get) -> str:
-    """Return the newest version that both sides know; the list needs no token and proves nothing about it."""
+    """The newest version that both sides know; the list needs no token and proves nothing about it."""
     try:
         versions = get(VERSIONS_PATH)
     except SalesforceError as error:

@@ -76,7 +76,7 @@ class AppCredentials:
         return assertions.audiences(self.origin) if self.signing_key else ()
 
     def asking(self, flow: Flow) -> Asked:
-        """Return what a refusal of this app has to be read by."""
+        """What a refusal of this app has to be read by."""
         return Asked(flow, self.has_worked, bool(self.client_secret))
 
 
@@ -115,7 +115,7 @@ class SalesforceOAuth2Client(OAuth2Client, BoundedClient):
         self.headers["User-Agent"] = USER_AGENT
 
     def parse_response_token(self, resp: httpx2.Response) -> dict[str, Any]:
-        """Return the token dict. Raises SalesforceError for refusals and for anything that isn't a token answer."""
+        """The token dict. Raises SalesforceError for refusals and for anything that isn't a token answer."""
         body = json_of(resp)
         refusal = oauth_error_of(body)
         if refusal is not None:
@@ -228,7 +228,7 @@ def revoke(app: AppCredentials, token: str) -> None:
 
 
 def read_token_answer(answer: dict[str, Any], trusted: Collection[str]) -> TokenAnswer:
-    """Return a token answer's parts. Raises SalesforceError when its instance isn't Salesforce's own."""
+    """A token answer's parts. Raises SalesforceError when its instance isn't Salesforce's own."""
     instance_url = str(answer.get("instance_url") or "")
     if not is_api_origin(instance_url, trusted):
         raise SalesforceError(Problem.UNTRUSTED_INSTANCE, instance_url or "no instance_url")

@@ -113,7 +113,7 @@ _GRANT_WITHOUT_DESCRIPTION = {Flow.CODE: Problem.CODE_EXPIRED, Flow.REFRESH: Pro
 
 
 def classify_oauth_error(error: str, description: str, asked: Asked | None = None) -> Problem:
-    """Return the problem behind an OAuth refusal; UNEXPECTED for words that nobody here knows."""
+    """The problem behind an OAuth refusal; UNEXPECTED for words that nobody here knows."""
     asked = asked or Asked()
     words = description.lower().replace("\u2019", "'")
     code = error.strip().lower()
@@ -152,5 +152,5 @@ def oauth_error_of(body: Any) -> tuple[str, str] | None:
 
 
 def as_said(refusal: tuple[str, str]) -> str:
-    """Return both words of a refusal as one line, as Salesforce said them."""
+    """Both words of a refusal as one line, as Salesforce said them."""
     return ": ".join(part for part in refusal if part)

@@ -30,7 +30,7 @@ COUNTS_PER_CALL = 100
 
 
 def list_objects(api: SalesforceApi) -> list[ObjectEntry]:
-    """Return the org's objects, in the order of their names."""
+    """The org's objects, in the order of their names."""
     answer = api.request("GET", f"{api.base}/sobjects")
     entries = answer.get("sobjects") if isinstance(answer, dict) else None
     if not isinstance(entries, list):
@@ -44,14 +44,14 @@ def list_objects(api: SalesforceApi) -> list[ObjectEntry]:
 
 
 def describe(api: SalesforceApi, name: str) -> ObjectDescription:
-    """Return an object's fields. Raises SalesforceError: OBJECT_GONE when there is no such object for this user,
+    """An object's fields. Raises SalesforceError: OBJECT_GONE when there is no such object for this user,
     NOT_DESCRIBED when the answer isn't about it.
     """
     return parse_description(api.request("GET", f"{api.base}/sobjects/{checked_name(name)}/describe"), name)
 
 
 def describe_many(api: SalesforceApi, names: list[str]) -> dict[str, ObjectDescription | SalesforceError]:
-    """Return the fields of several objects, up to 25 in one call; where that resource is missing, one by one."""
+    """The fields of several objects, up to 25 in one call; where that resource is missing, one by one."""
     found: dict[str, ObjectDescription | SalesforceError] = {}
     for start in range(0, len(names), DESCRIBES_PER_CALL):
         chunk = names[start : start + DESCRIBES_PER_CALL]
@@ -90,7 +90,7 @@ def _describe_batch(api: SalesforceApi, names: list[str]) -> dict[str, ObjectDes
 
 
 def hidden_fields(api: SalesforceApi, description: ObjectDescription) -> list[str] | None:
-    """Return the fields of an object that the user may not see; None where Salesforce doesn't tell (it takes the
+    """The fields of an object that the user may not see; None where Salesforce doesn't tell (it takes the
     right "View Setup and Configuration").
 
     Only the Tooling API lists the fields that field-level security hides; the same object of the data API leaves them
@@ -110,7 +110,7 @@ def hidden_fields(api: SalesforceApi, description: ObjectDescription) -> list[st
 
 
 def record_counts(api: SalesforceApi, names: list[str]) -> dict[str, int]:
-    """Return about how many rows objects have, a hundred objects in one call.
+    """About how many rows objects have, a hundred objects in one call.
 
     Without the right "View Setup and Configuration" there is none, and some objects (history, feeds) never are.
     """
@@ -129,7 +129,7 @@ def record_counts(api: SalesforceApi, names: list[str]) -> dict[str, int]:
 
 
 def all_record_counts(api: SalesforceApi) -> dict[str, int] | None:
-    """Return about how many rows all objects have, in one call; None where Salesforce doesn't tell."""
+    """About how many rows all objects have, in one call; None where Salesforce doesn't tell."""
     answer = api.comfort(f"{api.base}/limits/recordCount")
     told = answer.get("sObjects") if isinstance(answer, dict) else None
     if not isinstance(told, list):

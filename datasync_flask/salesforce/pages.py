@@ -41,7 +41,7 @@ _OWN_ERROR_PAGES = ("RemoteAccessErrorPage", "/AuthorizationError")
 
 
 def plain_text(response: httpx2.Response) -> str:
-    """Return what a page says, without markup, one line per piece of text."""
+    """What a page says, without markup, one line per piece of text."""
     text = unescape(_NOT_TEXT.sub("\n", text_of(response)))
     return "\n".join(" ".join(line.split()) for line in text.splitlines() if line.strip())
 
@@ -80,7 +80,7 @@ def refusal_on_page(response: httpx2.Response) -> tuple[str, str] | None:
 def trouble_instead_of_answer(
     response: httpx2.Response, asked: str, trusted: Collection[str]
 ) -> SalesforceError | None:
-    """Return what keeps the host at the address `asked` from answering, when the answer tells: an address that moved,
+    """What keeps the host at the address `asked` from answering, when the answer tells: an address that moved,
     maintenance, too many requests, a fault of Salesforce.
     """
     status = response.status_code
@@ -105,6 +105,6 @@ def _first_lines(response: httpx2.Response) -> str:
 
 
 def not_salesforce(response: httpx2.Response) -> SalesforceError:
-    """Return the error for an answer that nothing of Salesforce gives."""
+    """The error for an answer that nothing of Salesforce gives."""
     kind = response.headers.get("content-type", "no content type")
     return SalesforceError(Problem.NOT_SALESFORCE, f"HTTP {response.status_code}, {kind}")

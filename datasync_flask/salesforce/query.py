@@ -33,26 +33,26 @@ class QueryPage:
 
 
 def first_page(api: SalesforceApi, soql: str, *, with_deleted: bool = False, tries: int = TRIES) -> QueryPage:
-    """Return the first page of a query; `with_deleted` asks for deleted and archived rows too."""
+    """The first page of a query; `with_deleted` asks for deleted and archived rows too."""
     path = f"{api.base}/{'queryAll' if with_deleted else 'query'}"
     return _page(api.request("GET", path, params={"q": soql}, bounds=replace(QUERY, tries=tries)))
 
 
 def next_page(api: SalesforceApi, path: str) -> QueryPage:
-    """Return the page behind a nextRecordsUrl. Raises SalesforceError, LOCATOR_GONE when it is too old."""
+    """The page behind a nextRecordsUrl. Raises SalesforceError, LOCATOR_GONE when it is too old."""
     if not _NEXT_PAGE.fullmatch(path):
         raise SalesforceError(Problem.NOT_SALESFORCE, "a next page somewhere else")
     return _page(api.request("GET", path, bounds=QUERY))
 
 
 def count(api: SalesforceApi, soql_tail: str) -> int | None:
-    """Return how many rows ``SELECT COUNT() FROM`` + tail has; None where Salesforce doesn't tell."""
+    """How many rows ``SELECT COUNT() FROM`` + tail has; None where Salesforce doesn't tell."""
     answer = api.comfort(f"{api.base}/query", q="SELECT COUNT() FROM " + soql_tail)
     return number_of(answer.get("totalSize")) if isinstance(answer, dict) else None
 
 
 def records_in(answer: Any) -> list[dict[str, Any]]:
-    """Return the records of a query's answer. Raises SalesforceError when it is none."""
+    """The records of a query's answer. Raises SalesforceError when it is none."""
     found = answer.get("records") if isinstance(answer, dict) else None
     if not isinstance(found, list) or not all(isinstance(record, dict) for record in found):
         raise SalesforceError(Problem.NOT_SALESFORCE, "a query's answer without records")

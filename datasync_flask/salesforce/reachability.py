@@ -20,14 +20,14 @@ class Answer:
 
 
 def ask(url: str, trusted: Collection[str] = ()) -> Answer:
-    """Return what a GET of `url` gives. Raises SalesforceError when nothing comes, or the address isn't trusted."""
+    """What a GET of `url` gives. Raises SalesforceError when nothing comes, or the address isn't trusted."""
     with BoundedClient(trusted) as client:
         response = client.get(url)
     return Answer(response.status_code, response.content[:200].decode("utf-8", "replace"), time_of(response))
 
 
 def ask_login_host(origin: str, trusted: Collection[str] = ()) -> Answer:
-    """Return what a Salesforce host answers to the list of API versions, which needs no token (REST API Developer
+    """What a Salesforce host answers to the list of API versions, which needs no token (REST API Developer
     Guide "Versions"). Raises SalesforceError.
     """
     return ask(origin + VERSIONS_PATH, trusted)

@@ -28,11 +28,11 @@ class Refusal:
 
 
 def meaning_of(table: Iterable[Refusal], code: str, words: str, status: int = 0) -> Problem | None:
-    """Return the problem of the first row that fits an answer; None when it is none that is known."""
+    """The problem of the first row that fits an answer; None when it is none that is known."""
     return next((row.problem for row in table if row.fits(code, words, status)), None)
 
 
 def phrases_for(table: Iterable[Refusal], problem: Problem) -> list[str]:
-    """Return the codes, or where a row has none the words, by which a table's answers tell `problem`."""
+    """The codes, or where a row has none the words, by which a table's answers tell `problem`."""
     found = [row.code or row.words for row in table if row.problem is problem and (row.code or row.words)]
     return list(dict.fromkeys(found))

@@ -40,7 +40,7 @@ class Places:
 
 
 def places(api: SalesforceApi, job_id: str, at: str) -> Places:
-    """Return what the org tells at `at`, a query like those it returns. Raises NoPlaces, or SalesforceError."""
+    """What the org tells at `at`, a query like those it returns. Raises NoPlaces, or SalesforceError."""
     if float(api.version) < SINCE_VERSION:
         raise NoPlaces(f"API version {api.version}")
     try:
@@ -73,7 +73,7 @@ def _first_of(answer: Any, *names: str) -> Any:
 
 
 def _query_of(link: Any, origin: str, resource: str) -> str:
-    """Return a link's query: only that is used, so that no token goes anywhere but to the job's own address."""
+    """A link's query: only that is used, so that no token goes anywhere but to the job's own address."""
     if not isinstance(link, str):
         raise NoPlaces("a page without a link")
     try:

@@ -44,7 +44,7 @@ _BODY_HEADERS = {"content-encoding", "content-length", "transfer-encoding"}
 
 @cache
 def trust() -> ssl.SSLContext:
-    """Return what certificates are checked with: the machine's authorities, or those in SSL_CERT_FILE.
+    """What certificates are checked with: the machine's authorities, or those in SSL_CERT_FILE.
 
     Reading them again for each client would be most of a probe's CPU.
     """
@@ -145,7 +145,7 @@ class BoundedClient(httpx2.Client):
         return float(request.extensions.get(TOTAL_SECONDS_KEY) or self._total_seconds)
 
     def whole(self, response: httpx2.Response, *, max_bytes: int = 0) -> httpx2.Response:
-        """Return an open answer with its body read, as far as the request's limits allow. Raises SalesforceError."""
+        """An open answer with its body read, as far as the request's limits allow. Raises SalesforceError."""
         content, request = self._read(response, max_bytes), response.request
         headers = [pair for pair in response.headers.multi_items() if pair[0].lower() not in _BODY_HEADERS]
         return httpx2.Response(response.status_code, headers=headers, content=content, request=request)
@@ -231,7 +231,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def time_of(response: httpx2.Response) -> datetime | None:
-    """Return what the server's clock said (RFC 9110 section 6.6.1), or None when it didn't tell."""
+    """What the server's clock said (RFC 9110 section 6.6.1), or None when it didn't tell."""
     try:
         return parsedate_to_datetime(response.headers["date"]).astimezone(UTC)
     except (KeyError, ValueError, TypeError):
@@ -239,7 +239,7 @@ def time_of(response: httpx2.Response) -> datetime | None:
 
 
 def text_of(response: httpx2.Response) -> str:
-    """Return the body as text whatever encoding the answer claims."""
+    """The body as text whatever encoding the answer claims."""
     try:
         return response.text
     except (LookupError, ValueError):
@@ -247,7 +247,7 @@ def text_of(response: httpx2.Response) -> str:
 
 
 def json_of(response: httpx2.Response) -> Any:
-    """Return the body as JSON, or None when it isn't (an HTML page, half an answer)."""
+    """The body as JSON, or None when it isn't (an HTML page, half an answer)."""
     try:
         return json.loads(response.content.decode("utf-8-sig"))
     except (ValueError, RecursionError):

@@ -50,7 +50,7 @@ class Tries:
         self._token = caller.token
 
     def again(self, error: SalesforceError) -> None:
-        """Return when the request is to be made again; raise `error`, or what renewing the token ended with, if not."""
+        """When the request is to be made again; raise `error`, or what renewing the token ended with, if not."""
         if error.problem is Problem.SESSION_REFUSED:
             self._renew(error)
         else:

@@ -35,22 +35,22 @@ class ValueRefused(ValueError):
 
 
 def no_client_id() -> ValueRefused:
-    """Return the refusal of what can't be a Client ID."""
+    """The refusal of what can't be a Client ID."""
     return ValueRefused("A Client ID has only letters, digits and signs, no spaces. Copy it again.")
 
 
 def no_client_secret() -> ValueRefused:
-    """Return the refusal of what can't be a Client Secret."""
+    """The refusal of what can't be a Client Secret."""
     return ValueRefused("This can't be a Client Secret. Copy only the Consumer Secret.")
 
 
 def no_secret_wanted() -> ValueRefused:
-    """Return the refusal of a secret for an app that is said to have none."""
+    """The refusal of a secret for an app that is said to have none."""
     return ValueRefused("Leave this empty, or choose under Require secret that the app requires its secret.")
 
 
 def client_id_in(text: str) -> str:
-    """Return the Client ID in `text`, '' for none. Raises ValueRefused for what surely is something else."""
+    """The Client ID in `text`, '' for none. Raises ValueRefused for what surely is something else."""
     value = _cleaned(text).strip(_QUOTES)
     if value.endswith((",", ";")) or (value.endswith(".") and not _is_whole_key(value)):
         value = _cleaned(value[:-1])
@@ -69,7 +69,7 @@ def client_id_in(text: str) -> str:
 
 
 def client_secret_in(text: str, *, client_id: str) -> str:
-    """Return the Client Secret in `text`, '' for none. Raises ValueRefused for what surely is something else."""
+    """The Client Secret in `text`, '' for none. Raises ValueRefused for what surely is something else."""
     value = _cleaned(text)
     without_end = _cleaned(value[:-1]) if value.endswith((",", ";", ".")) else value
     # Other signs at the end may belong to a secret that isn't in Salesforce's own form.
@@ -86,7 +86,7 @@ def client_secret_in(text: str, *, client_id: str) -> str:
 
 
 def _cleaned(text: str) -> str:
-    """Return text without what a copy takes along: invisible characters, white space, a label, quotes around it."""
+    """Text without what a copy takes along: invisible characters, white space, a label, quotes around it."""
     value = "".join(each for each in text if unicodedata.category(each) != "Cf").strip(" \t\r\n\f\v\xa0\x00").strip()
     value = _LABEL.sub("", value, count=1) if _LABEL.match(value) else value
     while len(value) > 1 and value[0] in _QUOTES and value.rstrip(",;.")[-1:] in set(_QUOTES):

@@ -98,7 +98,7 @@ def _provider_client(connection: SalesforceConnection, person: SignedIn, browser
 
 
 def begin(connection: SalesforceConnection, person: SignedIn, browser: str) -> ResponseReturnValue:
-    """Return the redirect to Salesforce's authorize page; the caller commits before sending it.
+    """The redirect to Salesforce's authorize page; the caller commits before sending it.
 
     `browser` is what the browser says when it comes back, signed in again or not (RFC 9700 section 4.7.1: state is
     bound to the user agent).
@@ -124,7 +124,7 @@ class CallbackRefused(Exception):
 
 
 def connection_of(state: str) -> str:
-    """Return the id of the connection that a state was made for, '' when it holds none. It proves nothing."""
+    """The id of the connection that a state was made for, '' when it holds none. It proves nothing."""
     connection_id, dot, _ = state.partition(".")
     return connection_id if dot and connection_id.isalnum() and len(connection_id) <= 16 else ""
 
@@ -213,7 +213,7 @@ def has_pending_code(connection: SalesforceConnection) -> bool:
 
 
 def pending_code(connection: SalesforceConnection) -> AuthorizationAttempt | None:
-    """Return the attempt whose code waits to be exchanged, if there is one."""
+    """The attempt whose code waits to be exchanged, if there is one."""
     if not has_pending_code(connection):
         return None
     return next((attempt for attempt in connection.attempts if attempt.code_sealed), None)

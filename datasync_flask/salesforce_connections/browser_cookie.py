@@ -12,7 +12,7 @@ _LIFETIME = 3600
 
 
 def mark_of_browser() -> str:
-    """Return what this browser is told by, and let it say the same for the next hour."""
+    """What this browser is told by, and let it say the same for the next hour."""
     mark = known_mark() or secrets.token_urlsafe(32)
 
     def remember(response: Response) -> Response:
@@ -34,5 +34,5 @@ def mark_of_browser() -> str:
 
 
 def known_mark() -> str:
-    """Return what this browser was told by when somebody left for Salesforce, '' when nobody did."""
+    """What this browser was told by when somebody left for Salesforce, '' when nobody did."""
     return request.cookies.get(COOKIE, "")[:100]

@@ -36,7 +36,7 @@ def receive() -> ResponseReturnValue:
 
 
 def _refusal_page(text: str, connection_id: str) -> str:
-    """Return the page that says why an answer isn't taken, and where its connection stands."""
+    """The page that says why an answer isn't taken, and where its connection stands."""
     connection = store.load(connection_id) if connection_id else None
     return render_template(
         "connections/callback_refused.html",

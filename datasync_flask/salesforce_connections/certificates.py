@@ -22,7 +22,7 @@ _NEWEST = select(SigningCertificate).order_by(SigningCertificate.id.desc()).limi
 
 
 def newest() -> SigningCertificate | None:
-    """Return the certificate made last."""
+    """The certificate made last."""
     return db.session.scalar(_NEWEST)
 
 
@@ -46,7 +46,7 @@ def make() -> SigningCertificate:
 
 
 def usable() -> SigningCertificate:
-    """Return the newest certificate; a new one when there is none, when it is over soon or its key can't be read.
+    """The newest certificate; a new one when there is none, when it is over soon or its key can't be read.
 
     The caller commits.
     """
@@ -61,7 +61,7 @@ def usable() -> SigningCertificate:
 
 
 def facts_of(connection: SalesforceConnection) -> dict[str, object] | None:
-    """Return what its page shows of a connection's certificate."""
+    """What its page shows of a connection's certificate."""
     certificate = connection.certificate if connection.signs else None
     if certificate is None:
         return None
@@ -74,7 +74,7 @@ def facts_of(connection: SalesforceConnection) -> dict[str, object] | None:
 
 
 def file_of_newest() -> Response:
-    """Return the newest certificate as a file to be uploaded in Salesforce; the first is made now. Commits."""
+    """The newest certificate as a file to be uploaded in Salesforce; the first is made now. Commits."""
     pem = usable().pem
     db.session.commit()
     headers = {"Content-Disposition": 'attachment; filename="datasync.crt"'}

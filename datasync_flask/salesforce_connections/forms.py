@@ -114,7 +114,7 @@ class SalesforceForm(ConnectionForm, ConfirmedForm):
             )
 
     def _address_of_secret(self) -> str:
-        """Return the login address that the stored Client Secret was entered for, when this form has another one."""
+        """The login address that the stored Client Secret was entered for, when this form has another one."""
         connection = self.connection
         if connection is None or not connection.client_secret_sealed:
             return ""
@@ -145,7 +145,7 @@ class SalesforceForm(ConnectionForm, ConfirmedForm):
             self.kept_secret.data = secret_box().seal(self._found_secret)
 
     def settings(self) -> settings.SalesforceSettings:
-        """Return what the validated form holds."""
+        """What the validated form holds."""
         values = {name: self[name].data or "" for name in self.declared}
         values |= {"login_url": self._login_url(), "client_secret": self._found_secret}
         found = settings.SalesforceSettings(description=self.description.data or "", labels=self.chosen_labels)

@@ -37,7 +37,7 @@ def make(connection: SalesforceConnection, *, by: SignedIn) -> str:
 
 
 def open_links(connection: SalesforceConnection) -> Sequence[HandOffLink]:
-    """Return a connection's links that still open something."""
+    """A connection's links that still open something."""
     return db.session.scalars(
         _OPEN.where(HandOffLink.connection_id == connection.id, HandOffLink.expires_at > utcnow()).order_by(
             HandOffLink.created_at
@@ -46,7 +46,7 @@ def open_links(connection: SalesforceConnection) -> Sequence[HandOffLink]:
 
 
 def link_of(token: str) -> HandOffLink | None:
-    """Return what a token opens, or None when it is withdrawn or too old. The first time is written down; commits."""
+    """What a token opens, or None when it is withdrawn or too old. The first time is written down; commits."""
     link = db.session.scalar(
         _OPEN.where(HandOffLink.token_hash == hash_token(token), HandOffLink.expires_at > utcnow())
     )

@@ -168,7 +168,7 @@ def _record_success(connection: SalesforceConnection, grant: SalesforceGrant, re
 
 
 def _still_open(connection: SalesforceConnection) -> tuple[Problem | None, str]:
-    """Return what goes on waiting for somebody although the tokens in use work."""
+    """What goes on waiting for somebody although the tokens in use work."""
     if connection.asks_which_org:
         return Problem.OTHER_ORG, ""
     if store.has_new_settings(connection):

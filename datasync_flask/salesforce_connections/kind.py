@@ -91,7 +91,7 @@ class SalesforceKind(ConnectionKind[SalesforceConnection]):
         return render_template("connections/_status.html", **status.context(connection))
 
     def problem(self, connection: SalesforceConnection) -> ShownProblem:
-        """Return what is wrong with a connection, or what the last probe found."""
+        """What is wrong with a connection, or what the last probe found."""
         problem = connection.current_problem
         if problem is None:
             return ShownProblem()
@@ -99,7 +99,7 @@ class SalesforceKind(ConnectionKind[SalesforceConnection]):
         return ShownProblem(problem.reason.value, told.title, told.meaning, told.steps, told.meaning, told.title)
 
     def checks(self, connection: SalesforceConnection) -> list[ShownCheck]:
-        """Return the checks of a connection with their verdicts."""
+        """The checks of a connection with their verdicts."""
         return verdicts.checks_of(connection)
 
     def quick_save(self, connection: SalesforceConnection, values: Mapping[str, str], *, by: int | None) -> None:
@@ -114,7 +114,7 @@ class SalesforceKind(ConnectionKind[SalesforceConnection]):
         return str(gettext("Asked Salesforce. The result appears here in a few seconds."))
 
     def erased_text(self, connection: SalesforceConnection) -> str:
-        """Return what a delete erases."""
+        """What a delete erases."""
         texts = (
             gettext("Its settings, its Client Secret, its tokens and its history are erased here and can't be brought "
                     "back."),
@@ -142,7 +142,7 @@ class SalesforceKind(ConnectionKind[SalesforceConnection]):
         )
 
     def definition(self, connection: SalesforceConnection) -> dict[str, Any]:
-        """Return the settings for a program."""
+        """The settings for a program."""
         return settings.SalesforceSettings.of(connection).definition()
 
     def save(

@@ -53,7 +53,7 @@ class SecretUse(enum.StrEnum):
 
 
 def login_origin_of(login_host: str, login_url: str) -> str:
-    """Return what the authorize and token endpoints stand below: an origin, for Experience Cloud with a path."""
+    """What the authorize and token endpoints stand below: an origin, for Experience Cloud with a path."""
     known = {LoginHost.PRODUCTION: hosts.PRODUCTION, LoginHost.SANDBOX: hosts.SANDBOX}
     return known.get(LoginHost(login_host), login_url)
 

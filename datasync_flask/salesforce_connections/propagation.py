@@ -55,7 +55,7 @@ PROBE_FIRST = frozenset(
 
 
 def interval_after(elapsed: float, *, first: float, deadline: float, probes: int = 0, requests: int = 0) -> float:
-    """Return the seconds until the next probe, `elapsed` seconds after propagation began.
+    """The seconds until the next probe, `elapsed` seconds after propagation began.
 
     First every `first` seconds, then slower (a thirtieth of the time already waited, at most MAX_INTERVAL), and slower
     still when the requests already made would not last until `deadline`.
@@ -172,7 +172,7 @@ def apply_result(connection: SalesforceConnection, observation: probe.Observatio
 
 
 def next_probe(connection: SalesforceConnection, now: datetime) -> datetime | None:
-    """Return when to probe again, or None after the deadline."""
+    """When to probe again, or None after the deadline."""
     settings = current_app.config["SETTINGS"]
     elapsed = (now - (connection.propagation_started_at or now)).total_seconds()
     if elapsed >= settings.probe_deadline:

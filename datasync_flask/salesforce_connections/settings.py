@@ -139,23 +139,23 @@ class SalesforceSettings:
 
     @classmethod
     def declared(cls) -> dict[str, Setting]:
-        """Return the settings by name, without description and labels, which connections of all kinds have."""
+        """The settings by name, without description and labels, which connections of all kinds have."""
         return {each.name: each.metadata["setting"] for each in dataclasses.fields(cls) if "setting" in each.metadata}
 
     @classmethod
     def stored(cls) -> dict[str, Setting]:
-        """Return the settings that are stored as they are: all but secrets."""
+        """The settings that are stored as they are: all but secrets."""
         return {name: each for name, each in cls.declared().items() if not each.is_secret}
 
     @classmethod
     def of(cls, connection: SalesforceConnection) -> SalesforceSettings:
-        """Return what is stored of a connection, without its secret."""
+        """What is stored of a connection, without its secret."""
         names = [label.name for label in connection.labels]
         stored = {name: getattr(connection, name) for name in cls.stored()}
         return cls(connection.description, labels=names).with_values(stored)
 
     def with_values(self, values: Mapping[str, str]) -> SalesforceSettings:
-        """Return the same with other values, texts from outside turned into what the settings are declared as."""
+        """The same with other values, texts from outside turned into what the settings are declared as."""
         declared = self.declared()
         typed: dict[str, Any] = {
             name: type(declared[name].default)(value) if name in declared else value for name, value in values.items()
@@ -163,12 +163,12 @@ class SalesforceSettings:
         return dataclasses.replace(self, **typed)
 
     def definition(self) -> dict[str, Any]:
-        """Return the settings as the API and files give them, without description, labels and secrets."""
+        """The settings as the API and files give them, without description, labels and secrets."""
         return {name: str(getattr(self, name)) for name in self.stored()}
 
 
 def saved_now(connection: SalesforceConnection) -> Mapping[str, str]:
-    """Return what is stored of a connection, by the labels of the form, for whoever was overtaken."""
+    """What is stored of a connection, by the labels of the form, for whoever was overtaken."""
     found = {gettext("Description"): connection.description}
     for name, each in SalesforceSettings.stored().items():
         if text := each.text_of(connection, name):

@@ -33,7 +33,7 @@ CHECK_IS_NEAR = timedelta(seconds=60)
 
 
 def setup_origin(connection: SalesforceConnection | None) -> str:
-    """Return where the org's Setup is, when the token or the login host tells; else ''."""
+    """Where the org's Setup is, when the token or the login host tells; else ''."""
     if connection is None:
         return ""
     if connection.grant is not None:
@@ -67,7 +67,7 @@ def _administrators_message(connection: SalesforceConnection, problem: Problem |
 
 
 def waiting_text(problem: Problem) -> str:
-    """Return what the last probe saw, while it may still be propagation."""
+    """What the last probe saw, while it may still be propagation."""
     if problem is Problem.CLIENT_UNKNOWN:
         return str(gettext("Salesforce doesn't know this Client ID yet."))
     if problem is Problem.CALLBACK_MISMATCH:
@@ -76,7 +76,7 @@ def waiting_text(problem: Problem) -> str:
 
 
 def next_probe_in(connection: Connection) -> float:
-    """Return the seconds until the next probe should have its result, 0.0 when it is due: until then an open
+    """The seconds until the next probe should have its result, 0.0 when it is due: until then an open
     page asks rarely.
     """
     if not isinstance(connection, SalesforceConnection) or connection.next_probe_at is None:
@@ -87,7 +87,7 @@ def next_probe_in(connection: Connection) -> float:
 
 
 def context(connection: SalesforceConnection) -> dict[str, Any]:
-    """Return everything the fragment's template shows."""
+    """Everything the fragment's template shows."""
     settings = current_app.config["SETTINGS"]
     state = State(connection.state)
     problem = connection.current_problem

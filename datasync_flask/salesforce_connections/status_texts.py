@@ -25,7 +25,7 @@ class Step:
 
 
 def road(connection: SalesforceConnection, *, knows_app: bool) -> list[Step]:
-    """Return the steps to a connection; the first that isn't done is the present one."""
+    """The steps to a connection; the first that isn't done is the present one."""
     is_connected = connection.state == State.CONNECTED
     steps = [
         (gettext("Saved"), True),
@@ -40,7 +40,7 @@ def road(connection: SalesforceConnection, *, knows_app: bool) -> list[Step]:
 
 
 def missing_text(connection: SalesforceConnection) -> str:
-    """Return what a draft still needs."""
+    """What a draft still needs."""
     if connection.signs and not connection.client_id and not connection.username:
         return str(gettext("The Client ID and the Username are still missing."))
     if connection.needs_secret and not connection.client_id and not connection.client_secret_sealed:

@@ -75,18 +75,18 @@ def _probed() -> Select[str]:
 
 
 def due_probes(due: datetime, most: int) -> list[str]:
-    """Return the connections whose next probe is `due`, the longest due ones first; at most `most`."""
+    """The connections whose next probe is `due`, the longest due ones first; at most `most`."""
     is_due = SalesforceConnection.due_at <= due
     return list(db.session.scalars(_probed().where(is_due).order_by(SalesforceConnection.due_at).limit(most)))
 
 
 def load(connection_id: str) -> SalesforceConnection | None:
-    """Return the connection as it is in the database now, or None when it is gone."""
+    """The connection as it is in the database now, or None when it is gone."""
     return next(iter(load_all([connection_id])), None)
 
 
 def load_all(connection_ids: Sequence[str]) -> Sequence[SalesforceConnection]:
-    """Return the connections as they are in the database now, without those that are gone."""
+    """The connections as they are in the database now, without those that are gone."""
     return db.session.scalars(
         select(SalesforceConnection)
         .where(SalesforceConnection.id.in_(connection_ids))
@@ -100,7 +100,7 @@ def load_all(connection_ids: Sequence[str]) -> Sequence[SalesforceConnection]:
 
 
 def due_at(connection_id: str) -> datetime | None:
-    """Return when there is something to do for a connection; None while it rests, or is gone."""
+    """When there is something to do for a connection; None while it rests, or is gone."""
     return db.session.scalar(select(Connection.due_at).where(Connection.id == connection_id))
 
 
@@ -110,18 +110,18 @@ def is_probed(connection_id: str) -> bool:
 
 
 def app_credentials(connection: SalesforceConnection) -> AppCredentials:
-    """Return the connection's app, secret or signing key included. Raises SecretUnreadable when the key is lost."""
+    """The connection's app, secret or signing key included. Raises SecretUnreadable when the key is lost."""
     return _credentials(app_settings(connection), connection.client_secret_sealed, connection.app_known_at)
 
 
 def app_of_tokens(tokens: SalesforceGrant | TrialGrant) -> AppCredentials:
-    """Return the app that tokens were got with. Raises SecretUnreadable when the key is lost."""
+    """The app that tokens were got with. Raises SecretUnreadable when the key is lost."""
     since = tokens.granted_at if isinstance(tokens, SalesforceGrant) else tokens.received_at
     return _credentials(tokens.app_settings, tokens.app_secret_sealed, since)
 
 
 def app_settings(connection: SalesforceConnection) -> dict[str, Any]:
-    """Return the settings that tokens are got with, without the secret."""
+    """The settings that tokens are got with, without the secret."""
     return {name: getattr(connection, name) for name in APP_SETTINGS}
 
 

@@ -133,7 +133,7 @@ def tokens_of(tokens: SalesforceGrant | TrialGrant) -> TokenAnswer:
 
 
 def current_token(connection_id: str) -> CurrentToken:
-    """Return the access token stored now. Raises SalesforceError (NOT_CONNECTED) when there is none."""
+    """The access token stored now. Raises SalesforceError (NOT_CONNECTED) when there is none."""
     grant = db.session.get(SalesforceGrant, connection_id, populate_existing=True)
     if grant is None:
         raise SalesforceError(Problem.NOT_CONNECTED, "there is no token")
@@ -144,7 +144,7 @@ def current_token(connection_id: str) -> CurrentToken:
 
 
 def refreshed_token(connection_id: str, stale: CurrentToken) -> CurrentToken:
-    """Return an access token newer than `stale`, refreshing it if nobody else did.
+    """An access token newer than `stale`, refreshing it if nobody else did.
 
     Raises SalesforceError: REVOKED when the grant is at its end, NO_REFRESH_TOKEN when there never was a way to renew
     it, TOKEN_REQUEST_BUSY when others keep refreshing for too long, OTHER_ORG when the new one opens another org (it is

@@ -45,7 +45,7 @@ _DATA_CHECKS = ("address", "app", "signed_in", "data_api")
 
 
 def _failed_at(problem: Problem) -> int:
-    """Return which of the checks on the way to the data a problem belongs to."""
+    """Which of the checks on the way to the data a problem belongs to."""
     if problem in _ADDRESS:
         return 0
     if problem in _APP or problem.reason in _APP_REASONS:
@@ -54,7 +54,7 @@ def _failed_at(problem: Problem) -> int:
 
 
 def titles() -> dict[str, str]:
-    """Return the checks as people call them, in their order."""
+    """The checks as people call them, in their order."""
     return {
         "address": gettext("Address answers"),
         "app": gettext("App known"),
@@ -67,7 +67,7 @@ def titles() -> dict[str, str]:
 
 
 def verdict_label(verdict: Verdict) -> str:
-    """Return a verdict as people call it."""
+    """A verdict as people call it."""
     labels = {
         Verdict.OK: gettext("OK"),
         Verdict.WARNING: gettext("Warning"),
@@ -78,13 +78,13 @@ def verdict_label(verdict: Verdict) -> str:
 
 
 def as_text(connection: SalesforceConnection) -> str:
-    """Return all checks as running text, for notices."""
+    """All checks as running text, for notices."""
     found = checks_of(connection)
     return "\n".join(f"{check.title}: {verdict_label(check.verdict)}. {check.text}" for check in found)
 
 
 def checks_of(connection: SalesforceConnection) -> list[ShownCheck]:
-    """Return all checks of a connection, in the order in which they are made; what isn't known yet says so."""
+    """All checks of a connection, in the order in which they are made; what isn't known yet says so."""
     found = {
         **_data_checks(connection),
         **_of_limits(connection.grant),
@@ -112,7 +112,7 @@ def _data_checks(connection: SalesforceConnection) -> dict[str, tuple[Verdict, s
 
 
 def _passed(connection: SalesforceConnection, failed: int | None) -> int:
-    """Return how many checks on the way to the data succeeded, the first ones first."""
+    """How many checks on the way to the data succeeded, the first ones first."""
     if connection.works:
         return len(_DATA_CHECKS)
     if failed is not None:

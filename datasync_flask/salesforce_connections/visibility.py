@@ -75,13 +75,13 @@ def note(connection_id: str, found: Mapping[str, Seen], wanted: Collection[str],
 
 
 def _needs(connection: SalesforceConnection) -> set[str]:
-    """Return what extractions need and the user can't see, by its full name."""
+    """What extractions need and the user can't see, by its full name."""
     fields = {f"{row.name}.{field}" for row in connection.visibility for field in row.missing}
     return fields | {row.name for row in connection.visibility if not row.is_visible}
 
 
 def rows_of(connection_id: str, names: Collection[str]) -> list[ObjectVisibility]:
-    """Return what is stored of some objects of a connection."""
+    """What is stored of some objects of a connection."""
     of_them = select(ObjectVisibility).where(
         ObjectVisibility.connection_id == connection_id, ObjectVisibility.name.in_(names)
     )
@@ -89,24 +89,24 @@ def rows_of(connection_id: str, names: Collection[str]) -> list[ObjectVisibility
 
 
 def unseen_fields(row: ObjectVisibility) -> list[str]:
-    """Return the fields of an object that the user can't see, whether Salesforce tells of them or they went away."""
+    """The fields of an object that the user can't see, whether Salesforce tells of them or they went away."""
     return sorted({*(row.hidden or ()), *row.missing})
 
 
 def unseen_objects(rows: Collection[ObjectVisibility]) -> list[str]:
-    """Return the objects that the user can't see at all."""
+    """The objects that the user can't see at all."""
     return [row.name for row in rows if not row.is_visible]
 
 
 def some_names(names: list[str]) -> str:
-    """Return names as running text: the first ones, and how many more there are."""
+    """Names as running text: the first ones, and how many more there are."""
     told = ", ".join(names[:MAX_NAMES])
     more = len(names) - MAX_NAMES
     return str(gettext("%(names)s and %(count)s more", names=told, count=more)) if more > 0 else told
 
 
 def sentences(rows: Collection[ObjectVisibility]) -> list[str]:
-    """Return what the user can't see, a sentence for each object and one for the objects; [] for nothing."""
+    """What the user can't see, a sentence for each object and one for the objects; [] for nothing."""
     found = []
     for row in rows:
         names = unseen_fields(row) if row.is_visible else []
@@ -133,7 +133,7 @@ def sentences(rows: Collection[ObjectVisibility]) -> list[str]:
 
 
 def who_can_grant_access() -> str:
-    """Return who can change what the user sees, and where."""
+    """Who can change what the user sees, and where."""
     return str(
         gettext(
             "A Salesforce administrator can change this in Setup: give the user a permission set with read access to "
@@ -143,7 +143,7 @@ def who_can_grant_access() -> str:
 
 
 def why_unknown() -> str:
-    """Return why nothing is known of hidden fields."""
+    """Why nothing is known of hidden fields."""
     return str(
         gettext(
             "Salesforce tells only users with the permission View Setup and Configuration which other fields are "
@@ -153,7 +153,7 @@ def why_unknown() -> str:
 
 
 def verdict(rows: Collection[ObjectVisibility]) -> tuple[Verdict, str]:
-    """Return whether the user sees what extractions read, and what it can't see."""
+    """Whether the user sees what extractions read, and what it can't see."""
     if not rows:
         text = gettext("Not checked yet. DataSync checks the objects and fields that it loads.")
         return Verdict.UNKNOWN, str(text)
@@ -171,7 +171,7 @@ def verdict(rows: Collection[ObjectVisibility]) -> tuple[Verdict, str]:
 
 
 def needed_sentences(rows: Collection[ObjectVisibility]) -> list[str]:
-    """Return what extractions need and the user can't see: what somebody is told of."""
+    """What extractions need and the user can't see: what somebody is told of."""
     return sentences(
         [
             ObjectVisibility(name=row.name, is_visible=row.is_visible, hidden=_needed(row), missing=row.missing)

@@ -23,7 +23,7 @@ class SecretBox:
         return self._fernets.encrypt(text.encode()).decode()
 
     def open(self, sealed: str, *, max_age: int | None = None) -> str:
-        """Return the text in `sealed`; raise SecretUnreadable for a wrong key, a changed text or one older than
+        """The text in `sealed`; raise SecretUnreadable for a wrong key, a changed text or one older than
         `max_age` seconds.
         """
         try:
@@ -40,7 +40,7 @@ class SecretBox:
 
 
 def secret_box() -> SecretBox:
-    """Return the box that secrets of the current app are sealed with."""
+    """The box that secrets of the current app are sealed with."""
     box: SecretBox = current_app.extensions["secret_box"]
     return box
 

@@ -16,7 +16,7 @@ SALESFORCE_FORM_TARGETS = (
 
 
 def csp_nonce() -> str:
-    """Return this response's nonce: scripts and htmx attributes without it are ignored by the browser."""
+    """This response's nonce: scripts and htmx attributes without it are ignored by the browser."""
     if "csp_nonce" not in g:
         g.csp_nonce = secrets.token_urlsafe(16)
     return str(g.csp_nonce)

@@ -20,7 +20,7 @@ from tests.support.program import EMAIL, PASSWORD, Site
 
 
 def sealed(password: str) -> bytes:
-    """Return a password as Chromium on Linux stores it without a keyring (components/os_crypt, "v10")."""
+    """A password as Chromium on Linux stores it without a keyring (components/os_crypt, "v10")."""
     key = PBKDF2HMAC(SHA1(), 16, b"saltysalt", 1).derive(b"peanuts")
     padder = padding.PKCS7(128).padder()
     padded = padder.update(password.encode()) + padder.finalize()

@@ -26,7 +26,7 @@ def site(tmp_path: Path, practice: PracticeOrg) -> Iterator[Site]:
 
 
 def make_extraction(site: Site, practice: PracticeOrg) -> str:
-    """Return the id of an extraction of 9,000 rows in pages of 1,000."""
+    """The id of an extraction of 9,000 rows in pages of 1,000."""
     practice.http.post("/practice/data", json={"object": "Account", "do": "generate", "count": 9000}, timeout=60)
     practice.change_org(result_page_rows=1000)
     source = site.save(practice.register(site.callback_url))
@@ -44,7 +44,7 @@ def make_extraction(site: Site, practice: PracticeOrg) -> str:
 
 
 def progress(site: Site, place: str) -> tuple[str, int, int]:
-    """Return a run's state, rows read, rows in the table."""
+    """A run's state, rows read, rows in the table."""
     text = site.http.get(f"{place}/progress").text
     state = re.search(r'data-state="(\w+)"', text)
     rows = re.search(r'data-rows="(\d+)"', text)

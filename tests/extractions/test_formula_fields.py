@@ -41,7 +41,7 @@ def ages(extracting: Extracting) -> dict[str, Any]:
 
 
 def versions(extracting: Extracting) -> dict[str, list[tuple[Any, bool]]]:
-    """Return the ages of each row's versions, and whether they hold now."""
+    """The ages of each row's versions, and whether they hold now."""
     destination, dataset = extracting.open()
     shown = destination.preview(Table(dataset, "account"), 1000)
     names = [name.lower() for name, _ in shown.columns]

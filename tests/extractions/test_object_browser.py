@@ -10,7 +10,7 @@ from tests.support.visitor import Visitor
 
 
 def facts(visitor: Visitor) -> dict[str, str]:
-    """Return the facts about one object, by their names."""
+    """The facts about one object, by their names."""
     (found,) = visitor.page.xpath("//section[@aria-labelledby='details']//dl")
     names = [" ".join(each.text_content().split()) for each in found.xpath("dt")]
     return dict(zip(names, (" ".join(each.text_content().split()) for each in found.xpath("dd")), strict=True))

@@ -51,7 +51,7 @@ def hash_of(extracting: Extracting, text: str) -> str:
 
 
 def in_files(extracting: Extracting, text: str) -> list[str]:
-    """Return the files of the installation that have a text, in whatever form."""
+    """The files of the installation that have a text, in whatever form."""
     found = []
     for file in sorted(path for path in extracting.folder.rglob("*") if path.is_file()):
         content = file.read_bytes()

@@ -31,7 +31,7 @@ Started = tuple[BaseProcess, Connection]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
-    """Return a function that forks a process: it, and our end of its pipe."""
+    """A function that forks a process: it, and our end of its pipe."""
     started: list[Started] = []
 
     def start(target: Callable[[Path, Connection], None], name: str = "one") -> Started:
@@ -50,13 +50,13 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
 
 
 def told(file: Path) -> list[str]:
-    """Return the whole lines that a forked process wrote."""
+    """The whole lines that a forked process wrote."""
     text = file.read_text() if file.exists() else ""
     return text.splitlines() if text.endswith("\n") else []
 
 
 def numbers(file: Path) -> tuple[int, int]:
-    """Return the numbers of a process and its parent."""
+    """The numbers of a process and its parent."""
     number, parent = wait_for(lambda: told(file))[0].split()
     return int(number), int(parent)
 

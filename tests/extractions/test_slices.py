@@ -33,7 +33,7 @@ def ready(extracting: Extracting, org: Org, duckdb: str, monkeypatch: pytest.Mon
 
 
 def asked(extracting: Extracting) -> tuple[int, int]:
-    """Return how many jobs were made, and how many pages were asked for."""
+    """How many jobs were made, and how many pages were asked for."""
     requests = extracting.walk.practice.requests()
     return requests.get("jobs", 0), requests.get("results", 0)
 

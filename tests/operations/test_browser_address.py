@@ -16,7 +16,7 @@ PAGES = ["/connections/new/salesforce", "/connections/{id}", "/connections/{id}/
 
 
 def note_on(visitor: Visitor, path: str, **headers: str) -> str:
-    """Return the visible note of a page, '' when there is none."""
+    """The visible note of a page, '' when there is none."""
     visitor.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
     (note,) = visitor.page.xpath("//*[@id='address-note']")
     return "" if note.get("hidden") is not None else " ".join(note.text_content().split())

@@ -15,7 +15,7 @@ CODES = ["address", "app", "signed_in", "data_api", "limits", "api_calls", "visi
 
 
 def verdicts(walk: ConnectionWalk) -> dict[str, str]:
-    """Return what the list says, wherever the connection is."""
+    """What the list says, wherever the connection is."""
     with walk.app.test_request_context():
         connection = store.load(walk.id)
         assert connection is not None

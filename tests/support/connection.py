@@ -26,7 +26,7 @@ class ConnectionWalk:
         self.salesforce_app: dict[str, Any] = {}
 
     def fields(self, **changes: str) -> dict[str, str]:
-        """Return what a person types into the form."""
+        """What a person types into the form."""
         typed = {
             "description": "Sales EMEA",
             "login_host": "custom",
@@ -108,7 +108,7 @@ class ConnectionWalk:
         self.work()
 
     def stored(self) -> SalesforceConnection:
-        """Return the row, detached."""
+        """The row, detached."""
         with self.app.app_context():
             connection = store.load(self.id)
             assert connection is not None

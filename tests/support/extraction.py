@@ -125,7 +125,7 @@ class Extracting:
             )
 
     def table(self, name: str) -> list[dict[str, Any]]:
-        """Return the rows that a reader of the destination sees; with history, those that hold now."""
+        """The rows that a reader of the destination sees; with history, those that hold now."""
         destination, dataset = self.open()
         shown = destination.preview(Table(dataset, snake_case(name)), 100_000)
         names = [column.lower() for column, _ in shown.columns]
@@ -158,13 +158,13 @@ class Extracting:
 
 
 def only(fields: list[str], form: dict[str, str]) -> dict[str, str]:
-    """Return what a form of fields sends when these are loaded and all others are left out."""
+    """What a form of fields sends when these are loaded and all others are left out."""
     names = [name for name in form if name.startswith("treatment-")]
     return {name: "load" if name.removeprefix("treatment-") in fields else "leave_out" for name in names}
 
 
 def plain(value: Any) -> Any:
-    """Return a value as both sides can be compared: destinations have types of their own."""
+    """A value as both sides can be compared: destinations have types of their own."""
     if isinstance(value, bool) or value is None or value == "":
         return value or None
     if isinstance(value, int | float | Decimal):

@@ -24,7 +24,7 @@ EMAIL, PASSWORD = "ada@example.com", "correct horse battery"
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
-    """Return what `condition` gives as soon as it gives something."""
+    """What `condition` gives as soon as it gives something."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = condition()
@@ -35,7 +35,7 @@ def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
 
 
 def command_of(process: psutil.Process) -> str:
-    """Return which `datasync` command a process runs, by its title or arguments; '' while it starts.
+    """Which `datasync` command a process runs, by its title or arguments; '' while it starts.
 
     Titles are like "datasync worker" and gunicorn's "gunicorn: master [datasync web]".
     """

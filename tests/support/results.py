@@ -39,19 +39,19 @@ class Results:
         self.refuse: Callable[[str], Odd] = lambda _: None
 
     def numbers(self, first: int) -> range:
-        """Return the pages of a list."""
+        """The pages of a list."""
         return range(first, min(first + 5, self.pages))
 
     def query(self, number: int) -> str:
-        """Return the query of a page's link."""
+        """The query of a page's link."""
         return f"locator=p{number}&maxRecords={PAGE_ROWS}&linked=1"
 
     def next_of(self, first: int) -> str | None:
-        """Return the query of the list after the one that begins with `first`."""
+        """The query of the list after the one that begins with `first`."""
         return f"locator=p{first + 5}" if first + 5 < self.pages else None
 
     def chunks(self, first: int) -> dict[str, Any]:
-        """Return a list of pages as clients meet it."""
+        """A list of pages as clients meet it."""
         links = [{"resultLink": f"/jobs/query/{JOB}/results?{self.query(n)}"} for n in self.numbers(first)]
         following = self.next_of(first)
         return {
@@ -61,7 +61,7 @@ class Results:
         }
 
     def csv(self, number: int) -> str:
-        """Return a page."""
+        """A page."""
         lines = [f'"{row}","Row {row}"' for row in range(number * PAGE_ROWS, (number + 1) * PAGE_ROWS)]
         return "\n".join(['"Id","Name"', *lines]) + "\n"
 

@@ -80,7 +80,7 @@ class Visitor:
         return self.open(path, method="PATCH", data={"csrf_token": self.csrf_token, **(data or {})}, **kwargs)
 
     def form_values(self, form_id: str) -> dict[str, str]:
-        """Return what a form would send if its first button were pressed."""
+        """What a form would send if its first button were pressed."""
         form = self.page.get_element_by_id(form_id)
         return dict(form.form_values())
 
@@ -106,6 +106,6 @@ class Visitor:
         )
 
     def error_at(self, field: str) -> str:
-        """Return the error that stands at a field ('' when there is none)."""
+        """The error that stands at a field ('' when there is none)."""
         found = self.page.xpath(f"//*[@id='{field}-error']")
         return re.sub(r"\s+", " ", found[0].text_content()).strip() if found else ""

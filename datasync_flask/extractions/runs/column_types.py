@@ -63,7 +63,7 @@ _RESERVED = {
 
 
 def arrow_schema(columns: Iterable[Column]) -> pa.Schema:
-    """Return the Arrow schema of columns. Where dlt finds another one than the table's, it writes each file again."""
+    """The Arrow schema of columns. Where dlt finds another one than the table's, it writes each file again."""
     return pa.schema([pa.field(each.name, ARROW_TYPES[each.type], nullable=each.name != KEY) for each in columns])
 
 
@@ -74,13 +74,13 @@ def is_shortened(name: str, column: str) -> bool:
 
 
 def shortened_notes(columns: dict[str, Column], table: str, table_name: str) -> list[str]:
-    """Return a note of a run for each name that was too long for the destination."""
+    """A note of a run for each name that was too long for the destination."""
     names = {field: column.name for field, column in columns.items()} | {table: table_name}
     return [f"shortened:{name}:{short}" for name, short in names.items() if is_shortened(name, short)]
 
 
 def type_of(found: Field) -> ColumnType:
-    """Return the type of a field's column."""
+    """The type of a field's column."""
     return _TYPES.get(found.type, ColumnType.TEXT)
 
 
@@ -92,7 +92,7 @@ def columns_for(
     hashed: Collection[str] = (),
     elsewhere: GivenNames | None = None,
 ) -> tuple[dict[str, Column], list[str]]:
-    """Return the column of each field, and the names of fields whose type changed since their first column was made.
+    """The column of each field, and the names of fields whose type changed since their first column was made.
 
     `given` are the names that columns have: what a field has in it stays, in whatever order fields come, go and come
     back; what is named now is added to it. A field of another type gets a column of its own beside the first:

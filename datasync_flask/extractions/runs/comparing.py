@@ -42,7 +42,7 @@ def compare(api: SalesforceApi, destination: Destination, each: ObjectRun) -> No
 
 
 def _ids_gone(api: SalesforceApi, destination: Destination, each: ObjectRun) -> list[str] | None:
-    """Return the Ids that the table has and Salesforce doesn't have any more; None where it sent fewer than it said."""
+    """The Ids that the table has and Salesforce doesn't have any more; None where it sent fewer than it said."""
     ids = replace(
         each.plan,
         fields=(Field("Id", "Id", "id"),),

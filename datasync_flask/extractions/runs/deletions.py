@@ -12,7 +12,7 @@ from datasync_flask.destinations.base import DELETED_COLUMN, KEY, Destination, T
 
 
 def count_new(destination: Destination, table: Table, files: Iterable[Path], keys: Iterable[str] = ()) -> int:
-    """Return how many rows that are deleted in Salesforce are in the table still: those in the files, and `keys`."""
+    """How many rows that are deleted in Salesforce are in the table still: those in the files, and `keys`."""
     gone = [*keys]
     for file in files:
         if DELETED_COLUMN in pq.read_schema(file).names:

@@ -92,7 +92,7 @@ class _Refresh:
         self.there = [column for column in self.columns if column.name in there and column.name != KEY]
 
     def reader(self, api: SalesforceApi) -> Reader:
-        """Return what reads Id and the fields of all rows."""
+        """What reads Id and the fields of all rows."""
         plan = self.each.plan
         names = ["Id", *plan.formulas]
         alone = replace(
@@ -151,7 +151,7 @@ class _Refresh:
         self._store(self.whole, self.there, keys)
 
     def write_changed(self) -> tuple[Path, ...]:
-        """Return files with the changed rows, whole; with their versions, where history is kept."""
+        """Files with the changed rows, whole; with their versions, where history is kept."""
         moving = {column.name for column in self.moving}
         there = {column.name for column in self.there}
         values = ", ".join(self._value(column, moving, there) for column in self.columns)
@@ -176,7 +176,7 @@ class _Refresh:
                 yield pa.Table.from_batches([batch]).cast(schema)
 
     def _with_versions(self, table: pa.Table) -> pa.Table:
-        """Return rows with their versions, told by the fields that are read."""
+        """Rows with their versions, told by the fields that are read."""
         own = table.select([column.name for column in self.each.columns.values()]).combine_chunks()
         versions = [versions_of(batch) for batch in own.to_batches()]
         field = pa.field(VERSION_COLUMN, pa.string(), nullable=False)

@@ -30,7 +30,7 @@ class FormulaRhythm(enum.StrEnum):
         return self.every is not None and (last is None or now - last >= self.every - EARLY)
 
     def times_a_day(self, runs_a_day: float) -> float:
-        """Return how often a day fields are refreshed by so many runs a day."""
+        """How often a day fields are refreshed by so many runs a day."""
         if self.every is None:
             return 0.0
         return min(runs_a_day, timedelta(days=1) / self.every) if self.every else runs_a_day

@@ -32,13 +32,13 @@ class Hashing:
     key: bytes = field(default=b"", repr=False)
 
     def from_csv(self, name: str, cells: pa.Array, kind: ColumnType, *, may_have_nul: bool = True) -> Parsed:
-        """Return a column of Bulk's CSV, hashed where its field is."""
+        """A column of Bulk's CSV, hashed where its field is."""
         if name not in self.kinds:
             return from_csv(cells, kind, may_have_nul=may_have_nul)
         return self._hashed(from_csv(cells, ColumnType.TEXT, may_have_nul=may_have_nul).array, self.kinds[name])
 
     def from_json(self, name: str, values: list[Any], kind: ColumnType) -> Parsed:
-        """Return a column of REST's JSON, hashed where its field is."""
+        """A column of REST's JSON, hashed where its field is."""
         if name not in self.kinds:
             return from_json(values, kind)
         return self._hashed(from_json(values, ColumnType.TEXT).array, self.kinds[name])
@@ -50,12 +50,12 @@ class Hashing:
         return Parsed(pa.array(hashes, pa.string()))
 
     def hash(self, text: str) -> str:
-        """Return the hash of a text, in hexadecimal digits."""
+        """The hash of a text, in hexadecimal digits."""
         return hmac.digest(self.key, text.encode(), "sha256").hex()
 
 
 def plain(value: Any) -> str:
-    """Return a value in the one text form that is hashed."""
+    """A value in the one text form that is hashed."""
     match value:
         case bool():
             return "true" if value else "false"

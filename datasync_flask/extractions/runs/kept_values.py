@@ -27,7 +27,7 @@ ROWS_BY_ID = 5_000
 def bring_along(
     destination: Destination, each: ObjectRun, files: tuple[Path, ...]
 ) -> tuple[tuple[Path, ...], tuple[Column, ...]]:
-    """Return files with the kept columns and their values beside what was read, and those columns."""
+    """Files with the kept columns and their values beside what was read, and those columns."""
     names = destination.column_names(each.table) if files else set()
     columns = tuple(column for column in each.kept_columns if column.name in names)
     if not columns:
@@ -65,7 +65,7 @@ def _with_values(read: pa.Table, stored: Path, columns: tuple[Column, ...]) -> p
 
 
 def as_arrow(rows: Sequence[Sequence[Any]], columns: Sequence[Column], schema: pa.Schema) -> pa.Table:
-    """Return rows of a key and values, as a destination's driver gives them, in the columns' types."""
+    """Rows of a key and values, as a destination's driver gives them, in the columns' types."""
     kinds = [ColumnType.TEXT, *(column.type for column in columns)]
     return pa.table(
         [pa.array([_typed(row[number], kind) for row in rows], ARROW_TYPES[kind]) for number, kind in enumerate(kinds)],
@@ -74,7 +74,7 @@ def as_arrow(rows: Sequence[Sequence[Any]], columns: Sequence[Column], schema: p
 
 
 def _typed(value: Any, kind: ColumnType) -> Any:
-    """Return a value in Python's type of its column: SQLite has texts and numbers only, MySQL no zones."""
+    """A value in Python's type of its column: SQLite has texts and numbers only, MySQL no zones."""
     if value is None:
         return None
     if kind is ColumnType.BOOL:

@@ -26,7 +26,7 @@ LONGEST_PAUSE = timedelta(hours=1)
 
 
 def _is_free(now: datetime) -> ColumnElement[bool]:
-    """Return the condition that a run is due, or left by a dead process."""
+    """The condition that a run is due, or left by a dead process."""
     return or_(
         Run.state == RunState.QUEUED,
         Run.state.in_((RunState.PAUSED, RunState.WAITING)) & (Run.due_at <= now),
@@ -35,7 +35,7 @@ def _is_free(now: datetime) -> ColumnElement[bool]:
 
 
 def due(now: datetime) -> list[str]:
-    """Return the ids of runs that some process should take."""
+    """The ids of runs that some process should take."""
     rows = db.session.scalars(select(Run.id).where(_is_free(now))).all()
     db.session.commit()
     return list(rows)

@@ -41,7 +41,7 @@ def write(destination: Destination, each: ObjectRun, files: tuple[Path, ...]) ->
 
 
 def load_of(each: ObjectRun, columns: tuple[Column, ...], files: tuple[Path, ...], rows: int) -> Load:
-    """Return files with an object's columns as what the destination has to write, with the org and the version."""
+    """Files with an object's columns as what the destination has to write, with the org and the version."""
     plan = each.plan
     if each.table.org_id:
         files = org_columns.add(files, each.folder / "org", each.table.org_id, each.org_name)
@@ -80,7 +80,7 @@ def delete(destination: Destination, each: ObjectRun, keys: list[str]) -> int:
 
 
 def _without_deleted(folder: Path, files: tuple[Path, ...]) -> tuple[tuple[Path, ...], int, list[str]]:
-    """Return files without the rows that are deleted in Salesforce, their number of rows, and the others' ids."""
+    """Files without the rows that are deleted in Salesforce, their number of rows, and the others' ids."""
     rows, gone = 0, list[str]()
     folder.mkdir(parents=True, exist_ok=True)
     for file in files:

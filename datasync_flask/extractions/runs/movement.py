@@ -37,7 +37,7 @@ class Movement:
         return moved or (since is not None and time.monotonic() - since < LONGEST_AT_DESTINATION)
 
     def timed(self, destination: Destination) -> Destination:
-        """Return a destination whose steps are known to take their time."""
+        """A destination whose steps are known to take their time."""
         return _TimedDestination(destination, self)  # type: ignore[return-value]
 
     @contextmanager

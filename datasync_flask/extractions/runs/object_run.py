@@ -65,7 +65,7 @@ class ObjectRun:
     outcome: Outcome = field(default_factory=Outcome)
 
     def reader(self, api: SalesforceApi) -> Reader:
-        """Return what reads the object."""
+        """What reads the object."""
         may_slice = self.may_slice and self.plan.is_whole
         return Reader(
             api, self.plan, self.columns, self.folder / "pages", self.progress, self.calls_left, may_slice, self.hashing

@@ -50,7 +50,7 @@ def failing_alone(row_id: int) -> Iterator[None]:
 
 
 def stored_progress(row: RunObject) -> Progress:
-    """Return how far reading an object was when that was written down."""
+    """How far reading an object was when that was written down."""
     return Progress(**row.progress, **{name: getattr(row, name) for name in _SHOWN})
 
 

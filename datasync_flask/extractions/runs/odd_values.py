@@ -13,7 +13,7 @@ KIND = "value"
 
 
 def odd_value_text(note: str) -> str:
-    """Return what such a note says, without its kind: which field, how many rows, which of them, and why."""
+    """What such a note says, without its kind: which field, how many rows, which of them, and why."""
     name, why, count, examples = json.loads(note)
     message = {
         "not_of_type": gettext(

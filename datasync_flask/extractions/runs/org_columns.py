@@ -15,7 +15,7 @@ COLUMNS = (Column(ORG_ID_COLUMN, ColumnType.TEXT), Column(ORG_NAME_COLUMN, Colum
 
 
 def add(files: tuple[Path, ...], folder: Path, org_id: str, org_name: str) -> tuple[Path, ...]:
-    """Return files with the org's columns beside what was read."""
+    """Files with the org's columns beside what was read."""
     folder.mkdir(parents=True, exist_ok=True)
     for file in files:
         source = pq.ParquetFile(file)

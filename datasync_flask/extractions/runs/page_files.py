@@ -48,7 +48,7 @@ class Body(io.RawIOBase):
         return True
 
     def first_line(self) -> str:
-        """Return the first line without taking it away; '' when there is nothing.
+        """The first line without taking it away; '' when there is nothing.
 
         A line that goes on beyond what a header can be is cut off there, and read on by nobody.
         """
@@ -73,7 +73,7 @@ class Body(io.RawIOBase):
 
 
 def what_is_wrong(error: pa.ArrowInvalid) -> str:
-    """Return what Arrow finds wrong with a page, without the row, which it quotes."""
+    """What Arrow finds wrong with a page, without the row, which it quotes."""
     found = re.search(r"Expected \d+ columns, got \d+", str(error))
     return found.group() if found else "its rows can't be told apart"
 
@@ -115,7 +115,7 @@ def cells(body: Body, wanted: list[str], *, is_first_page: bool, block_bytes: in
 
 
 def versions_of(batch: pa.RecordBatch) -> pa.Array:
-    """Return a text for each row by which its version is told: another one when a value differs."""
+    """A text for each row by which its version is told: another one when a value differs."""
     rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
     kept = [position for position, name in enumerate(batch.schema.names) if name not in _NOT_IN_VERSION]
     versions = [hashlib.sha256(repr([row[position] for position in kept]).encode()).hexdigest()[:32] for row in rows]
@@ -151,11 +151,11 @@ class PageFiles:
             self.schema = self.schema.append(pa.field(VERSION_COLUMN, pa.string(), nullable=False))
 
     def draft(self, number: int) -> Page:
-        """Return a page without rows."""
+        """A page without rows."""
         return Page(number, self.path(number).with_suffix(".parquet.part"))
 
     def path(self, number: int) -> Path:
-        """Return where a page is when it is kept."""
+        """Where a page is when it is kept."""
         return self.folder / f"{number:06}.parquet"
 
     def write_csv(

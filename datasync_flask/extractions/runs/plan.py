@@ -117,12 +117,12 @@ class Plan:
 
 
 def loadable(description: ObjectDescription) -> tuple[Field, ...]:
-    """Return the fields that can be loaded: no compound fields, no files."""
+    """The fields that can be loaded: no compound fields, no files."""
     return tuple(found for found in description.fields if found.type not in NOT_LOADABLE)
 
 
 def cursor_of(description: ObjectDescription, wanted: str = "") -> str:
-    """Return the field that tells when a row changed ('' when there is none)."""
+    """The field that tells when a row changed ('' when there is none)."""
     for name in (wanted, *CURSORS):
         found = description.field(name) if name else None
         if found is not None and can_be_cursor(found):
@@ -141,7 +141,7 @@ def can_be_cursor(found: Field) -> bool:
 
 
 def make_plan(description: ObjectDescription, choice: Choice, now: datetime) -> Plan:
-    """Return what a run at `now` does with an object."""
+    """What a run at `now` does with an object."""
     chosen = loadable(description)
     cursor = cursor_of(description, choice.cursor_field)
     has_flag = description.field("IsDeleted") is not None
@@ -214,13 +214,13 @@ def make_plan(description: ObjectDescription, choice: Choice, now: datetime) -> 
 
 
 def without_fields(plan: Plan, names: Collection[str]) -> str:
-    """Return the plan's query without some of its fields."""
+    """The plan's query without some of its fields."""
     kept = ", ".join(found.name for found in plan.fields if found.name not in names)
     return f"SELECT {kept} {plan.soql[plan.soql.index(' FROM ') + 1 :]}"  # noqa: S608 (SOQL, own names)
 
 
 def with_condition(plan: Plan, condition: str) -> Plan:
-    """Return a plan that reads a part of the rows."""
+    """A plan that reads a part of the rows."""
     return replace(plan, soql=f"{plan.soql} {'AND' if ' WHERE ' in plan.soql else 'WHERE'} {condition}")
 
 

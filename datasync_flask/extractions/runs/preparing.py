@@ -50,7 +50,7 @@ class RunContext:
 
 
 def choice_of(chosen: ExtractionObject, extraction: Extraction) -> Choice:
-    """Return what was chosen for an object, in the plan's terms."""
+    """What was chosen for an object, in the plan's terms."""
     return Choice(
         name=chosen.name,
         tracking_type=chosen.effective_tracking_type.value,
@@ -75,7 +75,7 @@ def choice_of(chosen: ExtractionObject, extraction: Extraction) -> Choice:
 
 
 def chosen_for(row: RunObject) -> ExtractionObject | None:
-    """Return what is stored of an object beside its runs; None when it was removed from the extraction."""
+    """What is stored of an object beside its runs; None when it was removed from the extraction."""
     return next((each for each in row.run.extraction.objects if each.name == row.name), None)
 
 
@@ -86,7 +86,7 @@ def may_be_whole(row: RunObject) -> bool:
 
 
 def _kept_columns(chosen: ExtractionObject, plan: Plan) -> tuple[Column, ...]:
-    """Return the columns of fields that were loaded before and aren't read any more: hidden, deleted or not chosen."""
+    """The columns of fields that were loaded before and aren't read any more: hidden, deleted or not chosen."""
     read = {field.name for field in plan.fields}
     given = [columns for field, columns in chosen.field_columns.items() if field not in read]
     return tuple(
@@ -98,7 +98,7 @@ def _kept_columns(chosen: ExtractionObject, plan: Plan) -> tuple[Column, ...]:
 
 
 def _hashing(plan: Plan) -> Hashing:
-    """Return how fields are hashed; commits where the key has to be made. Raises SecretUnreadable."""
+    """How fields are hashed; commits where the key has to be made. Raises SecretUnreadable."""
     if not plan.hashed:
         return Hashing()
     kinds = {field.name: type_of(field) for field in plan.fields if field.name in plan.hashed}
@@ -106,7 +106,7 @@ def _hashing(plan: Plan) -> Hashing:
 
 
 def _table_of(chosen: ExtractionObject, context: RunContext) -> Table:
-    """Return an object's table; where orgs are combined, its org's part of it."""
+    """An object's table; where orgs are combined, its org's part of it."""
     extraction = chosen.extraction
     # As it is spelled in the rows that are there.
     org_id = (chosen.loaded_org_id or context.org_id[:18]) if extraction.combines_orgs else ""
@@ -121,7 +121,7 @@ def _is_foreign(destination: Destination, table: Table) -> bool:
 
 
 def _differing(columns: Mapping[str, Column], elsewhere: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Return the fields that have another type in other orgs, with their columns here."""
+    """The fields that have another type in other orgs, with their columns here."""
     return [
         f"{name}:{column.name}"
         for name, column in columns.items()
@@ -130,7 +130,7 @@ def _differing(columns: Mapping[str, Column], elsewhere: Mapping[str, Mapping[st
 
 
 def prepare(row_id: int, description: ObjectDescription, context: RunContext) -> ObjectRun:
-    """Return an object ready to be read; its table is the extraction's from here on. Commits.
+    """An object ready to be read; its table is the extraction's from here on. Commits.
 
     Raises SalesforceError, DestinationError, TableTaken.
     """

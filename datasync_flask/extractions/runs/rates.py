@@ -30,7 +30,7 @@ class Seen:
 
     @classmethod
     def parse(cls, text: str) -> Seen:
-        """Return what a page carried along; nothing where it isn't ours."""
+        """What a page carried along; nothing where it isn't ours."""
         samples = []
         try:
             for part in text[:LONGEST].split(";") if text else ():
@@ -57,7 +57,7 @@ class Seen:
         return Seen(tuple(kept))
 
     def per_second(self, name: str, rows: int, now: datetime) -> float:
-        """Return the rows per second of an object over the last seconds; 0 where nothing moves, or nobody knows yet."""
+        """The rows per second of an object over the last seconds; 0 where nothing moves, or nobody knows yet."""
         at = now.timestamp()
         then = next((sample for sample in self.samples if 0 <= at - sample.at <= WINDOW and name in sample.rows), None)
         if then is None or at - then.at < LEAST_SECONDS or rows <= then.rows[name]:

@@ -308,7 +308,7 @@ class Reader:
         self.progress.page_rows = max(self._page_rows // 2, MIN_ROWS_PER_PAGE)
 
     def _fetch_page(self, number: int, at: str, is_dropped: Callable[[], bool] = lambda: False) -> Page:
-        """Return the page at a place; one that broke off is fetched again from its start."""
+        """The page at a place; one that broke off is fetched again from its start."""
         tries, attempt, is_again = self.api.tries(), 0, False
         while not is_dropped():
             page = self.pages.draft(number)
@@ -378,7 +378,7 @@ class Reader:
             pa.default_memory_pool().release_unused()
 
     def all_notes(self) -> list[str]:
-        """Return what was got round, and for each field and reason the values that didn't go in as they are."""
+        """What was got round, and for each field and reason the values that didn't go in as they are."""
         parts, odd = [self.progress, *self.progress.slices], dict[str, list[Any]]()
         for part in parts:
             for key, (count, examples) in part.odd.items():
@@ -391,7 +391,7 @@ class Reader:
         ]
 
     def files(self) -> tuple[Path, ...]:
-        """Return the files read, in order; one without rows when there are none."""
+        """The files read, in order; one without rows when there are none."""
         if self.progress.slices:
             return tuple(file for n in range(len(self.progress.slices)) for file in self._of_slice(n).files())
         if self.progress.pages:

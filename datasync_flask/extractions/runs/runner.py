@@ -191,7 +191,7 @@ class Runner:
         return reader
 
     def _result_of(self, each: ObjectRun, reading: Future[Reader]) -> tuple[ObjectRun, Reader]:
-        """Return what was read; where a field went away in the middle, describe and read the object once more."""
+        """What was read; where a field went away in the middle, describe and read the object once more."""
         try:
             return each, reading.result()
         except SalesforceError as error:

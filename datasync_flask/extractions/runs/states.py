@@ -57,12 +57,12 @@ class AlreadyRunning(Exception):
 
 
 def folder_of(run_id: str) -> Path:
-    """Return where a run keeps its working files."""
+    """Where a run keeps its working files."""
     return working_files.root() / run_id
 
 
 def load(run_id: str) -> Run:
-    """Return a run as it is now."""
+    """A run as it is now."""
     return db.session.scalars(
         select(Run)
         .where(Run.id == run_id)
@@ -72,7 +72,7 @@ def load(run_id: str) -> Run:
 
 
 def open_run(extraction_id: str) -> str | None:
-    """Return the id of the extraction's run that isn't over."""
+    """The id of the extraction's run that isn't over."""
     is_open = Run.state.in_(OPEN_STATES)
     return db.session.scalar(select(Run.id).where(Run.extraction_id == extraction_id, is_open).limit(1))
 

@@ -66,7 +66,7 @@ class Parsed:
 
 
 def from_csv(cells: pa.Array, kind: ColumnType, *, may_have_nul: bool = True) -> Parsed:
-    """Return a column of Bulk's CSV, read as bytes, in its type; what is empty is null."""
+    """A column of Bulk's CSV, read as bytes, in its type; what is empty is null."""
     try:
         texts, odd = pc.cast(cells, pa.string()), list[Odd]()
     except pa.ArrowInvalid:
@@ -75,7 +75,7 @@ def from_csv(cells: pa.Array, kind: ColumnType, *, may_have_nul: bool = True) ->
 
 
 def from_json(values: list[Any], kind: ColumnType) -> Parsed:
-    """Return a column of REST's JSON (see exact_json) in its type; what is empty is null, a structure its JSON text."""
+    """A column of REST's JSON (see exact_json) in its type; what is empty is null, a structure its JSON text."""
     texts = [None if value is None or value == "" else _text(value) for value in values]
     try:
         return _typed(pa.array(texts, pa.string()), kind, [])
@@ -86,7 +86,7 @@ def from_json(values: list[Any], kind: ColumnType) -> Parsed:
 
 
 def parsed(texts: pa.Array, kind: ColumnType) -> pa.Array:
-    """Return texts in a column's type, what can't be held as null."""
+    """Texts in a column's type, what can't be held as null."""
     return _typed(texts, kind, []).array
 
 

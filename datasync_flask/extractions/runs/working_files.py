@@ -9,7 +9,7 @@ from flask import current_app
 
 
 def root() -> Path:
-    """Return the folder in which each run has one."""
+    """The folder in which each run has one."""
     folder: Path = current_app.config["SETTINGS"].instance_dir / "runs"
     return folder
 

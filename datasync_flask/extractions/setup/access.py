@@ -23,7 +23,7 @@ class NoAccess:
 
 
 def explain(connection: SalesforceConnection, error: SalesforceError) -> NoAccess:
-    """Return why an org's objects can't be told; `error` counts for connections that have tokens only."""
+    """Why an org's objects can't be told; `error` counts for connections that have tokens only."""
     if connection.grant is not None:
         told = trouble(error.problem)
         return NoAccess(told.title, told.meaning)

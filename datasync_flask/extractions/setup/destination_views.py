@@ -93,7 +93,7 @@ class Step:
         self.test_result = ""
 
     def _dataset(self) -> str:
-        """Return the dataset: as typed, or one that fits the destination."""
+        """The dataset: as typed, or one that fits the destination."""
         typed, usual = request.form.get("dataset"), request.form.get("usual_dataset")
         if typed is not None and typed != usual:
             return typed.replace("\x00", "").strip()[:80]
@@ -187,7 +187,7 @@ class Step:
         return not self.errors
 
     def page(self) -> str:
-        """Return the page."""
+        """The page."""
         timezone = schedule_picker.known_timezone(str(self.draft.settings.get("timezone", "UTC")))
         try:
             outlook = schedule_picker.outlook(self.picked.schedule, timezone, utcnow())

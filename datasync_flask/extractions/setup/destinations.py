@@ -35,7 +35,7 @@ _SECRETS = {"password", "kept_password"}
 
 
 def usual_destination(choices: Sequence[DestinationConnection]) -> str:
-    """Return what is chosen to begin with: the one that was used last, the only one, or a new one."""
+    """What is chosen to begin with: the one that was used last, the only one, or a new one."""
     if not choices:
         return NEW
     newest = select(Extraction.destination_id).order_by(Extraction.created_at.desc()).limit(1)
@@ -43,24 +43,24 @@ def usual_destination(choices: Sequence[DestinationConnection]) -> str:
 
 
 def dataset_is(destination: DestinationConnection | None, kind: str) -> str:
-    """Return how a name of a dataset shows in a destination: schema, prefix or folder."""
+    """How a name of a dataset shows in a destination: schema, prefix or folder."""
     return DESTINATIONS[destination.kind if destination is not None else kind].dataset_is
 
 
 def table_names(dataset: str, shown_as: str, names: Sequence[str]) -> list[str]:
-    """Return the tables that objects get."""
+    """The tables that objects get."""
     return [f"{dataset}{_BETWEEN[shown_as]}{snake_case(name)}" for name in names]
 
 
 def slug(text: str) -> str:
-    """Return a text as a name that every destination takes."""
+    """A text as a name that every destination takes."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     prefix = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:40].rstrip("_")
     return prefix if prefix[:1].isalpha() else f"sf_{prefix}".rstrip("_") if prefix else "salesforce"
 
 
 def free_dataset(wanted: str, destination: DestinationConnection | None, new_path: str, names: Sequence[str]) -> str:
-    """Return a name for the dataset in which no other extraction has one of these tables."""
+    """A name for the dataset in which no other extraction has one of these tables."""
     path = str(destination.settings.get("path", "")) if destination is not None else new_path
     base = f"{wanted}_data" if path.rsplit("/", 1)[-1].rpartition(".")[0].lower() == wanted else wanted
     if destination is None:
@@ -73,7 +73,7 @@ def free_dataset(wanted: str, destination: DestinationConnection | None, new_pat
 
 
 def usual_fields(kind: str) -> dict[str, Any]:
-    """Return what the form of a new destination holds before anybody typed: enough for a file."""
+    """What the form of a new destination holds before anybody typed: enough for a file."""
     if not DESTINATIONS[kind].is_file:
         return {"port": DESTINATIONS[kind].default_port} if DESTINATIONS[kind].default_port else {}
     _, dot, suffix = DESTINATIONS[kind].example.rpartition(".")
@@ -87,7 +87,7 @@ def usual_fields(kind: str) -> dict[str, Any]:
 
 
 def free_name(wanted: str) -> str:
-    """Return a description that no other connection has."""
+    """A description that no other connection has."""
     for number in count(1):
         name = wanted[:110] if number == 1 else f"{wanted[:110]} {number}"
         if not is_description_taken(name):
@@ -96,7 +96,7 @@ def free_name(wanted: str) -> str:
 
 
 def new_form(kind: str, typed: Mapping[str, Any], *, is_sent: bool) -> DestinationForm:
-    """Return the form of a new destination with what was typed over what is usual."""
+    """The form of a new destination with what was typed over what is usual."""
     values = usual_fields(kind) | {name: value for name, value in typed.items() if value}
     if is_sent and not values.get("description") and values.get("database"):
         values["description"] = free_name(f"{values['database']} on {values.get('host', '')}")
@@ -112,7 +112,7 @@ def new_form(kind: str, typed: Mapping[str, Any], *, is_sent: bool) -> Destinati
 
 
 def typed_in(sent: Mapping[str, str]) -> dict[str, str]:
-    """Return what was typed into the fields of a new destination."""
+    """What was typed into the fields of a new destination."""
     return {
         name.removeprefix(PREFIX): str(value).replace("\x00", "")[:20_000]
         for name, value in sent.items()
@@ -121,7 +121,7 @@ def typed_in(sent: Mapping[str, str]) -> dict[str, str]:
 
 
 def without_secrets(typed: Mapping[str, str]) -> dict[str, str]:
-    """Return what of it may be stored in a draft."""
+    """What of it may be stored in a draft."""
     return {name: value for name, value in typed.items() if name not in _SECRETS}
 
 

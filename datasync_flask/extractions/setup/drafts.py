@@ -24,7 +24,7 @@ from datasync_flask.transactions import in_transaction
 
 
 def begin(source: SalesforceConnection) -> ExtractionDraft:
-    """Return a new draft, or the person's own in which nothing was chosen yet; commits."""
+    """A new draft, or the person's own in which nothing was chosen yet; commits."""
     mine = select(ExtractionDraft).filter_by(source_id=source.id, created_by=current_user.id)
     for draft in db.session.scalars(mine):
         if draft.objects is None and not draft.settings:
@@ -36,7 +36,7 @@ def begin(source: SalesforceConnection) -> ExtractionDraft:
 
 
 def editable(draft_id: str) -> ExtractionDraft:
-    """Return a draft; 404 when there is none."""
+    """A draft; 404 when there is none."""
     found = db.session.get(ExtractionDraft, draft_id, populate_existing=True)
     if found is None:
         abort(404)
@@ -44,7 +44,7 @@ def editable(draft_id: str) -> ExtractionDraft:
 
 
 def shown() -> Sequence[ExtractionDraft]:
-    """Return all drafts for the list, the newest first; people who only read see none."""
+    """All drafts for the list, the newest first; people who only read see none."""
     if not current_user.has_role(Role.EDITOR):
         return ()
     newest_first = select(ExtractionDraft).order_by(ExtractionDraft.updated_at.desc())
@@ -52,7 +52,7 @@ def shown() -> Sequence[ExtractionDraft]:
 
 
 def of_source(connection_id: str) -> Sequence[ExtractionDraft]:
-    """Return the drafts that read from a connection."""
+    """The drafts that read from a connection."""
     return [draft for draft in shown() if draft.source_id == connection_id]
 
 
@@ -94,19 +94,19 @@ def discard(draft: ExtractionDraft) -> None:
 
 
 def choices(draft: ExtractionDraft) -> list[ObjectChoice] | None:
-    """Return the chosen objects with their settings; None when nobody has chosen yet."""
+    """The chosen objects with their settings; None when nobody has chosen yet."""
     return None if draft.objects is None else [ObjectChoice(**chosen) for chosen in draft.objects]
 
 
 def next_step(draft: ExtractionDraft) -> str:
-    """Return the step that comes next in a draft."""
+    """The step that comes next in a draft."""
     if not draft.objects:
         return "objects"
     return "review" if draft.settings.get("destination", "new") != "new" else "destination"
 
 
 def as_sent(values: Mapping[str, Any], chosen: Iterable[ObjectChoice]) -> MultiDict[str, str]:
-    """Return an extraction's settings as its form is sent."""
+    """An extraction's settings as its form is sent."""
     sent: MultiDict[str, str] = MultiDict({name: str(value) for name, value in values.items() if value is not None})
     for choice in chosen:
         sent.add("objects", choice.name)

@@ -32,7 +32,7 @@ class Fields:
 
 
 def describe(source: SalesforceConnection, name: str) -> Fields:
-    """Return an object's fields."""
+    """An object's fields."""
     if source.grant is None:
         return Fields()
     try:
@@ -45,7 +45,7 @@ def describe(source: SalesforceConnection, name: str) -> Fields:
 
 
 def parse(before: ObjectChoice, sent: MultiDict[str, str], described: Fields) -> tuple[ObjectChoice, dict[str, str]]:
-    """Return the settings that were sent, and what is wrong by the name of the field."""
+    """The settings that were sent, and what is wrong by the name of the field."""
     errors: dict[str, str] = {}
     tracking = sent.get("tracking_type", "")
     condition = sent.get("filter", "").replace("\x00", "").strip()
@@ -77,7 +77,7 @@ def parse(before: ObjectChoice, sent: MultiDict[str, str], described: Fields) ->
 
 
 def alike(sent: MultiDict[str, str]) -> dict[str, Any]:
-    """Return the settings that all chosen objects get; '-' leaves one as it is."""
+    """The settings that all chosen objects get; '-' leaves one as it is."""
     changes: dict[str, Any] = {}
     tracking = sent.get("tracking_type", "-")
     if tracking == "" or tracking in TRACKING_TYPES:
@@ -92,7 +92,7 @@ def alike(sent: MultiDict[str, str]) -> dict[str, Any]:
 
 
 def later_runs(choice: ObjectChoice, source: SalesforceConnection) -> str:
-    """Return what runs after the first one load."""
+    """What runs after the first one load."""
     words = {
         TrackingType.NONE: gettext("Everything"),
         TrackingType.DATE: gettext("Changes"),
@@ -102,7 +102,7 @@ def later_runs(choice: ObjectChoice, source: SalesforceConnection) -> str:
 
 
 def summary(choice: ObjectChoice, source: SalesforceConnection) -> str:
-    """Return the settings in a line."""
+    """The settings in a line."""
     parts = [
         gettext("All fields")
         if choice.fields is None

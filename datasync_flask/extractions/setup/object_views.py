@@ -98,7 +98,7 @@ def _chosen(draft: ExtractionDraft, found: Catalog) -> list[ObjectChoice]:
 
 
 def _after(draft: ExtractionDraft, found: Catalog) -> list[ObjectChoice]:
-    """Return what is chosen once the form is taken in."""
+    """What is chosen once the form is taken in."""
     before, sent = _chosen(draft, found), request.form
     if "clear" in sent:
         return []

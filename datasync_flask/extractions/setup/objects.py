@@ -53,7 +53,7 @@ class View:
 
     @classmethod
     def of(cls, sent: Mapping[str, str], prefix: str = "") -> View:
-        """Return what an address or a form asks for."""
+        """What an address or a form asks for."""
         query = " ".join(str(sent.get(f"{prefix}q", "")).replace("\x00", "").split())[:100]
         show, whole = (str(sent.get(f"{prefix}{name}", ""))[:40] for name in ("show", "all"))
         return cls(query, whole or show, bool(whole))
@@ -96,14 +96,14 @@ class Sum:
 
 
 def refusal_of(entry: ObjectEntry) -> str:
-    """Return why an object can't be loaded, '' when it can."""
+    """Why an object can't be loaded, '' when it can."""
     if not entry.can_be_queried or reading_of(entry.name) is Reading.NEVER:
         return str(gettext("can't be read"))
     return str(gettext("needs a filter by id")) if reading_of(entry.name) is Reading.FILTER else ""
 
 
 def suggested(found: Catalog) -> list[str]:
-    """Return the objects that are chosen to begin with."""
+    """The objects that are chosen to begin with."""
     known = {entry.name: entry for entry in found.entries}
     can = [name for name in MOST_USED if name in known and not refusal_of(known[name])]
     if found.counts is not None:
@@ -112,7 +112,7 @@ def suggested(found: Catalog) -> list[str]:
 
 
 def listing(found: Catalog, view: View, *, except_for: Collection[str] = ()) -> Listing:
-    """Return the part of the list that is looked at; a search looks through all groups."""
+    """The part of the list that is looked at; a search looks through all groups."""
     words, left_out = view.query.lower(), set(except_for)
     matching = [
         entry
@@ -136,7 +136,7 @@ def listing(found: Catalog, view: View, *, except_for: Collection[str] = ()) -> 
 
 
 def _groups(found: Catalog, entries: list[ObjectEntry]) -> dict[str, tuple[str, list[ObjectEntry]]]:
-    """Return title and objects of each group, by its key."""
+    """Title and objects of each group, by its key."""
     counts = found.counts or {}
     known = {entry.name: entry for entry in entries}
     plain = [entry for entry in entries if not entry.is_associate]
@@ -160,7 +160,7 @@ def _groups(found: Catalog, entries: list[ObjectEntry]) -> dict[str, tuple[str, 
 def choose(
     before: list[ObjectChoice], found: Catalog, view: View, ticked: Iterable[str], *, is_same_list: bool
 ) -> list[ObjectChoice]:
-    """Return what is chosen after a form was sent that showed a part of the list: what it didn't show stays chosen."""
+    """What is chosen after a form was sent that showed a part of the list: what it didn't show stays chosen."""
     kept = {choice.name: choice for choice in before}
     wanted = list(dict.fromkeys(ticked))
     shown = {row.name for row in listing(found, view).rows} if is_same_list else set()
@@ -171,7 +171,7 @@ def choose(
 
 
 def sum_of(names: Collection[str], found: Catalog) -> Sum:
-    """Return what the first run takes."""
+    """What the first run takes."""
     counts = found.counts or {}
     rows = sum(counts.get(name, 0) for name in names)
     costs = [forecast.of_object(is_whole=True, rows=counts.get(name), fields=_FIELDS) for name in names]
@@ -180,7 +180,7 @@ def sum_of(names: Collection[str], found: Catalog) -> Sum:
 
 
 def calls_a_run(names: Collection[str]) -> int:
-    """Return about how many API calls a later run takes, which reads changes only."""
+    """About how many API calls a later run takes, which reads changes only."""
     if not names:
         return 0
     costs = [forecast.of_object(is_whole=False, rows=0, fields=_FIELDS) for _ in names]

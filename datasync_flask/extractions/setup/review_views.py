@@ -94,7 +94,7 @@ def _destination(draft: ExtractionDraft) -> DestinationConnection | None:
 
 
 def usual_name(draft: ExtractionDraft, destination: DestinationConnection) -> str:
-    """Return a name for the extraction that no other one has."""
+    """A name for the extraction that no other one has."""
     wanted: str = gettext(
         "%(source)s to %(destination)s", source=draft.source.description, destination=destination.description
     )
@@ -158,7 +158,7 @@ def _page(draft: ExtractionDraft, destination: DestinationConnection, form: Extr
 
 
 def _checks(draft: ExtractionDraft, destination: DestinationConnection | None) -> list[tuple[bool, str]]:
-    """Return what was found: whether it is good, and what it is."""
+    """What was found: whether it is good, and what it is."""
     found = [_source_check(draft)]
     if destination is not None:
         found.append(_destination_check(destination))

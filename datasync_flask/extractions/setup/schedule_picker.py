@@ -79,7 +79,7 @@ class Picked:
 
 
 def of_schedule(schedule: str) -> Picked:
-    """Return how the picker shows a stored schedule."""
+    """How the picker shows a stored schedule."""
     if not schedule:
         return Picked()
     if (found := _MINUTES.fullmatch(schedule)) and int(found[1]) in EVERY_MINUTES:
@@ -100,7 +100,7 @@ def _days_of(field: str) -> tuple[int, ...]:
 
 
 def of_form(sent: MultiDict[str, str]) -> Picked:
-    """Return what was picked; what can't be is left at its default, or refused by Picked.schedule."""
+    """What was picked; what can't be is left at its default, or refused by Picked.schedule."""
     return Picked(
         repeat=_one_of(sent.get("repeat"), REPEATS, "manual"),
         every_minutes=int(_one_of(sent.get("every_minutes"), map(str, EVERY_MINUTES), "15")),
@@ -117,13 +117,13 @@ def _one_of(value: Any, choices: Any, otherwise: str) -> str:
 
 
 def day_names(width: Literal["abbreviated", "short"] = "abbreviated") -> list[tuple[int, str]]:
-    """Return the days of the week in the reader's language, Monday first, each with its number in cron."""
+    """The days of the week in the reader's language, Monday first, each with its number in cron."""
     names = get_day_names(width, context="stand-alone", locale=get_locale())
     return [(day, names[index]) for index, day in enumerate(DAYS)]
 
 
 def sentence(schedule: str) -> str:
-    """Return what a stored schedule means."""
+    """What a stored schedule means."""
     picked = of_schedule(schedule)
     if picked.repeat == "manual":
         return str(gettext("Manual"))
@@ -163,7 +163,7 @@ class Outlook:
 
 
 def outlook(schedule: str, timezone: str, now: datetime, *, shown: int = 3) -> Outlook:
-    """Return what a valid schedule means in a time zone."""
+    """What a valid schedule means in a time zone."""
     zone = ZoneInfo(timezone)
     found: list[datetime] = []
     moment = next_after(schedule, timezone, now)
@@ -181,12 +181,12 @@ def _told(moment: datetime, zone: ZoneInfo) -> str:
 
 @cache
 def timezones() -> Sequence[str]:
-    """Return the names of time zones to choose from."""
+    """The names of time zones to choose from."""
     return ("UTC", *sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/")))
 
 
 def known_timezone(name: str) -> str:
-    """Return a time zone's name, UTC for what is none."""
+    """A time zone's name, UTC for what is none."""
     try:
         return check_timezone(name or "UTC")
     except ScheduleRefused:

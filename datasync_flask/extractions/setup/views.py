@@ -89,7 +89,7 @@ def close(draft: ExtractionDraft) -> ResponseReturnValue:
 
 
 def step_list(draft: ExtractionDraft, now: str) -> list[tuple[str, str, str]]:
-    """Return the steps as the pages show them: title, address, and whether it is done or the one now."""
+    """The steps as the pages show them: title, address, and whether it is done or the one now."""
     titles = (gettext("Choose objects"), gettext("Destination and schedule"), gettext("Review and start"))
     at = STEPS.index(now)
     marks = ["done" if index < at else "now" if index == at else "" for index in range(len(STEPS))]
