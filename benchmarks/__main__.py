@@ -18,6 +18,7 @@ from benchmarks import (
     propagation,
     propagation_load,
     setting,
+    side_by_side,
     weight,
 )
 
@@ -30,12 +31,15 @@ def main() -> None:
     parser.add_argument(
         "--extracted", type=int, nargs="*", default=[100_000, 1_000_000, 3_000_000], help="rows to extract"
     )
+    parser.add_argument("--sliced", type=int, default=1_500_000, help="rows of a large first load (default 1500000)")
     parser.add_argument("--report", type=Path, default=Path(__file__).with_name("REPORT.md"))
     options = parser.parse_args()
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     # First: what a process takes is counted from what this one had when it began it.
     # Peers go only as far as they get in reasonable time.
     extracted = {rows: extraction.measure(rows, peers=rows <= 100_000) for rows in options.extracted}
+    sliced = side_by_side.measure(options.sliced)
+    slowly = extraction.measure(100_000, *side_by_side.SLOW.options)
     waiting, lists, grown = propagation_load.measure(), pages.measure(), growth.measure()
     parts = [
         "# Benchmarks",
@@ -44,6 +48,7 @@ def main() -> None:
         extraction.report(extracted),
         *(plots.rates(costs) for costs in extracted.values()),
         plots.cost_per_row(extracted),
+        side_by_side.report(options.sliced, sliced, slowly),
         destinations.report(options.rows, destinations.measure(options.rows)),
         propagation.report(propagation.measure(options.connections)),
         propagation_load.report(waiting),

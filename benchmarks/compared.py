@@ -110,7 +110,7 @@ def dlt_calls(origin: str, kind: str, target: str, folder: str) -> None:
 
 
 def settings_of(kind: str, target: str) -> dict[str, Any]:
-    """Return a destination's settings for a file's name or a PostgreSQL URL."""
+    """A destination's settings for a file's name or a PostgreSQL URL."""
     if kind == "duckdb":
         return {"path": Path(target).name}
     url = urlsplit(target)

@@ -124,7 +124,7 @@ def measure(rows: int) -> list[Timing]:
 
 
 def report(rows: int, timings: list[Timing]) -> str:
-    """Return the section of the report."""
+    """The section of the report."""
     lines = [
         "## Merging into SQLite and MariaDB",
         f"{rows:,} rows of 4 columns merged by id into a table that has them, rows per second:",

@@ -43,11 +43,11 @@ class Cost:
 
 
 @contextlib.contextmanager
-def page_server(rows: int, changed: int, *, with_json: bool) -> Iterator[str]:
-    """Yield the origin of a server of prepared pages."""
+def page_server(rows: int, changed: int, *options: str) -> Iterator[str]:
+    """Yield the origin of a server of prepared pages, started with its `options`."""
     port = free_port()
-    command = [sys.executable, "-m", "benchmarks.page_server", str(port), str(rows), str(changed)]
-    process = subprocess.Popen([*command, *(["--json"] if with_json else [])], stdout=subprocess.PIPE, cwd=ROOT)
+    command = [sys.executable, "-m", "benchmarks.page_server", str(port), str(rows), str(changed), *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
     assert process.stdout is not None
     process.stdout.readline()
     try:
@@ -75,7 +75,7 @@ def measured(way: str, rows: int, origin: str, command: Sequence[str], **variabl
 
 
 def _calls(origin: str) -> int:
-    """Return how many pages and answers the page server has given until now."""
+    """How many pages and answers the page server has given until now."""
     return int(httpx2.get(f"{origin}/calls").json())
 
 
@@ -98,7 +98,7 @@ def _ours(kind: str, folder: Path, origin: str, settings: dict[str, Any], rows: 
 
 
 def both(rows: int) -> dict[str, int]:
-    """Return how many rows a full and an incremental run read."""
+    """How many rows a full and an incremental run read."""
     return {"all": rows, "changed": max(rows // 100, 1)}
 
 
@@ -115,11 +115,11 @@ def database() -> Iterator[str]:
             admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def measure(rows: int, *, peers: bool = True) -> list[Cost]:
-    """Measure all ways on `rows` rows of 30 fields."""
+def measure(rows: int, *options: str, peers: bool = True) -> list[Cost]:
+    """Measure all ways on `rows` rows of 30 fields, with the page server's `options`."""
     with (
         tempfile.TemporaryDirectory() as name,
-        page_server(rows, both(rows)["changed"], with_json=peers) as origin,
+        page_server(rows, both(rows)["changed"], *options, *(["--json"] if peers else [])) as origin,
         database() as url,
     ):
         folder = Path(name)
@@ -160,7 +160,7 @@ def _made(folder: Path) -> str:
 
 
 def report(measured: Mapping[int, list[Cost]]) -> str:
-    """Return the section of the report, from what each number of rows took."""
+    """The section of the report, from what each number of rows took."""
     parts = [
         "## Extraction",
         "Prepared pages of 30 fields over loopback; each way in a process of its own, its start included. Ours as a "
@@ -169,23 +169,27 @@ def report(measured: Mapping[int, list[Cost]]) -> str:
         'what "download" measures.',
     ]
     for rows, costs in measured.items():
-        lines = [f"### {rows:,} rows", "", "| way | rows | rows/s | seconds | CPU seconds | peak MB | API calls |"]
-        lines.append("|---|---|---|---|---|---|---|")
-        lines += [
-            f"| {cost.way} | {cost.rows:,} | {cost.rate:,.0f} | {cost.seconds:,.1f} | {cost.cpu:,.1f} | "
-            f"{cost.peak / 1e6:,.0f} | {cost.calls:,} |"
-            for cost in costs
-        ]  # fmt: skip
-        parts.append("\n".join(lines))
+        parts += [f"### {rows:,} rows", table(costs)]
     parts.append(_ratios(measured))
     return "\n\n".join(parts)
+
+
+def table(costs: list[Cost]) -> str:
+    """What each way took, as a table."""
+    lines = ["| way | rows | rows/s | seconds | CPU seconds | peak MB | API calls |", "|---|---|---|---|---|---|---|"]
+    lines += [
+        f"| {cost.way} | {cost.rows:,} | {cost.rate:,.0f} | {cost.seconds:,.1f} | {cost.cpu:,.1f} | "
+        f"{cost.peak / 1e6:,.0f} | {cost.calls:,} |"
+        for cost in costs
+    ]
+    return "\n".join(lines)
 
 
 PEERS = ("dlt with simple-salesforce", "tap-salesforce with target-postgres")
 
 
 def _ratios(measured: Mapping[int, list[Cost]]) -> str:
-    """Return the table of what ours is beside the others."""
+    """The table of what ours is beside the others."""
     lines = [
         "### Ours beside the others",
         "",

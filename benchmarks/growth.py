@@ -55,7 +55,7 @@ class Measured:
 
 
 def _cpu_of(workers: Sequence[subprocess.Popen[bytes]]) -> float:
-    """Return the CPU seconds of workers and of all that they started."""
+    """The CPU seconds of workers and of all that they started."""
     found = [psutil.Process(worker.pid) for worker in workers]
     return sum(cpu_of(process) for worker in found for process in (worker, *worker.children(recursive=True)))
 
@@ -107,7 +107,7 @@ def _ours(folder: Path, origin: str, url: str, count: int, **urls: str) -> Ours:
 
 
 def _sweep(url: str, folder: Path) -> float:
-    """Return the CPU seconds of a sweep that finds a minute's worth of hourly extractions due."""
+    """The CPU seconds of a sweep that finds a minute's worth of hourly extractions due."""
     ours = _ours(folder, "http://127.0.0.1:1", url, SOURCES)
     try:
         with ours.app.app_context():
@@ -135,7 +135,7 @@ def measure(rows: int = 200_000, workers: Sequence[int] = (1, 2, 4), extractions
     # A queue of its own: other workers on this machine must not take its runs.
     port = free_port()
     with (
-        tempfile.TemporaryDirectory() as name, page_server(rows, 0, with_json=True) as origin,
+        tempfile.TemporaryDirectory() as name, page_server(rows, 0, "--json") as origin,
         database() as url, database() as sweeping, own_redis(port),
     ):  # fmt: skip
         folder = Path(name)
@@ -155,7 +155,7 @@ def measure(rows: int = 200_000, workers: Sequence[int] = (1, 2, 4), extractions
 
 
 def report(measured: Measured) -> str:
-    """Return the section of the report: what was measured, and what follows for many connections."""
+    """The section of the report: what was measured, and what follows for many connections."""
     one, cores = measured.grown[0], os.cpu_count() or 1
     rows = "\n".join(
         f"| {each.workers} | {each.seconds:,.1f} | {measured.extractions * measured.rows / each.seconds:,.0f} "

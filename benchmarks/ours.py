@@ -109,7 +109,7 @@ class Ours:
         return Ran(seconds, self._cpu() - before, peak)
 
     def _cpu(self) -> float:
-        """Return the CPU seconds of the process that runs are forked from, and of all that ended."""
+        """The CPU seconds of the process that runs are forked from, and of all that ended."""
         return sum(cpu_of(process) for process in _called("datasync fork server"))
 
     def close(self) -> None:
@@ -121,18 +121,18 @@ class Ours:
 
 
 def cpu_of(process: psutil.Process) -> float:
-    """Return the CPU seconds of a process and of those that it waited for."""
+    """The CPU seconds of a process and of those that it waited for."""
     times = process.cpu_times()
     return float(times.user + times.system + times.children_user + times.children_system)
 
 
 def _called(title: str) -> list[psutil.Process]:
-    """Return the processes under this one that call themselves `title`."""
+    """The processes under this one that call themselves `title`."""
     return [process for process in psutil.Process().children(recursive=True) if process.cmdline()[:1] == [title]]
 
 
 def _peak(process: psutil.Process) -> int:
-    """Return the most bytes that a process had in memory until now, or 0 when it has ended."""
+    """The most bytes that a process had in memory until now, or 0 when it has ended."""
     try:
         status = Path(f"/proc/{process.pid}/status").read_text()
     except OSError:

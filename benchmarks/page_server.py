@@ -35,7 +35,7 @@ FIELDS: dict[str, str] = {
 
 
 def row(number: int) -> dict[str, object]:
-    """Return a row as JSON has it."""
+    """A row as JSON has it."""
     day = f"20{number % 25:02}-{number % 12 + 1:02}-{number % 28 + 1:02}"
     stamp = f"{day}T{number % 24:02}:{number % 60:02}:00.000+0000"
     return {
@@ -96,7 +96,7 @@ class Prepared:
 
 
 def number_of(row_id: str) -> int:
-    """Return the number of the row that has an Id."""
+    """The number of the row that has an Id."""
     return int(row_id[3:15])
 
 

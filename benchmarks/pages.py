@@ -70,7 +70,7 @@ class Site:
         assert self.client.post("/login", data=data, base_url=ORIGIN).status_code == 303
 
     def get(self, path: str, **headers: str) -> Any:
-        """Return an answer."""
+        """An answer."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.client.get(path, base_url=ORIGIN, headers=sent)
 
@@ -116,7 +116,7 @@ def _queries(site: Site, ask: Callable[[], Any]) -> int:
 
 
 def measure(sizes: tuple[int, ...] = (100, 1_000, 10_000), times: int = 200) -> tuple[list[Request], list[Request]]:
-    """Return the costs of polls, and those of the list with so many connections."""
+    """The costs of polls, and those of the list with so many connections."""
     with contextlib.ExitStack() as stack:
         sites = []
         for size in sizes:
@@ -141,7 +141,7 @@ def _polls(site: Site, times: int) -> list[Request]:
 
 
 def report(found: tuple[list[Request], list[Request]]) -> str:
-    """Return the section of the report."""
+    """The section of the report."""
     polls, lists = found
 
     def table(requests: list[Request]) -> str:

@@ -86,7 +86,7 @@ def _one_round(asked: Asked, url: str, connections: int, worker: psutil.Process)
 
 
 def measure(rounds: int = 9) -> list[Served]:
-    """Return what bare views, an unchanged and a changed poll take: medians of rounds of a second each, in turn."""
+    """What bare views, an unchanged and a changed poll take: medians of rounds of a second each, in turn."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         site = stack.enter_context(contextlib.closing(Site(folder, 100)))
@@ -117,7 +117,7 @@ def measure(rounds: int = 9) -> list[Served]:
 
 
 def report(served: list[Served]) -> str:
-    """Return the section of the report."""
+    """The section of the report."""
     names = list(dict.fromkeys(each.name for each in served))
     by_kind = {(each.name, each.connections): each for each in served}
     flask, bare, unchanged, changed = names

@@ -73,7 +73,7 @@ def measure(count: int, interval: float = INTERVAL, longest: float = 25.0) -> tu
 
 
 def report(measured: tuple[list[Propagated], float], interval: float = INTERVAL) -> str:
-    """Return the measurement as Markdown."""
+    """The measurement as Markdown."""
     connections, requests = measured
     delays = sorted(one.delay for one in connections)
     p95 = delays[round(0.95 * (len(delays) - 1))]

@@ -64,12 +64,12 @@ def simulate(count: int, requests_per_probe: float) -> list[Simulated]:
 
 
 def polls_a_second(waiting: Sequence[Simulated]) -> float:
-    """Return how often the open page of one connection polls on average."""
+    """How often the open page of one connection polls on average."""
     return sum(each.polls for each in waiting) / sum(each.lasted for each in waiting)
 
 
 def probes_a_second(waiting: Sequence[Simulated]) -> float:
-    """Return how often the worker probes for one connection on average."""
+    """How often the worker probes for one connection on average."""
     return sum(each.probes for each in waiting) / sum(each.lasted for each in waiting)
 
 
@@ -100,7 +100,7 @@ def _connections(app: Flask, origin: str, count: int, interval: float) -> None:
 
 
 def _probes(app: Flask) -> tuple[int, int]:
-    """Return how many probes were made in all, and how many requests."""
+    """How many probes were made in all, and how many requests."""
     with app.app_context():
         probes, requests = func.sum(SalesforceConnection.probes), func.sum(SalesforceConnection.probe_requests)
         found = db.session.execute(select(probes, requests)).one()
@@ -157,7 +157,7 @@ def measure(count: int = 200, seconds: float = 40.0) -> tuple[list[Simulated], A
 
 
 def report(measured: tuple[list[Simulated], AtWork, AtWork]) -> str:
-    """Return the section of the report."""
+    """The section of the report."""
     waiting, at_work, slow = measured
     count = len(waiting)
     delays = sorted(each.delay for each in waiting)

@@ -24,7 +24,7 @@ PEER_PACKAGES = {"tap": ("tap-salesforce", "singer-python"), "target": ("meltano
 
 
 def machine() -> str:
-    """Return what the figures were measured on."""
+    """What the figures were measured on."""
     info, model = Path("/proc/cpuinfo"), "unknown processor"
     if info.exists():
         names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line]
@@ -34,7 +34,7 @@ def machine() -> str:
 
 
 def _version(told: str) -> str:
-    """Return the first version in what a program tells of itself."""
+    """The first version in what a program tells of itself."""
     found = re.search(r"\d+(\.\d+)+", told)
     return found[0] if found else "unknown"
 
@@ -45,7 +45,7 @@ def _told_by(*command: str) -> str:
 
 
 def servers() -> dict[str, str]:
-    """Return the versions of the programs beside us."""
+    """The versions of the programs beside us."""
     with postgresql_server() as address, psycopg.connect(f"postgresql://{address}/postgres") as connection:
         major, minor = divmod(connection.info.server_version, 10_000)
     with mysql_server() as (host, port):
@@ -70,7 +70,7 @@ def _peer_version(venv: str, package: str) -> str:
 
 
 def report(command: str) -> str:
-    """Return the section of the report."""
+    """The section of the report."""
     packages = {name: importlib.metadata.version(name) for name in PACKAGES}
     packages |= {name: _peer_version(venv, name) for venv, names in PEER_PACKAGES.items() for name in names}
     rows = [f"| {name} | {version} |" for name, version in (servers() | packages).items()]

@@ -1,20 +1,20 @@
-"""A bulk result over slow lines: its pages one after the other and side by side, and by several jobs: in one run.
-
-Run as ``python -m benchmarks.side_by_side [ROWS]``.
-"""
+"""A large bulk result over slow lines: pages one after the other and side by side, by one job and by several."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.page_server import CSV_PAGE_ROWS, FIELDS
+import httpx2
+
+from benchmarks import extraction
+from benchmarks.compared import RESULTS
+from benchmarks.page_server import CSV_PAGE_ROWS, FIELDS, PAGES_PER_LIST
 from datasync_flask.extractions import forecast
 from datasync_flask.extractions.runs import slices
 from datasync_flask.extractions.runs.column_types import columns_for
@@ -25,9 +25,6 @@ from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.descriptions import Field, ObjectDescription
 from datasync_flask.salesforce.oauth import TokenAnswer
 
-PORT = 7390
-# Seconds until an answer begins, and its megabytes a second.
-LINES = ((0.0, 0.0), (0.2, 50.0), (1.0, 20.0))
 # Before the first version that has lists of pages, and one that has them; then whether several jobs read.
 METHODS = {
     "one after the other": ("57.0", False),
@@ -35,59 +32,112 @@ METHODS = {
     "slices, one after the other": ("57.0", True),
     "slices, side by side": ("66.0", True),
 }
-# Rows a second at which the org prepares each job; 0: at once.
-PREPARING = (0.0, 50_000.0)
+LIMIT = f"limit: {PAGES_PER_LIST} downloads at once"
 
 
-@contextmanager
-def _served(rows: int, latency: float, bandwidth: float, prepare: float) -> Iterator[str]:
-    command = [sys.executable, "-m", "benchmarks.page_server", str(PORT), str(rows), "1",
-               "--latency", str(latency), "--bandwidth", str(bandwidth), "--prepare", str(prepare)]  # fmt: skip
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]) as server:
-        assert server.stdout is not None
-        server.stdout.readline()
-        try:
-            yield f"http://127.0.0.1:{PORT}"
-        finally:
-            server.kill()
+@dataclass(frozen=True)
+class Line:
+    """Seconds until an answer begins, its megabytes a second, and the rows a second at which the org prepares each job;
+    0: at once.
+    """
+
+    latency: float = 0
+    bandwidth: float = 0
+    prepare: float = 0
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What the page server is started with."""
+        return ("--latency", f"{self.latency}", "--bandwidth", f"{self.bandwidth}", "--prepare", f"{self.prepare}")
+
+    def __str__(self) -> str:
+        line = f"{self.latency:g} s, {self.bandwidth:g} MB/s" if self.bandwidth else "plain loopback"
+        return f"{line}, jobs prepared at {self.prepare:,.0f} rows/s" if self.prepare else line
 
 
-def _seconds(origin: str, version: str, rows: int, *, may_slice: bool) -> float:
+LOOPBACK, SLOW = Line(), Line(1, 20)
+LINES = (LOOPBACK, Line(0.2, 50), SLOW, Line(1, 20, 50_000))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Seconds until all rows were read, and until the first were staged."""
+
+    seconds: float
+    first: float
+
+
+Readings = dict[Line, dict[str, Reading]]
+
+
+def _downloaded(origin: str, rows: int) -> Reading:
+    """Fetch and unpack all pages, as many at once as a list of pages has."""
+    begun, ends = time.perf_counter(), []
+    with httpx2.Client(base_url=origin, timeout=60) as client, ThreadPoolExecutor(PAGES_PER_LIST) as pool:
+        locators = range(-(-rows // CSV_PAGE_ROWS))
+        for answer in pool.map(lambda locator: client.get(RESULTS, params={"locator": locator}), locators):
+            answer.raise_for_status()
+            ends.append(time.perf_counter() - begun)
+    return Reading(ends[-1], ends[0])
+
+
+def _read(origin: str, rows: int, version: str, *, may_slice: bool) -> Reading:
+    """Read all rows into Parquet files as a run does."""
     fields = tuple(Field(name, name, kind) for name, kind in FIELDS.items())
     plan = make_plan(ObjectDescription("Account", "Account", fields), Choice("Account", "none"), datetime.now(UTC))
     token = TokenAnswer("benchmark-token", "", origin, "", ())
     with tempfile.TemporaryDirectory() as folder, SalesforceApi(token, version, lambda old: old, (origin,)) as api:
         columns, progress = columns_for(plan.fields, {})[0], Progress(expected=rows)
         reader = Reader(api, plan, columns, Path(folder), progress, may_slice=may_slice)
-        begun = time.perf_counter()
+        begun, first = time.perf_counter(), 0.0
         for _ in reader.read():
-            pass
+            if not first and reader.progress.rows:
+                first = time.perf_counter() - begun
         assert reader.progress.rows == rows
-        return time.perf_counter() - begun
+        return Reading(time.perf_counter() - begun, first)
 
 
-def report(rows: int) -> str:
-    """Return a table of what was measured."""
-    pages = -(-rows // CSV_PAGE_ROWS)
-    lines = [
-        f"Pages per second, {pages} pages of {CSV_PAGE_ROWS:,} rows and {len(FIELDS)} fields, read to Parquet files; "
-        f"slices of at most {forecast.SLICE_ROWS:,} rows, {slices.AT_ONCE} at once:",
-        "",
-        f"| a request | a job is prepared | {' | '.join(METHODS)} |",
-        f"|---|---|{'---|' * len(METHODS)}",
-    ]
-    for latency, bandwidth in LINES:
-        for prepare in PREPARING:
-            with _served(rows, latency, bandwidth, prepare) as origin:
-                rates = [
-                    pages / _seconds(origin, version, rows, may_slice=may_slice)
-                    for version, may_slice in METHODS.values()
-                ]
-            line = f"{latency:g} s, {bandwidth:g} MB/s" if bandwidth else "plain loopback"
-            speed = f"{prepare:,.0f} rows/s" if prepare else "at once"
-            lines.append(f"| {line} | {speed} | {' | '.join(f'{rate:.2f}' for rate in rates)} |")
+def measure(rows: int) -> Readings:
+    """Read `rows` rows by each method over each line."""
+    readings: Readings = {}
+    for line in LINES:
+        with extraction.page_server(rows, 1, *line.options) as origin:
+            readings[line] = {LIMIT: _downloaded(origin, rows)} | {
+                name: _read(origin, rows, version, may_slice=may_slice)
+                for name, (version, may_slice) in METHODS.items()
+            }
+    return readings
+
+
+def _table(readings: Readings, cell: Callable[[Reading], str]) -> str:
+    names = [LIMIT, *METHODS]
+    lines = [f"| line | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
+    for line, found in readings.items():
+        lines.append(f"| {line} | {' | '.join(cell(found[name]) for name in names)} |")
     return "\n".join(lines)
 
 
-if __name__ == "__main__":
-    print(report(int(sys.argv[1]) if len(sys.argv) > 1 else 1_500_000))
+def _ratio(line: Line, found: dict[str, Reading]) -> str:
+    best = found["side by side"].seconds
+    return (
+        f"Over {line}, pages side by side are read at {found[LIMIT].seconds / best:.2f} of the rate of "
+        f"{PAGES_PER_LIST} bare downloads at once, and {found['one after the other'].seconds / best:.1f} times as fast as one after the "
+        "other."
+    )
+
+
+def report(rows: int, readings: Readings, runs: list[extraction.Cost]) -> str:
+    """The section of the report, with what whole runs took over the slow line."""
+    pages = -(-rows // CSV_PAGE_ROWS)
+    return "\n\n".join([
+        "## Large results over slow lines",
+        f"{pages} pages of {CSV_PAGE_ROWS:,} rows and {len(FIELDS)} fields, read to Parquet files as a run does; "
+        f"slices of at most {forecast.SLICE_ROWS:,} rows, {slices.AT_ONCE} at once. A line's latency and bandwidth are "
+        "those of each request. Pages per second:",
+        _table(readings, lambda reading: f"{pages / reading.seconds:.2f}"),
+        " ".join(_ratio(line, found) for line, found in readings.items()),
+        "Seconds until the first rows are staged, which is when the run's page shows them:",
+        _table(readings, lambda reading: f"{reading.first:.1f}"),
+        f"Whole runs and peers over {SLOW}:",
+        extraction.table(runs),
+    ])  # fmt: skip

@@ -71,7 +71,7 @@ def _pss(process: subprocess.Popen[bytes]) -> dict[str, int]:
 
 
 def _installed() -> int:
-    """Return the bytes of DataSync's own requirements, theirs included, as they are installed here."""
+    """The bytes of DataSync's own requirements, theirs included, as they are installed here."""
     wanted, seen, total = ["datasync-flask"], set[str](), 0
     while wanted:
         name = wanted.pop()
@@ -114,7 +114,7 @@ def measure(idle_seconds: float = 15) -> Weight:
 
 
 def report(weight: Weight) -> str:
-    """Return the section of the report."""
+    """The section of the report."""
     rows = "\n".join(f"| {name} | {size / 1e6:,.0f} MB |" for name, size in sorted(weight.pss.items()))
     heavy = ", ".join(weight.heavy_modules) or "none of " + ", ".join(HEAVY)
     total = sum(weight.pss.values())
