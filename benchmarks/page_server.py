@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
 from urllib.parse import parse_qs, urlsplit
 
 CSV_PAGE_ROWS = 20_000
@@ -22,6 +23,9 @@ PAGES_PER_LIST = 5
 PIECE_BYTES = 65_536
 TOKEN = "benchmark-token"
 VERSION = "62.0"
+
+ORGANIZATION = {"Id": "00D000000000001EAA", "Name": "Benchmark", "IsSandbox": False,
+                "OrganizationType": "Enterprise Edition", "InstanceName": "BEN1"}  # fmt: skip
 
 FIELDS: dict[str, str] = {
     "Id": "id", "IsDeleted": "boolean", "Name": "string", "CreatedDate": "datetime", "LastModifiedDate": "datetime",
@@ -89,7 +93,8 @@ class Prepared:
     def __init__(self, rows: int, changed: int, *, with_json: bool) -> None:
         self.rows, self.changed, self.calls = rows, changed, 0
         self.csv = {"all": list(csv_pages(rows)), "changed": list(csv_pages(changed))}
-        self.json = {"all": list(json_pages(rows, "all")) if with_json else []}
+        # A first page is always asked for: it tells how many rows there are.
+        self.json = {"all": list(islice(json_pages(rows, "all"), None if with_json else 1))}
         self.json["changed"] = list(json_pages(changed, "changed"))
         described = [{"name": name, "label": name, "type": kind, "calculated": False} for name, kind in FIELDS.items()]
         self.description = {"name": "Account", "label": "Account", "custom": False, "fields": described}
@@ -201,7 +206,9 @@ class Handler(BaseHTTPRequestHandler):
                         "numberRecordsProcessed": rows})  # fmt: skip
         elif parts.path.endswith(("/query", "/queryAll", "/query/", "/queryAll/")):
             soql = query.get("q", "")
-            if "ORDER BY Id" in soql:
+            if "FROM Organization" in soql:
+                self._json({"totalSize": 1, "done": True, "records": [ORGANIZATION]})
+            elif "ORDER BY Id" in soql:
                 self._ids(0)
             elif "COUNT()" in soql:
                 self._json({"totalSize": prepared.rows, "done": True, "records": []})

@@ -121,8 +121,8 @@ def _ratio(line: Line, found: dict[str, Reading]) -> str:
     best = found["side by side"].seconds
     return (
         f"Over {line}, pages side by side are read at {found[LIMIT].seconds / best:.2f} of the rate of "
-        f"{PAGES_PER_LIST} bare downloads at once, and {found['one after the other'].seconds / best:.1f} times as fast as one after the "
-        "other."
+        f"{PAGES_PER_LIST} bare downloads at once, and {found['one after the other'].seconds / best:.1f} times as "
+        "fast as one after the other."
     )
 
 
