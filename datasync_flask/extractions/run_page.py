@@ -13,9 +13,10 @@ from datasync_flask.clock import utcnow
 from datasync_flask.extractions import gaps, loader, tables
 from datasync_flask.extractions.gaps import Gap
 from datasync_flask.extractions.models import Extraction, Run, RunObject, RunState
+from datasync_flask.extractions.note_texts import note_text
 from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.runs.rates import Seen
-from datasync_flask.extractions.texts import duration_text, note_text, run_state, run_tone, step_text
+from datasync_flask.extractions.texts import duration_text, run_state, run_tone, step_text
 from datasync_flask.problems.registry import code_of, trouble
 from datasync_flask.problems.run import RunProblem
 from datasync_flask.problems.trouble import During, Trouble

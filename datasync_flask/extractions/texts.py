@@ -1,14 +1,12 @@
-"""Words of extractions: states of a run, why one stopped, what a note says."""
+"""Words of extractions: states of a run, why one stopped, how long one took."""
 
 from __future__ import annotations
 
-from flask_babel import format_decimal, gettext, ngettext
+from flask_babel import gettext
 
-from datasync_flask.extractions.runs import odd_values
 from datasync_flask.languages import translated
 from datasync_flask.problems.registry import trouble
 from datasync_flask.problems.trouble import During
-from datasync_flask.salesforce_connections.visibility import some_names
 
 RUN_STATES = {
     "queued": "Queued",
@@ -54,78 +52,6 @@ def step_text(step: str) -> str:
 def explain_problem(problem: str) -> str:
     """What the problem of a run or of an object means and what to do; '' when there is none."""
     return trouble(problem, During.RUN).sentences if problem else ""
-
-
-def note_text(note: str) -> str:
-    """A note of an object."""
-    kind, _, name = note.partition(":")
-    if kind == odd_values.KIND:
-        return odd_values.odd_value_text(name)
-    if kind == "retyped":
-        return str(gettext("%(name)s has another type than before: it stands in a column of its own now.", name=name))
-    if kind == "differing":
-        name, _, column = name.partition(":")
-        return str(
-            gettext(
-                "%(name)s has another type in another org of this table. This org's values stand in the column "
-                "%(column)s.",
-                name=name,
-                column=column,
-            )
-        )
-    if kind == "unseen":
-        names = name.split(",")
-        return str(
-            ngettext(
-                "%(names)s isn't visible to this Salesforce user any more, or was deleted. Its column keeps the "
-                "values.",
-                "%(names)s aren't visible to this Salesforce user any more, or were deleted. Their columns keep the "
-                "values.",
-                len(names), names=some_names(names),
-            )
-        )  # fmt: skip
-    if kind == "beside_bulk":
-        return str(
-            gettext(
-                "It was read by REST, which takes more API calls, because Salesforce’s limit for the Bulk API is "
-                "reached: %(words)s",
-                words=name,
-            )
-        )
-    if kind == "smaller_pages":
-        number = format_decimal(int(name))
-        return str(
-            gettext(
-                "Salesforce didn’t send large pages in time, so it was asked for %(number)s rows at a time.",
-                number=number,
-            )
-        )
-    if kind == "emptied":
-        names = name.split(",")
-        return str(
-            ngettext(
-                "The column %(names)s was emptied, because its field is hashed or left out now.",
-                "The columns %(names)s were emptied, because their fields are hashed or left out now.",
-                len(names), names=some_names(names),
-            )
-        )  # fmt: skip
-    if kind == "formula":
-        return str(gettext("%(name)s is a formula: it is read again only when its row changes otherwise.", name=name))
-    if kind == "formulas":
-        rows, _, fields = name.partition(":")
-        return str(
-            ngettext(
-                "Formula fields refreshed: %(names)s. %(num)s row had another value.",
-                "Formula fields refreshed: %(names)s. %(num)s rows had another value.",
-                int(rows), names=some_names(fields.split(",")),
-            )
-        )  # fmt: skip
-    if kind == "shortened":
-        name, _, short = name.partition(":")
-        return str(
-            gettext("%(name)s is called %(short)s there: the destination takes no longer name.", name=name, short=short)
-        )
-    return translated(note)
 
 
 def duration_text(seconds: int) -> str:

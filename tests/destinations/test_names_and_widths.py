@@ -13,8 +13,9 @@ import pytest
 from datasync_flask.destinations.base import Column, ColumnType, DestinationError, Fault, Load, Table, shorten
 from datasync_flask.destinations.data_folder import PathRefused, inside
 from datasync_flask.destinations.registry import open_destination
+from datasync_flask.extractions.note_texts import note_text
 from datasync_flask.extractions.runs.column_types import GivenNames, columns_for
-from datasync_flask.extractions.texts import note_text
+from datasync_flask.extractions.runs.notes import NoteKind, note
 from datasync_flask.salesforce.descriptions import Field
 
 BAD = ["..", "../up", "a/b", "/etc", "a\x00b", "a b", "a;drop", 'a"b', "a`b", "é", "1a", "a.b", "x" * 201, "a\nb"]
@@ -61,7 +62,7 @@ def test_long_names_are_shortened_the_same_way_each_time() -> None:
     assert len(shorten(long, 63)) <= 63
     assert shorten(long, 63) == shorten(shorten(long, 63), 63)
     assert shorten(long, 63) != shorten(long.replace("more", "less"), 63)
-    assert "is called" in note_text(f"shortened:Long__c:{shorten(long, 63)}")
+    assert "is called" in note_text(note(NoteKind.SHORTENED, "Long__c", shorten(long, 63)))
 
 
 def settings_of(request: pytest.FixtureRequest, kind: str) -> dict[str, Any]:

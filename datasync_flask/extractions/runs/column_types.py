@@ -25,6 +25,7 @@ from datasync_flask.destinations.base import (
     shorten,
 )
 from datasync_flask.extractions.names import new_name, snake_case
+from datasync_flask.extractions.runs.notes import NoteKind, note
 from datasync_flask.salesforce.descriptions import Field
 
 _TYPES = {
@@ -76,7 +77,7 @@ def is_shortened(name: str, column: str) -> bool:
 def shortened_notes(columns: dict[str, Column], table: str, table_name: str) -> list[str]:
     """A note of a run for each name that was too long for the destination."""
     names = {field: column.name for field, column in columns.items()} | {table: table_name}
-    return [f"shortened:{name}:{short}" for name, short in names.items() if is_shortened(name, short)]
+    return [note(NoteKind.SHORTENED, name, short) for name, short in names.items() if is_shortened(name, short)]
 
 
 def type_of(found: Field) -> ColumnType:

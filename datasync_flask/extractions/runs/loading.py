@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from datasync_flask.destinations.base import DELETED_COLUMN, KEY, VERSION_COLUMN, Column, ColumnType, Destination, Load
 from datasync_flask.extractions.runs import deletions, kept_values, org_columns
+from datasync_flask.extractions.runs.notes import NoteKind, names_note
 from datasync_flask.extractions.runs.object_run import ObjectRun
 
 DELETES_AT_ONCE = 5_000
@@ -67,7 +68,7 @@ def _empty(destination: Destination, each: ObjectRun) -> None:
     there = destination.column_names(each.table) if each.emptied_columns else set()
     if names := tuple(name for name in each.emptied_columns if name in there):
         destination.empty(each.table, names)
-        each.outcome.notes.append(f"emptied:{','.join(names)}")
+        each.outcome.notes.append(names_note(NoteKind.EMPTIED, names))
 
 
 def delete(destination: Destination, each: ObjectRun, keys: list[str]) -> int:

@@ -46,7 +46,7 @@ class ObjectRun:
     known_columns: tuple[Column, ...]
     retyped: list[str]
     # Fields that have another type in other orgs of the same table, with their columns.
-    differing: list[str]
+    differing: list[tuple[str, str]]
     # Fields that were chosen or loaded before, and that the user doesn't see any more.
     unseen: tuple[str, ...]
     # Columns of fields that aren't read: their values stay.

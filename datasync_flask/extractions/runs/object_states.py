@@ -16,6 +16,7 @@ from datasync_flask.extractions.models import ExtractionObject, RunObject
 from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.runs.column_types import shortened_notes
 from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
+from datasync_flask.extractions.runs.notes import NoteKind, names_note, note
 from datasync_flask.extractions.runs.object_run import ObjectRun
 from datasync_flask.extractions.runs.plan import new_watermark
 from datasync_flask.extractions.runs.progress import Progress
@@ -79,11 +80,11 @@ def object_done(each: ObjectRun) -> None:
     row.step, row.ended_at, row.rows, row.deleted = "done", now, outcome.rows, outcome.deleted
     row.source_count, row.target_count = outcome.source_count, outcome.target_count
     notes = [reason.value for reason in plan.reasons] + outcome.notes
-    notes += [f"retyped:{name}" for name in each.retyped]
-    notes += [f"differing:{name}" for name in each.differing]
-    notes += [f"unseen:{','.join(each.unseen)}"] if each.unseen else []
+    notes += [note(NoteKind.RETYPED, name) for name in each.retyped]
+    notes += [note(NoteKind.DIFFERING, *pair) for pair in each.differing]
+    notes += [names_note(NoteKind.UNSEEN, each.unseen)] if each.unseen else []
     if chosen.extraction.formula_rhythm == FormulaRhythm.NEVER and not plan.is_whole:
-        notes += [f"formula:{name}" for name in plan.formulas]
+        notes += [note(NoteKind.FORMULA, name) for name in plan.formulas]
     row.notes = notes + shortened_notes(each.columns, plan.name, each.table.name)
     states.log(row.run_id, f"{row.name}: {outcome.rows} rows, {outcome.deleted} deleted, "
         f"{outcome.source_count} in Salesforce, {outcome.target_count} here")  # fmt: skip

@@ -120,12 +120,10 @@ def _is_foreign(destination: Destination, table: Table) -> bool:
     return not table.org_id or ORG_ID_COLUMN not in destination.column_names(table)
 
 
-def _differing(columns: Mapping[str, Column], elsewhere: Mapping[str, Mapping[str, str]]) -> list[str]:
+def _differing(columns: Mapping[str, Column], elsewhere: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str]]:
     """The fields that have another type in other orgs, with their columns here."""
     return [
-        f"{name}:{column.name}"
-        for name, column in columns.items()
-        if elsewhere.get(name, {}).keys() - {column.type.value}
+        (name, column.name) for name, column in columns.items() if elsewhere.get(name, {}).keys() - {column.type.value}
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -21,6 +20,7 @@ from datasync_flask.extractions.forecast import MIN_ROWS_PER_PAGE, REST_ROWS, ro
 from datasync_flask.extractions.runs import slices
 from datasync_flask.extractions.runs.calls_left import CallsLeft, WaitsForBulk
 from datasync_flask.extractions.runs.hashing import Hashing
+from datasync_flask.extractions.runs.notes import NoteKind, note, odd_values_note
 from datasync_flask.extractions.runs.page_files import Dropped, Page, PageFiles, add_odd, what_is_wrong
 from datasync_flask.extractions.runs.plan import Plan, with_condition, without_fields
 from datasync_flask.extractions.runs.progress import Progress
@@ -225,7 +225,7 @@ class Reader:
         pages = -(-page.total // max(len(page.records), 1))
         if self.calls_left is not None and not self.calls_left.promise(self.progress, pages):
             raise WaitsForBulk(str(refusal)) from None
-        self.progress.notes.append(f"beside_bulk:{refusal}")
+        self.progress.notes.append(note(NoteKind.BESIDE_BULK, refusal))
         self._begin()
         yield from self._read_rest(page)
 
@@ -386,8 +386,8 @@ class Reader:
         smaller = min((part.page_rows for part in parts if part.page_rows), default=0)
         return [
             *dict.fromkeys(note for part in parts for note in part.notes),
-            *([f"smaller_pages:{smaller}"] if smaller else []),
-            *(f"value:{json.dumps([*key.split('|'), *found])}" for key, found in sorted(odd.items())),
+            *([note(NoteKind.SMALLER_PAGES, smaller)] if smaller else []),
+            *(odd_values_note(key, *found) for key, found in sorted(odd.items())),
         ]
 
     def files(self) -> tuple[Path, ...]:

@@ -1,0 +1,40 @@
+"""Notes about an object of a run: what is good to know beside its numbers. note_texts.py puts them into words.
+
+A note is stored as one text: its kind, a colon, and what it is about. A sentence without a kind is shown as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from enum import StrEnum
+
+
+class NoteKind(StrEnum):
+    """What a note begins with."""
+
+    RETYPED = "retyped"
+    DIFFERING = "differing"
+    UNSEEN = "unseen"
+    BESIDE_BULK = "beside_bulk"
+    SMALLER_PAGES = "smaller_pages"
+    EMPTIED = "emptied"
+    FORMULA = "formula"
+    FORMULAS = "formulas"
+    SHORTENED = "shortened"
+    ODD_VALUES = "value"
+
+
+def note(kind: NoteKind, *about: object) -> str:
+    """A note as it is stored."""
+    return ":".join([kind, *map(str, about)])
+
+
+def names_note(kind: NoteKind, names: Iterable[str]) -> str:
+    """A note about several names, none of which has a comma in it."""
+    return note(kind, ",".join(names))
+
+
+def odd_values_note(field_and_reason: str, count: int, examples: list[list[str]]) -> str:
+    """A note about values of a field that didn't go in as they are; examples are Ids with their values."""
+    return note(NoteKind.ODD_VALUES, json.dumps([*field_and_reason.split("|"), count, examples]))
