@@ -33,6 +33,21 @@ from datasync_flask.destinations.tls import (
 from datasync_flask.forms import SettingRefused
 from datasync_flask.security.crypto import secret_box
 
+_PASSWORD_HINTS = {
+    "new": _l("It is stored encrypted and never shown again."),
+    "typed": _l("The password you typed is kept. Leave this empty to use it."),
+    "stored": _l(
+        "A password is stored. Leave this empty to keep it. Another host, port, username or encryption asks for it "
+        "again."
+    ),
+}
+_KEY_HINTS = _PASSWORD_HINTS | {
+    "typed": _l("The secret key you typed is kept. Leave this empty to use it."),
+    "stored": _l(
+        "A secret key is stored. Leave this empty to keep it. Another endpoint or access key asks for it again."
+    ),
+}
+
 
 class DestinationForm(BucketRules, ConnectionForm):
     """Settings of a destination."""
@@ -63,7 +78,21 @@ class DestinationForm(BucketRules, ConnectionForm):
             self.password.label.text = gettext("Secret key")
             if self.is_submitted() and not self.sent.get("table_format"):
                 self.table_format.data = str(values.get("table_format") or "parquet")
+        if "path" in declared:
+            self.path.description = gettext(
+                "A name in this server’s data folder, for instance %(example)s. It is created if it doesn’t exist.",
+                example=self.kind.example,
+            )
         self._password = ""
+        self._describe_password()
+
+    def _describe_password(self) -> None:
+        """Say at the password what leaving it empty does."""
+        if "password" not in self.kind.fields:
+            return
+        hints = _KEY_HINTS if "bucket" in self.kind.fields else _PASSWORD_HINTS
+        is_stored = self.connection is not None and bool(self.connection.password_sealed)
+        self.password.description = hints["typed" if self.kept_password.data else "stored" if is_stored else "new"]
 
     def _fill_in_tls(self) -> None:
         """Give the fields that weren't sent the values that hold: those stored for the same host, or the safe ones."""
@@ -160,6 +189,7 @@ class DestinationForm(BucketRules, ConnectionForm):
         """Put a typed password, encrypted, into the page that goes back because of a mistake elsewhere."""
         if self._password:
             self.kept_password.data = secret_box().seal(self._password)
+            self._describe_password()
 
     def settings(self) -> dict[str, Any]:
         """The kind's settings without the password."""
