@@ -96,7 +96,7 @@ def _say_start(settings: Settings, setup_link: str) -> None:
     if setup_link:
         click.echo(f"  There is no account yet. Make the first one here (the link works once):\n  {setup_link}\n")
     if settings.callback_needs_https:
-        click.echo("  Salesforce accepts this address only with https: see 'A real org' in the README.\n")
+        click.echo("  Salesforce accepts this address only with https: see 'Connect a real org' in the README.\n")
 
 
 @click.command()

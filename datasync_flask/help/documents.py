@@ -26,7 +26,7 @@ ORDER = tuple(name for _, names in GROUPS for name in names)
 # What people ask most: the question, and the place that answers it.
 QUESTIONS = (
     (_l("How long does Salesforce take to recognise a new app?"), "connections", "how-datasync-waits"),
-    (_l("What does each tracking type load?"), "extractions", "tracking-types"),
+    (_l("What does each tracking type load?"), "extractions", "choose-a-tracking-type"),
     (_l("A connection needs attention. What can I do?"), "connections", "fix-a-problem"),
 )
 _MAX_HITS = 20
