@@ -32,7 +32,7 @@ DESTINATIONS[KIND.key] = KIND
 @pytest.fixture
 def json_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Before the app is made, as if the registry had one line more; checks read it in processes of their own."""
-    section = CONTRIBUTING.read_text(encoding="utf-8").partition("## Adding a kind of connection")[2]
+    section = CONTRIBUTING.read_text(encoding="utf-8").partition("## Add a kind of connection")[2]
     code = re.search(r"```python\n(.*?)```", section, re.DOTALL)
     assert code
     folder = tmp_path / "example"

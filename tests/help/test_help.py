@@ -51,9 +51,9 @@ def test_no_page_of_that_name(visitor: Visitor) -> None:
 def test_search_finds_settings_and_leads_to_their_place(visitor: Visitor) -> None:
     visitor.get("/help?q=datasync_probe_interval")
     link = visitor.page.xpath("//ol//a/@href")[0]
-    assert link == "/help/settings#settings"
+    assert link == "/help/settings#change-the-settings"
     visitor.get(link)
-    assert visitor.page.get_element_by_id("settings") is not None
+    assert visitor.page.get_element_by_id("change-the-settings") is not None
     visitor.get("/help?q=<script>nothing</script>")
     assert "0 places for “<script>nothing</script>”" in visitor.text
     assert "Try fewer or different words" in visitor.text
