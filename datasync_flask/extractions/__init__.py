@@ -1,1 +1,1 @@
-"""Chosen objects of one org, going to one destination, on a schedule: planned, read, written, compared."""
+"""Extractions: chosen objects of one org go to one destination, on a schedule."""

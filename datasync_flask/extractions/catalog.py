@@ -1,4 +1,4 @@
-"""The objects of an org, read once and kept, so that forms are quick; and one object's fields, read when asked."""
+"""The objects of an org, stored so that forms are quick, and the fields of one object, read when needed."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from datasync_flask.salesforce.errors import SalesforceError
 from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.transactions import in_transaction
 
-# Counts are about right anyway.
+# Counts are only approximate anyway.
 COUNTS_LAST = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """What can be chosen; `problem` says why there is nothing, or why it is as it was before."""
+    """The objects to choose from; `problem` says why there are none, or why they may be out of date."""
 
     entries: list[ObjectEntry]
     problem: SalesforceError | None = None
-    # About how many rows, by object; None where Salesforce doesn't tell.
+    # Approximate row counts by object; None where Salesforce doesn't say.
     counts: dict[str, int] | None = None
     counted_at: datetime | None = None
     read_at: datetime | None = None
@@ -60,7 +60,7 @@ def objects_of(connection: SalesforceConnection, *, refresh: bool = False) -> Ca
 
 
 def kept_counts(connection: SalesforceConnection) -> dict[str, int]:
-    """About how many rows the org's objects had when that was asked last."""
+    """Approximate row counts of the org's objects, as last read."""
     return _as_stored(db.session.get(ObjectCatalog, connection.id)).counts or {}
 
 
@@ -72,7 +72,7 @@ def _as_stored(kept: ObjectCatalog | None) -> Catalog:
 
 @dataclass(frozen=True)
 class Described:
-    """An object: its fields, its number of rows when that was asked for, and which fields the user may not see."""
+    """An object: its fields, its number of rows if requested, and the fields that the user can't see."""
 
     description: ObjectDescription
     rows: int | None = None
@@ -86,7 +86,7 @@ def describe(connection: SalesforceConnection, name: str) -> ObjectDescription:
 
 
 def describe_closely(connection: SalesforceConnection, name: str, *, counts: bool) -> Described:
-    """All that can be told of an object. Raises SalesforceError."""
+    """Everything about an object. Raises SalesforceError."""
     with source_api(connection.id) as api:
         description = objects.describe(api, name)
         return Described(

@@ -14,11 +14,11 @@ from datasync_flask.extractions.run_page import seconds_of
 from datasync_flask.extractions.texts import duration_text, run_state
 
 MOST_BARS = 20
-# The drawing, and the plot in it: numbers stand at its left, bars between its top and its bottom.
+# The drawing and the plot in it: numbers are at its left, bars between its top and its bottom.
 WIDTH, HEIGHT = 560, 140
 LEFT, TOP, BOTTOM = 64, 22, 130
 WIDEST_BAR = 44
-# What three lines can be labelled with, times a power of ten.
+# Values that three grid lines can have, times a power of ten.
 _ROUND = (2, 4, 6, 8, 10)
 
 
@@ -32,7 +32,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Point:
-    """One run: where it stands in the plot. Without a height there is no bar."""
+    """One run and its position in the plot. Without a height there is no bar."""
 
     run_id: str
     at: datetime
@@ -46,7 +46,7 @@ class Point:
 
     @property
     def middle(self) -> float:
-        """Where what is written above it is centred."""
+        """The centre of the text above it."""
         return round(self.x + self.width / 2, 1)
 
 
@@ -62,7 +62,7 @@ class Chart:
 
     @property
     def kinds(self) -> set[str]:
-        """Which kinds of points its legend explains."""
+        """The kinds of points for its legend."""
         return {point.kind for point in self.points}
 
     @property
@@ -73,7 +73,7 @@ class Chart:
 
 
 def of_runs(runs: Sequence[Run]) -> list[Chart]:
-    """Rows and duration of the newest runs that are over; `runs` has the newest first."""
+    """Rows and duration of the newest finished runs; `runs` has the newest first."""
     over = [run for run in reversed(runs) if run.ended_at and run.started_at][-MOST_BARS:]
     if not over:
         return []
@@ -127,7 +127,7 @@ def _kind(run: Run, full: set[str]) -> str:
 
 
 def _full_loads(runs: Sequence[Run]) -> set[str]:
-    """The runs that loaded everything of an object of which others load only what changed."""
+    """The runs that loaded everything of an object whose other runs load only changes."""
     by_changes = {row.name for run in runs for row in run.objects if row.step == "done" and not row.is_whole}
     return {
         run.id
@@ -141,7 +141,7 @@ def _y(value: float, most: int) -> float:
 
 
 def _round_up(value: int, *, is_time: bool) -> int:
-    """A number that a scale can end with: half of it is a whole number, and both are round."""
+    """A round number for the end of a scale; half of it is also a round whole number."""
     unit = 60 if is_time and value > 120 else 1
     value = math.ceil(value / unit)
     power = 1

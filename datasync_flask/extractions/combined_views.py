@@ -1,4 +1,4 @@
-"""Taking one org out of tables that several orgs share: asked first, then done by a run."""
+"""Removing one org's rows from tables that several orgs share: a page asks first, then a run does it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def remove_rows(extraction_id: str) -> ResponseReturnValue:
 
 
 def parts_of(extraction: Extraction) -> dict[str, object]:
-    """Who shares the tables, and how many rows of the org were in them when they were counted last."""
+    """Who shares the tables, and how many rows of the org they had at the last count."""
     loaded = {each.name: each.loaded_org_name for each in extraction.objects if each.table_name and each.loaded_org_id}
     counted = loader.rows_in_destination(extraction)
     return {

@@ -14,12 +14,12 @@ from datasync_flask.extractions import loader, treatments
 from datasync_flask.extractions.models import Extraction
 from datasync_flask.problems.registry import trouble
 
-# Moments as the destinations write them, all in UTC; parts of a second are left out.
+# Times as the destinations write them, all in UTC; fractions of a second are dropped.
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.\d+)?(?:\+00:00|\+00|Z)?")
 
 
 def context(extraction: Extraction, name: str) -> dict[str, Any]:
-    """What the page is made of."""
+    """The values for the page."""
     loaded = [each for each in extraction.objects if each.table_name]
     chosen = next((each for each in loaded if each.name == name), None)
     found: dict[str, Any] | None = None
@@ -47,14 +47,14 @@ def context(extraction: Extraction, name: str) -> dict[str, Any]:
 
 
 def _hide(found: dict[str, Any], names: set[str]) -> None:
-    """Show nothing of these columns."""
+    """Hide the values of these columns."""
     shown = [place for place, (name, _) in enumerate(found["columns"]) if name.lower() not in names]
     found["columns"] = [found["columns"][place] for place in shown]
     found["rows"] = [[row[place] for place in shown] for row in found["rows"]]
 
 
 def plain(value: str | None) -> str | None:
-    """A value as people read it: moments to the second, yes and no in small letters."""
+    """A value for people: times to the second, booleans in lower case."""
     if value in {"True", "False"}:
         return value.lower()
     moment = _MOMENT.fullmatch(value) if value else None

@@ -1,4 +1,4 @@
-"""Extractions hang on connections: the packages below ask for them, and have them copied."""
+"""Extractions depend on connections: lets lower packages list and copy them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from datasync_flask.extractions.models import Extraction
 
 
 def connect() -> None:
-    """Answer for the extractions; doing it twice changes nothing."""
+    """Connect the handlers for extractions; calling it twice changes nothing."""
     asks_dependants.connect(_depending_on)
     copied_with_dependants.connect(_copy)
     settings_changed.connect(service.on_destination_changed)

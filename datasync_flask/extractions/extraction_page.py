@@ -63,7 +63,7 @@ class Quota:
 
 
 def context(extraction: Extraction, *, only_problems: bool) -> dict[str, Any]:
-    """What the page is made of."""
+    """The values for the page."""
     history = loader.runs_of(extraction.id)
     types = gaps.types_of(extraction)
     differences = gaps.over_runs(history, types)
@@ -109,7 +109,7 @@ def _failed(run: Run) -> bool:
 
 
 def _as_of(extraction: Extraction) -> datetime | None:
-    """What the oldest of the tables is up to date as of; None while one of them was never loaded."""
+    """The time as of which the oldest table is up to date; None while one of them has never been loaded."""
     moments = [chosen.watermark or chosen.loaded_at for chosen in extraction.objects if chosen.loaded_at]
     return min(filter(None, moments)) if moments and len(moments) == len(extraction.objects) else None
 

@@ -1,4 +1,4 @@
-"""Filters that people write for an object: a condition in SOQL, which stays inside the brackets it is put into.
+"""Filters that people write for an object: a SOQL condition, which can't leave the brackets around it.
 
 Source: SOQL and SOSL Reference, "WHERE" and "Quoted String Escape Sequences".
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 MAX_LENGTH = 2_000
-# Strings, brackets, and what would end the condition and begin another part of the query.
+# Strings, brackets, and anything that would end the condition and begin another part of the query.
 _PARTS = re.compile(
     r"'(?:[^'\\]|\\.)*'|'|[()]|\b(?:ORDER\s+BY|GROUP\s+BY|LIMIT\s+\d|OFFSET\s+\d|HAVING\s+\w+\("
     r"|FOR\s+(?:VIEW|REFERENCE|UPDATE)|ALL\s+ROWS|USING\s+SCOPE|WITH\s+(?:SECURITY_ENFORCED|USER_MODE|SYSTEM_MODE))\b",
@@ -21,7 +21,7 @@ class FilterRefused(ValueError):
 
 
 def check(condition: str) -> None:
-    """See what can be seen of a condition without asking Salesforce. Raises FilterRefused."""
+    """Check a condition as far as possible without asking Salesforce. Raises FilterRefused."""
     if len(condition) > MAX_LENGTH:
         raise FilterRefused("A filter has at most 2,000 characters.")
     depth = 0

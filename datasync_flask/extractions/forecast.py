@@ -1,4 +1,4 @@
-"""What a run will cost in API calls and bulk jobs, as far as can be known. It knows neither Flask nor HTTP."""
+"""Estimates what a run will cost in API calls and bulk jobs. It knows neither Flask nor HTTP."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from datasync_flask.salesforce.query import REST_PAGE_ROWS
 
 # Up to this many rows REST costs fewer calls than a bulk job (create, poll, read, delete).
 REST_ROWS = 6_000
-# How many cells a page of a bulk result may have: its rows follow from the number of fields.
+# The most cells in a page of a bulk result; the number of rows follows from the number of fields.
 CELLS_PER_PAGE = 1_000_000
 MAX_ROWS_PER_PAGE = 100_000
 MIN_ROWS_PER_PAGE = 1_000
-# Larger objects are read by several jobs side by side, each of so many rows; of the largest ones each has more.
+# Several jobs side by side read larger objects, each this many rows, or more if the object is very large.
 SLICE_ROWS = 500_000
 MOST_SLICES = 50
-# Creating a job, a few polls whether it is complete, deleting it.
+# Creating a job, polling a few times until it is complete, deleting it.
 CALLS_OF_A_JOB = 5
 
 
@@ -34,37 +34,37 @@ class Cost:
 
 
 def rows_per_page(fields: int) -> int:
-    """How many rows of so many fields are asked for in one page of a bulk result."""
+    """How many rows to request in one page of a bulk result with this many fields."""
     return min(max(CELLS_PER_PAGE // max(fields, 1), MIN_ROWS_PER_PAGE), MAX_ROWS_PER_PAGE)
 
 
 def slices_for(rows: int) -> int:
-    """How many jobs read so many rows side by side."""
+    """How many jobs read this many rows side by side."""
     return min(-(-rows // SLICE_ROWS), MOST_SLICES) if rows > SLICE_ROWS else 1
 
 
 def of_object(*, is_whole: bool, rows: int | None, fields: int) -> Cost:
-    """What reading one object costs; `rows` is None where nobody knows yet.
+    """The cost of reading one object; `rows` is None if unknown.
 
-    Of changes no more than a page is expected. Counting on Salesforce's side is one call more.
+    A read of changes is expected to fit into one page. Counting on Salesforce's side is one more call.
     """
     if is_whole and (rows is None or rows > REST_ROWS):
         jobs = slices_for(rows or 0)
-        # Finding out where to cut is a call for each slice.
+        # Finding where each slice begins takes one call.
         calls = jobs * CALLS_OF_A_JOB + (jobs if jobs > 1 else 0)
         return Cost(calls + _pages(rows or 0, rows_per_page(fields)) + 2, jobs)
     return Cost(_pages(rows or 0, REST_PAGE_ROWS) + (2 if is_whole else 1))
 
 
 def of_refresh(*, rows: int | None, fields: int) -> Cost:
-    """What reading a few fields of all rows costs."""
+    """The cost of reading a few fields of all rows."""
     if rows is None or rows > REST_ROWS:
         return Cost(CALLS_OF_A_JOB + _pages(rows or 0, rows_per_page(fields)), 1)
     return Cost(_pages(rows, REST_PAGE_ROWS))
 
 
 def of_descriptions(objects: int) -> Cost:
-    """What asking for the objects' fields costs."""
+    """The cost of describing the objects."""
     return Cost(_pages(objects, DESCRIBES_PER_CALL))
 
 

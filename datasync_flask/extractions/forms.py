@@ -28,9 +28,9 @@ from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.salesforce_connections.settings import TRACKING_TYPES
 
 _DATASET = re.compile(r"[a-z][a-z0-9_]{0,49}")
-# How dlt spells names: underscores alone, and none at the end.
+# How dlt spells names: no two underscores in a row, and none at the end.
 _AS_DLT_SPELLS = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
-# Schemas and beginnings of names that the databases keep for themselves.
+# Schemas and prefixes that the databases reserve.
 _NOT_FREE = {
     "postgresql": ("information_schema", "pg_"), "duckdb": ("information_schema", "pg_catalog"), "sqlite": ("sqlite",),
 }  # fmt: skip
@@ -64,7 +64,7 @@ def description_field() -> Any:
 
 
 class ExtractionForm(SettingsForm):
-    """Which objects go where, and when."""
+    """What an extraction loads, where to, and when."""
 
     description = description_field()
     source = SelectField(_l("Source"), validate_choice=False)
@@ -114,7 +114,7 @@ class ExtractionForm(SettingsForm):
         description=RHYTHM_HINT,
     )
 
-    # When the settings were last changed, as this page saw them.
+    # When the settings last changed, as far as this page knows.
     edited = HiddenField()
 
     def __init__(
@@ -135,7 +135,7 @@ class ExtractionForm(SettingsForm):
             }
         super().__init__(data=values, given=given)
         self.extraction, self._tries_filters = extraction, tries_filters
-        # Of each filter that couldn't be tried, why.
+        # Why each filter that couldn't be tried couldn't.
         self.not_tried: list[str] = []
         self.source.choices = [SelectChoice(each.id, each.description) for each in loader.sources()]
         self.destination.choices = [SelectChoice(each.id, each.description) for each in loader.destinations()]
@@ -156,7 +156,7 @@ class ExtractionForm(SettingsForm):
             raise ValidationError(str(service.TAKEN))
 
     def validate_dataset(self, field: Any) -> None:
-        """Names that every destination takes without quoting; capitals, spaces and dashes are understood."""
+        """Accept only names that every destination takes without quoting; convert capitals, spaces and dashes."""
         field.data = re.sub(r"[\s-]+", "_", (field.data or "").strip().lower())
         if not _DATASET.fullmatch(field.data or ""):
             raise ValidationError(
@@ -184,7 +184,7 @@ class ExtractionForm(SettingsForm):
             )
 
     def validate_combines_orgs(self, field: Any) -> None:
-        """Tables are made with the org's columns or without, and stay so; the org has to be known."""
+        """Refuse a change for existing tables, which stay with or without the org's columns, and an unknown org."""
         source, target, stored = self._chosen_source, self._chosen_destination, self.extraction
         if field.data and source is not None and not source.org_id:
             raise ValidationError(gettext("Connect %(name)s first, so that its org is known.", name=source.description))
@@ -212,7 +212,7 @@ class ExtractionForm(SettingsForm):
             )
 
     def validate_objects(self, field: Any) -> None:
-        """At least one, each once, each a name that an object can have."""
+        """Require at least one object, each only once and with a possible name."""
         names = list(dict.fromkeys(field.data or []))
         if not names:
             raise ValidationError(gettext("Choose at least one object."))
@@ -251,8 +251,8 @@ class ExtractionForm(SettingsForm):
         return next((each for each in loader.destinations() if each.id == self.destination.data), None)
 
     def validate(self, extra_validators: Any = None) -> bool:
-        """Validate the fields, that no other extraction has a table that this one would write into, and that Salesforce
-        takes the filters that are new.
+        """Validate the fields. Check that no other extraction has a table this one would write to, and Salesforce
+        accepts new filters.
         """
         return bool(super().validate(extra_validators)) and self._has_free_tables() and self._has_good_filters()
 
@@ -260,7 +260,7 @@ class ExtractionForm(SettingsForm):
         source, before = self._chosen_source, self.extraction
         if source is None or not self._tries_filters:
             return True
-        # Another org may refuse what this one took.
+        # Another org may refuse what this one accepts.
         is_same_org = before is not None and before.source_id == source.id
         stored = {each.name: each.filter for each in before.objects} if before is not None and is_same_org else {}
         self.not_tried = []
@@ -306,7 +306,7 @@ class ExtractionForm(SettingsForm):
         return False
 
     def validate_schedule(self, field: Any) -> None:
-        """Understand the schedule: as picked, or as text."""
+        """Parse the schedule: as picked, or as text."""
         try:
             field.data = self.picked.schedule if "repeat" in self.sent else schedule.normalised(field.data or "")
         except schedule.ScheduleRefused as refusal:
@@ -322,12 +322,12 @@ class ExtractionForm(SettingsForm):
 
     @property
     def picked(self) -> Picked:
-        """The schedule as its picker shows it."""
+        """The schedule for its picker."""
         is_sent = self.is_submitted() and "repeat" in self.sent
         return schedule_picker.of_form(self.sent) if is_sent else schedule_picker.of_schedule(self.schedule.data or "")
 
     def choice(self, name: str) -> ObjectChoice:
-        """What is chosen for one object: as posted, or as stored."""
+        """The choice for one object: as posted, or as stored."""
         stored = (
             next((each for each in self.extraction.objects if each.name == name), None) if self.extraction else None
         )
@@ -342,7 +342,7 @@ class ExtractionForm(SettingsForm):
             sent.get(f"filter-{name}", "").replace("\x00", "").strip(),
             f"history-{name}" in sent,
             f"mark-{name}" in sent,
-            # Chosen on a page of their own: a form without them leaves them alone.
+            # People choose these on a separate page: a form without them doesn't change them.
             names_in(sent[f"fields-{name}"]) if f"fields-{name}" in sent else before.fields,
             sent.get(f"cursor-{name}", before.cursor_field)[:80],
             (names_in(sent[f"hashed-{name}"]) or []) if f"hashed-{name}" in sent else before.hashed,
@@ -350,7 +350,7 @@ class ExtractionForm(SettingsForm):
         )
 
     def settings(self) -> ExtractionSettings:
-        """What the validated form holds."""
+        """The settings in the validated form."""
         return ExtractionSettings(
             description=self.description.data or "",
             source_id=self.source.data,

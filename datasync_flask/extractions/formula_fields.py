@@ -1,4 +1,4 @@
-"""What pages say of fields that move without their record's date: how often they are refreshed, and what that costs."""
+"""For pages: how often fields that change without their record's date are refreshed, and what that costs."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ RHYTHM_HINT = _l(
     "rows and writes the rows that differ. It costs one API call for each 2,000 rows, or one bulk job and a few calls "
     "for more than 6,000 rows."
 )
-# Formula fields of an object, where nobody knows yet how many it has.
+# Assumed number of formula fields while an object's own is unknown.
 _FIELDS = 10
 
 
 def is_refreshed(chosen: ExtractionObject, extraction: Extraction, at: datetime) -> bool:
-    """True when a run at this moment, reading changes only, refreshes fields of the object."""
+    """True when a run that starts now and reads only changes refreshes fields of the object."""
     rhythm = FormulaRhythm(extraction.formula_rhythm)
     return bool(chosen.formula_fields) and rhythm.is_due(chosen.formulas_fresh_at, at)
 
 
 def cost_of(chosen: ExtractionObject, rows: int | None) -> forecast.Cost:
-    """What one refresh of an object costs."""
+    """The cost of one refresh of an object."""
     return forecast.of_refresh(rows=rows, fields=1 + len(chosen.formula_fields))
 
 
@@ -43,7 +43,7 @@ def calls_a_day(
 ) -> int:
     """About how many API calls refreshes take each day; `tracking` is the tracking type of each chosen object.
 
-    An object that wasn't loaded yet counts as one with such fields.
+    An object that hasn't been loaded yet counts as having such fields.
     """
     known = FormulaRhythm(rhythm) if rhythm in RHYTHMS else FormulaRhythm.DAILY
     loaded = {each.name: each for each in stored.objects if each.loaded_at} if stored is not None else {}

@@ -9,13 +9,13 @@ from flask_babel import format_decimal, gettext, ngettext
 
 from datasync_flask.extractions.models import Extraction, Run, RunObject, RunState
 
-# The counts of a busy org differ by a few rows in most runs: only what was there three times, or twice alike, stays.
+# A busy org's counts differ by a few rows in most runs: a gap persists if seen three times, or twice with equal size.
 RUNS_THAT_SAY_IT_STAYS = 3
 
 
 @dataclass(frozen=True)
 class Gap:
-    """How many rows an object has on each side, and in how many runs in a row they have differed like that."""
+    """How many rows an object has on each side, and how many consecutive runs have shown this difference."""
 
     name: str
     source: int
@@ -35,7 +35,7 @@ class Gap:
 
     @property
     def title(self) -> str:
-        """What is told in a table."""
+        """The text for a table."""
         number = format_decimal(self.rows)
         if self.is_missing:
             return str(gettext("%(number)s fewer", number=number))
@@ -43,7 +43,7 @@ class Gap:
 
     @property
     def text(self) -> str:
-        """What it means and what to do."""
+        """The meaning, and what to do."""
         number = format_decimal(self.rows)
         if self.is_missing and self.stays:
             return str(
@@ -83,12 +83,12 @@ def types_of(extraction: Extraction) -> dict[str, str]:
 
 
 def of_run(run: Run, types: Mapping[str, str]) -> dict[str, Gap]:
-    """The differences that a run ended with, by object, without what came before."""
+    """The differences at the end of one run, by object, whatever earlier runs had."""
     return {row.name: gap for row in run.objects if (gap := _of_row(row, types)) is not None}
 
 
 def over_runs(history: Sequence[Run], types: Mapping[str, str]) -> dict[str, Gap]:
-    """The differences that each object was left with when it was compared last; the newest run comes first."""
+    """The difference of each object at its last comparison; the newest run comes first."""
     found = {}
     for name in {row.name for run in history for row in run.objects}:
         rows = [row for run in history for row in run.objects if row.name == name and _is_compared(row)]
@@ -105,7 +105,7 @@ def _over_rows(rows: Sequence[RunObject], types: Mapping[str, str]) -> Gap | Non
         if gap is None or (gaps and gap.is_missing != gaps[0].is_missing):
             break
         gaps.append(gap)
-        # What a full load leaves can't be older than it.
+        # A difference after a full load can't be older than that load.
         if row.is_whole:
             break
     if not gaps:
@@ -122,7 +122,7 @@ def _is_compared(row: RunObject) -> bool:
 def _of_row(row: RunObject, types: Mapping[str, str]) -> Gap | None:
     if row.source_count is None or row.target_count is None or row.source_count == row.target_count:
         return None
-    # By date alone nothing is ever removed: that is how it was chosen, not a difference.
+    # Tracking by date alone never removes rows, so extra rows are no gap.
     if row.target_count > row.source_count and types.get(row.name) == "date":
         return None
     return Gap(row.name, row.source_count, row.target_count)

@@ -1,4 +1,4 @@
-"""The key that personal data is hashed with: one for all tables, made when first needed, sealed as secrets are."""
+"""The key for hashing personal data: one for all tables, created when first needed, encrypted like all secrets."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _ID = 1
 
 
 def hashing_key() -> bytes:
-    """The key; commits where it has to be made. Raises SecretUnreadable."""
+    """The key; commits if it has to be created. Raises SecretUnreadable."""
     stored = db.session.get(HashingKey, _ID)
     if stored is None:
         db.session.add(HashingKey(id=_ID, key_sealed=secret_box().seal(secrets.token_hex(KEY_BYTES))))
         try:
             db.session.commit()
         except IntegrityError:
-            # Another process made it meanwhile.
+            # Another process created it meanwhile.
             db.session.rollback()
         stored = db.session.get_one(HashingKey, _ID)
     return bytes.fromhex(secret_box().open(stored.key_sealed))

@@ -1,4 +1,4 @@
-"""One row of the list of extractions: shown, edited, paused in place. Without JavaScript the pages do the same."""
+"""Shows, edits and pauses one row of the list of extractions in place. Without JavaScript, the pages do the same."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def row(extraction_id: str) -> ResponseReturnValue:
 @fragment
 @needs_role(Role.EDITOR)
 def change(extraction_id: str) -> ResponseReturnValue:
-    """Change description, schedule or labels; 422 with the reason in the cell, and what was typed still there."""
+    """Change description, schedule or labels; 422 with the reason and the typed value in the cell."""
     extraction = loader.get_extraction(extraction_id)
     form = QuickEditForm(extraction)
     fields = [name for name in EDITABLE if name in request.form]

@@ -1,4 +1,4 @@
-"""The list of extractions: what its address asks for, and what its rows show."""
+"""The list of extractions: the query in its address, and its rows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Row:
-    """An extraction with its newest run, and the rows that its tables had at the last count."""
+    """An extraction with its newest run, and the number of rows in its tables at the last count."""
 
     extraction: Extraction
     run: Run | None
@@ -35,7 +35,7 @@ class Row:
 
     @property
     def group(self) -> str:
-        """Which tab it belongs to beside *All*: problems, running, paused, or none of them."""
+        """Its tab besides *All*: problems, running, paused, or none."""
         state = RunState(self.run.state) if self.run else None
         if state in {RunState.FAILED, RunState.WAITING}:
             return "problems"
@@ -50,7 +50,7 @@ class Row:
 
     @property
     def progress(self) -> int | None:
-        """How far the running run is, in percent; None when nobody knows."""
+        """The progress of the current run in percent; None if unknown."""
         expected = sum(each.expected or 0 for each in self.run.objects) if self.run else 0
         if not self.is_moving or self.run is None or not expected:
             return None
@@ -63,13 +63,13 @@ class Row:
 
     @property
     def version(self) -> str:
-        """What changes with what the row shows."""
+        """A version that changes whenever the row looks different."""
         run = self.run
         return _version(self.extraction.row_version, run.id if run else None, run.version if run else None)
 
     @property
     def tag(self) -> str:
-        """What a poll of the row carries."""
+        """The version tag that a poll of the row sends."""
         return polling.tag(self.version)
 
 
@@ -89,7 +89,7 @@ GROUPS = ("problems", "running", "paused")
 
 @dataclass(frozen=True)
 class ListQuery(AddressQuery):
-    """What the list shows, as its address says; anything odd in the address counts as not said."""
+    """What the list shows, according to its address; ignores invalid parts of the address."""
 
     NAMES: ClassVar[dict[str, str]] = {
         "q": "search", "state": "state", "label": "label", "sort": "sort", "page": "number",
@@ -108,7 +108,7 @@ class ListQuery(AddressQuery):
         )
 
     def shows(self, row: Row) -> bool:
-        """True when the row matches search and label, whatever its state."""
+        """True when the row matches the search and the label, whatever its state."""
         extraction = row.extraction
         texts = (
             extraction.description_key,
@@ -123,7 +123,7 @@ class ListQuery(AddressQuery):
 
 @dataclass(frozen=True)
 class Page:
-    """One page of the list, with how many there are of each state."""
+    """One page of the list, with the number of extractions in each state."""
 
     rows: list[Row]
     counts: dict[str, int]
@@ -132,7 +132,7 @@ class Page:
     total: int
 
     def tabs(self, query: ListQuery, address: Callable[..., str]) -> list[tuple[str, int, str, bool]]:
-        """Title, count, address and whether it is the present one, for each state that there is."""
+        """Title, count and address of each state's tab, and whether it is the current one."""
         titles = {
             "": gettext("All"),
             "problems": gettext("Problems"),
@@ -154,7 +154,7 @@ def page_of_extractions(query: ListQuery) -> Page:
     matching = [row for row in rows if query.shows(row)]
     counts = {"": len(matching)} | {key: sum(row.group == key for row in matching) for key in GROUPS}
     shown = [row for row in matching if not query.state or row.group == query.state]
-    # Sorted by name first, so that equals stay in that order.
+    # First by name: later sorts keep the order of equal rows.
     shown.sort(key=SORTINGS["description"])
     shown.sort(key=SORTINGS[query.sort.removeprefix("-")], reverse=query.sort.startswith("-"))
     pages = max(1, -(-len(shown) // PAGE_SIZE))
@@ -163,13 +163,13 @@ def page_of_extractions(query: ListQuery) -> Page:
 
 
 def row_of(extraction: Extraction) -> Row:
-    """One extraction as its row shows it."""
+    """The row of one extraction."""
     counted = loader.rows_in_destination(extraction)
     return Row(extraction, loader.newest_run(extraction.id), sum(counted.values()) if counted else None)
 
 
 def version_of_row(extraction_id: str) -> str:
-    """What changes with a row, without reading what it shows; 404 when there is no such extraction."""
+    """The version of a row, without reading the row itself; 404 when there is no such extraction."""
     newest = (
         select(Extraction.row_version, Run.id, Run.version)
         .outerjoin(Run, Run.extraction_id == Extraction.id)
@@ -186,7 +186,7 @@ def _version(row_version: int, run_id: str | None, run_version: int | None) -> s
 
 
 def _target_counts() -> dict[str, int]:
-    """How many rows the tables of each extraction had when they were counted last."""
+    """How many rows the tables of each extraction had at the last count."""
     statement = (
         select(Run.extraction_id, func.sum(RunObject.target_count))
         .join(Run, RunObject.run_id == Run.id)

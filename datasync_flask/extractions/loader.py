@@ -1,4 +1,4 @@
-"""The one way for a view to get at extractions and runs; who may use a view is said by its decorator."""
+"""Loads extractions and runs for all views; the decorator of a view says who may use it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def get_run(extraction_id: str, run_id: str) -> Run:
 
 
 def version_of_run(extraction_id: str, run_id: str) -> str:
-    """What changes with each change of a run; 404 when there is none."""
+    """The version of a run, which changes with each change of it; 404 when there is none."""
     of_run = select(Run.version).where(Run.id == run_id, Run.extraction_id == extraction_id)
     found = read_row(of_run)
     return str(found.version) if found else abort(404)
@@ -72,7 +72,7 @@ def newest_run(extraction_id: str) -> Run | None:
 
 
 def counted_last(count: InstrumentedAttribute[int | None]) -> Select[int]:
-    """The statement for the ids of the last rows of each object that have a count, on one side or the other."""
+    """The statement for the ids of each object's last rows with a count, on one side or the other."""
     return (
         select(func.max(RunObject.id)).join(Run).where(count.is_not(None)).group_by(Run.extraction_id, RunObject.name)
     )
@@ -85,22 +85,22 @@ def _last(count: InstrumentedAttribute[int | None], extraction: Extraction) -> d
 
 
 def last_counts(extraction: Extraction) -> dict[str, int]:
-    """How many rows each object had in Salesforce when it was counted last."""
+    """How many rows each object had in Salesforce at the last count."""
     return _last(RunObject.source_count, extraction)
 
 
 def rows_in_destination(extraction: Extraction) -> dict[str, int]:
-    """How many rows each object's table had when it was counted last."""
+    """How many rows each object's table had at the last count."""
     return _last(RunObject.target_count, extraction)
 
 
 def quota_of(extraction: Extraction) -> tuple[int, int] | None:
-    """Return (left, most) of the org's API calls of the day, as the last run or check was told."""
+    """(left, most) of the org's API calls today, as the last run or check read them."""
     return quota_of_source(extraction.source)
 
 
 def quota_of_source(source: SalesforceConnection) -> tuple[int, int] | None:
-    """Return (left, most) of an org's API calls of the day, as the last run or check was told."""
+    """(left, most) of an org's API calls today, as the last run or check read them."""
     told = db.session.execute(
         select(Run.calls_used, Run.calls_max)
         .join(Extraction)

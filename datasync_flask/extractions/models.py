@@ -1,4 +1,4 @@
-"""What is stored of extractions, their objects, runs and the log of a run."""
+"""Tables for extractions, their objects, runs and the log of a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from datasync_flask.salesforce_connections.models import SalesforceConnection, T
 
 
 class RunState(enum.StrEnum):
-    """Where a run is."""
+    """The state of a run."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -60,25 +60,25 @@ class Extraction(Model):
         ForeignKey("destination_connections.id", ondelete="CASCADE"), index=True
     )
     dataset: Mapped[str] = mapped_column(String(60))
-    # Its tables are shared with other extractions that do so, each with an org of its own.
+    # Its tables are shared with other such extractions, each with its own org.
     combines_orgs: Mapped[bool] = mapped_column(default=False, server_default=false())
     schedule: Mapped[str] = mapped_column(String(120), default="")
     timezone: Mapped[str] = mapped_column(String(64), default="UTC")
-    # While it is paused the schedule starts nothing.
+    # While it is paused, the schedule starts no runs.
     is_paused: Mapped[bool] = mapped_column(default=False)
-    # When the schedule starts the next run; claimed by a conditional update.
+    # When the schedule starts the next run; a conditional update claims it.
     next_run_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None, index=True)
-    # The share of the org's daily API calls, all programs together, at which a run pauses (percent).
+    # The share of the org's daily API calls, used by all programs together, at which a run pauses (percent).
     quota_ceiling: Mapped[int] = mapped_column(default=80)
-    # How many minutes before the watermark a run reads again, against late commits.
+    # The overlap: how many minutes before the watermark a run reads again, because of late commits.
     overlap_minutes: Mapped[int] = mapped_column("look_back_minutes", default=10)
-    # After how many days Ids are compared, so that hard deletes are found; 0: only when the counts differ.
+    # After how many days Ids are compared to find hard deletes; 0: only when the counts differ.
     compare_ids_days: Mapped[int] = mapped_column(default=7)
-    # How often formula fields are read alone.
+    # How often formula fields are refreshed separately.
     formula_rhythm: Mapped[FormulaRhythm] = mapped_column(
         String(16), default=FormulaRhythm.DAILY, server_default=FormulaRhythm.DAILY
     )
-    # After how many days an object is read whole; 0: never.
+    # After how many days an object is reloaded; 0: never.
     reread_days: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
@@ -100,7 +100,7 @@ class LoadedAsJson(TypeDecorator[LoadedAs]):
     impl, cache_ok = JSON(none_as_null=True), True
 
     def process_bind_param(self, value: LoadedAs | dict[str, Any] | None, dialect: Dialect) -> dict[str, Any] | None:
-        """Store; a backup that is restored brings the JSON itself."""
+        """Store it; the value may already be JSON when a backup is restored."""
         return asdict(value) if isinstance(value, LoadedAs) else value
 
     def process_result_value(self, value: dict[str, Any] | None, dialect: Dialect) -> LoadedAs | None:
@@ -109,42 +109,42 @@ class LoadedAsJson(TypeDecorator[LoadedAs]):
 
 
 class ExtractionObject(Model):
-    """One object of an extraction, and how far it has been read."""
+    """One object of an extraction, and up to when it has been read."""
 
     __tablename__ = "extraction_objects"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     extraction_id: Mapped[str] = mapped_column(ForeignKey("extractions.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(String(80))
-    # '' takes the connection's.
+    # '' means the connection's.
     tracking_type: Mapped[str] = mapped_column(String(16), default="")
     cursor_field: Mapped[str] = mapped_column(String(80), default="")
     # None: all fields that can be loaded.
     fields: Mapped[list[str] | None] = mapped_column(JSON, default=None)
-    # Fields of which only a hash is loaded, and those that are left out with what their columns hold.
+    # Fields of which only a hash is loaded, and fields that are left out, with their columns emptied.
     hashed: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
     left_out: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
     filter: Mapped[str] = mapped_column(Text, default="")
     keeps_history: Mapped[bool] = mapped_column(default=False)
     marks_deleted: Mapped[bool] = mapped_column(default=False)
 
-    # What the last good run left: moved only when everything is written.
+    # Results of the last good run, changed only when everything is written.
     table_name: Mapped[str] = mapped_column(String(80), default="")
     columns: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
-    # By API name: the columns that a field was given, by their types, the first one first. None is given twice.
+    # By API name: a field's columns with their types, the oldest first. No column belongs to two fields.
     field_columns: Mapped[dict[str, dict[str, str]]] = mapped_column(JSON, default=dict, server_default="{}")
     watermark: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     loaded_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     read_whole_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     ids_compared_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    # Fields that move without the date, as the last run found them, and as of when they are fresh.
+    # Fields that change without the date, according to the last run, and the time as of which they are fresh.
     formula_fields: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
     formulas_fresh_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    # Another type, filter or history makes the next run a whole one. None: never loaded.
+    # If tracking type, filter or history differ, the next run loads everything. None: never loaded.
     loaded_as: Mapped[LoadedAs | None] = mapped_column(LoadedAsJson, default=None)
-    # The org whose rows are in the table; rows of another one never join them.
+    # The org whose rows are in the table; rows of another org are never added.
     loaded_org_id: Mapped[str] = mapped_column(String(18), default="")
-    # What that org was called when everything was loaded last, in tables of several orgs.
+    # The org's name when everything was last loaded, for tables of several orgs.
     loaded_org_name: Mapped[str] = mapped_column(String(255), default="", server_default="")
 
     extraction: Mapped[Extraction] = relationship(back_populates="objects")
@@ -156,7 +156,7 @@ class ExtractionObject(Model):
 
 
 class HashingKey(Model):
-    """The key of all hashes, made when the first one is needed: one row, so that hashes of all tables can be joined."""
+    """The key of all hashes, created when first needed. There is one row, so hashes of all tables can be joined."""
 
     __tablename__ = "hashing_keys"
 
@@ -165,14 +165,14 @@ class HashingKey(Model):
 
 
 class DestinationTable(Model):
-    """A table, or one that is used on the way to it, and the extraction that has it, or its org's part of it."""
+    """A table or staging table, and the extraction that owns it, or owns its org's part of it."""
 
     __tablename__ = "destination_tables"
 
     place: Mapped[str] = mapped_column(String(600), primary_key=True)
-    # The table's name as the destination compares it, schema or prefix included.
+    # The table's name in the form the destination compares, including schema or prefix.
     table_key: Mapped[str] = mapped_column(String(250), primary_key=True)
-    # The first 15 characters of the org's id where orgs are combined; '' for a table that nobody shares.
+    # The first 15 characters of the org's id if orgs are combined; '' for a table that isn't shared.
     org_id: Mapped[str] = mapped_column(String(15), primary_key=True, default="", server_default="")
     extraction_id: Mapped[str] = mapped_column(ForeignKey("extractions.id", ondelete="CASCADE"), index=True)
     object_name: Mapped[str] = mapped_column(String(80))
@@ -180,7 +180,7 @@ class DestinationTable(Model):
 
 
 class TableWriter(Model):
-    """The run that writes into a table of several orgs; others wait for their turn."""
+    """The run that is writing to a table of several orgs; others wait for their turn."""
 
     __tablename__ = "table_writers"
 
@@ -204,18 +204,18 @@ class Run(Model):
     # The last heartbeat: without one for 20 s a run counts as dead.
     heartbeat_at: Mapped[datetime | None] = mapped_column("alive_at", UtcDateTime, default=None)
     lease_id: Mapped[str] = mapped_column("holder", String(32), default="")
-    # When a paused or waiting run goes on.
+    # When a paused or waiting run continues.
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None, index=True)
     tries: Mapped[int] = mapped_column(default=0)
-    # How often it was ended because it made no progress.
+    # How often it was ended for lack of progress.
     stalls: Mapped[int] = mapped_column(default=0, server_default="0")
     cancel_asked: Mapped[bool] = mapped_column(default=False)
-    # It loads nothing, but takes its org's rows out of tables of several orgs.
+    # The run loads nothing, but removes its org's rows from tables of several orgs.
     removes_rows: Mapped[bool] = mapped_column(default=False, server_default=false())
     api_calls: Mapped[int] = mapped_column(default=0)
     calls_used: Mapped[int | None] = mapped_column(default=None)
     calls_max: Mapped[int | None] = mapped_column(default=None)
-    # What it was expected to cost when its objects were planned, and how many bulk jobs the org had left that day.
+    # Its forecast cost when its objects were planned, and how many bulk jobs the org had left that day.
     forecast_calls: Mapped[int | None] = mapped_column(default=None)
     forecast_jobs: Mapped[int | None] = mapped_column(default=None)
     jobs_left: Mapped[int | None] = mapped_column(default=None)
@@ -232,7 +232,7 @@ class Run(Model):
 
 
 class RunObject(Model):
-    """One object in one run: what is done, and how far it is."""
+    """One object in one run: its step and its progress."""
 
     __tablename__ = "run_objects"
 
@@ -247,7 +247,7 @@ class RunObject(Model):
     deleted: Mapped[int] = mapped_column(BigInteger, default=0)
     source_count: Mapped[int | None] = mapped_column(BigInteger, default=None)
     target_count: Mapped[int | None] = mapped_column(BigInteger, default=None)
-    # Where reading goes on after a stop, as far as it has no column of its own.
+    # Where reading continues after a stop, as far as it isn't in other columns.
     progress: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     job_id: Mapped[str] = mapped_column(String(40), default="")
     is_read: Mapped[bool] = mapped_column(default=False)
@@ -277,7 +277,7 @@ class RunLogLine(Model):
 
 
 class ObjectCatalog(Model):
-    """The objects of an org, as they were when somebody last looked."""
+    """The objects of an org, as last read."""
 
     __tablename__ = "object_catalogs"
 
@@ -287,6 +287,6 @@ class ObjectCatalog(Model):
     read_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     # [[name, label, is custom, is associate, can be queried], …]
     entries: Mapped[list[Any]] = mapped_column(JSON, default=list)
-    # About how many rows each object has, and when Salesforce told; None where it doesn't.
+    # Approximate row counts by object, and when Salesforce reported them; None where it doesn't.
     counts: Mapped[dict[str, int] | None] = mapped_column(JSON(none_as_null=True), default=None)
     counted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)

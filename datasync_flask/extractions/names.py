@@ -1,4 +1,4 @@
-"""How tables and columns are named. A name is made once, stored, and never given to anything else."""
+"""Names of tables and columns. A name is chosen once, stored, and never used for anything else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CAPITALS_BEGIN = re.compile(r"([a-z0-9])([A-Z])")
 def snake_case(name: str) -> str:
     """An API name as dlt's naming convention "snake_case" spells it: SystemModstamp, system_modstamp.
 
-    Written out, because loading dlt takes half a second, which pages don't have; a test compares the two.
+    Reimplemented, because loading dlt takes half a second, too long for pages; a test compares the two.
     """
     spaced = _CAPITALS_BEGIN.sub(r"\1_\2", _WORD_BEGINS.sub(r"\1_\2", name)).lower()
     bare = spaced.rstrip("_")
@@ -22,7 +22,7 @@ def snake_case(name: str) -> str:
 
 
 def new_name(wanted: str, taken: Container[str], limit: int | None = None) -> str:
-    """The name that is stored for a table or a column: `wanted`, or one beside it that isn't taken, of at most
+    """The name to store for a table or a column: `wanted`, or a similar one that isn't taken, of at most
     `limit` characters.
 
     Every stored name is first made here.

@@ -1,4 +1,4 @@
-"""One object of an extraction: which of its fields are loaded, which date detects changes; and reloading it."""
+"""One object of an extraction: choosing its fields and the date that detects changes, and reloading it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _chosen(extraction: Extraction, name: str) -> ExtractionObject:
 @bp.route("/extractions/<public_id:extraction_id>/objects/<name>", methods=["GET", "POST"])
 @needs_role(Role.EDITOR)
 def fields(extraction_id: str, name: str) -> ResponseReturnValue:
-    """Choose fields of an object, and the date that tells of changes."""
+    """Choose fields of an object, and the date that detects changes."""
     extraction = loader.get_extraction(extraction_id)
     chosen = _chosen(extraction, name)
     try:
@@ -91,7 +91,7 @@ def fields(extraction_id: str, name: str) -> ResponseReturnValue:
 @bp.post("/extractions/<public_id:extraction_id>/objects/<name>/reload")
 @needs_role(Role.EDITOR)
 def reload(extraction_id: str, name: str) -> ResponseReturnValue:
-    """Reload an object, whatever its watermark says: this starts a run."""
+    """Reload an object, whatever its watermark; this starts a run."""
     extraction = loader.get_extraction(extraction_id)
     _chosen(extraction, name)
     open_run = states.open_run(extraction_id)

@@ -1,4 +1,4 @@
-"""What somebody chooses when an extraction's tables were filled from another org than its source opens now."""
+"""The choice to make when an extraction's source now opens another org than its tables were filled from."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ bp = Blueprint("extraction_orgs", __name__)
 
 
 def question_of(extraction: Extraction) -> dict[str, Any] | None:
-    """What the extraction's page asks, None when its tables and its source are of one org."""
+    """The question for the extraction's page; None when its tables and its source belong to the same org."""
     found = orgs.others(extraction, extraction.source.org_id)
     if not found:
         return None
@@ -37,7 +37,7 @@ def question_of(extraction: Extraction) -> dict[str, Any] | None:
 @bp.post("/extractions/<public_id:extraction_id>/other-org")
 @needs_role(Role.EDITOR)
 def choose(extraction_id: str) -> ResponseReturnValue:
-    """Load everything again, into another dataset, or go back to a connection of the org from before."""
+    """Load everything again, load into another dataset, or go back to a connection of the earlier org."""
     extraction = loader.get_extraction(extraction_id)
     question, choice = question_of(extraction), request.form.get("choice", "")
     if question is None:

@@ -1,4 +1,4 @@
-"""Which org an extraction's tables were filled from, and what to do when its source belongs to another one by now."""
+"""Which org an extraction's tables were filled from, and what to do if its source now belongs to another one."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from datasync_flask.salesforce_connections.models import SalesforceConnection, s
 
 
 class LoadedFromOtherOrg(Exception):
-    """The tables hold rows of another org than the one that the run's token opens."""
+    """The tables contain rows of another org than the one that the run's token opens."""
 
 
 def org_behind(api: SalesforceApi, connection: SalesforceConnection) -> str:
-    """The id of the org that a run's token opens, asked by a call of the data API.
+    """The id of the org that a run's token opens, read with a call of the data API.
 
     Raises SalesforceError: OTHER_ORG when it isn't the connection's, DATA_API_CLOSED when no call gets through.
     """
@@ -41,7 +41,7 @@ def org_behind(api: SalesforceApi, connection: SalesforceConnection) -> str:
 
 
 def has_resources(api: SalesforceApi) -> bool:
-    """True when the data API lists its resources, for which the token has to open it."""
+    """True when the data API lists its resources, which it does only for a token it accepts."""
     try:
         resources = api.request("GET", f"{api.base}/")
     except SalesforceError as error:
@@ -52,7 +52,7 @@ def has_resources(api: SalesforceApi) -> bool:
 
 
 def checked_org(api: SalesforceApi, extraction: Extraction) -> str:
-    """The id of the org that a run's token opens, before anything is written; commits.
+    """The id of the org that a run's token opens, checked before anything is written; commits.
 
     Raises LoadedFromOtherOrg when the tables were filled from another one.
     """
@@ -76,7 +76,7 @@ def sources_of(org_id: str, except_id: str) -> list[SalesforceConnection]:
 
 
 def load_again(extraction: Extraction, *, by: int) -> None:
-    """Let the next run replace the tables with the rows of the present org; commits."""
+    """Let the next run replace the tables with the rows of the current org; commits."""
     for chosen in others(extraction, extraction.source.org_id):
         chosen.watermark = chosen.loaded_at = chosen.read_whole_at = chosen.ids_compared_at = None
         chosen.loaded_org_id, chosen.loaded_as = "", None

@@ -22,7 +22,7 @@ from datasync_flask.extractions.setup import views as setup_views
 
 
 def init_app(app: Flask) -> None:
-    """Give `app` the pages of extractions, and runs in words."""
+    """Add the pages of extractions and the texts of runs to `app`."""
     dependants.connect()
     visibility.connect()
     for blueprint in (views.bp, setup_views.bp, list_views.bp, object_views.bp, org_views.bp, combined_views.bp):

@@ -1,4 +1,4 @@
-"""What the next run will do with an object, and what can be said of an org's object."""
+"""What the next run will do with an object, and details of an org's object."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ObjectPreview:
 
 
 def of_object(chosen: ExtractionObject, extraction: Extraction) -> ObjectPreview:
-    """Return in words what the next run does, as far as is known without asking Salesforce."""
+    """A text about what the next run does, as far as known without asking Salesforce."""
     kind = chosen.effective_tracking_type.value
     since = None
     if kind == "none":
@@ -53,7 +53,7 @@ def of_object(chosen: ExtractionObject, extraction: Extraction) -> ObjectPreview
 
 
 def next_cost(extraction: Extraction, counts: dict[str, int]) -> forecast.Cost:
-    """What the next run will cost, from what earlier runs counted."""
+    """What the next run will cost, estimated from earlier runs."""
     costs = [forecast.of_descriptions(len(extraction.objects))]
     for chosen in extraction.objects:
         other_history = chosen.loaded_as is not None and chosen.loaded_as.keeps_history != chosen.keeps_history
@@ -67,7 +67,7 @@ def next_cost(extraction: Extraction, counts: dict[str, int]) -> forecast.Cost:
 
 @dataclass(frozen=True)
 class ObjectDetails:
-    """An org's object: which date it has, by which way it is read, how many rows when asked, and what isn't loaded."""
+    """An org's object: its date, how it is read, its number of rows if requested, and what isn't loaded."""
 
     name: str
     label: str
@@ -77,7 +77,7 @@ class ObjectDetails:
     formulas: tuple[Field, ...]
     not_loaded: tuple[Field, ...]
     reading: str
-    # None: Salesforce doesn't tell.
+    # None: Salesforce doesn't say.
     hidden: list[str] | None
 
 
@@ -90,7 +90,7 @@ READING_TEXTS = {
 
 
 def of_description(described: Described) -> ObjectDetails:
-    """What the page shows of an object."""
+    """The details of an object for its page."""
     description = described.description
     fields = loadable(description)
     return ObjectDetails(

@@ -52,19 +52,19 @@ class QuickEditForm(SettingsForm):
             raise ValidationError(str(service.TAKEN))
 
     def validate_schedule(self, field: Any) -> None:
-        """Understand the schedule."""
+        """Parse the schedule."""
         try:
             field.data = schedule.normalised(field.data or "")
         except schedule.ScheduleRefused as refusal:
             raise ValidationError(gettext(str(refusal))) from None
 
     def validate_labels(self, field: Any) -> None:
-        """Labels have to fit a row of the list."""
+        """Limit labels to what fits into a row of the list."""
         labels.check(field.data or "")
 
 
 def values_of(extraction: Extraction) -> dict[str, str]:
-    """What is stored of the editable cells, as people type it."""
+    """The stored values of the editable cells, as people type them."""
     return {
         "description": extraction.description,
         "schedule": extraction.schedule,
@@ -79,7 +79,7 @@ def change(extraction: Extraction, values: dict[str, str], *, by: int | None) ->
         subject = ("extraction", extraction.id, extraction.description)
         changes = {"labels": [before, labels.joined(extraction.labels)]}
         trail.record("extraction_changed", subject, by=by, changes=changes)
-        # The row's version tells open lists that it looks different.
+        # A new version makes open lists show the row again.
         extraction.updated_at = utcnow()
     stored = ExtractionSettings.of(extraction)
     settings = replace(

@@ -1,4 +1,4 @@
-"""What the page of a run shows: how far each object is, what the run waits for, what came of it and what to do."""
+"""What the page of a run shows: each object's progress, what the run waits for, its result and what to do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from datasync_flask.problems.registry import code_of, trouble
 from datasync_flask.problems.run import RunProblem
 from datasync_flask.problems.trouble import During, Trouble
 
-# How often an open page asks.
+# How often an open page polls.
 POLL_SECONDS = 1
 
 
@@ -30,19 +30,19 @@ class Line:
     """One object of a run."""
 
     row: RunObject
-    # As parts/progress.html calls it: ok, now, warn or nothing.
+    # The names in parts/progress.html: ok, now, warn or nothing.
     mark: str
     text: str
     count: str
     time: str
     value: int
     most: int
-    # Where its bar stands among the others', in percent of the run's time.
+    # The position of its bar, in percent of the run's time.
     start: float
     width: float
     gap: Gap | None
     trouble: Trouble | None
-    # What is read side by side of a large object, in words.
+    # A text about a large object's slices that are being read.
     slices: Sequence[str] = ()
 
     @property
@@ -53,23 +53,23 @@ class Line:
 
 @dataclass(frozen=True)
 class Whole:
-    """The run as a whole: what is read of what, and how long it takes."""
+    """The run as a whole: how many rows are read, of how many, and how long it takes."""
 
     rows: int
     expected: int
-    # False while nobody knows how many rows some object has.
+    # False while the number of rows of some object is unknown.
     is_known: bool
     elapsed: str
     left: str
 
     @property
     def percent(self) -> int:
-        """How much is read."""
+        """How much has been read."""
         return min(100 * self.rows // self.expected, 100) if self.expected else 0
 
 
 def context(extraction: Extraction, run: Run, seen: Seen) -> dict[str, Any]:
-    """What the page and its fragment are made of."""
+    """The values for the page and its fragment."""
     now, is_over = utcnow(), RunState(run.state).is_over
     types = gaps.types_of(extraction)
     differences = gaps.over_runs(loader.runs_until(run), types) if run.state == RunState.DONE else {}
@@ -109,7 +109,7 @@ def context(extraction: Extraction, run: Run, seen: Seen) -> dict[str, Any]:
 
 
 def pill_of(run: Run, differences: int) -> tuple[str, str]:
-    """The tone and the words of a run's state; a run that left differences isn't simply done."""
+    """The tone and the text of a run's state; a run that left differences isn't simply done."""
     if run.state == RunState.DONE and differences:
         return "warning", str(ngettext("Done, %(num)s difference", "Done, %(num)s differences", differences))
     return run_tone(run.state), run_state(run.state)
@@ -157,7 +157,7 @@ def _mark(row: RunObject, gap: Gap | None, is_over: bool) -> str:
 
 
 def _is_next(row: RunObject) -> bool:
-    """True for an object whose turn hasn't come: objects are read three at a time."""
+    """True for an object that has to wait: three objects are read at a time."""
     return row.step == "waiting" or (row.step == "reading" and not row.job_id and not row.rows and not row.is_read)
 
 
@@ -200,7 +200,7 @@ def _reading_text(row: RunObject, seen: Seen, now: datetime) -> str:
 
 
 def _slices(row: RunObject) -> list[str]:
-    """How far each slice is that several bulk jobs read side by side, those that are under way."""
+    """The progress of each slice that a bulk job is reading at the moment."""
     slices: list[dict[str, Any]] = row.progress.get("slices", [])
     unfinished = [(number, each) for number, each in enumerate(slices, 1) if each["job_id"] and not each["is_read"]]
     done = sum(each["is_read"] for each in slices)
@@ -219,7 +219,7 @@ def _slices(row: RunObject) -> list[str]:
 
 
 def _first_rows(run: Run) -> str:
-    """How long it took until rows were there; '' while there are none."""
+    """How long it took until the first rows were there; '' while there are none."""
     at = min((row.progress["first_rows_at"] for row in run.objects if row.progress.get("first_rows_at")), default="")
     if not at or run.started_at is None:
         return ""
@@ -227,7 +227,7 @@ def _first_rows(run: Run) -> str:
 
 
 def _left(rows: Sequence[RunObject], now: datetime) -> int | None:
-    """The seconds left at the pace since the beginning; None where nobody can know."""
+    """The seconds left at the average pace so far; None if unknown."""
     read = sum(row.rows for row in rows)
     begun = min((row.started_at for row in rows if row.started_at), default=None)
     if begun is None or not read or any(row.expected is None for row in rows):
@@ -248,7 +248,7 @@ def _count(row: RunObject) -> str:
 
 
 def _share(row: RunObject, run: Run, now: datetime) -> tuple[float, float]:
-    """Where an object's time begins within the run's, and how much of it it is, in percent."""
+    """When an object's time begins within the run's time, and its share of it, in percent."""
     if run.started_at is None or row.started_at is None:
         return 0.0, 0.0
     all_seconds = max(((run.ended_at or now) - run.started_at).total_seconds(), 0.001)
@@ -296,7 +296,7 @@ def _tab_title(run: Run, whole: Whole, differences: int) -> str:
 
 
 def _news(run: Run, differences: int, result: tuple[str, str] | None) -> str:
-    """What is said aloud when the state changes."""
+    """The text for screen readers when the state changes."""
     text = pill_of(run, differences)[1]
     if result is not None:
         return f"{text}. {result[0]}"
@@ -304,7 +304,7 @@ def _news(run: Run, differences: int, result: tuple[str, str] | None) -> str:
 
 
 def _result(extraction: Extraction, lines: Sequence[Line], whole: Whole) -> tuple[str, str]:
-    """Title and text of what came of a run that is done."""
+    """Title and text of the result of a run that is done."""
     rows = sum(line.row.target_count or 0 for line in lines)
     title = ngettext("%(rows)s row is in %(name)s.", "%(rows)s rows are in %(name)s.", rows,
                      rows=format_decimal(rows), name=extraction.destination.description)  # fmt: skip
@@ -315,14 +315,14 @@ def _result(extraction: Extraction, lines: Sequence[Line], whole: Whole) -> tupl
 
 
 def _quota(extraction: Extraction, run: Run) -> tuple[int, int, int] | None:
-    """How many API calls the org has used today, how many it has, and at how many runs pause."""
+    """How many API calls the org has used today, how many it may use, and at how many runs pause."""
     if not run.calls_max or run.calls_used is None:
         return None
     return run.calls_used, run.calls_max, run.calls_max * extraction.quota_ceiling // 100
 
 
 def _notes(run: Run) -> list[tuple[str, str]]:
-    """What is told about objects: their names, and the words, each once."""
+    """Notes about objects: their names and the text, each text once."""
     names: dict[str, list[str]] = {}
     for row in run.objects:
         for note in row.notes:

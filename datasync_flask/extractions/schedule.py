@@ -1,4 +1,4 @@
-"""Schedules that people make: "every 15 minutes" or cron with a time zone; one tick claims what is due."""
+"""Schedules: "every 15 minutes" or cron with a time zone; one tick claims the runs that are due."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LEAST_MINUTES = 5
 
 
 class ScheduleRefused(ValueError):
-    """A schedule can't be understood; the text says what is possible."""
+    """A schedule is invalid; the text says what is possible."""
 
 
 def normalised(text: str) -> str:
@@ -50,7 +50,7 @@ def check_timezone(name: str) -> str:
 def next_after(schedule: str, timezone: str, now: datetime, last: datetime | None = None) -> datetime | None:
     """When a schedule starts the next run after `now`; None without a schedule.
 
-    Runs missed meanwhile are not made up for one by one: the next is in the future.
+    Missed runs don't count: the next one is always in the future.
     """
     if not schedule:
         return None
@@ -74,7 +74,7 @@ def next_of(extraction: Extraction, now: datetime) -> datetime | None:
 
 
 def start_due(now: datetime) -> list[str]:
-    """Start the runs whose time has come, once each on all machines; return their ids."""
+    """Start the runs that are due, each only once on all machines; return their ids."""
     started = []
     rows = db.session.execute(
         select(Extraction.id, Extraction.schedule, Extraction.timezone, Extraction.next_run_at).where(
@@ -93,7 +93,7 @@ def start_due(now: datetime) -> list[str]:
         try:
             started.append(states.start(extraction_id, states.SCHEDULE).id)
         except states.AlreadyRunning:
-            # The run before takes longer than the pause between two: this one is left out.
+            # The previous run is still going: skip this one.
             continue
     db.session.commit()
     return started

@@ -33,7 +33,7 @@ _SETTINGS = (
 
 @dataclass
 class ObjectChoice:
-    """What was chosen for one object; '' takes the connection's tracking type."""
+    """The choices for one object; '' means the connection's tracking type."""
 
     name: str
     tracking_type: str = ""
@@ -42,15 +42,15 @@ class ObjectChoice:
     marks_deleted: bool = False
     # None: all fields that can be loaded.
     fields: list[str] | None = None
-    # '' takes the first of SystemModstamp, LastModifiedDate, CreatedDate that there is.
+    # '' means the first existing one of SystemModstamp, LastModifiedDate, CreatedDate.
     cursor_field: str = ""
-    # Fields of which only a hash is loaded, and those that are left out with what their columns hold.
+    # Fields of which only a hash is loaded, and fields that are left out, with their columns emptied.
     hashed: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, stored: ExtractionObject) -> ObjectChoice:
-        """What is stored of an object."""
+        """The stored choices of an object."""
         return cls(
             stored.name, stored.tracking_type, stored.filter, stored.keeps_history, stored.marks_deleted,
             stored.fields, stored.cursor_field, list(stored.hashed), list(stored.left_out),
@@ -59,7 +59,7 @@ class ObjectChoice:
 
 @dataclass
 class ExtractionSettings:
-    """What the form holds, checked."""
+    """The validated settings of an extraction."""
 
     description: str
     source_id: str
@@ -75,7 +75,7 @@ class ExtractionSettings:
 
     @classmethod
     def of(cls, stored: Extraction) -> ExtractionSettings:
-        """What is stored of an extraction."""
+        """The stored settings of an extraction."""
         objects = [ObjectChoice.of(chosen) for chosen in stored.objects]
         return cls(objects=objects, **{name: getattr(stored, name) for name in _SETTINGS})
 
@@ -89,7 +89,7 @@ def is_description_taken(description: str, except_id: str = "") -> bool:
 
 
 def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | None, public_id: str = "") -> Extraction:
-    """Store an extraction, a new one under `public_id` if given; commits. An object whose place changes starts again.
+    """Store an extraction, a new one under `public_id` if given; commits. An object that moves starts again.
 
     Raises DescriptionTaken, TableTaken.
     """
@@ -101,7 +101,7 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
     moved = (extraction.destination_id, extraction.dataset, extraction.combines_orgs or False) != (
         data.destination_id, data.dataset, data.combines_orgs,
     )  # fmt: skip
-    # The tables stay its own: a run stops before rows of another org join them.
+    # It keeps the tables: a run stops before it adds rows of another org.
     has_other_source = extraction.source_id != data.source_id
     has_other_schedule = (extraction.schedule, extraction.timezone) != (data.schedule, data.timezone)
     extraction.description, extraction.description_key = data.description, description_key(data.description)
@@ -155,13 +155,13 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
         db.session.rollback()
         raise TableTaken(data.description) from None
     if has_other_source or {each.name: each.fields for each in extraction.objects} != fields_before:
-        # What the user can't see is known before the first run.
+        # Find out before the first run what the user can't see.
         health_check.check_soon(extraction.source_id)
     return extraction
 
 
 def on_destination_changed(destination: DestinationConnection, *, before: dict[str, Any]) -> None:
-    """Where a destination leads to another place, take the tables there and have everything loaded into them.
+    """If a destination leads to another place, reserve the tables there and have everything loaded into them.
 
     The caller commits. Raises PlaceTaken.
     """
@@ -176,7 +176,7 @@ def on_destination_changed(destination: DestinationConnection, *, before: dict[s
 
 
 def _as_data(extraction: Extraction) -> dict[str, Any]:
-    """The settings as the audit shows them."""
+    """The settings for the audit log."""
     objects = [asdict(ObjectChoice.of(chosen)) for chosen in extraction.objects]
     return {name: getattr(extraction, name) for name in _SETTINGS} | {
         f"object {chosen['name']}": {name: value for name, value in chosen.items() if value and name != "name"}
@@ -185,7 +185,7 @@ def _as_data(extraction: Extraction) -> dict[str, Any]:
 
 
 def reload(extraction: Extraction, name: str) -> bool:
-    """Have the next run read an object whole; commits. False when the extraction has no such object."""
+    """Have the next run load all of an object; commits. False when the extraction has no such object."""
     chosen = next((each for each in extraction.objects if each.name == name), None)
     if chosen is None:
         return False
@@ -197,7 +197,7 @@ def reload(extraction: Extraction, name: str) -> bool:
 
 
 def choose_fields(extraction: Extraction, name: str, choice: ObjectChoice, *, fills: bool, by: int | None) -> None:
-    """Store which fields of an object are loaded and which date tells of changes; commits.
+    """Store which fields of an object are loaded and which date detects changes; commits.
 
     With `fills` the next run reads everything, so that rows loaded before get the new fields too.
     """
@@ -216,7 +216,7 @@ def choose_fields(extraction: Extraction, name: str, choice: ObjectChoice, *, fi
 
 def _set_fields(chosen: ExtractionObject, choice: ObjectChoice) -> None:
     if set(chosen.left_out) - set(choice.left_out):
-        # Rows that were loaded before get its values too.
+        # Rows that are already loaded get its values too.
         chosen.watermark = None
     chosen.fields, chosen.cursor_field = choice.fields, choice.cursor_field
     chosen.hashed, chosen.left_out = choice.hashed, choice.left_out
@@ -233,7 +233,7 @@ def copy_along(old_source_id: str, new_source_id: str, *, by: int | None) -> int
             ExtractionSettings.of(original),
             description=free_description(original.description, is_description_taken),
             source_id=new_source_id,
-            # Two sources in one table would take turns in deleting each other's rows.
+            # Two sources in one table would delete each other's rows.
             dataset=_free_dataset(original),
             combines_orgs=False,
             schedule="",
@@ -243,7 +243,7 @@ def copy_along(old_source_id: str, new_source_id: str, *, by: int | None) -> int
 
 
 def _free_dataset(original: Extraction) -> str:
-    """A dataset beside an extraction's in which no table of its objects belongs to another extraction."""
+    """A dataset named after an extraction's, in which no other extraction owns a table of its objects."""
     names = [chosen.name for chosen in original.objects]
     for number in count(1):
         dataset = f"{original.dataset[:40].rstrip('_')}_copy" + (f"_{number}" if number > 1 else "")
@@ -253,7 +253,7 @@ def _free_dataset(original: Extraction) -> str:
 
 
 def delete(extraction: Extraction, *, by: int | None) -> None:
-    """Delete an extraction with its runs; the tables stay where they are, and belong to nobody. Commits."""
+    """Delete an extraction with its runs; the tables stay, and belong to nobody. Commits."""
     trail.record(trail.Event.EXTRACTION_DELETED, ("extraction", extraction.id, extraction.description), by=by)
     db.session.execute(sql_delete(Extraction).where(Extraction.id == extraction.id))
     db.session.commit()

@@ -1,4 +1,4 @@
-"""Calls of a source connection's org, with its token."""
+"""API calls to a source connection's org, with its token."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from datasync_flask.salesforce_connections import store, token_grants
 def source_api(
     connection_id: str, *, policy: Policy = INTERACTIVE, wait: Callable[[float], None] = time.sleep
 ) -> Iterator[SalesforceApi]:
-    """Yield calls with a connection's token, for any thread. Raises SalesforceError."""
+    """Yield an API with a connection's token, for any thread. Raises SalesforceError."""
     held = token_grants.current_token(connection_id)
     connection = store.load(connection_id)
     version = connection.grant.api_version if connection and connection.grant else ""
@@ -30,7 +30,7 @@ def source_api(
     def refresh(stale: TokenAnswer) -> TokenAnswer:
         nonlocal held
         with lock, nullcontext() if has_app_context() else app.app_context():
-            # Objects are read side by side: the first one that is refused renews the token for all.
+            # Objects are read side by side: the first one refused renews the token for all.
             if held.token.access_token == stale.access_token:
                 held = token_grants.refreshed_token(connection_id, held)
             return held.token

@@ -1,8 +1,8 @@
-"""Whose a table is: each table of a destination has one extraction that writes into it; where orgs are combined, one
-for each org.
+"""Which extraction owns a table: only one writes to each table of a destination, or one per org if orgs are
+combined.
 
-Tables are told apart as the destinations do it, and two destination connections that lead to the same file or database
-count as one place. The rows here are the decision: who inserts one first has the table.
+Table names are compared as the destinations do it, and two destination connections to the same file or database count
+as one place. The rows here decide: whoever inserts one first owns the table.
 """
 
 from __future__ import annotations
@@ -29,43 +29,43 @@ from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.transactions import in_transaction
 
 _TRIES = 5
-# Names that lead to this machine besides its loopback addresses; 0.0.0.0 and :: do when they are connected to.
+# Names for this machine besides its loopback addresses; connecting to 0.0.0.0 or :: leads here too.
 _THIS_MACHINE = LOOPBACK_HOSTS | {"localhost.localdomain", "ip6-localhost", socket.gethostname().lower()}
 
 
 class TableTaken(Exception):
-    """An extraction can't have a table, because another one has it; the text says which."""
+    """An extraction can't have a table, because another one owns it; the text says which."""
 
 
 @dataclass
 class Tables:
-    """The table of each object, and which objects can't have theirs: the description of the extraction that has it."""
+    """The table of each object, and the owner's description for each object whose table is taken."""
 
     of: dict[str, str] = field(default_factory=dict)
     taken: dict[str, str] = field(default_factory=dict)
-    # Those among them that have the same org's rows already.
+    # Those whose owner already loads the same org's rows.
     same_org: set[str] = field(default_factory=set)
 
 
 def place_of(kind: str, settings: Mapping[str, Any]) -> str:
-    """The one name of the place that a destination connection leads to."""
+    """The canonical name of the place that a destination connection leads to."""
     if DESTINATIONS[kind].is_file:
         parts = [part for part in str(settings.get("path", "")).replace("\\", "/").split("/") if part not in {"", "."}]
-        # Two names that differ in capitals only are one file on many systems.
+        # On many systems two names that differ only in case are the same file.
         return f"{kind}:{'/'.join(parts).casefold()}"
     if kind == "object_storage":
         return f"{kind}:{_endpoint(settings)}/{settings.get('bucket', '')}/{settings.get('prefix', '')}"
     host = _host(str(settings.get("host", "")))
     database = str(settings.get("database", ""))
     port = settings.get("port") or DESTINATIONS[kind].default_port
-    # MySQL tells databases by capitals on some systems only, PostgreSQL on all.
+    # MySQL distinguishes case in database names only on some systems, PostgreSQL on all.
     return f"{kind}:{host}:{port}/{database.casefold() if kind == 'mysql' else database}"
 
 
 def _host(host: str) -> str:
     host = host.strip().lower().rstrip(".").strip("[]")
     with suppress(ValueError):
-        # One address is written in several ways, with zeros or as one of IPv4 in IPv6.
+        # One address can be written in several ways, with zeros or as IPv4 in IPv6.
         address = ipaddress.ip_address(host)
         host = str(getattr(address, "ipv4_mapped", None) or address)
         host = "localhost" if address.is_unspecified else host
@@ -73,7 +73,7 @@ def _host(host: str) -> str:
 
 
 def _endpoint(settings: Mapping[str, Any]) -> str:
-    """The one name of a store: Amazon's buckets are the same at each of its addresses."""
+    """The canonical name of a store: Amazon's buckets are the same at each of its addresses."""
     parts = urlsplit(str(settings.get("endpoint") or ""))
     host = _host(parts.hostname or "")
     if not host or host.endswith(".amazonaws.com"):
@@ -82,12 +82,12 @@ def _endpoint(settings: Mapping[str, Any]) -> str:
 
 
 def keys_of(kind: str, dataset: str, table: str) -> tuple[str, ...]:
-    """The names of a table in its place: its own, and that of its staging table where that lies elsewhere."""
+    """The keys of a table in its place: its own, and that of its staging table if that is elsewhere."""
     if DESTINATIONS[kind].dataset_is == "prefix":
         return (f"{dataset}_{table}".lower(),)
     if DESTINATIONS[kind].dataset_is == "folder":
         return (f"{dataset}/{table}".lower(),)
-    # dlt spells schemas in its own way, and stages in a schema beside.
+    # dlt has its own spelling of schemas, and stages in a second schema.
     schema = snake_case(dataset)
     return f"{schema}.{table}", f"{schema}_staging.{table}"
 
@@ -104,7 +104,7 @@ def _plan(
     kept: Mapping[str, str],
     org_id: str,
 ) -> tuple[Tables, _Wanted]:
-    """Which table each object gets, and what has to be written down; `kept` are tables that objects have.
+    """Decide which table each object gets and which rows to store; `kept` are tables that objects already have.
 
     With an `org_id` tables are shared with other orgs that share theirs.
     """
@@ -146,7 +146,7 @@ def wanted_by(
     *,
     org_id: str = "",
 ) -> Tables:
-    """Which tables an extraction would get with these settings; nothing is written.
+    """The tables that an extraction would get with these settings, without storing anything.
 
     With an `org_id` that org's rows are combined with those of others.
     """
@@ -156,7 +156,7 @@ def wanted_by(
 
 
 def _org_of(extraction: Extraction) -> str:
-    """The org whose part of the tables an extraction has: that of the rows in them, or its source's."""
+    """The org whose part of the tables an extraction owns: the org of the rows in them, or its source's."""
     loaded = next((chosen.loaded_org_id for chosen in extraction.objects if chosen.loaded_org_id), "")
     if not extraction.combines_orgs:
         return ""
@@ -168,12 +168,12 @@ def _kept(extraction: Extraction) -> dict[str, str]:
 
 
 def reserve(extraction: Extraction, destination: DestinationConnection) -> Tables:
-    """Have the tables of all its objects belong to an extraction, as far as no other has them, and give back the rest.
+    """Reserve the tables of all its objects for an extraction, unless another one owns them, and release the others.
 
-    The caller commits. Raises IntegrityError where another process was faster.
+    The caller commits. Raises IntegrityError if another process was faster.
     """
     if db.engine.dialect.name == "postgresql":
-        # Who shares a table and who wants it alone wouldn't meet in the same row. SQLite has one writer anyway.
+        # A shared and an exclusive owner would insert different rows, so lock. SQLite has one writer anyway.
         db.session.execute(text("LOCK TABLE destination_tables IN SHARE ROW EXCLUSIVE MODE"))
     names, org_id = [chosen.name for chosen in extraction.objects], _org_of(extraction)
     found, wanted = _plan(extraction.id, destination, extraction.dataset, names, _kept(extraction), org_id)
@@ -200,12 +200,12 @@ def reserve(extraction: Extraction, destination: DestinationConnection) -> Table
 
 
 def reserve_for_run(extraction_id: str) -> Tables:
-    """Have an extraction's tables belong to it before a run writes; commits."""
+    """Reserve an extraction's tables before a run writes; commits."""
     for attempt in range(1, _TRIES + 1):
         try:
             return in_transaction(lambda: _reserve_as_stored(extraction_id))
         except IntegrityError:
-            # Another run began at the same moment and was faster: the next try sees what it has.
+            # Another run began at the same moment and was faster: the next try sees its tables.
             if attempt == _TRIES:
                 raise
     raise AssertionError("unreachable")
@@ -217,7 +217,7 @@ def _reserve_as_stored(extraction_id: str) -> Tables:
 
 
 def has(extraction_id: str, name: str, table: str) -> bool:
-    """True while a table is an object's of an extraction: nobody moved it, or removed the object."""
+    """True while a table belongs to an object of an extraction: nobody moved it or removed the object."""
     row = select(DestinationTable.table_key).filter_by(extraction_id=extraction_id, object_name=name, table_name=table)
     return db.session.scalar(row.limit(1)) is not None
 
@@ -241,7 +241,7 @@ def sharing(extraction_id: str) -> list[Extraction]:
 
 
 def columns_elsewhere(extraction: Extraction, name: str) -> dict[str, dict[str, str]]:
-    """The columns that an object's fields were given by the other extractions that share its table."""
+    """The columns of an object's fields in the other extractions that share its table."""
     found: dict[str, dict[str, str]] = {}
     for other in sharing(extraction.id):
         for chosen in other.objects:

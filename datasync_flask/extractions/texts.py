@@ -1,4 +1,4 @@
-"""Words of extractions: states of a run, why one stopped, how long one took."""
+"""Texts of extractions: states of a run, why a run stopped, how long it took."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ STEPS = {
 
 
 def run_state(state: str) -> str:
-    """A run's state as people call it."""
+    """The name of a run's state."""
     return translated(RUN_STATES[state])
 
 
 def run_tone(state: str) -> str:
-    """The colour and shape of a run's pill, as the stylesheet calls it."""
+    """The colour and shape of a run's pill, by its name in the stylesheet."""
     return RUN_TONES[state]
 
 
 def step_text(step: str) -> str:
-    """What is done with an object at present."""
+    """The name of an object's current step."""
     return translated(STEPS[step])
 
 
@@ -55,7 +55,7 @@ def explain_problem(problem: str) -> str:
 
 
 def duration_text(seconds: int) -> str:
-    """A span of time, as short as it can be read."""
+    """A short text for a span of time."""
     if seconds < 60:
         return str(gettext("%(number)s s", number=seconds))
     if seconds < 3600:

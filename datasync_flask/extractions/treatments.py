@@ -1,4 +1,4 @@
-"""Personal data: which fields are loaded as they are, left out or hashed. Chosen in a form, checked, told in a line."""
+"""Personal data: which fields are loaded, left out or hashed, as a form shows it, checked, and as a summary."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from datasync_flask.extractions.runs.plan import LoadedAs, is_needed
 from datasync_flask.extractions.service import ObjectChoice
 from datasync_flask.salesforce.descriptions import Field, is_api_name
 
-# The date that runs detect changes by where none is chosen; few objects don't have it.
+# The date that detects changes by default; few objects don't have it.
 USUAL_CURSOR = "SystemModstamp"
 NO_COLUMNS: Mapping[str, Mapping[str, str]] = {}
 
 
 class Treatment(enum.StrEnum):
-    """What is done with the values of a field."""
+    """What happens to the values of a field."""
 
     LOAD = "load"
     LEAVE_OUT = "leave_out"
@@ -33,7 +33,7 @@ class TreatmentRefused(ValueError):
 
 @dataclass(frozen=True)
 class FieldLine:
-    """A field with its choice; or with the reason why there is none, and it is always loaded."""
+    """A field with its choice, or the reason why it is always loaded."""
 
     field: Field
     treatment: Treatment
@@ -43,7 +43,7 @@ class FieldLine:
 
 @dataclass(frozen=True)
 class Treated:
-    """What was chosen for the fields of an object; `fields` is None where new ones are loaded too."""
+    """The choices for the fields of an object; `fields` is None if new fields are loaded too."""
 
     fields: list[str] | None
     hashed: list[str]
@@ -51,7 +51,7 @@ class Treated:
 
 
 def treatment_of(choice: ObjectChoice, name: str) -> Treatment:
-    """What is done with a field."""
+    """The treatment of a field."""
     if name in choice.left_out or (choice.fields is not None and name not in choice.fields):
         return Treatment.LEAVE_OUT
     return Treatment.HASH if name in choice.hashed else Treatment.LOAD
@@ -64,7 +64,7 @@ def lines(
     cursor: str,
     columns: Mapping[str, Mapping[str, str]] = NO_COLUMNS,
 ) -> list[FieldLine]:
-    """The fields of an object as they were sent, else as they are chosen, with the columns that they have."""
+    """The fields of an object as sent, or else as stored, with their columns."""
     return [
         FieldLine(
             each, _sent(choice, sent, each.name), _reason(each.name, cursor), (*columns.get(each.name, {}).values(),)
@@ -74,7 +74,7 @@ def lines(
 
 
 def loads_new(choice: ObjectChoice, sent: MultiDict[str, str]) -> bool:
-    """True when fields that come in Salesforce are loaded too."""
+    """True when fields added in Salesforce are loaded too."""
     return sent.get("which", "all" if choice.fields is None else "some") == "all"
 
 
@@ -93,7 +93,7 @@ def parse(
     cursor: str,
     columns: Collection[str] = (),
 ) -> Treated:
-    """What was chosen; `columns` are the fields that have one already. Raises TreatmentRefused."""
+    """The choices in a form; `columns` are the fields that already have columns. Raises TreatmentRefused."""
     names = [field.name for field in fields]
     chosen = {name: _sent(before, sent, name) for name in names}
     for name, treatment in chosen.items():
@@ -108,10 +108,10 @@ def parse(
         raise TreatmentRefused(gettext("Choose at least one field, or all of them."))
     absent = [name for name, treatment in chosen.items() if name not in loaded and not is_needed(name, cursor)]
     if not loads_new(before, sent):
-        # What never had a column has nothing to be emptied, and what wasn't chosen before keeps what it has.
+        # A field without a column needs no emptying, and a field that wasn't chosen before keeps its values.
         was_loaded = {name for name in columns if treatment_of(before, name) is not Treatment.LEAVE_OUT}
         absent = [name for name in absent if name in before.left_out or name in was_loaded]
-    # A field that the user doesn't see at present is treated like this when it comes back.
+    # A field that the user can't see at the moment keeps its treatment for when it comes back.
     return Treated(
         None if loads_new(before, sent) else loaded + _unknown(before.fields or [], names),
         [name for name in loaded if chosen[name] is Treatment.HASH] + _unknown(before.hashed, names),
@@ -129,7 +129,7 @@ def _unknown(names: list[str], known: Collection[str]) -> list[str]:
 
 
 def check(choice: ObjectChoice) -> None:
-    """See whether fields can be treated as a program says. Raises TreatmentRefused."""
+    """Check the treatments that a program sent. Raises TreatmentRefused."""
     cursor = choice.cursor_field or USUAL_CURSOR
     for name in (*choice.hashed, *choice.left_out):
         if not is_api_name(name):
@@ -151,14 +151,14 @@ def _refused(name: str) -> str:
 
 
 def pending_columns(chosen: ExtractionObject) -> set[str]:
-    """The columns whose values the next run empties or replaces by hashes: nobody is shown them meanwhile."""
+    """The columns that the next run empties or hashes: no page shows them until then."""
     before = chosen.loaded_as or LoadedAs()
     names = {*chosen.hashed} - {*before.hashed.split(",")} | {*chosen.left_out} - {*before.left_out.split(",")}
     return {column.lower() for name in names for column in chosen.field_columns.get(name, {}).values()}
 
 
 def summary(choice: ObjectChoice | ExtractionObject) -> str:
-    """How many fields are hashed and left out; '' when all are loaded as they are."""
+    """How many fields are hashed and left out; '' when all are loaded unchanged."""
     hashed, left_out = len(choice.hashed), len(choice.left_out)
     parts = [str(ngettext("%(num)s field hashed", "%(num)s fields hashed", hashed))] if hashed else []
     if left_out:

@@ -1,4 +1,4 @@
-"""The pages of extractions: list, form, one extraction, its runs, a look at the data, the org's objects."""
+"""The pages of extractions: list, form, one extraction, its runs, its data, the org's objects."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def index() -> ResponseReturnValue:
 @bp.route("/extractions/new", methods=["GET", "POST"])
 @needs_role(Role.EDITOR)
 def new() -> ResponseReturnValue:
-    """Choose the source of a new extraction, from where its steps begin; a POST with all of its settings makes it at
+    """Choose the source of a new extraction, which begins its steps; a POST with all of its settings creates it at
     once.
     """
     if request.method == "POST":
@@ -70,13 +70,13 @@ def new() -> ResponseReturnValue:
 @bp.route("/extractions/<public_id:extraction_id>/edit", methods=["GET", "POST"])
 @needs_role(Role.EDITOR)
 def edit(extraction_id: str) -> ResponseReturnValue:
-    """The form of an extraction that exists."""
+    """The form of an existing extraction."""
     return whole_form.answer(loader.get_extraction(extraction_id))
 
 
 @bp.get("/extractions/<public_id:extraction_id>")
 def show(extraction_id: str) -> ResponseReturnValue:
-    """One extraction: its objects, what the next run will do, its runs. A draft goes on where it was left."""
+    """One extraction: its objects, what the next run will do, its runs. A draft continues at its next step."""
     if drafts.exists(extraction_id):
         return redirect(url_for("setup.resume", draft_id=extraction_id), 303)
     extraction = loader.get_extraction(extraction_id)
@@ -94,7 +94,7 @@ def show(extraction_id: str) -> ResponseReturnValue:
 @bp.post("/extractions/<public_id:extraction_id>/runs")
 @needs_role(Role.EDITOR)
 def start_run(extraction_id: str) -> ResponseReturnValue:
-    """Start a run, of some objects where they are named, or go to the run that isn't over."""
+    """Start a run, only of the objects named if any, or go to the run that isn't over."""
     loader.get_extraction(extraction_id)
     try:
         run_id = states.start(extraction_id, current_user.email, only=request.form.getlist("objects")).id
@@ -116,7 +116,7 @@ def show_run(extraction_id: str, run_id: str) -> ResponseReturnValue:
 @fragment
 @polled(loader.version_of_run)
 def progress(extraction_id: str, run_id: str) -> str:
-    """The fragment of a run's progress."""
+    """The progress fragment of a run."""
     extraction, run = loader.get_extraction(extraction_id), loader.get_run(extraction_id, run_id)
     return render_template("extractions/_progress.html", **_progress_context(extraction, run))
 
@@ -124,7 +124,7 @@ def progress(extraction_id: str, run_id: str) -> str:
 @bp.post("/extractions/<public_id:extraction_id>/runs/<public_id:run_id>/cancel")
 @needs_role(Role.EDITOR)
 def cancel_run(extraction_id: str, run_id: str) -> ResponseReturnValue:
-    """Stop a run; the tables stay as they were after the last object that was written."""
+    """Stop a run; the tables stay as they were after the last object was written."""
     loader.get_extraction(extraction_id)
     states.cancel(loader.get_run(extraction_id, run_id))
     return redirect(url_for("extractions.show_run", extraction_id=extraction_id, run_id=run_id), 303)
@@ -132,7 +132,7 @@ def cancel_run(extraction_id: str, run_id: str) -> ResponseReturnValue:
 
 @bp.get("/extractions/<public_id:extraction_id>/data/<name>")
 def data(extraction_id: str, name: str) -> ResponseReturnValue:
-    """The first rows of a loaded table, and how to read it from elsewhere."""
+    """The first rows of a loaded table, and how to read it with other tools."""
     page = data_page.context(loader.get_extraction(extraction_id), name)
     return render_template("extractions/data.html", **page), 200 if page["is_loaded"] else 404
 

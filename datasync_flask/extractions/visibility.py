@@ -1,4 +1,4 @@
-"""What a source's user can't see of the objects that extractions read: found out before the first run, once a day with
+"""Which objects and fields of extractions a source's user can't see: checked before the first run, once a day with
 the check of the connection, and in every run.
 """
 
@@ -23,9 +23,9 @@ from datasync_flask.salesforce_connections.visibility import Seen
 
 log = logging.getLogger(__name__)
 
-# The check is made under a lease: what isn't asked in time is asked with the next one.
+# The check runs under a lease: what doesn't fit into its time waits for the next check.
 SECONDS_TO_ASK = 10.0
-# How describe is refused where the user doesn't see an object, or there is none.
+# How Salesforce refuses to describe an object that the user can't see, or that doesn't exist.
 _NOT_VISIBLE = frozenset({Problem.OBJECT_GONE, Problem.NOT_FOUND, Problem.NO_ACCESS})
 
 
@@ -64,7 +64,7 @@ def _after_check(connection_id: str, **_: Any) -> None:
         with source_api(connection_id) as api:
             found = read_visibility(api, wanted)
     except SalesforceError as error:
-        # The connection's own check said what is wrong; this one says that it isn't known.
+        # The connection's own check says what is wrong; this one only says that visibility is unknown.
         log.info("what the user of %s sees: %s", connection_id, error)
         return
     visibility.note(connection_id, found, wanted)
@@ -81,21 +81,21 @@ def read_visibility(api: SalesforceApi, wanted: Mapping[str, set[str]]) -> dict[
         hidden = None
         if isinstance(description, ObjectDescription) and tells and time.monotonic() < until:
             hidden = objects.hidden_fields(api, description)
-            # Who isn't told of one object isn't told of any.
+            # Whoever can't read this for one object can't read it for any.
             tells = hidden is not None
         found[name] = Seen(seen.is_visible, hidden, seen.missing)
     return found
 
 
 def seen_of(description: ObjectDescription | SalesforceError, needed: Iterable[str]) -> Seen | None:
-    """What describe tells; None when it tells nothing about what the user sees."""
+    """What a description says about visibility; None when it says nothing."""
     if isinstance(description, ObjectDescription):
         return Seen(True, None, tuple(sorted(set(needed) - {field.name for field in description.fields})))
     return Seen(False) if description.problem in _NOT_VISIBLE else None
 
 
 def note_run(connection_id: str, descriptions: Mapping[str, ObjectDescription | SalesforceError]) -> None:
-    """Write down what a run found out, for nothing more than its own calls; commits."""
+    """Store what a run found out from its own calls; commits."""
     wanted = read_objects(connection_id)
     db.session.commit()
     seen = {name: seen_of(told, wanted[name]) for name, told in descriptions.items() if name in wanted}

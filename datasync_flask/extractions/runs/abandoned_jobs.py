@@ -1,4 +1,4 @@
-"""Bulk jobs of cancelled runs: nobody reads them any more."""
+"""Bulk jobs of cancelled runs, which nobody reads any more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many API calls a run may still make: what Bulk's limit of the day leaves to REST has to fit into them."""
+"""How many API calls a run may still make, for reading by REST when Bulk's daily limit is reached."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from datasync_flask.salesforce.api import SalesforceApi
 
 
 class WaitsForBulk(Exception):
-    """Bulk's limit of the day is reached, in Salesforce's words, and REST would take more calls than are left."""
+    """Bulk's daily limit is reached, and REST would take more calls than are left; has Salesforce's words."""
 
 
 class CallsLeft:
-    """The calls up to the ceiling at which a run pauses, less those promised to objects that are being read."""
+    """The calls left below the run's ceiling, minus those reserved for objects that are being read."""
 
     def __init__(self, api: SalesforceApi, ceiling: int) -> None:
         """`ceiling` is the share of the org's daily calls, in percent."""
@@ -22,7 +22,7 @@ class CallsLeft:
         self._promised: list[tuple[Progress, int]] = []
 
     def promise(self, progress: Progress, pages: int) -> bool:
-        """Keep calls for so many pages of what is being read; False where fewer are left."""
+        """Reserve calls for the pages of an object; False if too few are left."""
         with self._lock:
             if self._api.usage is None:
                 return True

@@ -50,10 +50,10 @@ ARROW_TYPES = {
     ColumnType.TIME: pa.time64("us"),
 }
 
-# By API name: the field's columns by their types, the first one first.
+# By API name: the field's columns with their types, the oldest first.
 GivenNames = dict[str, dict[str, str]]
 _NONE: Mapping[str, str] = MappingProxyType({})
-# Columns that mean something to the destinations, and the one field that may have each ('' for none).
+# Columns with a meaning for destinations, and the one field that may use each ('' for none).
 _RESERVED = {
     KEY: "Id",
     DELETED_COLUMN: "IsDeleted",
@@ -64,12 +64,12 @@ _RESERVED = {
 
 
 def arrow_schema(columns: Iterable[Column]) -> pa.Schema:
-    """The Arrow schema of columns. Where dlt finds another one than the table's, it writes each file again."""
+    """The Arrow schema of columns. If it differs from the table's, dlt rewrites each file."""
     return pa.schema([pa.field(each.name, ARROW_TYPES[each.type], nullable=each.name != KEY) for each in columns])
 
 
 def is_shortened(name: str, column: str) -> bool:
-    """True when an API name was too long for the destination: its name there ends with a mark made of all of it."""
+    """True when an API name was too long for the destination: then the column ends with a hash of the whole name."""
     spelled = snake_case(name)
     return len(column) < len(spelled) and column == shorten(spelled, len(column))
 
@@ -93,14 +93,14 @@ def columns_for(
     hashed: Collection[str] = (),
     elsewhere: GivenNames | None = None,
 ) -> tuple[dict[str, Column], list[str]]:
-    """The column of each field, and the names of fields whose type changed since their first column was made.
+    """The column of each field, and the names of fields whose type has changed since their first column.
 
-    `given` are the names that columns have: what a field has in it stays, in whatever order fields come, go and come
-    back; what is named now is added to it. A field of another type gets a column of its own beside the first:
-    score_c_v_text. `known` are the table's columns with their types, in case nobody remembers whose they are. New
-    names that are longer than `limit` are shortened. Columns of `hashed` fields are texts. `elsewhere` are the names
-    that other orgs' fields have in the same table: a field of the same name and type shares its column, one of another
-    type gets a column beside.
+    `given` has the names of existing columns. A field keeps its columns there, in whatever order fields come, go and
+    come back; new names are added to it. A field whose type changed gets another column beside the first, such as
+    score_c_v_text. `known` are the table's columns with their types, for columns without a known field. New names
+    longer than `limit` are shortened. Columns of `hashed` fields are texts. `elsewhere` has the names of other orgs'
+    fields in the same table: a field with the same name and type shares its column, one with another type gets
+    another column.
     """
     found, retyped, elsewhere = {}, [], elsewhere or {}
     theirs = {name for names in elsewhere.values() for name in names.values()}

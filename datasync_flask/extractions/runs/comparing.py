@@ -1,4 +1,4 @@
-"""Source and table compared: by their counts, and by their Ids. It knows neither Flask nor the database."""
+"""Compares source and table by their counts and Ids. It knows neither Flask nor the database."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ IDS_BROKE_OFF = (
 
 
 def compare(api: SalesforceApi, destination: Destination, each: ObjectRun) -> None:
-    """Count on both sides; where deletes are tracked and there are too many rows, find out which by their Ids."""
+    """Count on both sides; if deletes are tracked and the table has too many rows, find them by their Ids."""
     plan, outcome = each.plan, each.outcome
     outcome.source_count = query.count(api, plan.count_tail)
     if outcome.source_count is None:
@@ -42,7 +42,7 @@ def compare(api: SalesforceApi, destination: Destination, each: ObjectRun) -> No
 
 
 def _ids_gone(api: SalesforceApi, destination: Destination, each: ObjectRun) -> list[str] | None:
-    """The Ids that the table has and Salesforce doesn't have any more; None where it sent fewer than it said."""
+    """The Ids that the table has but Salesforce no longer has; None if Salesforce sent fewer than it announced."""
     ids = replace(
         each.plan,
         fields=(Field("Id", "Id", "id"),),

@@ -1,4 +1,4 @@
-"""How many rows a run deletes. It reads some minutes before the last one again: what that one deleted counts once."""
+"""How many rows a run deletes. Runs overlap by some minutes, and a row deleted in the overlap counts only once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from datasync_flask.destinations.base import DELETED_COLUMN, KEY, Destination, T
 
 
 def count_new(destination: Destination, table: Table, files: Iterable[Path], keys: Iterable[str] = ()) -> int:
-    """How many rows that are deleted in Salesforce are in the table still: those in the files, and `keys`."""
+    """How many of the rows deleted in Salesforce (in the files, and `keys`) are still in the table."""
     gone = [*keys]
     for file in files:
         if DELETED_COLUMN in pq.read_schema(file).names:

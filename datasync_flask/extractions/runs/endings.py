@@ -1,4 +1,4 @@
-"""How a run ends, by what ended it."""
+"""Turns what ended a run into its state."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from datasync_flask.security.crypto import SecretUnreadable
 
 log = logging.getLogger(__name__)
 
-# A run that paused at the ceiling of API calls goes on after this long.
+# How long a run pauses at the ceiling of API calls.
 QUOTA_PAUSE = timedelta(minutes=15)
-# Bulk's limits are those of the last 24 hours.
+# Bulk's limits cover the last 24 hours.
 BULK_PAUSE = timedelta(hours=1)
-# Nothing but a person's Allow brings these back: the run waits for the connection.
+# Only a person can fix these: the run waits for the connection.
 _LOST = frozenset(
     {
         Problem.REVOKED, Problem.SESSION_REFUSED, Problem.NO_REFRESH_TOKEN, Problem.IP_RESTRICTED,
@@ -45,16 +45,16 @@ class Stopped(Exception):
 
 
 class QuotaReached(Exception):
-    """The org's API calls of the day reached the ceiling."""
+    """The org's API calls today have reached the ceiling."""
 
 
 @contextmanager
 def ending(app: Flask, run_id: str, lease_id: str) -> Iterator[None]:
-    """Turn what ends the block early into the run's state."""
+    """Turn an exception that ends the block into the run's state."""
     try:
         yield
     except OperationalError as error:
-        # Our own database went away: the run stays ours until it counts as silent, then goes on where it was.
+        # Our own database is away: the lease lasts until the heartbeat is too old, then the run continues where it was.
         log.warning("run %s lost the database: %s", run_id, type(error.orig).__name__)
     except Exception as error:
         with app.app_context():
@@ -83,6 +83,6 @@ def _end(run_id: str, lease_id: str, error: Exception) -> None:
         case DestinationError():
             states.failed(run_id, lease_id, error.fault, error.detail)
         case _:
-            # A fault of this program: told as one, with its traceback in the log of the worker.
+            # A fault of this program: reported as one, with its traceback in the worker's log.
             log.error("run %s ended by a fault", run_id, exc_info=error)
             states.failed(run_id, lease_id, RunProblem.FAULT, f"{type(error).__name__}: {error}")

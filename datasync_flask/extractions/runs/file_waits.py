@@ -1,4 +1,4 @@
-"""A run that waits for a file which another run, or another program, has: how long, and where that is shown."""
+"""How long a run waits for a file that another run or program has open, and how it shows that."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ PROGRAM_SECONDS = 60.0
 
 
 class FileWaits:
-    """Knows which object of a run is at which step, and shows there that it waits. Use it in an app context."""
+    """Tracks which object of a run is at which step, and shows waiting there. Use it in an app context."""
 
     def __init__(self, run_id: str, pause: Callable[[float], None]) -> None:
         self._run_id, self._at = run_id, (0, "")
-        # Another run ends by itself, or is ended: it is waited for until then.
+        # Another run always ends at some time, so wait for it without a limit.
         self.patience = Patience(PROGRAM_SECONDS, None, pause, self._tell)
 
     def prepare(self, row_id: int, step: str) -> None:
-        """Note which object is prepared; its step stays."""
+        """Note which object is being prepared; its step stays the same."""
         self._at = (row_id, step)
 
     def begin(self, row_id: int, step: str) -> None:
-        """Note that an object is at a step, and show it; commits."""
+        """Set an object's step, and show it; commits."""
         self._at = (row_id, step)
         states.note_object(row_id, step=step)
 

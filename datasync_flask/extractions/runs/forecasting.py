@@ -1,4 +1,4 @@
-"""What a run will cost, written down before it costs anything to speak of."""
+"""Stores what a run will cost before it spends much."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from datasync_flask.salesforce.api import SalesforceApi
 
 
 def write_forecast(run_id: str, api: SalesforceApi, object_runs: Sequence[ObjectRun]) -> None:
-    """Store what the run will cost, and tell where the org's limits don't allow it; commits."""
+    """Store what the run will cost, and warn if the org's limits don't allow it; commits."""
     object_runs, counts = list(object_runs), loader.last_counts(states.load(run_id).extraction)
     cost = forecast.total(
         forecast.of_object(is_whole=each.plan.is_whole, rows=each.progress.expected, fields=len(each.plan.fields))

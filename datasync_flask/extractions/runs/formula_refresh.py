@@ -1,8 +1,8 @@
-"""Formula fields, and others that move without their record's date, refreshed: of all rows only Id and these fields are
-read, and only rows that have another value here are written.
+"""Refreshes formula fields and others that change without their record's date: reads only Id and these fields of all
+rows, and writes only rows whose values differ.
 
-A destination writes whole rows, so the other values are brought along from the table. Rows that aren't there, or are
-deleted there, come with the changes or not at all. It knows neither Flask nor the database.
+A destination writes whole rows, so the other values come from the table. Rows that are missing or deleted there are
+left to the run's changes. It knows neither Flask nor the database.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ _KEY_COLUMN = Column(KEY, ColumnType.TEXT)
 
 
 def refresh(api: SalesforceApi, destination: Destination, each: ObjectRun) -> None:
-    """Bring an object's self-moving fields up to date; where Salesforce refuses, they stay as they were.
+    """Bring an object's self-moving fields up to date; if Salesforce refuses, they stay as they were.
 
-    Raises DestinationError, and SalesforceError for what isn't about this query.
+    Raises DestinationError, and SalesforceError for errors that aren't about this query.
     """
     work = _Refresh(destination, each)
     reader = work.reader(api)
@@ -71,7 +71,7 @@ def refresh(api: SalesforceApi, destination: Destination, each: ObjectRun) -> No
 
 @dataclass
 class _Refresh:
-    """One object's refresh, step by step; a try that was killed is begun again over its files."""
+    """One object's refresh, step by step; a killed attempt starts again over its files."""
 
     destination: Destination
     each: ObjectRun
@@ -85,7 +85,7 @@ class _Refresh:
         self.moving = [self.each.columns[name] for name in self.each.plan.formulas]
         there = self.destination.column_names(self.each.table)
         own = tuple(self.each.columns.values())
-        # Columns of fields that aren't read any more, and of fields that had another type once.
+        # Columns of fields that are no longer read, and of fields that once had another type.
         others = {column.name: column for column in self.each.known_columns if column.name in there}
         for column in own:
             others.pop(column.name, None)
@@ -93,7 +93,7 @@ class _Refresh:
         self.there = [column for column in self.columns if column.name in there and column.name != KEY]
 
     def reader(self, api: SalesforceApi) -> Reader:
-        """What reads Id and the fields of all rows."""
+        """The reader of Id and the fields of all rows."""
         plan = self.each.plan
         names = ["Id", *plan.formulas]
         alone = replace(
@@ -106,12 +106,12 @@ class _Refresh:
         )
         columns = {name: self.each.columns[name] for name in names}
         found = Reader(api, alone, columns, self.folder / "pages", hashing=self.each.hashing)
-        # About as many as here: by that it is decided whether a bulk job is cheaper.
+        # About as many rows as the table has; this decides whether a bulk job is cheaper.
         found.progress.expected = self.destination.count(self.each.table, without_deleted=True)
         return found
 
     def store_values(self) -> None:
-        """Write down which values the table has, with the mark of deleted rows."""
+        """Store the table's values in a file, with the mark of deleted rows."""
         wanted = {column.name for column in self.moving} | {DELETED_COLUMN}
         self._store(self.stored, [column for column in self.there if column.name in wanted], None)
 
@@ -122,7 +122,7 @@ class _Refresh:
                 writer.write_table(as_arrow(rows, columns, schema))
 
     def find_changed(self, read: Iterable[Path]) -> int:
-        """Write down the rows whose values differ, with the new ones; return how many."""
+        """Store the rows whose values differ, with the new values; return how many."""
         stored = pq.read_schema(self.stored).names
         differ = " OR ".join(
             f"{self._comparable('n', column, stored)} IS DISTINCT FROM {self._comparable('s', column, stored)}"
@@ -147,12 +147,12 @@ class _Refresh:
         return f"CAST({name} AS DOUBLE)" if is_inexact else name
 
     def bring_whole_rows(self, rows: int) -> None:
-        """Write down what else the changed rows have in the table."""
+        """Store the changed rows' other values from the table."""
         keys = pq.read_table(self.changed, columns=[KEY]).column(0).to_pylist() if rows <= ROWS_BY_ID else None
         self._store(self.whole, self.there, keys)
 
     def write_changed(self) -> tuple[Path, ...]:
-        """Files with the changed rows, whole; with their versions, where history is kept."""
+        """Files with the complete changed rows, with versions if history is kept."""
         moving = {column.name for column in self.moving}
         there = {column.name for column in self.there}
         values = ", ".join(self._value(column, moving, there) for column in self.columns)
@@ -177,7 +177,7 @@ class _Refresh:
                 yield pa.Table.from_batches([batch]).cast(schema)
 
     def _with_versions(self, table: pa.Table) -> pa.Table:
-        """Rows with their versions, told by the fields that are read."""
+        """Rows with their versions, computed from the fields that are read."""
         own = table.select([column.name for column in self.each.columns.values()]).combine_chunks()
         versions = [versions_of(batch) for batch in own.to_batches()]
         field = pa.field(VERSION_COLUMN, pa.string(), nullable=False)

@@ -1,6 +1,6 @@
-"""Values of columns whose fields aren't read any more: rows that are written again bring them along.
+"""Keeps the values of columns whose fields are no longer read when their rows are written again.
 
-A destination writes whole rows; without this a field that the user can't see any more would arrive empty. It knows
+A destination writes whole rows; without this, a field that the user can no longer see would become empty. It knows
 neither Flask nor the database.
 """
 
@@ -20,14 +20,14 @@ from datasync_flask.destinations.base import KEY, VERSION_COLUMN, Column, Column
 from datasync_flask.extractions.runs.column_types import ARROW_TYPES, arrow_schema
 from datasync_flask.extractions.runs.object_run import ObjectRun
 
-# Up to so many rows are asked for by their ids; for more the whole columns are read once.
+# Up to this many rows are read by their ids; for more, the whole columns are read once.
 ROWS_BY_ID = 5_000
 
 
 def bring_along(
     destination: Destination, each: ObjectRun, files: tuple[Path, ...]
 ) -> tuple[tuple[Path, ...], tuple[Column, ...]]:
-    """Files with the kept columns and their values beside what was read, and those columns."""
+    """Files with the kept columns and their values added to the rows that were read, and those columns."""
     names = destination.column_names(each.table) if files else set()
     columns = tuple(column for column in each.kept_columns if column.name in names)
     if not columns:
@@ -59,13 +59,13 @@ def _with_values(read: pa.Table, stored: Path, columns: tuple[Column, ...]) -> p
         read = read.append_column(
             pa.field(column.name, ARROW_TYPES[column.type]), kept.column(column.name).take(places)
         )
-    # The destinations expect the version behind all that a row has.
+    # The destinations expect the version as the last column.
     names = sorted(read.column_names, key=lambda name: name == VERSION_COLUMN)
     return read.select(names)
 
 
 def as_arrow(rows: Sequence[Sequence[Any]], columns: Sequence[Column], schema: pa.Schema) -> pa.Table:
-    """Rows of a key and values, as a destination's driver gives them, in the columns' types."""
+    """A key and values per row, as a destination's driver returns them, in the columns' types."""
     kinds = [ColumnType.TEXT, *(column.type for column in columns)]
     return pa.table(
         [pa.array([_typed(row[number], kind) for row in rows], ARROW_TYPES[kind]) for number, kind in enumerate(kinds)],

@@ -18,7 +18,7 @@ from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Run, RunState
 from datasync_flask.transactions import count_updated
 
-# Without a heartbeat for this long a run counts as dead, and goes on elsewhere.
+# Without a heartbeat for this long a run counts as dead, and continues elsewhere.
 SILENT_FOR = timedelta(seconds=20)
 HEARTBEAT_SECONDS = 3.0
 # No pause is longer.
@@ -26,7 +26,7 @@ LONGEST_PAUSE = timedelta(hours=1)
 
 
 def _is_free(now: datetime) -> ColumnElement[bool]:
-    """The condition that a run is due, or left by a dead process."""
+    """The condition that a run is due, or was left by a dead process."""
     return or_(
         Run.state == RunState.QUEUED,
         Run.state.in_((RunState.PAUSED, RunState.WAITING)) & (Run.due_at <= now),
@@ -42,7 +42,7 @@ def due(now: datetime) -> list[str]:
 
 
 def is_held(run_id: str) -> bool:
-    """True while a process does a run, and shows that it is alive."""
+    """True while a process with a current heartbeat does a run."""
     alive = (Run.state == RunState.RUNNING) & (Run.heartbeat_at >= utcnow() - SILENT_FOR)
     found = db.session.scalar(select(Run.id).where(Run.id == run_id, alive))
     db.session.commit()
@@ -50,7 +50,7 @@ def is_held(run_id: str) -> bool:
 
 
 def take(run_id: str) -> str:
-    """Lease a run that is free, and return the lease's id; '' when it isn't free."""
+    """Lease a free run and return the lease's id; '' when it isn't free."""
     now, lease_id = utcnow(), secrets.token_hex(8)
     first = db.session.scalar(select(Run.started_at).where(Run.id == run_id))
     db.session.commit()
@@ -68,12 +68,12 @@ def write(run_id: str, mark: str, **values: Any) -> bool:
 
 
 def renew(run_id: str, lease_id: str) -> bool:
-    """Say that a run is alive; False when it was cancelled or taken over."""
+    """Renew a run's heartbeat; False when it was cancelled or taken over."""
     return write(run_id, lease_id, heartbeat_at=utcnow()) and not is_cancelled(run_id)
 
 
 def is_cancelled(run_id: str) -> bool:
-    """True when somebody asked the run to stop for good."""
+    """True when somebody cancelled the run."""
     return bool(db.session.scalar(select(Run.cancel_asked).where(Run.id == run_id)))
 
 
@@ -81,9 +81,9 @@ def is_cancelled(run_id: str) -> bool:
 def heartbeat(
     app: Flask, run_id: str, lease_id: str, each_time: Callable[[], None], stop: Callable[[], None]
 ) -> Iterator[None]:
-    """Renew the lease from a thread while the block lasts, and call `each_time` before; `stop` when it is lost."""
+    """Renew the lease from a thread while the block runs, calling `each_time` first; call `stop` when it is lost."""
     is_over = threading.Event()
-    # Often enough for whoever waits for progress.
+    # Often enough for pages that show progress.
     seconds = min(HEARTBEAT_SECONDS, app.config["SETTINGS"].stalled_after / 4)
 
     def go_on() -> None:
@@ -93,7 +93,7 @@ def heartbeat(
                 try:
                     is_ours = renew(run_id, lease_id)
                 except OperationalError:
-                    # Nobody knows that it is alive: it has to end before another process takes it over.
+                    # The heartbeat can't be stored: the run has to end before another process takes it over.
                     is_ours = False
                 if not is_ours:
                     stop()

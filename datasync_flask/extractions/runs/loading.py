@@ -1,4 +1,4 @@
-"""What was read of an object, written to its table. It knows neither Flask nor the database."""
+"""Writes what was read of an object to its table. It knows neither Flask nor the database."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DELETES_AT_ONCE = 5_000
 
 
 def write(destination: Destination, each: ObjectRun, files: tuple[Path, ...]) -> None:
-    """Write what was read. Raises DestinationError; the table is then as it was before."""
+    """Write what was read. Raises DestinationError, and then leaves the table as it was."""
     plan, outcome, rows = each.plan, each.outcome, each.progress.rows
     outcome.rows = rows
     closed: list[str] = []
@@ -35,14 +35,14 @@ def write(destination: Destination, each: ObjectRun, files: tuple[Path, ...]) ->
     columns = (*each.columns.values(), *kept_columns)
     if plan.with_deleted:
         outcome.deleted = deletions.count_new(destination, each.table, files, closed)
-    # What reading left unused goes back to the system: writing needs its own.
+    # Free the memory that reading no longer uses: writing needs its own.
     pa.default_memory_pool().release_unused()
     destination.load(load_of(each, columns, files, rows))
     delete(destination, each, closed)
 
 
 def load_of(each: ObjectRun, columns: tuple[Column, ...], files: tuple[Path, ...], rows: int) -> Load:
-    """Files with an object's columns as what the destination has to write, with the org and the version."""
+    """The load for the destination: files with an object's columns, the org and the version."""
     plan = each.plan
     if each.table.org_id:
         files = org_columns.add(files, each.folder / "org", each.table.org_id, each.org_name)
@@ -64,7 +64,7 @@ def load_of(each: ObjectRun, columns: tuple[Column, ...], files: tuple[Path, ...
 
 
 def _empty(destination: Destination, each: ObjectRun) -> None:
-    """Empty the columns of fields that are hashed or left out from now on, before a row of the new kind is written."""
+    """Empty the columns of fields that are now hashed or left out, before writing a row with the new treatment."""
     there = destination.column_names(each.table) if each.emptied_columns else set()
     if names := tuple(name for name in each.emptied_columns if name in there):
         destination.empty(each.table, names)
@@ -81,7 +81,7 @@ def delete(destination: Destination, each: ObjectRun, keys: list[str]) -> int:
 
 
 def _without_deleted(folder: Path, files: tuple[Path, ...]) -> tuple[tuple[Path, ...], int, list[str]]:
-    """Files without the rows that are deleted in Salesforce, their number of rows, and the others' ids."""
+    """Files without the rows deleted in Salesforce, their number of rows, and the ids of the deleted ones."""
     rows, gone = 0, list[str]()
     folder.mkdir(parents=True, exist_ok=True)
     for file in files:

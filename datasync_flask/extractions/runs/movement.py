@@ -1,8 +1,8 @@
-"""Whether a run gets on, or waits for something that never comes.
+"""Whether a run makes progress, or waits for something that never comes.
 
-Progress is an answer of Salesforce (that a bulk job isn't complete yet is one), a hundred kilobytes of a result, and
-each step of an object. A destination may take its time: while it writes, merges, counts, or waits for a file that
-somebody else has open, a run counts as getting on for six hours at most.
+Progress means an answer from Salesforce (even that a bulk job isn't complete yet), a hundred kilobytes of a result, or
+a step of an object. A destination may be slow: while it writes, merges, counts, or waits for a file that somebody else
+has open, this counts as progress for up to six hours.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LONGEST_AT_DESTINATION = 6 * 3600.0
 
 
 class Movement:
-    """What a run has done so far, as numbers that only grow."""
+    """What a run has done so far, as numbers that only increase."""
 
     def __init__(self) -> None:
         self.steps = 0
@@ -29,7 +29,7 @@ class Movement:
         self._at_destination_since: float | None = None
 
     def has_moved(self) -> bool:
-        """True when the run got on since the last time this was asked, or waits for something that may take long."""
+        """True when the run made progress since the last call, or is in a step that may take long."""
         api = self.api
         now = (self.steps, api.calls if api else 0, api.received // BYTES_OF_A_STEP if api else 0)
         moved, self._before = now != self._before, now
@@ -37,12 +37,12 @@ class Movement:
         return moved or (since is not None and time.monotonic() - since < LONGEST_AT_DESTINATION)
 
     def timed(self, destination: Destination) -> Destination:
-        """A destination whose steps are known to take their time."""
+        """A destination whose steps count as progress while they last."""
         return _TimedDestination(destination, self)  # type: ignore[return-value]
 
     @contextmanager
     def at_destination(self) -> Iterator[None]:
-        """Be at a destination for as long as it takes."""
+        """Mark the run as busy at the destination while the block lasts."""
         self._at_destination_since = time.monotonic()
         try:
             yield
@@ -52,7 +52,7 @@ class Movement:
 
 
 class _TimedDestination:
-    """A destination; each of its steps is noted."""
+    """A destination that notes each of its steps."""
 
     def __init__(self, destination: Destination, movement: Movement) -> None:
         self._destination, self._movement = destination, movement
@@ -65,7 +65,7 @@ class _TimedDestination:
         def noted(*arguments: Any, **options: Any) -> Any:
             with self._movement.at_destination():
                 found = step(*arguments, **options)
-                # What is yielded piece by piece is waited for there.
+                # A generator does its work later, while it yields.
                 return self._pieces(found) if isinstance(found, Iterator) else found
 
         return noted

@@ -18,7 +18,7 @@ from datasync_flask.salesforce.api import SalesforceApi
 
 @dataclass
 class Outcome:
-    """What became of an object."""
+    """The outcome of an object."""
 
     rows: int = 0
     deleted: int = 0
@@ -31,32 +31,32 @@ class Outcome:
 
 @dataclass
 class ObjectRun:
-    """What is read of an object, where it goes, how far it is, and what became of it."""
+    """One object in a run: its plan, its table, its progress and its outcome."""
 
     row_id: int
     object_id: int
-    # As it was chosen; the plan has Salesforce's spelling.
+    # The name as chosen; the plan has Salesforce's spelling.
     name: str
     plan: Plan
     table: Table
-    # What rows of a table of several orgs say that theirs is called.
+    # The org's name in the rows of a table of several orgs.
     org_name: str
     columns: dict[str, Column]
-    # Columns that the table has from before.
+    # Columns that the table already has.
     known_columns: tuple[Column, ...]
     retyped: list[str]
     # Fields that have another type in other orgs of the same table, with their columns.
     differing: list[tuple[str, str]]
-    # Fields that were chosen or loaded before, and that the user doesn't see any more.
+    # Fields that were chosen or loaded before, and that the user can no longer see.
     unseen: tuple[str, ...]
-    # Columns of fields that aren't read: their values stay.
+    # Columns of fields that aren't read; their values stay.
     kept_columns: tuple[Column, ...]
-    # Columns that hold values of fields which are hashed or left out from now on.
+    # Columns with values of fields that are now hashed or left out.
     emptied_columns: tuple[str, ...]
     hashing: Hashing
     folder: Path
     planned_at: datetime
-    # Under which the destination knows the load.
+    # The destination's id for the load.
     load_name: str
     calls_left: CallsLeft
     # Several bulk jobs may read it side by side.
@@ -65,17 +65,17 @@ class ObjectRun:
     outcome: Outcome = field(default_factory=Outcome)
 
     def reader(self, api: SalesforceApi) -> Reader:
-        """What reads the object."""
+        """The reader of the object."""
         may_slice = self.may_slice and self.plan.is_whole
         return Reader(
             api, self.plan, self.columns, self.folder / "pages", self.progress, self.calls_left, may_slice, self.hashing
         )
 
     def begin_or_go_on(self, stored: Progress) -> bool:
-        """Go on where reading was; False where it has to begin again: another query, other columns, missing pages."""
+        """Continue reading; False if it has to begin again: another query, other columns, missing pages."""
         columns = {name: [column.name, column.type.value] for name, column in self.columns.items()}
         reads: dict[str, Any] = {"at": self.planned_at.isoformat(), "soql": self.plan.soql, "columns": columns}
-        # Pages with the values in clear are none to go on with.
+        # Don't continue with pages that have plain values.
         reads |= {"hashed": sorted(self.plan.hashed)} if self.plan.hashed else {}
         goes_on = stored.reads == reads and len(list((self.folder / "pages").rglob("*.parquet"))) >= stored.pages
         self.progress = stored if goes_on else Progress(reads)

@@ -1,4 +1,4 @@
-"""Every transition of an object in a run, and how far it is, as rows: a run that was stopped goes on from there."""
+"""Every transition of an object in a run, and its progress, stored so that a stopped run can continue."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from datasync_flask.problems.run import RunProblem
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 
 ORG_REMOVED = "The rows of this org were removed from the table."
-# Progress that queries and pages need has columns of its own; the rest is in the column `progress`.
+# Progress that queries and pages need has separate columns; the rest is in the column `progress`.
 _SHOWN = ("job_id", "pages", "rows", "is_read", "expected")
 
 
 class TableGivenBack(Exception):
-    """The table is no longer the extraction's: it was moved, or the object was removed, meanwhile."""
+    """The table no longer belongs to the extraction: somebody moved it or removed the object."""
 
 
 @contextmanager
 def failing_alone(row_id: int) -> Iterator[None]:
-    """Let what is wrong with one object fail this object only."""
+    """Let an error of one object fail only this object."""
     try:
         yield
     except SalesforceError as error:
@@ -51,18 +51,18 @@ def failing_alone(row_id: int) -> Iterator[None]:
 
 
 def stored_progress(row: RunObject) -> Progress:
-    """How far reading an object was when that was written down."""
+    """The stored progress of reading an object."""
     return Progress(**row.progress, **{name: getattr(row, name) for name in _SHOWN})
 
 
 def checkpoint(each: ObjectRun) -> None:
-    """Write down how far reading an object is; commits."""
+    """Store the progress of reading an object; commits."""
     values = asdict(each.progress)
     states.note_object(each.row_id, **{name: values.pop(name) for name in _SHOWN}, progress=values)
 
 
 def object_done(each: ObjectRun) -> None:
-    """End an object whose rows are all written: here, and nowhere else, its watermark moves. Commits."""
+    """End an object whose rows are all written. Only this function moves its watermark. Commits."""
     now, plan, outcome = utcnow(), each.plan, each.outcome
     chosen = db.session.get_one(ExtractionObject, each.object_id, populate_existing=True)
     chosen.columns = chosen.columns | {column.name: column.type.value for column in each.columns.values()}
@@ -93,7 +93,7 @@ def object_done(each: ObjectRun) -> None:
 
 
 def org_removed(row_id: int, removed: int) -> None:
-    """End an object whose org's rows are out of the table: the next run loads it as if for the first time. Commits."""
+    """End an object whose org's rows were removed; the next run loads it as if for the first time. Commits."""
     row = db.session.get_one(RunObject, row_id, populate_existing=True)
     of_row = select(ExtractionObject).filter_by(extraction_id=row.run.extraction_id, name=row.name)
     if (chosen := db.session.scalar(of_row.execution_options(populate_existing=True))) is not None:
@@ -106,7 +106,7 @@ def org_removed(row_id: int, removed: int) -> None:
 
 
 def object_failed(row_id: int, problem: Problem | Fault | RunProblem, detail: str) -> None:
-    """End an object that can't be loaded; the others go on. Commits."""
+    """End an object that can't be loaded; the others continue. Commits."""
     row, code = db.session.get_one(RunObject, row_id, populate_existing=True), code_of(problem)
     row.step, row.ended_at, row.problem, row.problem_detail = "failed", utcnow(), code, detail[:300]
     states.log(row.run_id, f"{row.name}: {code}: {detail}")

@@ -1,6 +1,4 @@
-"""Rows on their way into a table of several orgs: each one says which org it is from. It knows neither Flask nor the
-database.
-"""
+"""Adds the org to rows for a table of several orgs. It knows neither Flask nor the database."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ COLUMNS = (Column(ORG_ID_COLUMN, ColumnType.TEXT), Column(ORG_NAME_COLUMN, Colum
 
 
 def add(files: tuple[Path, ...], folder: Path, org_id: str, org_name: str) -> tuple[Path, ...]:
-    """Files with the org's columns beside what was read."""
+    """Files with the org's columns added to what was read."""
     folder.mkdir(parents=True, exist_ok=True)
     for file in files:
         source = pq.ParquetFile(file)
@@ -34,6 +32,6 @@ def _with_org(rows: pa.Table, org_id: str, org_name: str) -> pa.Table:
         found = found.append_column(pa.field(name, pa.string(), nullable=name != ORG_ID_COLUMN), column)
     if versions is None:
         return found
-    # A sandbox has the rows of its production org: a version is told by its org, too.
+    # A sandbox has its production org's rows, so the org is part of a version.
     told = [f"{org_id}{version}" for version in versions.to_pylist()]
     return found.append_column(pa.field(VERSION_COLUMN, pa.string(), nullable=False), pa.array(told, pa.string()))

@@ -1,4 +1,4 @@
-"""Pages of rows as Parquet files: CSV of a bulk result, which arrives in pieces, or records of a REST query."""
+"""Writes pages of rows as Parquet files: CSV of a bulk result, which arrives in pieces, or records of a REST query."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from datasync_flask.extractions.runs.hashing import Hashing
 from datasync_flask.extractions.runs.values import EXAMPLES, Parsed
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 
-# A row has to fit into one block; where one doesn't (800 fields, some of 131,072 characters), the block grows.
+# A row has to fit into one block; if it doesn't (800 fields, some of 131,072 characters), the block grows.
 BLOCK_BYTES = 2 * 1024 * 1024
 # Names of 800 fields are a few ten thousand bytes.
 MAX_HEADER_BYTES = 1_000_000
 EXAMPLE_CHARACTERS = 60
-# A stamp that moved without anything else is no new version.
+# A changed stamp alone is no new version.
 _NOT_IN_VERSION = {"system_modstamp", "last_modified_date", "last_viewed_date", "last_referenced_date"}
 
 
 class Dropped(Exception):
-    """A page that nobody waits for any more."""
+    """Nobody waits for the page any more."""
 
 
 class Body(io.RawIOBase):
-    """The bytes of an answer as a file. `has_nul` says whether NUL was among those that were read."""
+    """The bytes of an answer as a file. `has_nul` says whether NUL was among those read."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
@@ -44,13 +44,13 @@ class Body(io.RawIOBase):
         self.has_nul = False
 
     def readable(self) -> bool:
-        """It can be read."""
+        """Always true."""
         return True
 
     def first_line(self) -> str:
-        """The first line without taking it away; '' when there is nothing.
+        """The first line, which stays in the file; '' when there is nothing.
 
-        A line that goes on beyond what a header can be is cut off there, and read on by nobody.
+        A line that is longer than any header is cut off.
         """
         read = bytearray()
         while b"\n" not in read and len(read) < MAX_HEADER_BYTES and (more := self.read(MAX_HEADER_BYTES)):
@@ -73,7 +73,7 @@ class Body(io.RawIOBase):
 
 
 def what_is_wrong(error: pa.ArrowInvalid) -> str:
-    """What Arrow finds wrong with a page, without the row, which it quotes."""
+    """Arrow's error about a page, without the row that it quotes."""
     found = re.search(r"Expected \d+ columns, got \d+", str(error))
     return found.group() if found else "its rows can't be told apart"
 
@@ -86,20 +86,20 @@ def cells(body: Body, wanted: list[str], *, is_first_page: bool, block_bytes: in
     header = body.first_line()
     if not header:
         return
-    # A line that is cut off is no header.
+    # A line that was cut off is no header.
     names = [name.strip().strip('"') for name in header.split(",")] if len(header) < MAX_HEADER_BYTES else []
     is_header = {name.lower() for name in names} == {name.lower() for name in wanted}
     if not is_header:
         if is_first_page:
             raise SalesforceError(Problem.NOT_SALESFORCE, f"a result of {len(names)} columns, asked for {len(wanted)}")
-        # Some say that only the first page has a header: then the first line is a row.
+        # Some sources say that only the first page has a header: then the first line is a row.
         names = list(wanted)
     reader = pa_csv.open_csv(
         pa.PythonFile(io.BufferedReader(body, block_bytes), mode="r"),
         read_options=pa_csv.ReadOptions(block_size=block_bytes, column_names=names, skip_rows=0, use_threads=False),
         parse_options=pa_csv.ParseOptions(newlines_in_values=True),
         convert_options=pa_csv.ConvertOptions(
-            # Bytes, so that one that is no UTF-8 doesn't end the page.
+            # As bytes, so that invalid UTF-8 doesn't fail the page.
             column_types=dict.fromkeys(names, pa.binary()),
             strings_can_be_null=True,
             quoted_strings_can_be_null=True,
@@ -115,7 +115,7 @@ def cells(body: Body, wanted: list[str], *, is_first_page: bool, block_bytes: in
 
 
 def versions_of(batch: pa.RecordBatch) -> pa.Array:
-    """A text for each row by which its version is told: another one when a value differs."""
+    """A text for each row that identifies its version: it differs when a value differs."""
     rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
     kept = [position for position, name in enumerate(batch.schema.names) if name not in _NOT_IN_VERSION]
     versions = [hashlib.sha256(repr([row[position] for position in kept]).encode()).hexdigest()[:32] for row in rows]
@@ -124,7 +124,7 @@ def versions_of(batch: pa.RecordBatch) -> pa.Array:
 
 @dataclass
 class Page:
-    """One page that was read, in a draft until it is kept."""
+    """One page that was read, in a draft file until it is kept."""
 
     number: int
     draft: Path
@@ -136,7 +136,7 @@ class Page:
 
 @dataclass
 class PageFiles:
-    """The Parquet files that pages become, one each, in one folder."""
+    """The Parquet files of pages, one each, in one folder."""
 
     folder: Path
     columns: dict[str, Column]
@@ -151,11 +151,11 @@ class PageFiles:
             self.schema = self.schema.append(pa.field(VERSION_COLUMN, pa.string(), nullable=False))
 
     def draft(self, number: int) -> Page:
-        """A page without rows."""
+        """A new page without rows."""
         return Page(number, self.path(number).with_suffix(".parquet.part"))
 
     def path(self, number: int) -> Path:
-        """Where a page is when it is kept."""
+        """The path of a kept page."""
         return self.folder / f"{number:06}.parquet"
 
     def write_csv(
@@ -165,10 +165,10 @@ class PageFiles:
         apart: Collection[str] = (),
         is_dropped: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Write the CSV of a page; columns in `apart` stay empty. Raises pyarrow.ArrowInvalid for what is no CSV."""
+        """Write the CSV of a page; columns in `apart` stay empty. Raises pyarrow.ArrowInvalid for invalid CSV."""
         body, wanted = Body(pieces), [name for name in self.columns if name not in apart]
         batches = cells(body, wanted, is_first_page=page.number == 1, block_bytes=self.block_bytes)
-        # A thread makes the next batch meanwhile: Arrow lets go of Python's lock while it works.
+        # A thread parses the next batch meanwhile: Arrow releases Python's lock while it works.
         with self._writer(page) as writer, ThreadPoolExecutor(1, thread_name_prefix="parse") as pool:
             coming = pool.submit(next, batches, None)
             while (batch := coming.result()) is not None:
@@ -193,11 +193,11 @@ class PageFiles:
             self._add(writer, page, columns)
 
     def _writer(self, page: Page) -> pq.ParquetWriter:
-        # Without dictionaries zstd makes smaller files, in two thirds of the time.
+        # Without dictionaries, zstd makes smaller files in two thirds of the time.
         return pq.ParquetWriter(page.draft, self.schema, compression="zstd", use_dictionary=False)
 
     def _add(self, writer: pq.ParquetWriter, page: Page, columns: dict[str, Parsed]) -> None:
-        """Write rows, and note which values didn't go in as they are."""
+        """Write rows, and note values that couldn't be stored exactly."""
         batch = pa.RecordBatch.from_arrays([columns[name].array for name in self.columns], schema=self._rows_schema)
         keys = batch.column(KEY) if KEY in batch.schema.names else None
         if keys is not None and keys.null_count:
@@ -226,6 +226,6 @@ class PageFiles:
 
 
 def add_odd(found: dict[str, list[Any]], key: str, count: int, examples: list[list[str]]) -> None:
-    """Add values that didn't go in as they are to those found."""
+    """Add values that couldn't be stored exactly to those found."""
     before = found.get(key, [0, []])
     found[key] = [before[0] + count, (before[1] + examples)[:EXAMPLES]]

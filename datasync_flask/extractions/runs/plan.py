@@ -1,7 +1,7 @@
 """What to read of an object, by its tracking type. It knows neither Flask, nor the database, nor HTTP.
 
 Sources: SOAP API Developer Guide "System Fields" (SystemModstamp, IsDeleted), Bulk API 2.0 Developer Guide "Query"
-(no ORDER BY, no compound fields), and what other readers found out about late commits.
+(no ORDER BY, no compound fields), and what other tools found out about late commits.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from datetime import UTC, datetime, timedelta
 from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.salesforce.descriptions import Field, ObjectDescription
 
-# A row is stamped while its transaction runs and seen when that is over: the watermark stays this far behind.
+# A row is stamped during its transaction and visible only after it: the watermark stays this far behind.
 TRAILING_DELAY = timedelta(minutes=1)
-# Salesforce keeps deleted rows for 15 days; a longer gap can only be closed by comparing Ids.
+# Salesforce keeps deleted rows for 15 days; after a longer gap, only comparing Ids finds deletes.
 RECYCLE_BIN_TIME = timedelta(days=15)
 CURSORS = ("SystemModstamp", "LastModifiedDate", "CreatedDate")
 NOT_LOADABLE = frozenset({"address", "location", "base64", "complexvalue", "datacategorygroupreference"})
 
 
 class Why(enum.StrEnum):
-    """Why a run does what it does, in words for the page."""
+    """Why a run reads an object this way, for the page."""
 
     NO_DATE = "This object has no date that tells when a row changed, so it is loaded whole."
     NO_DELETES = "Rows of this object can't be deleted in Salesforce."
@@ -39,7 +39,7 @@ class Why(enum.StrEnum):
 
 @dataclass(frozen=True)
 class LoadedAs:
-    """How a table is loaded: what decides which rows are in it, and how changes are found."""
+    """How a table is loaded: which rows are in it, and how changes are found."""
 
     tracking_type: str = "none"
     cursor: str = ""
@@ -52,13 +52,13 @@ class LoadedAs:
 
     @property
     def rows(self) -> tuple[bool, bool, bool, str, str]:
-        """What decides which rows are in the table, and what stands in them."""
+        """The part that decides which rows are in the table, and their content."""
         return self.tracking_type == "date_deletes", self.keeps_history, self.marks_deleted, self.filter, self.hashed
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What somebody chose for an object, and what the last good run left."""
+    """The choices for an object, and the results of the last good run."""
 
     name: str
     tracking_type: str
@@ -89,7 +89,7 @@ class Plan:
     fields: tuple[Field, ...]
     soql: str
     with_deleted: bool
-    # The whole table is read; otherwise what changed since `since`.
+    # Read the whole table; otherwise only changes since `since`.
     is_whole: bool
     cursor: str
     since: datetime | None
@@ -98,16 +98,16 @@ class Plan:
     compares_ids: bool
     loaded_as: LoadedAs
     reasons: tuple[Why, ...] = ()
-    # Fields that move without the date, and whether this run reads them of all rows.
+    # Fields that change without the date, and whether this run refreshes them.
     formulas: tuple[str, ...] = ()
     refreshes_formulas: bool = False
-    # Fields of which only a hash is written, and those whose columns still hold what they mustn't any more.
+    # Fields of which only a hash is written, and fields whose columns have to be emptied.
     hashed: frozenset[str] = frozenset()
     emptied: tuple[str, ...] = ()
 
     @property
     def count_tail(self) -> str:
-        """What follows ``SELECT COUNT() FROM`` for the same rows without the window."""
+        """The part after ``SELECT COUNT() FROM`` for the same rows without the time window."""
         return f"{self.name} WHERE {self.loaded_as.filter}" if self.loaded_as.filter else self.name
 
     @property
@@ -122,7 +122,7 @@ def loadable(description: ObjectDescription) -> tuple[Field, ...]:
 
 
 def cursor_of(description: ObjectDescription, wanted: str = "") -> str:
-    """The field that tells when a row changed ('' when there is none)."""
+    """The field that says when a row changed ('' when there is none)."""
     for name in (wanted, *CURSORS):
         found = description.field(name) if name else None
         if found is not None and can_be_cursor(found):
@@ -131,17 +131,17 @@ def cursor_of(description: ObjectDescription, wanted: str = "") -> str:
 
 
 def is_needed(name: str, cursor: str) -> bool:
-    """True for fields that each run needs as they are: what tells rows apart, and which changed or were deleted."""
+    """True for fields that each run needs unhashed: those that identify rows, changes and deletes."""
     return name in {"Id", "IsDeleted", cursor}
 
 
 def can_be_cursor(found: Field) -> bool:
-    """True for a date that a query may have in its WHERE."""
+    """True for a date that a query can use in its WHERE."""
     return found.type in {"datetime", "date"} and found.is_filterable
 
 
 def make_plan(description: ObjectDescription, choice: Choice, now: datetime) -> Plan:
-    """What a run at `now` does with an object."""
+    """The plan of a run at `now` for an object."""
     chosen = loadable(description)
     cursor = cursor_of(description, choice.cursor_field)
     has_flag = description.field("IsDeleted") is not None
@@ -220,7 +220,7 @@ def without_fields(plan: Plan, names: Collection[str]) -> str:
 
 
 def with_condition(plan: Plan, condition: str) -> Plan:
-    """A plan that reads a part of the rows."""
+    """The plan, limited to the rows that match a condition."""
     return replace(plan, soql=f"{plan.soql} {'AND' if ' WHERE ' in plan.soql else 'WHERE'} {condition}")
 
 
@@ -241,5 +241,5 @@ def _literal(moment: datetime, description: ObjectDescription, cursor: str) -> s
 
 
 def new_watermark(server_time: datetime) -> datetime:
-    """Return up to where everything is seen, when reading began at `server_time` of Salesforce's clock."""
+    """The time up to which everything was visible when reading began at `server_time` of Salesforce's clock."""
     return server_time - TRAILING_DELAY

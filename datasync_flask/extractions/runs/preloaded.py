@@ -1,4 +1,4 @@
-"""What a run needs, loaded once in the process that runs are forked from: it would take each run over a second."""
+"""What a run needs, loaded once in the process that runs are forked from. It would take each run over a second."""
 
 import gc
 
@@ -14,10 +14,10 @@ from datasync_flask.salesforce.transport import BoundedClient
 
 setproctitle("datasync fork server")
 dlt_loading.load_library()
-# Else the first query does it, in each process again.
+# Otherwise the first query in each process would do it.
 configure_mappers()
-# The first client is what loads the certificates that are trusted.
+# The first client loads the trusted certificates.
 BoundedClient().close()
-# A run loads much that stays and leaves little that is garbage: looking for it took half of a short run's time.
+# A run creates little garbage: collecting it took half of a short run's time.
 gc.set_threshold(50_000, 20, 50)
 gc.freeze()

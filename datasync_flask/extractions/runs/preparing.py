@@ -45,12 +45,12 @@ class RunContext:
     org_id: str
     org_name: str
     calls_left: CallsLeft
-    # About how many rows objects have, for the forecast and the choice of the way; nothing hangs on it.
+    # Approximate row counts, only for the forecast and the choice between REST and Bulk.
     counts: dict[str, int] = field(default_factory=dict)
 
 
 def choice_of(chosen: ExtractionObject, extraction: Extraction) -> Choice:
-    """What was chosen for an object, in the plan's terms."""
+    """The choices for an object, in the plan's terms."""
     return Choice(
         name=chosen.name,
         tracking_type=chosen.effective_tracking_type.value,
@@ -75,18 +75,18 @@ def choice_of(chosen: ExtractionObject, extraction: Extraction) -> Choice:
 
 
 def chosen_for(row: RunObject) -> ExtractionObject | None:
-    """What is stored of an object beside its runs; None when it was removed from the extraction."""
+    """The stored object; None when it was removed from the extraction."""
     return next((each for each in row.run.extraction.objects if each.name == row.name), None)
 
 
 def may_be_whole(row: RunObject) -> bool:
-    """True unless it is sure that only changes are read."""
+    """True unless the run certainly reads only changes."""
     chosen = chosen_for(row)
     return chosen is not None and (chosen.effective_tracking_type.value == "none" or chosen.watermark is None)
 
 
 def _kept_columns(chosen: ExtractionObject, plan: Plan) -> tuple[Column, ...]:
-    """The columns of fields that were loaded before and aren't read any more: hidden, deleted or not chosen."""
+    """The columns of fields that were loaded before but are no longer read: hidden, deleted or not chosen."""
     read = {field.name for field in plan.fields}
     given = [columns for field, columns in chosen.field_columns.items() if field not in read]
     return tuple(
@@ -98,7 +98,7 @@ def _kept_columns(chosen: ExtractionObject, plan: Plan) -> tuple[Column, ...]:
 
 
 def _hashing(plan: Plan) -> Hashing:
-    """How fields are hashed; commits where the key has to be made. Raises SecretUnreadable."""
+    """How fields are hashed; commits if the key has to be created. Raises SecretUnreadable."""
     if not plan.hashed:
         return Hashing()
     kinds = {field.name: type_of(field) for field in plan.fields if field.name in plan.hashed}
@@ -106,29 +106,29 @@ def _hashing(plan: Plan) -> Hashing:
 
 
 def _table_of(chosen: ExtractionObject, context: RunContext) -> Table:
-    """An object's table; where orgs are combined, its org's part of it."""
+    """An object's table; if orgs are combined, its org's part of it."""
     extraction = chosen.extraction
-    # As it is spelled in the rows that are there.
+    # Use the spelling in the existing rows.
     org_id = (chosen.loaded_org_id or context.org_id[:18]) if extraction.combines_orgs else ""
     return Table(extraction.dataset, context.tables.of[chosen.name], org_id)
 
 
 def _is_foreign(destination: Destination, table: Table) -> bool:
-    """True for a table that isn't ours, or has no columns for the org."""
+    """True for a table that isn't the extraction's, or has no columns for the org."""
     if not destination.has_table(table):
         return False
     return not table.org_id or ORG_ID_COLUMN not in destination.column_names(table)
 
 
 def _differing(columns: Mapping[str, Column], elsewhere: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str]]:
-    """The fields that have another type in other orgs, with their columns here."""
+    """The fields that have another type in other orgs, with their columns in this one."""
     return [
         (name, column.name) for name, column in columns.items() if elsewhere.get(name, {}).keys() - {column.type.value}
     ]
 
 
 def prepare(row_id: int, description: ObjectDescription, context: RunContext) -> ObjectRun:
-    """An object ready to be read; its table is the extraction's from here on. Commits.
+    """An object ready to be read; from now on its table belongs to the extraction. Commits.
 
     Raises SalesforceError, DestinationError, TableTaken.
     """
@@ -139,7 +139,7 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
     if row.name in context.tables.taken:
         raise TableTaken(context.tables.taken[row.name])
     now, stored = utcnow(), object_states.stored_progress(row)
-    # A run that goes on keeps its plan: pages of two plans must not meet in one table.
+    # A continued run keeps its plan: pages of two plans mustn't get into one table.
     planned_at = datetime.fromisoformat(stored.reads["at"]) if stored.reads else context.api.server_time or now
     plan = make_plan(description, choice_of(chosen, extraction), planned_at)
     hashing, stored_names = _hashing(plan), chosen.field_columns
@@ -148,7 +148,7 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
     limit = context.destination.max_name_length
     columns, retyped = columns_for(plan.fields, names, chosen.columns, limit, plan.hashed, elsewhere)
     context.destination.check_width((*columns.values(), *(org_columns.COLUMNS if extraction.combines_orgs else ())))
-    # Whatever happened to the name since, rows of one org show one name.
+    # Even if the org was renamed meanwhile, all of its rows show one name.
     org_name = context.org_name if plan.is_whole else chosen.loaded_org_name
     each = ObjectRun(
         row_id=row_id,
@@ -177,7 +177,7 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
     if not chosen.table_name and _is_foreign(context.destination, each.table):
         why = f" has no column {ORG_ID_COLUMN}" if each.table.org_id else ""
         raise DestinationError(Fault.TABLE_IN_THE_WAY, f"{each.table.dataset}: {each.table.name}{why}")
-    # From here on the table is ours: a run that is killed while it writes must know it again.
+    # Store this before writing: a run that is killed while it writes must recognise the table.
     chosen.table_name, chosen.field_columns = each.table.name, names
     chosen.loaded_org_id = each.table.org_id or context.org_id[:18]
     row.is_whole, row.step, row.started_at = plan.is_whole, "reading", now

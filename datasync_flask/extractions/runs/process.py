@@ -1,8 +1,8 @@
-"""Has runs done by processes of their own: their memory comes back, they can be killed, and they end with the worker.
+"""Does runs in separate processes: they free their memory, can be killed, and end with the worker.
 
-multiprocessing's fork server has loaded what a run needs (preloaded.py) and is forked for each run; it starts with the
-first one and ends with the worker. The two speak through one pipe: the run says that it makes progress, and takes a
-message, or the end of the worker, as the order to stop.
+multiprocessing's fork server has loaded what a run needs (preloaded.py) and is forked for each run. It starts with the
+first run and ends with the worker. Worker and run share one pipe: the run reports progress through it. A message from
+the worker, or the worker's end, tells the run to stop.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
 END_SECONDS = 5.0
 RUN_ENVIRONMENT = {
-    # A quarter less memory at its peak, at the same speed.
+    # Reduces peak memory by a quarter, at the same speed.
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "MALLOC_ARENA_MAX": "2",
-    # A process that is forked must not have threads.
+    # A process with threads must not be forked.
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "OPENBLAS_NUM_THREADS": "1",
 }
@@ -43,7 +43,7 @@ Target = Callable[[Settings, str, str, Connection], None]
 
 
 class RunProcesses:
-    """The processes that do runs for one worker; `target` is what such a process does."""
+    """The processes that do runs for one worker; each calls `target`."""
 
     def __init__(self, settings: Settings, target: Target, stopping: threading.Event) -> None:
         self._settings, self._target, self.stopping = settings, target, stopping
@@ -53,7 +53,7 @@ class RunProcesses:
         forks.set_forkserver_preload(["datasync_flask.extractions.runs.preloaded", target.__module__])
 
     def do(self, run_id: str) -> bool:
-        """Claim a run, have it done, and return when its process has ended, or was ended for making no progress.
+        """Do a run in a process, and return when the process has ended, or was ended for making no progress.
 
         Return False when all slots are busy: the run stays queued until one is free, or another worker takes it.
         """
@@ -91,7 +91,7 @@ def wait_for_end(process: BaseProcess, run: Connection, stalled_after: float, st
     is_told, moved_at = False, time.monotonic()
     while not wait([process.sentinel], POLL_SECONDS):
         now = time.monotonic()
-        # Its end closes the pipe as well; the next turn sees that it has ended.
+        # The pipe also closes when the process ends; the next turn notices that.
         with contextlib.suppress(OSError, EOFError):
             while run.poll():
                 run.recv_bytes()
@@ -105,7 +105,7 @@ def wait_for_end(process: BaseProcess, run: Connection, stalled_after: float, st
 
 
 def work(app: Flask, run_id: str, lease_id: str, worker: Connection) -> None:
-    """Be the process of a run, until that is over, a signal comes, or the worker says so or is gone."""
+    """Do a run in this process until it is over, a signal arrives, or the worker says so or is gone."""
     # Imported here: it loads dlt and pyarrow, which the worker itself never needs.
     from datasync_flask.extractions.runs.runner import Runner
 

@@ -1,4 +1,4 @@
-"""How far reading an object is."""
+"""The progress of reading an object."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ from typing import Any
 
 @dataclass
 class Progress:
-    """How far reading is: stored after each page, so that a run that was stopped can go on."""
+    """The progress of reading: stored after each page, so that a stopped run can continue."""
 
-    # What the pages belong to: those of two queries, or with other columns, must not meet in one table.
+    # What the pages were read with: pages of two queries, or with other columns, mustn't get into one table.
     reads: dict[str, Any] = field(default_factory=dict)
     job_id: str = ""
     locator: str = ""
-    # The list of pages that is read side by side, and how many of its pages are read.
+    # The list of pages that are read side by side, and how many of its pages are done.
     listing: str = ""
     listed: int = 0
-    # The job's result is read once more: the first time some rows were missing, or too many.
+    # The job's result is being read a second time, because the number of rows was wrong.
     is_second: bool = False
     pages: int = 0
     rows: int = 0
     is_read: bool = False
     expected: int | None = None
-    # Which of the object's rows these are, as a condition of SOQL, where several jobs read it; '' for all.
+    # The SOQL condition of these rows if several jobs read the object; '' for all.
     condition: str = ""
     slices: list[Progress] = field(default_factory=list)
-    # How many rows are asked for in a page; 0: as many as usual.
+    # How many rows to request in a page; 0: the usual number.
     page_rows: int = 0
     # When the first rows were in a file (ISO 8601).
     first_rows_at: str = ""
-    # Values that didn't go in as they are: "field|why" to [how many, [[id, value], …]].
+    # Values that couldn't be stored exactly: "field|why" to [how many, [[id, value], …]].
     odd: dict[str, list[Any]] = field(default_factory=dict)
-    # Fields that the job leaves out.
+    # Fields that the job doesn't read.
     apart: list[str] = field(default_factory=list)
-    # Refusals on the way that were got round.
+    # Refusals that were worked around.
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """As they are stored, slices are plain dictionaries."""
+        """Convert stored slices, which are plain dictionaries."""
         self.slices = [Progress(**each) if isinstance(each, dict) else each for each in self.slices]
 
     def begin(self) -> None:
@@ -49,14 +49,14 @@ class Progress:
         )  # fmt: skip
 
     def add_up(self) -> None:
-        """Take from the slices what the object as a whole tells."""
+        """Compute the values of the whole object from its slices."""
         self.pages, self.rows = sum(each.pages for each in self.slices), sum(each.rows for each in self.slices)
-        # Whoever clears up looks for jobs where one is named.
+        # Clean-up only considers objects with a job's id.
         self.job_id = next((each.job_id for each in self.slices if each.job_id and not each.is_read), "")
         self.first_rows_at = min((each.first_rows_at for each in self.slices if each.first_rows_at), default="")
 
     def begin_again(self) -> None:
-        """Forget the pages that were read, of the same job."""
+        """Forget the pages that were read, and read the same job again."""
         job_id, apart, page_rows = self.job_id, self.apart, self.page_rows
         self.begin()
         self.job_id, self.apart, self.page_rows, self.is_second = job_id, apart, page_rows, True

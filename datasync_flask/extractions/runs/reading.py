@@ -1,4 +1,4 @@
-"""From Salesforce to Parquet files: bulk results page by page, streamed; REST where bulk can't, or is dearer."""
+"""Reads Salesforce into Parquet files: bulk results streamed page by page; REST if bulk can't or costs more."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ from datasync_flask.salesforce.transport import pieces_of
 
 log = logging.getLogger(__name__)
 
-# How much larger a block gets that a row doesn't fit into.
+# By how much a block grows if a row doesn't fit into it.
 BLOCK_GROWS = 8
 MAX_BLOCK_BYTES = 128 * 1024 * 1024
 PAGE_TRIES = 4
-# A page that takes longer is asked for with half as many rows.
+# A page that takes longer is requested again with half as many rows.
 PAGE_SECONDS = 300.0
-# Results of more pages than this are read side by side; the list of their places costs a call.
+# Results with more pages than this are read side by side; listing the pages costs a call.
 PAGES_IN_A_ROW = 2
-# How often a query by REST is begun again whose place Salesforce forgot.
+# How often a REST query begins again after Salesforce forgot its position.
 REST_TRIES = 3
-# What a job can't select though REST can; read beside the job where it refuses.
+# What REST can select and a job can't; read by REST if the job refuses.
 APART_FROM_BULK = frozenset({"json"})
-# Pages leave gaps in memory that add up; giving them back takes milliseconds.
+# Pages leave gaps in memory that add up; freeing them takes milliseconds.
 PAGES_BETWEEN_RELEASES = 8
-# Refusals and silences by REST that leave it open whether a bulk job does it.
+# Errors of REST after which a bulk job may still succeed.
 _PERHAPS_IN_BULK = frozenset(
     {
         Problem.NOT_FOUND, Problem.UNEXPECTED, Problem.QUERY_TIMED_OUT, Problem.NO_ANSWER_IN_TIME,
@@ -60,26 +60,26 @@ _PERHAPS_IN_BULK = frozenset(
 
 @dataclass
 class Reader:
-    """Reads one object into `folder`. Fetching a page changes nothing but its draft; pages are kept in order."""
+    """Reads one object into `folder`. Fetching a page only writes its draft; pages are kept in order."""
 
     api: SalesforceApi
     plan: Plan
     columns: dict[str, Column]
     folder: Path
     progress: Progress = field(default_factory=Progress)
-    # None: whatever it takes.
+    # None: without a limit.
     calls_left: CallsLeft | None = None
     # Several jobs may read it side by side.
     may_slice: bool = False
     hashing: Hashing = field(default_factory=Hashing)
-    # Pages that were asked for, by locator or path.
+    # Pages that were requested, by locator or path.
     _asked: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.pages = PageFiles(self.folder, self.columns, self.plan.keeps_history, self.hashing)
 
     def read(self) -> Iterator[None]:
-        """Read everything that isn't read yet; yield whenever more is read. Raises SalesforceError, WaitsForBulk."""
+        """Read everything that isn't read yet, yielding after each part. Raises SalesforceError, WaitsForBulk."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.progress.is_read:
             return
@@ -98,7 +98,7 @@ class Reader:
             except SalesforceError as error:
                 if error.problem not in {Problem.NOT_FOUND, Problem.LOCATOR_GONE, Problem.UNEXPECTED}:
                     raise
-            # The job is gone: begin again, nothing of it was written anywhere but here.
+            # The job is gone: begin again, because its pages were written only here.
         self._begin()
         first_page = None if self.progress.condition else self._small_result()
         yield from self._read_in_bulk() if first_page is None else self._read_rest(first_page)
@@ -110,22 +110,22 @@ class Reader:
         self._asked.clear()
 
     def _not_again(self, place: str) -> None:
-        """Raise SalesforceError for a page that was asked for already: the pages would lead in a circle for ever."""
+        """Raise SalesforceError for a page that was requested before: the pages would lead in a circle for ever."""
         if place and place in self._asked:
             raise SalesforceError(Problem.PAGES_REPEAT, f"the page at {place} comes after itself")
         self._asked.add(place)
 
     def _small_result(self) -> QueryPage | None:
-        """Ask by REST for what changed, or for a table that is small or of unknown size; None where a job is better."""
+        """Read changes, or a table that is small or of unknown size, by REST; None if a job is better."""
         if len(self.plan.soql) > MAX_QUERY_LENGTH:
             return None
         if self.plan.is_whole and (self.progress.expected or 0) > REST_ROWS:
             return None
         try:
-            # Where it takes too long a job does it, which nobody has to wait for.
+            # If it takes too long, a job does it in the background.
             page = query.first_page(self.api, self.plan.soql, with_deleted=self.plan.with_deleted, tries=3)
         except SalesforceError as error:
-            # Too long, too slow or not to be had by REST: bulk may do it, and says more clearly why not.
+            # Too long, too slow or impossible by REST: bulk may do it, or say more clearly why not.
             if error.problem not in _PERHAPS_IN_BULK:
                 raise
             self.progress.notes.append(f"REST: {error.detail}")
@@ -139,7 +139,7 @@ class Reader:
                 yield from self._read_rest_pages(page)
                 return
             except SalesforceError as error:
-                # Salesforce keeps a place for some time and a few queries only: from the beginning, then.
+                # Salesforce keeps positions only for some time and a few queries: begin again.
                 if error.problem is not Problem.LOCATOR_GONE or attempt == REST_TRIES:
                     raise
                 self._begin()
@@ -189,7 +189,7 @@ class Reader:
             yield from self._read_rest()
 
     def _read_slices(self) -> Iterator[None]:
-        """Read what several jobs bring; each slice goes on where it was, alone."""
+        """Read slices by several jobs; each slice continues independently where it was."""
         progress = self.progress
         readers = [self._of_slice(position) for position in range(len(progress.slices))]
         for position, reached in slices.side_by_side([reader._steps for reader in readers]):
@@ -213,7 +213,7 @@ class Reader:
             yield deepcopy(self.progress)
 
     def _read_beside_bulk(self, refusal: bulk.NotInBulk) -> Iterator[None]:
-        """Read by REST although it is much, where it fits into the API calls that are left."""
+        """Read by REST despite the size, if it fits into the API calls that are left."""
         if len(self.plan.soql) > MAX_QUERY_LENGTH:
             raise WaitsForBulk(str(refusal)) from None
         try:
@@ -230,7 +230,7 @@ class Reader:
         yield from self._read_rest(page)
 
     def _read_new_job(self, soql: str) -> Generator[None, None, bulk.NotInBulk | None]:
-        """Read by a bulk job; return its refusal where Salesforce doesn't let that be."""
+        """Read by a bulk job; return the error if Salesforce refuses it."""
         try:
             self.progress.job_id = bulk.create_job(self.api, soql, with_deleted=self.plan.with_deleted)
             yield
@@ -265,7 +265,7 @@ class Reader:
         bulk.delete_job(self.api, progress.job_id)
 
     def _read_side_by_side(self) -> Iterator[None]:
-        """Read the pages that the org lists; those that it doesn't list, or refuses there, are left to be read."""
+        """Read the pages that the org lists; pages that it doesn't list or refuses remain unread."""
         progress = self.progress
         listed = SideBySide(self.api, progress.job_id, progress.listing, progress.listed)
         try:
@@ -298,17 +298,17 @@ class Reader:
 
     @property
     def _page_rows(self) -> int:
-        """How many rows are asked for in a page."""
+        """How many rows to request in a page."""
         return self.progress.page_rows or rows_per_page(len(self.columns))
 
     def _ask_for_less(self, error: SalesforceError) -> None:
-        """Have pages half as large after one that didn't come in time; raise `error` where they can't be smaller."""
+        """Halve the pages after one that didn't come in time; raise `error` if they can't be smaller."""
         if self._page_rows <= MIN_ROWS_PER_PAGE:
             raise SalesforceError(error.problem, f"a page of {self._page_rows} rows didn't come: {error.detail}")
         self.progress.page_rows = max(self._page_rows // 2, MIN_ROWS_PER_PAGE)
 
     def _fetch_page(self, number: int, at: str, is_dropped: Callable[[], bool] = lambda: False) -> Page:
-        """The page at a place; one that broke off is fetched again from its start."""
+        """Fetch the page at a place, again from its start if it broke off."""
         tries, attempt, is_again = self.api.tries(), 0, False
         while not is_dropped():
             page = self.pages.draft(number)
@@ -348,7 +348,7 @@ class Reader:
         raise Dropped
 
     def _read_apart(self) -> None:
-        """Ask by REST for the fields that the job left out, and put them into the rows that it brought."""
+        """Read the fields that the job left out by REST, and put them into the job's rows."""
         names = ["Id", *self.progress.apart]
         others = [found.name for found in self.plan.fields if found.name not in names]
         soql, found = without_fields(self.plan, others), {name: list[pa.Array]() for name in names}
@@ -364,7 +364,7 @@ class Reader:
         self.pages.fill(self.files(), values.pop("Id"), values)
 
     def _keep(self, page: Page) -> None:
-        """Make a page the next one of those that are read."""
+        """Keep a page as the next one."""
         page.draft.replace(page.draft.with_suffix(""))
         progress = self.progress
         progress.pages += 1
@@ -378,7 +378,7 @@ class Reader:
             pa.default_memory_pool().release_unused()
 
     def all_notes(self) -> list[str]:
-        """What was got round, and for each field and reason the values that didn't go in as they are."""
+        """Notes on worked-around refusals, and on values that couldn't be stored exactly, by field and reason."""
         parts, odd = [self.progress, *self.progress.slices], dict[str, list[Any]]()
         for part in parts:
             for key, (count, examples) in part.odd.items():
@@ -391,7 +391,7 @@ class Reader:
         ]
 
     def files(self) -> tuple[Path, ...]:
-        """The files read, in order; one without rows when there are none."""
+        """The files read, in order; one empty file when there are none."""
         if self.progress.slices:
             return tuple(file for n in range(len(self.progress.slices)) for file in self._of_slice(n).files())
         if self.progress.pages:

@@ -1,4 +1,4 @@
-"""A run: its objects are read side by side and written one after the other, in their order."""
+"""A run: reads its objects side by side, and writes them one after the other in their order."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Runner:
     """Does one run in this process."""
 
     def __init__(self, app: Flask, run_id: str, lease_id: str, say_progress: Callable[[], None] = lambda: None) -> None:
-        """`say_progress` is called every few seconds while the run gets on."""
+        """`say_progress` is called every few seconds while the run makes progress."""
         self._app, self._run_id, self._lease_id, self._say_progress = app, run_id, lease_id, say_progress
         self._stop = threading.Event()
         self._movement = Movement()
@@ -60,7 +60,7 @@ class Runner:
         self._destination: Destination
 
     def stop(self) -> None:
-        """Have the run stop at the next page; it goes on where it was when it is started again."""
+        """Stop the run at the next page; when started again, it continues where it was."""
         self._stop.set()
 
     def run(self) -> None:
@@ -114,7 +114,7 @@ class Runner:
         states.finished(self._run_id, self._lease_id)
 
     def _remove_rows(self, extraction: Extraction) -> None:
-        """Take the org's rows out of the tables that it shares with others."""
+        """Remove the org's rows from the tables that it shares with others."""
         destination = self._open_destination(extraction)
         parts = {
             each.name: Table(extraction.dataset, each.table_name, each.loaded_org_id)
@@ -177,7 +177,7 @@ class Runner:
         return found
 
     def _read(self, each: ObjectRun) -> Reader:
-        # A thread of its own begins without the mark of the run.
+        # A new thread doesn't have the run's id for its log lines.
         bind_contextvars(request_id=f"run-{self._run_id}")
         with self._app.app_context():
             try:
@@ -191,7 +191,7 @@ class Runner:
         return reader
 
     def _result_of(self, each: ObjectRun, reading: Future[Reader]) -> tuple[ObjectRun, Reader]:
-        """What was read; where a field went away in the middle, describe and read the object once more."""
+        """The object that was read; if a field disappears meanwhile, describe and read the object once more."""
         try:
             return each, reading.result()
         except SalesforceError as error:
@@ -223,7 +223,7 @@ class Runner:
         return turns.turn(self._run_id, name, self._waits.patience, self._movement.at_destination())
 
     def _check_owner(self, each: ObjectRun) -> None:
-        """See that the table is still the extraction's: it may have been moved, or the object removed, meanwhile."""
+        """Check that the table still belongs to the extraction: somebody may have moved it or removed the object."""
         if not tables.has(states.load(self._run_id).extraction_id, each.name, each.table.name):
             raise TableGivenBack(each.table.name)
         db.session.commit()

@@ -1,4 +1,4 @@
-"""Pages of a bulk result, fetched side by side and given back in their order."""
+"""Fetches pages of a bulk result side by side, and yields them in their order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.lanes import MOST
 from datasync_flask.salesforce.result_pages import NoPlaces, places
 
-# How many pages may be under way or wait for their turn: a slow one doesn't keep the lanes empty.
+# How many pages may be under way or wait for their turn, so that a slow page doesn't leave lanes empty.
 AHEAD = 2 * MOST
 
 T = TypeVar("T")
@@ -24,20 +24,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a page lies, in which list of pages, and the how manieth it is there."""
+    """The path of a page, its list of pages, and its position there."""
 
     query: str
     listing: str
     position: int
 
 
-# Fetches page number so and so at a place; raises Dropped soon when nobody waits for it any more.
+# Fetches the page with a number at a place; raises Dropped soon when nobody waits for it any more.
 Fetch = Callable[[int, str, Callable[[], bool]], T]
 
 
 @dataclass
 class SideBySide:
-    """The pages of a job's result from a list on, `skip` of its pages left out."""
+    """The pages of a job's result beginning at a list, without its first `skip` pages."""
 
     api: SalesforceApi
     job_id: str
@@ -47,8 +47,8 @@ class SideBySide:
     def read(self, number: int, fetch: Fetch[T]) -> Generator[tuple[Place, T]]:
         """Yield each page, the first one as `number`.
 
-        Raises NoPlaces when the pages before are all yielded and the org doesn't tell (any more) where the next ones
-        are, and whatever fetching a page raises when it is that one's turn.
+        Raises NoPlaces when all earlier pages are yielded and the org doesn't list the next ones (any more). Raises
+        whatever fetching a page raises when it is that page's turn.
         """
         is_over = threading.Event()
         mark = partial(bind_contextvars, **get_contextvars())
@@ -68,7 +68,7 @@ class SideBySide:
                     except NoPlaces as error:
                         is_listed, no_places = True, error
                     except Exception:
-                        # The run has to stop: what is there already need not be fetched again.
+                        # The run has to stop: yield the pages that are already there.
                         while coming and coming[0][1].done() and coming[0][1].exception() is None:
                             yield _next(coming)
                         raise
@@ -82,9 +82,9 @@ class SideBySide:
             raise no_places
 
     def _places(self, asking: ThreadPoolExecutor) -> Iterator[Place]:
-        """Yield where the pages lie, the next list asked for ahead.
+        """Yield the places of the pages, requesting the next list in advance.
 
-        Raises NoPlaces, also for lists and pages that come again, and SalesforceError.
+        Raises NoPlaces, also for repeated lists and pages, and SalesforceError.
         """
         listing, skip, seen = self.listing, self.skip, set[str]()
         asked = asking.submit(places, self.api, self.job_id, listing)

@@ -1,4 +1,4 @@
-"""Slices of one large object, each read by a job of its own, several of them side by side."""
+"""Reads slices of one large object, each by its own job, several side by side."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ T = TypeVar("T")
 
 
 def side_by_side(slices: Sequence[Callable[[], Generator[T]]]) -> Iterator[tuple[int, T]]:
-    """Yield the steps of slices as they are made, each with its slice's position.
+    """Yield the steps of slices as they happen, each with its slice's position.
 
-    An error of one slice stops the others after their next step, and is raised when all have stopped; one that waits
-    for the Bulk API lets the others go on to their end.
+    An error of one slice stops the others after their next step, and is raised when all have stopped. If a slice
+    waits for the Bulk API, the others continue to their end.
     """
     steps, is_over = SimpleQueue[tuple[int, T | None]](), threading.Event()
     mark = partial(bind_contextvars, **get_contextvars())

@@ -1,4 +1,4 @@
-"""Every transition of a run. lease.py has the lease, object_states.py what becomes of its objects."""
+"""Every transition of a run. lease.py has the lease, object_states.py the transitions of its objects."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ ended = Signal("a run ended")
 forecast_made = Signal("what a run will cost is known")
 
 MAX_TRIES = 5
-# How long a run rests that was ended for making no progress, before it goes on; then it has failed.
+# The pauses before a run without progress continues; after the last one it fails.
 STALL_PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30))
-# Who starts the runs that nobody starts.
+# The name for runs that the schedule starts.
 SCHEDULE = "schedule"
 
 
@@ -57,7 +57,7 @@ class AlreadyRunning(Exception):
 
 
 def folder_of(run_id: str) -> Path:
-    """Where a run keeps its working files."""
+    """The folder for a run's working files."""
     return working_files.root() / run_id
 
 
@@ -78,13 +78,13 @@ def open_run(extraction_id: str) -> str | None:
 
 
 def start(extraction_id: str, by: str, only: Collection[str] = (), *, removes_rows: bool = False) -> Run:
-    """Make a run of all objects, or of those in `only`; commits. Raises AlreadyRunning while another one isn't over.
+    """Create a run of all objects, or of those in `only`; commits. Raises AlreadyRunning while another one isn't over.
 
-    With `removes_rows` it loads nothing, but takes the rows of the extraction's org out of tables of several orgs.
+    With `removes_rows` it loads nothing, but removes the rows of the extraction's org from tables of several orgs.
     """
 
     def make() -> Run:
-        # Written first: two starts at once meet here, and the second then sees the first one's run.
+        # Write this first: of two starts at once, the second waits here and then sees the first one's run.
         db.session.execute(
             update(Extraction)
             .where(Extraction.id == extraction_id)
@@ -134,12 +134,12 @@ def clear_folders() -> None:
 
 
 def note_object(row_id: int, **values: Any) -> None:
-    """Write values of one object's row; commits."""
+    """Store values in one object's row; commits."""
     count_updated(update(RunObject).where(RunObject.id == row_id).values(**values))
 
 
 def note_calls(run_id: str, calls: int, usage: tuple[int, int] | None) -> None:
-    """Write how many API calls this process made so far; commits."""
+    """Store how many API calls this process has made so far; commits."""
     values: dict[str, Any] = {"api_calls": calls, "version": Run.version + 1}
     if usage is not None:
         values |= {"calls_used": usage[0], "calls_max": usage[1]}
@@ -147,12 +147,12 @@ def note_calls(run_id: str, calls: int, usage: tuple[int, int] | None) -> None:
 
 
 def note_forecast(run_id: str, values: dict[str, Any]) -> None:
-    """Write what the run is expected to cost; commits."""
+    """Store the forecast of the run; commits."""
     count_updated(update(Run).where(Run.id == run_id).values(version=Run.version + 1, **values))
 
 
 def touch(run_id: str) -> None:
-    """Let open pages know that something changed. The caller commits."""
+    """Raise the version, so that open pages show the change. The caller commits."""
     db.session.execute(update(Run).where(Run.id == run_id).values(version=Run.version + 1))
 
 
@@ -182,7 +182,7 @@ def _end(run_id: str, lease_id: str, state: RunState, problem: str = "", detail:
 
 
 def finished(run_id: str, lease_id: str) -> None:
-    """End a run whose objects are all through: done, or failed when some of them failed."""
+    """End a run whose objects are all over: done, or failed if some of them failed."""
     bad = db.session.scalars(select(RunObject).where(RunObject.run_id == run_id, RunObject.step == "failed")).all()
     if bad:
         _end(run_id, lease_id, RunState.FAILED, bad[0].problem, f"{bad[0].name}: {bad[0].problem_detail}")
@@ -191,12 +191,12 @@ def finished(run_id: str, lease_id: str) -> None:
 
 
 def failed(run_id: str, lease_id: str, problem: Problem | Fault | RunProblem, detail: str) -> None:
-    """End a run that can't go on."""
+    """End a run that can't continue."""
     _end(run_id, lease_id, RunState.FAILED, code_of(problem), detail)
 
 
 def stopped(run_id: str, lease_id: str) -> None:
-    """End a run that was cancelled; put one back whose process was told to stop."""
+    """End a cancelled run; put a run whose process has to stop back into the queue."""
     if is_cancelled(run_id):
         _end(run_id, lease_id, RunState.CANCELLED)
     else:
@@ -204,7 +204,7 @@ def stopped(run_id: str, lease_id: str) -> None:
 
 
 def paused(run_id: str, lease_id: str, until: datetime, limit: Problem | RunProblem, detail: str = "") -> None:
-    """Let a run rest at a limit."""
+    """Pause a run at a limit."""
     lease.write(run_id, lease_id, state=RunState.PAUSED, due_at=until, problem=code_of(limit),
                 problem_detail=tidy(detail), lease_id="", tries=Run.tries - 1)  # fmt: skip
     log(run_id, f"paused: {detail or 'at the ceiling of API calls'}")
@@ -212,7 +212,7 @@ def paused(run_id: str, lease_id: str, until: datetime, limit: Problem | RunProb
 
 
 def stalled(run_id: str, lease_id: str, detail: str = "") -> None:
-    """End an attempt that made no progress; the run goes on by itself after a pause, a few times, then it fails."""
+    """End an attempt without progress; the run continues by itself after a pause, but after a few attempts it fails."""
     if is_cancelled(run_id):
         _end(run_id, lease_id, RunState.CANCELLED)
         return
@@ -228,14 +228,14 @@ def stalled(run_id: str, lease_id: str, detail: str = "") -> None:
 
 
 def waiting_for_connection(run_id: str, lease_id: str, error: SalesforceError) -> None:
-    """Put the connection to needs_attention; the run goes on when it works again."""
+    """Set the connection to needs_attention; the run continues when it works again."""
     run = load(run_id)
     source_id = run.extraction.source_id
     lease.write(run_id, lease_id, state=RunState.WAITING, problem=code_of(error.problem), problem_detail=error.detail,
           lease_id="", tries=Run.tries - 1)  # fmt: skip
     log(run_id, f"waiting for the connection: {error}")
 
-    # These are checked for soon: the answer may be another by then, or there is something to ask.
+    # Check these soon: the answer may have changed, or there is a question for a person.
     is_checked = error.problem in {Problem.DATA_API_CLOSED, Problem.INSTANCE_MOVED, Problem.OTHER_ORG}
     due_at = utcnow() + timedelta(minutes=0 if error.problem is Problem.OTHER_ORG else 60) if is_checked else None
 
@@ -251,7 +251,7 @@ def waiting_for_connection(run_id: str, lease_id: str, error: SalesforceError) -
 
 
 def wake_waiting() -> None:
-    """Let runs go on whose connection works again; commits."""
+    """Continue runs whose connection works again; commits."""
     works = select(Extraction.id).join(SalesforceConnection).where(SalesforceConnection.state == State.CONNECTED)
     count_updated(
         update(Run)
@@ -261,7 +261,7 @@ def wake_waiting() -> None:
 
 
 def cancel(run: Run) -> None:
-    """Ask a run to stop; one that no process holds stops at once. Commits."""
+    """Ask a run to stop; a run without a process stops at once. Commits."""
     idle = (RunState.QUEUED, RunState.PAUSED, RunState.WAITING)
     statement = update(Run).where(Run.id == run.id, Run.state.in_(idle))
     ended = {"state": RunState.CANCELLED, "ended_at": utcnow(), "cancel_asked": True, "version": Run.version + 1}

@@ -1,4 +1,4 @@
-"""Runs of several orgs that write into one table take turns: what they stage would meet otherwise."""
+"""Makes runs of several orgs take turns in writing to one table, because they share its staging table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ASK_AGAIN_SECONDS = 0.5
 
 @contextmanager
 def turn(run_id: str, name: str, patience: Patience, waiting: AbstractContextManager[None]) -> Iterator[None]:
-    """Have the table of a run's object to oneself, as far as it is shared; others are waited for, inside `waiting`.
+    """Lock the table of a run's object if it is shared, waiting for others inside `waiting`.
 
     Raises what the patience's pause raises.
     """
@@ -52,7 +52,7 @@ def _take(table: tuple[str, str], run_id: str) -> bool:
     writer = db.session.scalar(select(TableWriter.run_id).filter_by(place=place, table_key=key))
     db.session.commit()
     if writer == run_id:
-        # This run was killed while it wrote, and goes on.
+        # This run was killed while it wrote, and continues.
         return True
     if writer is None:
         try:

@@ -1,6 +1,6 @@
-"""Salesforce's values in the types of columns: exactly, or told which one isn't and why.
+"""Converts Salesforce's values to the types of columns: exactly, or with a note of which value isn't and why.
 
-A column is parsed as a whole; only where that fails, value by value. Sources: Object Reference "Field Types"; Bulk API
+A column is parsed as a whole, and value by value only if that fails. Sources: Object Reference "Field Types"; Bulk API
 2.0 Developer Guide "Format of CSV responses"; RFC 8259 for what REST answers.
 """
 
@@ -22,13 +22,13 @@ from datasync_flask.destinations.base import DECIMAL_PRECISION, DECIMAL_SCALE, C
 from datasync_flask.extractions.runs.column_types import ARROW_TYPES
 from datasync_flask.salesforce import exact_json
 
-# What a float is written with: up to 17 digits, some of them behind zeros.
+# A float is written with up to 17 digits, some of them after zeros.
 _LONGER = pa.decimal128(38, 19)
 _WIDE = pa.decimal256(76, 38)
 SAMPLE = 100
 _STEP = Decimal(1).scaleb(-DECIMAL_SCALE)
 _EXACT = Context(prec=DECIMAL_PRECISION)
-# A number of up to so many characters is the same as a float.
+# A number of up to this many characters is the same as a float.
 _ALWAYS_EXACT = 15
 EXAMPLES = 3
 REPLACEMENT = "\ufffd"
@@ -38,19 +38,19 @@ _LAST_MOMENT = pa.scalar(datetime.max.replace(tzinfo=UTC), ARROW_TYPES[ColumnTyp
 
 
 class Why(enum.StrEnum):
-    """Why a value couldn't go in as it is."""
+    """Why a value couldn't be stored exactly."""
 
-    # Nothing goes in for these.
+    # These become null.
     NOT_OF_TYPE = "not_of_type"
     OUT_OF_RANGE = "out_of_range"
-    # Something close to the value goes in for these.
+    # For these, something close to the value is stored.
     ROUNDED = "rounded"
     CHARACTERS = "characters"
 
 
 @dataclass
 class Odd:
-    """Values of one column that didn't go in as they are: how many, and the first of them as (row, text)."""
+    """Values of one column that couldn't be stored exactly: how many, and the first of them as (row, text)."""
 
     why: Why
     count: int = 0
@@ -59,14 +59,14 @@ class Odd:
 
 @dataclass
 class Parsed:
-    """A column in its type, and which values of it aren't what Salesforce has."""
+    """A column in its type, and its values that differ from Salesforce's."""
 
     array: pa.Array
     odd: list[Odd] = field(default_factory=list)
 
 
 def from_csv(cells: pa.Array, kind: ColumnType, *, may_have_nul: bool = True) -> Parsed:
-    """A column of Bulk's CSV, read as bytes, in its type; what is empty is null."""
+    """A column of Bulk's CSV, read as bytes, in its type; empty values are null."""
     try:
         texts, odd = pc.cast(cells, pa.string()), list[Odd]()
     except pa.ArrowInvalid:
@@ -75,18 +75,18 @@ def from_csv(cells: pa.Array, kind: ColumnType, *, may_have_nul: bool = True) ->
 
 
 def from_json(values: list[Any], kind: ColumnType) -> Parsed:
-    """A column of REST's JSON (see exact_json) in its type; what is empty is null, a structure its JSON text."""
+    """A column of REST's JSON (see exact_json) in its type; empty values are null, a structure is its JSON text."""
     texts = [None if value is None or value == "" else _text(value) for value in values]
     try:
         return _typed(pa.array(texts, pa.string()), kind, [])
     except UnicodeEncodeError:
-        # Halves of characters: JSON can write them, UTF-8 can't.
+        # Lone surrogates: JSON can have them, UTF-8 can't.
         whole = [None if text is None else text.encode("utf-8", "surrogatepass") for text in texts]
         return from_csv(pa.array(whole, pa.binary()), kind)
 
 
 def parsed(texts: pa.Array, kind: ColumnType) -> pa.Array:
-    """Texts in a column's type, what can't be held as null."""
+    """Texts in a column's type; a value that doesn't fit is null."""
     return _typed(texts, kind, []).array
 
 
@@ -100,13 +100,13 @@ def _text(value: Any) -> str:
 
 
 def _decoded(cells: pa.Array) -> tuple[pa.Array, list[Odd]]:
-    """Return bytes of which some are no UTF-8 as texts."""
+    """Decode bytes of which some are invalid UTF-8."""
     odd, texts = Odd(Why.CHARACTERS), list[str | None]()
     for row, cell in enumerate(cells.to_pylist()):
         try:
             texts.append(None if cell is None else cell.decode())
         except UnicodeDecodeError:
-            # One mark for half a character, as for any byte that is none.
+            # One replacement character for a lone surrogate, as for any invalid byte.
             text = re.sub("[\ud800-\udfff]", REPLACEMENT, _with_halves(cell))
             _note(odd, row, text)
             texts.append(text)
@@ -132,7 +132,7 @@ def _typed(texts: pa.Array, kind: ColumnType, odd: list[Odd], *, may_have_nul: b
 
 
 def _without_nul(texts: pa.Array, odd: list[Odd]) -> pa.Array:
-    """Take NUL out, which occurs in texts and no destination takes."""
+    """Remove NUL, which occurs in texts and which no destination accepts."""
     has_nul = pc.match_substring(texts, "\x00")
     if not pc.any(has_nul).as_py():
         return texts
@@ -153,7 +153,7 @@ def _note_rows(odd: list[Odd], why: Why, where: pa.Array, texts: pa.Array) -> No
     odd.append(Odd(why, len(rows), [(row, texts[row].as_py()) for row in first]))
 
 
-# All at once. Each raises pyarrow.ArrowInvalid as soon as one value is anything else.
+# Whole columns. Each raises pyarrow.ArrowInvalid as soon as one value is invalid.
 
 
 def _refuse_unless(condition: Any) -> None:
@@ -172,9 +172,9 @@ def _integers(texts: pa.Array, _: list[Odd]) -> pa.Array:
     try:
         found = pc.cast(texts, pa.int64())
     except pa.ArrowInvalid:
-        # An int comes as 5.0 sometimes.
+        # Salesforce sometimes sends an int as 5.0.
         found = pc.cast(pc.replace_substring_regex(texts, r"\.0+$", ""), pa.int64())
-    # Arrow takes 0x10 for a number.
+    # Arrow accepts 0x10 as a number.
     _refuse_unless(not pc.any(pc.match_substring(texts, "x", ignore_case=True)).as_py())
     return found
 
@@ -184,7 +184,7 @@ def _doubles(texts: pa.Array, odd: list[Odd]) -> pa.Array:
     _refuse_unless(pc.all(pc.is_finite(found)).as_py() is not False)
     is_long = pc.greater(pc.binary_length(texts), _ALWAYS_EXACT)
     if pc.any(is_long).as_py():
-        # Only what is written otherwise than Arrow writes the same float can be another number.
+        # Only a text that differs from Arrow's for the same float can be another number.
         differs = pc.and_(is_long, pc.not_equal(pc.cast(found, pa.string()), texts))
         rounded = Odd(Why.ROUNDED)
         for row in pc.indices_nonzero(differs).to_pylist():
@@ -197,10 +197,10 @@ def _doubles(texts: pa.Array, odd: list[Odd]) -> pa.Array:
 
 def _decimals(texts: pa.Array, odd: list[Odd]) -> pa.Array:
     target = ARROW_TYPES[ColumnType.DECIMAL]
-    # The target doesn't take more digits behind the point than it keeps; the widest type is the slowest.
+    # The target accepts no more digits after the point than it keeps; the widest type is the slowest.
     for kind in (target, _LONGER, _WIDE):
         try:
-            # A column's numbers are alike: its first ones tell at once what all of them would tell slowly.
+            # A column's numbers are alike: trying the first ones is quick, trying all is slow.
             pc.cast(texts.slice(0, SAMPLE), kind)
             exact = pc.cast(texts, kind)
         except pa.ArrowInvalid:
@@ -250,7 +250,7 @@ _FAST: dict[ColumnType, Callable[[pa.Array, list[Odd]], pa.Array]] = {
     ColumnType.TIME: _times,
 }
 
-# One by one. Each returns the value and why it isn't exactly the text's; None when it is.
+# Single values. Each returns the value, and why it isn't exactly the text's; None when it is.
 
 _Value = tuple[Any, Why | None]
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.I | re.A)
@@ -333,7 +333,7 @@ def _far_or_wrong(text: str) -> _Value:
 
 
 def _fraction(digits: str | None) -> tuple[int, Why | None]:
-    """Return microseconds, and whether more was told than they hold."""
+    """The microseconds, and whether the text has more digits than they hold."""
     digits = (digits or "").ljust(6, "0")
     return int(digits[:6]), Why.ROUNDED if digits[6:].strip("0") else None
 

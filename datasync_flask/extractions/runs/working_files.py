@@ -1,4 +1,4 @@
-"""The working files of runs: where they are, and removing them. All of their names are our own."""
+"""The working files of runs: where they are, and removing them. DataSync chooses all of their names."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from flask import current_app
 
 
 def root() -> Path:
-    """The folder in which each run has one."""
+    """The folder with one folder for each run."""
     folder: Path = current_app.config["SETTINGS"].instance_dir / "runs"
     return folder
 
 
 def remove(folder: Path, within: Path) -> None:
-    """Remove a folder that lies inside `within`; of a link only the link. Raises ValueError for any other place."""
+    """Remove a folder inside `within`, or only the link if it is one. Raises ValueError for any other place."""
     outer = within.resolve()
     found = folder.parent.resolve() / folder.name
     if folder.name in {"", ".."} or found == outer or not found.is_relative_to(outer):

@@ -1,4 +1,4 @@
-"""What is true of a connection that can't be read from: not every one of them ever had access."""
+"""Why a connection can't be read from; some never had access."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class NoAccess:
 
 
 def explain(connection: SalesforceConnection, error: SalesforceError) -> NoAccess:
-    """Why an org's objects can't be told; `error` counts for connections that have tokens only."""
+    """Why an org's objects can't be listed; `error` counts only for connections with tokens."""
     if connection.grant is not None:
         told = trouble(error.problem)
         return NoAccess(told.title, told.meaning)

@@ -35,7 +35,7 @@ SCHEDULE = "0 * * * *"
 @bp.route("/extractions/<public_id:draft_id>/setup/destination", methods=["GET", "POST"], endpoint="destination")
 @needs_role(Role.EDITOR)
 def choose_destination(draft_id: str) -> ResponseReturnValue:
-    """Choose where and when; what is typed is stored whatever button is pressed, passwords never."""
+    """Choose destination and schedule; every button stores what was typed, except passwords."""
     draft = drafts.editable(draft_id)
     step = Step(draft)
     if request.method == "GET":
@@ -59,7 +59,7 @@ def choose_destination(draft_id: str) -> ResponseReturnValue:
 
 
 class Step:
-    """What the step shows: the draft, with what was sent over it."""
+    """The values the step shows: the draft, overridden by what was sent."""
 
     def __init__(self, draft: ExtractionDraft) -> None:
         self.draft, self.choices = draft, loader.destinations()
@@ -103,7 +103,7 @@ class Step:
 
     @property
     def usual_dataset(self) -> str:
-        """A name from the connection's, or the schema that the destination suggests."""
+        """A name derived from the connection's, or the schema that the destination suggests."""
         if self.combines_orgs and self.combined:
             return self.combined[0].dataset
         schema = str(self.chosen.settings.get("schema", "")) if self.chosen is not None else ""
@@ -113,12 +113,12 @@ class Step:
 
     @property
     def combine_field(self) -> Any:
-        """The field that says whether orgs are combined, for its words."""
+        """The field for combining orgs, for its texts."""
         return ExtractionForm(given=MultiDict()).combines_orgs
 
     @property
     def typed(self) -> dict[str, Any]:
-        """What the draft holds of this step: what differs from the usual, and no password."""
+        """What the draft stores of this step: values that differ from the defaults, and no password."""
         sent = request.form
         found: dict[str, Any] = {
             "destination": self.destination,
@@ -141,7 +141,7 @@ class Step:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The settings of the step as an extraction's form takes them."""
+        """The settings of the step in the format of an extraction's form."""
         stored = self.draft.settings
         return {
             "source": self.draft.source_id,
@@ -152,19 +152,19 @@ class Step:
             "quota_ceiling": stored.get("quota_ceiling", 80),
             "reread_days": stored.get("reread_days", 0),
             "formula_rhythm": stored.get("formula_rhythm", FormulaRhythm.DAILY.value),
-            # Nobody else has it: the name is asked for in the next step.
+            # A unique placeholder: the next step asks for the name.
             "description": self.draft.id,
         }
 
     def test(self) -> None:
-        """Try a new destination; what is wrong stands at its field."""
+        """Try a new destination; errors appear at their fields."""
         form = self.new_form
         if form.validate() and destinations.problem_of(form) is None:
             self.test_result = gettext("It works: tables can be created, written and removed.")
         form.keep_password()
 
     def finish(self) -> bool:
-        """Make a new destination and check everything; False when something is wrong, which stands at its field."""
+        """Create a new destination and check everything; False if something is wrong, with errors at their fields."""
         if self.destination == destinations.NEW:
             made = destinations.save_new(self.new_form, by=current_user.id)
             if made is None:

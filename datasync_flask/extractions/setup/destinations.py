@@ -1,4 +1,4 @@
-"""Where the data goes: the destinations that are there, a new one made in place, and how its tables are called."""
+"""Where the data goes: existing destinations, a new one created in place, and the names of its tables."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from datasync_flask.problems.registry import trouble
 
 NEW = "new"
 USUAL_KIND = "duckdb"
-# Fields of a new destination are called by this prefix: beside them stand fields of the extraction.
+# Fields of a new destination have this prefix, because the form also has fields of the extraction.
 PREFIX = "new-"
 DATASET_LABELS = {"schema": _l("Schema"), "prefix": _l("Table prefix"), "folder": _l("Folder")}
 _BETWEEN = {"schema": ".", "prefix": "_", "folder": "/"}
@@ -35,7 +35,7 @@ _SECRETS = {"password", "kept_password"}
 
 
 def usual_destination(choices: Sequence[DestinationConnection]) -> str:
-    """What is chosen to begin with: the one that was used last, the only one, or a new one."""
+    """The preselected destination: the last used one, the only one, or a new one."""
     if not choices:
         return NEW
     newest = select(Extraction.destination_id).order_by(Extraction.created_at.desc()).limit(1)
@@ -43,7 +43,7 @@ def usual_destination(choices: Sequence[DestinationConnection]) -> str:
 
 
 def dataset_is(destination: DestinationConnection | None, kind: str) -> str:
-    """How a name of a dataset shows in a destination: schema, prefix or folder."""
+    """What a dataset is in a destination: schema, prefix or folder."""
     return DESTINATIONS[destination.kind if destination is not None else kind].dataset_is
 
 
@@ -53,14 +53,14 @@ def table_names(dataset: str, shown_as: str, names: Sequence[str]) -> list[str]:
 
 
 def slug(text: str) -> str:
-    """A text as a name that every destination takes."""
+    """A text turned into a name that every destination takes."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     prefix = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:40].rstrip("_")
     return prefix if prefix[:1].isalpha() else f"sf_{prefix}".rstrip("_") if prefix else "salesforce"
 
 
 def free_dataset(wanted: str, destination: DestinationConnection | None, new_path: str, names: Sequence[str]) -> str:
-    """A name for the dataset in which no other extraction has one of these tables."""
+    """A name for a dataset in which no other extraction owns one of these tables."""
     path = str(destination.settings.get("path", "")) if destination is not None else new_path
     base = f"{wanted}_data" if path.rsplit("/", 1)[-1].rpartition(".")[0].lower() == wanted else wanted
     if destination is None:
@@ -73,7 +73,7 @@ def free_dataset(wanted: str, destination: DestinationConnection | None, new_pat
 
 
 def usual_fields(kind: str) -> dict[str, Any]:
-    """What the form of a new destination holds before anybody typed: enough for a file."""
+    """The default values of a new destination's form: enough for a file."""
     if not DESTINATIONS[kind].is_file:
         return {"port": DESTINATIONS[kind].default_port} if DESTINATIONS[kind].default_port else {}
     _, dot, suffix = DESTINATIONS[kind].example.rpartition(".")
@@ -96,7 +96,7 @@ def free_name(wanted: str) -> str:
 
 
 def new_form(kind: str, typed: Mapping[str, Any], *, is_sent: bool) -> DestinationForm:
-    """The form of a new destination with what was typed over what is usual."""
+    """The form of a new destination, with what was typed in place of defaults."""
     values = usual_fields(kind) | {name: value for name, value in typed.items() if value}
     if is_sent and not values.get("description") and values.get("database"):
         values["description"] = free_name(f"{values['database']} on {values.get('host', '')}")
@@ -112,7 +112,7 @@ def new_form(kind: str, typed: Mapping[str, Any], *, is_sent: bool) -> Destinati
 
 
 def typed_in(sent: Mapping[str, str]) -> dict[str, str]:
-    """What was typed into the fields of a new destination."""
+    """The values typed into the fields of a new destination."""
     return {
         name.removeprefix(PREFIX): str(value).replace("\x00", "")[:20_000]
         for name, value in sent.items()
@@ -121,12 +121,12 @@ def typed_in(sent: Mapping[str, str]) -> dict[str, str]:
 
 
 def without_secrets(typed: Mapping[str, str]) -> dict[str, str]:
-    """What of it may be stored in a draft."""
+    """The values that a draft may store."""
     return {name: value for name, value in typed.items() if name not in _SECRETS}
 
 
 def problem_of(form: DestinationForm) -> DestinationError | None:
-    """Try a valid form's settings, and put what is wrong at its field."""
+    """Try a valid form's settings, and put an error at its field."""
     problem = form.find_problem()
     if problem is not None:
         told = trouble(problem.fault).sentences
@@ -136,7 +136,7 @@ def problem_of(form: DestinationForm) -> DestinationError | None:
 
 
 def save_new(form: DestinationForm, *, by: int) -> DestinationConnection | None:
-    """Check and store a new destination; None when something is wrong, which then stands at its field. Commits."""
+    """Check and store a new destination; None if something is wrong, with the error at its field. Commits."""
     if form.validate() and problem_of(form) is None:
         try:
             return form.save(None, by=by)

@@ -1,5 +1,5 @@
-"""Drafts of extractions: made by a POST, changed by every step, turned into an extraction by the form that all ways
-to save one go through.
+"""Drafts of extractions: a POST creates one, every step changes it, and the form that saves all extractions turns it
+into one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from datasync_flask.transactions import in_transaction
 
 
 def begin(source: SalesforceConnection) -> ExtractionDraft:
-    """A new draft, or the person's own in which nothing was chosen yet; commits."""
+    """A new draft, or the person's existing draft without any choices yet; commits."""
     mine = select(ExtractionDraft).filter_by(source_id=source.id, created_by=current_user.id)
     for draft in db.session.scalars(mine):
         if draft.objects is None and not draft.settings:
@@ -44,7 +44,7 @@ def editable(draft_id: str) -> ExtractionDraft:
 
 
 def shown() -> Sequence[ExtractionDraft]:
-    """All drafts for the list, the newest first; people who only read see none."""
+    """All drafts for the list, the newest first; viewers see none."""
     if not current_user.has_role(Role.EDITOR):
         return ()
     newest_first = select(ExtractionDraft).order_by(ExtractionDraft.updated_at.desc())
@@ -66,7 +66,7 @@ def change(
     settings: Mapping[str, Any] | None = None,
     objects: Iterable[ObjectChoice] | None = None,
 ) -> None:
-    """Store settings over those from before, and the objects in place of those from before; commits."""
+    """Merge settings into the stored ones, and replace the stored objects; commits."""
     draft_id = draft.id
 
     def write() -> None:
@@ -81,7 +81,7 @@ def change(
 
 
 def change_source(draft: ExtractionDraft, source: SalesforceConnection) -> None:
-    """Read from another connection: what was chosen of the one before doesn't come along. Commits."""
+    """Choose another source; objects chosen from the previous one are dropped. Commits."""
     draft.source_id, draft.objects, draft.updated_at = source.id, None, utcnow()
     draft.settings = {name: value for name, value in draft.settings.items() if name not in {"dataset", "description"}}
     db.session.commit()
@@ -99,14 +99,14 @@ def choices(draft: ExtractionDraft) -> list[ObjectChoice] | None:
 
 
 def next_step(draft: ExtractionDraft) -> str:
-    """The step that comes next in a draft."""
+    """The next step of a draft."""
     if not draft.objects:
         return "objects"
     return "review" if draft.settings.get("destination", "new") != "new" else "destination"
 
 
 def as_sent(values: Mapping[str, Any], chosen: Iterable[ObjectChoice]) -> MultiDict[str, str]:
-    """An extraction's settings as its form is sent."""
+    """An extraction's settings in the format of a sent form."""
     sent: MultiDict[str, str] = MultiDict({name: str(value) for name, value in values.items() if value is not None})
     for choice in chosen:
         sent.add("objects", choice.name)

@@ -1,4 +1,4 @@
-"""A filter is tried against the org before it is saved: Salesforce says in its own words what is wrong with it."""
+"""Tries a filter in the org before it is saved; an error is in Salesforce's own words."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Trial:
-    """What a trial showed: why the filter can't be used, or why nobody can tell. Both are empty for a good filter."""
+    """The result of a trial: why the filter is refused, or why it is unknown. Both are empty for a good filter."""
 
     refusal: str = ""
     not_tried: str = ""
 
 
 def tried(source: SalesforceConnection, name: str, condition: str) -> Trial:
-    """Try a filter. What can't be tried now is tried by the next run."""
+    """Try a filter. If that isn't possible now, the next run tries it."""
     try:
         filters.check(condition)
     except filters.FilterRefused as refused:

@@ -1,4 +1,4 @@
-"""What is stored of an extraction that isn't finished: what its steps hold. It runs never and holds no table."""
+"""The table for drafts of extractions: what their steps store. A draft never runs and owns no table."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 
 class ExtractionDraft(Model):
-    """An extraction on its way; the one that is made of it gets its id."""
+    """A draft of an extraction; the extraction created from it gets the same id."""
 
     __tablename__ = "extraction_drafts"
 
     id: Mapped[str] = mapped_column(String(16), primary_key=True, default=new_public_id)
     source_id: Mapped[str] = mapped_column(ForeignKey("salesforce_connections.id", ondelete="CASCADE"), index=True)
-    # What was typed and chosen, by the names of the fields; what nobody chose isn't there.
+    # Values typed and chosen, by field name, without defaults.
     settings: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     # [{name, tracking_type, filter, …}, …]; None until somebody has chosen.
     objects: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True), default=None)

@@ -1,4 +1,4 @@
-"""How one object is loaded: tracking type, filter, fields, deleted rows, history. Typed into a form, told in a line."""
+"""How one object is loaded: tracking type, filter, fields, deleted rows, history; as a form and as a summary."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from datasync_flask.salesforce_connections.settings import TRACKING_TYPES
 
 @dataclass(frozen=True)
 class Fields:
-    """What an object offers to choose from; empty when Salesforce doesn't answer."""
+    """The choices that an object offers; empty when Salesforce doesn't answer."""
 
     all: tuple[Field, ...] = ()
     dates: tuple[Field, ...] = ()
@@ -27,7 +27,7 @@ class Fields:
 
     @property
     def is_known(self) -> bool:
-        """True when Salesforce told the fields."""
+        """True when Salesforce listed the fields."""
         return bool(self.all)
 
 
@@ -45,7 +45,7 @@ def describe(source: SalesforceConnection, name: str) -> Fields:
 
 
 def parse(before: ObjectChoice, sent: MultiDict[str, str], described: Fields) -> tuple[ObjectChoice, dict[str, str]]:
-    """The settings that were sent, and what is wrong by the name of the field."""
+    """The settings that were sent, and the errors by field name."""
     errors: dict[str, str] = {}
     tracking = sent.get("tracking_type", "")
     condition = sent.get("filter", "").replace("\x00", "").strip()
@@ -77,7 +77,7 @@ def parse(before: ObjectChoice, sent: MultiDict[str, str], described: Fields) ->
 
 
 def alike(sent: MultiDict[str, str]) -> dict[str, Any]:
-    """The settings that all chosen objects get; '-' leaves one as it is."""
+    """The settings for all chosen objects; '-' leaves a setting unchanged."""
     changes: dict[str, Any] = {}
     tracking = sent.get("tracking_type", "-")
     if tracking == "" or tracking in TRACKING_TYPES:
@@ -92,7 +92,7 @@ def alike(sent: MultiDict[str, str]) -> dict[str, Any]:
 
 
 def later_runs(choice: ObjectChoice, source: SalesforceConnection) -> str:
-    """What runs after the first one load."""
+    """What later runs load."""
     words = {
         TrackingType.NONE: gettext("Everything"),
         TrackingType.DATE: gettext("Changes"),
@@ -102,7 +102,7 @@ def later_runs(choice: ObjectChoice, source: SalesforceConnection) -> str:
 
 
 def summary(choice: ObjectChoice, source: SalesforceConnection) -> str:
-    """The settings in a line."""
+    """A one-line summary of the settings."""
     parts = [
         gettext("All fields")
         if choice.fields is None

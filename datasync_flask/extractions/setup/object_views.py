@@ -1,4 +1,4 @@
-"""The first step: which objects are loaded, and how each of them is."""
+"""The first step: which objects are loaded, and how."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from datasync_flask.salesforce_connections.settings import TRACKING_TYPES
 @bp.route("/extractions/<public_id:draft_id>/setup/objects", methods=["GET", "POST"], endpoint="objects")
 @needs_role(Role.EDITOR)
 def choose_objects(draft_id: str) -> ResponseReturnValue:
-    """Choose objects; what is ticked is stored whatever button is pressed."""
+    """Choose objects; every button stores what is ticked."""
     draft = drafts.editable(draft_id)
     action = request.form.get("do", "")
     found = catalog.objects_of(draft.source, refresh=action == "refresh")
@@ -80,7 +80,7 @@ def object_settings_page(draft_id: str, name: str) -> ResponseReturnValue:
 @bp.route("/extractions/<public_id:draft_id>/setup/alike", methods=["GET", "POST"])
 @needs_role(Role.EDITOR)
 def alike(draft_id: str) -> ResponseReturnValue:
-    """Set all chosen objects alike; what is left as it is stays different."""
+    """Set all chosen objects alike; settings that are left unchanged may still differ."""
     draft = drafts.editable(draft_id)
     chosen = _chosen(draft, catalog.objects_of(draft.source))
     if request.method == "POST":
@@ -98,7 +98,7 @@ def _chosen(draft: ExtractionDraft, found: Catalog) -> list[ObjectChoice]:
 
 
 def _after(draft: ExtractionDraft, found: Catalog) -> list[ObjectChoice]:
-    """What is chosen once the form is taken in."""
+    """The chosen objects after the form was sent."""
     before, sent = _chosen(draft, found), request.form
     if "clear" in sent:
         return []

@@ -1,4 +1,4 @@
-"""The objects of an org as a list to choose from: groups with counts, a search, and what the chosen ones cost."""
+"""The objects of an org as a list to choose from: groups with counts, a search, and the cost of the chosen ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from datasync_flask.extractions.service import ObjectChoice
 from datasync_flask.salesforce.descriptions import ObjectEntry
 from datasync_flask.salesforce.query_support import Reading, reading_of
 
-# What most teams report on, in this order; those with rows are chosen to begin with.
+# What most teams report on, in this order; those with rows are preselected.
 MOST_USED = ("Account", "Contact", "Lead", "Opportunity", "Case", "Task", "Event", "User")
 ALSO_USED = ("Campaign", "CampaignMember", "OpportunityLineItem", "Product2", "Contract", "Order")
 BIGGEST_CUSTOM = 4
@@ -45,7 +45,7 @@ class Group:
 
 @dataclass(frozen=True)
 class View:
-    """What of the list is looked at."""
+    """The part of the list on the page."""
 
     query: str = ""
     show: str = ""
@@ -53,7 +53,7 @@ class View:
 
     @classmethod
     def of(cls, sent: Mapping[str, str], prefix: str = "") -> View:
-        """What an address or a form asks for."""
+        """The view that an address or a form requests."""
         query = " ".join(str(sent.get(f"{prefix}q", "")).replace("\x00", "").split())[:100]
         show, whole = (str(sent.get(f"{prefix}{name}", ""))[:40] for name in ("show", "all"))
         return cls(query, whole or show, bool(whole))
@@ -67,7 +67,7 @@ class View:
 
 @dataclass(frozen=True)
 class Listing:
-    """The list as it is shown."""
+    """The list for the page."""
 
     view: View
     groups: list[Group]
@@ -80,7 +80,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Sum:
-    """What the first run of the chosen objects takes, as far as can be known."""
+    """An estimate of what the first run of the chosen objects takes."""
 
     rows: int
     unknown: int
@@ -89,7 +89,7 @@ class Sum:
 
     @property
     def time(self) -> str:
-        """How long it takes, in words."""
+        """A text about how long it takes."""
         if self.minutes < 1:
             return str(gettext("under a minute"))
         return str(gettext("about %(number)s min", number=self.minutes))
@@ -103,7 +103,7 @@ def refusal_of(entry: ObjectEntry) -> str:
 
 
 def suggested(found: Catalog) -> list[str]:
-    """The objects that are chosen to begin with."""
+    """The preselected objects."""
     known = {entry.name: entry for entry in found.entries}
     can = [name for name in MOST_USED if name in known and not refusal_of(known[name])]
     if found.counts is not None:
@@ -112,7 +112,7 @@ def suggested(found: Catalog) -> list[str]:
 
 
 def listing(found: Catalog, view: View, *, except_for: Collection[str] = ()) -> Listing:
-    """The part of the list that is looked at; a search looks through all groups."""
+    """The requested part of the list; a search covers all groups."""
     words, left_out = view.query.lower(), set(except_for)
     matching = [
         entry
@@ -160,7 +160,7 @@ def _groups(found: Catalog, entries: list[ObjectEntry]) -> dict[str, tuple[str, 
 def choose(
     before: list[ObjectChoice], found: Catalog, view: View, ticked: Iterable[str], *, is_same_list: bool
 ) -> list[ObjectChoice]:
-    """What is chosen after a form was sent that showed a part of the list: what it didn't show stays chosen."""
+    """The chosen objects after a form with a part of the list was sent: those it didn't show stay chosen."""
     kept = {choice.name: choice for choice in before}
     wanted = list(dict.fromkeys(ticked))
     shown = {row.name for row in listing(found, view).rows} if is_same_list else set()
@@ -171,7 +171,7 @@ def choose(
 
 
 def sum_of(names: Collection[str], found: Catalog) -> Sum:
-    """What the first run takes."""
+    """The estimate for the first run."""
     counts = found.counts or {}
     rows = sum(counts.get(name, 0) for name in names)
     costs = [forecast.of_object(is_whole=True, rows=counts.get(name), fields=_FIELDS) for name in names]
@@ -180,7 +180,7 @@ def sum_of(names: Collection[str], found: Catalog) -> Sum:
 
 
 def calls_a_run(names: Collection[str]) -> int:
-    """About how many API calls a later run takes, which reads changes only."""
+    """About how many API calls a later run takes, which reads only changes."""
     if not names:
         return 0
     costs = [forecast.of_object(is_whole=False, rows=0, fields=_FIELDS) for _ in names]

@@ -1,4 +1,4 @@
-"""The third step: everything at a glance, a name, and the button that makes an extraction of the draft."""
+"""The third step: a summary, a name, and the button that turns the draft into an extraction."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from datasync_flask.problems.registry import trouble
 from datasync_flask.queue import queue
 from datasync_flask.salesforce.errors import SalesforceError
 
-# Where to change what the last form finds wrong.
+# The step in which to correct an error of the last form.
 _STEP_OF = {"objects": "objects", "description": "", "source": "source"}
 
 
 @bp.route("/extractions/<public_id:draft_id>/setup/review", methods=["GET", "POST"], endpoint="review")
 @needs_role(Role.EDITOR)
 def review(draft_id: str) -> ResponseReturnValue:
-    """Look everything over, then save, and start the first run."""
+    """Review everything, then save it and start the first run."""
     draft = drafts.editable(draft_id)
     destination = _destination(draft)
     if destination is None:
@@ -78,12 +78,12 @@ def review(draft_id: str) -> ResponseReturnValue:
 @fragment
 @needs_role(Role.EDITOR)
 def checks(draft_id: str) -> ResponseReturnValue:
-    """See whether source and destination answer; the page asks for it once it is there."""
+    """Check whether source and destination answer; the page requests this after loading."""
     draft = drafts.editable(draft_id)
     try:
         found = _checks(draft, _destination(draft))
     except ObjectDeletedError:
-        # It became an extraction while Salesforce was asked: the page is gone too.
+        # It became an extraction during the check, so the page is gone too.
         abort(404)
     return render_template("extractions/setup/_checks.html", checks=found)
 
@@ -94,7 +94,7 @@ def _destination(draft: ExtractionDraft) -> DestinationConnection | None:
 
 
 def usual_name(draft: ExtractionDraft, destination: DestinationConnection) -> str:
-    """A name for the extraction that no other one has."""
+    """A unique name for the extraction."""
     wanted: str = gettext(
         "%(source)s to %(destination)s", source=draft.source.description, destination=destination.description
     )
@@ -158,7 +158,7 @@ def _page(draft: ExtractionDraft, destination: DestinationConnection, form: Extr
 
 
 def _checks(draft: ExtractionDraft, destination: DestinationConnection | None) -> list[tuple[bool, str]]:
-    """What was found: whether it is good, and what it is."""
+    """The results: whether each is good, and its text."""
     found = [_source_check(draft)]
     if destination is not None:
         found.append(_destination_check(destination))

@@ -1,4 +1,4 @@
-"""The schedule as people pick it (how often, at what time, on which days), and as it is stored and told."""
+"""Converts a schedule between the picker (how often, at what time, on which days), its stored form and a sentence."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EVERY_MINUTES = (5, 10, 15, 20, 30)
 EVERY_HOURS = (1, 2, 3, 4, 6, 8, 12)
 # As cron counts them, in the order of the week.
 DAYS = (1, 2, 3, 4, 5, 6, 0)
-# More runs a day than these aren't counted.
+# Runs beyond this many a day aren't counted.
 MOST_RUNS = 300
 
 _MINUTES = re.compile(r"every (\d+) minutes?")
@@ -40,7 +40,7 @@ _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::\d\d)?")
 
 @dataclass(frozen=True)
 class Picked:
-    """What the picker shows: `repeat` decides which of the others count."""
+    """The values in the picker: `repeat` decides which of the others matter."""
 
     repeat: str = "manual"
     every_minutes: int = 15
@@ -52,7 +52,7 @@ class Picked:
 
     @property
     def schedule(self) -> str:
-        """The schedule as it is stored. Raises ScheduleRefused."""
+        """The schedule in its stored form. Raises ScheduleRefused."""
         if self.repeat == "manual":
             return ""
         if self.repeat == "minutes":
@@ -79,7 +79,7 @@ class Picked:
 
 
 def of_schedule(schedule: str) -> Picked:
-    """How the picker shows a stored schedule."""
+    """The picker's values for a stored schedule."""
     if not schedule:
         return Picked()
     if (found := _MINUTES.fullmatch(schedule)) and int(found[1]) in EVERY_MINUTES:
@@ -100,7 +100,7 @@ def _days_of(field: str) -> tuple[int, ...]:
 
 
 def of_form(sent: MultiDict[str, str]) -> Picked:
-    """What was picked; what can't be is left at its default, or refused by Picked.schedule."""
+    """The picked values; an invalid one becomes its default, or Picked.schedule refuses it."""
     return Picked(
         repeat=_one_of(sent.get("repeat"), REPEATS, "manual"),
         every_minutes=int(_one_of(sent.get("every_minutes"), map(str, EVERY_MINUTES), "15")),
@@ -123,7 +123,7 @@ def day_names(width: Literal["abbreviated", "short"] = "abbreviated") -> list[tu
 
 
 def sentence(schedule: str) -> str:
-    """What a stored schedule means."""
+    """A sentence about a stored schedule."""
     picked = of_schedule(schedule)
     if picked.repeat == "manual":
         return str(gettext("Manual"))
@@ -154,7 +154,7 @@ def _every(number: int, unit: str) -> str:
 
 @dataclass(frozen=True)
 class Outlook:
-    """What a schedule means: in words, when it runs next, and how often a day."""
+    """A schedule as a sentence, its next run, and how often it runs each day."""
 
     sentence: str
     runs: tuple[str, ...] = ()
@@ -163,7 +163,7 @@ class Outlook:
 
 
 def outlook(schedule: str, timezone: str, now: datetime, *, shown: int = 3) -> Outlook:
-    """What a valid schedule means in a time zone."""
+    """The outlook of a valid schedule in a time zone."""
     zone = ZoneInfo(timezone)
     found: list[datetime] = []
     moment = next_after(schedule, timezone, now)
@@ -186,7 +186,7 @@ def timezones() -> Sequence[str]:
 
 
 def known_timezone(name: str) -> str:
-    """A time zone's name, UTC for what is none."""
+    """A time zone's name; UTC for an unknown one."""
     try:
         return check_timezone(name or "UTC")
     except ScheduleRefused:

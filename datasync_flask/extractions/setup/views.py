@@ -1,5 +1,5 @@
-"""The way of an extraction that is being set up: begin, resume, change the source, discard. Its steps have files of
-their own; every one of them saves the draft.
+"""Setting up an extraction: begin, resume, change the source, discard. Each step has its own file, and saves the
+draft.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STEPS = ("objects", "destination", "review")
 
 @bp.before_request
 def _made_already() -> ResponseReturnValue | None:
-    """Send who comes back to a draft that has become an extraction to the extraction."""
+    """Redirect from a draft that has become an extraction to the extraction."""
     draft_id = (request.view_args or {}).get("draft_id", "")
     if draft_id and not drafts.exists(draft_id) and db.session.get(Extraction, draft_id) is not None:
         return redirect(url_for("extractions.show", extraction_id=draft_id), 303)
@@ -46,7 +46,7 @@ def begin() -> ResponseReturnValue:
 @bp.get("/extractions/<public_id:draft_id>/setup")
 @needs_role(Role.EDITOR)
 def resume(draft_id: str) -> ResponseReturnValue:
-    """Go on where the draft was left."""
+    """Go to the next step of the draft."""
     draft = drafts.editable(draft_id)
     return to_step(draft, drafts.next_step(draft))
 
@@ -54,7 +54,7 @@ def resume(draft_id: str) -> ResponseReturnValue:
 @bp.route("/extractions/<public_id:draft_id>/setup/source", methods=["GET", "POST"])
 @needs_role(Role.EDITOR)
 def source(draft_id: str) -> ResponseReturnValue:
-    """Read from another connection."""
+    """Choose another source."""
     draft = drafts.editable(draft_id)
     if request.method == "POST":
         found = next((each for each in loader.sources() if each.id == request.form.get("source")), None)
@@ -89,7 +89,7 @@ def close(draft: ExtractionDraft) -> ResponseReturnValue:
 
 
 def step_list(draft: ExtractionDraft, now: str) -> list[tuple[str, str, str]]:
-    """The steps as the pages show them: title, address, and whether it is done or the one now."""
+    """The steps for the pages: title, address, and whether each is done or the current one."""
     titles = (gettext("Choose objects"), gettext("Destination and schedule"), gettext("Review and start"))
     at = STEPS.index(now)
     marks = ["done" if index < at else "now" if index == at else "" for index in range(len(STEPS))]

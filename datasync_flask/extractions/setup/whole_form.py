@@ -1,5 +1,5 @@
-"""All settings of an extraction on one page: to edit one that is there, and where a POST that makes one at once is
-refused. Buttons that change what the list of objects shows, and htmx, get the page back with all that was typed.
+"""All settings of an extraction on one page: for editing an existing one, and for a refused POST that should have
+created one at once. htmx, and buttons that change the list of objects, get the page back with everything typed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def answer(extraction: Extraction | None) -> ResponseReturnValue:
     """Show the form, or save what was sent."""
     form = ExtractionForm(extraction)
     if extraction is not None:
-        # Another org's objects would take their place in the tables.
+        # Another org's objects would take their places in the tables.
         form.source.data = extraction.source_id
     if not form.is_submitted() or wants_fragment() or _is_preview():
         return _page(form, extraction)
