@@ -1,6 +1,6 @@
-"""An app's Client ID and Client Secret as people copy them: a copy's dirt goes away, what can't be one is refused.
+"""Cleans an app's Client ID and Client Secret as people paste them, and refuses what can't be one.
 
-Form, hand-off page, API and files all ask here. Any visible ASCII may be a value; refused is what surely isn't one.
+Form, hand-off page, API and files all use this. Any visible ASCII may be valid; only certain mistakes are refused.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ _LABEL = re.compile(
 _MASKED = re.compile(r"[\u2022\u25cf\u2219\u00b7\u2024\u2026\u26ab*.]{3,}")
 _E_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 _URL = re.compile(r"https?:|[a-z][a-z0-9+.-]*://|www\.|[^/?=]*\.(salesforce|force|site)\.com(/|$)", re.IGNORECASE)
-# What Salesforce's pages show as Consumer Secret: 64 hexadecimal digits, of old apps 16 to 20 decimal ones.
+# What Salesforce's pages show as Consumer Secret: 64 hexadecimal digits, or 16 to 20 decimal ones for old apps.
 _SECRET = re.compile(r"[0-9A-Fa-f]{64}")
 _OLD_SECRET = re.compile(r"\d{16,20}")
 _CONSUMER_KEY = re.compile(r"3MVG[0-9A-Za-z._]{20,}")
 _KEY_LENGTH = 85
-# Ids of orgs, users, apps and records that stand in the address bar of the page with the key.
+# Ids of orgs, users, apps and records, as in the address bar of the page with the key.
 _SHORT_ID = re.compile(r"(00D|005|00e|0H4|0Ci|0xI|888|001|003)[0-9A-Za-z]{12}")
 
 
 class ValueRefused(ValueError):
-    """What was entered can't be the value; `message` says why, for the person who typed it."""
+    """The entered text can't be the value; `message` says why, for the person who typed it."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -35,22 +35,22 @@ class ValueRefused(ValueError):
 
 
 def no_client_id() -> ValueRefused:
-    """The refusal of what can't be a Client ID."""
+    """The refusal of an impossible Client ID."""
     return ValueRefused("A Client ID has only letters, digits and signs, no spaces. Copy it again.")
 
 
 def no_client_secret() -> ValueRefused:
-    """The refusal of what can't be a Client Secret."""
+    """The refusal of an impossible Client Secret."""
     return ValueRefused("This can't be a Client Secret. Copy only the Consumer Secret.")
 
 
 def no_secret_wanted() -> ValueRefused:
-    """The refusal of a secret for an app that is said to have none."""
+    """The refusal of a secret for an app that is set to have none."""
     return ValueRefused("Leave this empty, or choose under Require secret that the app requires its secret.")
 
 
 def client_id_in(text: str) -> str:
-    """The Client ID in `text`, '' for none. Raises ValueRefused for what surely is something else."""
+    """The Client ID in `text`, '' for none. Raises ValueRefused for anything that certainly isn't one."""
     value = _cleaned(text).strip(_QUOTES)
     if value.endswith((",", ";")) or (value.endswith(".") and not _is_whole_key(value)):
         value = _cleaned(value[:-1])
@@ -69,10 +69,10 @@ def client_id_in(text: str) -> str:
 
 
 def client_secret_in(text: str, *, client_id: str) -> str:
-    """The Client Secret in `text`, '' for none. Raises ValueRefused for what surely is something else."""
+    """The Client Secret in `text`, '' for none. Raises ValueRefused for anything that certainly isn't one."""
     value = _cleaned(text)
     without_end = _cleaned(value[:-1]) if value.endswith((",", ";", ".")) else value
-    # Other signs at the end may belong to a secret that isn't in Salesforce's own form.
+    # Other characters at the end may belong to a secret that doesn't have Salesforce's form.
     if _SECRET.fullmatch(without_end) or _OLD_SECRET.fullmatch(without_end) or value[-2:-1] in set(_QUOTES):
         value = without_end
     if not value:
@@ -86,7 +86,7 @@ def client_secret_in(text: str, *, client_id: str) -> str:
 
 
 def _cleaned(text: str) -> str:
-    """Text without what a copy takes along: invisible characters, white space, a label, quotes around it."""
+    """Text without what gets copied along: invisible characters, white space, a label, quotes around it."""
     value = "".join(each for each in text if unicodedata.category(each) != "Cf").strip(" \t\r\n\f\v\xa0\x00").strip()
     value = _LABEL.sub("", value, count=1) if _LABEL.match(value) else value
     while len(value) > 1 and value[0] in _QUOTES and value.rstrip(",;.")[-1:] in set(_QUOTES):
@@ -95,7 +95,7 @@ def _cleaned(text: str) -> str:
 
 
 def _is_whole_key(value: str) -> bool:
-    # A Consumer Key may end with a dot of its own: then it is as long as they all are.
+    # A Consumer Key may itself end with a dot: then it has the usual length.
     return bool(_CONSUMER_KEY.fullmatch(value)) and len(value) == _KEY_LENGTH
 
 

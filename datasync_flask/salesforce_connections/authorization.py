@@ -1,7 +1,7 @@
-"""Allow access: from the redirect to Salesforce until the code that came back is exchanged.
+"""Allowing access: from the redirect to Salesforce to the exchange of the code that came back.
 
-Authlib's Flask integration builds the request; what it would keep in the browser's session (state, PKCE verifier) is
-kept in the database, encrypted, because the worker has to be able to try an exchange again.
+Authlib's Flask integration builds the request. It would store state and PKCE verifier in the browser's session; they
+are encrypted in the database instead, because the worker must be able to try an exchange again.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from datasync_flask.transactions import count_updated, in_transaction
 
 # How long a person may take on Salesforce's pages (RFC 9700 section 2.1.2: state is short-lived).
 STATE_LIFETIME = timedelta(minutes=10)
-# Salesforce out of reach: a code is not worth trying much longer, unlike while the app is still unknown.
+# If Salesforce is unreachable, a code isn't worth trying much longer, unlike while the app is still unknown.
 UNREACHABLE_RETRY_SECONDS = 120.0
 
 
 class SalesforceApp(FlaskOAuth2App):
-    """Authlib's Flask client, speaking through our bounded HTTP client."""
+    """Authlib's Flask client, on top of our bounded HTTP client."""
 
     client_cls = SalesforceOAuth2Client  # type: ignore[assignment]  # of the requests family in the types
 
@@ -54,7 +54,7 @@ def register_provider() -> None:
 
 
 class AttemptStore(FlaskIntegration):
-    """Keeps Authlib's state data as an AuthorizationAttempt instead of in the browser."""
+    """Stores Authlib's state data as an AuthorizationAttempt instead of in the browser."""
 
     def __init__(self, name: str, connection: SalesforceConnection, person: SignedIn, browser: str) -> None:
         super().__init__(name)
@@ -100,13 +100,13 @@ def _provider_client(connection: SalesforceConnection, person: SignedIn, browser
 def begin(connection: SalesforceConnection, person: SignedIn, browser: str) -> ResponseReturnValue:
     """The redirect to Salesforce's authorize page; the caller commits before sending it.
 
-    `browser` is what the browser says when it comes back, signed in again or not (RFC 9700 section 4.7.1: state is
-    bound to the user agent).
+    `browser` is the mark that the browser sends when it comes back, signed in again or not (RFC 9700 section 4.7.1:
+    state is bound to the user agent).
     """
     now = utcnow()
-    # Whatever becomes of the attempt, the answer tells which connection it belongs to.
+    # Whatever happens to the attempt, the answer says which connection it belongs to.
     state = f"{connection.id}.{generate_token(43)}"
-    # Where there was an org, the login that the browser happens to have isn't taken without asking.
+    # If there was an org before, don't silently use whatever login the browser has.
     prompt = {"prompt": "login"} if connection.org_id else {}
     client = _provider_client(connection, person, browser)
     response = client.authorize_redirect(connection.callback_url, state=state, **prompt)
@@ -116,7 +116,7 @@ def begin(connection: SalesforceConnection, person: SignedIn, browser: str) -> R
 
 
 class CallbackRefused(Exception):
-    """What came back isn't taken; the text says why in plain words. `connection_id` is '' where nobody can tell it."""
+    """The answer isn't accepted; the text says why in plain words. `connection_id` is '' if unknown."""
 
     def __init__(self, message: str, connection_id: str = "") -> None:
         super().__init__(message)
@@ -124,16 +124,16 @@ class CallbackRefused(Exception):
 
 
 def connection_of(state: str) -> str:
-    """The id of the connection that a state was made for, '' when it holds none. It proves nothing."""
+    """The id of the connection that a state was made for, '' when it contains none. It proves nothing."""
     connection_id, dot, _ = state.partition(".")
     return connection_id if dot and connection_id.isalnum() and len(connection_id) <= 16 else ""
 
 
 def receive(state: str, code: str, error: str, description: str, person: SignedIn, browser: str) -> str:
-    """Take in what Salesforce sent back to the Callback URL and return the connection's id.
+    """Process what Salesforce sent back to the Callback URL, and return the connection's id.
 
-    The code is stored, encrypted, and exchanged by the worker. Raises CallbackRefused for an unknown, used, expired or
-    other people's state, and for a connection whose Client ID changed since (RFC 9700 sections 2.1 and 4.7).
+    The encrypted code is stored, and the worker exchanges it. Raises CallbackRefused for a state that is unknown, used,
+    expired or another person's, and if the Client ID has changed since (RFC 9700 sections 2.1 and 4.7).
     """
     now = utcnow()
     attempt = db.session.get(AuthorizationAttempt, hash_token(state), populate_existing=True) if state else None
@@ -148,7 +148,7 @@ def receive(state: str, code: str, error: str, description: str, person: SignedI
     connection_id = attempt.connection_id
     is_theirs = attempt.user_id == person.id and hmac.compare_digest(attempt.browser_hash, hash_token(browser))
     if not is_theirs:
-        # It stays open for whom it belongs to: nobody else ends it.
+        # The attempt stays open for the person it belongs to: nobody else can end it.
         raise CallbackRefused(
             gettext("Somebody else, or another browser, started this. Start it again from here."), connection_id
         )
@@ -184,7 +184,7 @@ def receive(state: str, code: str, error: str, description: str, person: SignedI
 
 
 def _end(connection_id: str, state_hash: str) -> None:
-    """End an attempt whose answer isn't taken, so that the connection doesn't wait for another one."""
+    """End an attempt whose answer isn't accepted, so that the connection doesn't wait for another one."""
 
     def end() -> None:
         connection = store.load(connection_id)
@@ -205,7 +205,7 @@ def _use_up(state_hash: str, now: datetime) -> bool:
 
 
 def has_pending_code(connection: SalesforceConnection) -> bool:
-    """True when a code waits to be exchanged."""
+    """True when a code is waiting to be exchanged."""
     is_pending = exists().where(
         AuthorizationAttempt.connection_id == connection.id, AuthorizationAttempt.code_sealed != ""
     )
@@ -213,7 +213,7 @@ def has_pending_code(connection: SalesforceConnection) -> bool:
 
 
 def pending_code(connection: SalesforceConnection) -> AuthorizationAttempt | None:
-    """The attempt whose code waits to be exchanged, if there is one."""
+    """The attempt whose code is waiting to be exchanged, if there is one."""
     if not has_pending_code(connection):
         return None
     return next((attempt for attempt in connection.attempts if attempt.code_sealed), None)
@@ -238,7 +238,7 @@ def exchange(connection: SalesforceConnection, attempt: AuthorizationAttempt) ->
             select(AuthorizationAttempt).where(AuthorizationAttempt.state_hash == state_hash)
         )
         if current is None or open_attempt is None or open_attempt.propagation_number != current.propagation_number:
-            # Disconnected, deleted or changed meanwhile: what was given is given back.
+            # Disconnected, deleted or changed meanwhile: revoke the new tokens.
             if not isinstance(outcome, SalesforceError):
                 token_grants.discard(current, app.origin, outcome)
             return
@@ -273,7 +273,7 @@ def _put_off_or_fail(connection: SalesforceConnection, attempt: AuthorizationAtt
 
 
 def exchange_headless(connection: SalesforceConnection) -> None:
-    """Try to get a token once: for a connection without a person this is the probe."""
+    """Try once to get a token: for a connection without a person, this is the probe."""
     connection_id, number = connection.id, connection.propagation_number
     app = store.app_credentials(connection)
     db.session.commit()
@@ -302,7 +302,7 @@ def exchange_headless(connection: SalesforceConnection) -> None:
 
 
 def give_up_waiting_for_person(connection: SalesforceConnection) -> None:
-    """Nobody came back from Salesforce: probe for what its page says, to show the reason."""
+    """Nobody came back from Salesforce: probe its page to find and show the reason."""
     connection_id, number = connection.id, connection.propagation_number
     app = store.app_credentials(connection)
     scope = scopes.BY_KEY[connection.permission_level].scope
@@ -319,14 +319,14 @@ def give_up_waiting_for_person(connection: SalesforceConnection) -> None:
         if still_open:
             current.due_at = still_open[0].expires_at
             return
-        # What the network did to our probe says nothing about what the person saw.
+        # A network error of our probe says nothing about what the person saw.
         says_why = not (seen.problem is None or seen.problem.is_transient or seen.problem is Problem.UNEXPECTED)
         problem = seen.problem if says_why and seen.problem else Problem.NEVER_CAME_BACK
         detail = seen.detail if says_why else ""
         if current.attempts:
             unfinished_attempts.fail(current, current.attempts[0], problem, detail)
         else:
-            # Its person's account was deleted meanwhile.
+            # The person's account was deleted meanwhile.
             event = Event.AUTHORIZE_FAILED_STILL_CONNECTED if current.works else Event.AUTHORIZE_FAILED
             due_at = now + timedelta(hours=1) if current.works else None
             lifecycle.apply(current, event, now, problem=problem, detail=detail, due_at=due_at)

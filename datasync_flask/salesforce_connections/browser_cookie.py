@@ -1,4 +1,4 @@
-"""Which browser somebody left for Salesforce with: a cookie that a sign-out doesn't take away."""
+"""Identifies the browser that left for Salesforce, with a cookie that survives a sign-out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LIFETIME = 3600
 
 
 def mark_of_browser() -> str:
-    """What this browser is told by, and let it say the same for the next hour."""
+    """The mark of this browser; the cookie stores it for the next hour."""
     mark = known_mark() or secrets.token_urlsafe(32)
 
     def remember(response: Response) -> Response:
@@ -34,5 +34,5 @@ def mark_of_browser() -> str:
 
 
 def known_mark() -> str:
-    """What this browser was told by when somebody left for Salesforce, '' when nobody did."""
+    """The mark of this browser from when somebody left for Salesforce, '' if nobody did."""
     return request.cookies.get(COOKIE, "")[:100]

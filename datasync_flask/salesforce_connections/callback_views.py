@@ -1,4 +1,4 @@
-"""The one Callback URL: what Salesforce sends people back to."""
+"""The one Callback URL, to which Salesforce sends people back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_PARAMETER = 4000
 
 @bp.get("/oauth/salesforce/callback")
 def receive() -> ResponseReturnValue:
-    """Take in the code or the refusal and leave at once, so that the code doesn't stay in the address bar."""
+    """Process the code or the error, and redirect at once, so that the code doesn't stay in the address bar."""
     if not current_user.has_role(Role.EDITOR):
         text = gettext("Your account may only read here. Somebody who may edit connections has to authenticate.")
         return _refusal_page(text, authorization.connection_of(request.args.get("state", ""))), 403
@@ -36,7 +36,7 @@ def receive() -> ResponseReturnValue:
 
 
 def _refusal_page(text: str, connection_id: str) -> str:
-    """The page that says why an answer isn't taken, and where its connection stands."""
+    """The page that says why an answer isn't accepted, and shows the state of its connection."""
     connection = store.load(connection_id) if connection_id else None
     return render_template(
         "connections/callback_refused.html",

@@ -1,5 +1,5 @@
-"""The certificate that this site signs with: one for all connections, as the Callback URL is, so that the guide can
-show it before anything is saved.
+"""The certificate that this site signs with. Like the Callback URL, it is one for all connections, so that the guide
+can show it before anything is saved.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from datasync_flask.salesforce.assertions import fingerprint, new_certified_key
 from datasync_flask.salesforce_connections.models import SalesforceConnection, SigningCertificate
 from datasync_flask.security.crypto import SecretUnreadable, secret_box
 
-# Time enough for whoever has to upload the next one.
+# Leaves enough time to upload the next one.
 EXPIRES_SOON = timedelta(days=30)
 _NEWEST = select(SigningCertificate).order_by(SigningCertificate.id.desc()).limit(1)
 
 
 def newest() -> SigningCertificate | None:
-    """The certificate made last."""
+    """The newest certificate."""
     return db.session.scalar(_NEWEST)
 
 
 def make() -> SigningCertificate:
-    """Make a certificate that every new propagation uses from now on; the caller commits."""
+    """Create a certificate that every new propagation uses from now on; the caller commits."""
     last = newest()
     made = new_certified_key("DataSync", utcnow())
     certificate = SigningCertificate(
@@ -40,13 +40,13 @@ def make() -> SigningCertificate:
         with db.session.begin_nested():
             db.session.add(certificate)
     except IntegrityError:
-        # Another process made the next one at the same moment: theirs is as good.
+        # Another process created one at the same moment: use that.
         return db.session.scalars(_NEWEST).one()
     return certificate
 
 
 def usable() -> SigningCertificate:
-    """The newest certificate; a new one when there is none, when it is over soon or its key can't be read.
+    """The newest certificate; a new one if there is none, if it expires soon or if its key can't be read.
 
     The caller commits.
     """
@@ -61,7 +61,7 @@ def usable() -> SigningCertificate:
 
 
 def facts_of(connection: SalesforceConnection) -> dict[str, object] | None:
-    """What its page shows of a connection's certificate."""
+    """The facts about a connection's certificate for its page."""
     certificate = connection.certificate if connection.signs else None
     if certificate is None:
         return None
@@ -74,7 +74,7 @@ def facts_of(connection: SalesforceConnection) -> dict[str, object] | None:
 
 
 def file_of_newest() -> Response:
-    """The newest certificate as a file to be uploaded in Salesforce; the first is made now. Commits."""
+    """The newest certificate as a file to upload to Salesforce, created if there is none. Commits."""
     pem = usable().pem
     db.session.commit()
     headers = {"Content-Disposition": 'attachment; filename="datasync.crt"'}

@@ -1,4 +1,4 @@
-"""The worker's one step: do what is due for one connection, whatever state it is in."""
+"""The worker's single step: does what is due for one connection, whatever its state."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def work_on(connection_id: str) -> datetime | None:
     try:
         _step(connection_id)
         due_at = store.due_at(connection_id)
-        # What a step leaves due at once (the check after an exchange) is done under the same lease.
+        # A step that is due immediately afterwards (the check after an exchange) runs under the same lease.
         if due_at is not None and due_at <= utcnow():
             _step(connection_id)
             due_at = store.due_at(connection_id)
@@ -63,7 +63,7 @@ def _step(connection_id: str) -> None:
     elif connection.grant is not None:
         health_check.check(connection)
     else:
-        # Nothing can be done in this state: rest, or it would be due again at once.
+        # Nothing can be done in this state: clear the time, or it would be due again at once.
         connection.due_at = None
         db.session.commit()
 
@@ -85,7 +85,7 @@ def give_up_secrets(connection_id: str) -> None:
 
 
 def due_connections(until: datetime) -> list[tuple[str, datetime]]:
-    """Return (id, due at) of all connections for which something is due until then."""
+    """(id, due at) of all connections that are due until then."""
     rows = db.session.execute(
         select(Connection.id, Connection.due_at).where(Connection.due_at <= until).order_by(Connection.due_at)
     ).all()
@@ -94,9 +94,9 @@ def due_connections(until: datetime) -> list[tuple[str, datetime]]:
 
 
 def restart_for_moved_callbacks() -> None:
-    """After the app's public address changed: restart propagation for every app that has to learn the new Callback URL.
+    """After a change of the public address, restart propagation for every app that needs the new Callback URL.
 
-    A connection that works goes on working; its page says what has to be updated before the next Allow Access.
+    A connection that works continues to work; its page says what to update before the next Allow Access.
     """
     callback_url = current_app.config["SETTINGS"].callback_url
 

@@ -1,4 +1,4 @@
-"""The forms of a Salesforce connection: every fault at its field, nothing typed is lost, secrets never travel back."""
+"""The forms of a Salesforce connection: errors at their fields, no typed value lost, no secret sent back."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from datasync_flask.security.crypto import secret_box
 
 
 class SalesforceForm(ConnectionForm, ConfirmedForm):
-    """Settings of a Salesforce connection. Everything but the description may still be missing: then it is a draft."""
+    """Settings of a Salesforce connection. If anything but the description is missing, it is a draft."""
 
     kept_secret = HiddenField()
 
@@ -40,11 +40,11 @@ class SalesforceForm(ConnectionForm, ConfirmedForm):
 
     @property
     def has_kept_secret(self) -> bool:
-        """True when a secret typed before is kept for this form."""
+        """True when this form keeps a secret typed before."""
         return bool(self.kept_secret.data)
 
     def validate_login_url(self, field: Any) -> None:
-        """Understand the pasted address; refuse one that isn't Salesforce's, with the reason."""
+        """Normalise the pasted address; refuse one that isn't Salesforce's, with the reason."""
         if self.login_host.data != LoginHost.CUSTOM:
             return
         trusted = current_app.config["SETTINGS"].salesforce_hosts
@@ -61,7 +61,7 @@ class SalesforceForm(ConnectionForm, ConfirmedForm):
             )
 
     def validate_auth_method(self, field: Any) -> None:
-        """Headless authentication exists at the org's own address only."""
+        """Allow headless authentication only at the org's own address."""
         if field.data != AuthMethod.CLIENT_CREDENTIALS:
             return
         trusted = current_app.config["SETTINGS"].salesforce_hosts
@@ -81,25 +81,25 @@ class SalesforceForm(ConnectionForm, ConfirmedForm):
             )
 
     def validate_client_id(self, field: Any) -> None:
-        """Take a copy's dirt away; refuse what cannot be a Consumer Key."""
+        """Clean the pasted text; refuse an impossible Consumer Key."""
         try:
             field.data = app_values.client_id_in(field.data or "")
         except ValueRefused as refusal:
             raise ValidationError(gettext(refusal.message)) from None
 
     def validate_username(self, field: Any) -> None:
-        """Refuse what can't be a Salesforce user's name, which has the form of an e-mail address."""
+        """Refuse an impossible Salesforce username, which has the form of an e-mail address."""
         if field.data and not re.fullmatch(r"[^@\s]+@[^@\s]+", field.data):
             raise ValidationError(gettext("A Salesforce Username has the form of an e-mail address, with an @ in it."))
 
     def validate_client_secret(self, field: Any) -> None:
-        """Take the typed secret, or the one kept from the try before; refuse what cannot be one."""
+        """Use the typed secret, or the one kept from the previous try; refuse an impossible one."""
         too_old = gettext("Enter the Client Secret again: it was kept for an hour only.")
         text = field.data or open_kept(self.kept_secret, too_old)
         try:
             text = app_values.client_secret_in(text, client_id=self.client_id.data or "")
             if text and self._works_without_secret:
-                # Not stored either, so that nothing is kept that nobody uses.
+                # Don't store it either, because nothing uses it.
                 raise app_values.no_secret_wanted()
         except ValueRefused as refusal:
             self.kept_secret.data = ""
@@ -114,7 +114,7 @@ class SalesforceForm(ConnectionForm, ConfirmedForm):
             )
 
     def _address_of_secret(self) -> str:
-        """The login address that the stored Client Secret was entered for, when this form has another one."""
+        """The login address that the stored Client Secret was entered for, if this form has another one."""
         connection = self.connection
         if connection is None or not connection.client_secret_sealed:
             return ""
@@ -129,7 +129,7 @@ class SalesforceForm(ConnectionForm, ConfirmedForm):
         return chosen == (AuthMethod.AUTHORIZATION_CODE, SecretUse.NONE)
 
     def validate(self, *args: Any, **kwargs: Any) -> bool:
-        """Ask for the password of the person who replaces a stored secret, when everything else is right."""
+        """If everything else is right, ask for the password of the person who replaces a stored secret."""
         is_valid = bool(super().validate(*args, **kwargs))
         if is_valid and self.connection and self.connection.client_secret_sealed and self._found_secret:
             try:
@@ -140,12 +140,12 @@ class SalesforceForm(ConnectionForm, ConfirmedForm):
         return is_valid
 
     def keep_secret(self) -> None:
-        """Put a typed secret, encrypted, into the page that goes back because of a mistake elsewhere."""
+        """Put a typed secret, encrypted, into the page that returns because of a mistake in another field."""
         if self._found_secret:
             self.kept_secret.data = secret_box().seal(self._found_secret)
 
     def settings(self) -> settings.SalesforceSettings:
-        """What the validated form holds."""
+        """The settings in the validated form."""
         values = {name: self[name].data or "" for name in self.declared}
         values |= {"login_url": self._login_url(), "client_secret": self._found_secret}
         found = settings.SalesforceSettings(description=self.description.data or "", labels=self.chosen_labels)
@@ -154,7 +154,7 @@ class SalesforceForm(ConnectionForm, ConfirmedForm):
     def _login_url(self) -> str:
         if self.login_host.data == LoginHost.CUSTOM:
             return self.login_origin
-        # Not in use, but still there when somebody switches back.
+        # Unused, but kept in case somebody switches back.
         return self.connection.login_url if self.connection else ""
 
 
@@ -163,7 +163,7 @@ def _without_nul(value: str | None) -> str:
 
 
 class HandOffForm(SettingsForm):
-    """The two values of an app that somebody without an account enters."""
+    """The two values of an app, entered by somebody without an account."""
 
     client_id = StringField(
         _l("Client ID"),
@@ -184,7 +184,7 @@ class HandOffForm(SettingsForm):
             del self["client_secret"]
 
     def validate_client_id(self, field: Any) -> None:
-        """Take a copy's dirt away; refuse what cannot be a Consumer Key, and none."""
+        """Clean the pasted text; refuse an impossible or missing Consumer Key."""
         try:
             field.data = app_values.client_id_in(field.data)
             if not field.data:
@@ -193,7 +193,7 @@ class HandOffForm(SettingsForm):
             raise ValidationError(gettext(refusal.message)) from None
 
     def validate_client_secret(self, field: Any) -> None:
-        """Take a copy's dirt away; refuse what cannot be a Consumer Secret, and none."""
+        """Clean the pasted text; refuse an impossible or missing Consumer Secret."""
         try:
             field.data = app_values.client_secret_in(field.data, client_id=self.client_id.data or "")
             if not field.data:

@@ -1,4 +1,4 @@
-"""Hand-off links: a stranger with Setup rights in Salesforce enters one connection's app values, nothing else."""
+"""Hand-off links: somebody with Setup rights in Salesforce enters one connection's app values, nothing else."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from datasync_flask.salesforce_connections import service, settings
 from datasync_flask.salesforce_connections.models import HandOffLink, SalesforceConnection
 
 LIFETIME = timedelta(days=7)
-# Whoever made a link may have lost the right to since.
+# Whoever created a link may have lost the right to do so.
 _OPEN = select(HandOffLink).join(User, HandOffLink.made_by_id == User.id).where(User.role != Role.VIEWER)
 
 
 def make(connection: SalesforceConnection, *, by: SignedIn) -> str:
-    """Make a link for a connection and return its token, which is shown once; commits."""
+    """Create a link for a connection and return its token, which is shown once; commits."""
     token, now = secrets.token_urlsafe(32), utcnow()
     link = HandOffLink(
         token_hash=hash_token(token), connection_id=connection.id, made_by=by.email, made_by_id=by.id, created_at=now,
@@ -37,7 +37,7 @@ def make(connection: SalesforceConnection, *, by: SignedIn) -> str:
 
 
 def open_links(connection: SalesforceConnection) -> Sequence[HandOffLink]:
-    """A connection's links that still open something."""
+    """A connection's links that are still valid."""
     return db.session.scalars(
         _OPEN.where(HandOffLink.connection_id == connection.id, HandOffLink.expires_at > utcnow()).order_by(
             HandOffLink.created_at
@@ -46,7 +46,7 @@ def open_links(connection: SalesforceConnection) -> Sequence[HandOffLink]:
 
 
 def link_of(token: str) -> HandOffLink | None:
-    """What a token opens, or None when it is withdrawn or too old. The first time is written down; commits."""
+    """The link of a token, or None when it is revoked or expired. Records its first use; commits."""
     link = db.session.scalar(
         _OPEN.where(HandOffLink.token_hash == hash_token(token), HandOffLink.expires_at > utcnow())
     )
@@ -67,7 +67,7 @@ def withdraw(connection: SalesforceConnection, link_id: str) -> None:
 
 
 def take_in(link: HandOffLink, client_id: str, client_secret: str) -> SalesforceConnection:
-    """Store the values that a stranger entered, and start propagation; commits."""
+    """Store the values that somebody entered through a link, and start propagation; commits."""
     connection = link.connection
     changes: dict[str, object] = {"client_id": [connection.client_id, client_id]}
     if client_secret:

@@ -1,4 +1,4 @@
-"""Hand-off links: made and withdrawn by editors, opened by whoever has them."""
+"""Hand-off links: editors create and revoke them, and whoever has one can open it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ bp = Blueprint("hand_off", __name__)
 @bp.route("/connections/<public_id:connection_id>/hand-off", methods=["GET", "POST"])
 @needs_role(Role.EDITOR)
 def manage(connection_id: str) -> ResponseReturnValue:
-    """The links of a connection; POST makes one."""
+    """The links of a connection; POST creates one."""
     connection = loader.get_connection(connection_id, SalesforceConnection)
     link = ""
     if request.method == "POST":
@@ -69,7 +69,7 @@ def opened(token: str) -> ResponseReturnValue:
         form,
         token=token,
         link=link,
-        # The guide is the same as in the form; of the connection it shows only what the app in Salesforce needs.
+        # The guide is the same as in the form; it shows only what the app in Salesforce needs.
         connection=connection,
         callback_url=settings.callback_url,
         levels=[scopes.BY_KEY[connection.permission_level]],
@@ -82,7 +82,7 @@ def opened(token: str) -> ResponseReturnValue:
 @bp.get("/hand-off/<token>/certificate")
 @public
 def certificate(token: str) -> ResponseReturnValue:
-    """The certificate that the app has to hold, for the guide on the page that a link opens."""
+    """The certificate to upload to the app, for the guide on the page that a link opens."""
     if hand_off.link_of(token[:100]) is None:
         guessing.count_wrong("links")
         return render_template("accounts/link_over.html"), 404

@@ -1,4 +1,4 @@
-"""Does the connection work? Asked right after access was allowed, once a day from then on, and when somebody asks."""
+"""Checks whether a connection works: after access was allowed, then once a day, and on request."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from datasync_flask.salesforce_connections.lifecycle import Event
 from datasync_flask.salesforce_connections.models import SalesforceConnection, SalesforceGrant, TrialGrant, same_org
 from datasync_flask.transactions import count_updated, in_transaction
 
-# Daily use also keeps a refresh token alive whose app lets it expire after 30 idle days.
+# Daily use also keeps a refresh token alive if its app lets it expire after 30 idle days.
 CHECK_EVERY = timedelta(days=1)
-# After the first exchange somebody is looking at the page; later nobody is.
+# After the first exchange somebody is watching the page; later nobody is.
 FIRST_CHECK_TRIES = 5
 FIRST_CHECK_PAUSE = timedelta(seconds=5)
 LATER_CHECK_TRIES = 3
 LATER_CHECK_PAUSE = timedelta(minutes=5)
-# A connection lost to something transient is checked again every hour, for a week.
+# A connection lost to a transient problem is checked again every hour, for a week.
 RECOVERY_PAUSE = timedelta(hours=1)
 RECOVERY_TRIES = 7 * 24
 
-# The tokens in use proved to work: a connection's id. The packages above may make more calls with them.
+# Sent with a connection's id when its current tokens worked; higher packages may make more calls with them.
 proved = Signal("the tokens of a connection proved to work")
 
 
 def check(connection: SalesforceConnection) -> None:
-    """Make real API calls with the connection's token, refreshing it first when it is stale, and record the outcome."""
+    """Make real API calls with the connection's token, refreshing it first if it is stale, and record the outcome."""
     connection_id = connection.id
     outcome: AccessReport | SalesforceError
     generation = connection.grant.generation if connection.grant else 0
@@ -49,7 +49,7 @@ def check(connection: SalesforceConnection) -> None:
     except SalesforceError as error:
         outcome = error
     else:
-        # Before the outcome is recorded, so that a page that waits for it shows both.
+        # Before the outcome is recorded, so that a waiting page shows both.
         proved.send(connection_id)
 
     def record() -> None:
@@ -68,7 +68,7 @@ def check(connection: SalesforceConnection) -> None:
 
 
 def check_trial(connection: SalesforceConnection) -> None:
-    """Make real API calls with the tokens on trial; they replace those in use only when they work for the same org."""
+    """Make real API calls with the tokens on trial; they replace the current ones if they work for the same org."""
     connection_id, trial = connection.id, connection.trial
     if trial is None:
         return
@@ -101,7 +101,7 @@ def check_trial(connection: SalesforceConnection) -> None:
 
 
 def trial_needs_refresh_token(connection_id: str) -> bool:
-    """True when the tokens on trial would end with their session: a person would have to come again."""
+    """True when the tokens on trial would end with their session, and a person would have to come back."""
     connection = store.load(connection_id)
     needs = connection is not None and not connection.is_headless and connection.works
     db.session.commit()
@@ -131,9 +131,9 @@ def _access_report(connection_id: str, held: token_grants.CurrentToken) -> Acces
             raise
         current = token_grants.current_token(connection_id)
         if current.token.access_token != held.token.access_token and current.generation == held.generation:
-            # It was refreshed just now, and refused all the same.
+            # It was only just refreshed, and refused all the same.
             raise
-        # INVALID_SESSION_ID: the access token is over. Refresh once, try once more.
+        # INVALID_SESSION_ID: the access token has expired. Refresh once, try once more.
         return _report_of(refresh(held.token), _no_refresh)
 
 
@@ -156,7 +156,7 @@ def _record_success(connection: SalesforceConnection, grant: SalesforceGrant, re
         grant.works = True
         return
     if not connection.is_headless and not grant.refresh_token_sealed:
-        # It works now and will stop within hours: say so while somebody is looking.
+        # It works now and will stop within hours: say so while somebody is watching.
         lifecycle.apply(connection, Event.ACCESS_LOST, now, problem=Problem.NO_REFRESH_TOKEN)
         return
     grant.works = True
@@ -168,7 +168,7 @@ def _record_success(connection: SalesforceConnection, grant: SalesforceGrant, re
 
 
 def _still_open(connection: SalesforceConnection) -> tuple[Problem | None, str]:
-    """What goes on waiting for somebody although the tokens in use work."""
+    """The problem that still waits for a person although the current tokens work."""
     if connection.asks_which_org:
         return Problem.OTHER_ORG, ""
     if store.has_new_settings(connection):
@@ -218,13 +218,13 @@ def _lose(connection: SalesforceConnection, grant: SalesforceGrant, error: Sales
     may_recover = error.problem.is_transient or error.problem is Problem.DATA_API_CLOSED
     due_at = now + RECOVERY_PAUSE if may_recover and grant.failed_checks < RECOVERY_TRIES else None
     if connection.trial is not None and not connection.asks_which_org:
-        # The refreshed token opens another org: find out which one, and ask.
+        # The refreshed token opens another org: find out which one, and ask a person.
         due_at = now
     lifecycle.apply(connection, Event.ACCESS_LOST, now, problem=error.problem, detail=error.detail, due_at=due_at)
 
 
 def check_soon(connection_id: str) -> None:
-    """Have the worker check a connection that works: what is read from it has changed."""
+    """Have the worker check a working connection, because what is read from it has changed."""
     now = utcnow()
     is_later = or_(Connection.due_at.is_(None), Connection.due_at > now)
     rests = (Connection.id == connection_id, Connection.state == State.CONNECTED, is_later)
@@ -233,7 +233,7 @@ def check_soon(connection_id: str) -> None:
 
 
 def check_now(connection_id: str) -> SalesforceConnection | None:
-    """Check one connection at once, as the command line does; returns it as it is afterwards."""
+    """Check one connection at once, as the command line does; return its new state."""
     connection = store.load(connection_id)
     if connection is not None and connection.grant is not None:
         check(connection)

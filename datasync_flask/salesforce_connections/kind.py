@@ -1,4 +1,4 @@
-"""Salesforce as a kind of connection: what can be done with one, its form, and the way from it to Salesforce."""
+"""Salesforce as a kind of connection: its actions, its form, and the redirect to Salesforce."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _table = SalesforceConnection.__table__
 
 
 class SalesforceKind(ConnectionKind[SalesforceConnection]):
-    """An org of Salesforce, as a source."""
+    """A Salesforce org as a source."""
 
     key = "salesforce"
     title = "Salesforce"
@@ -91,7 +91,7 @@ class SalesforceKind(ConnectionKind[SalesforceConnection]):
         return render_template("connections/_status.html", **status.context(connection))
 
     def problem(self, connection: SalesforceConnection) -> ShownProblem:
-        """What is wrong with a connection, or what the last probe found."""
+        """The problem of a connection, or the result of its last probe."""
         problem = connection.current_problem
         if problem is None:
             return ShownProblem()
@@ -114,7 +114,7 @@ class SalesforceKind(ConnectionKind[SalesforceConnection]):
         return str(gettext("Asked Salesforce. The result appears here in a few seconds."))
 
     def erased_text(self, connection: SalesforceConnection) -> str:
-        """What a delete erases."""
+        """The text about what a delete erases."""
         texts = (
             gettext("Its settings, its Client Secret, its tokens and its history are erased here and can't be brought "
                     "back."),
@@ -142,13 +142,13 @@ class SalesforceKind(ConnectionKind[SalesforceConnection]):
         )
 
     def definition(self, connection: SalesforceConnection) -> dict[str, Any]:
-        """The settings for a program."""
+        """The settings for the API and files."""
         return settings.SalesforceSettings.of(connection).definition()
 
     def save(
         self, values: Mapping[str, Any], existing: SalesforceConnection | None, *, by: int | None
     ) -> SalesforceConnection:
-        """Save a connection from settings that a program gave."""
+        """Save a connection from settings that the API or a file gave."""
         check_names(values, ("kind", "description", "labels", *self.settings))
         stored = definition_of(existing) if existing else settings.SalesforceSettings(description="").definition()
         form = SalesforceForm(existing, given=given_values(values, stored))
@@ -165,7 +165,7 @@ class SalesforceKind(ConnectionKind[SalesforceConnection]):
 
 
 def save_form(connection: SalesforceConnection | None, *, then_authenticate: bool) -> ResponseReturnValue:
-    """The form, or what was posted is saved and followed up."""
+    """Show the form, or save what was posted and continue from there."""
     form = SalesforceForm(connection)
     if form.is_submitted() and form.validate():
         if connection is not None and form.was_overtaken(connection.updated_at):
@@ -200,7 +200,7 @@ def _after_save(
 
 
 def authenticate(connection: SalesforceConnection) -> ResponseReturnValue:
-    """Send the person to Salesforce, or restart propagation when Salesforce can't take them yet."""
+    """Send the person to Salesforce, or restart propagation if Salesforce doesn't know the app yet."""
     if not connection.is_complete:
         return _incomplete(connection)
     if connection.state == State.WAITING:

@@ -42,7 +42,7 @@ class Event(enum.StrEnum):
     WENT_BACK = "went_back"
 
 
-# How the history tells of what happened.
+# The history's text for each event.
 EVENT_TEXTS = {
     "check_asked": "Asked for a check",
     "saved_incomplete": "Saved as a draft; values are missing",
@@ -71,7 +71,7 @@ EVENT_TEXTS = {
 
 
 class TransitionRefused(Exception):
-    """The event cannot happen in the state the connection is in (any more)."""
+    """The event is impossible in the connection's current state."""
 
 
 _ANY = tuple(State)
@@ -98,16 +98,16 @@ TRANSITIONS: dict[Event, tuple[tuple[State, ...], State | None]] = {
     Event.CHECK_FAILED: ((State.AUTHORIZING, State.CONNECTED, State.NEEDS_ATTENTION), None),
     Event.ACCESS_LOST: ((State.AUTHORIZING, State.CONNECTED, State.NEEDS_ATTENTION), State.NEEDS_ATTENTION),
     Event.DISCONNECTED: (_ANY, State.READY),
-    # Tokens of another org are held aside; what worked before goes on working.
+    # Tokens of another org are kept apart; the earlier ones continue to work.
     Event.OTHER_ORG_ASKED: ((State.AUTHORIZING, State.CONNECTED, State.NEEDS_ATTENTION), State.NEEDS_ATTENTION),
     Event.OTHER_ORG_ASKED_STILL_CONNECTED: ((State.AUTHORIZING, State.CONNECTED), State.CONNECTED),
     Event.ORG_REPLACED: ((State.CONNECTED, State.NEEDS_ATTENTION), State.AUTHORIZING),
     Event.ORG_KEPT: ((State.CONNECTED, State.NEEDS_ATTENTION), State.READY),
-    # To the settings and tokens from before, which never stopped working.
+    # Back to the previous settings and tokens, which never stopped working.
     Event.WENT_BACK: (_ANY, State.CONNECTED),
 }
 
-# Happen all the time; the history keeps them only when they say something new.
+# These happen all the time; the history stores them only if they say something new.
 _QUIET = frozenset({Event.PROBED, Event.EXCHANGE_DEFERRED, Event.EXCHANGE_RETRIED, Event.CHECKED, Event.CHECK_FAILED})
 
 
@@ -127,10 +127,10 @@ def apply(
     by: int | None = None,
     facts: dict[str, Any] | None = None,
 ) -> None:
-    """Let `event` happen to `connection` and write it to its history.
+    """Apply `event` to `connection` and record it in the history.
 
-    `due_at` says when the worker has to act next (None: never); `by` is the user who did it; `facts` are shown in the
-    history and must hold no secret. Raises TransitionRefused when the event is impossible in the present state.
+    `due_at` says when the worker has to act next (None: never); `by` is the user who did it; `facts` appear in the
+    history and mustn't contain secrets. Raises TransitionRefused when the event is impossible in the current state.
     """
     before = State(connection.state)
     if not can_happen(before, event):

@@ -1,4 +1,4 @@
-"""What is stored of a Salesforce connection: its settings, tokens, attempts to authorize, hand-off links."""
+"""Tables for Salesforce connections: settings, tokens, authorization attempts, hand-off links."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from datasync_flask.extensions import Model
 from datasync_flask.salesforce import hosts, scopes
 from datasync_flask.salesforce.errors import Problem
 
-# What tokens are got and refreshed with, besides the secret.
+# The settings for getting and refreshing tokens, besides the secret.
 APP_SETTINGS = (
     "login_host", "login_url", "auth_method", "client_id", "client_secret_use", "username", "certificate_id",
 )  # fmt: skip
@@ -38,7 +38,7 @@ class LoginHost(enum.StrEnum):
 
 
 class AuthMethod(enum.StrEnum):
-    """How a token is got: with a person who allows access, or without."""
+    """How DataSync gets a token: with a person who allows access, or without."""
 
     AUTHORIZATION_CODE = "authorization_code"
     CLIENT_CREDENTIALS = "client_credentials"
@@ -53,14 +53,14 @@ class SecretUse(enum.StrEnum):
 
 
 def login_origin_of(login_host: str, login_url: str) -> str:
-    """What the authorize and token endpoints stand below: an origin, for Experience Cloud with a path."""
+    """The address above the authorize and token endpoints: an origin, with a path for Experience Cloud."""
     known = {LoginHost.PRODUCTION: hosts.PRODUCTION, LoginHost.SANDBOX: hosts.SANDBOX}
     return known.get(LoginHost(login_host), login_url)
 
 
 def same_org(one: str, other: str) -> bool:
-    """True when two ids name the same org: 18 characters are 15 and a checksum of their case (SOAP API Developer Guide
-    "ID Field Type"); an id that isn't known is no other one.
+    """True when two ids name the same org, or one is unknown: 18 characters are 15 and a checksum of their case (SOAP
+    API Developer Guide "ID Field Type").
     """
     return not one or not other or one[:15] == other[:15]
 
@@ -81,27 +81,27 @@ class SalesforceConnection(Connection):
     client_secret_use: Mapped[SecretUse] = mapped_column(String(16), default=SecretUse.REQUIRED)
     # Since when Salesforce has known this Client ID at this login address; None while it hasn't yet.
     app_known_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    # In whose name signed tokens are asked for.
+    # The user of signed tokens.
     username: Mapped[str] = mapped_column(String(255), default="")
     permission_level: Mapped[str] = mapped_column(String(32), default=scopes.DEFAULT)
-    # The Callback URL that the app in Salesforce has to hold, as it was when propagation started.
+    # The Callback URL that the app in Salesforce needs, as of the start of propagation.
     callback_url: Mapped[str] = mapped_column(String(300), default="")
-    # The certificate that the app has to hold, chosen when propagation started; only for signed tokens.
+    # The certificate that the app needs, chosen when propagation started; only for signed tokens.
     certificate_id: Mapped[int | None] = mapped_column(ForeignKey("signing_certificates.id"), default=None)
 
-    # Which org the connection belongs to, until somebody chooses another one: outlives tokens and settings.
+    # The org the connection belongs to, until somebody chooses another one; survives tokens and settings.
     org_id: Mapped[str] = mapped_column(String(18), default="")
     org_name: Mapped[str] = mapped_column(String(255), default="")
 
-    # One propagation: from a change of the credentials until Salesforce knows the app. Columns keep the names they
-    # had: while servers are upgraded one after the other, the version before reads and writes them too.
+    # One propagation: from a change of the credentials until Salesforce knows the app. Columns keep their old
+    # names, because the version before also uses them during a rolling upgrade.
     propagation_number: Mapped[int] = mapped_column("watch", default=0)
     propagation_started_at: Mapped[datetime | None] = mapped_column("watch_started_at", UtcDateTime, default=None)
     probes: Mapped[int] = mapped_column("looks", default=0)
     probe_requests: Mapped[int] = mapped_column(default=0)
     last_probe_at: Mapped[datetime | None] = mapped_column("last_look_at", UtcDateTime, default=None)
     next_probe_at: Mapped[datetime | None] = mapped_column("next_look_at", UtcDateTime, default=None)
-    # How many probes in a row found the same problem; some problems are believed only after several.
+    # How many consecutive probes found the same problem; some problems count only after several.
     agreeing_probes: Mapped[int] = mapped_column("agreeing_looks", default=0)
 
     grant: Mapped[SalesforceGrant | None] = relationship(
@@ -120,7 +120,7 @@ class SalesforceConnection(Connection):
 
     @property
     def address(self) -> str:
-        """Where the data is, in short."""
+        """A short text about where the data is."""
         return self.grant.host if self.grant else self.login_origin.split("://")[-1]
 
     @property
@@ -132,7 +132,7 @@ class SalesforceConnection(Connection):
 
     @property
     def login_origin(self) -> str:
-        """What the authorize and token endpoints stand below."""
+        """The address above the authorize and token endpoints."""
         return login_origin_of(self.login_host, self.login_url)
 
     @property
@@ -142,34 +142,34 @@ class SalesforceConnection(Connection):
 
     @property
     def works(self) -> bool:
-        """True when there are tokens that worked when they were used last, with whatever settings they were got."""
+        """True when there are tokens that worked at their last use, whatever settings they were obtained with."""
         return self.grant is not None and self.grant.works
 
     @property
     def asks_which_org(self) -> bool:
-        """True when somebody has to say whether the connection belongs to another org from now on."""
+        """True when a person has to decide whether the connection belongs to another org from now on."""
         return self.trial is not None and self.trial.asked_at is not None
 
     @property
     def signs(self) -> bool:
-        """True when tokens are asked for with a certificate instead of a secret."""
+        """True when token requests use a certificate instead of a secret."""
         return self.auth_method == AuthMethod.JWT_BEARER
 
     @property
     def needs_secret(self) -> bool:
-        """True when the app has a secret that Salesforce asks for; else a signature or PKCE is the proof."""
+        """True when the app has a secret that Salesforce requires; otherwise a signature or PKCE is the proof."""
         works_without = self.auth_method == AuthMethod.AUTHORIZATION_CODE and self.client_secret_use == SecretUse.NONE
         return not self.signs and not works_without
 
     @property
     def is_complete(self) -> bool:
-        """True when everything that Salesforce asks for is there."""
+        """True when all values that Salesforce requires are there."""
         has_proof = self.client_secret_sealed or not self.needs_secret
         return bool(self.client_id and has_proof and self.login_origin and (self.username or not self.signs))
 
     @property
     def current_problem(self) -> Problem | None:
-        """What is wrong, or what the last probe found."""
+        """The problem, or the result of the last probe."""
         return Problem(self.problem) if self.problem else None
 
     @property
@@ -179,11 +179,11 @@ class SalesforceConnection(Connection):
 
 
 class SigningCertificate(Model):
-    """A certificate for the apps in Salesforce to hold, and the private key that stays here."""
+    """A certificate for the apps in Salesforce, and its private key, which stays here."""
 
     __tablename__ = "signing_certificates"
 
-    # Given by hand: of two processes that make the next one at once, one fails and takes the other's.
+    # Set explicitly: if two processes create the next one at once, one of them fails and uses the other's.
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     pem: Mapped[str] = mapped_column(Text)
     private_key_sealed: Mapped[str] = mapped_column(Text)
@@ -191,7 +191,7 @@ class SigningCertificate(Model):
 
 
 class _Tokens:
-    """Tokens, and the app they were got with: they can be refreshed whatever is changed in the connection since."""
+    """Tokens and their app, so that they can be refreshed even after the connection's settings have changed."""
 
     access_token_sealed: Mapped[str] = mapped_column(Text)
     refresh_token_sealed: Mapped[str] = mapped_column(Text, default="")
@@ -209,30 +209,30 @@ class _Tokens:
 
     @property
     def host(self) -> str:
-        """The instance's host, as people know it from the address bar."""
+        """The instance's host, as in the address bar."""
         return self.instance_url.split("://")[-1]
 
     @property
     def org_title(self) -> str:
-        """The org's name, or its id where Salesforce didn't tell the name."""
+        """The org's name, or its id if Salesforce didn't give the name."""
         return self.org_name or self.org_id
 
 
 class SalesforceGrant(_Tokens, Model):
-    """The tokens that Salesforce gave for a connection, and what they turned out to open."""
+    """The current tokens of a connection, and the org and user that they belong to."""
 
     __tablename__ = "salesforce_grants"
 
     connection_id: Mapped[str] = mapped_column(
         ForeignKey("salesforce_connections.id", ondelete="CASCADE"), primary_key=True
     )
-    # Counts the grants; an answer that belongs to an older one is thrown away.
+    # Counts the grants; an answer for an older one is discarded.
     generation: Mapped[int] = mapped_column(default=1)
-    # False from the first check that failed for good until one succeeds.
+    # False from the first check that failed permanently until one succeeds.
     works: Mapped[bool] = mapped_column(default=False)
     granted_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     refreshed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
-    # Who refreshes at present, and until when that is believed: one refresh at a time, on all machines.
+    # The lease of the current refresh, and when it expires: one refresh at a time, on all machines.
     refresh_lease: Mapped[str] = mapped_column("refresh_claim", String(32), default="")
     refresh_leased_until: Mapped[datetime | None] = mapped_column("refresh_claimed_until", UtcDateTime, default=None)
 
@@ -249,7 +249,7 @@ class SalesforceGrant(_Tokens, Model):
 
     @property
     def user_title(self) -> str:
-        """Who the tokens belong to, as well as Salesforce told it."""
+        """The user of the tokens, as far as Salesforce says."""
         return self.username or self.display_name or self.user_id
 
 
@@ -264,38 +264,38 @@ class ObjectVisibility(Model):
     name: Mapped[str] = mapped_column(String(80), primary_key=True)
     checked_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     is_visible: Mapped[bool] = mapped_column(default=True)
-    # Fields that the object has and the user can't see. None: Salesforce doesn't tell this user.
+    # Fields of the object that the user can't see. None: Salesforce doesn't say.
     hidden: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True), default=None)
-    # Fields that extractions chose or loaded before, and that describe doesn't list.
+    # Fields that extractions chose or loaded before, and that the description doesn't list.
     missing: Mapped[list[str]] = mapped_column(JSON, default=list)
 
 
 class TrialGrant(_Tokens, Model):
-    """Tokens held aside until a call proves them, and where they open another org, until somebody decides."""
+    """Tokens kept apart until a call proves them or, if they open another org, until a person decides."""
 
     __tablename__ = "trial_grants"
 
     connection_id: Mapped[str] = mapped_column(
         ForeignKey("salesforce_connections.id", ondelete="CASCADE"), primary_key=True
     )
-    # Tells a trial from the one before it, in answers and in forms that were open for long.
+    # Distinguishes this trial from earlier ones, in answers and in old forms.
     number: Mapped[str] = mapped_column(String(16), default=new_public_id)
     received_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
-    # Since when somebody is asked whether to use this other org.
+    # Since when DataSync has been asking whether to use this other org.
     asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None, index=True)
 
     connection: Mapped[SalesforceConnection] = relationship(back_populates="trial")
 
 
 class AuthorizationAttempt(Model):
-    """One way to Salesforce's Allow Access page and back. The row is there before anybody leaves for Salesforce."""
+    """One trip to Salesforce's Allow Access page and back. The row exists before the person leaves for Salesforce."""
 
     __tablename__ = "authorization_attempts"
 
     state_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     connection_id: Mapped[str] = mapped_column(ForeignKey("salesforce_connections.id", ondelete="CASCADE"), index=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    # Of a cookie that says which browser this is, and outlives the sign-in.
+    # The value of a cookie that identifies the browser and survives a sign-out.
     browser_hash: Mapped[str] = mapped_column(String(64))
     propagation_number: Mapped[int] = mapped_column("watch")
     redirect_uri: Mapped[str] = mapped_column(String(300))
@@ -303,13 +303,13 @@ class AuthorizationAttempt(Model):
     started_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    # The authorization code, from the callback until the exchange is settled.
+    # The authorization code, from the callback until the exchange is done.
     code_sealed: Mapped[str] = mapped_column(Text, default="")
     connection: Mapped[SalesforceConnection] = relationship(back_populates="attempts")
 
 
 class Revocation(Model):
-    """A token that is no longer wanted and has to be revoked at Salesforce; outlives its connection."""
+    """An unwanted token that has to be revoked at Salesforce; survives its connection."""
 
     __tablename__ = "revocations"
 
@@ -331,7 +331,7 @@ class HandOffLink(Model):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     connection_id: Mapped[str] = mapped_column(ForeignKey("salesforce_connections.id", ondelete="CASCADE"), index=True)
     made_by: Mapped[str] = mapped_column(String(254), default="")
-    # With whom it ends: only the link of somebody who may edit opens something.
+    # The person who created it: the link is valid only while they may edit.
     made_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)

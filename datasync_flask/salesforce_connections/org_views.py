@@ -1,4 +1,4 @@
-"""Decisions about a connection's org and settings: use the other org, keep the one from before, go back."""
+"""Decisions about a connection's org and settings: use the other org, keep the old one, go back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ bp = Blueprint("connection_orgs", __name__)
 @bp.post("/connections/<public_id:connection_id>/org")
 @needs_role(Role.EDITOR)
 def choose(connection_id: str) -> ResponseReturnValue:
-    """Use the other org that was found, or keep the one from before."""
+    """Use the other org that was found, or keep the old one."""
     connection = loader.get_connection(connection_id, SalesforceConnection)
     number, choice = request.form.get("trial", ""), request.form.get("choice", "")
     try:
@@ -44,7 +44,7 @@ def choose(connection_id: str) -> ResponseReturnValue:
 @bp.post("/connections/<public_id:connection_id>/go-back")
 @needs_role(Role.EDITOR)
 def go_back(connection_id: str) -> ResponseReturnValue:
-    """Take back settings that have yet to prove themselves, for those that the connection works with."""
+    """Replace unproven settings with those that the connection works with."""
     if orgs.go_back(loader.get_connection(connection_id, SalesforceConnection), by=current_user.id):
         queue().revoke_soon()
         queue().wake(connection_id)

@@ -1,4 +1,4 @@
-"""Which org a connection belongs to: asked when tokens open another one, decided by a person, and back again."""
+"""Which org a connection belongs to: if tokens open another one, a person decides, and can go back."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from datasync_flask.salesforce_connections.lifecycle import Event
 from datasync_flask.salesforce_connections.models import SalesforceConnection, TrialGrant
 from datasync_flask.transactions import in_transaction
 
-# A question that nobody answers for so long is answered with the org from before.
+# After this time without an answer, the connection keeps its org.
 ASKED_FOR = timedelta(days=7)
 
 
 class QuestionOver(Exception):
-    """The question was answered meanwhile, or is another one by now."""
+    """The question has been answered, or there is a different one now."""
 
 
 def ask(connection: SalesforceConnection, trial: TrialGrant, now: datetime) -> None:
-    """Hold the tokens of another org aside and ask whether the connection belongs to it from now on."""
+    """Keep the tokens of another org apart, and ask whether the connection belongs to it from now on."""
     trial.asked_at = now
-    # Tokens that were got without a person and work are checked daily as before.
+    # Working tokens that need no person are checked daily as before.
     works = connection.works and lifecycle.can_happen(connection.state, Event.OTHER_ORG_ASKED_STILL_CONNECTED)
     event = Event.OTHER_ORG_ASKED_STILL_CONNECTED if works else Event.OTHER_ORG_ASKED
     due_at = now + timedelta(days=1) if works else None
@@ -60,7 +60,7 @@ def use_other(connection: SalesforceConnection, number: str, *, by: int) -> None
 
 
 def keep_org(connection: SalesforceConnection, number: str, *, by: int | None) -> None:
-    """Let the connection belong to the org it belongs to, and give the other org's tokens back; commits.
+    """Let the connection keep its org, and revoke the other org's tokens; commits.
 
     Raises QuestionOver, TransitionRefused.
     """
@@ -77,7 +77,7 @@ def keep_org(connection: SalesforceConnection, number: str, *, by: int | None) -
 
 
 def go_back(connection: SalesforceConnection, *, by: int) -> bool:
-    """Take back settings that have yet to prove themselves; commits. False when there is nothing to go back to."""
+    """Replace unproven settings with the previous ones; commits. False when there is nothing to go back to."""
     now = utcnow()
     if not store.has_new_settings(connection):
         return False
@@ -95,7 +95,7 @@ def _restore_settings(connection: SalesforceConnection) -> None:
     for name, value in grant.app_settings.items():
         setattr(connection, name, value)
     connection.client_secret_sealed = grant.app_secret_sealed
-    # What is under way for the settings that are given up counts no more.
+    # Whatever is under way for the abandoned settings no longer counts.
     connection.propagation_number += 1
     connection.next_probe_at = None
     for attempt in list(connection.attempts):
@@ -104,7 +104,7 @@ def _restore_settings(connection: SalesforceConnection) -> None:
 
 
 def expire_questions() -> None:
-    """Answer questions that nobody answered in time: the org stays, the other one's tokens are given back."""
+    """Settle questions that nobody answered in time: the org stays, the other org's tokens are revoked."""
     overdue = select(TrialGrant.connection_id).where(TrialGrant.asked_at < utcnow() - ASKED_FOR)
     for connection_id in db.session.scalars(overdue).all():
 

@@ -1,4 +1,4 @@
-"""What Salesforce as a kind of connection adds to the app: the kind, authorization, hand-off."""
+"""What this package adds to the app: Salesforce as a kind of connection, authorization, hand-off."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from datasync_flask.salesforce_connections.kind import SalesforceKind
 
 
 def init_app(app: Flask) -> None:
-    """Register the kind, and give `app` the pages that no other kind has."""
+    """Register the kind, and add the pages that no other kind has to `app`."""
     kinds.register(SalesforceKind())
     authorization.register_provider()
     for blueprint in (views.bp, callback_views.bp, hand_off_views.bp, org_views.bp):

@@ -22,18 +22,18 @@ from datasync_flask.transactions import in_transaction
 # In 30 minutes; a longer deadline allows proportionally more.
 MAX_REQUESTS = 300
 MAX_REQUESTS_WITHIN = 1800.0
-# A probe that both endpoints welcome asks each of them twice.
+# A probe that succeeds asks both endpoints twice.
 MAX_REQUESTS_PER_PROBE = 2 * (1 + probe.MAX_HOPS)
 MAX_INTERVAL = 30.0
-# A refusal that isn't known to come from propagation is believed after this many probes in a row.
+# A refusal that propagation doesn't explain counts after this many consecutive probes.
 PROBES_TO_BELIEVE = 3
-# A refusal with an unknown text may still pass.
+# A refusal with an unknown text may still go away.
 PROBES_TO_BELIEVE_UNKNOWN = 5
-# Until tokens that go on working are checked after the wait for new settings failed.
+# How long until working tokens are checked after the wait for new settings failed.
 CHECK_EVERY = timedelta(hours=1)
 
 
-# Salesforce's Allow Access page can't work while one of these persists: probe first.
+# While one of these persists, Salesforce's Allow Access page can't work: probe first.
 PROBE_FIRST = frozenset(
     {
         Problem.CLIENT_UNKNOWN,
@@ -57,8 +57,8 @@ PROBE_FIRST = frozenset(
 def interval_after(elapsed: float, *, first: float, deadline: float, probes: int = 0, requests: int = 0) -> float:
     """The seconds until the next probe, `elapsed` seconds after propagation began.
 
-    First every `first` seconds, then slower (a thirtieth of the time already waited, at most MAX_INTERVAL), and slower
-    still when the requests already made would not last until `deadline`.
+    First every `first` seconds, then slower (a thirtieth of the time already waited, at most MAX_INTERVAL), and even
+    slower if the remaining requests wouldn't last until `deadline`.
     """
     interval = max(first, min(elapsed / 30, MAX_INTERVAL))
     budget = MAX_REQUESTS * max(1.0, deadline / MAX_REQUESTS_WITHIN)
@@ -85,7 +85,7 @@ def start(connection: SalesforceConnection, now: datetime, *, by: int | None = N
 
 @dataclass(frozen=True)
 class PreparedProbe:
-    """What a probe needs to know of a connection; any thread can send it."""
+    """The data of a connection for a probe; any thread can send it."""
 
     connection_id: str
     propagation_number: int
@@ -143,7 +143,7 @@ def apply_result(connection: SalesforceConnection, observation: probe.Observatio
     problem = observation.problem
     agrees = problem is not None and connection.problem == problem
     if problem is Problem.UNEXPECTED:
-        # Two refusals that nobody here knows are the same one only when Salesforce says the same.
+        # Two unknown refusals are the same only if Salesforce's words are the same.
         agrees = agrees and connection.problem_detail == tidy(observation.detail)
     connection.agreeing_probes = connection.agreeing_probes + 1 if agrees else 1
     connection.probes += 1
@@ -151,7 +151,7 @@ def apply_result(connection: SalesforceConnection, observation: probe.Observatio
     connection.last_probe_at = now
     connection.next_probe_at = None
     if connection.propagation_started_at is not None:
-        # A clock that was set back doesn't make the wait longer than the deadline.
+        # If the clock was set back, the wait still isn't longer than the deadline.
         connection.propagation_started_at = min(connection.propagation_started_at, now)
     if problem is None:
         connection.app_known_at = connection.app_known_at or now
@@ -162,7 +162,7 @@ def apply_result(connection: SalesforceConnection, observation: probe.Observatio
     is_final = not (problem.may_be_propagation or problem.is_transient)
     is_believed = is_final and connection.agreeing_probes >= enough
     if due_at is None or is_believed:
-        # What worked before the settings were changed goes on working.
+        # The tokens from before the change continue to work.
         event = Event.PROPAGATION_FAILED_STILL_CONNECTED if connection.works else Event.PROPAGATION_FAILED
         due_at = now + CHECK_EVERY if connection.works else None
         lifecycle.apply(connection, event, now, problem=problem, detail=observation.detail, due_at=due_at)
@@ -184,5 +184,5 @@ def next_probe(connection: SalesforceConnection, now: datetime) -> datetime | No
         probes=connection.probes,
         requests=connection.probe_requests,
     )
-    # The last probe is due at the deadline itself, so that DataSync never gives up without asking.
+    # The last probe is due exactly at the deadline, so that DataSync never gives up without asking.
     return now + timedelta(seconds=min(seconds, max(settings.probe_deadline - elapsed, 0.1)))

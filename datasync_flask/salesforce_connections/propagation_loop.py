@@ -1,4 +1,4 @@
-"""The worker's thread that probes for all connections that wait for propagation, several at once.
+"""The worker's thread that probes for all connections waiting for propagation, several at once.
 
 It leases, reads and writes for all probes of a turn together. Only the requests run side by side, because Salesforce
 takes its time to answer.
@@ -32,9 +32,9 @@ log = logging.getLogger(__name__)
 
 TURN_SECONDS = 0.5
 AFTER_FAULT_SECONDS = 5.0
-# A probe is up to half a turn early or late: on average, in time.
+# A probe is up to half a turn early or late, and on average on time.
 EARLY = timedelta(seconds=TURN_SECONDS / 2)
-# Enough for 200 connections when Salesforce takes a second for an answer.
+# Enough for 200 connections if Salesforce takes a second to answer.
 PROBES_AT_ONCE = 32
 
 
@@ -71,7 +71,7 @@ class ProbeLoop:
             due_work.give_up_secrets(connection_id)
 
     def record(self, seconds: float | None) -> None:
-        """Wait for the answers, at most some seconds, and record those that came."""
+        """Wait a few seconds for answers, and record those that arrived."""
         done = [(self._sent.pop(future), future) for future in wait(self._sent, seconds).done]
         results = [(prepared, future.result()) for prepared, future in done]
         if results:
@@ -114,7 +114,7 @@ def _guarded(step: Callable[[], T]) -> T | None:
 
 
 def start(app: Flask, stopping: threading.Event) -> threading.Thread:
-    """Start a thread that probes until `stopping` is set; answers that come after that are still recorded."""
+    """Start a thread that probes until `stopping` is set; it still records answers that arrive later."""
     thread = threading.Thread(target=_run, args=(app, stopping), daemon=True, name="propagation")
     thread.start()
     return thread

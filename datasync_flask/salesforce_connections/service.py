@@ -1,4 +1,4 @@
-"""What people do with a connection: save, authenticate, go on waiting, disconnect, duplicate, delete."""
+"""What people do with a connection: save, authenticate, keep waiting, disconnect, duplicate, delete."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from datasync_flask.salesforce_connections.lifecycle import Event
 from datasync_flask.salesforce_connections.models import SalesforceConnection, login_origin_of
 from datasync_flask.security.crypto import SecretUnreadable, secret_box
 
-# By the names of settings: the old and the new value, or for a secret that it is another one.
+# By name of setting: the old and the new value, or for a secret only that it changed.
 Changes = dict[str, Any]
 
 
 def save(
     connection: SalesforceConnection | None, data: settings.SalesforceSettings, *, by: int | None
 ) -> SalesforceConnection:
-    """Store settings and let the connection's life go on from there; commits. Raises DescriptionTaken."""
+    """Store settings and continue the connection's life from there; commits. Raises DescriptionTaken."""
     is_new = connection is None
     if connection is None:
         connection = SalesforceConnection(
@@ -43,12 +43,12 @@ def save(
 
 
 def apply(connection: SalesforceConnection, data: settings.SalesforceSettings) -> Changes:
-    """Let a connection have these settings; return by their names what that changed, as the history shows it."""
+    """Apply settings to a connection; return the changes by name, for the history."""
     stored = {"description": data.description, **{name: getattr(data, name) for name in data.stored()}}
     before = {name: getattr(connection, name) or "" for name in stored}
     changes: Changes = {name: [str(before[name]), str(new)] for name, new in stored.items() if before[name] != new}
     if login_origin_of(data.login_host, data.login_url) != connection.login_origin:
-        # A stored secret goes nowhere but to the address that it was entered for.
+        # A stored secret goes only to the address that it was entered for.
         connection.client_secret_sealed = ""
     connection.rename(data.description)
     for name in data.stored():
@@ -57,7 +57,7 @@ def apply(connection: SalesforceConnection, data: settings.SalesforceSettings) -
     if any(declared[name].is_other_app for name in changes if name in declared):
         connection.app_known_at = None
     if not connection.needs_secret and not connection.signs:
-        # What isn't sent any more isn't kept either.
+        # A secret that is no longer sent isn't stored either.
         connection.client_secret_sealed = ""
     elif data.client_secret and not _is_stored_secret(connection, data.client_secret):
         changes["client_secret"] = "changed"
@@ -72,7 +72,7 @@ def apply(connection: SalesforceConnection, data: settings.SalesforceSettings) -
 
 
 def continue_life(connection: SalesforceConnection, changes: Changes, *, by: int | None) -> None:
-    """Restart propagation where the changes ask for it; a connection that lacks something is a draft."""
+    """Restart propagation if the changes require it; a connection with missing values is a draft."""
     declared = settings.SalesforceSettings.declared()
     restarts = any(declared[name].restarts for name in changes if name in declared)
     if not connection.is_complete:
@@ -92,7 +92,7 @@ def _is_stored_secret(connection: SalesforceConnection, secret: str) -> bool:
 
 
 def callback_has_moved(connection: SalesforceConnection) -> bool:
-    """True when this site's Callback URL is another one than the app in Salesforce was given."""
+    """True when this site's Callback URL differs from the one in the app in Salesforce."""
     return (
         not connection.is_headless
         and connection.state != State.DRAFT
@@ -101,7 +101,7 @@ def callback_has_moved(connection: SalesforceConnection) -> bool:
 
 
 def needs_propagation(connection: SalesforceConnection) -> bool:
-    """True when sending a person to Salesforce would only show them Salesforce's own error page."""
+    """True when a person sent to Salesforce would only see its error page."""
     return (
         connection.is_headless
         or callback_has_moved(connection)
@@ -128,7 +128,7 @@ def order_check(connection: SalesforceConnection, *, by: int | None) -> None:
 
 
 def disconnect(connection: SalesforceConnection, *, by: int | None) -> bool:
-    """Erase the tokens here and have them revoked at Salesforce; commits. True when there were tokens."""
+    """Erase the tokens here and have them revoked at Salesforce; commits. True if there were tokens."""
     now = utcnow()
     had_tokens = token_grants.give_back(connection)
     for attempt in list(connection.attempts):
@@ -151,6 +151,6 @@ def delete(connection: SalesforceConnection, *, by: int | None) -> None:
 
 
 def duplicate(connection: SalesforceConnection, *, by: int | None) -> SalesforceConnection:
-    """Make a draft with the same settings, without secret and tokens; commits."""
+    """Create a draft with the same settings, without secret and tokens; commits."""
     data = replace(settings.SalesforceSettings.of(connection), description=free_description(connection.description))
     return save(None, data, by=by)

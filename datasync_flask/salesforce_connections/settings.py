@@ -1,4 +1,4 @@
-"""The settings of a Salesforce connection: form, history, API, files and "saved now" derive from what stands here."""
+"""The settings of a Salesforce connection: form, history, API, files and "saved now" derive from this declaration."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _missing(value: str) -> str:
 
 @dataclasses.dataclass
 class SalesforceSettings:
-    """What the form holds, checked and normalised. An empty secret means: the stored one stays."""
+    """The checked and normalised settings of a form. An empty secret means that the stored one stays."""
 
     description: str
     login_host: LoginHost = setting(
@@ -144,18 +144,18 @@ class SalesforceSettings:
 
     @classmethod
     def stored(cls) -> dict[str, Setting]:
-        """The settings that are stored as they are: all but secrets."""
+        """The settings that are stored unencrypted: all but secrets."""
         return {name: each for name, each in cls.declared().items() if not each.is_secret}
 
     @classmethod
     def of(cls, connection: SalesforceConnection) -> SalesforceSettings:
-        """What is stored of a connection, without its secret."""
+        """The stored settings of a connection, without its secret."""
         names = [label.name for label in connection.labels]
         stored = {name: getattr(connection, name) for name in cls.stored()}
         return cls(connection.description, labels=names).with_values(stored)
 
     def with_values(self, values: Mapping[str, str]) -> SalesforceSettings:
-        """The same with other values, texts from outside turned into what the settings are declared as."""
+        """A copy with other values; texts from outside are converted to the declared types."""
         declared = self.declared()
         typed: dict[str, Any] = {
             name: type(declared[name].default)(value) if name in declared else value for name, value in values.items()
@@ -163,12 +163,12 @@ class SalesforceSettings:
         return dataclasses.replace(self, **typed)
 
     def definition(self) -> dict[str, Any]:
-        """The settings as the API and files give them, without description, labels and secrets."""
+        """The settings for the API and files, without description, labels and secrets."""
         return {name: str(getattr(self, name)) for name in self.stored()}
 
 
 def saved_now(connection: SalesforceConnection) -> Mapping[str, str]:
-    """What is stored of a connection, by the labels of the form, for whoever was overtaken."""
+    """The stored settings by their labels in the form, for a person whose edit came too late."""
     found = {gettext("Description"): connection.description}
     for name, each in SalesforceSettings.stored().items():
         if text := each.text_of(connection, name):

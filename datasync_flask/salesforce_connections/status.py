@@ -1,4 +1,4 @@
-"""The status fragment: what the page includes and the poll returns are made by the same function."""
+"""The status fragment: one function makes it for the page and for the poll."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from datasync_flask.salesforce_connections.models import LoginHost, SalesforceCo
 from datasync_flask.salesforce_connections.propagation import PROBE_FIRST
 from datasync_flask.salesforce_connections.status_texts import missing_text, road
 
-# How often an open page asks while a connection moves.
+# How often an open page polls while a connection moves.
 POLL_SECONDS = 1
 USUAL_WAIT_SECONDS = 600
-# From when a probe is due until its result is stored, mostly.
+# The usual time from when a probe is due until its result is stored.
 PROBE_SECONDS = 0.5
 # Longer than the worker's lease for the check.
 CHECK_IS_NEAR = timedelta(seconds=60)
 
 
 def setup_origin(connection: SalesforceConnection | None) -> str:
-    """Where the org's Setup is, when the token or the login host tells; else ''."""
+    """The address of the org's Setup, from the token or the login host; '' if unknown."""
     if connection is None:
         return ""
     if connection.grant is not None:
@@ -42,14 +42,14 @@ def setup_origin(connection: SalesforceConnection | None) -> str:
 
 
 def _knows_app(state: State, problem: Problem | None) -> bool:
-    """True when Salesforce is past learning about the app, as far as was seen."""
+    """True when Salesforce knows the app, as far as DataSync has seen."""
     if state is State.NEEDS_ATTENTION:
         return problem is not None and problem not in PROBE_FIRST
     return state in {State.READY, State.AUTHORIZING, State.CONNECTED}
 
 
 def _awaits_check(connection: SalesforceConnection) -> bool:
-    """True when somebody asked for a check that the worker hasn't come to, or is at."""
+    """True when somebody requested a check that the worker hasn't finished."""
     return (
         connection.grant is not None and connection.due_at is not None and connection.due_at <= utcnow() + CHECK_IS_NEAR
     )
@@ -67,7 +67,7 @@ def _administrators_message(connection: SalesforceConnection, problem: Problem |
 
 
 def waiting_text(problem: Problem) -> str:
-    """What the last probe saw, while it may still be propagation."""
+    """A text about what the last probe saw, while that may still be propagation."""
     if problem is Problem.CLIENT_UNKNOWN:
         return str(gettext("Salesforce doesn't know this Client ID yet."))
     if problem is Problem.CALLBACK_MISMATCH:
@@ -76,9 +76,7 @@ def waiting_text(problem: Problem) -> str:
 
 
 def next_probe_in(connection: Connection) -> float:
-    """The seconds until the next probe should have its result, 0.0 when it is due: until then an open
-    page asks rarely.
-    """
+    """The seconds until the next probe should have its result, 0.0 when it is due. Until then pages poll rarely."""
     if not isinstance(connection, SalesforceConnection) or connection.next_probe_at is None:
         return 0.0
     if connection.state != State.WAITING:
@@ -87,7 +85,7 @@ def next_probe_in(connection: Connection) -> float:
 
 
 def context(connection: SalesforceConnection) -> dict[str, Any]:
-    """Everything the fragment's template shows."""
+    """All values for the fragment's template."""
     settings = current_app.config["SETTINGS"]
     state = State(connection.state)
     problem = connection.current_problem

@@ -1,4 +1,4 @@
-"""What the status fragment says before the state's own text: the road to a connection, and what a draft is missing."""
+"""Texts above the state's own text in the status fragment: the steps to a connection, and what a draft lacks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the road; `mark` is its CSS class."""
+    """One step to a connection; `mark` is its CSS class."""
 
     title: str
     is_done: bool
@@ -20,12 +20,12 @@ class Step:
 
     @property
     def mark(self) -> str:
-        """Return ``done``, ``now`` or nothing."""
+        """The class ``done``, ``now`` or none."""
         return "done" if self.is_done else "now" if self.is_now else ""
 
 
 def road(connection: SalesforceConnection, *, knows_app: bool) -> list[Step]:
-    """The steps to a connection; the first that isn't done is the present one."""
+    """The steps to a connection; the first one that isn't done is the current one."""
     is_connected = connection.state == State.CONNECTED
     steps = [
         (gettext("Saved"), True),
@@ -40,7 +40,7 @@ def road(connection: SalesforceConnection, *, knows_app: bool) -> list[Step]:
 
 
 def missing_text(connection: SalesforceConnection) -> str:
-    """What a draft still needs."""
+    """A text about what a draft still needs."""
     if connection.signs and not connection.client_id and not connection.username:
         return str(gettext("The Client ID and the Username are still missing."))
     if connection.needs_secret and not connection.client_id and not connection.client_secret_sealed:

@@ -1,4 +1,4 @@
-"""Reading and writing connections: loaders that everything uses, leases, and transactions that meet others."""
+"""Reading and writing connections: loaders, leases, and concurrent transactions."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ from datasync_flask.salesforce_connections.models import (
 from datasync_flask.security.crypto import SecretUnreadable, secret_box
 from datasync_flask.transactions import in_transaction
 
-# The queue may hand out a task a little early; doing it then is better than not at all.
+# The queue may deliver a task a little early; doing it then is better than not at all.
 EARLY = timedelta(seconds=0.6)
-# For so long Salesforce's servers may disagree whether they know an app; after that a no isn't propagation.
+# For this long Salesforce's servers may disagree about an app; after that a "no" isn't propagation.
 NEW_APP = timedelta(hours=1)
-# No step is put off for longer: a connection that works is checked daily, one that moves within minutes.
+# No step is further away: a working connection is checked daily, one that moves within minutes.
 LONGEST_REST = timedelta(hours=25)
 LONGEST_REST_WHILE_MOVING = timedelta(minutes=21)
 
 
 def claim(connection_id: str, now: datetime, lease: timedelta) -> bool:
-    """Take over the work that is due for a connection; False when another worker has it or nothing is due.
+    """Lease the due work of a connection; False when another worker has it or nothing is due.
 
-    A worker that dies has it no longer than `lease`.
+    If a worker dies, its lease ends after `lease`.
     """
     return bool(claim_all([connection_id], now + EARLY, now + lease))
 
 
 def claim_all(connection_ids: Sequence[str], due: datetime, until: datetime) -> list[str]:
-    """Lease what is `due` until then; return the connections that this worker got."""
-    # The table, not the class: a lease is no change that open pages have to show.
+    """Lease all that are `due` until then; return the connections that this worker got."""
+    # The table, not the class: open pages needn't show a lease.
     is_due = update(Connection.__table__).where(Connection.due_at <= due)  # type: ignore[arg-type]
 
     def claimed() -> list[str]:
@@ -62,7 +62,7 @@ def claim_all(connection_ids: Sequence[str], due: datetime, until: datetime) -> 
 
 
 def _probed() -> Select[str]:
-    """Select the connections where a person has to allow access and no code waits to be exchanged.
+    """Select the connections where a person has to allow access and no code is waiting for an exchange.
 
     propagation_loop.py probes for these, several at once.
     """
@@ -75,7 +75,7 @@ def _probed() -> Select[str]:
 
 
 def due_probes(due: datetime, most: int) -> list[str]:
-    """The connections whose next probe is `due`, the longest due ones first; at most `most`."""
+    """The connections whose next probe is `due`, the most overdue ones first; at most `most`."""
     is_due = SalesforceConnection.due_at <= due
     return list(db.session.scalars(_probed().where(is_due).order_by(SalesforceConnection.due_at).limit(most)))
 
@@ -100,33 +100,33 @@ def load_all(connection_ids: Sequence[str]) -> Sequence[SalesforceConnection]:
 
 
 def due_at(connection_id: str) -> datetime | None:
-    """When there is something to do for a connection; None while it rests, or is gone."""
+    """When a connection is due; None while it rests, or when it is gone."""
     return db.session.scalar(select(Connection.due_at).where(Connection.id == connection_id))
 
 
 def is_probed(connection_id: str) -> bool:
-    """True when the propagation loop takes the next step of a connection."""
+    """True when the propagation loop does the next step of a connection."""
     return db.session.scalar(_probed().where(SalesforceConnection.id == connection_id)) is not None
 
 
 def app_credentials(connection: SalesforceConnection) -> AppCredentials:
-    """The connection's app, secret or signing key included. Raises SecretUnreadable when the key is lost."""
+    """The connection's app with its secret or signing key. Raises SecretUnreadable when the key is lost."""
     return _credentials(app_settings(connection), connection.client_secret_sealed, connection.app_known_at)
 
 
 def app_of_tokens(tokens: SalesforceGrant | TrialGrant) -> AppCredentials:
-    """The app that tokens were got with. Raises SecretUnreadable when the key is lost."""
+    """The app that tokens were obtained with. Raises SecretUnreadable when the key is lost."""
     since = tokens.granted_at if isinstance(tokens, SalesforceGrant) else tokens.received_at
     return _credentials(tokens.app_settings, tokens.app_secret_sealed, since)
 
 
 def app_settings(connection: SalesforceConnection) -> dict[str, Any]:
-    """The settings that tokens are got with, without the secret."""
+    """The settings for getting tokens, without the secret."""
     return {name: getattr(connection, name) for name in APP_SETTINGS}
 
 
 def has_new_settings(connection: SalesforceConnection) -> bool:
-    """True when the tokens work that were got with other settings than the saved ones, which are unproven as yet."""
+    """True when the tokens work, but were obtained with other settings than the saved, still unproven ones."""
     grant = connection.grant
     if grant is None or not grant.works or not grant.app_settings:
         return False
@@ -149,7 +149,7 @@ def _proof_of(settings: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _secret_use(settings: Mapping[str, Any]) -> SecretUse:
-    # Tokens of before there were apps without a secret don't say.
+    # Tokens from before DataSync had apps without a secret don't have this.
     return SecretUse(settings.get("client_secret_use", SecretUse.REQUIRED))
 
 

@@ -1,4 +1,4 @@
-"""Tokens: stored before they are used, refreshed one at a time on all machines, given back when no longer wanted."""
+"""Tokens: stored before use, refreshed one at a time on all machines, revoked when no longer wanted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from datasync_flask.salesforce_connections.models import (
 from datasync_flask.security.crypto import SecretUnreadable, secret_box
 from datasync_flask.transactions import count_updated, in_transaction
 
-# Longer than a token request can take; a process that dies in the middle is waited for no longer than this.
+# Longer than a token request can take; after this time, others stop waiting for a process that died.
 REFRESH_LEASE = timedelta(seconds=30)
 REFRESH_TRIES = 4
 BUSY_PAUSE = 1.5
@@ -40,16 +40,16 @@ REVOKE_TRIES = 5
 
 @dataclass(frozen=True)
 class CurrentToken:
-    """An access token with the generation of the grant it came from."""
+    """An access token with the generation of its grant."""
 
     generation: int
     token: TokenAnswer
 
 
 def store_grant(connection: SalesforceConnection, answer: TokenAnswer, now: datetime) -> None:
-    """Store new tokens in the connection (the caller commits, before anybody uses them).
+    """Store new tokens in the connection (the caller commits before anybody uses them).
 
-    Where there are tokens, or the connection belongs to an org, the new ones are held aside until they are proven.
+    If there are tokens already, or the connection belongs to an org, the new ones are kept apart until proven.
     """
     if connection.grant is None and not connection.org_id:
         connection.grant = SalesforceGrant(generation=1, works=False)
@@ -60,9 +60,9 @@ def store_grant(connection: SalesforceConnection, answer: TokenAnswer, now: date
 
 
 def store_trial(connection: SalesforceConnection, answer: TokenAnswer, now: datetime) -> None:
-    """Store tokens on trial, in place of any that were there."""
+    """Store tokens on trial, replacing earlier ones."""
     drop_trial(connection)
-    # Two rows of one connection: the old one has to be gone before the new one comes.
+    # Delete the old row first: a connection can have only one.
     db.session.flush()
     connection.trial = TrialGrant(number=new_public_id(), received_at=now, failed_checks=0)
     _fill(connection.trial, connection, answer)
@@ -86,7 +86,7 @@ _OF_BOTH = (
 
 
 def promote(connection: SalesforceConnection, trial: TrialGrant, now: datetime) -> SalesforceGrant:
-    """Put the tokens on trial in the place of those in use, which are ordered to be revoked."""
+    """Replace the current tokens with those on trial, and have the old ones revoked."""
     grant = connection.grant
     if grant is None:
         grant = connection.grant = SalesforceGrant(generation=0)
@@ -103,7 +103,7 @@ def promote(connection: SalesforceConnection, trial: TrialGrant, now: datetime) 
 
 
 def put_on_trial(connection: SalesforceConnection, grant: SalesforceGrant, now: datetime) -> TrialGrant:
-    """Take tokens out of use without revoking them: they turned out to open another org."""
+    """Put the current tokens on trial without revoking them, because they open another org."""
     drop_trial(connection)
     db.session.flush()
     trial = TrialGrant(number=new_public_id(), received_at=now, failed_checks=0)
@@ -114,14 +114,14 @@ def put_on_trial(connection: SalesforceConnection, grant: SalesforceGrant, now: 
 
 
 def drop_trial(connection: SalesforceConnection) -> None:
-    """Give tokens on trial back, if there are any."""
+    """Have tokens on trial revoked, if there are any."""
     if connection.trial is not None:
         order_revocation(connection, connection.trial, unless=(connection.grant,))
         connection.trial = None
 
 
 def tokens_of(tokens: SalesforceGrant | TrialGrant) -> TokenAnswer:
-    """Return stored tokens as Salesforce gave them. Raises SecretUnreadable."""
+    """The stored tokens, decrypted. Raises SecretUnreadable."""
     box = secret_box()
     return TokenAnswer(
         access_token=box.open(tokens.access_token_sealed),
@@ -138,7 +138,7 @@ def current_token(connection_id: str) -> CurrentToken:
     if grant is None:
         raise SalesforceError(Problem.NOT_CONNECTED, "there is no token")
     held = CurrentToken(grant.generation, tokens_of(grant))
-    # Nothing may stay open on the database while Salesforce is spoken to.
+    # End the transaction before calling Salesforce.
     db.session.commit()
     return held
 
@@ -146,9 +146,9 @@ def current_token(connection_id: str) -> CurrentToken:
 def refreshed_token(connection_id: str, stale: CurrentToken) -> CurrentToken:
     """An access token newer than `stale`, refreshing it if nobody else did.
 
-    Raises SalesforceError: REVOKED when the grant is at its end, NO_REFRESH_TOKEN when there never was a way to renew
-    it, TOKEN_REQUEST_BUSY when others keep refreshing for too long, OTHER_ORG when the new one opens another org (it is
-    held aside then), or what kept Salesforce from answering.
+    Raises SalesforceError: REVOKED when the grant has ended, NO_REFRESH_TOKEN when it can't be renewed,
+    TOKEN_REQUEST_BUSY when others keep refreshing for too long, OTHER_ORG when the new one opens another org (it is
+    kept apart then), or the reason why Salesforce didn't answer.
     """
     me = secrets.token_hex(8)
     for _ in range(REFRESH_TRIES):
@@ -158,8 +158,8 @@ def refreshed_token(connection_id: str, stale: CurrentToken) -> CurrentToken:
         if not _claim_refresh(connection_id, current.generation, me):
             time.sleep(BUSY_PAUSE)
             continue
-        # Read again under the lease: between the query above and the lease somebody else may have come and gone, and
-        # with rotation on, using the refresh token of before would revoke everything.
+        # Read again under the lease: somebody else may have refreshed between the query above and the lease, and
+        # with rotation on, using the old refresh token would revoke everything.
         current = current_token(connection_id)
         if current.token.access_token != stale.token.access_token:
             _release_refresh(connection_id, me)
@@ -170,11 +170,11 @@ def refreshed_token(connection_id: str, stale: CurrentToken) -> CurrentToken:
             counters.add("refreshes", error.problem.value)
             _release_refresh(connection_id, me)
             if error.problem is Problem.TOKEN_REQUEST_BUSY:
-                # Another process is at it: wait, then read what it stored.
+                # Another process is refreshing: wait, then read what it stored.
                 time.sleep(BUSY_PAUSE)
                 continue
             if error.problem is Problem.CODE_EXPIRED:
-                # Until Winter '25 Salesforce used these words for a concurrent refresh too.
+                # Until Winter '25 Salesforce also used these words for a concurrent refresh.
                 error = SalesforceError(Problem.REVOKED, error.detail)
             if error.problem is Problem.REVOKED and current_token(connection_id).token != current.token:
                 continue
@@ -182,7 +182,7 @@ def refreshed_token(connection_id: str, stale: CurrentToken) -> CurrentToken:
         if _opens_other_org(connection_id, current.generation, answer):
             _release_refresh(connection_id, me)
             raise SalesforceError(Problem.OTHER_ORG, answer.org_id)
-        # Committed before anybody uses the access token: with rotation on, the old refresh token is dead already.
+        # Commit before anybody uses the access token: with rotation on, the old refresh token is already dead.
         is_stored = _store_refreshed(connection_id, current.generation, me, answer)
         counters.add("refreshes", "done")
         if is_stored:
@@ -195,7 +195,7 @@ def _ask_for_new_token(connection_id: str, current: CurrentToken) -> TokenAnswer
     connection = store.load(connection_id)
     if connection is None or connection.grant is None:
         raise SalesforceError(Problem.REVOKED, "the connection is gone")
-    # With the settings that the tokens were got with: later ones have yet to prove themselves.
+    # With the settings that the tokens were obtained with: later ones are unproven.
     app = store.app_of_tokens(connection.grant)
     needs_person = connection.grant.app_settings["auth_method"] == AuthMethod.AUTHORIZATION_CODE
     db.session.commit()
@@ -207,7 +207,7 @@ def _ask_for_new_token(connection_id: str, current: CurrentToken) -> TokenAnswer
 
 
 def _opens_other_org(connection_id: str, generation: int, answer: TokenAnswer) -> bool:
-    """True when refreshed tokens open another org than the connection's; they are held aside then."""
+    """True when refreshed tokens open another org than the connection's; they are kept apart then."""
 
     def compare() -> bool:
         connection = store.load(connection_id)
@@ -223,7 +223,7 @@ def _opens_other_org(connection_id: str, generation: int, answer: TokenAnswer) -
 
 
 def _give_back_late(connection_id: str, generation: int, answer: TokenAnswer) -> None:
-    """Have a rotated refresh token revoked that came after its grant was replaced; the others went with the grant."""
+    """Revoke a rotated refresh token that arrived after its grant was replaced; the others ended with the grant."""
 
     def give_back_answer() -> None:
         connection = store.load(connection_id)
@@ -271,7 +271,7 @@ def _store_refreshed(connection_id: str, generation: int, me: str, answer: Token
         values["identity_url"] = answer.identity_url
     statement = (
         update(SalesforceGrant)
-        # A person who authenticated meanwhile made a newer grant: theirs wins, this answer is thrown away.
+        # A person authenticated meanwhile: keep that newer grant and discard this answer.
         .where(
             SalesforceGrant.connection_id == connection_id,
             SalesforceGrant.generation == generation,
@@ -283,7 +283,7 @@ def _store_refreshed(connection_id: str, generation: int, me: str, answer: Token
 
 
 def give_back(connection: SalesforceConnection) -> bool:
-    """Erase the connection's tokens here and order their revocation at Salesforce; True when there were any."""
+    """Erase the connection's tokens here and have them revoked at Salesforce; True if there were any."""
     drop_trial(connection)
     grant = connection.grant
     if grant is None:
@@ -298,8 +298,8 @@ def order_revocation(
     tokens: SalesforceGrant | TrialGrant,
     unless: Iterable[SalesforceGrant | TrialGrant | None] = (),
 ) -> None:
-    """Have tokens revoked at Salesforce, unless they are the same as those that go on being used."""
-    # The refresh token's revocation takes its access tokens with it (Salesforce help "Revoke OAuth Tokens").
+    """Have tokens revoked at Salesforce, unless they are the same as those still in use."""
+    # Revoking a refresh token also ends its access tokens (Salesforce help "Revoke OAuth Tokens").
     sealed = tokens.refresh_token_sealed or tokens.access_token_sealed
     if any(_has(kept, sealed) for kept in unless if kept is not None):
         return
@@ -309,7 +309,7 @@ def order_revocation(
 
 
 def discard(connection: SalesforceConnection | None, origin: str, answer: TokenAnswer) -> None:
-    """Have the tokens of an answer revoked that nobody wants any more (the caller commits)."""
+    """Have the tokens of an unwanted answer revoked (the caller commits)."""
     sealed = secret_box().seal(answer.refresh_token or answer.access_token)
     in_use = (connection.grant, connection.trial) if connection is not None else ()
     if not any(_has(kept, sealed) for kept in in_use if kept is not None):
@@ -317,7 +317,7 @@ def discard(connection: SalesforceConnection | None, origin: str, answer: TokenA
 
 
 def _has(kept: SalesforceGrant | TrialGrant, sealed: str) -> bool:
-    """True when a token is one of those that are kept, or can't be compared with them."""
+    """True when a token is among those in use, or can't be compared with them."""
     box = secret_box()
     try:
         token = box.open(sealed)
@@ -327,7 +327,7 @@ def _has(kept: SalesforceGrant | TrialGrant, sealed: str) -> bool:
 
 
 def revoke_due() -> None:
-    """Revoke at Salesforce what was given back; each is tried a few times, then forgotten."""
+    """Revoke unwanted tokens at Salesforce; each is tried a few times, then forgotten."""
     now = utcnow()
     for order_id in db.session.scalars(select(Revocation.id).where(Revocation.due_at <= now).limit(100)).all():
         _revoke(order_id, now)

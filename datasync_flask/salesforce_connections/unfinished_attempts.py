@@ -1,4 +1,4 @@
-"""What people leave in connections, and how it ends: ways to Salesforce they began, links they made."""
+"""Ends what people leave unfinished in connections: authorization attempts and hand-off links."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from datasync_flask.salesforce_connections.models import AuthorizationAttempt, H
 
 
 def fail(connection: SalesforceConnection, attempt: AuthorizationAttempt, problem: Problem, detail: str) -> None:
-    """End an attempt; a connection that worked before goes on working with the permission it has."""
+    """End an attempt; a connection that worked before continues to work with its tokens."""
     now = utcnow()
     connection.attempts.remove(attempt)
     connection.next_probe_at = None
@@ -30,14 +30,14 @@ def fail(connection: SalesforceConnection, attempt: AuthorizationAttempt, proble
 
 
 def end_hand_offs(user_id: int) -> None:
-    """End the hand-off links that a person made; the caller commits."""
+    """End the hand-off links that a person created; the caller commits."""
     db.session.execute(delete(HandOffLink).where(HandOffLink.made_by_id == user_id))
 
 
 def end_attempts(user_id: int) -> None:
-    """End what a person began at Salesforce and didn't bring to its end; the caller commits.
+    """End the attempts that a person began at Salesforce and didn't finish; the caller commits.
 
-    A connection that worked before goes on working.
+    A connection that worked before continues to work.
     """
     begun = select(AuthorizationAttempt).where(AuthorizationAttempt.user_id == user_id)
     for attempt in db.session.scalars(begun).all():
@@ -50,7 +50,7 @@ def end_attempts(user_id: int) -> None:
 
 
 def init_app(_app: Flask) -> None:
-    """Have these end with what else people hold."""
+    """Register these with everything else that ends with a person's rights."""
     TABLE["hand_offs"] = Ending(
         _l("hand-off links that they made, also where one is open in a browser"),
         end_hand_offs,

@@ -1,6 +1,6 @@
-"""The checks of a connection, one verdict each, from what is stored: page, API, commands and notices show this list.
+"""The checks of a connection with one verdict each: page, API, commands and notifications show this list.
 
-Nothing here decides anything: the state and the problem of a connection do, and what its last check found.
+This decides nothing: it derives from the connection's state, its problem and its last check, as stored.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datasync_flask.salesforce.errors import Problem, Reason
 from datasync_flask.salesforce_connections import visibility
 from datasync_flask.salesforce_connections.models import SalesforceConnection, SalesforceGrant
 
-# From this share of the day's API calls on, what is left is worth a warning.
+# From this share of the day's API calls on, a warning is due.
 FEW_CALLS_LEFT = 0.1
 
 _ADDRESS = frozenset(
@@ -39,13 +39,13 @@ _DATA_API = frozenset(
         Problem.API_SCOPE_MISSING, Problem.REQUEST_LIMIT_EXCEEDED,
     }
 )  # fmt: skip
-# The colour and shape of a verdict's pill, as the stylesheet calls it.
+# The colour and shape of a verdict's pill, by its name in the stylesheet.
 TONES = {Verdict.OK: "good", Verdict.WARNING: "warning", Verdict.FAILED: "bad", Verdict.UNKNOWN: "idle"}
 _DATA_CHECKS = ("address", "app", "signed_in", "data_api")
 
 
 def _failed_at(problem: Problem) -> int:
-    """Which of the checks on the way to the data a problem belongs to."""
+    """The check on the way to the data that a problem belongs to."""
     if problem in _ADDRESS:
         return 0
     if problem in _APP or problem.reason in _APP_REASONS:
@@ -54,7 +54,7 @@ def _failed_at(problem: Problem) -> int:
 
 
 def titles() -> dict[str, str]:
-    """The checks as people call them, in their order."""
+    """The names of the checks, in their order."""
     return {
         "address": gettext("Address answers"),
         "app": gettext("App known"),
@@ -67,7 +67,7 @@ def titles() -> dict[str, str]:
 
 
 def verdict_label(verdict: Verdict) -> str:
-    """A verdict as people call it."""
+    """The name of a verdict."""
     labels = {
         Verdict.OK: gettext("OK"),
         Verdict.WARNING: gettext("Warning"),
@@ -78,13 +78,13 @@ def verdict_label(verdict: Verdict) -> str:
 
 
 def as_text(connection: SalesforceConnection) -> str:
-    """All checks as running text, for notices."""
+    """All checks as running text, for notifications."""
     found = checks_of(connection)
     return "\n".join(f"{check.title}: {verdict_label(check.verdict)}. {check.text}" for check in found)
 
 
 def checks_of(connection: SalesforceConnection) -> list[ShownCheck]:
-    """All checks of a connection, in the order in which they are made; what isn't known yet says so."""
+    """All checks of a connection in the order they are made; a check that wasn't reached is unknown."""
     found = {
         **_data_checks(connection),
         **_of_limits(connection.grant),
@@ -101,7 +101,7 @@ def _data_checks(connection: SalesforceConnection) -> dict[str, tuple[Verdict, s
     for number, code in enumerate(_DATA_CHECKS):
         if problem is not None and number == failed:
             told = trouble(problem, During.CONNECTION)
-            # What goes on working, or is only waited for, hasn't failed.
+            # Tokens that still work, or a wait, aren't a failure.
             is_failed = connection.state == State.NEEDS_ATTENTION and not connection.works
             found[code] = (Verdict.FAILED if is_failed else Verdict.WARNING, f"{told.title}. {told.meaning}")
         elif number < passed:
@@ -112,7 +112,7 @@ def _data_checks(connection: SalesforceConnection) -> dict[str, tuple[Verdict, s
 
 
 def _passed(connection: SalesforceConnection, failed: int | None) -> int:
-    """How many checks on the way to the data succeeded, the first ones first."""
+    """How many of the first checks on the way to the data succeeded."""
     if connection.works:
         return len(_DATA_CHECKS)
     if failed is not None:

@@ -1,4 +1,4 @@
-"""What can be done with a Salesforce connection and with no other: authenticate, go on waiting, disconnect."""
+"""Actions that only Salesforce connections have: authenticate, keep waiting, disconnect."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ bp = Blueprint("salesforce", __name__)
 
 @bp.get("/connections/certificate")
 def certificate() -> ResponseReturnValue:
-    """The certificate that new connections sign with, for the app in Salesforce to hold."""
+    """The certificate that new connections sign with, for upload to the app in Salesforce."""
     return certificates.file_of_newest()
 
 
@@ -28,7 +28,7 @@ def certificate() -> ResponseReturnValue:
 def authenticate(connection_id: str) -> ResponseReturnValue:
     """Save what was posted, then go to Salesforce, or to the connection while it waits."""
     connection = loader.get_connection(connection_id, SalesforceConnection)
-    # The button on the connection's page sends no fields; what a form leaves out stays as it is.
+    # The button on the connection's page sends no fields; a missing field keeps its value.
     if request.form.keys() - {"csrf_token"}:
         return kind.save_form(connection, then_authenticate=True)
     return kind.authenticate(connection)
@@ -37,7 +37,7 @@ def authenticate(connection_id: str) -> ResponseReturnValue:
 @bp.post("/connections/<public_id:connection_id>/watch")
 @needs_role(Role.EDITOR)
 def restart_propagation(connection_id: str) -> ResponseReturnValue:
-    """Go on waiting for Salesforce."""
+    """Keep waiting for Salesforce."""
     connection = loader.get_connection(connection_id, SalesforceConnection)
     if not connection.is_complete:
         return redirect(url_for("connections.edit", connection_id=connection_id), 303)

@@ -1,8 +1,8 @@
-"""What the user of a connection can't see, of the objects that extractions read: stored, and told.
+"""What the user of a connection can't see of the objects that extractions read: storing it, and texts about it.
 
 Describe lists what the user may see; the Tooling API lists all fields, whatever field-level security says ("Tooling API
-Objects in the Enterprise WSDL"), to users with the permission View Setup and Configuration. Nobody else is told whether
-a field that isn't listed any more was hidden or deleted, and the texts say so.
+Objects in the Enterprise WSDL"), to users with the permission View Setup and Configuration. For other
+users it is unknown whether a missing field was hidden or deleted, and the texts say so.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from datasync_flask.transactions import in_transaction
 
 # Where a Salesforce administrator changes what a user sees.
 SETUP_PAGES = (PERMISSION_SETS, OBJECT_MANAGER)
-# So many names are told in running text; a page lists them all.
+# Running text has this many names; a page lists them all.
 MAX_NAMES = 10
 
-# What the user sees was written down: a connection, and `is_worse` where it sees less than before of what extractions
-# need. Sent in the transaction.
+# Sent in the transaction when visibility was stored, with the connection, and `is_worse` if the user sees less of what
+# extractions need than before.
 noted = Signal("what a connection's user can't see was noted")
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What was found out about one object. See ObjectVisibility."""
+    """The visibility of one object, see ObjectVisibility."""
 
     is_visible: bool
     hidden: list[str] | None = None
@@ -43,9 +43,9 @@ class Seen:
 
 
 def note(connection_id: str, found: Mapping[str, Seen], wanted: Collection[str], *, skips_hidden: bool = False) -> None:
-    """Write down what was found out about objects, and forget the objects that nothing reads any more; commits.
+    """Store the visibility of objects, and forget objects that nothing reads any more; commits.
 
-    With `skips_hidden` nobody asked which fields are hidden, and what was known of that stays.
+    With `skips_hidden`, hidden fields weren't checked, and their stored value stays.
     """
 
     def write() -> None:
@@ -70,18 +70,18 @@ def note(connection_id: str, found: Mapping[str, Seen], wanted: Collection[str],
     try:
         in_transaction(write)
     except IntegrityError:
-        # Another run wrote down the same object in this very moment.
+        # Another run stored the same object at the same moment.
         in_transaction(write)
 
 
 def _needs(connection: SalesforceConnection) -> set[str]:
-    """What extractions need and the user can't see, by its full name."""
+    """The full names of what extractions need and the user can't see."""
     fields = {f"{row.name}.{field}" for row in connection.visibility for field in row.missing}
     return fields | {row.name for row in connection.visibility if not row.is_visible}
 
 
 def rows_of(connection_id: str, names: Collection[str]) -> list[ObjectVisibility]:
-    """What is stored of some objects of a connection."""
+    """The stored visibility of some objects of a connection."""
     of_them = select(ObjectVisibility).where(
         ObjectVisibility.connection_id == connection_id, ObjectVisibility.name.in_(names)
     )
@@ -89,7 +89,7 @@ def rows_of(connection_id: str, names: Collection[str]) -> list[ObjectVisibility
 
 
 def unseen_fields(row: ObjectVisibility) -> list[str]:
-    """The fields of an object that the user can't see, whether Salesforce tells of them or they went away."""
+    """The fields of an object that the user can't see, whether Salesforce lists them as hidden or they disappeared."""
     return sorted({*(row.hidden or ()), *row.missing})
 
 
@@ -99,14 +99,14 @@ def unseen_objects(rows: Collection[ObjectVisibility]) -> list[str]:
 
 
 def some_names(names: list[str]) -> str:
-    """Names as running text: the first ones, and how many more there are."""
+    """Names as running text: the first ones, and the number of the others."""
     told = ", ".join(names[:MAX_NAMES])
     more = len(names) - MAX_NAMES
     return str(gettext("%(names)s and %(count)s more", names=told, count=more)) if more > 0 else told
 
 
 def sentences(rows: Collection[ObjectVisibility]) -> list[str]:
-    """What the user can't see, a sentence for each object and one for the objects; [] for nothing."""
+    """Sentences about what the user can't see: one per object with hidden fields, and one for hidden objects."""
     found = []
     for row in rows:
         names = unseen_fields(row) if row.is_visible else []
@@ -143,7 +143,7 @@ def who_can_grant_access() -> str:
 
 
 def why_unknown() -> str:
-    """Why nothing is known of hidden fields."""
+    """A text about why hidden fields are unknown."""
     return str(
         gettext(
             "Salesforce tells only users with the permission View Setup and Configuration which other fields are "
@@ -153,7 +153,7 @@ def why_unknown() -> str:
 
 
 def verdict(rows: Collection[ObjectVisibility]) -> tuple[Verdict, str]:
-    """Whether the user sees what extractions read, and what it can't see."""
+    """The verdict on whether the user sees what extractions read, and what they can't see."""
     if not rows:
         text = gettext("Not checked yet. DataSync checks the objects and fields that it loads.")
         return Verdict.UNKNOWN, str(text)
@@ -171,7 +171,7 @@ def verdict(rows: Collection[ObjectVisibility]) -> tuple[Verdict, str]:
 
 
 def needed_sentences(rows: Collection[ObjectVisibility]) -> list[str]:
-    """What extractions need and the user can't see: what somebody is told of."""
+    """Sentences about what extractions need and the user can't see, for notifications."""
     return sentences(
         [
             ObjectVisibility(name=row.name, is_visible=row.is_visible, hidden=_needed(row), missing=row.missing)
