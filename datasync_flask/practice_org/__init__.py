@@ -1,1 +1,1 @@
-"""A stand-in Salesforce org for tests and the demo. It speaks Salesforce's wire; the app never imports it."""
+"""A stand-in Salesforce org for tests and the demo. It speaks Salesforce's protocols; the app never imports it."""

@@ -1,4 +1,4 @@
-"""What all answers of the practice org's API have in common: versions, tokens, refusals, headers, gzip, slowness."""
+"""Common parts of all answers of the practice org's API: versions, tokens, refusals, headers, gzip, slowness."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from datasync_flask.practice_org.soql_tokens import SoqlError
 # Retired with Summer '22 and Summer '25.
 RETIRED = range(7, 31)
 _SEASONS = ("Summer", "Winter", "Spring")
-# "Summer '14" is 31.0; three releases a year since, a Winter counted to the year after.
+# "Summer '14" is 31.0, with three releases a year since; a Winter release belongs to the next year.
 VERSIONS = [(f"{_SEASONS[(number - 31) % 3]} '{14 + (number - 29) // 3}", f"{number}.0") for number in range(31, 69)]
 NOT_FOUND = "The requested resource does not exist"
 _PATH = re.compile(r"/services/data/v([^/]+)", re.A)
@@ -46,7 +46,7 @@ def stop(status: int, code: str, message: str) -> NoReturn:
 
 
 def json_body() -> dict[str, Any]:
-    """The JSON object that was sent, or stop as Salesforce's parser does."""
+    """The JSON object that was sent; stops with the refusal of Salesforce's parser if it isn't one."""
     data = request.get_json(force=True, silent=True)
     if not isinstance(data, dict):
         stop(400, "JSON_PARSER_ERROR", "The HTTP entity body is required, but this request has no entity body of JSON.")
@@ -54,13 +54,13 @@ def json_body() -> dict[str, Any]:
 
 
 def bearer() -> Token | None:
-    """The token that the request holds, if it still opens something."""
+    """The token in the request, if it is still valid."""
     scheme, _, value = request.headers.get("Authorization", "").partition(" ")
     return the_org().live_access(value.strip()) if scheme.lower() in {"bearer", "oauth"} else None
 
 
 def require_api() -> None:
-    """Stop unless the request holds a token that opens the API; count it."""
+    """Stop unless the request has a token that opens the API; count the request."""
     org, token = the_org(), bearer()
     if token is None:
         stop(401, "INVALID_SESSION_ID", "Session expired or invalid")
@@ -128,7 +128,7 @@ def _zip(response: Response) -> None:
 
 
 def _trickling(body: bytes, bytes_per_second: float) -> Iterator[bytes]:
-    """Yield a body as slowly as a line of this bandwidth lets it through."""
+    """Yield a body as slowly as a line of this bandwidth would."""
     size = max(int(bytes_per_second / 20), 1)
     for start in range(0, len(body), size):
         part = body[start : start + size]
@@ -137,7 +137,7 @@ def _trickling(body: bytes, bytes_per_second: float) -> Iterator[bytes]:
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
-    """Answer in JSON for what isn't there under the API's address."""
+    """Answer in JSON for unknown addresses below the API's."""
     if error.response is not None or not request.path.startswith(("/services/data", "/services/apexrest")):
         return error
     if request.path.count("/") > 3 and bearer() is None and _version_refusal() is None:
@@ -158,7 +158,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 
 
 def _single_slashes(inner: Any) -> Any:
-    """A WSGI app that takes several slashes for one: clients join an address that ends with one."""
+    """A WSGI app that treats several slashes as one, because clients append to an address that ends with one."""
 
     def outer(environ: dict[str, Any], start_response: Any) -> Any:
         environ["PATH_INFO"] = re.sub("/{2,}", "/", environ["PATH_INFO"])
@@ -173,9 +173,9 @@ def _soql_error(error: SoqlError) -> ResponseReturnValue:
 
 def answer_alike(app: Flask) -> None:
     """Have every answer of the app look like Salesforce's."""
-    # "attributes" come first and fields in the order of the SELECT.
+    # "attributes" comes first, then fields in the order of the SELECT.
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    # No redirect to an address with a slash more or less: clients send POST there, and drop their headers.
+    # No redirect for an extra or missing slash: clients would lose the body and headers of a POST.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.wsgi_app = _single_slashes(app.wsgi_app)  # type: ignore[method-assign]

@@ -58,7 +58,7 @@ def limits(version: str) -> ResponseReturnValue:
 
 @bp.get("/v<version>/limits/recordCount")
 def record_count(version: str) -> ResponseReturnValue:
-    """About how many rows objects have; those it doesn't know, histories, shares and feeds are left out."""
+    """Approximate row counts of objects, without unknown objects, histories, shares and feeds."""
     count_and_fault("recordCount")
     require_api()
     org = the_org()
@@ -75,7 +75,7 @@ def record_count(version: str) -> ResponseReturnValue:
 
 @bp.get("/v<version>/recent")
 def recent(version: str) -> ResponseReturnValue:
-    """The records that were read last."""
+    """The most recently read records."""
     count_and_fault("recent")
     require_api()
     limit = request.args.get("limit", 200, type=int)

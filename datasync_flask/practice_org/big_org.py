@@ -1,6 +1,6 @@
-"""An org of real size: standard objects with their histories, shares and feeds, custom ones, those of packages.
+"""An org of real size: standard objects with their histories, shares and feeds, custom objects, packages.
 
-Everything follows from names and numbers, so that two orgs of one size are alike.
+Everything derives from names and numbers, so two orgs of the same size are alike.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _STANDARD = [
     if not line.startswith("#")
     for name in line.split()
 ]
-# What can't be queried without naming the records, and by what.
+# Objects that can only be queried with a filter, and the fields to filter by.
 _FILTERED = {
     "ContentDocumentLink": ("ContentDocumentId", "LinkedEntityId"),
     "ContentFolderItem": ("ParentContentFolderId", "Id"),
@@ -35,7 +35,7 @@ _THINGS = (
     "Patient", "Visit", "Referral",
 )  # fmt: skip
 _ASPECTS = ("", "Line", "Type", "Setting", "Log", "Note", "Group", "Member", "Rule", "Target")
-# Packages: what they name their objects with, and how many of each dozen of custom objects are theirs.
+# Packages: their namespaces, and how many of each dozen custom objects belong to them.
 _NAMESPACES = ("", "acme_hr", "", "zx_billing", "", "nimbusforms", "")
 _SUFFIXES = ("Status", "Code", "Region", "Amount", "Count", "Ratio", "Start", "Closing", "Remark", "Contact", "Link")
 _KINDS = (
@@ -53,7 +53,7 @@ def grow(data: Data, count: int) -> None:
         if seen >= count:
             return
         found.prefix = found.prefix or _prefix(number, is_custom=found.is_custom)
-        # A few are there, but not for this user; of some others fields are.
+        # A few are hidden from this user; some others have hidden fields.
         found.is_accessible = number % 29 != 28
         seen += found.is_accessible
         if found.is_custom and number % 11 == 0:
@@ -69,7 +69,7 @@ def _prefix(number: int, *, is_custom: bool) -> str:
 
 
 def _objects(data: Data) -> Iterator[SObject]:
-    """Yield objects, first what every org has, then standard and custom ones in turn."""
+    """Yield objects: first those of every org, then standard and custom ones in turn."""
     for name, needed in _FILTERED.items():
         fields = {**_system(), **{each: "reference" for each in needed if each != "Id"}}
         yield SObject(name, fields, needs_filter=needed)
@@ -125,7 +125,7 @@ def _feed(name: str) -> SObject:
 
 
 def _beside(name: str, kind: str) -> str:
-    """The name of what belongs to an object: AccountHistory, Invoice__History."""
+    """The name of an object that belongs to another one: AccountHistory, Invoice__History."""
     return name.removesuffix("c") + kind if name.endswith("__c") else name + kind
 
 
@@ -136,7 +136,7 @@ def _custom() -> Iterator[SObject]:
         namespace = _NAMESPACES[number % len(_NAMESPACES)]
         stem = "_".join(part for part in (_THINGS[thing], _ASPECTS[aspect], str(round_) if round_ else "") if part)
         name = f"{namespace}__{stem}__c" if namespace else f"{stem}__c"
-        # Orgs grow a few objects that everything ended up in.
+        # Orgs tend to have a few objects with a great many fields.
         wide = number % 40 == 1
         fields = {**_system(), **_fields(WIDE_FIELDS if wide else USUAL_FIELDS + number % 60, number, namespace)}
         if wide:
@@ -148,7 +148,7 @@ def _custom() -> Iterator[SObject]:
 
 
 def _fields(count: int, number: int, namespace: str) -> dict[str, str]:
-    """Return so many custom fields."""
+    """Custom fields, this many."""
     found: dict[str, str] = {f"{namespace}__Account__c" if namespace else "Account__c": "reference"}
     for index in range(count - 1):
         stem = f"{_SUFFIXES[(index + number) % len(_SUFFIXES)]}_{index + 1}"

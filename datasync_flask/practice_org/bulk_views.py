@@ -35,7 +35,7 @@ def _data() -> Data:
 
 
 def _new(job: Job) -> dict[str, Any]:
-    """What creating a job answers."""
+    """The answer to creating a job."""
     created = as_json(job.created_at)
     return {
         "id": job.id, "operation": job.operation, "object": job.answer.object.name, "createdById": USER_ID,
@@ -55,7 +55,7 @@ def _listed(job: Job) -> dict[str, Any]:
 
 
 def _shown(job: Job) -> dict[str, Any]:
-    """What asking for a job answers."""
+    """The answer to a request for a job."""
     is_complete = job.current_state == "JobComplete"
     shown = _listed(job) | {
         "numberRecordsProcessed": len(job.answer.rows) if is_complete else 0,
@@ -68,7 +68,7 @@ def _shown(job: Job) -> dict[str, Any]:
 
 @bp.get("")
 def resources(version: str) -> ResponseReturnValue:
-    """What kinds of jobs there are."""
+    """The kinds of jobs."""
     count_and_fault("api")
     require_api()
     base = f"/services/data/v{version}/jobs"
@@ -120,7 +120,7 @@ def _refuse_what_bulk_cannot(answer: Answer) -> None:
 
 @bp.get("/query")
 def list_jobs(version: str) -> ResponseReturnValue:
-    """The jobs there are, the newest first."""
+    """All jobs, the newest first."""
     count_and_fault("jobs")
     require_api()
     kind = request.args.get("jobType", "V2Query")
@@ -141,7 +141,7 @@ def _job(job_id: str, version: str) -> Job:
 
 @bp.route("/query/<job_id>", methods=["GET", "PATCH", "DELETE"])
 def job(version: str, job_id: str) -> ResponseReturnValue:
-    """Look at, abort or delete a job."""
+    """Show, abort or delete a job."""
     count_and_fault("job")
     require_api()
     found = _job(job_id, version)
@@ -162,7 +162,7 @@ def _locator(start: int) -> str:
 
 
 def _start() -> int:
-    """Where the page that is asked for starts."""
+    """Where the requested page starts."""
     text = request.args.get("locator", "")
     try:
         return max(int(base64.urlsafe_b64decode(text)), 0) if text else 0
@@ -197,7 +197,7 @@ def results(version: str, job_id: str) -> ResponseReturnValue:
 
 @bp.get("/query/<job_id>/resultPages")
 def result_pages(version: str, job_id: str) -> ResponseReturnValue:
-    """Where up to five pages of a result lie, which may be fetched side by side."""
+    """The addresses of up to five pages of a result, which can be fetched side by side."""
     count_and_fault("resultPages")
     require_api()
     style = the_org().settings.result_pages
@@ -206,7 +206,7 @@ def result_pages(version: str, job_id: str) -> ResponseReturnValue:
     found = _job(job_id, version)
     if found.current_state != "JobComplete":
         return "", 204
-    # What clients meet is relative to the version's address; the documentation shows whole paths.
+    # Real orgs send addresses relative to the version's; the documentation shows whole paths.
     base = f"/jobs/query/{found.id}"
     if style == "documented":
         base = f"/services/data/v{version}{base}"

@@ -1,4 +1,4 @@
-"""What objects and fields the practice org has, and what follows from their names and types."""
+"""The objects and fields of the practice org, and what derives from their names and types."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SYSTEM_FIELDS: Fields = (
     ("SystemModstamp", "datetime"),
 )
 WITHOUT_DATES: Fields = (("Id", "id"), ("Name", "string"))
-# Who has a record, who made it and who changed it.
+# Who owns, created and changed a record.
 PEOPLE: Fields = (("OwnerId", "reference"), ("CreatedById", "reference"), ("LastModifiedById", "reference"))
 OBJECTS: dict[str, Fields] = {
     "Account": (
@@ -42,7 +42,7 @@ OBJECTS: dict[str, Fields] = {
     ),
     "OrderStatus": (("ApiName", "string"), ("SortOrder", "int")),
 }  # fmt: skip
-# What every org has of itself: the org, its user, and what its objects and fields are.
+# Objects about the org itself: the org, its user, its objects and fields.
 DATES: Fields = SYSTEM_FIELDS[3:]
 OWN_OBJECTS: dict[str, Fields] = {
     "Organization": (
@@ -73,7 +73,7 @@ OWN_OBJECTS: dict[str, Fields] = {
 }  # fmt: skip
 DEFINITIONS = frozenset({"EntityDefinition", "FieldDefinition"})
 CALCULATED = frozenset({("Account", "Age__c")})
-# What can't be read in bulk, and what has no date.
+# Objects that can't be read in bulk, and objects without a date.
 NOT_IN_BULK = frozenset({"OrderStatus", *DEFINITIONS})
 DATELESS = frozenset({"OrderStatus"})
 PREFIXES = {"Account": "001", "Contact": "003", "Opportunity": "006", "OrderStatus": "0OS", "Organization": "00D",
@@ -82,7 +82,7 @@ DECIMALS = {"currency": (18, 2), "percent": (18, 2), "double": (18, 6)}
 NUMBERS = frozenset({"int", "long", "double", "currency", "percent"})
 IDS = frozenset({"id", "reference"})
 COMPOUND = frozenset({"address", "location"})
-# What queries don't group by.
+# Types that queries can't group by.
 UNGROUPED = COMPOUND | {"base64", "currency", "percent", "double", "datetime", "json", "textarea", "multipicklist"}
 PICKLISTS = {
     "Industry": ("Energy", "Banking", "Media", "Retail"),
@@ -93,7 +93,7 @@ _CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
 
 def full_id(short: str) -> str:
-    """The 18 letters of an id of 15: the last three tell which of the others are capitals."""
+    """The 18 characters of an id of 15: the last three encode which of the others are capitals."""
     sums = (sum(1 << n for n, letter in enumerate(short[at : at + 5]) if letter.isupper()) for at in (0, 5, 10))
     return short + "".join(_CHECKSUM[each] for each in sums)
 
@@ -106,27 +106,27 @@ class SObject:
     fields: dict[str, str]
     rows: dict[str, Row] = field(default_factory=dict)
     next_number: int = 1
-    # Fields that there are, but not for the user.
+    # Fields that exist, but that the user can't see.
     hidden: dict[str, str] = field(default_factory=dict)
-    # Fields that no query may filter by.
+    # Fields that queries can't filter by.
     unfilterable: set[str] = field(default_factory=set)
     prefix: str = ""
-    # The objects that reference fields lead to, where the name doesn't tell.
+    # The targets of reference fields whose name doesn't say.
     targets: dict[str, str] = field(default_factory=dict)
-    # ("History", "Account") for what belongs to another object.
+    # ("History", "Account") for an object that belongs to another one.
     associate: tuple[str, str] | None = None
-    # False: the user doesn't see the object at all.
+    # False: the user can't see the object at all.
     is_accessible: bool = True
-    # False: describe tells of it, queries are refused.
+    # False: it has a description, but queries are refused.
     is_queryable: bool = True
-    # What a query has to filter by, each by = or IN.
+    # The fields that a query has to filter by, each with = or IN.
     needs_filter: tuple[str, ...] = ()
-    # When rows were deleted, those too that are gone for good.
+    # When rows were deleted, including those that are gone for good.
     deleted_at: dict[str, datetime] = field(default_factory=dict)
 
     @property
     def has_dates(self) -> bool:
-        """True when rows carry stamps."""
+        """True when rows have stamps."""
         return "SystemModstamp" in self.fields
 
     @property
@@ -142,16 +142,16 @@ class SObject:
 
     @property
     def label(self) -> str:
-        """How people call it."""
+        """The label."""
         return label_of(self.name)
 
     @property
     def plural(self) -> str:
-        """How people call several."""
+        """The plural label."""
         return plural_of(self.label)
 
     def spelled(self, name: str) -> str | None:
-        """A field's name as the org spells it, None when the user has no such field."""
+        """A field's name in the org's spelling; None when the user can't see such a field."""
         if name in self.fields:
             return name
         return next((known for known in self.fields if known.lower() == name.lower()), None)
@@ -167,30 +167,30 @@ class SObject:
         return self.name if name in {"ParentId", "MasterRecordId"} else name.removesuffix("Id")
 
     def reference_called(self, relationship: str) -> str | None:
-        """The reference field that a relationship goes by, None when there is none."""
+        """The reference field of a relationship, None when there is none."""
         references = (name for name, kind in self.fields.items() if kind == "reference")
         return next((name for name in references if relationship_of(name).lower() == relationship.lower()), None)
 
     def is_calculated(self, name: str) -> bool:
-        """True for a formula."""
+        """True for a formula field."""
         return (self.name, name) in CALCULATED
 
     def is_long(self, name: str) -> bool:
-        """True for texts without bound, which Salesforce neither filters nor sorts by."""
+        """True for long texts, which Salesforce neither filters nor sorts by."""
         return self.fields[name] == "textarea"
 
     def is_aggregatable(self, name: str) -> bool:
-        """True for what queries count or add up."""
+        """True for fields that queries can aggregate."""
         return self.fields[name] not in COMPOUND | {"boolean", "textarea"}
 
 
 def relationship_of(name: str) -> str:
-    """How queries call what a reference field leads to."""
+    """The relationship name of a reference field."""
     return name.removesuffix("__c") + "__r" if name.endswith("__c") else name.removesuffix("Id")
 
 
 def label_of(name: str) -> str:
-    """The label that a name suggests."""
+    """A label made from a name."""
     parts = name.split("__")
     word = parts[1] if len(parts) > 2 else parts[0]
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", word.replace("_", " "))
@@ -204,6 +204,6 @@ def plural_of(word: str) -> str:
 
 
 def child_relationship(child: SObject, reference: str) -> str:
-    """How a parent calls its children of this object that refer to it so."""
+    """The parent's name for its children of this object through this field."""
     name = plural_of(child.name.removesuffix("__c"))
     return name + "__r" if child.is_custom else f"Child{name}" if reference == "ParentId" else name

@@ -41,10 +41,10 @@ class Inner:
 
 
 def _ask(part: Any, version: str, fault: Fault | None = None) -> Inner:
-    """Make one of the requests, with the token of the whole."""
+    """Make one of the requests, with the token of the outer one."""
     if not isinstance(part, dict) or not isinstance(part.get("url"), str):
         return Inner(400, refusal("INVALID_BATCH_REQUEST", "Required field missing: url"))
-    # "v66.0/limits", "/v66.0/limits" and the whole path are all taken.
+    # "v66.0/limits", "/v66.0/limits" and the whole path are all accepted.
     path = "/services/data/" + part["url"].removeprefix("/").removeprefix("services/data/")
     if path.split("?")[0].rstrip("/").endswith(("/composite", "/composite/batch")):
         return Inner(400, refusal("INVALID_REQUEST", "A composite request can't hold another one."))
@@ -71,7 +71,7 @@ def _parts_of(name: str) -> tuple[list[Any], dict[str, Any]]:
 
 @bp.get("")
 def resources(version: str) -> ResponseReturnValue:
-    """What there is of composite resources."""
+    """The composite resources."""
     count_and_fault("composite")
     require_api()
     base = f"/services/data/v{version}/composite"
@@ -80,7 +80,7 @@ def resources(version: str) -> ResponseReturnValue:
 
 @bp.post("/batch")
 def batch(version: str) -> ResponseReturnValue:
-    """Requests that know nothing of each other; with the fault "shuffled", answered in the opposite order."""
+    """Independent requests; with the fault "shuffled", answered in the opposite order."""
     fault = count_and_fault("describe")
     require_api()
     parts, order = _parts_of("batchRequests")
@@ -100,7 +100,7 @@ def batch(version: str) -> ResponseReturnValue:
 
 @bp.post("")
 def composite(version: str) -> ResponseReturnValue:
-    """Requests of which later ones may use the answers of earlier ones."""
+    """Requests in which later ones can use the answers of earlier ones."""
     count_and_fault("composite")
     require_api()
     parts, order = _parts_of("compositeRequest")
@@ -122,7 +122,7 @@ def composite(version: str) -> ResponseReturnValue:
 
 
 def _ask_with(part: Any, version: str, answered: dict[str, Inner]) -> Inner:
-    """Make a request whose address may name values of answers before it: @{ref1.records[0].Id}."""
+    """Make a request whose address can refer to earlier answers: @{ref1.records[0].Id}."""
     if not isinstance(part, dict) or not isinstance(part.get("url"), str):
         return _ask(part, version)
     url = part["url"]
@@ -143,7 +143,7 @@ def _ask_with(part: Any, version: str, answered: dict[str, Inner]) -> Inner:
 
 @bp.route("/sobjects/<name>", methods=["GET", "POST"])
 def several_records(version: str, name: str) -> ResponseReturnValue:
-    """Records of one object by their ids, null for those that aren't there."""
+    """Records of one object by their ids, null for missing ones."""
     count_and_fault("record")
     require_api()
     order = json_body() if request.method == "POST" else {}

@@ -44,7 +44,7 @@ def change(client_id: str) -> ResponseReturnValue:
 
 @bp.post("/faults")
 def make_fault() -> ResponseReturnValue:
-    """Have the next answers at an endpoint go wrong."""
+    """Make the next answers at an endpoint go wrong."""
     data = _json()
     names = {field.name for field in dataclasses.fields(Fault)}
     if "at" not in data or not data.keys() <= names:
@@ -94,13 +94,13 @@ def tokens() -> ResponseReturnValue:
 
 @bp.get("/requests")
 def requests() -> ResponseReturnValue:
-    """How many requests came to each endpoint."""
+    """The number of requests to each endpoint."""
     return jsonify(the_org().requests)
 
 
 @bp.post("/data")
 def change_data() -> ResponseReturnValue:
-    """Change rows and fields by script: {"object": …, "do": …} and what the step needs."""
+    """Change rows and fields: {"object": …, "do": …} and the values for that step."""
     order, data = _json(), the_org().data
     name, ids, values = order.get("object", ""), order.get("ids", []), order.get("values", {})
     made: list[str] = []
@@ -132,6 +132,6 @@ def change_data() -> ResponseReturnValue:
 
 @bp.get("/data/<name>")
 def show_data(name: str) -> ResponseReturnValue:
-    """All rows of an object, deleted ones too."""
+    """All rows of an object, including deleted ones."""
     rows = the_org().data.object(name).rows.values()
     return jsonify([{key: as_json(value) for key, value in row.items()} for row in rows])

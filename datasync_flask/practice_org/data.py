@@ -1,4 +1,4 @@
-"""The practice org's rows: generated, changed by script, found by their objects' names."""
+"""The practice org's rows: generating, changing and finding them."""
 
 from __future__ import annotations
 
@@ -52,18 +52,18 @@ class Data:
             self.objects[name] = SObject(name, dict(own), prefix=PREFIXES[name])
         self.objects["FieldDefinition"].needs_filter = ("EntityDefinitionId", "DurableId", "EntityDefinition")
         self._spelled = {name.lower(): name for name in self.objects}
-        # The rows that the org has of itself, by object: one each.
+        # The org's rows about itself, by object, one each.
         self._own_rows = own_rows
-        # When objects or fields changed last.
+        # When objects or fields last changed.
         self.changed_at = now()
-        # Who refers to whom, made when it is asked for after a change.
+        # Which object refers to which, computed when first needed after a change.
         self._children: dict[str, list[tuple[SObject, str]]] = {}
         self._children_at: datetime | None = None
         self.jobs: dict[str, Job] = {}
         self.jobs_made = 0
 
     def listed(self) -> list[SObject]:
-        """The objects that the user sees."""
+        """The objects that the user can see."""
         return [found for name, found in self.objects.items() if found.is_accessible and name not in DEFINITIONS]
 
     def children_of(self, name: str) -> list[tuple[SObject, str]]:
@@ -79,7 +79,7 @@ class Data:
             return self._children.get(name, [])
 
     def known(self, name: str) -> SObject | None:
-        """An object that the user sees, or None."""
+        """An object that the user can see, or None."""
         spelled = self._spelled.get(name.lower())
         found = self.objects[spelled] if spelled else None
         return found if found is not None and found.is_accessible else None
@@ -100,18 +100,18 @@ class Data:
             self.changed_at = now()
 
     def add_object(self, name: str, fields: dict[str, str], *, dated: bool = True) -> None:
-        """Add an object with these fields besides the system's."""
+        """Add an object with these fields besides the system fields."""
         self.add(SObject(name, {**dict(SYSTEM_FIELDS if dated else WITHOUT_DATES), **fields}))
 
     def show_object(self, name: str, *, is_accessible: bool) -> None:
-        """Take an object away from the user, or give it back."""
+        """Hide an object from the user, or show it again."""
         with self.lock:
             self.objects[self._spelled[name.lower()]].is_accessible = is_accessible
             self.changed_at = now()
 
     def refresh(self, found: SObject, asked: set[str]) -> None:
-        """Bring the rows that the org has of itself up to date before they are queried; of fields those of the objects
-        that are asked for.
+        """Update the org's rows about itself before a query; rows about fields only for the objects in the
+        query.
         """
         for name, own in self._own_rows().items():
             kept = self.objects[name]
@@ -153,7 +153,7 @@ class Data:
     def update(
         self, name: str, ids: list[str], values: Row, *, stamps: bool = True, at: datetime | None = None
     ) -> None:
-        """Change rows; without `stamps` as a formula changes, which nobody is told of."""
+        """Change rows; without `stamps`, they change as a formula does, without any date."""
         with self.lock:
             found = self.object(name)
             for row_id in ids:
@@ -162,7 +162,7 @@ class Data:
                     self._stamp(found, found.rows[row_id], at)
 
     def delete(self, name: str, ids: list[str], *, hard: bool = False) -> None:
-        """Delete rows, softly (into the bin) or for good."""
+        """Delete rows, into the recycle bin or for good."""
         with self.lock:
             found = self.object(name)
             for row_id in ids:
@@ -174,7 +174,7 @@ class Data:
                     self._stamp(found, found.rows[row_id])
 
     def undelete(self, name: str, ids: list[str]) -> None:
-        """Take rows out of the bin."""
+        """Restore rows from the recycle bin."""
         self.update(name, ids, {"IsDeleted": False})
         for row_id in ids:
             self.object(name).deleted_at.pop(row_id, None)
@@ -195,13 +195,13 @@ class Data:
                 found.fields.pop(gone, None)
 
     def make_unfilterable(self, name: str, names: list[str]) -> None:
-        """Have describe call fields not filterable, and queries that filter by them refused."""
+        """Make fields unfilterable: in their description, and by refusing queries that filter by them."""
         with self.lock:
             self.object(name).unfilterable.update(names)
             self.changed_at = now()
 
     def hide_fields(self, name: str, names: list[str]) -> None:
-        """Take fields away from the user; FieldDefinition goes on telling of them."""
+        """Hide fields from the user; FieldDefinition still lists them."""
         with self.lock:
             found = self.object(name)
             self.changed_at = now()
@@ -209,7 +209,7 @@ class Data:
                 found.hidden[hidden] = found.fields.pop(hidden)
 
     def show_fields(self, name: str, names: list[str]) -> None:
-        """Give fields back to the user."""
+        """Show fields to the user again."""
         with self.lock:
             found = self.object(name)
             self.changed_at = now()
@@ -217,7 +217,7 @@ class Data:
                 found.fields[shown] = found.hidden.pop(shown)
 
     def generate(self, name: str, count: int) -> None:
-        """Add rows whose values follow from their number, stamped over the year before now."""
+        """Add rows whose values derive from their number, stamped over the past year."""
         start = now() - timedelta(days=365)
         with self.lock:
             found = self.object(name)
@@ -228,7 +228,7 @@ class Data:
 
 
 def _typed(found: SObject, values: Row) -> Row:
-    """Values with times that came as texts made times."""
+    """Values with times converted from texts."""
     return {
         name: datetime.fromisoformat(value)
         if found.fields.get(name) == "datetime" and isinstance(value, str)

@@ -26,7 +26,7 @@ def _days(day: date, count: int) -> date:
     return date.fromordinal(min(max(day.toordinal() + count, 366), date(9998, 12, 31).toordinal()))
 
 
-# For each unit: its first day around a day, and the first day of the unit so many further on.
+# For each unit: the first day of the unit that contains a day, and the first day of a later unit.
 _STARTS: dict[str, Callable[[date], date]] = {
     "DAY": lambda day: day,
     "WEEK": lambda day: day - timedelta(days=(day.weekday() + 1) % 7),
@@ -48,7 +48,7 @@ def _span(first: date, after: date) -> Span:
 
 
 def span_of(word: str) -> Span | None:
-    """The first moment of a date literal and the first one after it; None for what is no date literal."""
+    """The beginning of a date literal's span and its end (exclusive); None for anything else."""
     text, today = word.upper().replace("FISCAL_", ""), datetime.now(UTC).date()
     if text in _DAYS:
         return _span(_days(today, _DAYS[text]), _days(today, _DAYS[text] + 1))
@@ -64,7 +64,7 @@ def span_of(word: str) -> Span | None:
         step, current, count = _STEPS[found["unit"]], _STARTS[found["unit"]](today), int(found["n"])
         if found["head"] == "NEXT":
             return _span(step(current, 1), step(current, count + 1))
-        # The last days reach to the end of today; the last weeks, months and so on end with the one before this.
+        # LAST_N_DAYS includes today; LAST_N_WEEKS, MONTHS and so on end before the current one.
         return _span(step(current, -count), step(current, 1 if found["unit"] == "DAY" else 0))
     if (found := _AGO.fullmatch(text)) is not None:
         step, current, count = _STEPS[found["unit"]], _STARTS[found["unit"]](today), int(found["n"])

@@ -1,4 +1,4 @@
-"""Describe: what the API tells of objects and fields, with all the keys that Salesforce has.
+"""Describe: the API's descriptions of objects and fields, with all the keys that Salesforce has.
 
 Source: REST API Developer Guide, "Describe Global", "sObject Describe".
 """
@@ -49,7 +49,7 @@ _NOT_SET_BY_PEOPLE = _NEVER_NULL - {"Name", "OwnerId"}
 
 
 def entry_of(found: SObject, version: str) -> Described:
-    """An object as Describe Global tells of it."""
+    """An object's entry in Describe Global."""
     base = f"/services/data/v{version}/sobjects/{found.name}"
     kind, parent = found.associate or (None, None)
     is_record = found.associate is None
@@ -75,7 +75,7 @@ def entry_of(found: SObject, version: str) -> Described:
 
 
 def describe(data: Data, found: SObject, version: str, origin: str) -> Described:
-    """All that describe tells of an object."""
+    """The full description of an object."""
     entry = entry_of(found, version)
     urls = {
         **entry["urls"], "uiDetailTemplate": f"{origin}/{{ID}}", "uiEditTemplate": f"{origin}/{{ID}}/e",
@@ -127,7 +127,7 @@ def compound_of(found: SObject, name: str) -> str | None:
 
 
 def field_of(found: SObject, name: str) -> Described:
-    """A field as describe tells of it."""
+    """The description of a field."""
     kind = found.fields[name]
     length = _LENGTHS.get(kind, 0)
     precision, scale = DECIMALS.get(kind, (0, 0))
@@ -166,7 +166,7 @@ def _picked(value: str) -> Described:
 
 
 def field_label(name: str, kind: str) -> str:
-    """The label that a field's name suggests."""
+    """A label made from a field's name."""
     if kind == "reference" and not name.endswith("__c"):
         return label_of(name.removesuffix("Id")) + " ID"
     return label_of(name)

@@ -1,4 +1,4 @@
-"""Making the faults the org was told to make."""
+"""Produces the faults that were requested."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flask import Response, abort, current_app, request
 
 from datasync_flask.practice_org.org import Fault, Org
 
-# In the environment of requests that a composite request makes, and the fault that it came to.
+# In the environment of a composite request's inner requests, with the fault that they met.
 IS_INNER, INNER_FAULT = "practice.inner", "practice.fault"
 
 
@@ -21,7 +21,7 @@ def the_org() -> Org:
 
 
 def count_and_fault(at: str, client_id: str = "") -> Fault | None:
-    """Count a request to an endpoint and make the fault that is due there, if it replaces the whole answer."""
+    """Count a request to an endpoint, and produce the due fault if it replaces the whole answer."""
     org = the_org()
     if request.environ.get(IS_INNER):
         inherited: Fault | None = request.environ[INNER_FAULT]
@@ -35,7 +35,7 @@ def count_and_fault(at: str, client_id: str = "") -> Fault | None:
         time.sleep(min(fault.seconds, 60))
         return None
     if fault.kind == "reset":
-        # Hang up: what the server writes after this reaches nobody.
+        # Hang up: nothing that the server writes after this arrives.
         request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
         abort(Response(""))
     if fault.kind == "drip":
@@ -53,7 +53,7 @@ def _endless() -> Iterator[bytes]:
 
 
 def _dripping(seconds: float) -> Iterator[bytes]:
-    """Yield one byte every `seconds`, for as long as somebody listens."""
+    """Yield one byte every `seconds`, until the client hangs up."""
     while True:
         yield b" "
         time.sleep(seconds)

@@ -24,7 +24,7 @@ from datasync_flask.practice_org.org import USERNAME
 
 bp = Blueprint("identity", __name__)
 
-# Scopes that let an app ask who the user is; `api` alone doesn't.
+# Scopes that let an app read the user's identity; `api` alone doesn't.
 _IDENTITY_SCOPES = frozenset({"id", "openid", "profile", "email", "address", "phone", "full", "web"})
 _CHANGED = "2026-01-15T09:00:00Z"
 _ID_TOKEN_SECONDS = 120
@@ -78,7 +78,7 @@ def discovery() -> ResponseReturnValue:
 
 @bp.get("/id/keys")
 def keys() -> ResponseReturnValue:
-    """The keys that id_tokens are signed with."""
+    """The keys that sign id_tokens."""
     return jsonify(KeySet([_key()]).as_dict(private=False))
 
 
@@ -132,7 +132,7 @@ def userinfo() -> ResponseReturnValue:
 
 @bp.get("/id/<org_id>/<user_id>")
 def identity(org_id: str, user_id: str) -> ResponseReturnValue:
-    """The identity URL; `?version=latest` fills the version into its addresses."""
+    """The identity URL; `?version=latest` puts the version into its addresses."""
     count_and_fault("identity")
     own_id = the_org().settings.org_id
     token = bearer() or the_org().live_access(request.args.get("oauth_token", ""))

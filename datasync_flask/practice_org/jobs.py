@@ -1,4 +1,4 @@
-"""A bulk query job: answered when it was made, complete a little later."""
+"""A bulk query job: its query runs at creation, and it is complete a little later."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Job:
 
     @property
     def current_state(self) -> str:
-        """Where the job is."""
+        """The job's state."""
         return self.state or ("JobComplete" if time.time() >= self.complete_at else "InProgress")
 
     def page(self, start: int, size: int) -> tuple[str, int, int]:
-        """Return (CSV, rows in it, where the next page starts or 0)."""
+        """A page as (CSV, rows in it, where the next page starts or 0)."""
         rows, columns = self.answer.rows[start : start + size], self.answer.columns
         comma, end = DELIMITERS[self.delimiter], LINE_ENDINGS[self.line_ending]
         lines = [comma.join(f'"{column.label}"' for column in columns)]

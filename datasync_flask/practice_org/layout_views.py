@@ -1,4 +1,4 @@
-"""What else describe names addresses of: layouts, list views and actions. The practice org has none of them."""
+"""Layouts, list views and actions, which descriptions link to. The practice org has none of them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _answered(name: str, answer: Any) -> ResponseReturnValue:
 
 
 def layouts(version: str, name: str, what: str) -> ResponseReturnValue:
-    """Nothing, in the form that it has."""
+    """An empty answer in the expected form."""
     return _answered(name, _ANSWERS[what])
 
 

@@ -1,4 +1,4 @@
-"""The limits that an org tells of: name to the most that it has, as a developer org's limits read."""
+"""The org's limits by name, with the maximum values of a developer org."""
 
 from __future__ import annotations
 

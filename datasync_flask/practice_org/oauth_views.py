@@ -17,7 +17,7 @@ bp = Blueprint("oauth", __name__)
 
 
 def origin() -> str:
-    """The org's own origin, as the client reached it."""
+    """The org's own origin, as the client addressed it."""
     return request.host_url.rstrip("/")
 
 
@@ -41,7 +41,7 @@ def login_page() -> ResponseReturnValue:
 
 @bp.post("/login")
 def login() -> ResponseReturnValue:
-    """Log in and go where the person wanted to go."""
+    """Log in and continue to the requested page."""
     start = request.form.get("startURL", "")
     if request.form.get("username") != USERNAME or request.form.get("pw") != PASSWORD:
         error = "Please check your username and password."
@@ -53,7 +53,7 @@ def login() -> ResponseReturnValue:
 
 @bp.route("/services/oauth2/singleaccess", methods=["GET", "POST"])
 def single_access() -> ResponseReturnValue:
-    """An address that logs a browser in once."""
+    """Create an address that logs a browser in once."""
     token = bearer()
     if token is None or not {"web", "full"} & set(token.scopes):
         return jsonify({"error": "invalid_request", "error_description": "invalid access token"}), 403
@@ -65,7 +65,7 @@ def single_access() -> ResponseReturnValue:
 
 @bp.get("/secur/frontdoor.jsp")
 def front_door() -> ResponseReturnValue:
-    """Log in by an address that was given for it, once."""
+    """Log in with such an address, once."""
     start, keys = request.args.get("startURL", ""), the_org().one_time_keys
     if request.args.get("otp") not in keys:
         return redirect("/?" + urlencode({"ec": "302", "startURL": start}))
@@ -75,12 +75,12 @@ def front_door() -> ResponseReturnValue:
 
 
 def _within(start: str) -> str:
-    """Where a person wanted to go, if that is in the org."""
+    """The page that a person requested, if it is in the org."""
     return start if start.startswith("/") and not start.startswith(("//", "/\\")) else "/lightning/setup/home"
 
 
 def _own_error_page(error: str, description: str) -> ResponseReturnValue:
-    """What Salesforce must not redirect: the client is never told."""
+    """An error that Salesforce mustn't redirect: the client never learns of it."""
     if the_org().settings.error_style == "page":
         text = f"error={error}&error_description={description}"
         return render_template("oauth_error.html", text=text), 400

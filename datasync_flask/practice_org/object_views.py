@@ -1,4 +1,4 @@
-"""Objects over REST: Describe Global, describe, single records, what was changed and deleted."""
+"""Objects over REST: Describe Global, describe, single records, changed and deleted ids."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def sobjects(version: str) -> ResponseReturnValue:
 
 @bp.get("/<name>")
 def one_object(version: str, name: str) -> ResponseReturnValue:
-    """An object's entry and the records of it that were read last."""
+    """An object's entry and its most recently read records."""
     count_and_fault("sobjects")
     require_api()
     found = _object(name)
@@ -58,7 +58,7 @@ def one_object(version: str, name: str) -> ResponseReturnValue:
 
 @bp.get("/<name>/describe")
 def describe(version: str, name: str) -> ResponseReturnValue:
-    """One object's fields; with the fault "renamed", by another name: {"Account": "Contact"}."""
+    """The description of an object; with the fault "renamed", under another name: {"Account": "Contact"}."""
     fault = count_and_fault("describe")
     require_api()
     found = _object(name)
@@ -69,7 +69,7 @@ def describe(version: str, name: str) -> ResponseReturnValue:
 
 
 def _unless_known(answer: dict[str, Any]) -> Response:
-    """The answer, or 304 to who has what there was since the org's fields changed last."""
+    """The answer, or 304 if the client's copy is newer than the last change of the org's fields."""
     changed = the_org().data.changed_at
     since = parse_date(request.headers.get("If-Modified-Since"))
     is_known = since is not None and since >= changed.replace(microsecond=0)
@@ -79,7 +79,7 @@ def _unless_known(answer: dict[str, Any]) -> Response:
 
 
 def _tagged(response: Response) -> Response:
-    """An answer with its tag, or 304 to who names that tag."""
+    """An answer with its tag, or 304 if the client sent that tag."""
     response.add_etag()
     response.make_conditional(request)
     return response
@@ -87,7 +87,7 @@ def _tagged(response: Response) -> Response:
 
 @bp.get("/<name>/<row_id>")
 def record(version: str, name: str, row_id: str) -> ResponseReturnValue:
-    """One record, all of its fields or those that are asked for."""
+    """One record, with all of its fields or the requested ones."""
     count_and_fault("record")
     require_api()
     found, data = _object(name), the_org().data
@@ -118,7 +118,7 @@ def _no_external_id(name: str) -> ResponseReturnValue:
 
 @bp.get("/<name>/<row_id>/<relationship>")
 def related(version: str, name: str, row_id: str, relationship: str) -> ResponseReturnValue:
-    """What a relationship of a record leads to: one record, or a page of children. Id is the one external id."""
+    """The target of a record's relationship: one record, or a page of children. Id is the only external id."""
     found, data = _object(name), the_org().data
     if row_id.lower() == "id":
         return record(version, name, relationship)
@@ -156,8 +156,8 @@ def is_readable(data: Data, found: SObject, path: str) -> bool:
 
 
 def _moment(name: str) -> datetime:
-    """A moment of the query string without its seconds, as Salesforce takes it."""
-    # A plus that wasn't encoded arrives as a blank.
+    """A time in the query string without its seconds, as Salesforce reads it."""
+    # An unencoded plus arrives as a blank.
     text = request.args.get(name, "").replace(" ", "+")
     try:
         moment = datetime.fromisoformat(text if _MOMENT.match(text) else "")
@@ -185,7 +185,7 @@ def _covered(end: datetime) -> str:
 
 @bp.get("/<name>/updated")
 def updated(version: str, name: str) -> ResponseReturnValue:
-    """The ids of the records that changed between two moments."""
+    """The ids of the records that changed between two times."""
     count_and_fault("updated")
     require_api()
     found, data = _object(name), the_org().data
@@ -201,7 +201,7 @@ def _within(row: Row, start: datetime, end: datetime) -> bool:
 
 @bp.get("/<name>/deleted")
 def deleted(version: str, name: str) -> ResponseReturnValue:
-    """The ids of the records that were deleted between two moments."""
+    """The ids of the records that were deleted between two times."""
     count_and_fault("deleted")
     require_api()
     found, data = _object(name), the_org().data

@@ -1,4 +1,4 @@
-"""What the practice org knows: apps, codes, tokens, settings, and the faults it was told to make."""
+"""The practice org's state: apps, codes, tokens, settings, and requested faults."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ class App:
     contact_email: str = ""
     created_at: float = field(default_factory=time.time)
     propagation_seconds: float = 0.0
-    # What the app's Callback URLs are until a change of them is known.
+    # The app's Callback URLs until a change of them has propagated.
     former_callback_urls: list[str] = field(default_factory=list)
     callbacks_known_at: float = 0.0
     pkce_required: bool = True
-    # Off: the app works without its secret, but a secret that is sent has to be right.
+    # If off, the app works without its secret, but a secret that is sent has to be right.
     secret_required: bool = True
     client_credentials: bool = False
     run_as: str = ""
-    # Signed tokens: switched on, the certificate that signatures are compared with, and whether the user's profile is
-    # among those that an administrator approved.
+    # Signed tokens: whether they are on, the certificate to check signatures, and whether an administrator approved
+    # the user's profile.
     jwt_bearer: bool = False
     certificate: str = ""
     user_approved: bool = False
@@ -64,7 +64,7 @@ class App:
     installed: bool = True
 
     def effective_callback_urls(self) -> list[str]:
-        """The Callback URLs that Salesforce's servers know at this moment."""
+        """The Callback URLs that Salesforce's servers know now."""
         return self.callback_urls if time.time() >= self.callbacks_known_at else self.former_callback_urls
 
     def change_callback_urls(self, urls: list[str]) -> None:
@@ -107,7 +107,7 @@ class Settings:
     propagation_seconds: float = 20.0
     code_seconds: float = 900.0
     access_token_seconds: float = 7200.0
-    # "redirect": errors on a page of their own address; "page": a 400 with the same words.
+    # "redirect": errors on a separate page; "page": a 400 with the same words.
     error_style: str = "redirect"
     org_name: str = "Practice Org"
     # A refreshed sandbox, or another org behind the same address.
@@ -118,23 +118,23 @@ class Settings:
     daily_requests: int = 15000
     daily_bulk_jobs: int = 10_000
     refresh_seconds: float = 0.0
-    # What signed tokens have to be meant for; empty: the org's own origin.
+    # The required audience of signed tokens; empty: the org's own origin and Salesforce's login hosts.
     audience: str = ""
-    # Bulk: not offered at all, seconds until a job is complete, the most rows on a result's page.
+    # Bulk: whether it is off, the seconds until a job is complete, the most rows on a page of a result.
     bulk_off: bool = False
     bulk_refuses_json: bool = False
     job_seconds: float = 0.0
     result_page_rows: int = 50_000
-    # "chunks": parallel result pages as clients meet them; "documented": as the documentation has them; "": none.
+    # Parallel result pages: "chunks" as in real orgs, "documented" as in the documentation, "" for none.
     result_pages: str = "chunks"
-    # Seconds that every answer takes longer, and kilobytes a second that come through; 0: as fast as it goes.
+    # The delay of every answer in seconds, and kilobytes a second; 0: as fast as possible.
     latency: float = 0.0
     bandwidth: float = 0.0
 
 
 @dataclass
 class Fault:
-    """Something the org was told to do instead of answering properly."""
+    """A requested fault: what the org does instead of answering properly."""
 
     at: str
     kind: str = "answer"
@@ -147,7 +147,7 @@ class Fault:
 
 
 def _command_line_app() -> App:
-    """The app that every org has for Salesforce's own command line, whose name is its id and no secret."""
+    """Every org's app for Salesforce's own command line, whose name is its id and which has no secret."""
     return App(
         client_id=CLI_APP, client_secret="", callback_urls=["http://localhost:1717/OauthRedirect"], kind="platform",
         scopes=["refresh_token", "api", "web"], known_at=0.0, token_known_at=0.0, name="Salesforce CLI",
@@ -156,7 +156,7 @@ def _command_line_app() -> App:
 
 
 class Org:
-    """All state, behind one lock, kept in a file when there is one."""
+    """All state, behind one lock, and saved to a file if there is one."""
 
     def __init__(self, propagation: float = 20.0, state: Path | None = None) -> None:
         self.lock = threading.RLock()
@@ -169,18 +169,18 @@ class Org:
         self.refreshing: set[str] = set()
         self.requests_today = 0
         self.data = Data(self._own_rows)
-        # (object, id) of the records that were read last, the newest first.
+        # (object, id) of the most recently read records, the newest first.
         self.recent: deque[tuple[str, str]] = deque([("User", USER_ID)], maxlen=200)
-        # What opens the log-in page once, without a password.
+        # Keys that log in once, without a password.
         self.one_time_keys: set[str] = set()
-        # REST queries that have more rows to give.
+        # REST queries with more rows to come.
         self.locators: dict[str, Answer] = {}
         self._state = state
         self._load()
         self.apps.setdefault(CLI_APP, _command_line_app())
 
     def _own_rows(self) -> dict[str, Row]:
-        """What the org knows of itself and of its user."""
+        """The org's rows about itself and its user."""
         settings, since = self.settings, datetime(2024, 1, 15, 9, tzinfo=UTC)
         dates: Row = dict.fromkeys(("CreatedDate", "LastModifiedDate", "SystemModstamp"), since)
         locale = {"LanguageLocaleKey": "en_US", "TimeZoneSidKey": "Europe/Berlin"}
@@ -206,7 +206,7 @@ class Org:
             self.recent.appendleft((name, row_id))
 
     def register(self, data: dict[str, Any]) -> App:
-        """Add an app from JSON or a form; what isn't given is made up."""
+        """Add an app from JSON or a form; missing values are generated."""
         with self.lock:
             now = time.time()
             propagation = float(data.get("propagation_seconds", self.settings.propagation_seconds))
@@ -225,7 +225,7 @@ class Org:
             return app
 
     def change(self, app: App, data: dict[str, Any]) -> None:
-        """Change what can be changed without making another app of it."""
+        """Change the values that can change without creating another app."""
         with self.lock:
             if "callback_urls" in data and data["callback_urls"] != app.callback_urls:
                 app.change_callback_urls(list(data["callback_urls"]))
@@ -260,11 +260,11 @@ class Org:
             return code
 
     def new_tokens(self, app: App, scopes: list[str], family: str = "", *, refreshable: bool = True) -> dict[str, str]:
-        """Return new tokens; a refresh token among them when scopes and the app's policy allow it."""
+        """New tokens, with a refresh token if scopes and the app's policy allow it."""
         with self.lock:
             is_new_family = not family
             family = family or secrets.token_hex(8)
-            # Letters, digits, dot and underscore: what clients take for an access token.
+            # Letters, digits, dot and underscore: what clients accept as an access token.
             access = f"{self.settings.org_id[:15]}!{secrets.token_urlsafe(72).replace('-', '.')}"
             self.tokens[access] = Token(
                 "access", app.client_id, family, scopes, time.time() + self.settings.access_token_seconds
@@ -287,7 +287,7 @@ class Org:
             self.save()
 
     def live_access(self, value: str) -> Token | None:
-        """An access token that still opens something."""
+        """An access token that is still valid."""
         with self.lock:
             token = self.tokens.get(value)
             is_live = token is not None and token.kind == "access" and not token.is_dead
@@ -307,7 +307,7 @@ class Org:
                     self.refreshing.discard(family)
 
     def take_fault(self, at: str, client_id: str = "") -> Fault | None:
-        """The fault to make at an endpoint now, and count it down."""
+        """The fault to produce at an endpoint now; counts it down."""
         with self.lock:
             for fault in self.faults:
                 if fault.at == at and fault.client_id in {"", client_id}:

@@ -21,9 +21,9 @@ from datasync_flask.practice_org.soql_answer import Answer
 bp = Blueprint("query", __name__, url_prefix="/services/data/v<version>")
 
 REST_PAGE, LEAST_PAGE = 2000, 200
-# Older queries can't be followed any further.
+# Older queries can't be continued.
 MOST_CURSORS = 50
-# Salesforce gives shorter pages where a long text is asked for.
+# Salesforce sends shorter pages if a query selects a long text.
 LONG_TEXT_PAGE = 1000
 TOOLING = (*sorted(DEFINITIONS), "Organization", "User")
 
@@ -36,7 +36,7 @@ def _page_size(answer: Answer) -> int:
 
 
 def _answer_query(version: str, *, with_deleted: bool) -> ResponseReturnValue:
-    """Answer a query, the first rows of it."""
+    """Answer a query with its first rows."""
     answer = run_soql(the_org().data, request.args.get("q", ""), with_deleted=with_deleted)
     if request.args.get("columns", "").lower() == "true":
         return jsonify(column_metadata(answer))
@@ -80,7 +80,7 @@ def query(version: str) -> ResponseReturnValue:
 
 @bp.get("/queryAll")
 def query_all(version: str) -> ResponseReturnValue:
-    """A query that sees deleted rows."""
+    """A query that includes deleted rows."""
     count_and_fault("query")
     require_api()
     return _answer_query(version, with_deleted=True)

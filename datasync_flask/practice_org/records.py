@@ -1,4 +1,4 @@
-"""Records as REST's JSON has them: attributes first, then the fields in the order of the SELECT."""
+"""Records in REST's JSON: attributes first, then the fields in the order of the SELECT."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _APEX_TYPES = {
 
 
 def attributes_of(found: SObject, row: Record, version: str) -> Record:
-    """What kind of record a row is and where it lies."""
+    """A record's type and address."""
     place = row.get("DurableId") if found.name in DEFINITIONS else row["Id"]
     return {"type": found.name, "url": f"/services/data/v{version}/sobjects/{found.name}/{place}"}
 
@@ -38,7 +38,7 @@ def _record(answer: Answer, row: Any, version: str) -> Record:
 
 
 def _place(record: Record, column: Column, row: Record, version: str) -> None:
-    """Put a column's value where its path says, into records inside the record."""
+    """Put a column's value at its path, which may lead into nested records."""
     for name, (parent, read) in zip(column.path, column.parents, strict=False):
         held = read(row)
         if held is None:
@@ -51,13 +51,13 @@ def _place(record: Record, column: Column, row: Record, version: str) -> None:
 
 
 def page_of(answer: Answer, version: str) -> Record:
-    """The whole of an answer as one page."""
+    """A whole answer as one page."""
     records = records_of(answer, answer.rows, version)
     return {"totalSize": len(answer.rows), "done": True, "records": records}
 
 
 def column_metadata(answer: Answer) -> Record:
-    """What `columns=true` asks for: the columns of an answer instead of its rows."""
+    """The answer to `columns=true`: columns instead of rows."""
     columns = [_described(column, is_aggregate=answer.is_aggregate) for column in answer.columns]
     return {
         "columnMetadata": columns,

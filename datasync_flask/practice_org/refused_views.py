@@ -1,4 +1,4 @@
-"""What the practice org refuses as Salesforce does: writing, which its user may not; Bulk API 1.0 and SOAP are off.
+"""Requests that the practice org refuses as Salesforce does: its user may not write, Bulk API 1.0 and SOAP are off.
 
 Source: REST API Developer Guide, "Status Codes and Error Responses"; Bulk API Developer Guide, "Errors"; SOAP API
 Developer Guide, "API Fault Element".
@@ -27,7 +27,7 @@ _NO_SOAP = ("API_DISABLED_FOR_ORG", "API is not enabled for this Organization or
 
 
 def _error(name: str) -> dict[str, Any]:
-    """Why something isn't written to an object."""
+    """The refusal of a write to an object."""
     found = the_org().data.known(name)
     if found is None:
         stop(404, "NOT_FOUND", NOT_FOUND)
@@ -48,7 +48,7 @@ def write(version: str, name: str, row_id: str = "", value: str = "") -> Respons
 @bp.route(f"{_REST}/composite/sobjects", methods=["POST", "PATCH", "DELETE"])
 @bp.patch(f"{_REST}/composite/sobjects/<name>/<field>")
 def write_several(version: str, name: str = "", field: str = "") -> ResponseReturnValue:
-    """Create, change or delete several records: each of them has an answer of its own."""
+    """Create, change or delete several records: each has its own answer."""
     count_and_fault("record")
     require_api()
     if request.method == "DELETE":
@@ -84,7 +84,7 @@ def _in_results(error: dict[str, Any]) -> dict[str, Any]:
 
 @bp.route(f"{_REST}/jobs/ingest", methods=["GET", "POST"])
 def ingest(version: str) -> ResponseReturnValue:
-    """Jobs that write: there are none, and none can be made."""
+    """Jobs that write: there are none, and none can be created."""
     count_and_fault("jobs")
     require_api()
     if request.method == "GET":

@@ -1,4 +1,4 @@
-"""Search: SOSL as far as FIND {words} goes, and parameterized search for plain words.
+"""Search: SOSL with FIND {words}, and parameterized search for plain words.
 
 Source: SOQL and SOSL Reference, "SOSL Syntax"; REST API Developer Guide, "Parameterized Search".
 """
@@ -31,7 +31,7 @@ _LIMIT = re.compile(r"\bLIMIT\s+(\d{1,9})(?:\s+OFFSET\s+\d{1,9})?\s*$", re.I)
 
 @dataclass(frozen=True)
 class Returned:
-    """What is returned of an object: its fields, more of a query, at most so many."""
+    """What a search returns of an object: fields, further conditions, and a limit."""
 
     name: str
     fields: str = "Id"
@@ -39,7 +39,7 @@ class Returned:
     limit: int = MOST_FOUND
 
     def answer(self) -> Answer:
-        """All rows of it. Raises SoqlError."""
+        """All its rows. Raises SoqlError."""
         soql = f"SELECT {self.fields.strip() or 'Id'} FROM {self.name} {self.tail}"  # noqa: S608 (SOQL)
         return run_soql(the_org().data, soql, with_deleted=False)
 
@@ -53,7 +53,7 @@ def _returned(name: str, text: str) -> Returned:
 
 
 def _parts(text: str) -> list[str]:
-    """What commas outside brackets and quotes separate."""
+    """The parts of a text between commas outside brackets and quotes."""
     plain = _QUOTED.sub(lambda found: "x" * len(found[0]), text)
     depth, ends = 0, [-1]
     for at, letter in enumerate(plain):
@@ -88,7 +88,7 @@ def search(version: str) -> ResponseReturnValue:
 
 @bp.route("/parameterizedSearch", methods=["GET", "POST"])
 def parameterized_search(version: str) -> ResponseReturnValue:
-    """A search for plain words: all parameters in the address, or as JSON."""
+    """A search for plain words, with parameters in the address or as JSON."""
     count_and_fault("search")
     require_api()
     order = json_body() if request.method == "POST" else _order_of_address()
@@ -112,7 +112,7 @@ def parameterized_search(version: str) -> ResponseReturnValue:
 
 
 def _order_of_address() -> dict[str, Any]:
-    """What the address asks for in the form that JSON has."""
+    """The parameters of the address in the form of the JSON ones."""
     args, names = request.args, [each for text in request.args.getlist("sobject") for each in text.split(",")]
     return {
         "q": args.get("q"),
@@ -131,7 +131,7 @@ def _order_of_address() -> dict[str, Any]:
 
 
 def _found(words: str, version: str, objects: list[Returned], most: int = MOST_FOUND) -> Response:
-    """The records whose name has the words: of these objects, else of all."""
+    """The records whose name contains the words, of these objects or else of all."""
     wanted = words.strip().strip('"*').lower()
     if len(wanted) < 2:
         return refuse(400, "MALFORMED_SEARCH", "search term must be longer than one character")
@@ -139,7 +139,7 @@ def _found(words: str, version: str, objects: list[Returned], most: int = MOST_F
     data = the_org().data
     with data.lock:
         for returned in objects or [Returned(found.name) for found in data.listed() if found.rows]:
-            # Objects that nobody named and that have to be filtered aren't searched.
+            # Objects that need a filter are searched only if they are named.
             with suppress(*() if objects else (SoqlError,)):
                 answer = returned.answer()
                 rows = [row for row in answer.rows if wanted in _name_of(row)] if answer.columns else []

@@ -38,13 +38,13 @@ _VIEWS = (
 
 
 class QuietHandler(WSGIRequestHandler):
-    """Doesn't print a line for each request: they hold codes and secrets."""
+    """Prints no line for each request, because requests contain codes and secrets."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def log_error(self, format: str, *args: Any) -> None:  # noqa: A002 (named so by its base)
-        """Say nothing: a client that hangs up is often what a fault was for."""
+        """Log nothing: often a fault is meant to make a client hang up."""
 
 
 def create_practice_org(org: Org) -> Flask:
@@ -72,7 +72,7 @@ def serve(
     latency: float = 0.0,
     bandwidth: float = 0.0,
 ) -> None:
-    """Serve until interrupted; with `tls`, print where the certificate to trust lies."""
+    """Serve until interrupted; with `tls`, print the path of the certificate to trust."""
     scheme, context = "http", None
     org = Org(propagation, state)
     org.settings.latency, org.settings.bandwidth = latency, bandwidth

@@ -155,7 +155,7 @@ def _posted() -> dict[str, Any]:
         "scopes": form.getlist("scopes"),
         "client_credentials": "client_credentials" in form,
         "jwt_bearer": "jwt_bearer" in form,
-        # A form without a file leaves the certificate as it is.
+        # A form without a file keeps the certificate.
         "certificate": certificate or None,
         "secret_required": "secret_required" in form,
         "pkce_required": "pkce_required" in form,

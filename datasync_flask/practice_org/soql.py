@@ -1,5 +1,5 @@
-"""Answers queries: objects, columns, rows. The tree is from soql_parser.py, what names mean is in soql_scope.py, the
-filters are in soql_filters.py.
+"""Answers queries: objects, columns, rows. soql_parser.py makes the tree, soql_scope.py resolves names, and
+soql_filters.py has the filters.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def run_soql(data: Data, text: str, *, with_deleted: bool) -> Answer:
 
 
 def read_records(data: Data, name: str, fields: list[str], ids: list[str]) -> Answer:
-    """Return fields of the records with these ids, deleted ones too. Raises SoqlError."""
+    """Fields of the records with these ids, including deleted ones. Raises SoqlError."""
     unlike = {each.lower(): each for each in reversed(fields)}
     paths = [each for each in fields if unlike.get(each.lower()) is each and unlike.pop(each.lower())]
     query = tree.Query("", [tree.Item(tuple(each.split(".")), 0) for each in paths], name, 0)
@@ -55,7 +55,7 @@ def _scope(data: Data, query: tree.Query, *, with_deleted: bool, is_inner: bool 
 
 
 def _ids_of(scope: Scope, query: tree.Query, left: Operand) -> set[Any]:
-    """The values of a query inside IN, ids by their 15 letters."""
+    """The values of a query inside IN, ids by their first 15 characters."""
     at = query.object_at
     if scope.is_inner:
         raise scope.refuse(at, "MALFORMED_QUERY", "Nesting of semi join sub-selects is not supported")
@@ -114,7 +114,7 @@ def _needed(found: SObject) -> str:
 
 
 def _filtered_by(node: tree.Condition | tree.Logic | None) -> dict[str, set[str]]:
-    """What a filter asks for by = or IN: field (the last name of its path) to values, all in small letters."""
+    """What a filter requires with = or IN: field (the last name of its path) to values, all in lower case."""
     found: dict[str, set[str]] = {}
     if isinstance(node, tree.Condition):
         if node.sign in {"=", "IN"} and node.item.path:
@@ -138,7 +138,7 @@ def _columns(scope: Scope) -> list[Column]:
 
 
 def _selected(scope: Scope, item: tree.Item) -> list[Column]:
-    """The columns that one thing in the SELECT is."""
+    """The columns of one item in the SELECT."""
     if scope.is_grouped and (item.children or item.function in {"FIELDS", "TYPEOF"}):
         raise scope.refuse(item.at, "MALFORMED_QUERY", "Field must be grouped or aggregated")
     if item.children is not None:
@@ -165,7 +165,7 @@ def _selected(scope: Scope, item: tree.Item) -> list[Column]:
 
 
 def _branch(scope: Scope, item: tree.Item) -> list[Column]:
-    """The columns of TYPEOF: of the branch for the object that the relationship leads to, else of ELSE."""
+    """The columns of TYPEOF: of the branch for the relationship's object, or else of ELSE."""
     for name, _ in item.branches:
         if name and scope.data.known(name) is None:
             raise scope.refuse(item.at, "INVALID_TYPE", f"sObject type '{name}' is not supported.")
@@ -187,10 +187,10 @@ def _all_fields(scope: Scope, item: tree.Item) -> list[Column]:
 
 
 def _children(scope: Scope, query: tree.Query) -> Column:
-    """The column of a query inside SELECT: the children that a relationship has."""
+    """The column of a query inside SELECT: the children of a relationship."""
     for child, name in scope.data.children_of(scope.found.name):
         if child.is_accessible and child_relationship(child, name).lower() == query.object.lower():
-            # How many are wanted of each parent is seen when they are sorted by parents.
+            # The limit for each parent applies once they are grouped by parent.
             inner = tree.Query(**{**vars(query), "object": child.name, "limit": None, "offset": 0})
             answer = _answer(_scope(scope.data, inner, with_deleted=scope.with_deleted))
             return Column((child_relationship(child, name),), "children", _of_parent(answer, name, query))

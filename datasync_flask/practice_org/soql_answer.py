@@ -1,4 +1,4 @@
-"""What a query found."""
+"""The result of a query."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from datasync_flask.practice_org.catalog import SObject
 
 @dataclass(frozen=True)
 class Column:
-    """One selected thing: where it stands in a record, its type, how it is read from a row."""
+    """One selected item: its place in a record, its type, how to read it from a row."""
 
     path: tuple[str, ...]
     kind: str
     read: Callable[[Any], Any]
-    # The objects of the records that the path leads through, from the first to the last.
+    # The objects along the path, from the first to the last.
     parents: tuple[tuple[str, Callable[[Any], Any]], ...] = ()
     function: str = ""
 
@@ -28,7 +28,7 @@ class Column:
 
 @dataclass
 class Answer:
-    """What a query found; `columns` is empty for COUNT()."""
+    """The result of a query; `columns` is empty for COUNT()."""
 
     object: SObject
     columns: list[Column]

@@ -27,26 +27,26 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 @dataclass(frozen=True)
 class Operand:
-    """What a path in a query leads to: its name, its type, and how to read it from a row."""
+    """The target of a path in a query: its name, its type, and how to read it from a row."""
 
     name: str
     kind: str
     read: Read
     is_filterable: bool = True
-    # The object whose ids it holds, '' for what isn't an id.
+    # The object whose ids it contains; '' if it isn't an id.
     leads_to: str = ""
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Makes tests of conditions; `operand_of` knows the object, `ids_of` answers a query inside IN."""
+    """Turns conditions into tests; `operand_of` resolves paths, `ids_of` answers a query inside IN."""
 
     text: str
     operand_of: Callable[[Item], Operand]
     ids_of: Callable[[Query, Operand], set[Any]]
 
     def test(self, node: Condition | Logic) -> Test:
-        """The test that conditions are. Raises SoqlError."""
+        """The test for conditions. Raises SoqlError."""
         if isinstance(node, Condition):
             return self._condition(node)
         if node.word == "OR" and any(isinstance(part, Condition) and part.subquery for part in node.parts):
@@ -86,7 +86,7 @@ class Filter:
         raise SoqlError(code, pointed(self.text, at, words))
 
     def _literal(self, operand: Operand, token: Token, at: int) -> Any:
-        """What a field is compared with, in the form that `_normal` gives rows' values."""
+        """The literal to compare a field with, in the form that `_normal` gives rows' values."""
         kind, is_text = operand.kind, token.kind == "string"
         if token.upper == "NULL":
             return None
@@ -153,7 +153,7 @@ class Filter:
 
 
 def _normal(operand: Operand) -> Read:
-    """How a field is read for comparing: texts without regard to case, ids by their 15 letters."""
+    """How to read a field for comparing: texts without case, ids by their first 15 characters."""
     read, kind = operand.read, operand.kind
     if kind in IDS:
         return lambda row: (read(row) or "")[:15] or None
@@ -168,7 +168,7 @@ def _normal(operand: Operand) -> Read:
 
 
 def sort_key(operand: Operand) -> Read:
-    """What rows are ordered by."""
+    """The key for sorting rows."""
     return _normal(operand)
 
 
@@ -230,7 +230,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def _like_pattern(text: str) -> str:
-    """Return LIKE's pattern as a regular expression: % is any text, _ any letter, a backslash takes their meaning."""
+    """LIKE's pattern as a regular expression: % is any text, _ any character, a backslash escapes them."""
     return "".join(
         re.escape(_ESCAPED.sub(_escaped, part).casefold()) if part.startswith("\\") and len(part) > 1
         else ".*" if part == "%" else "." if part == "_" else re.escape(part.casefold())

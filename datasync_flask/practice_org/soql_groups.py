@@ -1,4 +1,4 @@
-"""Groups of rows: what they are grouped by, with or without totals, and what is counted or added up in them.
+"""Groups of rows: their keys, with or without totals, and aggregates over them.
 
 Source: SOQL and SOSL Reference, "GROUP BY", "Subtotals", "Aggregate Functions", "Date Functions".
 """
@@ -14,20 +14,20 @@ from typing import Any
 from datasync_flask.practice_org.soql_parser import DATE_FUNCTIONS, Item
 
 Read = Callable[[Any], Any]
-# What tells one thing that is grouped by from another: the function and the path, in small letters.
+# Identifies what rows are grouped by: the function and the path, in lower case.
 Key = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Group:
-    """Rows that have the same values; in a total some of these values don't count."""
+    """Rows with the same values; a total ignores some of these values."""
 
     rows: list[Any]
     totalled: frozenset[Key] = frozenset()
 
 
 def key_of(item: Item) -> Key:
-    """What tells an item from others; conversions don't change what it is."""
+    """The key of an item; conversions don't change it."""
     return (item.function if item.function in DATE_FUNCTIONS else "", *(name.lower() for name in item.path))
 
 
@@ -44,7 +44,7 @@ def groups_of(rows: list[Any], keys: dict[Key, Read], totals: str) -> list[Group
 
 
 def _left_out(keys: list[Key], totals: str) -> list[frozenset[Key]]:
-    """The keys that each kind of total leaves out, first none."""
+    """The keys that each kind of total leaves out, beginning with none."""
     if totals == "ROLLUP":
         return [frozenset(keys[len(keys) - count :]) for count in range(len(keys) + 1)]
     if totals == "CUBE":
@@ -53,12 +53,12 @@ def _left_out(keys: list[Key], totals: str) -> list[frozenset[Key]]:
 
 
 def of_group(read: Read, key: Key) -> Read:
-    """How to read of a group what all its rows have in common."""
+    """How to read a value that all rows of a group share."""
     return lambda group: read(group.rows[0]) if group.rows and key not in group.totalled else None
 
 
 def aggregated(function: str, values: list[Any]) -> Any:
-    """What an aggregate function makes of values."""
+    """The result of an aggregate function for values."""
     held = [value for value in values if value is not None]
     if function == "COUNT":
         return len(held)
@@ -87,7 +87,7 @@ _PARTS: dict[str, Callable[[datetime], Any]] = {
     "WEEK_IN_MONTH": lambda day: (day.day + 6) // 7,
     "WEEK_IN_YEAR": lambda day: (day.timetuple().tm_yday + 6) // 7,
 }
-# The org's fiscal year is the calendar's.
+# The org's fiscal year is the calendar year.
 _PARTS |= {name.replace("CALENDAR", "FISCAL"): part for name, part in _PARTS.items() if name.startswith("CALENDAR")}
 
 

@@ -1,4 +1,4 @@
-"""SOQL as a tree: what a query asks for, or Salesforce's words for what is wrong with it.
+"""Parses SOQL into a tree, or refuses it with Salesforce's words.
 
 Source: SOQL and SOSL Reference, "SOQL SELECT Syntax", "Condition Expression Syntax", "Date Formats and Date Literals".
 """
@@ -28,14 +28,14 @@ _CURRENCY = re.compile(r"[A-Z]{3}\d+", re.A)
 
 @dataclass(frozen=True)
 class Item:
-    """Something that is selected, compared or ordered by: a path of names, perhaps inside a function."""
+    """Something to select, compare or order by: a path of names, perhaps inside a function."""
 
     path: tuple[str, ...]
     at: int
     function: str = ""
     alias: str = ""
     children: Query | None = None
-    # Of TYPEOF: the name of an object, empty for ELSE, and the paths to read where the record is one.
+    # For TYPEOF: the name of an object, empty for ELSE, and the paths to read from such a record.
     branches: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = ()
 
 
@@ -74,11 +74,11 @@ class Query:
     items: list[Item]
     object: str
     object_at: int
-    # What names at the beginning of a path stand for.
+    # What aliases at the beginning of a path stand for.
     aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)
     where: Condition | Logic | None = None
     group_by: list[Item] = field(default_factory=list)
-    # ROLLUP or CUBE, where groups have totals.
+    # ROLLUP or CUBE if groups have totals.
     totals: str = ""
     having: Condition | Logic | None = None
     order_by: list[Order] = field(default_factory=list)
@@ -86,7 +86,7 @@ class Query:
     offset: int = 0
 
     def part_of(self, rows: list[Any]) -> list[Any]:
-        """The rows that OFFSET and LIMIT leave."""
+        """The rows left by OFFSET and LIMIT."""
         return rows[self.offset : None if self.limit is None else self.offset + self.limit]
 
 
@@ -97,24 +97,24 @@ _CLAUSES = frozenset(
 
 
 class Parser:
-    """Reads one query from its words."""
+    """Parses one query from its tokens."""
 
     def __init__(self, text: str) -> None:
         self.text, self.tokens, self.at, self.depth = text, tokens_of(text), 0, 0
 
     @property
     def now(self) -> Token:
-        """The word that comes next."""
+        """The next token."""
         return self.tokens[self.at] if self.at < len(self.tokens) else Token("end", "<EOF>", len(self.text))
 
     def refuse(self, token: Token | None = None) -> NoReturn:
-        """Say which word isn't expected."""
+        """Refuse an unexpected token."""
         token = token or self.now
         words = f"unexpected token: '{token.text}'"
         raise SoqlError("MALFORMED_QUERY", pointed(self.text, token.at, words))
 
     def take(self, *words: str) -> bool:
-        """Step over these words if they come next."""
+        """Skip these words if they come next."""
         ahead = [token.upper for token in self.tokens[self.at : self.at + len(words)]]
         if ahead != list(words):
             return False
@@ -122,7 +122,7 @@ class Parser:
         return True
 
     def need(self, word: str) -> None:
-        """Step over a word that has to come next."""
+        """Skip a word that has to come next."""
         if not self.take(word):
             self.refuse()
 
@@ -143,7 +143,7 @@ class Parser:
         return int(token.text[:12])
 
     def whole(self) -> Query:
-        """The query, after which nothing may come."""
+        """The query, which has to be the whole text."""
         if not self.tokens:
             raise SoqlError("MALFORMED_QUERY", "A query string has to be specified")
         query = self.query()
@@ -192,14 +192,14 @@ class Parser:
         return query
 
     def one_of(self, *words: str) -> None:
-        """Step over one or several of these words, which are separated by commas."""
+        """Skip one or more of these words, separated by commas."""
         if not any(self.take(word) for word in words):
             self.refuse()
         if self.take(","):
             self.one_of(*words)
 
     def sources(self, query: Query) -> None:
-        """Read the alias of the object, and the relationships that have one of their own: Contact c, c.Account a."""
+        """Read the aliases of the object and of relationships: Contact c, c.Account a."""
         query.aliases = {query.object.lower(): ()}
         if self.now.kind == "name" and self.now.upper not in _CLAUSES:
             query.aliases[self.name().text.lower()] = ()
@@ -211,7 +211,7 @@ class Parser:
             query.aliases[self.name().text.lower()] = (*query.aliases[first.lower()], *names)
 
     def groups(self, query: Query) -> None:
-        """Read what a query groups by."""
+        """Read the GROUP BY of a query."""
         query.totals = next((word for word in TOTALS if self.take(word, "(")), "")
         query.group_by = [self.operand()]
         while self.take(","):
@@ -220,7 +220,7 @@ class Parser:
             self.need(")")
 
     def item(self) -> Item:
-        """Something selected."""
+        """A selected item."""
         start = self.now
         if self.take("("):
             children = self.query()
@@ -230,13 +230,13 @@ class Parser:
             return self.branching()
         found = self.operand()
         following = self.tokens[self.at + 1].upper if self.at + 1 < len(self.tokens) else ""
-        # An alias is followed by the next item; anything else is a word misspelled.
+        # After an alias comes the next item; anything else is a misspelled word.
         if self.now.kind == "name" and self.now.upper not in _CLAUSES and following in {",", "FROM"}:
             return Item(found.path, found.at, found.function, self.name().text)
         return found
 
     def branching(self) -> Item:
-        """A TYPEOF: what to read of a record that may be of several objects."""
+        """A TYPEOF: what to read from a record that may be of several objects."""
         self.need("TYPEOF")
         token, branches = self.name(), []
         while self.take("WHEN"):
@@ -251,7 +251,7 @@ class Parser:
         return Item(tuple(token.text.split(".")), token.at, "TYPEOF", branches=tuple(branches))
 
     def paths(self) -> tuple[tuple[str, ...], ...]:
-        """Return paths that have to come next."""
+        """Paths that have to come next."""
         found = [tuple(self.name().text.split("."))]
         while self.take(","):
             found.append(tuple(self.name().text.split(".")))
@@ -293,7 +293,7 @@ class Parser:
         return Order(item, descending, nulls)
 
     def logic(self) -> Condition | Logic:
-        """Return conditions that AND or OR binds; both side by side need brackets, as at Salesforce."""
+        """Conditions joined by AND or OR; mixing both needs brackets, as in Salesforce."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             self.refuse()
@@ -308,7 +308,7 @@ class Parser:
         return Logic(word, tuple(parts)) if word else parts[0]
 
     def part(self) -> Condition | Logic:
-        """A condition, one that is denied, or several in brackets."""
+        """A condition, a negated one, or several in brackets."""
         if self.take("NOT"):
             return Logic("NOT", (self.part(),))
         if self.take("("):
@@ -319,7 +319,7 @@ class Parser:
         return self.comparison(item)
 
     def comparison(self, item: Item) -> Condition:
-        """What an operand is compared with."""
+        """A comparison with an operand."""
         sign = "NOT IN" if self.take("NOT", "IN") else self.now.upper
         if sign == "NOT IN" or self.take("IN") or self.take("INCLUDES") or self.take("EXCLUDES"):
             self.need("(")

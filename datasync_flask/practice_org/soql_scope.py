@@ -1,4 +1,4 @@
-"""What names in a query mean: objects, columns, groups, or Salesforce's words for what isn't there."""
+"""Resolves names in a query to objects, columns and groups, or refuses them with Salesforce's words."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ APPENDIX = "Please reference your WSDL or the describe call for the appropriate 
 
 @dataclass
 class Scope:
-    """One query while it is answered: what the names in it mean."""
+    """The meaning of the names in one query."""
 
     data: Data
     query: tree.Query
     found: SObject
     with_deleted: bool
-    # Where rows are groups of rows.
+    # True if the query groups rows.
     is_grouped: bool = False
-    # Inside IN there may be no further query.
+    # A query inside IN can't contain another one.
     is_inner: bool = False
     number: int = field(default=0)
 
     def refuse(self, at: int, code: str, words: str) -> SoqlError:
-        """The refusal of something in the query."""
+        """The refusal of a part of the query."""
         return SoqlError(code, pointed(self.query.text, at, words))
 
     def column(self, item: tree.Item) -> Column:
-        """The column that a plain path, or a conversion of one, is."""
+        """The column of a plain path or a converted one."""
         at, names = item.at, list(item.path)
         if len(names) > 1 and names[0].lower() in self.query.aliases:
             names[:1] = self.query.aliases[names[0].lower()]
@@ -74,16 +74,16 @@ class Scope:
         return Column((*path, spelled), kind, read, tuple(parents), item.function)
 
     def owner(self, column: Column) -> SObject:
-        """The object whose field a column is."""
+        """The object that a column's field belongs to."""
         return self.data.object(column.parents[-1][0]) if column.parents else self.found
 
     def leads_to(self, column: Column) -> str:
-        """The object whose ids a column holds, '' for what isn't an id."""
+        """The object whose ids a column contains; '' if it isn't an id."""
         owner, name = self.owner(column), column.path[-1]
         return owner.name if name == "Id" else owner.target_of(name)
 
     def operand(self, item: tree.Item) -> Operand:
-        """What is compared or ordered by."""
+        """The operand of a comparison or an ORDER BY."""
         if item.function in tree.AGGREGATES:
             if not self.is_grouped:
                 raise self.refuse(item.at, "MALFORMED_QUERY", f"unexpected token: '{item.function}'")
@@ -102,7 +102,7 @@ class Scope:
         return Operand(name, kind, self.grouped(item, read), is_filterable, self.leads_to(column))
 
     def grouped(self, item: tree.Item, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """How to read something of a group, where rows are groups."""
+        """How to read a value of a group, if the query groups rows."""
         if not self.is_grouped:
             return read
         key = key_of(item)
@@ -112,7 +112,7 @@ class Scope:
         return of_group(read, key)
 
     def grouped_by(self, item: tree.Item) -> Operand:
-        """What rows are grouped by."""
+        """The keys that rows are grouped by."""
         operand = self.operand(item)
         if item.function in tree.CONVERSIONS or (operand.kind in UNGROUPED and not item.function):
             words = f"field '{operand.name}' can not be grouped in a query call"
@@ -120,7 +120,7 @@ class Scope:
         return operand
 
     def aggregate(self, item: tree.Item) -> Column:
-        """A column that counts or adds up groups of rows."""
+        """A column with an aggregate of each group."""
         inner = self.column(item) if item.path else None
         alias = item.alias or f"expr{self.number}"
         self.number += not item.alias

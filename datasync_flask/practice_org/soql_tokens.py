@@ -1,11 +1,11 @@
-"""The words of a query, and how Salesforce points at one that is wrong."""
+"""Splits a query into tokens, and points at a wrong one as Salesforce does."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-# A backslash and what it doesn't go with.
+# A backslash before a character that it can't escape.
 _BAD_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\(?![nrtbf\"'\\_%]|u[0-9a-f]{4})", re.A | re.I)
 _TOKENS = re.compile(
     r"""(?P<space>\s+)
@@ -21,7 +21,7 @@ _TOKENS = re.compile(
 
 
 class SoqlError(Exception):
-    """A query that can't be answered: the code and message that Salesforce has for it."""
+    """A query that can't be answered, with Salesforce's code and message."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -30,7 +30,7 @@ class SoqlError(Exception):
 
 @dataclass(frozen=True)
 class Token:
-    """One word of a query, and where it begins."""
+    """One token of a query, and its position."""
 
     kind: str
     text: str
@@ -38,12 +38,12 @@ class Token:
 
     @property
     def upper(self) -> str:
-        """The word in capitals; the empty text for what stands in quotes."""
+        """The token in capitals; empty for a quoted text."""
         return "" if self.kind == "string" else self.text.upper()
 
 
 def pointed(text: str, at: int, words: str) -> str:
-    """Return Salesforce's way to point at a place in a query: the part of it, a caret, row and column, the words."""
+    """Salesforce's message for a place in a query: the text around it, a caret, row and column, the error."""
     if not text:
         return words
     start = max(text.rfind(" ", 0, max(at - 30, 0)) + 1, 0)
@@ -55,7 +55,7 @@ def pointed(text: str, at: int, words: str) -> str:
 
 
 def tokens_of(text: str) -> list[Token]:
-    """The words of a query. Raises SoqlError."""
+    """The tokens of a query. Raises SoqlError."""
     found, at = [], 0
     while at < len(text):
         match = _TOKENS.match(text, at)

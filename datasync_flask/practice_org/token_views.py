@@ -43,7 +43,7 @@ def _refuse(error: str, description: str, status: int = 400) -> ResponseReturnVa
 
 @bp.get("/services/oauth2/token")
 def token_by_get() -> ResponseReturnValue:
-    """The token endpoint, which takes POST only."""
+    """The token endpoint accepts only POST."""
     return _refuse("invalid_request", "must use HTTP POST")
 
 
@@ -61,7 +61,7 @@ def token() -> ResponseReturnValue:
     if app is None:
         return _refuse("invalid_client_id", "client identifier invalid")
     works_without = not app.secret_required and form.get("grant_type") in {"authorization_code", "refresh_token"}
-    # A secret that is sent has to be right, needed or not; an empty one is none.
+    # A secret that is sent has to be right, required or not; an empty one counts as none.
     is_proven = secret == app.client_secret if secret else works_without
     if claims is None and not is_proven:
         return _refuse("invalid_client", "invalid client credentials")
@@ -76,7 +76,7 @@ def token() -> ResponseReturnValue:
         return _refuse("unsupported_grant_type", "grant type not supported")
     answered = grant(app)
     if isinstance(answered, dict) and fault is not None and fault.kind == "change":
-        # Answers properly, but for some values: another instance_url, no refresh token.
+        # A proper answer with some other values, such as another instance_url or no refresh token.
         answered.update({key: value for key, value in fault.headers.items() if value})
         for key in [key for key, value in fault.headers.items() if not value]:
             answered.pop(key, None)
@@ -115,7 +115,7 @@ def _by_refresh_token(app: App) -> dict[str, Any] | ResponseReturnValue:
         time.sleep(org.settings.refresh_seconds)
         with org.lock:
             if found.is_dead:
-                # A rotated refresh token that is used again takes everything down with it.
+                # Using a rotated refresh token again revokes everything.
                 org.kill_family(found.family)
                 return _refuse("invalid_grant", "expired access/refresh token")
             found.is_dead = app.rotation
@@ -132,7 +132,7 @@ def _by_client_credentials(app: App) -> dict[str, Any] | ResponseReturnValue:
 
 
 def _claims_of(assertion: str) -> dict[str, Any]:
-    """An assertion's claims, unproven; nothing when it isn't one."""
+    """An assertion's claims, unverified; empty if it isn't one."""
     try:
         claims = json.loads(jws.extract_compact(assertion.encode()).payload)
     except (JoseError, ValueError):
@@ -141,7 +141,7 @@ def _claims_of(assertion: str) -> dict[str, Any]:
 
 
 def _is_meant_for_us(audience: Any) -> bool:
-    """True for an audience of this org: what its settings name, else its own address or that of Salesforce's login."""
+    """True for an audience of this org: that of its settings, or else its own address or Salesforce's login hosts."""
     named = the_org().settings.audience
     takes = {named} if named else {origin(), *LOGIN_ADDRESSES}
     given = audience if isinstance(audience, list) else [audience]
@@ -149,7 +149,7 @@ def _is_meant_for_us(audience: Any) -> bool:
 
 
 def _expiry(claim: Any) -> float:
-    """When an assertion ends. Clients send seconds, milliseconds (which are far ahead) and either as text."""
+    """When an assertion expires. Clients send seconds or milliseconds (far in the future), as numbers or texts."""
     try:
         return float(claim)
     except (TypeError, ValueError):
@@ -157,7 +157,7 @@ def _expiry(claim: Any) -> float:
 
 
 def _by_assertion(app: App) -> dict[str, Any] | ResponseReturnValue:
-    """Take a signed token (RFC 7523): the certificate's signature, the audience, the time, the user, in this order."""
+    """Accept a signed token (RFC 7523) after checking signature, audience, time and user, in this order."""
     org = the_org()
     if not app.jwt_bearer or not app.certificate:
         return _refuse("unsupported_grant_type", "grant type not supported")
@@ -181,7 +181,7 @@ def _by_assertion(app: App) -> dict[str, Any] | ResponseReturnValue:
 
 
 def _token_answer(app: App, scopes: list[str], tokens: dict[str, str], *, nonce: str | None = None) -> dict[str, Any]:
-    """A token answer, with an id_token where the scopes ask for one and a person signed in."""
+    """A token answer, with an id_token if the scopes ask for one and a person signed in."""
     issued_at = str(int(time.time() * 1000))
     id_token = {}
     if nonce is not None and "openid" in scopes:
@@ -218,7 +218,7 @@ def revoke() -> ResponseReturnValue:
 
 @bp.post("/services/oauth2/introspect")
 def introspect() -> ResponseReturnValue:
-    """Token introspection (RFC 7662): an app may ask about tokens that it was given."""
+    """Token introspection (RFC 7662): an app may ask about its own tokens."""
     client_id, secret = _client()
     count_and_fault("introspect", client_id)
     app = the_org().known_app(client_id, at_token_endpoint=True)

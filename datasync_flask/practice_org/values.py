@@ -1,4 +1,4 @@
-"""Values as REST's JSON and as Bulk's CSV have them, and values made up from a number."""
+"""Converts values to REST's JSON and Bulk's CSV, and generates values from a number."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _ADDRESS_PARTS = ("city", "country", "geocodeAccuracy", "latitude", "longitude",
 
 
 def now() -> datetime:
-    """The time, in milliseconds as Salesforce counts it."""
+    """The current time, to the millisecond, as in Salesforce."""
     moment = datetime.now(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def as_json(value: Any) -> Any:
-    """A value as REST's JSON has it."""
+    """A value in REST's JSON."""
     return (
         value.strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03}+0000"
         if isinstance(value, datetime)
@@ -27,7 +27,7 @@ def as_json(value: Any) -> Any:
 
 
 def as_csv(value: Any) -> str:
-    """A value as Bulk's CSV has it, quoted."""
+    """A value in Bulk's CSV, quoted."""
     if value is None:
         return '""'
     if isinstance(value, bool):
@@ -40,7 +40,7 @@ def as_csv(value: Any) -> str:
 
 
 def formatted(value: Any, kind: str) -> Any:
-    """A value as FORMAT writes it for a person in the United States."""
+    """A value as FORMAT writes it for a user in the United States."""
     if value is None or isinstance(value, bool | dict):
         return value
     try:
@@ -57,7 +57,7 @@ def formatted(value: Any, kind: str) -> Any:
 
 
 def address_of(row: dict[str, Any], name: str) -> dict[str, Any] | None:
-    """A compound address made of its parts; None where all of them are empty."""
+    """A compound address from its parts; None if all are empty."""
     held = row.get(name)
     if held is not None:
         return dict(held) if isinstance(held, dict) else None
@@ -86,6 +86,6 @@ _MAKERS: dict[str, Callable[[str, str, int], Any]] = {
 
 
 def made_up(kind: str, name: str, number: int) -> Any:
-    """A value of a type that follows from a row's number."""
+    """A value of a type, generated from a row's number."""
     maker = _MAKERS.get(kind)
     return maker(_NAMES[number % len(_NAMES)], name, number) if maker else None
