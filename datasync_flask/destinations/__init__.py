@@ -1,1 +1,1 @@
-"""Where data goes: one file per kind of destination behind one small interface and one registry."""
+"""Destinations: one file per kind, behind one small interface and one registry."""

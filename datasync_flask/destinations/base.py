@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 KEY = "id"
 DELETED_COLUMN = "is_deleted"
-# What dlt's scd2 calls the two, and what the version of a row is told by.
+# The names of dlt's scd2 for the two, and the column that identifies a row's version.
 VALID_FROM, VALID_TO, VERSION_COLUMN = "_dlt_valid_from", "_dlt_valid_to", "_datasync_version"
-# In tables of several orgs: which org a row is of, and what that org was called when the row was written.
+# In tables of several orgs: the org of a row, and its name when the row was written.
 ORG_ID_COLUMN, ORG_NAME_COLUMN = "_datasync_org_id", "_datasync_org_name"
 
 
 class ColumnType(enum.StrEnum):
-    """The types that columns have, named as dlt names them."""
+    """The types of columns, with dlt's names."""
 
     TEXT = "text"
     BIGINT = "bigint"
@@ -41,7 +41,7 @@ class ColumnType(enum.StrEnum):
 DECIMAL_PRECISION, DECIMAL_SCALE = 38, 9
 
 
-# Names that Windows keeps for devices: a folder that is shared or copied there couldn't be read.
+# Names that Windows reserves for devices: a folder that is shared or copied there couldn't be read.
 _DEVICES = re.compile(r"con|prn|aux|nul|com[0-9]|lpt[0-9]", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ORG_ID = re.compile(r"[A-Za-z0-9]{15,18}")
@@ -49,8 +49,8 @@ _MARK_LENGTH = 10
 
 
 def shorten(name: str, limit: int | None) -> str:
-    """Return `name` when it fits `limit` characters, else its beginning and a mark made of all of it: the same each
-    time, and another one for each name.
+    """`name` if it has at most `limit` characters, else its beginning and a hash of all of it: always the same for one
+    name, and different for different names.
     """
     if limit is None or len(name) <= limit:
         return name
@@ -59,12 +59,12 @@ def shorten(name: str, limit: int | None) -> str:
 
 
 def is_device(name: str) -> bool:
-    """True for a name that some systems keep for a device, with or without an ending."""
+    """True for a name that some systems reserve for a device, with or without a suffix."""
     return _DEVICES.fullmatch(name.partition(".")[0].strip()) is not None
 
 
 def check_name(name: str) -> str:
-    """A name that may stand in a statement or a path. Raises DestinationError for every other one."""
+    """A name that is safe in a statement or a path. Raises DestinationError for any other."""
     if not _NAME.fullmatch(name) or len(name) > 200:
         raise DestinationError(Fault.NAME_REFUSED, repr(name[:80]))
     return name
@@ -82,7 +82,7 @@ class Column:
 
 
 class DestinationError(Exception):
-    """A destination can't be used: `fault` says why, `field` which input of its form it is about."""
+    """A destination can't be used: `fault` says why, and `field` names the input of its form."""
 
     def __init__(self, fault: Fault, detail: str = "", field: str = "") -> None:
         super().__init__(f"{fault}: {detail}" if detail else str(fault))
@@ -93,8 +93,8 @@ class DestinationError(Exception):
 class Table:
     """A table of a destination: `dataset` is its schema, or the prefix of its name, or its folder.
 
-    With an `org_id` it is that org's part of a table that several orgs share: nothing reads or changes rows of another.
-    Raises DestinationError for names that aren't plain ones: they become parts of statements and paths.
+    With an `org_id` it is that org's part of a shared table: nothing reads or changes rows of other orgs.
+    Raises DestinationError for unsafe names, because they become parts of statements and paths.
     """
 
     dataset: str
@@ -110,27 +110,27 @@ class Table:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """The columns that tell a row from all others (that hold now)."""
+        """The columns that identify a row (among current versions)."""
         return (ORG_ID_COLUMN, KEY) if self.org_id else (KEY,)
 
 
 @dataclass(frozen=True)
 class Load:
-    """What has to be written: Parquet files with the rows, in the columns' order."""
+    """The data to write: Parquet files with the rows, in the columns' order."""
 
     table: Table
     columns: tuple[Column, ...]
     files: tuple[Path, ...]
     rows: int
-    # The whole table is replaced, or all rows of its org; otherwise rows are merged by their key.
+    # Replace the whole table, or all rows of its org; otherwise merge rows by their key.
     replaces: bool
-    # Rows with is_deleted = true are removed from the table; otherwise they are written like others.
+    # Remove rows with is_deleted = true from the table; otherwise write them like others.
     removes_deleted: bool = False
-    # Every version of a row is kept, with its valid-from and valid-to.
+    # Keep every version of a row, with its valid-from and valid-to.
     keeps_history: bool = False
-    # Columns that the table has from before, in case this load doesn't have them.
+    # Columns that the table already has, in case this load doesn't have them.
     known_columns: tuple[Column, ...] = ()
-    # Where working files may be put, and under which name the load is known to the destination.
+    # The folder for working files, and the destination's name for the load.
     work_dir: Path = field(default_factory=Path)
     name: str = "datasync"
 
@@ -145,11 +145,11 @@ class Preview:
 
 @dataclass(frozen=True)
 class Patience:
-    """How an operation waits while something else has the file: `pause` may raise, which ends the waiting; `tell` gets
-    'busy' or 'locked' and who it is when waiting begins, and '' when it is over.
+    """How an operation waits while something else has the file open: `pause` may raise to end the wait; `tell` gets
+    'busy' or 'locked' and the other program when waiting begins, and '' when it is over.
     """
 
-    # Seconds for another program, and for another run; None: until that is done.
+    # Seconds to wait for another program, and for another run; None: until it is done.
     for_programs: float = 4.0
     for_runs: float | None = 4.0
     pause: Callable[[float], None] = time.sleep
@@ -157,17 +157,17 @@ class Patience:
 
 
 class Destination(ABC):
-    """One place that tables are written to. All methods raise DestinationError."""
+    """A place for tables. All methods raise DestinationError."""
 
-    # How many characters a name of a table or column may have, and how many columns a table; None: no bound to mind.
+    # The most characters in the name of a table or column, and the most columns in a table; None: no practical limit.
     max_name_length: int | None = None
     max_columns: int | None = None
-    # Decimals of more than 15 digits come back as they were written.
+    # Decimals with more than 15 digits are stored exactly.
     keeps_decimals = True
     patience = Patience()
 
     def check_width(self, columns: tuple[Column, ...]) -> None:
-        """See whether a table may have these columns, before anything is read for it."""
+        """Check whether a table can have these columns, before anything is read for it."""
         if self.max_columns is not None and len(columns) > self.max_columns:
             raise DestinationError(
                 Fault.ROW_TOO_WIDE, f"{len(columns)} columns, and {self.max_columns} is the most a table can have"
@@ -175,7 +175,7 @@ class Destination(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """See whether tables can be made, written and dropped."""
+        """Check whether tables can be created, written and dropped."""
 
     @abstractmethod
     def has_table(self, table: Table) -> bool:
@@ -183,18 +183,18 @@ class Destination(ABC):
 
     @abstractmethod
     def load(self, load: Load) -> None:
-        """Write; a reader sees the table as before or as after, nothing in between. Doing it twice changes nothing."""
+        """Write a load; readers see the table as before or as after, never in between. Repeating it changes nothing."""
 
     @abstractmethod
     def count(self, table: Table, *, without_deleted: bool) -> int:
-        """The number of rows; of a table with history, of the versions that hold now."""
+        """The number of rows; of a table with history, the number of current versions."""
 
     @abstractmethod
     def keys(self, table: Table, *, without_deleted: bool) -> Iterator[pa.Array]:
-        """Yield the ids of all rows (that hold now) in pieces."""
+        """Yield the ids of all rows (current versions only) in pieces."""
 
     def count_of(self, table: Table, keys: list[str]) -> int:
-        """How many of these rows are there and not marked as deleted."""
+        """How many of these rows exist and aren't marked as deleted."""
         wanted = set(keys)
         return sum(key in wanted for piece in self.keys(table, without_deleted=True) for key in piece.to_pylist())
 
@@ -206,9 +206,9 @@ class Destination(ABC):
     def values(
         self, table: Table, names: tuple[str, ...], keys: list[str] | None
     ) -> Iterator[Sequence[tuple[Any, ...]]]:
-        """Yield ids with the values of columns, as the driver gives them, in pieces; of rows that hold now.
+        """Yield ids with the values of columns in pieces, as the driver returns them; current versions only.
 
-        With `keys` of these rows only, as far as there are.
+        With `keys`, only of these rows, as far as they exist.
         """
 
     @abstractmethod
@@ -216,14 +216,14 @@ class Destination(ABC):
         """Delete rows by their ids, or with `marks` set is_deleted; return how many. In one transaction."""
 
     def remove_org(self, table: Table) -> int:
-        """Delete all rows of the table's org, versions included; return how many held. In one transaction."""
+        """Delete all rows of the table's org, all versions; return how many were current. In one transaction."""
         raise DestinationError(Fault.UNEXPECTED, f"{table.name}: this kind of destination doesn't keep orgs apart")
 
     @abstractmethod
     def empty(self, table: Table, names: tuple[str, ...]) -> None:
-        """Empty columns in all rows, those of older versions too, and leave no copy of what was in them.
+        """Empty columns in all rows, older versions included, and leave no copy of their values.
 
-        Versions are told by other marks from then on: the old ones are made of the values. Doing it twice changes
+        This also changes the marks of versions, because they derive from the values. Doing it twice changes
         nothing.
         """
 

@@ -1,4 +1,4 @@
-"""What the settings of an object storage may be."""
+"""Validation of an object storage's settings."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ def _is_administrator() -> bool:
 
 
 class BucketRules:
-    """What the settings of a bucket may be; for a form that has fields for them."""
+    """Validators for the settings of a bucket, for a form with those fields."""
 
     endpoint: Any
-    # What the form with these fields has: the stored connection.
+    # The form's stored connection.
     connection: Any = None
 
     def validate_bucket(self, field: Any) -> None:
-        """A name as all stores take it."""
+        """Accept a name that all stores accept."""
         if not _BUCKET.fullmatch(field.data or ""):
             raise ValidationError(
                 gettext("A bucket's name has 3 to 63 small letters, digits, dots and dashes, and no path.")
             )
 
     def validate_prefix(self, field: Any) -> None:
-        """Plain folders."""
+        """Accept only plain folders."""
         if field.data and not _PREFIX.fullmatch(field.data):
             raise ValidationError(
                 gettext("Use letters, digits, dots, dashes and underscores only, and / between folders.")
             )
 
     def validate_endpoint(self, field: Any) -> None:
-        """An address without a path; what goes to another machine is encrypted unless an administrator says so."""
+        """Accept an address without a path; only an administrator can choose http to another machine."""
         if not field.data:
             return
         try:
@@ -69,14 +69,14 @@ class BucketRules:
             )
 
     def validate_region(self, field: Any) -> None:
-        """Amazon's buckets have one."""
+        """Require a region for Amazon's buckets."""
         if not field.data and not self.endpoint.data:
             raise ValidationError(gettext("Enter the region of the bucket, for instance eu-central-1."))
         if field.data and not re.fullmatch(r"[a-z0-9\-]{1,40}", field.data):
             raise ValidationError(gettext("A region has small letters, digits and dashes only."))
 
     def validate_access_key(self, field: Any) -> None:
-        """With the machine's role somebody can write wherever the machine may: an administrator decides that."""
+        """Let only administrators choose the machine's role, with which one can write wherever the machine may."""
         if field.data and not re.fullmatch(r"[!-~]{1,200}", field.data):
             raise ValidationError(gettext("An access key has letters, digits and signs only, and no spaces."))
         if not field.data and not _is_administrator() and not self._is_unchanged:

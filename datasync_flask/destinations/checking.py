@@ -1,4 +1,4 @@
-"""Checks of destinations, in a process of their own: drivers are large, and a server may hang."""
+"""Checks destinations in a separate process, because drivers are large and a server may hang."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHECK_SECONDS = 12
 
 
 def check(kind: str, settings: dict[str, Any], data_dir: Path) -> None:
-    """See whether a destination can be used. Raises DestinationError."""
+    """Check whether a destination can be used. Raises DestinationError."""
     _ask("check", kind, settings, data_dir, {})
 
 
@@ -30,7 +30,7 @@ def _ask(what: str, kind: str, settings: dict[str, Any], data_dir: Path, more: d
     try:
         done = subprocess.run(
             [sys.executable, "-m", "datasync_flask.destinations.checking"],
-            # On standard input, where a list of processes doesn't show the password.
+            # On standard input, so that a list of processes doesn't show the password.
             input=json.dumps(question),
             capture_output=True,
             text=True,

@@ -1,4 +1,4 @@
-"""The data folder, which files of destinations lie in."""
+"""The data folder, which contains the files of destinations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datasync_flask.destinations.base import is_device
 
 
 class PathRefused(ValueError):
-    """A path that a file destination may not have; the text says why."""
+    """A path that isn't allowed for a file destination; the text says why."""
 
 
 def inside(data_dir: Path, name: str) -> Path:
@@ -29,7 +29,7 @@ def inside(data_dir: Path, name: str) -> Path:
     root = data_dir.resolve()
     found = (root / Path(*parts)).resolve()
     if not found.is_relative_to(root) or found == root:
-        # A link inside the folder that leads out of it.
+        # A link inside the folder may lead out of it.
         raise PathRefused(
             "The file has to lie inside the data folder: enter a name like warehouse.duckdb, no other path."
         )

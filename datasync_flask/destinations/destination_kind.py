@@ -1,4 +1,4 @@
-"""What a kind of destination says about itself: each one's file ends with it."""
+"""The declaration of a kind of destination, which each kind's file has at its end."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ class DestinationKind:
     hint: str
     fields: tuple[str, ...]
     make: Callable[[Settings, Path], Destination]
-    # How a name of a dataset shows in the destination.
+    # What a dataset is in the destination.
     dataset_is: str
     default_port: int = 0
-    # How many characters the name of a table may have.
+    # The most characters in the name of a table.
     longest_table: int = 80
     example: str = ""
-    # Rows of several orgs can be in one table.
+    # Whether one table can have rows of several orgs.
     combines_orgs: bool = False
-    # Below static/, where it isn't named by the kind.
+    # Below static/, if it isn't named after the kind.
     icon: str = ""
 
     @property
     def is_file(self) -> bool:
-        """True for what lies in the data folder."""
+        """True for a destination in the data folder."""
         return "path" in self.fields

@@ -25,7 +25,7 @@ from datasync_flask.destinations.base import (
 ROWS_AT_ONCE = 100_000
 FILES_AT_ONCE = 2
 
-# A self-hosted tool calls nobody; dlt reads these when it is imported.
+# A self-hosted tool sends no telemetry; dlt reads these when it is imported.
 _QUIET = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
     "RUNTIME__LOG_LEVEL": "CRITICAL",
@@ -35,7 +35,7 @@ _QUIET = {
 
 
 def load_library() -> None:
-    """Import dlt with all that it imports when it is first used."""
+    """Import dlt and everything that it imports at first use."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     import dlt
@@ -46,7 +46,7 @@ def load_library() -> None:
 def run(load: Load, destination: Any, *, empty_format: Any = "parquet", has_versions: bool = False) -> None:
     """Write `load` through dlt into `destination` (a dlt destination). Raises the driver's error.
 
-    `has_versions` says that the table has the version column, be it from before.
+    `has_versions` says that the table has the version column, even if from an earlier load.
     """
     load_library()
     import dlt
@@ -59,14 +59,14 @@ def run(load: Load, destination: Any, *, empty_format: Any = "parquet", has_vers
         dataset_name=load.table.dataset,
         pipelines_dir=str(load.work_dir / "dlt"),
     )
-    # What an earlier try left behind is made again from the files.
+    # Discard what an earlier try left behind; the files are still there.
     pipeline.drop()
     hints = {column.name: _hints(column, load) for column in load.columns}
     if has_versions and not load.keeps_history:
-        # Versions were kept once: the column stays, with an empty text from now on.
+        # The table once had history: the version column stays, with an empty text.
         hints[VERSION_COLUMN] = {"data_type": "text", "nullable": False, "x-row-version": False}
     resource = dlt.resource(
-        # For the module of a generator dlt looks through all modules; another iterator spares it a tenth of a second.
+        # To find a generator's module, dlt searches all modules; another iterator saves a tenth of a second.
         chain(_files(load, adds_version=has_versions and not load.keeps_history)),
         name=load.table.name,
         columns=hints,
@@ -91,7 +91,7 @@ def _files(load: Load, *, adds_version: bool) -> Iterator[Any]:
 
     for file in load.files:
         if load.keeps_history or adds_version or not load.rows:
-            # dlt has to see the version column itself, and that there are no rows; imported files it doesn't look into.
+            # dlt has to see the version column, and that there are no rows; it doesn't read imported files.
             for table in _tables(file):
                 yield table.append_column(VERSION_COLUMN, [[""] * table.num_rows]) if adds_version else table
             continue
@@ -114,7 +114,7 @@ def _hints(column: Column, load: Load) -> Any:
     if column.type is ColumnType.DECIMAL:
         hints |= {"precision": DECIMAL_PRECISION, "scale": DECIMAL_SCALE}
     if column.name == KEY:
-        # With a merge key only the versions of rows that come are ended; a whole snapshot ends all that are absent.
+        # With a merge key, only versions of rows in the load are closed; a full snapshot closes all that are absent.
         is_merge_key = load.keeps_history and not load.replaces and not load.table.org_id
         hints |= {"nullable": False, "merge_key": is_merge_key}
     if column.name == ORG_ID_COLUMN:
@@ -135,7 +135,7 @@ def _disposition(load: Load) -> Any:
     elif load.replaces and not load.table.org_id:
         return "replace"
     if load.table.org_id:
-        # These rows are deleted before those that come are written, or with history end where they differ.
+        # Delete these rows before writing the new ones or, with history, close the versions that differ.
         scope = f"\"{ORG_ID_COLUMN}\" = '{load.table.org_id}'"
         come = "" if load.replaces else f' AND "{KEY}" IN (SELECT "{KEY}" FROM {{staging_table}})'
         merge["destination_scope"] = scope + come

@@ -1,6 +1,6 @@
-"""dlt's PostgreSQL destination, which connects as it is told: with a finished connection string of libpq.
+"""dlt's PostgreSQL destination, which connects with a complete connection string of libpq.
 
-dlt's own credentials know no host that is a socket, take spaces off passwords, and leave the rest to the environment.
+dlt's own credentials can't use a socket, strip spaces from passwords, and leave the rest to the environment.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 from dlt.destinations.impl.postgres.postgres import PostgresParquetCopyJob
 from psycopg.conninfo import conninfo_to_dict
 
-# Else a whole file is in memory at once.
+# Otherwise a whole file would be in memory at once.
 PostgresParquetCopyJob._ingest_per_rowgroup = True
 
 
 @configspec(init=False)
 class Credentials(PostgresCredentials):
-    """Credentials that hand a connection string to dlt's drivers, psycopg2 and ADBC."""
+    """Credentials that pass a connection string to dlt's drivers, psycopg2 and ADBC."""
 
     conninfo: str = ""
 
     @classmethod
     def of(cls, conninfo: str, *, options: str) -> Credentials:
-        """Return credentials for a connection string; `options` are the server's, for the session."""
+        """Credentials for a connection string; `options` are the server's settings for the session."""
         parts = conninfo_to_dict(conninfo)
         found = cls()
         found.conninfo = conninfo
         found.host, found.port, found.database = str(parts["host"]), int(str(parts["port"])), str(parts["dbname"])
-        # dlt insists on a password; it is only ever sent as the connection string says.
+        # dlt requires a password; only the one in the connection string is ever sent.
         found.username, found.password = str(parts["user"]), "unused"
         found.query = {"options": options}
         return found
 
     def to_native_representation(self) -> str:
-        """What the drivers connect with."""
+        """The connection string for the drivers."""
         return self.conninfo
 
 
@@ -48,7 +48,7 @@ class Postgres(postgres):
         self._given = credentials
 
     def client(self, schema: Any, initial_config: Any = None) -> Any:
-        """Return dlt's client, which has made credentials of its own class again by now."""
+        """The client of dlt, with these credentials instead of those that dlt has created."""
         client: Any = super().client(schema, initial_config)
         client.config.credentials = client.sql_client.credentials = self._given
         return client

@@ -19,7 +19,7 @@ from datasync_flask.destinations.sql import SqlDestination
 
 log = logging.getLogger(__name__)
 
-# Beyond it DuckDB writes to disk; by itself it would take most of the machine's memory. Rows have no order to keep.
+# Beyond this DuckDB writes to disk; its default is most of the machine's memory. The order of rows doesn't matter.
 MEMORY: dict[str, Any] = {"memory_limit": "256MB", "preserve_insertion_order": False}
 
 
@@ -43,7 +43,7 @@ class DuckDb(SqlDestination):
         self._lock, self._reads = FileLock(path), False
 
     def alone(self) -> AbstractContextManager[None]:
-        """DuckDB takes one process that writes, and refuses every other one at once."""
+        """DuckDB accepts one writing process, and refuses every other one immediately."""
         return self._lock.held(self.patience, to_read=self._reads)
 
     def connect(self) -> Any:
@@ -57,7 +57,7 @@ class DuckDb(SqlDestination):
         return connection
 
     def explain(self, error: Exception) -> DestinationError:
-        """What an error of DuckDB means."""
+        """The meaning of an error of DuckDB."""
         text = str(error)
         low = text.lower()
         if "could not set lock" in low or "conflicting lock" in low or "being used by another process" in low:
@@ -92,7 +92,7 @@ class DuckDb(SqlDestination):
                     self._load(load)
                     return
                 except DestinationError as error:
-                    # A program took the file between two of dlt's connections; it is waited for at the next try.
+                    # A program opened the file between two of dlt's connections; the next try waits for it.
                     if error.fault is not Fault.LOCKED or not tries_left:
                         raise
 
@@ -100,7 +100,7 @@ class DuckDb(SqlDestination):
         import dlt
         from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
-        # Whoever has the file is waited for here: dlt wouldn't.
+        # Wait here for whoever has the file open: dlt wouldn't.
         has_versions = self.begin_history(load, moment_type="TIMESTAMPTZ")
         try:
             credentials = DuckDbCredentials(str(self._path))
@@ -111,7 +111,7 @@ class DuckDb(SqlDestination):
             raise self.explain(error) from error
 
     def empty(self, table: Table, names: tuple[str, ...]) -> None:
-        """Empty columns in all rows, and write the file again: DuckDB leaves what was deleted in its free blocks."""
+        """Empty columns in all rows, and rewrite the file, because DuckDB leaves deleted values in its free blocks."""
         with self.alone():
             super().empty(table, names)
             self.clear_staging(table)
@@ -131,13 +131,13 @@ class DuckDb(SqlDestination):
             shutil.copymode(self._path, draft)
             draft.replace(self._path)
         except (duckdb.Error, OSError) as error:
-            # The rows are empty either way; DuckDB can't copy everything that others may have made in the file.
+            # The columns are empty either way; DuckDB can't copy everything that others may have created in the file.
             log.warning("%s can't be written again, so its free blocks keep what was in them: %s", self._path, error)
         finally:
             draft.unlink(missing_ok=True)
 
     def preview(self, table: Table, rows: int) -> Preview:
-        """Columns with their types, and the first rows; opened to read, beside others that read."""
+        """Columns with their types, and the first rows; opens the file only for reading, as others may."""
         if not self._path.exists():
             raise DestinationError(Fault.UNEXPECTED, f"there is no table {table.name}")
         self._reads = True
@@ -147,7 +147,7 @@ class DuckDb(SqlDestination):
             self._reads = False
 
     def changed(self, cursor: Any, expected: int) -> int:
-        """DuckDB answers a change with a row that holds the count."""
+        """The count of changed rows, which DuckDB returns as a row."""
         row = cursor.fetchone()
         return int(row[0]) if row else expected
 

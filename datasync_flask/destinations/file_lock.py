@@ -1,5 +1,5 @@
-"""One writer of a file at a time, over all processes of this machine: a lock file beside it, held with flock(2), which
-the system lets go of when a process dies.
+"""Allows one writer of a file at a time among all processes of this machine: a lock file beside it, locked with
+flock(2), which the system releases when a process dies.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ASK_AGAIN_SECONDS = 0.1
 
 
 class FileLock:
-    """The lock of one file or folder. A thread that holds it may take it again."""
+    """The lock of one file or folder. A thread that has it can take it again."""
 
     def __init__(self, path: Path) -> None:
         self._path = path.with_name(f".{path.name}.lock")
@@ -27,7 +27,7 @@ class FileLock:
 
     @contextlib.contextmanager
     def held(self, patience: Patience, *, to_read: bool = False) -> Iterator[None]:
-        """Hold the lock; many may hold it to read. Raises DestinationError when others hold it for too long, and what
+        """Hold the lock; readers can share it. Raises DestinationError when others hold it for too long, and whatever
         the patience's pause raises.
         """
         with self._in_this_process:

@@ -1,4 +1,4 @@
-"""The form of a destination; which fields it has follows from its kind."""
+"""The form of a destination; its fields depend on its kind."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class DestinationForm(BucketRules, ConnectionForm):
         self.password.description = hints["typed" if self.kept_password.data else "stored" if is_stored else "new"]
 
     def _fill_in_tls(self) -> None:
-        """Give the fields that weren't sent the values that hold: those stored for the same host, or the safe ones."""
+        """Fill in fields that weren't sent: with the values stored for the same host, or with safe ones."""
         host = self.host.data or ""
         stored = self.connection.settings if self.connection is not None else {}
         is_same = bool(stored) and str(stored.get("host", "")).lower() == host.lower()
@@ -105,14 +105,14 @@ class DestinationForm(BucketRules, ConnectionForm):
             self.tls_ca.data = stored.get("tls_ca", "")
 
     def validate_host(self, field: Any) -> None:
-        """One server, by its name or address."""
+        """Accept one server, by name or address."""
         if not is_host(field.data or ""):
             raise ValidationError(
                 gettext("Enter one name or address only, such as db.example.com or 10.0.0.5, without port and path.")
             )
 
     def validate_tls(self, field: Any) -> None:
-        """What goes to another machine is encrypted, unless an administrator wants it otherwise."""
+        """Require encryption to another machine, unless an administrator decides otherwise."""
         if field.data == Tls.OFF and not is_this_machine(self.host.data or ""):
             is_administrator = (
                 not current_user or not current_user.is_authenticated or current_user.has_role(Role.ADMIN)
@@ -127,7 +127,7 @@ class DestinationForm(BucketRules, ConnectionForm):
                 )
 
     def validate_tls_ca(self, field: Any) -> None:
-        """Certificates, and for a server that is verified only."""
+        """Accept certificates, and only with *verified*."""
         if self.tls.data != Tls.VERIFIED:
             field.data = ""
         if not field.data:
@@ -145,20 +145,20 @@ class DestinationForm(BucketRules, ConnectionForm):
             ) from None
 
     def validate_path(self, field: Any) -> None:
-        """Files lie inside the data folder."""
+        """Accept only files inside the data folder."""
         try:
             inside(current_app.config["SETTINGS"].effective_data_dir, field.data or "")
         except PathRefused as refusal:
             raise ValidationError(gettext(str(refusal))) from None
 
     def validate_port(self, field: Any) -> None:
-        """Say in our words that a port is a number."""
+        """Refuse a port that isn't a number, with our own text."""
         if field.data is None:
             field.errors = []
             raise ValidationError(gettext("A port is a number from 1 to 65535."))
 
     def validate_password(self, field: Any) -> None:
-        """Take the typed password, or the one kept from the try before."""
+        """Use the typed password, or the one kept from the previous try."""
         too_old = gettext("Enter the password again: it was kept for an hour only.")
         self._password = field.data or open_kept(self.kept_password, too_old)
         connection = self.connection
@@ -180,13 +180,13 @@ class DestinationForm(BucketRules, ConnectionForm):
             )
 
     def refuse(self, refusal: SettingRefused) -> None:
-        """Put at its field what is wrong, also with where the destination would lead."""
+        """Put an error at its field, including one about the destination's place."""
         if refusal.field == "place":
             refusal.field = next(name for name in ("path", "bucket", "host") if name in self.kind.fields)
         super().refuse(refusal)
 
     def keep_password(self) -> None:
-        """Put a typed password, encrypted, into the page that goes back because of a mistake elsewhere."""
+        """Put a typed password, encrypted, into the page that returns because of a mistake in another field."""
         if self._password:
             self.kept_password.data = secret_box().seal(self._password)
             self._describe_password()
@@ -196,7 +196,7 @@ class DestinationForm(BucketRules, ConnectionForm):
         return {name: self[name].data for name in self.kind.fields if name != "password"}
 
     def find_problem(self) -> DestinationError | None:
-        """What is wrong with a destination of these settings, which are valid as such."""
+        """The problem of a destination with these settings, which are valid in themselves."""
         settings = self.settings()
         try:
             service.check(self.kind.key, settings, service.password_for(self.connection, settings, self._password))
@@ -205,7 +205,7 @@ class DestinationForm(BucketRules, ConnectionForm):
         return None
 
     def save(self, problem: DestinationError | None, *, by: int | None) -> DestinationConnection:
-        """Store the validated settings with what is wrong with them; commits. Raises DescriptionTaken."""
+        """Store the validated settings with their problem, if any; commits. Raises DescriptionTaken."""
         return service.save(
             self.connection, self.kind.key, description=self.description.data or "", settings=self.settings(),
             password=self._password, label_names=self.chosen_labels, problem=problem, by=by,

@@ -1,4 +1,4 @@
-"""Each kind of destination as a kind of connection: what the pages, the API and files can do with one."""
+"""Kinds of destinations as kinds of connections: their actions for pages, the API and files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EVENT_TEXTS = {"destination_works": "Found to work", "destination_fails": "Found
 
 
 class DestinationHandler(ConnectionKind[DestinationConnection]):
-    """A kind of destination; what is special about it stands in the registry."""
+    """A kind of destination; its special features are in the registry."""
 
     is_source = False
     copied_text = _l("Copied the settings. A password is never copied: enter it again.")
@@ -74,7 +74,7 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
         }
 
     def problem(self, connection: DestinationConnection) -> ShownProblem:
-        """What the last check found."""
+        """The problem that the last check found."""
         if not connection.problem:
             return ShownProblem()
         told = trouble(Fault(connection.problem))
@@ -85,13 +85,13 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
         service.rename(connection, values["description"], by=by)
 
     def check(self, connection: DestinationConnection, *, by: int | None) -> str:
-        """Make, write and remove a small table now."""
+        """Create, write and remove a small table now."""
         if service.check_again(connection) is None:
             return str(gettext("It works: tables can be created, written and removed."))
         return ""
 
     def erased_text(self, connection: DestinationConnection) -> str:
-        """What a delete erases."""
+        """The text about what a delete erases."""
         return str(
             gettext(
                 "Its settings, its password and its history are erased here and can't be brought back. Its tables stay "
@@ -114,13 +114,13 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
         return str(gettext("Deleted %(description)s. Its tables stay where they are.", description=description))
 
     def definition(self, connection: DestinationConnection) -> dict[str, Any]:
-        """The settings for a program."""
+        """The settings for the API and files."""
         return {name: connection.settings.get(name) or "" for name in self._kind.fields if name != "password"}
 
     def save(
         self, values: Mapping[str, Any], existing: DestinationConnection | None, *, by: int | None
     ) -> DestinationConnection:
-        """Save a destination from settings that a program gave, once its check found nothing wrong."""
+        """Save a destination from settings of the API or a file, if its check finds nothing wrong."""
         check_names(values, ("kind", "description", "labels", "save_anyway", *self._kind.fields))
         stored: dict[str, Any] = {"port": self._kind.default_port} if self._kind.default_port else {}
         if existing is not None:
@@ -139,7 +139,7 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
 
 
 def shown_settings(connection: DestinationConnection) -> dict[str, Any]:
-    """The settings as the page shows them."""
+    """The settings for the page."""
     found = {name: value for name, value in connection.settings.items() if name != "tls_ca"}
     if "host" in found:
         found["tls"] = str(TLS_CHOICES[tls_of(connection.settings)])

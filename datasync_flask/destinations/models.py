@@ -1,4 +1,4 @@
-"""What is stored of a destination connection."""
+"""The table for destination connections."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from datasync_flask.destinations.tls import tls_of
 
 
 class DestinationConnection(Connection):
-    """A database or a folder that tables are written to; `kind` says which."""
+    """A database or folder for tables; `kind` says which."""
 
     __tablename__ = "destination_connections"
     __mapper_args__ = {"polymorphic_abstract": True}
@@ -25,12 +25,12 @@ class DestinationConnection(Connection):
     settings: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     password_sealed: Mapped[str] = mapped_column(Text, default="")
     checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    # Which input of the form the last check found wrong.
+    # The input of the form in which the last check found an error.
     problem_field: Mapped[str] = mapped_column(String(32), default="")
 
     @property
     def address(self) -> str:
-        """Where the tables go, in short."""
+        """A short text about where the tables go."""
         if "path" in self.settings:
             return str(self.settings["path"])
         if "bucket" in self.settings:
@@ -45,18 +45,18 @@ class DestinationConnection(Connection):
         return f"{self.settings.get('username', '')}@{self.settings.get('host', '')}:{self.settings.get('port', '')}"
 
     def has_password_for(self, settings: Mapping[str, Any]) -> bool:
-        """True when the stored password may be used with these settings: it belongs to the server, the user and the way
-        of encryption that it was entered for.
+        """True when the stored password may be used with these settings: it belongs to the server, the user and the
+        encryption that it was entered for.
         """
         return bool(self.password_sealed) and self.is_server_of(settings)
 
     def is_server_of(self, settings: Mapping[str, Any]) -> bool:
-        """True when these settings lead to the same server, as the same user, equally encrypted."""
+        """True when these settings lead to the same server, with the same user and encryption."""
         return _server(self.settings) == _server(settings)
 
     @property
     def last_activity(self) -> datetime:
-        """When the destination was last found to work, or not to."""
+        """When the destination was last checked."""
         return self.checked_at or self.state_since
 
 
@@ -67,7 +67,7 @@ def _server(settings: Mapping[str, Any]) -> tuple[str, ...]:
     return host.lower(), port, username, tls_of(settings), str(settings.get("tls_ca", ""))
 
 
-# One class per kind: the kind is what tells them apart in the table of connections.
+# One class per kind: the kind identifies them in the table of connections.
 _CLASSES: dict[str, type[DestinationConnection]] = {}
 
 

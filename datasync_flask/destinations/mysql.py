@@ -60,20 +60,20 @@ _FAULTS = {
     CR.CR_SERVER_GONE_ERROR: (Fault.NOT_REACHABLE, "host"),
     CR.CR_SERVER_LOST: (Fault.NOT_REACHABLE, "host"),
 }
-# As many columns of text as InnoDB takes in a table whatever they are, and a few more.
+# A few more than the text columns that InnoDB accepts in any table.
 SURELY_FIT = 150
-# Salesforce's ids tell upper from lower case.
+# Salesforce's ids are case-sensitive.
 _KEY_TYPE = "VARCHAR(18) CHARACTER SET ascii COLLATE ascii_bin"
 _VERSION_TYPE = "VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin"
 
 
 class MySql(StagedDestination):
-    """The tables lie in the database given, the dataset before their names."""
+    """The tables are in the given database, with the dataset before their names."""
 
     marker = "%s"
     quote_sign = "`"
     max_name_length = 64
-    # InnoDB's, less those of history.
+    # InnoDB's limit, minus the columns of history.
     max_columns = 1_014
 
     def __init__(self, address: Address) -> None:
@@ -101,7 +101,7 @@ class MySql(StagedDestination):
         return closing(SSCursor(cursor.connection))
 
     def explain(self, error: Exception) -> DestinationError:
-        """What an error of MySQL means (its error number)."""
+        """The meaning of an error of MySQL, by its error number."""
         number, *told = error.args or (0,)
         text, cause = str(told[0]) if told else str(error), getattr(error, "original_exception", error)
         if isinstance(error, WouldReveal):
@@ -128,28 +128,28 @@ class MySql(StagedDestination):
             return [(str(name), str(kind)) for name, kind in cursor.fetchall()]
 
     def check(self) -> None:
-        """See whether tables can be made, written and dropped."""
+        """Check whether tables can be created, written and dropped."""
         self._try_out(Table("", "_datasync_check"))
 
     def full_name(self, table: Table) -> str:
-        """The name as the database has it."""
+        """The name in the database."""
         return shorten(super().full_name(table), self.max_name_length)
 
     def check_width(self, columns: tuple[Column, ...]) -> None:
-        """See whether a table may have these columns: whether a row fits a page depends on them all."""
+        """Check whether a table can have these columns: whether a row fits into a page depends on all of them."""
         super().check_width(columns)
         if len(columns) > SURELY_FIT:
             with self.transaction() as cursor:
                 self._create(cursor, Table("", "_datasync_width"), list(columns), key=(KEY,), kind="TEMPORARY TABLE")
 
     def column_type(self, column: Column) -> str:
-        """A column's type as MySQL names it."""
+        """MySQL's name for a column's type."""
         if column.name in {KEY, ORG_ID_COLUMN}:
             return _KEY_TYPE
         return _VERSION_TYPE if column.name == VERSION_COLUMN else _TYPES[column.type]
 
     def swap(self, cursor: Any, table: Table, incoming: Table) -> None:
-        """RENAME TABLE puts the new table in the old one's place in one atomic step."""
+        """Replace the old table with the new one by RENAME TABLE, in one atomic step."""
         before = Table(table.dataset, f"{table.name}__before")
         cursor.execute(f"DROP TABLE IF EXISTS {self.path(before)}")
         cursor.execute("SHOW TABLES LIKE %s", (self.full_name(table).replace("_", r"\_"),))
@@ -162,11 +162,11 @@ class MySql(StagedDestination):
             cursor.execute(f"RENAME TABLE {self.path(incoming)} TO {self.path(table)}")
 
     def value(self, value: Any) -> Any:
-        """A Python value as the driver takes it: times are UTC, and the column knows no zone."""
+        """A Python value for the driver: times are UTC, without a zone in the column."""
         return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
 
     def now(self) -> Any:
-        """This moment as the driver takes it."""
+        """The current time for the driver."""
         return self.value(datetime.now(UTC))
 
     def snippets(self, table: Table) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What the answers of an object store mean, and the errors of what reads and writes it."""
+"""The meaning of an object store's answers, and of errors of the libraries that read and write it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from datasync_flask.destinations.base import DestinationError, Fault
 
-# By the code in the store's answer, as Amazon names them; MinIO, SeaweedFS, Ceph and R2 use the same.
+# By the code in the store's answer: Amazon's names, which MinIO, SeaweedFS, Ceph and R2 also use.
 _BY_CODE = {
     "NoSuchBucket": (Fault.NO_BUCKET, "bucket"),
     "InvalidBucketName": (Fault.NO_BUCKET, "bucket"),
@@ -29,7 +29,7 @@ _BY_CODE = {
     "SlowDown": (Fault.TOO_SLOW, "endpoint"),
     "ServiceUnavailable": (Fault.TOO_SLOW, "endpoint"),
 }
-# By words of the libraries, in this order; the first that is found counts.
+# By the libraries' words, in this order; the first match counts.
 _BY_PHRASE = (
     (r"no space left", Fault.DISK_FULL, ""),
     (r"invalid peer certificate|unknownissuer|notvalidforname|certificate", Fault.CERTIFICATE_REFUSED, "endpoint"),
@@ -46,13 +46,13 @@ _CODE, _MESSAGE = re.compile(r"<Code>(\w+)</Code>"), re.compile(r"<Message>([^<]
 
 
 def meaning_of(error: Exception) -> DestinationError:
-    """What an error means. What the libraries say holds addresses, and never a secret or a signature."""
+    """The meaning of an error. The libraries' texts contain addresses, but never a secret or a signature."""
     text = str(error)
     code, message = _CODE.search(text), _MESSAGE.search(text)
     if code is not None:
         fault, field = _BY_CODE.get(code[1], (Fault.UNEXPECTED, ""))
         return DestinationError(fault, f"{code[1]}: {message[1]}" if message else code[1], field)
-    # Before the dash stand address, time and number of tries; after the empty line what the library kept inside.
+    # Before the dash come address, time and number of tries; after the empty line, the library's internals.
     told = text.partition("\n\nDebug source:")[0].rpartition(" - ")[2]
     low = text.lower().replace("retry_timeout", "")
     for pattern, fault, field in _BY_PHRASE:
@@ -63,7 +63,7 @@ def meaning_of(error: Exception) -> DestinationError:
 
 @contextmanager
 def faults(doing: str = "") -> Iterator[None]:
-    """Raise what goes wrong as a DestinationError; `doing` goes before the store's own words."""
+    """Turn errors in the block into DestinationErrors; `doing` goes before the store's own words."""
     try:
         yield
     except DestinationError:

@@ -1,8 +1,8 @@
 """A bucket of an object store that speaks S3's protocol, with tables of plain Parquet files or Delta tables.
 
-dlt's filesystem destination deletes a table's files before it writes the new ones, and keeps no history; so files are
-written by DuckDB as in the data folder, and uploaded. What is read, kept in memory and written is bounded: a merge
-touches only files in which one of its ids is, and the small ones.
+dlt's filesystem destination deletes a table's files before it writes the new ones, and keeps no history. So DuckDB
+writes files as in the data folder, and they are uploaded. Reading, memory and writing are bounded: a merge touches only
+small files and those with one of its ids.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 KEYS_AT_ONCE = 50_000
 FILE_SIZE, SMALL_BYTES = "64MB", 32_000_000
 PART_BYTES = 8_000_000
-# What the machine's own role is found by; no other variable of this kind decides anything here.
+# The variables of the machine's own role; all other variables of this kind are ignored.
 _ROLE_VARIABLES = (
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME",
     "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -52,7 +52,7 @@ _ROLE_VARIABLES = (
 
 @dataclass(frozen=True)
 class _Ids:
-    """The ids that a load or a deletion is about, in DuckDB, which puts them on disk when they are many."""
+    """The ids of a load or a deletion, in DuckDB, which puts them on disk if there are many."""
 
     connection: Any
     first: str
@@ -98,7 +98,7 @@ class ObjectStorage(Destination):
         return kind(self._store(), self._place, self._folder(table))
 
     def check(self) -> None:
-        """See whether files can be written, listed, read and deleted, and whether the store holds to conditions."""
+        """Check whether files can be written, listed, read and deleted, and whether the store respects conditions."""
         import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
@@ -134,7 +134,7 @@ class ObjectStorage(Destination):
             return True
 
     def load(self, load: Load) -> None:
-        """Write new files, and have the table be those and the ones that none of the rows is in."""
+        """Write new files; the table then consists of them and of the old files without any of the rows."""
         with faults(), tempfile.TemporaryDirectory(dir=load.work_dir) as name:
             work, log = Path(name), self._log(load.table)
             before = log.current()
@@ -156,7 +156,7 @@ class ObjectStorage(Destination):
             self._publish(log, before, touched, query, work)
 
     def delete(self, table: Table, keys: list[str], *, marks: bool) -> int:
-        """Write again the files that hold the rows, without them or with is_deleted set."""
+        """Rewrite the files that contain the rows, without them or with is_deleted set."""
         with faults(), tempfile.TemporaryDirectory() as name:
             work, log = Path(name), self._log(table)
             before = self._existing(log, table)
@@ -169,7 +169,7 @@ class ObjectStorage(Destination):
         return len(keys)
 
     def empty(self, table: Table, names: tuple[str, ...]) -> None:
-        """Write all files again with the columns empty, and delete the old ones at once."""
+        """Rewrite all files with the columns empty, and delete the old ones at once."""
         with faults(), tempfile.TemporaryDirectory() as name:
             work, log = Path(name), self._log(table)
             before = self._existing(log, table)
@@ -179,7 +179,7 @@ class ObjectStorage(Destination):
             log.retire([], log.current(), retention_seconds=0)
 
     def remove_org(self, table: Table) -> int:
-        """Write again the files that hold rows of the table's org, without these; return how many held."""
+        """Rewrite the files that contain rows of the table's org, without these; return how many were current."""
         held = self.count(table, without_deleted=False)
         with faults(), tempfile.TemporaryDirectory() as name:
             work, log = Path(name), self._log(table)
@@ -192,7 +192,7 @@ class ObjectStorage(Destination):
         return held
 
     def _files_of_org(self, snapshot: Snapshot, table: Table) -> list[str]:
-        """The files that may hold rows of the table's org."""
+        """The files that may contain rows of the table's org."""
         if not table.org_id:
             return list(snapshot.files)
         return [name for name in snapshot.files if self._may_hold_org(self._file(table, name), table.org_id)]
@@ -220,7 +220,7 @@ class ObjectStorage(Destination):
         out.mkdir()
         queries.write(query, out, work / "spill", file_size=FILE_SIZE)
         written = {file: pq.read_metadata(file) for file in sorted(out.glob("*.parquet"))}
-        # A file without rows is there for the columns only: one is enough, and none where others have them.
+        # A file without rows exists only for its columns: one is enough, and none if other files have them.
         empty = [file for file, about in written.items() if not about.num_rows]
         schema = pa.schema(
             [field.with_nullable(True) for field in next(iter(written.values())).schema.to_arrow_schema()]
@@ -237,7 +237,7 @@ class ObjectStorage(Destination):
         log.commit(before, gone, new, schema)
 
     def _fetched(self, snapshot: Snapshot | None, table: Table, names: list[str], work: Path) -> list[Path]:
-        """Download files; before them comes an empty one with all columns of the table."""
+        """Download files, preceded by an empty one with all columns of the table."""
         import obstore
         import pyarrow.parquet as pq
 
@@ -264,7 +264,7 @@ class ObjectStorage(Destination):
         return pq.ParquetFile(f"{self._place.bucket}/{self._folder(table)}/{name}", filesystem=store, pre_buffer=False)
 
     def _touched(self, snapshot: Snapshot, table: Table, ids: str, work: Path, *, with_small: bool) -> list[str]:
-        """The files in which one of these ids is."""
+        """The files that contain one of these ids."""
         small = {name for name, size in snapshot.files.items() if with_small and size < SMALL_BYTES}
         with queries.bounded(work / "spill") as connection:
             connection.execute(f"CREATE TABLE ids AS SELECT {KEY} FROM ({ids})")
@@ -290,11 +290,11 @@ class ObjectStorage(Destination):
         return False
 
     def count(self, table: Table, *, without_deleted: bool) -> int:
-        """The number of rows; of a table with history, of the versions that hold now."""
+        """The number of rows; of a table with history, the number of current versions."""
         return sum(len(piece) for piece in self.keys(table, without_deleted=without_deleted))
 
     def keys(self, table: Table, *, without_deleted: bool) -> Iterator[pa.Array]:
-        """Yield the ids of all rows (that hold now) in pieces."""
+        """Yield the ids of all rows (current versions only) in pieces."""
         import pyarrow.compute as pc
 
         with faults():
@@ -322,7 +322,7 @@ class ObjectStorage(Destination):
     def values(
         self, table: Table, names: tuple[str, ...], keys: list[str] | None
     ) -> Iterator[Sequence[tuple[Any, ...]]]:
-        """Yield ids with the values of columns, of rows that hold now; files are read whole either way."""
+        """Yield ids with the values of columns, current versions only; files are read whole either way."""
         with faults():
             for name in self._existing(self._log(table), table).files:
                 yield from queries.values_in(self._file(table, name), names, table)
@@ -353,7 +353,7 @@ class ObjectStorage(Destination):
             yield from self._file(table, name).iter_batches(min(rows, KEYS_AT_ONCE), use_threads=False)
 
     def snippets(self, table: Table) -> dict[str, str]:
-        """How to read the table from other programs; keys are theirs to set."""
+        """How to read the table from other programs, without keys."""
         url = f"s3://{self._place.bucket}/{self._folder(table)}"
         if self._is_delta:
             return {

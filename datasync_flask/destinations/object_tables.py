@@ -1,8 +1,8 @@
-"""What a table in an object store is: Parquet files that never change, and one place that names those that count.
+"""Tables in an object store: Parquet files that never change, and one place that lists the current ones.
 
-A load writes new files beside the old ones and then has that place name them, in one request that the store refuses
-when somebody else did the same meanwhile. So who reads sees the table as before or as after. The place is a Delta log,
-or a list of files as Hive, Athena, Trino and Redshift Spectrum read them (a symlink manifest).
+A load writes new files beside the old ones, and then lists them there with one request, which the store refuses if
+somebody else changed the list meanwhile. So readers see the table as before or as after. The place is a Delta log, or a
+list of files as Hive, Athena, Trino and Redshift Spectrum read it (a symlink manifest).
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 MANIFEST = "_symlink_format_manifest/manifest"
 DELTA_LOG = "_delta_log"
-# Files that don't count any more stay for a day: somebody may be reading them.
+# Retired files stay for a day: somebody may be reading them.
 RETIRED, RETENTION_SECONDS = "_datasync_retired.json", 24 * 3600
 
 
 @dataclass(frozen=True)
 class Place:
-    """A bucket at an endpoint, and who writes to it."""
+    """A bucket at an endpoint, with the credentials for it."""
 
     bucket: str
     prefix: str
@@ -38,11 +38,11 @@ class Place:
 
     @property
     def is_in_clear(self) -> bool:
-        """True where nothing is encrypted on the way."""
+        """True if the connection isn't encrypted."""
         return self.endpoint.startswith("http://")
 
     def config(self) -> dict[str, str]:
-        """The settings as the libraries call them."""
+        """The settings under the libraries' names."""
         found = {"region": self.region or "us-east-1"}
         if self.endpoint:
             found["endpoint"] = self.endpoint
@@ -53,7 +53,7 @@ class Place:
 
 @dataclass(frozen=True)
 class NewFile:
-    """A file that was written: its name in the table's folder, its bytes and rows."""
+    """A new file: its name in the table's folder, its bytes and rows."""
 
     name: str
     size: int
@@ -62,7 +62,7 @@ class NewFile:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A table at one moment: its files with their bytes, the newest last, and what a commit has to find unchanged."""
+    """A table at one moment: its files with their bytes, the newest last, and the state that a commit must find."""
 
     files: Mapping[str, int]
     mark: Any = None
@@ -70,7 +70,7 @@ class Snapshot:
 
 
 class Log(ABC):
-    """The place that names the files of one table."""
+    """The place that lists the files of one table."""
 
     def __init__(self, store: Any, place: Place, folder: str) -> None:
         self._store, self._place, self.folder = store, place, folder
@@ -82,7 +82,7 @@ class Log(ABC):
 
     @abstractmethod
     def commit(self, before: Snapshot | None, gone: list[str], new: list[NewFile], schema: pa.Schema) -> None:
-        """Have the files of `new` count and those of `gone` not. Raises DestinationError when the table has changed."""
+        """Add `new` to the list and remove `gone` from it. Raises DestinationError when the table has changed."""
 
     def _sizes(self) -> dict[str, int]:
         import obstore
@@ -93,9 +93,9 @@ class Log(ABC):
         return found
 
     def retire(self, names: list[str], current: Snapshot | None, retention_seconds: int = RETENTION_SECONDS) -> None:
-        """Write down files that won't count soon, before they don't, and delete those that haven't for long.
+        """Record files that are about to be retired, and delete those retired for long enough.
 
-        New files are written down too: those of a load that is killed never count.
+        New files are recorded too: those of a load that is killed never get into the list.
         """
         import obstore
         from obstore.exceptions import NotFoundError
@@ -115,10 +115,10 @@ class Log(ABC):
 
 
 class ManifestLog(Log):
-    """A list of addresses, one a line."""
+    """A list of addresses, one per line."""
 
     def current(self) -> Snapshot | None:
-        """The table as its list says."""
+        """The table according to its list."""
         import obstore
         from obstore.exceptions import NotFoundError
 
@@ -134,7 +134,7 @@ class ManifestLog(Log):
         return Snapshot({name: sizes.get(name, 0) for name in names}, answer.meta["e_tag"])
 
     def commit(self, before: Snapshot | None, gone: list[str], new: list[NewFile], schema: pa.Schema) -> None:
-        """Replace the list, if it is still the one of before."""
+        """Replace the list, if it is still the old one."""
         import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
@@ -158,7 +158,7 @@ class DeltaLog(Log):
         return options | {"allow_http": str(self._place.is_in_clear).lower(), "timeout": "300s"}
 
     def current(self) -> Snapshot | None:
-        """The table as its log says."""
+        """The table according to its log."""
         import pyarrow as pa
         from deltalake import DeltaTable
         from deltalake.exceptions import TableNotFoundError
@@ -195,7 +195,7 @@ class DeltaLog(Log):
                 )  # fmt: skip
                 return
             if come := [each for each in fields.fields if each.name not in (before.schema or schema).names]:
-                # Before the rows, and empty: an entry of the log with both can't be written.
+                # Add the empty columns before the rows: one entry of the log can't have both.
                 before.mark.alter.add_columns(come, commit_properties=once)
             removed = [RemoveAction(name, True, now, before.files[name]) for name in gone]
             before.mark.create_write_transaction([*removed, *added], "append", fields, commit_properties=once)

@@ -17,7 +17,7 @@ from datasync_flask.problems.registry import trouble
 
 
 def save(kind: str, connection: DestinationConnection | None) -> ResponseReturnValue:
-    """The form, or what was posted is checked and saved; what the last check found stands at its field."""
+    """Show the form, or check and save what was posted; errors appear at their fields."""
     form = DestinationForm(kind, connection)
     if form.is_submitted():
         return _save(form, connection)
@@ -49,7 +49,7 @@ def _save(form: DestinationForm, connection: DestinationConnection | None) -> Re
 
 
 def explain_problem(fault: str, detail: str = "") -> str:
-    """What a destination's fault means and what to do, with the driver's own words; '' when there is none."""
+    """The meaning of a destination's fault and what to do, with the driver's own words; '' when there is none."""
     if not fault:
         return ""
     sentences = trouble(Fault(fault)).sentences

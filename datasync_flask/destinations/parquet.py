@@ -1,7 +1,7 @@
 """Parquet files: one per table, replaced in one atomic step.
 
-dlt's filesystem destination can't merge into plain Parquet, so DuckDB does: it reads the old file and the new rows and
-writes the new file, streaming.
+dlt's filesystem destination can't merge into plain Parquet, so DuckDB does. It streams the old file and the new rows
+into the new file.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Parquet(Destination):
         self._folder = folder
 
     def file(self, table: Table) -> Path:
-        """The table's file. Raises DestinationError where a link leads out of the folder."""
+        """The table's file. Raises DestinationError if a link leads out of the folder."""
         found = self._folder / table.dataset / f"{table.name}.parquet"
         if not found.resolve().is_relative_to(self._folder.resolve()):
             raise DestinationError(Fault.NAME_REFUSED, f"{table.dataset}/{table.name} leads out of its folder", "path")
@@ -64,7 +64,7 @@ class Parquet(Destination):
             raise DestinationError(Fault.UNEXPECTED, str(error), "path") from error
 
     def check(self) -> None:
-        """See whether files can be written and removed."""
+        """Check whether files can be written and removed."""
         with self._faults():
             self._folder.mkdir(parents=True, exist_ok=True)
             probe = self._folder / "_datasync_check"
@@ -81,13 +81,13 @@ class Parquet(Destination):
         return list(pq.read_schema(self.file(table)).names) if self.has_table(table) else []
 
     def load(self, load: Load) -> None:
-        """Write a new file from the old one and the new rows, and put it in the old one's place."""
+        """Write a new file from the old one and the new rows, and replace the old one with it."""
         with self._alone(load.table), self._faults():
             old = queries.rows_of([self.file(load.table)])
             self._write(load.table, queries.loaded(load, old, self._columns(load.table)))
 
     def _alone(self, table: Table) -> AbstractContextManager[None]:
-        # Others read the old file until the new one is in its place; only who writes has to wait.
+        # Readers use the old file until the new one replaces it; only writers have to wait.
         return FileLock(self.file(table)).held(self.patience)
 
     def _write(self, table: Table, query: str) -> None:
@@ -99,7 +99,7 @@ class Parquet(Destination):
         with draft.open("rb") as written:
             os.fsync(written.fileno())
         draft.replace(target)
-        # Of its own, so that two tables written at once don't take each other's working files.
+        # A separate folder, so that two tables written at once don't share working files.
         if spill.is_dir() and not spill.is_symlink():
             shutil.rmtree(spill, ignore_errors=True)
 
@@ -120,13 +120,13 @@ class Parquet(Destination):
         return f"read_parquet({text(self.file(table))}) WHERE {' AND '.join(conditions)}"
 
     def count(self, table: Table, *, without_deleted: bool) -> int:
-        """The number of rows; of a table with history, of the versions that hold now."""
+        """The number of rows; of a table with history, the number of current versions."""
         with self._faults():
             source = self._source(table, without_deleted=without_deleted)
         return int(self._query(f"SELECT COUNT(*) FROM {source}")[0][0])
 
     def keys(self, table: Table, *, without_deleted: bool) -> Iterator[pa.Array]:
-        """Yield the ids of all rows (that hold now) in pieces."""
+        """Yield the ids of all rows (current versions only) in pieces."""
         import duckdb
 
         with self._faults(), duckdb.connect() as connection:
@@ -143,27 +143,27 @@ class Parquet(Destination):
     def values(
         self, table: Table, names: tuple[str, ...], keys: list[str] | None
     ) -> Iterator[Sequence[tuple[Any, ...]]]:
-        """Yield ids with the values of columns, of rows that hold now; a file is read whole either way."""
+        """Yield ids with the values of columns, current versions only; a file is read whole either way."""
         import pyarrow.parquet as pq
 
         with self._faults():
             yield from queries.values_in(pq.ParquetFile(self.file(table)), names, table)
 
     def delete(self, table: Table, keys: list[str], *, marks: bool) -> int:
-        """Write the file again, without the rows, or with is_deleted set."""
+        """Rewrite the file without the rows, or with is_deleted set."""
         with self._alone(table), self._faults():
             old = queries.rows_of([self.file(table)])
             self._write(table, queries.without(table, keys, old, self._columns(table), marks=marks))
         return len(keys)
 
     def empty(self, table: Table, names: tuple[str, ...]) -> None:
-        """Write the file again with the columns empty."""
+        """Rewrite the file with the columns empty."""
         with self._alone(table), self._faults():
             old = queries.rows_of([self.file(table)])
             self._write(table, queries.emptied(table, names, old, self._columns(table)))
 
     def remove_org(self, table: Table) -> int:
-        """Write the file again, without the rows of the table's org; return how many held."""
+        """Rewrite the file without the rows of the table's org; return how many were current."""
         with self._alone(table), self._faults():
             held = self.count(table, without_deleted=False)
             old = queries.rows_of([self.file(table)])

@@ -1,4 +1,4 @@
-"""The SQL, for DuckDB, that makes a table's new Parquet files from its old ones and the rows that come."""
+"""DuckDB's SQL for making a table's new Parquet files from its old ones and the loaded rows."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ SQL_TYPES = {
 
 
 def text(value: Any) -> str:
-    """A text as SQL writes it."""
+    """A text as an SQL literal."""
     return "'" + str(value).replace("'", "''") + "'"
 
 
 def quoted(name: str) -> str:
-    """A name as SQL writes it."""
+    """A quoted SQL name."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def org_condition(table: Table) -> str:
-    """What is true of the rows of the table's org, in a table of several orgs; of all rows in others."""
+    """The condition for the rows of the table's org in a table of several orgs; always true in others."""
     return f"{quoted(ORG_ID_COLUMN)} = {text(table.org_id)}" if table.org_id else "true"
 
 
@@ -55,7 +55,7 @@ def rows_of(files: Iterable[Path]) -> str:
 def loaded(load: Load, old: str, before: list[str]) -> str:
     """A query for the table after a load; `old` is one for its rows and `before` its columns, if there are any.
 
-    Rows of the table that have no place in `old` have no id in the load either.
+    Rows of the table that aren't in `old` aren't in the load either.
     """
     names = [column.name for column in load.columns]
     fresh = _each_once(load)
@@ -85,7 +85,7 @@ def _same_row(load: Load, one: str, other: str) -> str:
 
 
 def _each_once(load: Load) -> str:
-    """A query for the rows that come, each id once; where none is there twice they needn't be sorted."""
+    """A query for the loaded rows, each id once; without duplicates, no sorting is needed."""
     rows, key = rows_of(load.files), quoted(KEY)
     with bounded(load.work_dir / "spill") as connection:
         ((has_doubles,),) = connection.execute(f"SELECT count(*) > count(DISTINCT {key}) FROM ({rows})").fetchall()
@@ -118,7 +118,7 @@ def _versions(load: Load, fresh: str, old: str, before: list[str]) -> str:
 
 
 def without(table: Table, keys: list[str], old: str, names: list[str], *, marks: bool) -> str:
-    """A query for a table's rows without those of these ids, or with is_deleted set in them."""
+    """A query for a table's rows without those with these ids, or with is_deleted set in them."""
     gone = f"({quoted(KEY)} IN ({', '.join(map(text, keys))}) AND {org_condition(table)})"
     if marks and DELETED_COLUMN in names:
         return f"SELECT * REPLACE ({quoted(DELETED_COLUMN)} OR {gone} AS {quoted(DELETED_COLUMN)}) FROM ({old})"
@@ -129,7 +129,7 @@ def without(table: Table, keys: list[str], old: str, names: list[str], *, marks:
 
 
 def emptied(table: Table, names: tuple[str, ...], old: str, before: list[str]) -> str:
-    """A query for a table's rows with these columns empty, and without marks made of what was in them."""
+    """A query for a table's rows with these columns empty, and without version marks derived from their values."""
     ours = org_condition(table)
     changes = [f"CASE WHEN NOT ({ours}) THEN {quoted(name)} END AS {quoted(name)}" for name in names]
     if VERSION_COLUMN in before:
@@ -139,7 +139,7 @@ def emptied(table: Table, names: tuple[str, ...], old: str, before: list[str]) -
 
 
 def values_in(file: Any, names: tuple[str, ...], table: Table) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield ids with the values of columns of a Parquet file, of rows that hold now; None for columns it hasn't."""
+    """Yield ids with the values of a Parquet file's columns, current versions only; None for missing columns."""
     wanted = (KEY, *names, VALID_TO, *([ORG_ID_COLUMN] if table.org_id else []))
     there = [name for name in wanted if name in file.schema_arrow.names]
     for batch in file.iter_batches(VALUES_AT_ONCE, columns=there, use_threads=False):
@@ -153,7 +153,7 @@ def values_in(file: Any, names: tuple[str, ...], table: Table) -> Iterator[list[
 
 @contextmanager
 def bounded(spill: Path) -> Iterator[Any]:
-    """Open DuckDB with little memory; what doesn't fit goes into the folder `spill`."""
+    """Open DuckDB with little memory; the rest goes into the folder `spill`."""
     import duckdb
 
     with duckdb.connect() as connection:
@@ -168,7 +168,7 @@ def write(query: str, target: Path, spill: Path, *, file_size: str = "") -> None
     how = "FORMAT parquet, COMPRESSION zstd"
     with bounded(spill) as connection:
         if file_size:
-            # By itself DuckDB collects 122,880 rows for each thread, however wide they are. One is as fast here.
+            # By default DuckDB collects 122,880 rows per thread, however wide they are. One thread is as fast here.
             connection.execute("SET preserve_insertion_order = false")
             connection.execute("SET threads = 1")
             how += f", FILE_SIZE_BYTES {text(file_size)}, ROW_GROUP_SIZE_BYTES '8MB'"

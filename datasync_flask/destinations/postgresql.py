@@ -17,9 +17,9 @@ from datasync_flask.destinations.server import CONNECT_SECONDS, Address, address
 from datasync_flask.destinations.sql import SqlDestination
 from datasync_flask.destinations.tls import Tls, is_this_machine, trusted_file
 
-# Names a file that can't be: libpq would take files of the user's home folder instead of none.
+# An impossible file: without one, libpq would use files in the user's home folder.
 _NO_FILE = "/dev/null/none"
-# Before there is a session, libpq has no SQLSTATE, only words: parts of them, the first one counts.
+# Before there is a session, libpq gives only words and no SQLSTATE. The first matching part counts.
 _LIBPQ = (
     ("could not translate host name", Fault.HOST_NOT_FOUND, "host"),
     ("failed to resolve host", Fault.HOST_NOT_FOUND, "host"),
@@ -46,7 +46,7 @@ class PostgreSql(SqlDestination):
 
     marker = "%s"
     max_name_length = 63
-    # 1,600, less what dlt adds.
+    # 1,600, minus the columns that dlt adds.
     max_columns = 1_590
 
     def __init__(self, address: Address) -> None:
@@ -63,13 +63,13 @@ class PostgreSql(SqlDestination):
         return path
 
     def conninfo(self, **more: str) -> str:
-        """What libpq connects with (PostgreSQL manual, 34.1.2). Whatever could send the password elsewhere or
-        in clear is said here, so that neither the environment nor files of the user's home folder decide it.
+        """The connection string for libpq (PostgreSQL manual, 34.1.2). It sets everything that could send the password
+        elsewhere or in clear, so that neither the environment nor files in the user's home folder decide it.
         """
         from psycopg.conninfo import make_conninfo
 
         place, is_verified = self._address, self._address.tls is Tls.VERIFIED
-        # A server that takes everybody gets no password; another machine that asks for none isn't the one known.
+        # A server that trusts everybody gets no password; another machine that asks for none isn't the expected one.
         methods = "scram-sha-256,md5,none" if is_this_machine(place.host) else "scram-sha-256,md5"
         return make_conninfo(
             host=place.host,
@@ -99,11 +99,11 @@ class PostgreSql(SqlDestination):
         return psycopg.connect(self.conninfo(options="-c TimeZone=UTC"))
 
     def streaming(self, cursor: Any) -> AbstractContextManager[Any]:
-        """The server keeps the rows until they are fetched."""
+        """A cursor whose rows stay on the server until they are fetched."""
         return cast("AbstractContextManager[Any]", cursor.connection.cursor(name="rows"))
 
     def explain(self, error: Exception) -> DestinationError:
-        """What an error of PostgreSQL means: by its class (SQLSTATE), else by libpq's words."""
+        """The meaning of an error of PostgreSQL: by its class (SQLSTATE), or else by libpq's words."""
         from psycopg import errors
 
         # psycopg's own, psycopg2's (dlt) and ADBC's.
@@ -140,7 +140,7 @@ class PostgreSql(SqlDestination):
             return [(str(name), str(kind)) for name, kind in cursor.fetchall()]
 
     def check(self) -> None:
-        """See whether a schema can be made, and tables in it written and dropped."""
+        """Check whether a schema can be created, and tables in it written and dropped."""
         with self.transaction() as cursor:
             cursor.execute("CREATE SCHEMA _datasync_check")
             cursor.execute('CREATE TABLE _datasync_check."try" (id varchar(18))')
@@ -148,22 +148,22 @@ class PostgreSql(SqlDestination):
             cursor.execute("DROP SCHEMA _datasync_check CASCADE")
 
     def load(self, load: Load) -> None:
-        """Write through dlt, with Parquet handed to PostgreSQL's binary copy (ADBC)."""
-        # It loads dlt, which the worker and the pages do without.
+        """Write through dlt, which passes Parquet to PostgreSQL's binary copy (ADBC)."""
+        # Imported here because it loads dlt, which the worker and the pages don't need.
         from datasync_flask.destinations.dlt_postgres import Credentials, Postgres
 
         has_versions = self.begin_history(load, moment_type="TIMESTAMPTZ")
-        # What dlt's history asks ("NOT IN") takes time squared where the answer doesn't fit.
+        # dlt's query for history ("NOT IN") takes quadratic time if its result doesn't fit into memory.
         credentials = Credentials.of(self.conninfo(), options="-cwork_mem=256MB")
         try:
-            # The binary copy stumbles over a file without rows.
+            # The binary copy fails on a file without rows.
             destination = Postgres(credentials, replace_strategy="staging-optimized")
             dlt_loading.run(load, destination, empty_format="csv", has_versions=has_versions)
         except Exception as error:
             raise self.explain(error) from error
 
     def empty(self, table: Table, names: tuple[str, ...]) -> None:
-        """Empty columns in all rows, and what dlt keeps of the last load."""
+        """Empty columns in all rows, and in dlt's staging table of the last load."""
         super().empty(table, names)
         self.clear_staging(table)
 

@@ -1,4 +1,4 @@
-"""Database servers: where one is, how to get in, and how long that may take."""
+"""Addresses of database servers, and how long connecting may take."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CONNECT_SECONDS = 5
 
 @dataclass(frozen=True)
 class Address:
-    """Where a database server is, how to get in, and how the way there is protected."""
+    """The address of a database server, the sign-in, and the encryption of the connection."""
 
     host: str
     port: int
@@ -25,7 +25,7 @@ class Address:
 
 
 def address_of(settings: Settings) -> Address:
-    """Make the address from a destination's settings. Raises DestinationError for what is no host."""
+    """The address in a destination's settings. Raises DestinationError for an invalid host."""
     if not is_host(str(settings["host"])):
         raise DestinationError(Fault.HOST_NOT_FOUND, str(settings["host"])[:80], "host")
     named = {name: settings[name] for name in ("host", "port", "database", "username", "password")}

@@ -22,12 +22,12 @@ from datasync_flask.forms import SettingRefused
 from datasync_flask.salesforce.errors import tidy
 from datasync_flask.security.crypto import secret_box
 
-# Sent before other settings are committed: the connection, and its settings `before`. May raise PlaceTaken.
+# Sent before changed settings are committed, with the connection and the settings `before`. May raise PlaceTaken.
 settings_changed = Signal("a destination may lead to another place")
 
 
 class PlaceTaken(SettingRefused):
-    """A destination can't lead to where these settings say: `owner`, an extraction, has the table of `name` there."""
+    """A destination can't lead to a new place, because the extraction `owner` has the table of `name` there."""
 
     def __init__(self, owner: str, name: str) -> None:
         super().__init__(
@@ -42,11 +42,11 @@ class PlaceTaken(SettingRefused):
 
 
 def check(kind: str, settings: dict[str, Any], password: str) -> None:
-    """See whether these settings can be used. Raises DestinationError."""
+    """Check whether these settings can be used. Raises DestinationError."""
     try:
         checking.check(kind, settings | {"password": password}, current_app.config["SETTINGS"].effective_data_dir)
     except DestinationError as error:
-        # A run that writes to the file proves that it can be written to.
+        # If a run is writing to the file, it can be written to.
         if error.fault is not Fault.BUSY:
             raise
 
@@ -57,14 +57,14 @@ def password_of(connection: DestinationConnection) -> str:
 
 
 def password_for(connection: DestinationConnection | None, settings: dict[str, Any], typed: str) -> str:
-    """The password to use with `settings`: the one typed, or the stored one where it belongs to them."""
+    """The password to use with `settings`: the typed one, or the stored one if it belongs to them."""
     if typed or connection is None or not connection.has_password_for(settings):
         return typed
     return password_of(connection)
 
 
 def settings_of(connection: DestinationConnection) -> dict[str, Any]:
-    """Everything that opens a destination, its password included."""
+    """All settings for opening a destination, including its password."""
     return dict(connection.settings) | {"password": password_of(connection)}
 
 
@@ -79,7 +79,7 @@ def save(
     problem: DestinationError | None,
     by: int | None,
 ) -> DestinationConnection:
-    """Store a destination with what its check found; commits. Raises DescriptionTaken, PlaceTaken."""
+    """Store a destination with the result of its check; commits. Raises DescriptionTaken, PlaceTaken."""
     is_new = connection is None
     if connection is None:
         connection = class_of(kind)(state=State.DRAFT, settings={}, description="", password_sealed="")
@@ -97,7 +97,7 @@ def save(
 def apply(
     connection: DestinationConnection, *, description: str, settings: dict[str, Any], password: str
 ) -> dict[str, Any]:
-    """Let a destination have these settings; return by their names what that changed, as the history shows it."""
+    """Apply settings to a destination; return the changes by name, for the history."""
     before = connection.settings
     changes: dict[str, Any] = {
         name: [str(before.get(name, "")), str(value)]
@@ -127,7 +127,7 @@ def rename(connection: DestinationConnection, description: str, *, by: int | Non
 
 
 def record(connection: DestinationConnection, problem: DestinationError | None) -> None:
-    """Write down what a check found. The caller commits."""
+    """Store the result of a check. The caller commits."""
     now = utcnow()
     connection.checked_at = now
     connection.problem_field = problem.field if problem else ""
@@ -144,7 +144,7 @@ def record(connection: DestinationConnection, problem: DestinationError | None) 
 
 
 def check_again(connection: DestinationConnection) -> DestinationError | None:
-    """Check a stored destination and write down what was found; commits."""
+    """Check a stored destination and store the result; commits."""
     problem = None
     try:
         check(connection.kind, dict(connection.settings), password_of(connection))

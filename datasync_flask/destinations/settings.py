@@ -1,4 +1,4 @@
-"""The settings of destinations, each declared once; which of them a kind has stands in the registry."""
+"""The settings of destinations, each declared once; the registry says which ones a kind has."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _without_slashes(value: str | None) -> str | None:
 
 
 def _plain_endpoint(value: str | None) -> str | None:
-    """An address in small letters, without a slash at its end."""
+    """An address in lower case, without a slash at its end."""
     return value.rstrip("/").lower() if value is not None else None
 
 
@@ -56,7 +56,7 @@ SETTINGS = {
     ),
     "tls": Setting(
         _l("Encryption (TLS)"), "TLS", values=("", *Tls),
-        # What nobody chose depends on the host: in clear to another machine only when somebody says so.
+        # The default depends on the host: nothing goes unencrypted to another machine unless somebody chooses that.
         choices={"": _l("By the host: off on this machine, required elsewhere")} | TLS_CHOICES,
         hint=_l(
             "A server on this machine needs none. Required hides everything from whoever listens on the way; verified "

@@ -1,4 +1,4 @@
-"""What the destinations that speak SQL through a Python driver (DB-API, PEP 249) have in common."""
+"""Common code of destinations that use SQL through a Python driver (DB-API, PEP 249)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DELETES_AT_ONCE = 500
 class SqlDestination(Destination):
     """A database; its driver's errors become DestinationErrors."""
 
-    # How the driver marks a parameter, and how the database quotes a name.
+    # The driver's mark for a parameter, and the database's quote for names.
     marker = "?"
     quote_sign = '"'
 
@@ -44,7 +44,7 @@ class SqlDestination(Destination):
 
     @abstractmethod
     def explain(self, error: Exception) -> DestinationError:
-        """What an error of the driver means."""
+        """The meaning of an error of the driver."""
 
     @abstractmethod
     def columns_of(self, table: Table) -> list[tuple[str, str]]:
@@ -56,11 +56,11 @@ class SqlDestination(Destination):
         return sign + name.replace(sign, sign * 2) + sign
 
     def path(self, table: Table) -> str:
-        """The table's name for a statement: with the schema, where there are schemas."""
+        """The table's name for a statement, with the schema if the database has schemas."""
         return f"{self.quoted(table.dataset)}.{self.quoted(table.name)}"
 
     def alone(self) -> AbstractContextManager[None]:
-        """What keeps others from what is written meanwhile, where the database doesn't do so itself."""
+        """A lock against other writers, if the database needs one."""
         return nullcontext()
 
     @contextmanager
@@ -86,7 +86,7 @@ class SqlDestination(Destination):
             connection.close()
 
     def _connect_patiently(self) -> Any:
-        """Connect; a program that has the file is waited for, as long as the patience says."""
+        """Connect, waiting for a program that has the file open as long as the patience allows."""
         began, is_told = time.monotonic(), False
         while True:
             try:
@@ -108,11 +108,11 @@ class SqlDestination(Destination):
         try:
             connection.rollback()
         except Exception:
-            # The connection is what broke; the error that said so is on its way.
+            # The connection itself broke; the error about that is already being raised.
             return
 
     def streaming(self, cursor: Any) -> AbstractContextManager[Any]:
-        """A cursor of the same transaction that has no more rows in memory than were fetched."""
+        """A cursor of the same transaction that doesn't load all rows into memory."""
         return nullcontext(cursor)
 
     def has_table(self, table: Table) -> bool:
@@ -120,8 +120,8 @@ class SqlDestination(Destination):
         return bool(self.columns_of(table))
 
     def org_condition(self, table: Table) -> str:
-        """What is true of the rows of the table's org, in a table of several orgs; else ''."""
-        # An id of letters and digits only; Table sees to that.
+        """The condition for the rows of the table's org in a table of several orgs; else ''."""
+        # Table ensures that the id has only letters and digits.
         return f"{self.quoted(ORG_ID_COLUMN)} = '{table.org_id}'" if table.org_id else ""
 
     def _current_only(self, table: Table, *, without_deleted: bool) -> str:
@@ -135,14 +135,14 @@ class SqlDestination(Destination):
         return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
     def count(self, table: Table, *, without_deleted: bool) -> int:
-        """The number of rows; of a table with history, of the versions that hold now."""
+        """The number of rows; of a table with history, the number of current versions."""
         condition = self._current_only(table, without_deleted=without_deleted)
         with self.transaction() as cursor:
             cursor.execute(f"SELECT COUNT(*) FROM {self.path(table)}{condition}")
             return int(cursor.fetchone()[0])
 
     def keys(self, table: Table, *, without_deleted: bool) -> Iterator[pa.Array]:
-        """Yield the ids of all rows (that hold now) in pieces."""
+        """Yield the ids of all rows (current versions only) in pieces."""
         import pyarrow as pa
 
         condition = self._current_only(table, without_deleted=without_deleted)
@@ -152,7 +152,7 @@ class SqlDestination(Destination):
                 yield pa.array([row[0] for row in rows], pa.string())
 
     def count_of(self, table: Table, keys: list[str]) -> int:
-        """How many of these rows are there and not marked as deleted."""
+        """How many of these rows exist and aren't marked as deleted."""
         condition, found = self._current_only(table, without_deleted=True), 0
         where = f"{condition} AND" if condition else " WHERE"
         with self.transaction() as cursor:
@@ -172,7 +172,7 @@ class SqlDestination(Destination):
     def values(
         self, table: Table, names: tuple[str, ...], keys: list[str] | None
     ) -> Iterator[Sequence[tuple[Any, ...]]]:
-        """Yield ids with the values of columns, of rows that hold now."""
+        """Yield ids with the values of columns, current versions only."""
         wanted = ", ".join(self.quoted(name) for name in (KEY, *names))
         statement = f"SELECT {wanted} FROM {self.path(table)}"
         holds = self._current_only(table, without_deleted=False)
@@ -197,7 +197,7 @@ class SqlDestination(Destination):
         if marks and DELETED_COLUMN in names:
             action = f"UPDATE {path} SET {self.quoted(DELETED_COLUMN)} = TRUE"
         elif VALID_TO in names:
-            # With history nothing disappears: the version that held ends now.
+            # With history, a delete closes the current version.
             action = f"UPDATE {path} SET {self.quoted(VALID_TO)} = CURRENT_TIMESTAMP"
         holds = f" AND {self.quoted(VALID_TO)} IS NULL" if VALID_TO in names else ""
         holds += f" AND {condition}" if (condition := self.org_condition(table)) else ""
@@ -219,15 +219,15 @@ class SqlDestination(Destination):
             cursor.execute(f"UPDATE {self.path(table)} SET {', '.join(changes)}{where}")
 
     def remove_org(self, table: Table) -> int:
-        """Delete all rows of the table's org, versions included; return how many held."""
+        """Delete all rows of the table's org, all versions; return how many were current."""
         held = self.count(table, without_deleted=False)
         with self.transaction() as cursor:
             cursor.execute(f"DELETE FROM {self.path(table)} WHERE {self.org_condition(table)}")
         return held
 
     def begin_history(self, load: Load, *, moment_type: str) -> bool:
-        """Let a table that had the present state only hold versions from now on: its rows become versions that nothing
-        equals, and end with this load. True when the table has, or had once, versions.
+        """Prepare a table without history for versions: its rows become versions that equal nothing, so this load
+        closes them. True when the table has versions, or once had them.
         """
         before = {name.lower() for name, _ in self.columns_of(load.table)}
         if not (load.keeps_history and load.replaces and before):
@@ -238,12 +238,12 @@ class SqlDestination(Destination):
                 if name not in before:
                     cursor.execute(f"ALTER TABLE {path} ADD COLUMN {self.quoted(name)} {kind}")
             cursor.execute(f"UPDATE {path} SET {version} = '' WHERE {version} IS NULL AND {end} IS NULL")
-        # They would have no version there either.
+        # Rows there would have no version either.
         self.clear_staging(load.table)
         return True
 
     def clear_staging(self, table: Table) -> None:
-        """Delete the rows of the last load, which dlt leaves in its staging table."""
+        """Delete the last load's rows, which dlt leaves in its staging table."""
         staging = Table(f"{table.dataset}_staging", table.name)
         if self.has_table(staging):
             with self.transaction() as cursor:
@@ -265,7 +265,7 @@ class SqlDestination(Destination):
         return Preview(tuple(columns), tuple(tuple(row) for row in found))
 
     def _try_out(self, table: Table) -> None:
-        """Make, fill and drop a table, as a run will."""
+        """Create, fill and drop a table, as a run will."""
         path = self.path(table)
         with self.transaction() as cursor:
             cursor.execute(f"CREATE TABLE {path} ({self.quoted(KEY)} VARCHAR(18))")

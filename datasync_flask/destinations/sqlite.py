@@ -16,7 +16,7 @@ from datasync_flask.destinations.destination_kind import FILE_FIELDS, Destinatio
 from datasync_flask.destinations.file_lock import FileLock
 from datasync_flask.destinations.staged import StagedDestination
 
-# SQLite has few types; dates and times are ISO 8601 texts, which its date functions and most programs understand.
+# SQLite has few types; dates and times are ISO 8601 texts, which its functions and most programs understand.
 _TYPES = {
     ColumnType.TEXT: "TEXT",
     ColumnType.BIGINT: "INTEGER",
@@ -32,9 +32,9 @@ ASK_SECONDS, WAIT_SECONDS = 0.2, 15
 
 
 class Sqlite(StagedDestination):
-    """The tables lie in the file itself, the dataset before their names."""
+    """The tables are in the file itself, with the dataset before their names."""
 
-    # SQLITE_MAX_COLUMN as Python's is built, less those of history.
+    # SQLITE_MAX_COLUMN of Python's SQLite, minus the columns of history.
     max_columns = 1_997
     keeps_decimals = False
 
@@ -43,16 +43,16 @@ class Sqlite(StagedDestination):
         self._lock, self._reads = FileLock(path), False
 
     def alone(self) -> AbstractContextManager[None]:
-        """A run that writes for minutes would keep another one longer than SQLite waits."""
+        """A lock, because a run may write for longer than SQLite waits."""
         return self._lock.held(self.patience, to_read=self._reads)
 
     def load(self, load: Load) -> None:
-        """Write into a new table, then put it in place or merge it; no other run in between."""
+        """Write to a new table, then swap or merge it, with no other run in between."""
         with self.alone():
             super().load(load)
 
     def empty(self, table: Table, names: tuple[str, ...]) -> None:
-        """Empty columns in all rows, and write the file again: SQLite leaves what was deleted in its free pages."""
+        """Empty columns in all rows, and rewrite the file, because SQLite leaves deleted values in its free pages."""
         with self.alone():
             super().empty(table, names)
             try:
@@ -63,11 +63,11 @@ class Sqlite(StagedDestination):
                 raise self.explain(error) from error
 
     def connect(self) -> Any:
-        """A connection; statements that write begin a transaction, and so do those that make tables."""
+        """A connection; statements that write or create tables begin a transaction."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self._path, timeout=ASK_SECONDS, isolation_level=None)
         try:
-            # Who only reads hinders nobody; who writes has the file from here on.
+            # Readers don't block others; a writer has the file from here on.
             connection.execute("BEGIN" if self._reads else "BEGIN IMMEDIATE")
             connection.execute(f"PRAGMA busy_timeout = {WAIT_SECONDS * 1000}")
         except BaseException:
@@ -89,7 +89,7 @@ class Sqlite(StagedDestination):
             self._reads = before
 
     def explain(self, error: Exception) -> DestinationError:
-        """What an error of SQLite means."""
+        """The meaning of an error of SQLite."""
         text = str(error)
         low = text.lower()
         if "locked" in low or "busy" in low:
@@ -103,17 +103,17 @@ class Sqlite(StagedDestination):
         return DestinationError(Fault.UNEXPECTED, text, "path")
 
     def columns_of(self, table: Table) -> list[tuple[str, str]]:
-        """Names and types of a table's columns; also asked for while this process writes."""
+        """Names and types of a table's columns; also used while this process writes."""
         with self._reading(), self.transaction() as cursor:
             cursor.execute("SELECT name, type FROM pragma_table_info(?)", (self.full_name(table),))
             return [(str(name), str(kind)) for name, kind in cursor.fetchall()]
 
     def check(self) -> None:
-        """See whether tables can be made, written and dropped."""
+        """Check whether tables can be created, written and dropped."""
         self._try_out(Table("", "_datasync_check"))
 
     def column_type(self, column: Column) -> str:
-        """A column's type as SQLite names it."""
+        """SQLite's name for a column's type."""
         return _TYPES[column.type]
 
     def swap(self, cursor: Any, table: Table, incoming: Table) -> None:
@@ -122,18 +122,18 @@ class Sqlite(StagedDestination):
         cursor.execute(f"ALTER TABLE {self.path(incoming)} RENAME TO {self.path(table)}")
 
     def value(self, value: Any) -> Any:
-        """A Python value as the driver takes it."""
+        """A Python value for the driver."""
         if isinstance(value, datetime):
             return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
         if isinstance(value, date | time):
             return value.isoformat()
         if isinstance(value, Decimal):
-            # A text that looks like a number: SQLite keeps it exact where it can.
+            # A text that looks like a number: SQLite stores it exactly if it can.
             return format(value.normalize(), "f")
         return value
 
     def now(self) -> Any:
-        """This moment as the driver takes it."""
+        """The current time for the driver."""
         return self.value(datetime.now(UTC))
 
     def snippets(self, table: Table) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """Loading for databases where dlt is less than half as fast (SQLite), or needs a second database (MySQL).
 
-Rows go into a new table first; then one transaction, or one atomic rename, puts them in place. `benchmarks/` has the
-figures beside dlt's: with primary keys it merged 44,000 rows/s into 20,000 rows of SQLite and 88,000 into 100,000; this
-way merges 156,000 and 169,000.
+Rows go into a new table first; then one transaction, or one atomic rename, puts them in place. `benchmarks/` compares
+this with dlt: with primary keys dlt merged 44,000 rows/s into 20,000 rows of SQLite and 88,000 into 100,000. This
+module merges 156,000 and 169,000.
 """
 
 from __future__ import annotations
@@ -34,32 +34,32 @@ class StagedDestination(SqlDestination):
 
     @abstractmethod
     def column_type(self, column: Column) -> str:
-        """A column's type as the database names it."""
+        """The database's name for a column's type."""
 
     @abstractmethod
     def swap(self, cursor: Any, table: Table, incoming: Table) -> None:
-        """Put `incoming` in the place of `table`, which may not exist, so that no reader finds none or an empty one."""
+        """Replace `table`, which may not exist, with `incoming`; no reader finds a missing or empty table."""
 
     @abstractmethod
     def value(self, value: Any) -> Any:
-        """A Python value as the driver takes it."""
+        """A Python value for the driver."""
 
     def path(self, table: Table) -> str:
-        """The table's name, the dataset before it."""
+        """The table's name, with the dataset before it."""
         return self.quoted(self.full_name(table))
 
     def full_name(self, table: Table) -> str:
-        """The name as the database has it."""
+        """The name in the database."""
         return f"{table.dataset}_{table.name}" if table.dataset else table.name
 
     def load(self, load: Load) -> None:
-        """Write into a new table, then put it in place or merge it."""
+        """Write to a new table, then swap or merge it."""
         incoming = Table(load.table.dataset, f"{load.table.name}__incoming")
         before = {name.lower() for name, _ in self.columns_of(load.table)}
         columns = list(load.columns)
         swaps = load.replaces and not load.keeps_history and not load.table.org_id
         if swaps:
-            # A column that is gone in Salesforce stays, empty.
+            # A column that is gone in Salesforce stays, but is empty.
             columns += [column for column in load.known_columns if column not in columns]
         with self.transaction() as cursor:
             cursor.execute(f"DROP TABLE IF EXISTS {self.path(incoming)}")
@@ -87,15 +87,15 @@ class StagedDestination(SqlDestination):
             cursor.execute(f"DROP TABLE IF EXISTS {self.path(incoming)}")
 
     def empty(self, table: Table, names: tuple[str, ...]) -> None:
-        """Empty columns in all rows, and drop what a load that was killed left behind."""
+        """Empty columns in all rows, and drop tables left behind by a killed load."""
         super().empty(table, names)
         with self.transaction() as cursor:
             for ending in ("incoming", "versioned", "before"):
                 cursor.execute(f"DROP TABLE IF EXISTS {self.path(Table(table.dataset, f'{table.name}__{ending}'))}")
 
     def _restart_history(self, cursor: Any, load: Load, columns: list[Column]) -> set[str]:
-        """Put a table without the key that a row's id was in the place of one that held the present state only; its
-        rows become versions that nothing equals. Return its columns.
+        """Replace a table without history by one without a primary key on the id; its rows become versions that equal
+        nothing. Return its columns.
         """
         versioned = Table(load.table.dataset, f"{load.table.name}__versioned")
         before = dict(self.columns_of(load.table))
@@ -145,7 +145,7 @@ class StagedDestination(SqlDestination):
                 values = [[self.value(value) for value in batch.column(name).to_pylist()] for name in names]
                 rows = list(zip(*values, strict=True))
                 keys = values[names.index(KEY)]
-                # An id twice in one result is one row: pages of a result that was begun again may overlap.
+                # An id can occur twice, because pages of a restarted result may overlap: keep one row.
                 fresh = []
                 for key, row in zip(keys, rows, strict=True):
                     if key not in seen:
@@ -173,13 +173,13 @@ class StagedDestination(SqlDestination):
         cursor.execute(f"INSERT INTO {target} ({names}) SELECT {names} FROM {source}{remaining}")
 
     def _add_versions(self, cursor: Any, load: Load, incoming: Table, columns: list[Column]) -> None:
-        """End the versions that changed and add the new ones (slowly changing dimension, type 2)."""
+        """Close the versions that changed and add the new ones (slowly changing dimension, type 2)."""
         names = self._list([column.name for column in columns])
         key, version = self.quoted(KEY), self.quoted(VERSION_COLUMN)
         target, source = self.path(load.table), self.path(incoming)
         begin, end = self.quoted(VALID_FROM), self.quoted(VALID_TO)
         now = self.now()
-        # The version of a row of several orgs' tables holds its org.
+        # In tables of several orgs, a row's version includes its org.
         same = f"SELECT 1 FROM {source} s WHERE s.{key} = {target}.{key} AND s.{version} = {target}.{version}"
         coming = f"SELECT {key} FROM {source}"
         affected = "" if load.replaces else f" AND {key} IN ({coming})"
@@ -196,4 +196,4 @@ class StagedDestination(SqlDestination):
 
     @abstractmethod
     def now(self) -> Any:
-        """This moment as the driver takes it."""
+        """The current time for the driver."""

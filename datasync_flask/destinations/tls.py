@@ -13,12 +13,12 @@ from typing import Any
 
 import certifi
 
-# A bundle of a company's authorities, in characters.
+# The most characters in a bundle of certificate authorities.
 MAX_CA = 100_000
 
 
 class Tls(enum.StrEnum):
-    """What a connection to a server asks of TLS."""
+    """The TLS settings of a connection to a server."""
 
     OFF = "off"
     REQUIRED = "required"
@@ -36,7 +36,7 @@ def is_this_machine(host: str) -> bool:
 
 
 def is_host(host: str) -> bool:
-    """True for one name, one address, or the folder of a Unix socket; libpq would take a list of hosts as well."""
+    """True for one name, one address, or the folder of a Unix socket; libpq would also accept a list of hosts."""
     if host.startswith("/"):
         return re.fullmatch(r"(/[\w.\-]+)+/?", host) is not None
     try:
@@ -47,17 +47,17 @@ def is_host(host: str) -> bool:
 
 
 def default_tls(host: str) -> Tls:
-    """Nothing goes in clear to another machine unless somebody asks for it."""
+    """The default: nothing goes unencrypted to another machine."""
     return Tls.OFF if is_this_machine(host) else Tls.REQUIRED
 
 
 def tls_of(settings: Mapping[str, Any]) -> Tls:
-    """What holds for stored settings; those of before TLS was a setting have none."""
+    """The TLS setting in stored settings; older ones may have none."""
     return Tls(settings.get("tls") or default_tls(str(settings.get("host", ""))))
 
 
 def check_certificates(pem: str) -> None:
-    """Raise ValueError for what isn't certificates in PEM (RFC 7468), or holds a private key."""
+    """Raise ValueError for anything but certificates in PEM (RFC 7468), and for a private key."""
     if "PRIVATE KEY" in pem:
         raise ValueError("a private key")
     try:
@@ -73,12 +73,12 @@ def trusted_file() -> str:
 
 
 def ssl_context(tls: Tls, pem: str) -> ssl.SSLContext | None:
-    """What Python's TLS checks a server with; None where nothing is encrypted."""
+    """Python's TLS context for checking a server; None if nothing is encrypted."""
     if tls is Tls.OFF:
         return None
     if tls is Tls.VERIFIED:
         context = ssl.create_default_context(cadata=pem) if pem else ssl.create_default_context(cafile=trusted_file())
-        # A company's own CA often lacks what the strict profile asks for (RFC 5280 extensions).
+        # A company's own CA often lacks the extensions that the strict profile requires (RFC 5280).
         context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", ssl.VerifyFlags(0))
         return context
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
