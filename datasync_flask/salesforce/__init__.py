@@ -1,1 +1,1 @@
-"""The only code that speaks to Salesforce. It knows neither Flask nor the database."""
+"""The only code that calls Salesforce. It knows neither Flask nor the database."""

@@ -1,6 +1,6 @@
-"""Whether the org is still where its token says.
+"""Checks whether the org is still at its token's address.
 
-The login host knows the new address of an org that moved: a token answer's `instance_url` holds it.
+The login host knows the new address of an org that moved: it is a token answer's `instance_url`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datasync_flask.salesforce.oauth import TokenAnswer
 
 T = TypeVar("T")
 
-# Parts of what OpenSSL says of a certificate that belongs to another host.
+# Parts of OpenSSL's errors for a certificate that belongs to another host.
 _OTHER_NAME = ("hostname mismatch", "is not valid for", "ip address mismatch")
 
 
@@ -23,7 +23,7 @@ def _is_bare(error: SalesforceError) -> bool:
 
 
 def may_have_moved(error: SalesforceError) -> bool:
-    """True when a call with a token failed as it does when the org isn't at the token's address any more."""
+    """True when a call with a token failed as if the org were no longer at the token's address."""
     if error.problem in {Problem.INSTANCE_MOVED, Problem.HOST_NOT_FOUND} or _is_bare(error):
         return True
     words = error.detail.lower()
@@ -31,10 +31,10 @@ def may_have_moved(error: SalesforceError) -> bool:
 
 
 def at_the_orgs_address(token: TokenAnswer, refresh: Callable[[TokenAnswer], TokenAnswer], call: Callable[[], T]) -> T:
-    """What `call` gives; where the org seems to have moved, have `token` refreshed once, and call once more.
+    """The result of `call`; if the org seems to have moved, refresh `token` once and call once more.
 
-    `refresh` asks the login host and lets `call` use the new token. Raises SalesforceError: what kept the login host
-    from answering, INSTANCE_MOVED when its answer didn't help, DATA_API_CLOSED when the org is where it was.
+    `refresh` asks the login host and makes `call` use the new token. Raises SalesforceError: the login host's error,
+    INSTANCE_MOVED when its answer didn't help, DATA_API_CLOSED when the org is where it was.
     """
     try:
         return call()
@@ -58,7 +58,7 @@ def _still_failing(error: SalesforceError, *, is_same: bool) -> SalesforceError:
     if not may_have_moved(error):
         return error
     if is_same and _is_bare(error):
-        # The org is here, and has nothing at this path.
+        # The org is at this address, but has nothing at this path.
         return error
     is_closed = is_same and error.problem is Problem.INSTANCE_MOVED
     return SalesforceError(Problem.DATA_API_CLOSED if is_closed else Problem.INSTANCE_MOVED, error.detail)

@@ -1,4 +1,4 @@
-"""What one request may take, and what an answer that refuses means.
+"""The limits of one request, and the meaning of a refusal.
 
 A My Domain that is renamed and an org that moves to another instance leave redirects, 404 answers or nothing behind
 (Salesforce help "My Domain URL Formats"; REST API Developer Guide "Status Codes and Error Responses": 3xx means that
@@ -23,13 +23,13 @@ from datasync_flask.salesforce.tries import TRIES
 
 # A page of 2,000 rows with long texts is large; a describe of 800 fields with picklists too.
 MAX_JSON_BYTES = 64_000_000
-# Answers of a few numbers.
+# Answers with only a few numbers.
 SMALL_BYTES = 2_000_000
-# Retry-After is a number of seconds; the longest that is believed.
+# The longest Retry-After that we accept, in seconds.
 MAX_RETRY_AFTER = 24 * 3600
-# What is read of a refusal: a page's head may be long.
+# How much of a refusal is read: a page's head may be long.
 REFUSAL_CHARACTERS = 20_000
-# A host that isn't the org's any more answers a 404 of its own; the API's are JSON.
+# A host that is no longer the org's answers with its own 404; the API's are JSON.
 BARE = "HTTP 404 without a word of the API"
 
 _MOVED_PHRASES = ("url_not_reset", "destination url not reset", "url no longer exists")
@@ -37,34 +37,34 @@ _MOVED_PHRASES = ("url_not_reset", "destination url not reset", "url no longer e
 
 @dataclass(frozen=True)
 class Bounds:
-    """How large an answer may be, how often it is asked for, and how long it may take where the client's own time-outs
-    don't fit.
+    """How large an answer may be, how often to request it, and how long it may take if the client's time-outs don't
+    fit.
     """
 
     tries: int = TRIES
     timeout: httpx2.Timeout | None = None
     seconds: float = 0.0
     max_bytes: int = MAX_JSON_BYTES
-    # Numbers of the answer stay as they are written.
+    # Keep numbers as they are written.
     is_exact: bool = False
-    # Not every org has it: that it isn't there says nothing about the org's address.
+    # Not every org has it, so a 404 says nothing about the org's address.
     is_optional: bool = False
 
 
 USUAL = Bounds()
 OPTIONAL = Bounds(is_optional=True)
-# Salesforce gives a query up after 120 seconds, and says so.
+# Salesforce aborts a query after 120 seconds, and says so.
 QUERY = Bounds(timeout=httpx2.Timeout(130.0, connect=10.0), seconds=300.0, is_exact=True)
-# What is only good to know is waited for once, and not for long.
+# Optional information: request it once, with a short time-out.
 COMFORT = Bounds(1, httpx2.Timeout(30.0, connect=10.0), 40.0, SMALL_BYTES, is_optional=True)
-# Asked of a connection, not by a run: the answer tells whether it works.
+# For checks, not for runs: the answer says whether the connection works.
 CHECK = Bounds(1, transport.TIMEOUT, transport.TOTAL_SECONDS, SMALL_BYTES)
 
 
 def refusal_of(response: httpx2.Response, body: Any, *, is_optional: bool = False) -> SalesforceError:
-    """The error for an answer of the API that isn't a success; `body` is its JSON, None where it has none.
+    """The error for an answer of the API that isn't a success; `body` is its JSON, None if it has none.
 
-    With `is_optional` not every org has what was asked for, so that a 404 says nothing about the org's address.
+    With `is_optional`, not every org has the resource, so a 404 says nothing about the org's address.
     """
     if 300 <= response.status_code < 400:
         target = urlsplit(response.headers.get("location", "")).hostname or "another page"
@@ -81,7 +81,7 @@ def refusal_of(response: httpx2.Response, body: Any, *, is_optional: bool = Fals
 
 
 def _retry_after(response: httpx2.Response) -> float | None:
-    """The seconds that Retry-After asks for, as a number or as a date (RFC 9110 section 10.2.3)."""
+    """The seconds in Retry-After, which is a number or a date (RFC 9110 section 10.2.3)."""
     told = response.headers.get("retry-after", "").strip()
     if told.isascii() and told.isdigit():
         return float(min(int(told[:9]), MAX_RETRY_AFTER))

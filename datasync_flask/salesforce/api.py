@@ -1,6 +1,6 @@
-"""One client for an org's API: counted calls with its token, made again when that may help.
+"""One client for an org's API: it counts calls with the org's token, and repeats them when that may help.
 
-What is asked for are functions over it: identity.py, objects.py, query.py, bulk.py. Sources: REST API Developer Guide
+The requests are functions over it: identity.py, objects.py, query.py, bulk.py. Sources: REST API Developer Guide
 "Limit Info Header", "Status Codes and Error Responses".
 """
 
@@ -47,7 +47,7 @@ from datasync_flask.salesforce.tries import TRIES, Tries
 
 log = logging.getLogger(__name__)
 
-# The newest version this program was written against; an org that is older is spoken to in its own newest.
+# The newest version this program was written for; with an older org, we use the org's newest.
 PINNED_VERSION = "66.0"
 
 _LIMIT_INFO = re.compile(r"api-usage=(\d+)/(\d+)", re.A)
@@ -60,7 +60,7 @@ Refresh = Callable[[TokenAnswer], TokenAnswer]
 
 @dataclass(frozen=True)
 class Policy:
-    """How long one request may take, and how often it is made at most."""
+    """How long one request may take, and how often it may be tried."""
 
     timeout: httpx2.Timeout
     seconds: float
@@ -68,12 +68,12 @@ class Policy:
 
 
 PATIENT = Policy(httpx2.Timeout(60.0, connect=10.0), 180.0, TRIES)
-# Somebody waits for a page: only a renewed token is worth another try.
+# Somebody is waiting for a page: try again only with a renewed token.
 INTERACTIVE = Policy(httpx2.Timeout(6.0, connect=3.0), 8.0, 1)
 
 
 class SalesforceApi:
-    """Calls with an org's token, which is renewed when its session ended; several threads may make them."""
+    """Calls with an org's token, which is renewed after its session ends; several threads can make them."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class SalesforceApi:
         policy: Policy = PATIENT,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`wait` waits so many seconds before another try and may raise to stop."""
+        """`wait` waits some seconds before another try, and may raise to stop."""
         if not VERSION.fullmatch(version):
             raise SalesforceError(Problem.NOT_SALESFORCE, f"an API version {version[:20]}")
         self.token, self.version, self.wait = token, version, wait
@@ -93,11 +93,11 @@ class SalesforceApi:
         self._lock, self._renewing = threading.Lock(), threading.Lock()
         self.lanes = Lanes()
         self.calls = 0
-        # Bytes of streamed answers that are read, and those that are being read.
+        # Bytes of streamed answers read so far, and answers being read.
         self._received, self._streamed = 0, list[httpx2.Response]()
-        # (used, most) of the day's calls, as the last answer told; None before the first.
+        # (used, most) of the day's calls, from the last answer; None before the first.
         self.usage: tuple[int, int] | None = None
-        # What Salesforce's clock said in the last answer.
+        # Salesforce's clock in the last answer.
         self.server_time: datetime | None = None
         self._client = BoundedClient(
             trusted, timeout=policy.timeout, total_seconds=policy.seconds, max_bytes=MAX_JSON_BYTES
@@ -115,18 +115,18 @@ class SalesforceApi:
         return f"/services/data/v{self.version}"
 
     def renew(self, stale: TokenAnswer) -> TokenAnswer:
-        """Go on with a token instead of `stale`. Raises SalesforceError; REVOKED when the token endpoint says so."""
+        """Replace the token `stale` with a new one. Raises SalesforceError; REVOKED when the token endpoint says so."""
         # One after the other: an older answer must not replace a newer one.
         with self._renewing:
             self.token = self._refresh(stale)
             return self.token
 
     def tries(self, most: int = TRIES) -> Tries:
-        """How often one request may be made."""
+        """How often one request may be tried."""
         return Tries(self, most=min(most, self._policy.tries))
 
     def at_its_address(self, call: Callable[[], T]) -> T:
-        """What `call` gives, with a new token where the org seems to have moved. Raises SalesforceError."""
+        """The result of `call`, with a new token if the org seems to have moved. Raises SalesforceError."""
         return at_the_orgs_address(self.token, self.renew, call)
 
     def request(self, method: str, path: str, *, bounds: Bounds = USUAL, **content: Any) -> Any:
@@ -139,7 +139,7 @@ class SalesforceApi:
                 tries.again(error)
 
     def comfort(self, path: str, **params: str) -> Any:
-        """The JSON of something that is only good to know, asked for once; None for whatever goes wrong."""
+        """The JSON of optional information, requested once; None if anything goes wrong."""
         try:
             return self.request("GET", path, params=params, bounds=COMFORT)
         except SalesforceError as error:
@@ -147,7 +147,7 @@ class SalesforceApi:
             return None
 
     def once(self, method: str, path: str, *, bounds: Bounds = USUAL, **content: Any) -> Any:
-        """Do what `request` does, but ask once, with the token as it is."""
+        """Like `request`, but only once and with the current token."""
         limits: dict[str, Any] = {MAX_BYTES_KEY: bounds.max_bytes}
         if bounds.timeout is not None and self._policy is PATIENT:
             limits |= {"timeout": bounds.timeout.as_dict(), TOTAL_SECONDS_KEY: bounds.seconds}
@@ -167,7 +167,7 @@ class SalesforceApi:
 
     @contextmanager
     def streamed(self, path: str) -> Iterator[httpx2.Response]:
-        """Yield an answer whose body is read piece by piece. Raises SalesforceError for all but 200."""
+        """Yield an answer whose body is read piece by piece. Raises SalesforceError for anything but 200."""
         with ExitStack() as stack:
             response = self.at_its_address(lambda: self._opened(stack, path))
             with self._lock:
@@ -193,7 +193,7 @@ class SalesforceApi:
     def _request(self, method: str, path: str, *, accept: str = "application/json", **content: Any) -> httpx2.Request:
         """A request with the token."""
         url = path if path.startswith("http") else self.token.instance_url + path
-        # An identity URL may be that of a site, which is somebody's own pages: no token goes there.
+        # An identity URL may belong to a site with somebody's own pages: send no token there.
         if not is_api_origin(url, self._trusted):
             raise SalesforceError(Problem.UNTRUSTED_INSTANCE, urlsplit(url).hostname or "")
         headers = {"Authorization": f"Bearer {self.token.access_token}", "Accept": accept}
@@ -201,7 +201,7 @@ class SalesforceApi:
 
     @property
     def received(self) -> int:
-        """Bytes of streamed answers, as they came over the wire."""
+        """Bytes of streamed answers as received, still compressed."""
         with self._lock:
             return self._received + sum(response.num_bytes_downloaded for response in self._streamed)
 

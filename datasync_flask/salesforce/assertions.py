@@ -1,4 +1,4 @@
-"""Signed tokens instead of secrets: the certificate that an app in Salesforce holds, and what is signed for it.
+"""Signed tokens instead of secrets: the certificate for the app in Salesforce, and the signed assertions.
 
 Sources: RFC 7523 section 3; Salesforce help "OAuth 2.0 JWT Bearer Flow for Server-to-Server Integration".
 """
@@ -19,13 +19,13 @@ from joserfc.jwk import RSAKey
 from datasync_flask.salesforce.hosts import PRODUCTION, SANDBOX
 
 GRANT_TYPE = JWTBearerGrant.GRANT_TYPE
-# Salesforce refuses what holds longer than three minutes; a little less bears a clock that is a little fast.
+# Salesforce refuses lifetimes over three minutes; a little less tolerates a clock that is slightly fast.
 LIFETIME_SECONDS = 120
-# A difference between the clocks that the lifetime bears.
+# A clock difference that the lifetime tolerates.
 CLOCK_MAY_DIFFER_SECONDS = 60
-# Whoever forgets to replace a certificate loses access: as long as is usual where a person has to upload it.
+# Long, because a person has to upload the next one, and access ends if nobody does.
 CERTIFICATE_LIFETIME = timedelta(days=3650)
-# The least that Salesforce takes; it takes no elliptic curves for this.
+# The smallest key that Salesforce accepts; it doesn't accept elliptic curves here.
 KEY_BITS = 2048
 
 
@@ -39,7 +39,7 @@ class CertifiedKey:
 
 
 def new_certified_key(name: str, now: datetime) -> CertifiedKey:
-    """A new RSA key with a certificate that it signed itself, in `name`."""
+    """A new RSA key with a self-signed certificate for `name`."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     expires_at = now + CERTIFICATE_LIFETIME
@@ -49,7 +49,7 @@ def new_certified_key(name: str, now: datetime) -> CertifiedKey:
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        # Clocks differ: valid from a little earlier.
+        # Valid from a little earlier, because clocks differ.
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(expires_at)
         .sign(key, hashes.SHA256())
@@ -65,15 +65,15 @@ def new_certified_key(name: str, now: datetime) -> CertifiedKey:
 
 
 def fingerprint(certificate: str) -> str:
-    """The SHA-256 fingerprint of a PEM certificate, as browsers and Salesforce's pages write it."""
+    """The SHA-256 fingerprint of a PEM certificate, as browsers and Salesforce's pages show it."""
     return x509.load_pem_x509_certificate(certificate.encode()).fingerprint(hashes.SHA256()).hex(":").upper()
 
 
 def audiences(origin: str) -> tuple[str, ...]:
-    """The audiences under which an org with this login origin may take an assertion, the likeliest first.
+    """The audiences for which an org with this login origin may accept an assertion, the likeliest first.
 
-    The documentation names login and test.salesforce.com; orgs whose old host names no longer redirect (Spring '26)
-    take their own address only, others refuse it.
+    The documentation names login and test.salesforce.com. Orgs whose old host names no longer redirect (Spring '26)
+    accept only their own address, which others refuse.
     """
     if origin in {PRODUCTION, SANDBOX}:
         return (origin,)
@@ -82,7 +82,7 @@ def audiences(origin: str) -> tuple[str, ...]:
 
 
 def sign(private_key: str, *, client_id: str, username: str, audience: str) -> str:
-    """The assertion (RFC 7523 section 3) by which the app asks for a token in the name of `username`."""
+    """The assertion (RFC 7523 section 3) with which the app requests a token for `username`."""
     signed: str = JWTBearerGrant.sign(
         RSAKey.import_key(private_key),
         issuer=client_id,

@@ -1,7 +1,7 @@
 """Bulk API 2.0 query jobs: create, wait, read the result's pages, clean up.
 
 Source: Bulk API 2.0 and Bulk API Developer Guide, "Query" (create a job, get information about a job, get results for
-a job, abort and delete a job) and "Limits". Where the pages of a result lie: result_pages.py.
+a job, abort and delete a job) and "Limits". result_pages.py has the addresses of a result's pages.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from datasync_flask.salesforce.data_refusals import classify_api_error
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.exact_json import number_of
 
-# Salesforce gives a job up after 24 hours.
+# Salesforce aborts a job after 24 hours.
 MAX_WAIT_SECONDS = 24 * 3600
 FIRST_POLL_SECONDS = 0.25
 MAX_POLL_SECONDS = 10.0
 
-# What REST would say as well; everything else that is said of one query may be Bulk's alone.
+# REST would give these errors too; any other error about a query may be specific to Bulk.
 _SAME_BY_REST = frozenset({Problem.FIELD_GONE, Problem.OBJECT_GONE})
-# Bulk may be switched off, or refused to this user, where REST isn't.
+# Bulk may be switched off, or refused to this user, while REST works.
 _SWITCHED_OFF = frozenset({Problem.API_DISABLED_FOR_ORG, Problem.API_DISABLED_FOR_USER})
 
 
 class NotInBulk(Exception):
-    """The org doesn't let this query run as a bulk job; REST may. `problem` is what Bulk's refusal is called."""
+    """The org refuses to run this query as a bulk job; REST may work. `problem` is Bulk's refusal."""
 
     def __init__(self, words: str, problem: Problem = Problem.NOT_IN_BULK) -> None:
         self.problem = problem
@@ -42,10 +42,10 @@ class NotInBulk(Exception):
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a job's result while it is open: its rows still have to be read from `response`."""
+    """One open page of a job's result: its rows still have to be read from `response`."""
 
     response: httpx2.Response
-    # How many rows Salesforce says it has; None when it doesn't say.
+    # The number of rows according to Salesforce; None when it doesn't say.
     rows: int | None
     # '' on the last page.
     next_locator: str
@@ -73,17 +73,17 @@ def create_job(api: SalesforceApi, soql: str, *, with_deleted: bool) -> str:
 
 
 def may_be_bulks_alone(error: SalesforceError) -> bool:
-    """True when a refusal of the Bulk API leaves it open whether REST refuses too: REST's answer decides."""
+    """True when the Bulk API refuses something that REST may still allow."""
     if error.problem is Problem.REQUEST_LIMIT_EXCEEDED:
-        # LIMIT_EXCEEDED is Bulk's own limit; REQUEST_LIMIT_EXCEEDED that of all calls.
+        # LIMIT_EXCEEDED is Bulk's own limit; REQUEST_LIMIT_EXCEEDED is the limit of all calls.
         return error.detail.upper().startswith("LIMIT_EXCEEDED")
     return error.problem in _SWITCHED_OFF or (error.problem.is_about_the_request and error.problem not in _SAME_BY_REST)
 
 
 def wait_for_job(api: SalesforceApi, job_id: str) -> int | None:
-    """How many rows the job's result has when it is complete; None where Salesforce doesn't tell.
+    """Wait for a job to complete; return its number of rows, None if Salesforce doesn't say.
 
-    Raises NotInBulk when the job failed (REST tells more clearly why), SalesforceError for everything else.
+    Raises NotInBulk when the job failed (REST says more clearly why), SalesforceError for everything else.
     """
     deadline = time.monotonic() + MAX_WAIT_SECONDS
     interval = FIRST_POLL_SECONDS
@@ -102,7 +102,7 @@ def wait_for_job(api: SalesforceApi, job_id: str) -> int | None:
 
 
 def place(locator: str, max_records: int) -> str:
-    """Where the page at a locator lies, as result_page() takes it; '' is the first one's."""
+    """The place of the page at a locator, for result_page(); '' is the first page's."""
     return urlencode({"maxRecords": max_records} | ({"locator": locator} if locator else {}))
 
 
@@ -111,14 +111,14 @@ def result_page(api: SalesforceApi, job_id: str, at: str) -> Iterator[Page]:
     """Yield one page of a complete job's result. Raises SalesforceError, also while the caller reads."""
     with api.streamed(f"{api.base}/jobs/query/{job_id}/results?{at}") as response:
         found = response.headers.get("sforce-numberofrecords", "")
-        # The end is the four letters "null", an empty header, or none.
+        # The last page has the four letters "null", an empty header, or no header.
         following = response.headers.get("sforce-locator", "").strip()
         rows = int(found) if re.fullmatch(r"[0-9]{1,18}", found) else None
         yield Page(response, rows, "" if following.lower() == "null" else following)
 
 
 def abort_job(api: SalesforceApi, job_id: str) -> None:
-    """Stop a job that is no longer wanted, and delete it; a refusal is no matter."""
+    """Stop a job that is no longer wanted, and delete it; ignore a refusal."""
     try:
         api.request("PATCH", f"{api.base}/jobs/query/{job_id}", json={"state": "Aborted"}, bounds=COMFORT)
     except SalesforceError as error:
@@ -128,7 +128,7 @@ def abort_job(api: SalesforceApi, job_id: str) -> None:
 
 
 def delete_job(api: SalesforceApi, job_id: str) -> None:
-    """Delete a finished job, so that its result doesn't count against the org's storage; a refusal is no matter."""
+    """Delete a finished job, so that its result doesn't count against the org's storage; ignore a refusal."""
     try:
         api.request("DELETE", f"{api.base}/jobs/query/{job_id}", bounds=COMFORT)
     except SalesforceError as error:
@@ -137,9 +137,9 @@ def delete_job(api: SalesforceApi, job_id: str) -> None:
 
 
 def jobs_left(api: SalesforceApi) -> int | None:
-    """How many query jobs the org may still make today; None where it doesn't tell.
+    """How many query jobs the org may still create today; None if it doesn't say.
 
-    It takes the right "View Setup and Configuration".
+    This needs the permission "View Setup and Configuration".
     """
     answer = api.comfort(f"{api.base}/limits")
     found = answer.get("DailyBulkV2QueryJobs") if isinstance(answer, dict) else None

@@ -1,8 +1,8 @@
-"""What the data API refuses, as one table: by status, code and words, which problem it is.
+"""The refusals of the data API in one table: status, code and words decide which problem it is.
 
 Sources, by the short names in the table: REST is the REST API Developer Guide "Status Codes and Error Responses",
 SOAP the SOAP API Developer Guide "Core Data Types: ExceptionCode", BULK the Bulk API 2.0 Developer Guide "Query" and
-"Limits", CLIENTS what clients in the open (jsforce, simple-salesforce, Singer, Airbyte, dlt) treat as that.
+"Limits", CLIENTS the behaviour of open-source clients (jsforce, simple-salesforce, Singer, Airbyte, dlt).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.pages import says_maintenance
 from datasync_flask.salesforce.refusals import Refusal, meaning_of
 
-# The first row that fits counts.
+# The first matching row counts.
 REFUSALS = (
     # An external data source behind an object.
     Refusal(Problem.EXTERNAL_SOURCE, code="EXTERNAL_OBJECT_…", source="SOAP"),
@@ -27,7 +27,7 @@ REFUSALS = (
     Refusal(Problem.USER_INACTIVE, code="INACTIVE_ORG", source="SOAP"),
     Refusal(Problem.USER_INACTIVE, words="inactive organization", source="SOAP"),
     Refusal(Problem.USER_INACTIVE, code="ORG_LOCKED", source="SOAP"),
-    # Limits: those of the moment pass, those of Bulk are Bulk's alone, those of the day have to be waited for.
+    # Limits: momentary ones pass, Bulk's don't concern REST, daily ones need a wait.
     Refusal(Problem.TOO_MANY_REQUESTS, code="REQUEST_LIMIT_EXCEEDED", words="concurrent", source="REST"),
     Refusal(Problem.TOO_MANY_REQUESTS, words="concurrentperorglongtxn", source="CLIENTS (Airbyte)"),
     Refusal(Problem.BULK_LIMIT_REACHED, words="max bulk v2", source="BULK"),
@@ -37,21 +37,21 @@ REFUSALS = (
     Refusal(Problem.REQUEST_LIMIT_EXCEEDED, code="LIMIT_EXCEEDED", source="SOAP"),
     Refusal(Problem.TOO_MANY_REQUESTS, status=429, source="RFC 6585 section 4"),
     Refusal(Problem.TOO_MANY_REQUESTS, status=420, source="CLIENTS (jsforce)"),
-    # What Salesforce itself can't do at the moment.
+    # Salesforce's own temporary faults.
     Refusal(Problem.SERVER_ERROR, code="SERVER_UNAVAILABLE", source="REST"),
     Refusal(Problem.SERVER_ERROR, code="UNKNOWN_EXCEPTION", source="REST"),
     Refusal(Problem.SERVER_ERROR, code="TXN_SECURITY_METERING_ERROR", source="CLIENTS (Airbyte)"),
     Refusal(Problem.SERVER_ERROR, code="UNABLE_TO_LOCK_ROW", source="SOAP"),
     Refusal(Problem.SERVER_ERROR, code="UNKNOWN_ERROR", words="retry", source="CLIENTS"),
     Refusal(Problem.SERVER_ERROR, status=406, source="CLIENTS: comes and goes"),
-    # Switches and rights that concern all calls.
+    # Settings and permissions that concern all calls.
     Refusal(Problem.API_DISABLED_FOR_ORG, code="API_CURRENTLY_DISABLED", words="organization", source="SOAP"),
     Refusal(Problem.API_DISABLED_FOR_USER, code="API_CURRENTLY_DISABLED", source="SOAP"),
     Refusal(Problem.API_DISABLED_FOR_ORG, code="API_DISABLED_FOR_ORG", source="REST"),
     Refusal(Problem.IP_RESTRICTED, code="INVALID_LOGIN_IP", source="SOAP"),
     Refusal(Problem.IP_RESTRICTED, words="ip restricted", source="SOAP"),
     Refusal(Problem.IP_RESTRICTED, words="ip address", status=403, source="CLIENTS"),
-    # What Bulk doesn't do and REST may.
+    # Refusals of Bulk that REST may not have.
     Refusal(Problem.NOT_IN_BULK, code="INVALIDENTITY", source="BULK"),
     Refusal(Problem.NOT_IN_BULK, code="INVALIDJOB", source="BULK"),
     Refusal(Problem.NOT_IN_BULK, code="FEATURENOTENABLED", source="CLIENTS (dlt)"),
@@ -59,7 +59,7 @@ REFUSALS = (
     Refusal(Problem.NOT_IN_BULK, words="not supported by the bulk api", source="BULK"),
     Refusal(Problem.NOT_IN_BULK, words="not supported in bulk query", source="BULK"),
     Refusal(Problem.NOT_IN_BULK, code="API_ERROR", words="implementation restriction", source="CLIENTS (Airbyte)"),
-    # Fields and objects, told apart by the words: only the first ones mean that a field is missing.
+    # Fields and objects, distinguished by the words: only the first ones mean that a field is missing.
     Refusal(Problem.FIELD_GONE, code="INVALID_FIELD", words="no such column", source="REST"),
     Refusal(Problem.FIELD_GONE, code="INVALID_FIELD", words="no such field", source="CLIENTS"),
     Refusal(Problem.QUERY_REFUSED, code="INVALID_FIELD", source="SOAP"),
@@ -86,7 +86,7 @@ def classify_api_error(status: int, body: Any, text: str, *, retry_after: float 
     """The error for an answer of the data API that isn't a success.
 
     `body` is its JSON: an array of objects with errorCode and message, one object, or anything else. Of several errors
-    the first that is known decides; all of them are told.
+    the first known one decides; the text has all of them.
     """
     told = _errors_in(body) or _errors_in_xml(text) or [("", _plain(text))]
     problems = [_problem_of(status, code, message.lower()) for code, message in told]
@@ -120,18 +120,18 @@ _XML = re.compile(r"<(errorCode|exceptionCode|message|exceptionMessage)>([^<]{1,
 
 
 def _errors_in_xml(text: str) -> list[tuple[str, str]]:
-    """Read an answer in XML, as gateways before the API send it whatever was asked for."""
+    """Read an answer in XML, which gateways in front of the API send whatever the request wanted."""
     parts = {name.lower().removeprefix("error").removeprefix("exception"): value for name, value in _XML.findall(text)}
     return [(parts.get("code", ""), parts.get("message", ""))] if parts else []
 
 
 def _plain(text: str) -> str:
-    """The words of a page: what isn't markup."""
+    """The text of a page without markup."""
     if "<" not in text:
         return text
     return re.sub(r"<[^>]*>?", " ", re.sub(r"<(script|style|head)\b.*?(</\1>|$)", " ", text, flags=re.S | re.I))
 
 
 def is_passing_page(text: str) -> bool:
-    """True for the pages that Salesforce shows, with status 200 too, while an org is being set up or maintained."""
+    """True for the pages that Salesforce shows, even with status 200, while an org is being set up or maintained."""
     return says_maintenance(_plain(text))

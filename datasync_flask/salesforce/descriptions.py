@@ -1,4 +1,4 @@
-"""What describe tells of an org's objects and fields, checked where it comes in.
+"""Descriptions of an org's objects and fields, checked on arrival.
 
 Sources: REST API Developer Guide "Describe Global", "sObject Describe"; Object Reference "API Names".
 """
@@ -12,13 +12,13 @@ from typing import Any
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.self_moving import moves_by_itself
 
-# Names that come from Salesforce, or go into an address, have these letters only.
+# Names from Salesforce, or for an address, have only these characters.
 API_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
 
 
 @dataclass(frozen=True)
 class Field:
-    """One field of an object, as describe tells it."""
+    """One field in an object's description."""
 
     name: str
     label: str
@@ -26,13 +26,13 @@ class Field:
     is_calculated: bool = False
     # Its value changes without any date of the record.
     is_self_moving: bool = False
-    # False: no query may have it in its WHERE.
+    # False: a query can't have it in its WHERE.
     is_filterable: bool = True
 
 
 @dataclass(frozen=True)
 class ObjectDescription:
-    """An object and the fields of it that the user may see."""
+    """An object with the fields that the user can see."""
 
     name: str
     label: str
@@ -46,7 +46,7 @@ class ObjectDescription:
 
 @dataclass(frozen=True)
 class ObjectEntry:
-    """An object as the list of all objects tells it."""
+    """An entry of the list of all objects."""
 
     name: str
     label: str
@@ -57,7 +57,7 @@ class ObjectEntry:
 
     @property
     def namespace(self) -> str:
-        """The package it comes with, '' for what is Salesforce's or the org's own."""
+        """Its package; '' for objects of Salesforce or of the org itself."""
         parts = self.name.split("__")
         return parts[0] if len(parts) > 2 else ""
 
@@ -75,25 +75,25 @@ def parse_entry(entry: dict[str, Any]) -> ObjectEntry:
 
 
 def is_object(entry: dict[str, Any]) -> bool:
-    """True for an entry of the list of all objects that has rows: events pass by and stay nowhere."""
+    """True for an entry that has rows; platform events aren't stored."""
     return not entry.get("deprecatedAndHidden") and not entry["name"].endswith(("ChangeEvent", "__e", "__ChangeEvent"))
 
 
 def is_api_name(name: Any) -> bool:
-    """True for what may be the name of an object or a field."""
+    """True for a possible name of an object or a field."""
     return isinstance(name, str) and bool(API_NAME.fullmatch(name))
 
 
 def checked_name(name: str) -> str:
-    """The name of an object that goes into an address. Raises SalesforceError when it can't be one."""
+    """The name of an object, safe for an address. Raises SalesforceError when it can't be one."""
     if not is_api_name(name):
         raise SalesforceError(Problem.OBJECT_GONE, f"{name[:80]} can't be the name of an object")
     return name
 
 
 def parse_description(answer: Any, name: str) -> ObjectDescription:
-    """A describe's answer as an ObjectDescription. Raises SalesforceError when it isn't about the object `name`:
-    what an answer calls itself decides nothing.
+    """A description's answer as an ObjectDescription. Raises SalesforceError when it isn't about the object `name`, so
+    an answer can't choose what it describes.
     """
     if not isinstance(answer, dict) or not isinstance(answer.get("fields"), list):
         raise SalesforceError(Problem.NOT_DESCRIBED, f"a description of {name} without fields")
@@ -115,7 +115,7 @@ def parse_description(answer: Any, name: str) -> ObjectDescription:
     return ObjectDescription(
         name=told,
         label=str(answer.get("label") or told),
-        # Salesforce tells names apart by their letters only; a second field of a name would be a column twice.
+        # Salesforce's names ignore case; a second field with the same name would give a duplicate column.
         fields=tuple({field.name.lower(): field for field in reversed(fields)}.values())[::-1],
         is_custom=bool(answer.get("custom")),
     )

@@ -32,7 +32,7 @@ class Reason(enum.StrEnum):
 
 
 class Problem(enum.StrEnum):
-    """One distinguishable thing that can be wrong; each has its own sentence, several may share a reason code."""
+    """One specific problem; each has its own text, and several may share a reason code."""
 
     CLIENT_UNKNOWN = "client_unknown"
     APP_NOT_FOUND = "app_not_found"
@@ -103,12 +103,12 @@ class Problem(enum.StrEnum):
 
     @property
     def reason(self) -> Reason:
-        """The stable code this problem is reported under."""
+        """The stable code of this problem."""
         return _REASONS.get(self, Reason.UNEXPECTED)
 
     @property
     def is_transient(self) -> bool:
-        """True when trying the same request again later may well succeed."""
+        """True when the same request may well succeed later."""
         return self in _TRANSIENT
 
     @property
@@ -118,7 +118,7 @@ class Problem(enum.StrEnum):
 
     @property
     def may_be_propagation(self) -> bool:
-        """True when Salesforce answers this for a *right* app too, in the minutes after it was made or changed."""
+        """True when Salesforce may answer this even for a *correct* app in the minutes after a change or its creation."""
         return self in {Problem.CLIENT_UNKNOWN, Problem.APP_NOT_FOUND, Problem.CALLBACK_MISMATCH}
 
 
@@ -210,7 +210,7 @@ _MAX_DETAIL = 300
 class SalesforceError(Exception):
     """Salesforce refused or didn't answer; `detail` is its own text, shortened and without control characters.
 
-    `retry_after` is how many seconds Salesforce asked to wait (RFC 9110 section 10.2.3), None where it didn't.
+    `retry_after` is how many seconds Salesforce asked to wait (RFC 9110 section 10.2.3), None if it didn't.
     """
 
     def __init__(self, problem: Problem, detail: str = "", *, retry_after: float | None = None) -> None:
@@ -220,7 +220,7 @@ class SalesforceError(Exception):
 
 
 def tidy(text: str) -> str:
-    """Remote text made fit for a page and a log line: one line, printable, at most 300 characters."""
+    """Remote text made safe for a page and a log line: one line, printable, at most 300 characters."""
     printable = "".join(character if character.isprintable() else " " for character in text)
     flat = " ".join(printable.split())
     return flat if len(flat) <= _MAX_DETAIL else flat[: _MAX_DETAIL - 1] + "…"

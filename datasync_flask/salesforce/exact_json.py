@@ -1,4 +1,4 @@
-"""JSON whose numbers stay as they were written: a float would lose digits, and bytes that aren't UTF-8 would end it."""
+"""Parses JSON without changing numbers, because a float would lose digits, and tolerates invalid UTF-8."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 
 class JsonNumber(str):
-    """A number as its digits stand in the JSON text."""
+    """A number with the digits of the JSON text."""
 
     __slots__ = ()
 
 
 def loads(content: bytes) -> Any:
-    """Return JSON with numbers as JsonNumber; other bytes than UTF-8's become lone surrogates. None: it is no JSON."""
+    """Parse JSON with numbers as JsonNumber; invalid UTF-8 becomes lone surrogates. None: it isn't JSON."""
     try:
         text = content.decode("utf-8-sig", "surrogateescape")
         return json.loads(text, parse_float=JsonNumber, parse_int=JsonNumber, parse_constant=JsonNumber)
@@ -22,7 +22,7 @@ def loads(content: bytes) -> Any:
 
 
 def dumps(value: Any) -> str:
-    """A value of `loads` as JSON again, members in the order they came. Raises RecursionError."""
+    """A value of `loads` as JSON again, with members in their original order. Raises RecursionError."""
     if isinstance(value, JsonNumber):
         return str(value)
     if isinstance(value, dict):
@@ -37,12 +37,12 @@ def dumps(value: Any) -> str:
 
 
 def _quoted(text: str) -> str:
-    # Half a character can't be in UTF-8, but as an escape it can.
+    # A lone surrogate can't be in UTF-8, but it can be escaped.
     return json.dumps(text, ensure_ascii=any("\ud800" <= each <= "\udfff" for each in text))
 
 
 def number_of(value: Any) -> int | None:
-    """A whole number of JSON, read with or without `loads`, that isn't negative; None for anything else."""
+    """A non-negative whole number in JSON, read with or without `loads`; None for anything else."""
     if isinstance(value, JsonNumber) and value.isascii() and value.isdigit() and len(value) < 19:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

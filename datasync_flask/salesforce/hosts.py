@@ -1,7 +1,7 @@
 """Which hosts are Salesforce's, and what people mean by the addresses they paste.
 
 Sources: Salesforce help "My Domain URL Formats", "Experience Cloud Site URLs" and "OAuth Endpoints" (sites have theirs
-below their path), and the domains that sfdx-core takes for Salesforce's (`src/util/sfdcUrl.ts`).
+below their path), and the domains that sfdx-core treats as Salesforce's (`src/util/sfdcUrl.ts`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 PRODUCTION = "https://login.salesforce.com"
 SANDBOX = "https://test.salesforce.com"
 
-# Where orgs answer, so that an access token may go there: these domains and the hosts below them, over https.
+# An access token may go to orgs at these domains and the hosts below them, over https.
 ORG_DOMAINS = (
     "salesforce.com",
     "salesforce.mil",
@@ -25,18 +25,18 @@ ORG_DOMAINS = (
     "cloudforce.com",
     "database.com",
 )
-# Sites that orgs serve for their customers: people may log in there, but no org's API is reached through them.
+# Sites that orgs serve to their customers: people can log in there, but they don't serve an org's API.
 SITE_DOMAINS = ("my.site.com", "force.com")
-# The Client Secret and codes go to these, and nowhere else.
+# The Client Secret and codes go only to these.
 LOGIN_DOMAINS = (*ORG_DOMAINS, *SITE_DOMAINS)
 
-# Salesforce's own sites that have no org behind them.
+# Salesforce's own sites without an org behind them.
 _NOT_AN_ORG = frozenset(
     f"{name}.salesforce.com"
     for name in ("www", "help", "developer", "trailhead", "appexchange", "status", "trust", "admin", "ideas")
 ) | {"salesforce.com"}
 
-# Hosts of an org's pages and the login host of the same org: (what the page's host ends with, what login's does).
+# The suffix of a host of an org's pages, and the suffix of the same org's login host.
 _PAGE_SUFFIXES = (
     (".lightning.force.com", ".my.salesforce.com"),
     (".setup.force.com", ".my.salesforce.com"),
@@ -54,15 +54,15 @@ _PAGE_SUFFIXES = (
     (".lightning.crmforce.mil", ".my.salesforce.mil"),
     (".lightning.sfcrmapps.cn", ".my.sfcrmproducts.cn"),
 )
-# The first label of these names a package too: acme--c or acme--uat--c.
+# The first label of these also has a package: acme--c or acme--uat--c.
 _WITH_PACKAGE = frozenset({".vf.force.com", ".visualforce.com", ".documentforce.com"})
 _SITE_SUFFIX = ".my.site.com"
-# A site's name in its address; what comes after it is one of the site's pages, or an endpoint.
+# A site's name in its address; one of the site's pages, or an endpoint, comes after it.
 _SITE_PATH = re.compile(
     r"/(?P<site>[A-Za-z0-9][A-Za-z0-9_-]{0,39})(/((s|login|services|secur|apex|vforcesite|CommunitiesLogin)\b.*)?)?",
     re.DOTALL,
 )
-# First parts of an org's own addresses that are no site's name.
+# First path segments of an org's own addresses, which aren't names of sites.
 _NO_SITE = frozenset(
     {
         "s",
@@ -90,9 +90,9 @@ _MAX_LENGTH = 2000
 
 
 class AddressRefused(ValueError):
-    """An address is not one that secrets may be sent to; the text says why, in words for the person who typed it.
+    """Secrets mustn't go to this address; the text says why, for the person who typed it.
 
-    `message` with its `values` is kept apart, so that it can be translated before they are filled in.
+    `message` and `values` are separate, so that the message can be translated first.
     """
 
     def __init__(self, message: str, **values: object) -> None:
@@ -102,7 +102,7 @@ class AddressRefused(ValueError):
 
 @dataclass(frozen=True)
 class LoginAddress:
-    """What an app's OAuth endpoints stand below, and whether it differs from what was pasted.
+    """The address above an app's OAuth endpoints, and whether it differs from the pasted one.
 
     `url` is an origin, with the site's path if people log in at an Experience Cloud site.
     """
@@ -117,17 +117,17 @@ def is_salesforce_host(host: str, domains: Collection[str] = LOGIN_DOMAINS) -> b
 
 
 def is_trusted_origin(url: str, trusted: Collection[str]) -> bool:
-    """True when `url` may be asked at all: https on a Salesforce domain with no oddities, or a listed origin."""
+    """True when requests to `url` are allowed: plain https on a Salesforce domain, or a listed origin."""
     return _is_clean(url, trusted, LOGIN_DOMAINS)
 
 
 def is_login_origin(url: str, trusted: Collection[str]) -> bool:
-    """True when people may log in at `url`, so that a Client Secret may go there."""
+    """True when people can log in at `url`, so that a Client Secret may go there."""
     return _is_clean(url, trusted, LOGIN_DOMAINS) and (urlsplit(url).hostname or "") not in _NOT_AN_ORG
 
 
 def is_api_origin(url: str, trusted: Collection[str]) -> bool:
-    """True when `url` may be an org's address, so that an access token may go there; a site may not."""
+    """True when `url` can be an org's address, so that an access token may go there; never for a site."""
     return _is_clean(url, trusted, ORG_DOMAINS)
 
 
@@ -153,7 +153,7 @@ def _is_clean(url: str, trusted: Collection[str], domains: Collection[str]) -> b
 
 
 def origin_of(url: str) -> str:
-    """Return ``scheme://host[:port]`` of `url`, without a default port."""
+    """The ``scheme://host[:port]`` of `url`, without a default port."""
     parts = urlsplit(url)
     host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname or ""
     default = {"http": 80, "https": 443}.get(parts.scheme)
@@ -161,14 +161,14 @@ def origin_of(url: str) -> str:
 
 
 def is_my_domain(origin: str, trusted: Collection[str]) -> bool:
-    """True when `origin` belongs to one org; login.salesforce.com and test.salesforce.com serve all of them."""
+    """True when `origin` belongs to one org; login.salesforce.com and test.salesforce.com serve all orgs."""
     host = urlsplit(origin).hostname or ""
     is_one_orgs = ".my." in host or host.endswith((".my-salesforce.com", ".cloudforce.com", ".database.com"))
     return origin_of(origin) in trusted or (is_one_orgs and host.split(".")[0] not in {"login", "test"})
 
 
 def setup_origin_of(url: str) -> str:
-    """Where the Setup of the org is whose people log in at `url`; an org's site has none of its own."""
+    """The origin of Setup for the org whose people log in at `url`; a site has no Setup."""
     host = urlsplit(url).hostname or ""
     if host.endswith(_SITE_SUFFIX):
         return f"https://{host.removesuffix(_SITE_SUFFIX)}.my.salesforce.com"
@@ -182,7 +182,7 @@ def looks_like_sandbox(origin: str) -> bool:
 
 
 def understand_login_address(text: str, trusted: Collection[str] = ()) -> LoginAddress:
-    """Where the people of the org log in that `text`, any address a person may paste, belongs to.
+    """The login address of the org that a pasted address, `text`, belongs to.
 
     Raises AddressRefused when the address isn't Salesforce's (or one of the `trusted` origins).
     """
@@ -234,7 +234,7 @@ def understand_login_address(text: str, trusted: Collection[str] = ()) -> LoginA
 
 
 def _site_path(parts: SplitResult) -> str:
-    """The path of the site that an address belongs to: ``/portal`` of ``/portal/s/login``, '' without one."""
+    """The path of the site that an address belongs to: ``/portal`` for ``/portal/s/login``; '' without a site."""
     found = _SITE_PATH.fullmatch(parts.path)
     return f"/{found['site']}" if found and found["site"].lower() not in _NO_SITE else ""
 
@@ -254,6 +254,6 @@ def _is_ip_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        # 127.1, 0x7f.0.0.1 and 2130706433 are addresses too, for some resolvers.
+        # For some resolvers, 127.1, 0x7f.0.0.1 and 2130706433 are addresses too.
         return bool(re.fullmatch(r"(0x[0-9a-f]+|\d+)(\.(0x[0-9a-f]+|\d+))*", host))
     return True

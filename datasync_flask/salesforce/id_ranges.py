@@ -1,7 +1,7 @@
-"""Where a query's rows can be cut by their Ids, so that several jobs read them side by side.
+"""Divides a query's rows by their Ids, so that several jobs can read them side by side.
 
-A query in the order of Ids has a place in Salesforce whose pages can be asked for from any row on: its locator ends
-with the number of the row. Sources: REST API Developer Guide "Query"; Salesforce Developers' Blog "PK Chunking
+A query in the order of Ids has a cursor in Salesforce that can be read from any row: its locator ends with the number
+of the row. Sources: REST API Developer Guide "Query"; Salesforce Developers' Blog "PK Chunking
 Techniques for Massive Orgs" (query locator chunking); Bulk API Developer Guide "PK Chunking Header" (the conditions).
 """
 
@@ -25,7 +25,7 @@ _ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?", re.A)
 
 @dataclass(frozen=True)
 class IdRange:
-    """A condition of SOQL that selects a part of the rows, and how many there were when it was made."""
+    """A SOQL condition for a part of the rows, and how many there were when it was created."""
 
     condition: str
     rows: int
@@ -34,10 +34,10 @@ class IdRange:
 def id_ranges(
     api: SalesforceApi, tail: str, *, with_deleted: bool, ranges_for: Callable[[int], int]
 ) -> tuple[IdRange, ...]:
-    """Return as many ranges as `ranges_for` wants for the number of rows; each row is in one, whenever it is made.
+    """As many ranges as `ranges_for` returns for the number of rows; each row is in one, whenever it is created.
 
-    `tail` is what follows FROM in the query. None where the org doesn't tell in a way that is understood: the rows can
-    be read whole. Raises SalesforceError for what concerns more than this.
+    `tail` is the query after FROM. None if the org's answer isn't usable: then one job can read all rows. Raises
+    SalesforceError for errors that concern more than this.
     """
     soql = f"SELECT Id FROM {tail} ORDER BY Id"
     if len(soql) > MAX_QUERY_LENGTH:
@@ -56,16 +56,16 @@ def id_ranges(
         log.info("the rows of %s are read whole: %s", tail, error)
         return ()
     ids = [str(page.records[0].get("Id")) if page.records else "" for page in pages]
-    # 15 characters make an Id; in another order than that of the characters, ranges might overlap.
+    # 15 characters make an Id; ranges might overlap if the order isn't that of the characters.
     if not all(_ID.fullmatch(each) for each in ids) or any(a[:15] >= b[:15] for a, b in pairwise(ids)):
         log.info("the rows of %s are read whole: Ids in an order that isn't understood", tail)
         return ()
-    # The first range begins and the last one ends nowhere: rows that are made later are in them.
+    # The first and last ranges are open, so that rows created later are in them.
     edges, ends = pairwise(["", *ids[1:], ""]), pairwise([*starts, first.total])
     return tuple(IdRange(_between(*edge), end - start) for edge, (start, end) in zip(edges, ends, strict=True))
 
 
 def _between(first: str, last: str) -> str:
-    """The condition of a range; '' is no bound."""
+    """The condition of a range; '' means no bound."""
     conditions = [f"Id >= '{first}'"] if first else []
     return " AND ".join(conditions + ([f"Id < '{last}'"] if last else []))

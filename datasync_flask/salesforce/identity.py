@@ -1,4 +1,4 @@
-"""Whose an access token is, which org it opens, and that its data API is open.
+"""Finds out whose an access token is, which org it opens, and whether the data API accepts it.
 
 Sources: REST API Developer Guide "Versions", "Query", "Limits", "Limit Info Header"; Salesforce help "Identity URLs"
 and "UserInfo Endpoint".
@@ -29,7 +29,7 @@ Get = Callable[..., Any]
 
 @dataclass
 class AccessReport:
-    """What an access token turned out to open. Unknown texts are empty, unknown numbers None."""
+    """The org and user of an access token. Unknown texts are empty, unknown numbers None."""
 
     instance_url: str
     api_version: str = ""
@@ -46,15 +46,15 @@ class AccessReport:
 
 
 def check_access(api: SalesforceApi) -> AccessReport:
-    """Make the first real API calls with a token, each once, and report whose it is and what it opens.
+    """Make the first real API calls with a token, each once, and report its user and org.
 
-    Raises SalesforceError when calls don't work; what the org merely refuses to tell stays unknown.
+    Raises SalesforceError when calls don't work; values that the org merely refuses to give stay unknown.
     """
     token, get = api.token, partial(api.once, "GET", bounds=CHECK)
     report = AccessReport(instance_url=token.instance_url, org_id=token.org_id, user_id=token.user_id)
     report.is_sandbox = looks_like_sandbox(token.instance_url)
     api.version = report.api_version = _choose_version(get)
-    # First what runs need: the endpoints below that tell whose token it is work without the data API too.
+    # First what runs need: the endpoints below for the user's identity also work without the data API.
     _take_organization(prove_data_api(get, api.base), report)
     _read_user(get, api, report)
     _read_limits(get, api, report)
@@ -62,10 +62,10 @@ def check_access(api: SalesforceApi) -> AccessReport:
 
 
 def prove_data_api(get: Get, base: str) -> dict[str, Any]:
-    """Make a call of the kind that runs make, and return the org's record: {} when the user may not see it.
+    """Make a call of the kind that runs make, and return the org's record: {} when the user can't see it.
 
-    Raises SalesforceError: DATA_API_CLOSED when each call is refused as no open data API refuses it, what it said
-    otherwise. That a user is known proves nothing about the data.
+    Raises SalesforceError: DATA_API_CLOSED when each call is refused in a way that an open data API never does,
+    otherwise the API's own error. A known user proves nothing about the data.
     """
     soql = "SELECT Id, Name, IsSandbox, OrganizationType, InstanceName FROM Organization"
     try:
@@ -75,7 +75,7 @@ def prove_data_api(get: Get, base: str) -> dict[str, Any]:
         if not error.problem.is_about_the_request:
             raise
     try:
-        # The list of resources is open to everybody who may call at all.
+        # Everybody who may call the API can read the list of resources.
         resources = get(f"{base}/")
     except SalesforceError as error:
         if not error.problem.is_about_the_request:
@@ -98,7 +98,7 @@ def org_id_in(record: dict[str, Any]) -> str:
 
 
 def _choose_version(get: Get) -> str:
-    """The newest version that both sides know; the list needs no token and proves nothing about it."""
+    """The newest version that both sides know; reading the list needs no token, so it proves nothing about one."""
     try:
         versions = get(VERSIONS_PATH)
     except SalesforceError as error:
@@ -123,7 +123,7 @@ def _take_organization(record: dict[str, Any], report: AccessReport) -> None:
 
 
 def _read_user(get: Get, api: SalesforceApi, report: AccessReport) -> None:
-    """Ask the UserInfo endpoint, then the identity URL, then the User object, until one tells the user's name."""
+    """Read the UserInfo endpoint, the identity URL and the User object, until one gives the user's name."""
     for source in ("/services/oauth2/userinfo", api.token.identity_url):
         if not source:
             continue
@@ -139,7 +139,7 @@ def _read_user(get: Get, api: SalesforceApi, report: AccessReport) -> None:
             return
     if not _RECORD_ID.fullmatch(report.user_id):
         return
-    # The id was matched against letters and digits just above.
+    # The id was matched against letters and digits above.
     soql = f"SELECT Id, Username, Name FROM User WHERE Id = '{report.user_id}'"  # noqa: S608
     try:
         record = records_in(get(f"{api.base}/query", params={"q": soql}))[0]
@@ -149,7 +149,7 @@ def _read_user(get: Get, api: SalesforceApi, report: AccessReport) -> None:
 
 
 def _read_limits(get: Get, api: SalesforceApi, report: AccessReport) -> None:
-    """Read the day's API calls; without "View Setup and Configuration" the org refuses, and the header must do."""
+    """Read the day's API calls; without "View Setup and Configuration" the org refuses, and the header has to do."""
     try:
         daily = get(f"{api.base}/limits")["DailyApiRequests"]
         report.api_calls_max, report.api_calls_left = int(daily["Max"]), int(daily["Remaining"])

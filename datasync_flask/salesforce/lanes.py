@@ -1,4 +1,4 @@
-"""How many pages of results are fetched from an org side by side: fewer after it slows or refuses."""
+"""Limits how many pages of results are fetched from an org side by side; fewer after it slows or refuses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 
 MOST = 5
-# How often whoever waits for a lane asks whether to stop.
+# How often a thread that waits for a lane checks whether to stop.
 ASK_SECONDS = 0.1
 _SLOWS = frozenset(
     {Problem.TOO_MANY_REQUESTS, Problem.SERVER_ERROR, Problem.MAINTENANCE, Problem.NO_ANSWER_IN_TIME}
@@ -17,18 +17,18 @@ _SLOWS = frozenset(
 
 
 class Lanes:
-    """Half as many after a refusal, one more after as many pages as there are lanes came without one."""
+    """Halves the lanes after a refusal, and adds one after a page per lane came without a refusal."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._used = 0
         self.count = MOST
-        # Pages that came since the count changed, and how often it was halved.
+        # Pages received since the number of lanes changed, and how often it was halved.
         self._came, self._halvings = 0, 0
 
     @contextmanager
     def one(self, check: Callable[[], None]) -> Iterator[None]:
-        """Have a lane for one request; `check` is called while there is none and may raise to stop."""
+        """Use a lane for one request; `check` is called while waiting for one, and may raise to stop."""
         with self._changed:
             while self._used >= self.count:
                 check()
@@ -49,7 +49,7 @@ class Lanes:
 
     def _halve(self, before: int) -> None:
         with self._changed:
-            # Those that were under way at the last halving tell nothing new.
+            # Requests under way at the last halving say nothing new.
             if self._halvings == before:
                 self.count, self._came, self._halvings = max(self.count // 2, 1), 0, before + 1
 

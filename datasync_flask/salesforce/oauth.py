@@ -37,7 +37,7 @@ AUTHORIZE_PATH = "/services/oauth2/authorize"
 TOKEN_PATH = "/services/oauth2/token"
 REVOKE_PATH = "/services/oauth2/revoke"
 
-# What a token consists of (RFC 6750 section 2.1, and the characters that Salesforce's have besides).
+# The characters of a token (RFC 6750 section 2.1, and those in Salesforce's tokens).
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
 _ORG_OF_TOKEN = re.compile(r"(00D[0-9A-Za-z]{12,15})!")
 _IDENTITY = re.compile(r"/id/(00D[0-9A-Za-z]{12,15})/(005[0-9A-Za-z]{12,15})/?$")
@@ -45,10 +45,10 @@ _IDENTITY = re.compile(r"/id/(00D[0-9A-Za-z]{12,15})/(005[0-9A-Za-z]{12,15})/?$"
 
 @dataclass(frozen=True)
 class AppCredentials:
-    """An app in Salesforce as one connection knows it; `origin` is where its people log in, with a site's path.
+    """One connection's app in Salesforce; `origin` is where people log in, with a site's path.
 
-    Without a secret nothing is sent in its place: the app is a public client, which PKCE alone proves. With a
-    `signing_key` (PEM) tokens are asked for by signed assertions in the name of `username`.
+    Without a secret the app is a public client, which only PKCE proves. With a `signing_key` (PEM), token requests are
+    signed assertions for `username`.
     """
 
     origin: str
@@ -57,7 +57,7 @@ class AppCredentials:
     trusted: Collection[str] = ()
     username: str = ""
     signing_key: str = field(default="", repr=False)
-    # Salesforce knew this app long ago: that it doesn't any more is no propagation.
+    # Salesforce has long known this app: if it no longer does, that isn't propagation.
     has_worked: bool = False
 
     @property
@@ -72,17 +72,17 @@ class AppCredentials:
 
     @property
     def audiences(self) -> tuple[str, ...]:
-        """The audiences to sign for, one after the other, when nothing but an assertion is sent."""
+        """The audiences to try one after the other when sending only an assertion."""
         return assertions.audiences(self.origin) if self.signing_key else ()
 
     def asking(self, flow: Flow) -> Asked:
-        """What a refusal of this app has to be read by."""
+        """The context for interpreting a refusal of this app."""
         return Asked(flow, self.has_worked, bool(self.client_secret))
 
 
 @dataclass(frozen=True)
 class TokenAnswer:
-    """A successful token answer. There is no expiry in it: Salesforce doesn't tell."""
+    """A successful token answer. It has no expiry, because Salesforce doesn't send one."""
 
     access_token: str
     refresh_token: str
@@ -93,23 +93,23 @@ class TokenAnswer:
     @property
     def org_id(self) -> str:
         """The org's 15- or 18-character id, read from the identity URL, else from the access token ('' when neither
-        holds one).
+        has one).
         """
         found = _IDENTITY.search(self.identity_url) or _ORG_OF_TOKEN.match(self.access_token)
         return found.group(1) if found else ""
 
     @property
     def user_id(self) -> str:
-        """The user's 15- or 18-character id, read from the identity URL ('' when it holds none)."""
+        """The user's 15- or 18-character id, read from the identity URL ('' when it has none)."""
         found = _IDENTITY.search(self.identity_url)
         return found.group(2) if found else ""
 
 
 class SalesforceOAuth2Client(OAuth2Client, BoundedClient):
-    """Authlib's OAuth 2 client over :class:`BoundedClient`, with Salesforce's way of saying no."""
+    """Authlib's OAuth 2 client over :class:`BoundedClient`, which understands Salesforce's refusals."""
 
     def __init__(self, *args: Any, trusted: Collection[str] = (), asked: Asked | None = None, **kwargs: Any) -> None:
-        # Authlib calls httpx2's own initialiser, past BoundedClient's.
+        # Authlib calls httpx2's own initialiser, bypassing BoundedClient's.
         self._trusted, self._asked = trusted, asked or Asked()
         super().__init__(*args, timeout=TIMEOUT, verify=trust(), mounts=DIRECT, **kwargs)
         self.headers["User-Agent"] = USER_AGENT
@@ -132,7 +132,7 @@ def _refused(refusal: tuple[str, str], response: httpx2.Response, asked: Asked) 
     problem = classify_oauth_error(*refusal, asked)
     said_at = time_of(response)
     if problem is Problem.CERTIFICATE_REFUSED and said_at is not None:
-        # Salesforce has the same words for an assertion that comes from another time.
+        # Salesforce uses the same words for an assertion with a wrong time.
         seconds = round((datetime.now(UTC) - said_at).total_seconds())
         if abs(seconds) > assertions.CLOCK_MAY_DIFFER_SECONDS:
             difference = f"{abs(seconds)} s {'ahead of' if seconds > 0 else 'behind'} Salesforce's clock"
@@ -144,7 +144,7 @@ def _client(app: AppCredentials, flow: Flow) -> SalesforceOAuth2Client:
     return SalesforceOAuth2Client(
         client_id=app.client_id,
         client_secret=app.client_secret,
-        # The assertion authenticates the app: a secret beside it would be one secret too many on its way.
+        # The assertion authenticates the app, so there is no need to send a secret too.
         token_endpoint_auth_method="client_secret_post" if app.client_secret and flow is not Flow.JWT else "none",
         trusted=app.trusted,
         asked=app.asking(flow),
@@ -165,18 +165,18 @@ def exchange_code(app: AppCredentials, code: str, code_verifier: str, redirect_u
 
 
 def exchange_without_person(app: AppCredentials) -> TokenAnswer:
-    """Get a token by a signed assertion if there is a key, else by client credentials. Raises SalesforceError."""
+    """Get a token with a signed assertion if there is a key, else with client credentials. Raises SalesforceError."""
     return _exchange_assertion(app) if app.signing_key else _exchange_client_credentials(app)
 
 
 def _exchange_client_credentials(app: AppCredentials) -> TokenAnswer:
-    """Ask as RFC 6749 section 4.4.2 says."""
+    """Request a token as in RFC 6749 section 4.4.2."""
     with _client(app, Flow.CLIENT_CREDENTIALS) as client:
         answer = client.fetch_token(app.token_url, grant_type="client_credentials")
     return read_token_answer(answer, app.trusted)
 
 
-# What Salesforce says of an assertion for another audience than it wants, the most telling last.
+# Salesforce's answers to an assertion with a wrong audience, the most specific last.
 _ABOUT_THE_AUDIENCE = (
     Problem.AUDIENCE_REFUSED,
     Problem.CLIENT_UNKNOWN,
@@ -188,7 +188,7 @@ _ABOUT_THE_AUDIENCE = (
 
 
 def _exchange_assertion(app: AppCredentials) -> TokenAnswer:
-    """Ask as RFC 7523 section 2.1 says, for one audience after the other."""
+    """Request a token as in RFC 7523 section 2.1, for one audience after the other."""
     refusals: list[SalesforceError] = []
     with _client(app, Flow.JWT) as client:
         for audience in app.audiences:
@@ -206,9 +206,9 @@ def _exchange_assertion(app: AppCredentials) -> TokenAnswer:
 
 
 def refresh(app: AppCredentials, refresh_token: str) -> TokenAnswer:
-    """Get a new access token; with rotation on, the answer holds a new refresh token too and the old one is dead.
+    """Get a new access token; with rotation on, the answer also has a new refresh token, and the old one is dead.
 
-    `scope` is never sent: Salesforce refuses a refresh that names it. Raises SalesforceError.
+    `scope` is never sent, because Salesforce refuses a refresh with it. Raises SalesforceError.
     """
     with _client(app, Flow.REFRESH) as client:
         answer = client.refresh_token(app.token_url, refresh_token=refresh_token)
@@ -216,7 +216,7 @@ def refresh(app: AppCredentials, refresh_token: str) -> TokenAnswer:
 
 
 def revoke(app: AppCredentials, token: str) -> None:
-    """Revoke a token (RFC 7009); one that is dead already counts as revoked. Raises SalesforceError otherwise."""
+    """Revoke a token (RFC 7009); a token that is already dead counts as revoked. Raises SalesforceError otherwise."""
     with BoundedClient(app.trusted) as client:
         response = client.post(app.origin + REVOKE_PATH, data={"token": token})
     if response.status_code == 200:
@@ -228,7 +228,7 @@ def revoke(app: AppCredentials, token: str) -> None:
 
 
 def read_token_answer(answer: dict[str, Any], trusted: Collection[str]) -> TokenAnswer:
-    """A token answer's parts. Raises SalesforceError when its instance isn't Salesforce's own."""
+    """The parts of a token answer. Raises SalesforceError when its instance isn't Salesforce's own."""
     instance_url = str(answer.get("instance_url") or "")
     if not is_api_origin(instance_url, trusted):
         raise SalesforceError(Problem.UNTRUSTED_INSTANCE, instance_url or "no instance_url")

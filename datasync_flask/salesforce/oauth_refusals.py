@@ -1,9 +1,9 @@
-"""What a refusal of Salesforce's OAuth endpoints means: by its two words, by the flow, and by what the app was before.
+"""The meaning of a refusal of Salesforce's OAuth endpoints, by its words, the flow, and the app's past.
 
-The same table serves the token endpoint's answers, the callback's `error`, redirects to Salesforce's own error page and
-that page's text. Sources: RFC 6749 sections 4.1.2.1 and 5.2; Salesforce help "OAuth 2.0 Authorization Errors",
+The same table applies to the token endpoint's answers, the callback's `error`, redirects to Salesforce's own error page
+and that page's text. Sources: RFC 6749 sections 4.1.2.1 and 5.2; Salesforce help "OAuth 2.0 Authorization Errors",
 "Connected App and OAuth error codes", "External Client Apps" and the OAUTH_ codes that its error page shows.
-Descriptions vary from release to release, so parts of them count.
+Descriptions vary from release to release, so the table has parts of them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from datasync_flask.salesforce.refusals import Refusal, meaning_of
 
 
 class Flow(enum.StrEnum):
-    """What was asked for when the refusal came."""
+    """The kind of request that was refused."""
 
     CODE = "code"
     CLIENT_CREDENTIALS = "client_credentials"
@@ -28,10 +28,10 @@ class Flow(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Asked:
-    """What decides, beside the words, what a refusal means.
+    """The context, besides the words, that decides what a refusal means.
 
-    `app_has_worked`: Salesforce knew this app long ago, so that it isn't new any more. `sends_secret`: a Client Secret
-    went along.
+    `app_has_worked`: Salesforce has long known this app, so it isn't new. `sends_secret`: the request had a Client
+    Secret.
     """
 
     flow: Flow = Flow.CODE
@@ -39,8 +39,8 @@ class Asked:
     sends_secret: bool = True
 
 
-# The first row that fits counts: words go before codes. Error pages put OAUTH_ and EC_ before a code, so that
-# OAUTH_EC_APP_NOT_FOUND stands under app_not_found.
+# The first matching row counts: words go before codes. Error pages put OAUTH_ and EC_ before a code, so
+# OAUTH_EC_APP_NOT_FOUND is under app_not_found.
 REFUSALS = (
     Refusal(Problem.APP_OF_ANOTHER_ORG, words="cross-org oauth"),
     Refusal(Problem.APP_NOT_FOUND, words="not installed in this org"),
@@ -97,23 +97,23 @@ REFUSALS = (
 )
 _ERROR_PAGE_PREFIX = re.compile(r"^oauth_(ec_)?")
 
-# An assertion holds for minutes: what Salesforce says about its times is said about the clock that they came from.
+# An assertion is valid for minutes: if Salesforce objects to its times, the clock that made them is wrong.
 _ABOUT_TIME = re.compile(r"expir|not yet valid|in the future|too (old|early|far)|clock|\b(exp|iat|nbf)\b")
 
-# What the same words mean for one flow only.
+# Meanings of the same words for one flow only.
 _BY_FLOW = {
     (Flow.CODE, Problem.FLOW_NOT_ENABLED): Problem.CODE_FLOW_NOT_ENABLED,
     (Flow.REFRESH, Problem.FLOW_NOT_ENABLED): Problem.CODE_FLOW_NOT_ENABLED,
-    # Until Winter '25 Salesforce spoke of a code when it meant a refresh token.
+    # Until Winter '25 Salesforce said "code" when it meant a refresh token.
     (Flow.REFRESH, Problem.CODE_EXPIRED): Problem.REVOKED,
-    # Without a secret there is only the signature that the app can be refused for.
+    # Without a secret, only the signature can be the reason for refusing the app.
     (Flow.JWT, Problem.SECRET_REFUSED): Problem.CERTIFICATE_REFUSED,
 }
 _GRANT_WITHOUT_DESCRIPTION = {Flow.CODE: Problem.CODE_EXPIRED, Flow.REFRESH: Problem.REVOKED}
 
 
 def classify_oauth_error(error: str, description: str, asked: Asked | None = None) -> Problem:
-    """The problem behind an OAuth refusal; UNEXPECTED for words that nobody here knows."""
+    """The problem behind an OAuth refusal; UNEXPECTED for unknown words."""
     asked = asked or Asked()
     words = description.lower().replace("\u2019", "'")
     code = error.strip().lower()
@@ -136,7 +136,7 @@ def _by_phrase(code: str, words: str) -> Problem:
 
 def _unknown_app(problem: Problem, code: str, words: str, asked: Asked) -> Problem:
     if code.startswith("oauth_"):
-        # Error pages say it to somebody who is logged in: this org has been asked, and doesn't have the app.
+        # Error pages say this only to somebody who is logged in: this org doesn't have the app.
         return Problem.APP_NOT_INSTALLED
     if asked.app_has_worked or asked.flow is Flow.REFRESH:
         return Problem.APP_NOT_INSTALLED if "not installed" in words else Problem.APP_GONE
@@ -144,7 +144,7 @@ def _unknown_app(problem: Problem, code: str, words: str, asked: Asked) -> Probl
 
 
 def oauth_error_of(body: Any) -> tuple[str, str] | None:
-    """Return (error, description) of a token endpoint's answer, or None when it holds no error."""
+    """(error, description) of a token endpoint's answer, or None when it has no error."""
     if isinstance(body, dict) and isinstance(body.get("error"), str):
         description = body.get("error_description")
         return body["error"], description if isinstance(description, str) else ""
@@ -152,5 +152,5 @@ def oauth_error_of(body: Any) -> tuple[str, str] | None:
 
 
 def as_said(refusal: tuple[str, str]) -> str:
-    """Both words of a refusal as one line, as Salesforce said them."""
+    """The error and description of a refusal in one line, in Salesforce's words."""
     return ": ".join(part for part in refusal if part)

@@ -1,4 +1,4 @@
-"""The objects of an org: which there are, their fields, and about how many rows they have.
+"""The objects of an org: their list, their fields, and approximate row counts.
 
 Sources: REST API Developer Guide "Describe Global", "sObject Describe", "Composite Batch", "Record Count".
 """
@@ -30,7 +30,7 @@ COUNTS_PER_CALL = 100
 
 
 def list_objects(api: SalesforceApi) -> list[ObjectEntry]:
-    """The org's objects, in the order of their names."""
+    """The org's objects, sorted by name."""
     answer = api.request("GET", f"{api.base}/sobjects")
     entries = answer.get("sobjects") if isinstance(answer, dict) else None
     if not isinstance(entries, list):
@@ -83,15 +83,15 @@ def _describe_batch(api: SalesforceApi, names: list[str]) -> dict[str, ObjectDes
     by_name = {str(answer.get("name")).lower(): answer for answer in answers if isinstance(answer, dict)}
     found: dict[str, ObjectDescription] = {}
     for name in names:
-        # What the batch doesn't describe is asked for alone.
+        # Describe objects missing from the batch one by one.
         with suppress(SalesforceError):
             found[name] = parse_description(by_name.get(name.lower()), name)
     return found
 
 
 def hidden_fields(api: SalesforceApi, description: ObjectDescription) -> list[str] | None:
-    """The fields of an object that the user may not see; None where Salesforce doesn't tell (it takes the
-    right "View Setup and Configuration").
+    """The fields of an object that the user can't see; None if Salesforce doesn't say, because this needs the
+    permission "View Setup and Configuration".
 
     Only the Tooling API lists the fields that field-level security hides; the same object of the data API leaves them
     out (Tooling API "Tooling API Objects in the Enterprise WSDL", "FieldDefinition").
@@ -110,9 +110,9 @@ def hidden_fields(api: SalesforceApi, description: ObjectDescription) -> list[st
 
 
 def record_counts(api: SalesforceApi, names: list[str]) -> dict[str, int]:
-    """About how many rows objects have, a hundred objects in one call.
+    """Approximate row counts of objects, with a hundred objects in one call.
 
-    Without the right "View Setup and Configuration" there is none, and some objects (history, feeds) never are.
+    Without the permission "View Setup and Configuration" there are none, and some objects (history, feeds) never do.
     """
     found: dict[str, int] = {}
     for start in range(0, len(names), COUNTS_PER_CALL):
@@ -129,7 +129,7 @@ def record_counts(api: SalesforceApi, names: list[str]) -> dict[str, int]:
 
 
 def all_record_counts(api: SalesforceApi) -> dict[str, int] | None:
-    """About how many rows all objects have, in one call; None where Salesforce doesn't tell."""
+    """Approximate row counts of all objects, in one call; None if Salesforce doesn't say."""
     answer = api.comfort(f"{api.base}/limits/recordCount")
     told = answer.get("sObjects") if isinstance(answer, dict) else None
     if not isinstance(told, list):

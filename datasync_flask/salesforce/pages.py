@@ -1,6 +1,6 @@
-"""Answers that are pages instead of data: what Salesforce, or what stands before it, says to people.
+"""Answers that are pages instead of data: texts for people from Salesforce, or from a proxy in front of it.
 
-Sources: Salesforce help "My Domain Redirections" and what its error and maintenance pages are known to say.
+Sources: Salesforce help "My Domain Redirections", and known texts of its error and maintenance pages.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _MAINTENANCE = re.compile(
 )
 _NOT_TEXT = re.compile(r"(?is)<(script|style)\b.*?</\1\s*>|<[^>]*>")
 
-# In the address of an error page, or in its text as if it were one.
+# In the address of an error page, or in its text in the form of an address.
 _ERROR_PARAMETERS = frozenset({"error", "errorcode"})
 _DESCRIPTION_PARAMETERS = frozenset({"error_description", "errordescription"})
 _ERROR_IN_TEXT = re.compile(r"\berror=([\w.-]{1,100})(?:&(?:amp;)?error_description=([^\s&<\"']{0,300}))?")
-# A code such as OAUTH_EC_APP_NOT_FOUND, mostly with Salesforce's words after a colon.
+# A code such as OAUTH_EC_APP_NOT_FOUND, usually followed by a colon and Salesforce's words.
 _CODE_ON_PAGE = re.compile(r"\b(OAUTH_[A-Z_]{3,60})\b(?: *[:\u2013-] *([^\n]{0,300}))?")
 _PHRASE_ON_PAGE = re.compile(
     r"invalid_client_id|client identifier invalid|redirect_uri_mismatch|redirect_uri must match|redirect_uri_missing"
@@ -41,7 +41,7 @@ _OWN_ERROR_PAGES = ("RemoteAccessErrorPage", "/AuthorizationError")
 
 
 def plain_text(response: httpx2.Response) -> str:
-    """What a page says, without markup, one line per piece of text."""
+    """The text of a page without markup, one line per piece of text."""
     text = unescape(_NOT_TEXT.sub("\n", text_of(response)))
     return "\n".join(" ".join(line.split()) for line in text.splitlines() if line.strip())
 
@@ -52,13 +52,13 @@ def says_maintenance(text: str) -> bool:
 
 
 def is_own_error_page(url: str) -> bool:
-    """True for the address of a page on which Salesforce tells people what is wrong, whatever it tells."""
+    """True for the address of one of Salesforce's own error pages, whatever it says."""
     path = urlsplit(url).path
     return any(name in path for name in _OWN_ERROR_PAGES)
 
 
 def refusal_in_address(url: str) -> tuple[str, str] | None:
-    """Return (error, description) that an address carries, as the Callback URL and Salesforce's error pages do."""
+    """(error, description) in an address, as in the Callback URL and Salesforce's error pages."""
     parts = urlsplit(url)
     values = {name.lower(): value for name, value in parse_qsl(f"{parts.query}&{parts.fragment}") if value}
     error = next((values[name] for name in _ERROR_PARAMETERS if name in values), "")
@@ -67,7 +67,7 @@ def refusal_in_address(url: str) -> tuple[str, str] | None:
 
 
 def refusal_on_page(response: httpx2.Response) -> tuple[str, str] | None:
-    """Return (error, description) that a page tells in its text, or None when it tells none."""
+    """(error, description) in the text of a page, or None when it has none."""
     text = plain_text(response)
     if in_query := _ERROR_IN_TEXT.search(text):
         return in_query[1], unquote_plus(in_query[2] or "")
@@ -80,8 +80,8 @@ def refusal_on_page(response: httpx2.Response) -> tuple[str, str] | None:
 def trouble_instead_of_answer(
     response: httpx2.Response, asked: str, trusted: Collection[str]
 ) -> SalesforceError | None:
-    """What keeps the host at the address `asked` from answering, when the answer tells: an address that moved,
-    maintenance, too many requests, a fault of Salesforce.
+    """The reason why the host at the address `asked` doesn't answer properly, if the answer shows it: an address that
+    moved, maintenance, too many requests, a fault of Salesforce.
     """
     status = response.status_code
     if status == 429:
@@ -105,6 +105,6 @@ def _first_lines(response: httpx2.Response) -> str:
 
 
 def not_salesforce(response: httpx2.Response) -> SalesforceError:
-    """The error for an answer that nothing of Salesforce gives."""
+    """The error for an answer that can't be from Salesforce."""
     kind = response.headers.get("content-type", "no content type")
     return SalesforceError(Problem.NOT_SALESFORCE, f"HTTP {response.status_code}, {kind}")

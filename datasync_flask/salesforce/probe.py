@@ -1,9 +1,9 @@
-"""The probe: does Salesforce already know an app? Asked by the server, without a person.
+"""The probe: does Salesforce already know an app? The server sends it, without a person.
 
-Salesforce has no "do you know this app" request. Two answers together tell: the token endpoint, asked with a code that
-cannot exist, says whether the client is unknown before it checks the code; the authorize endpoint shows a login page
-for an app it knows and an error page of its own (a redirect to RemoteAccessErrorPage, or a 400 with the same words) for
-one it doesn't, or for a Callback URL that isn't the app's. A probe never claims more than it saw.
+Salesforce has no "do you know this app" request, but two answers together show it. The token endpoint gets a code that
+can't exist, and says whether the client is unknown before it checks the code. The authorize endpoint shows a login page
+for an app it knows. For an unknown app, or a Callback URL that isn't the app's, it shows its own error page (a redirect
+to RemoteAccessErrorPage, or a 400 with the same words). A probe never claims more than it saw.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MAX_HOPS = 3
 
 _LOGIN_PAGE = re.compile(r"type\s*=\s*[\"']?password|name\s*=\s*[\"']?(username|un|pw)\b|allow access", re.IGNORECASE)
 
-# Which of two answers says more about what keeps the app from being ready, worst first.
+# Which of two answers says more about why the app isn't ready, worst first.
 _ORDER = (
     Problem.CLIENT_UNKNOWN,
     Problem.APP_NOT_FOUND,
@@ -49,7 +49,7 @@ _ORDER = (
 
 @dataclass(frozen=True)
 class Observation:
-    """What one probe saw: `problem` is None when both endpoints behaved as for an app they know."""
+    """The result of one probe: `problem` is None when both endpoints behaved as for an app they know."""
 
     problem: Problem | None
     detail: str
@@ -57,14 +57,14 @@ class Observation:
 
     @property
     def is_ready(self) -> bool:
-        """True when nothing that was seen speaks against asking a person to allow access."""
+        """True when nothing in the result prevents asking a person to allow access."""
         return self.problem is None
 
 
 def probe_app(app: AppCredentials, callback_url: str, scope: str) -> Observation:
-    """Probe once, and once more when the first probe says ready: servers may disagree from one request to the next.
+    """Probe once, and again if the first probe says ready, because Salesforce's servers may disagree.
 
-    Never raises: what keeps an answer from coming is itself an observation.
+    Never raises: a missing answer is an observation too.
     """
     first = _probe_once(app, callback_url, scope)
     if not first.is_ready:
@@ -101,7 +101,7 @@ def _probe_token_endpoint(client: BoundedClient, app: AppCredentials, callback_u
     if refusal is None:
         return _unclear(response, app.token_url, app, 1)
     problem = classify_oauth_error(*refusal, app.asking(Flow.CODE))
-    # The made-up code is refused: only a client that is known gets that far.
+    # The made-up code is refused: only a known client gets that far.
     knows_client = problem in {Problem.CODE_EXPIRED, Problem.VERIFIER_REFUSED, Problem.PKCE_MISSING} or (
         refusal[0] == "invalid_grant" and problem in {Problem.UNEXPECTED, Problem.REVOKED}
     )
@@ -132,7 +132,7 @@ def _probe_authorize_endpoint(client: BoundedClient, app: AppCredentials, callba
         if refusal is not None:
             return Observation(classify_oauth_error(*refusal, app.asking(Flow.CODE)), as_said(refusal), hop)
         if target.startswith(callback_url) or not is_trusted_origin(target, app.trusted):
-            # Only for an app it knows does Salesforce send people on: back to us, or to their own sign-in.
+            # Salesforce redirects people, back to us or to their own sign-in, only for an app it knows.
             return Observation(None, "redirect to the Callback URL or to a sign-in elsewhere", hop)
         url = target
     return Observation(None, "redirect to a login page", MAX_HOPS)
@@ -149,7 +149,7 @@ def _read_page(response: httpx2.Response, url: str, app: AppCredentials, hop: in
         said = as_said(refusal) if refusal[0] != refusal[1] else refusal[0]
         return Observation(classify_oauth_error(*refusal, asked), said, hop)
     if is_own_error_page(url) and not is_login_page:
-        # Whatever it says, it isn't what comes for an app that may be allowed.
+        # Whatever it says, Salesforce doesn't show this page for a working app.
         return Observation(Problem.UNEXPECTED, plain_text(response)[:300], hop)
     if response.status_code == 200:
         trouble = None if is_login_page else trouble_instead_of_answer(response, url, app.trusted)

@@ -15,9 +15,9 @@ from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.exact_json import number_of
 from datasync_flask.salesforce.tries import TRIES
 
-# Longer addresses are answered 414 or 431.
+# Longer addresses get 414 or 431.
 MAX_QUERY_LENGTH = 12_000
-# Salesforce's own size of a page of a REST query.
+# Salesforce's page size for a REST query.
 REST_PAGE_ROWS = 2_000
 
 _NEXT_PAGE = re.compile(r"/services/data/v\d{1,3}\.\d/(?:query|queryAll)/(?!\.)[\w.~=+-]{1,200}", re.A)
@@ -33,20 +33,20 @@ class QueryPage:
 
 
 def first_page(api: SalesforceApi, soql: str, *, with_deleted: bool = False, tries: int = TRIES) -> QueryPage:
-    """The first page of a query; `with_deleted` asks for deleted and archived rows too."""
+    """The first page of a query; `with_deleted` includes deleted and archived rows."""
     path = f"{api.base}/{'queryAll' if with_deleted else 'query'}"
     return _page(api.request("GET", path, params={"q": soql}, bounds=replace(QUERY, tries=tries)))
 
 
 def next_page(api: SalesforceApi, path: str) -> QueryPage:
-    """The page behind a nextRecordsUrl. Raises SalesforceError, LOCATOR_GONE when it is too old."""
+    """The page at a nextRecordsUrl. Raises SalesforceError, LOCATOR_GONE when it is too old."""
     if not _NEXT_PAGE.fullmatch(path):
         raise SalesforceError(Problem.NOT_SALESFORCE, "a next page somewhere else")
     return _page(api.request("GET", path, bounds=QUERY))
 
 
 def count(api: SalesforceApi, soql_tail: str) -> int | None:
-    """How many rows ``SELECT COUNT() FROM`` + tail has; None where Salesforce doesn't tell."""
+    """The result of ``SELECT COUNT() FROM`` + tail; None if Salesforce doesn't say."""
     answer = api.comfort(f"{api.base}/query", q="SELECT COUNT() FROM " + soql_tail)
     return number_of(answer.get("totalSize")) if isinstance(answer, dict) else None
 

@@ -1,7 +1,7 @@
-"""How objects let themselves be read, as far as their names tell.
+"""How objects can be read, as far as their names show.
 
 Sources: Salesforce "Bulk API 2.0 and Bulk API Developer Guide" (supported objects), "SOQL and SOSL Reference"
-(objects that need a WHERE clause), and the lists that connectors in the open keep.
+(objects that need a WHERE clause), and the lists in open-source connectors.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ NOT_QUERYABLE = frozenset(
 
 
 class Reading(enum.StrEnum):
-    """By which way an object can be read."""
+    """How an object can be read."""
 
     BULK = "bulk"
     REST = "rest"
@@ -48,7 +48,7 @@ class Reading(enum.StrEnum):
 
 
 def reading_of(name: str) -> Reading:
-    """Return by which way the object `name` can be read; what isn't known otherwise can be read in bulk."""
+    """How the object `name` can be read; by default in bulk."""
     if name in NOT_IN_BULK:
         return Reading.REST
     if name in NEED_A_FILTER:

@@ -1,4 +1,4 @@
-"""Whether an address can be reached from here, and what its clock says. `datasync doctor` asks, without a secret."""
+"""Whether an address can be reached from here, and its clock, for `datasync doctor`. Sends no secret."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from datasync_flask.salesforce.transport import BoundedClient, time_of
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: the status, the body's first characters, and the server's clock where it told."""
+    """An answer: the status, the body's first characters, and the server's clock if it sent one."""
 
     status: int
     text: str
@@ -20,14 +20,14 @@ class Answer:
 
 
 def ask(url: str, trusted: Collection[str] = ()) -> Answer:
-    """What a GET of `url` gives. Raises SalesforceError when nothing comes, or the address isn't trusted."""
+    """The answer to a GET of `url`. Raises SalesforceError when there is none, or the address isn't trusted."""
     with BoundedClient(trusted) as client:
         response = client.get(url)
     return Answer(response.status_code, response.content[:200].decode("utf-8", "replace"), time_of(response))
 
 
 def ask_login_host(origin: str, trusted: Collection[str] = ()) -> Answer:
-    """What a Salesforce host answers to the list of API versions, which needs no token (REST API Developer
+    """A Salesforce host's answer to a request for the list of API versions, which needs no token (REST API Developer
     Guide "Versions"). Raises SalesforceError.
     """
     return ask(origin + VERSIONS_PATH, trusted)

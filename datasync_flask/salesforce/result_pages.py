@@ -1,8 +1,8 @@
-"""Where the pages of a bulk job's result lie, so that several can be fetched side by side.
+"""The addresses of a bulk job's result pages, for fetching several side by side.
 
-Source: Bulk API 2.0 and Bulk API Developer Guide, "Get Parallel Results for a Query Job" (version 58.0 and later). What
-clients meet differs from it: `resultChunks[].resultLink` for `resultPages[].resultUrl`, links below the version's
-address, `nextRecordUrl` and `nextRecordsUrl`. All of that is understood.
+Source: Bulk API 2.0 and Bulk API Developer Guide, "Get Parallel Results for a Query Job" (version 58.0 and later). Real
+orgs differ from it: `resultChunks[].resultLink` for `resultPages[].resultUrl`, links below the version's address,
+`nextRecordUrl` and `nextRecordsUrl`. This module understands all of them.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ MAX_PAGES = 100
 
 _BOUNDS = replace(OPTIONAL, tries=2)
 _QUERY = re.compile(r"[\w.~%=&+/:,;@!$'()*-]{0,1000}", re.A)
-# These say something about the connection or the day; everything else, about this address alone.
+# These concern the connection or the day; all others concern only this address.
 _NOT_ITS_OWN = frozenset({Problem.REQUEST_LIMIT_EXCEEDED, Problem.TOKEN_REQUEST_BUSY, Problem.LOGIN_RATE_EXCEEDED})
 
 
 class NoPlaces(Exception):
-    """The org doesn't tell, or not in a way that is understood: every page says where the next one is, too."""
+    """The org gives no usable list; every page also says where the next one is."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where up to five pages lie, and where to ask for the next ones; '' when these were the last."""
+    """The addresses of up to five pages, and the address for the next ones; '' when these are the last."""
 
     pages: tuple[str, ...]
     following: str
 
 
 def places(api: SalesforceApi, job_id: str, at: str) -> Places:
-    """What the org tells at `at`, a query like those it returns. Raises NoPlaces, or SalesforceError."""
+    """The places that the org lists at `at`, a query like those it returns. Raises NoPlaces, or SalesforceError."""
     if float(api.version) < SINCE_VERSION:
         raise NoPlaces(f"API version {api.version}")
     try:
@@ -73,7 +73,7 @@ def _first_of(answer: Any, *names: str) -> Any:
 
 
 def _query_of(link: Any, origin: str, resource: str) -> str:
-    """A link's query: only that is used, so that no token goes anywhere but to the job's own address."""
+    """A link's query. Only that is used, so that the token goes only to the job's own address."""
     if not isinstance(link, str):
         raise NoPlaces("a page without a link")
     try:

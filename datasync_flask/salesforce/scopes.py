@@ -1,4 +1,4 @@
-"""Permission levels: which OAuth scopes are asked for, by the labels Salesforce shows for them.
+"""Permission levels: which OAuth scopes to request, with the labels that Salesforce shows for them.
 
 Source: Salesforce help "OAuth Tokens and Scopes".
 """
@@ -15,7 +15,7 @@ FULL = "Full access (full)"
 
 @dataclass(frozen=True)
 class PermissionLevel:
-    """A choice on the form: `scope` goes over the wire, `labels` are what to select in Salesforce."""
+    """A choice in the form: `scope` is the OAuth parameter, `labels` are what to select in Salesforce."""
 
     key: str
     title: str
@@ -38,5 +38,5 @@ DEFAULT = PERMISSION_LEVELS[0].key
 
 
 def missing_api_scope(granted: tuple[str, ...]) -> bool:
-    """True when a token answer names its scopes and none of them opens the REST API."""
+    """True when a token answer lists its scopes and none of them opens the REST API."""
     return bool(granted) and not {"api", "full", "web"} & set(granted)

@@ -1,9 +1,9 @@
-"""Fields whose values move without the dates of their record, so that no query by date finds the change.
+"""Fields whose values change without the dates of their record, so that no query by date finds the change.
 
-Formulas are marked as `calculated` by describe; they "do not maintain state" (Salesforce Help, article 000396215). The
-standard fields below are no formulas to describe. Of a contract line item the Object Reference says: "Status is
+Descriptions mark formulas as `calculated`; they "do not maintain state" (Salesforce Help, article 000396215). The
+standard fields below aren't marked. Of a contract line item the Object Reference says: "Status is
 determined by your organization's current system date and the contract line item's Start Date and End Date". Estuary's
-open connector for Salesforce lists Contract and ServiceContract beside it.
+open connector for Salesforce lists Contract and ServiceContract too.
 """
 
 from __future__ import annotations

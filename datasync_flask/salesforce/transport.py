@@ -1,4 +1,4 @@
-"""HTTP towards Salesforce: bounded in time and bytes, no redirect followed, every fault a SalesforceError."""
+"""HTTP to Salesforce: limited in time and bytes, without redirects, every fault a SalesforceError."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ MAX_BYTES = 2_000_000
 TIMEOUT = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
 USER_AGENT = "datasync_flask"
 
-# HTTPS_PROXY, HTTP_PROXY and NO_PROXY are obeyed, but what runs on this machine is asked without a proxy.
+# HTTPS_PROXY, HTTP_PROXY and NO_PROXY apply, but never to this machine itself.
 DIRECT: dict[str, httpx2.BaseTransport | None] = {f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")}
-# What a request's extensions may bound more closely, or more generously, than the client does.
+# Limits that a request's extensions can set differently from the client's.
 MAX_BYTES_KEY, TOTAL_SECONDS_KEY = "max_bytes", "total_seconds"
-# A streamed body may be large, but it has an end, and doesn't trickle.
+# A streamed body may be large, but not endless or too slow.
 MAX_STREAM_BYTES = 8_000_000_000
 MAX_STREAM_SECONDS = 3600.0
 SLOW_AFTER_SECONDS, SLOWEST_BYTES_PER_SECOND = 60.0, 1_000
-# Others may be stacked, or grow a body more than a thousandfold.
+# Other encodings may be stacked, or expand more than a thousandfold.
 ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
 
 # httpx2 sets these again for the decoded body.
@@ -44,20 +44,20 @@ _BODY_HEADERS = {"content-encoding", "content-length", "transfer-encoding"}
 
 @cache
 def trust() -> ssl.SSLContext:
-    """What certificates are checked with: the machine's authorities, or those in SSL_CERT_FILE.
+    """The context for checking certificates: the machine's authorities, or those in SSL_CERT_FILE.
 
-    Reading them again for each client would be most of a probe's CPU.
+    Reading them for each client would be most of a probe's CPU time.
     """
     return httpx2.create_ssl_context()
 
 
-# Until when the request that this thread makes has to be over.
+# When the current request of this thread has to be over.
 _request = threading.local()
 
 
 @contextmanager
 def _over_within(seconds: float) -> Iterator[None]:
-    """Have what this thread reads meanwhile come within `seconds`, or as soon as whoever called wants it."""
+    """Limit this thread's reads in the block to `seconds`, or to the caller's earlier deadline."""
     before: float | None = getattr(_request, "until", None)
     until = time.monotonic() + seconds
     _request.until = until if before is None else min(before, until)
@@ -68,8 +68,8 @@ def _over_within(seconds: float) -> Iterator[None]:
 
 
 class _TimedStream:
-    """A connection whose every read ends when the request has to be over: httpx2 bounds single reads only, and a head
-    that comes byte by byte has no end.
+    """A connection whose reads end when the request has to be over: httpx2 limits only single reads, so headers that
+    come byte by byte could take for ever.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -93,7 +93,7 @@ class _TimedStream:
 
 
 class _TimedNetwork:
-    """What opens connections, each of them timed."""
+    """Opens connections, each with a time limit."""
 
     def __init__(self, network: Any) -> None:
         self._network = network
@@ -106,13 +106,13 @@ class _TimedNetwork:
 
 
 def _timed(transport: Any) -> Any:
-    # httpx2 hands nothing through to the pool that could be bounded from outside.
+    # httpx2 has no option to set this, so replace it in the pool.
     transport._pool._network_backend = _TimedNetwork(transport._pool._network_backend)
     return transport
 
 
 class BoundedClient(httpx2.Client):
-    """A client for a few trusted origins whose answers are cut off after `total_seconds` and `max_bytes`."""
+    """A client for a few trusted origins that limits answers to `total_seconds` and `max_bytes`."""
 
     _total_seconds = TOTAL_SECONDS
     _max_bytes = MAX_BYTES
@@ -137,7 +137,7 @@ class BoundedClient(httpx2.Client):
         return found
 
     def send(self, request: httpx2.Request, **kwargs: Any) -> httpx2.Response:
-        """Send to a trusted origin only. Raises SalesforceError for everything that keeps the answer from coming."""
+        """Send to a trusted origin only. Raises SalesforceError if there is no proper answer."""
         with _over_within(self._seconds_for(request)), self.opened(request, **kwargs) as response:
             return self.whole(response)
 
@@ -152,14 +152,14 @@ class BoundedClient(httpx2.Client):
 
     @contextmanager
     def opened(self, request: httpx2.Request, **kwargs: Any) -> Iterator[httpx2.Response]:
-        """Yield the answer of a trusted origin before its body is read. Raises SalesforceError, also for what goes
-        wrong while the caller reads.
+        """Yield the answer of a trusted origin before its body is read. Raises SalesforceError, also for errors while
+        the caller reads.
         """
         if not is_trusted_origin(str(request.url), self._trusted):
             raise SalesforceError(Problem.UNTRUSTED_INSTANCE, f"{request.url.scheme}://{request.url.host}")
         mark = get_contextvars().get("request_id")
         if mark:
-            # Salesforce's event logs keep it: both sides can find the same call.
+            # Salesforce's event logs store it, so both sides can find the same call.
             request.headers["X-Request-ID"] = mark
         request.headers["Accept-Encoding"] = "gzip, deflate"
         kwargs["stream"] = True
@@ -190,8 +190,8 @@ def pieces_of(
 ) -> Iterator[bytes]:
     """Yield a body's unpacked pieces, of a megabyte at most each.
 
-    Raises SalesforceError for a body of more bytes, for one that takes longer, one that trickles, and one packed in
-    another way than was asked for. Waiting is what counts as slow, not what the caller does in between.
+    Raises SalesforceError for a body that is too large, too long under way or too slow, or that has an encoding we
+    didn't request. Only waiting counts as slow, not the caller's work in between.
     """
     packing = response.headers.get("content-encoding", "").strip().lower()
     if packing not in ENCODINGS:
@@ -231,7 +231,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def time_of(response: httpx2.Response) -> datetime | None:
-    """What the server's clock said (RFC 9110 section 6.6.1), or None when it didn't tell."""
+    """The server's clock (RFC 9110 section 6.6.1), or None if the answer doesn't have it."""
     try:
         return parsedate_to_datetime(response.headers["date"]).astimezone(UTC)
     except (KeyError, ValueError, TypeError):
@@ -239,7 +239,7 @@ def time_of(response: httpx2.Response) -> datetime | None:
 
 
 def text_of(response: httpx2.Response) -> str:
-    """The body as text whatever encoding the answer claims."""
+    """The body as text, whatever encoding the answer claims."""
     try:
         return response.text
     except (LookupError, ValueError):

@@ -1,6 +1,6 @@
-"""How often one request is made: again after what passes, with a renewed token after a session that ended.
+"""How often one request is tried: again after transient errors, and with a renewed token after its session ended.
 
-Both are counted apart: a 503 uses up no renewal, an ended session no try.
+They are counted separately: a 503 uses no renewal, an ended session no try.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.oauth import TokenAnswer
 
 TRIES = 5
-# What isn't known may be as passing as it may be final; an answer that doesn't come has been waited for already.
+# An unknown error may be transient or final; a time-out has already cost time.
 FEWER_TRIES = {Problem.UNEXPECTED: 3, Problem.NO_ANSWER_IN_TIME: 3}
 MAX_RENEWALS = 3
 FIRST_PAUSE, MAX_PAUSE = 0.5, 30.0
-# These pass within hours, not seconds.
+# These last hours, not seconds.
 _LASTING = frozenset(
     {
         Problem.REQUEST_LIMIT_EXCEEDED, Problem.LOGIN_RATE_EXCEEDED, Problem.HOST_NOT_FOUND, Problem.INSTANCE_MOVED,
@@ -26,14 +26,14 @@ _LASTING = frozenset(
 
 
 class Caller(Protocol):
-    """What makes the requests."""
+    """The sender of the requests."""
 
     @property
     def token(self) -> TokenAnswer:
-        """The token that the next request goes with."""
+        """The token of the next request."""
 
     def renew(self, stale: TokenAnswer) -> object:
-        """Make `token` one that isn't `stale`. Raises SalesforceError."""
+        """Replace `token` if it is `stale`. Raises SalesforceError."""
 
     def wait(self, seconds: float) -> None:
         """Wait; may raise to stop."""
@@ -50,7 +50,7 @@ class Tries:
         self._token = caller.token
 
     def again(self, error: SalesforceError) -> None:
-        """When the request is to be made again; raise `error`, or what renewing the token ended with, if not."""
+        """Prepare for another try; if there is none, raise `error` or the error of renewing the token."""
         if error.problem is Problem.SESSION_REFUSED:
             self._renew(error)
         else:
@@ -61,7 +61,7 @@ class Tries:
         if self._renewals >= MAX_RENEWALS:
             raise error
         stale = self._token
-        # Somebody else, reading beside this one, may have renewed it.
+        # Another thread may have renewed it.
         if self._caller.token.access_token == stale.access_token:
             try:
                 self._caller.renew(stale)
