@@ -1,4 +1,4 @@
-"""Airbyte: a source's configuration, sources and connections as its API answers them, catalogues, Octavia's YAML.
+"""Airbyte: a source's configuration, sources and connections from its API, catalogues, Octavia's YAML.
 
 Written from the specification of source-salesforce, Airbyte's API reference ("Sources", "Connections"), the Airbyte
 protocol ("ConfiguredAirbyteCatalog") and the README of octavia-cli.
@@ -32,19 +32,19 @@ _KNOWN = frozenset(
     {"auth_type", "domain_url", "streams_criteria", "client_id", "client_secret", "refresh_token", "is_sandbox",
      "start_date", "credentials", "additional_properties", "sourceType", "source_type"}
 )  # fmt: skip
-# More entries than a team has; what comes after them isn't read.
+# More entries than a team has; later ones aren't read.
 _MOST = 100
 
 
 def value(settings: Any, name: str) -> Any:
-    """A setting that the API spells in camel case and files in snake case."""
+    """A setting, in camel case from the API or in snake case from files."""
     first, *rest = name.split("_")
     found = mapping(settings)
     return found.get(name, found.get(first + "".join(word.capitalize() for word in rest)))
 
 
 class _Source(NamedTuple):
-    """A source, and what its file says of it."""
+    """A source and its settings in the file."""
 
     connection: FoundConnection
     configuration: Mapping[Any, Any]
@@ -65,7 +65,7 @@ class Airbyte:
 
 
 def found_in(entries: list[Mapping[Any, Any]]) -> Found:
-    """What sources and connections give; those that belong together are put together. Raises FileRefused."""
+    """What sources and connections give, with each connection under its source. Raises FileRefused."""
     found = Found()
     sources: dict[str, _Source] = {}
     for entry in entries:
@@ -93,7 +93,7 @@ def found_in(entries: list[Mapping[Any, Any]]) -> Found:
 
 
 def _entries(data: Any) -> Iterator[Mapping[Any, Any]]:
-    """Yield sources and connections, whether they stand alone, in a list, or below the API's names of lists."""
+    """Yield sources and connections, whether they are alone, in a list, or below the API's names of lists."""
     if isinstance(data, list):
         yield from (mapping(each) for each in data)
         return
@@ -103,7 +103,7 @@ def _entries(data: Any) -> Iterator[Mapping[Any, Any]]:
 
 
 def _configuration(entry: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    """The source's configuration in an entry; nothing when it is something else."""
+    """The source's configuration in an entry; empty when it is something else."""
     if text_of(value(entry, "definition_type")) in {"connection", "destination"}:
         return {}
     inner = mapping(value(entry, "configuration") or value(entry, "connection_configuration"))
@@ -152,7 +152,7 @@ def _connection(found: Found, configuration: Mapping[Any, Any], name: str) -> Fo
 
 
 def _objects_of_source(found: Found, source: _Source) -> None:
-    """Take the objects that a source names exactly, when no connection in the file says which streams are read."""
+    """Use the objects that a source names exactly, if no connection in the file says which streams to read."""
     connection, configuration = source
     found.subject = connection.description
     objects: list[FoundObject] = []

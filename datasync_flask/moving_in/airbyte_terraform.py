@@ -53,7 +53,7 @@ def _resources(document: Document) -> Iterator[tuple[str, str, Mapping[Any, Any]
 
 
 def _entries(resources: Iterator[tuple[str, str, Mapping[Any, Any]]]) -> Iterator[Mapping[Any, Any]]:
-    """Yield the resources as Airbyte's API would answer them, linked by the names that they have in Terraform."""
+    """Yield the resources in the form of Airbyte's API, linked by their names in Terraform."""
     for kind, name, values in resources:
         if kind in _SOURCES:
             configuration = values.get("configuration")

@@ -1,6 +1,6 @@
 """dlt: the verified source salesforce in secrets.toml, config.toml and the script of a pipeline.
 
-Written from the source's README and dlt's documentation ("Configuration", "Resource"). A script is read, never run.
+Written from the source's README and dlt's documentation ("Configuration", "Resource"). Scripts are read, never run.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Settings:
     title = "dlt: secrets.toml, config.toml"
 
     def detect(self, document: Document) -> bool:
-        """True when there is a part about the source."""
+        """True when there is a section about the source."""
         return bool(_of_source(document.data)) or isinstance(part(document.data, "sources"), Mapping)
 
     def parse(self, document: Document) -> Found:
@@ -80,7 +80,7 @@ class Settings:
 
 
 def _of_source(data: Any) -> Mapping[Any, Any]:
-    """The part about the source, wherever dlt would find it."""
+    """The section about the source, wherever dlt would find it."""
     sources = mapping(part(data, "sources"))
     places = [part(data, "salesforce"), *sources.values(), *(part(each, "salesforce") for each in sources.values())]
     named = [sources.get("salesforce"), part(sources, "salesforce", "salesforce"), *places]
@@ -130,7 +130,7 @@ class Script:
 
 def _object(resource: str) -> FoundObject:
     name = object_called(resource)
-    # The one resource that dlt's source follows by another date.
+    # The only resource that dlt's source tracks by another date.
     return FoundObject(name, resource in _WHOLE, cursor_field="LastModifiedDate" if name == "Account" else "")
 
 
@@ -143,7 +143,7 @@ def _texts(nodes: list[ast.expr]) -> list[str]:
 
 
 def _starts(calls: list[ast.Call]) -> Iterator[tuple[str, str]]:
-    """Yield what `source.account.apply_hints(incremental=dlt.sources.incremental(…, initial_value="…"))` says."""
+    """Yield `initial_value` of `source.account.apply_hints(incremental=dlt.sources.incremental(…))` per resource."""
     for call in calls:
         if not (isinstance(call.func, ast.Attribute) and call.func.attr == "apply_hints"):
             continue

@@ -1,4 +1,4 @@
-"""From what a file gives to drafts: checked against what there is already, then saved through the forms' rules."""
+"""Turns the content of a file into drafts: checks it against what exists, then saves it by the forms' rules."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from datasync_flask.salesforce.hosts import AddressRefused, is_my_domain, unders
 from datasync_flask.salesforce_connections.app_values import ValueRefused, client_id_in
 from datasync_flask.salesforce_connections.models import AuthMethod, LoginHost, SalesforceConnection
 
-# Tables of their own: those that the other tool filled stay as they are.
+# Separate tables: the other tool's tables stay as they are.
 DATASET = "datasync_salesforce"
 _MOST_DATASETS = 20
 _USERNAME = re.compile(r"[^@\s]+@[^@\s]+")
@@ -36,14 +36,14 @@ class Choice:
 
 @dataclass(frozen=True)
 class Made:
-    """What was made, and what was there already."""
+    """What was created, and what existed already."""
 
     connections: list[Connection] = field(default_factory=list)
     extractions: list[Extraction] = field(default_factory=list)
 
 
 def checked(found: Found, choice: Choice, trusted: tuple[str, ...]) -> Found:
-    """What can be made of what a file gives, with a remark on all that can't. Saves nothing."""
+    """What can be created from a file's content, with remarks on what can't. Saves nothing."""
     result = replace(found, connections=[], extractions=[], remarks=list(found.remarks))
     _number_equal_names(found.connections)
     _number_equal_names(found.extractions)
@@ -69,7 +69,7 @@ def checked(found: Found, choice: Choice, trusted: tuple[str, ...]) -> Found:
 
 
 def _number_equal_names(found: Sequence[FoundConnection] | Sequence[FoundExtraction]) -> None:
-    """Give each a description of its own: sources of a file may have the same name, or none."""
+    """Give each a unique description: sources in a file may have the same name, or none."""
     seen: set[str] = set()
     for each in found:
         first, number = each.description, 2
@@ -79,7 +79,7 @@ def _number_equal_names(found: Sequence[FoundConnection] | Sequence[FoundExtract
 
 
 def _check_connection(result: Found, connection: FoundConnection, trusted: tuple[str, ...]) -> None:
-    """Leave out what the form would refuse, with the form's reasons."""
+    """Leave out values that the form would refuse, with the form's reasons."""
     if connection.login_host == LoginHost.CUSTOM:
         try:
             connection.login_url = understand_login_address(connection.login_url, trusted).url
@@ -146,13 +146,13 @@ def _check_extraction(result: Found, extraction: FoundExtraction, choice: Choice
 
 
 def _known_objects(source_id: str) -> set[str]:
-    """The names of the org's objects in small letters, as read last; nothing when they never were."""
+    """The names of the org's objects in lower case, as last read; empty if they never were."""
     entries = db.session.scalar(select(ObjectCatalog.entries).where(ObjectCatalog.connection_id == source_id))
     return {str(entry[0]).lower() for entry in entries or ()}
 
 
 def make(result: Found, choice: Choice, *, by: int | None) -> Made:
-    """Save the drafts of what was checked; what can't be saved gets a remark."""
+    """Save the checked content as drafts; what can't be saved gets a remark."""
     made = Made()
     ids: dict[str, str] = {}
     for connection in result.connections:
@@ -195,7 +195,7 @@ def _definition(connection: FoundConnection) -> dict[str, str]:
 
 
 def _save_extraction(extraction: FoundExtraction, source_id: str, destination_id: str, by: int | None) -> Extraction:
-    """Save an extraction without schedule into a dataset in which its tables are free. Raises Refused."""
+    """Save an extraction without a schedule, into a dataset in which its tables are free. Raises Refused."""
     values = {
         "description": extraction.description,
         "source": source_id,
@@ -210,6 +210,6 @@ def _save_extraction(extraction: FoundExtraction, source_id: str, destination_id
         except Refused as refusal:
             db.session.rollback()
             number += 1
-            # The tables of this dataset are taken; there is an end to how many are tried.
+            # The tables of this dataset are taken; try only a limited number.
             if refusal.errors.keys() != {"dataset"} or number > _MOST_DATASETS:
                 raise

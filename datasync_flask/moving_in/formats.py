@@ -1,4 +1,4 @@
-"""All files that can be read, in the order in which they are recognised."""
+"""All formats that can be read, in the order of recognition."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from datasync_flask.moving_in.meltano import Project
 from datasync_flask.moving_in.reading import Document, FileRefused
 from datasync_flask.moving_in.singer import Catalogue, Config
 
-# What is recognised by its text alone comes first: the others read the text as data.
+# Formats recognised by their text come first: the others parse the text as data.
 FORMATS: tuple[Format, ...] = (
     CommandLine(), Script(), Terraform(), Project(), Catalogue(), Config(), Airbyte(), Settings(),
 )  # fmt: skip
 
 
 def understand(document: Document) -> tuple[Format, Found]:
-    """The kind of a file and what it gives. Raises FileRefused."""
+    """The kind of a file and its content. Raises FileRefused."""
     for each in FORMATS:
         if each.detect(document):
             return each, each.parse(document)

@@ -1,4 +1,4 @@
-"""The form that takes a file or a pasted text, and what its extractions read from and write to."""
+"""The form for a file or a pasted text, and for the source and destination of its extractions."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from datasync_flask.moving_in.found import Format, Found
 from datasync_flask.moving_in.masking import masked
 from datasync_flask.moving_in.reading import Document, FileRefused, checked_text, decoded
 
-# What fits into a request with the form around it.
+# What fits into a request together with the form.
 MAX_KILOBYTES = 200
 
 
 class ImportForm(FlaskForm):
-    """Settings of another tool. What is shown again of them holds no secret."""
+    """Settings of another tool. The page shows them again without secrets."""
 
     file = FileField(
         _l("File"),
@@ -39,7 +39,7 @@ class ImportForm(FlaskForm):
         render_kw={"rows": 12, "spellcheck": "false", "autocomplete": "off"},
     )
     filename = HiddenField()
-    # What the list on the page was made of.
+    # Identifies the text and choices behind the list on the page.
     seen = HiddenField()
     source = ListedChoice(_l("Source"), description=_l("For files that hold no sign-in, such as a list of streams."))
     destination = ListedChoice(_l("Destination"), description=_l("Where the extractions write to."))
@@ -61,7 +61,7 @@ class ImportForm(FlaskForm):
         self.has_file = False
 
     def validate_file(self, field: Any) -> None:
-        """Read the chosen file, which counts more than the pasted text."""
+        """Read the chosen file, which takes precedence over the pasted text."""
         self.has_file = bool(field.data)
         if not self.has_file:
             return
@@ -100,7 +100,7 @@ class ImportForm(FlaskForm):
         self.kind, self.found = understand(document)
 
     def put_masked_text(self) -> None:
-        """Have the page show what was read without its secrets: the drafts are made of that text."""
+        """Show the text on the page without its secrets; drafts are created from that text."""
         document = self.document or Document((self.text.data or "").replace("\x00", ""), self.filename.data or "")
         self.text.data, self.masked_places = masked(document)
         self.filename.data = document.filename
@@ -108,7 +108,7 @@ class ImportForm(FlaskForm):
 
     @property
     def is_as_seen(self) -> bool:
-        """True when the page showed what this text and these choices give."""
+        """True when the page already showed the list for this text and these choices."""
         return not self.has_file and self.seen.data == self._fingerprint(self.text.data or "")
 
     def _fingerprint(self, text: str) -> str:

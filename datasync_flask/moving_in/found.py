@@ -1,4 +1,4 @@
-"""What a file of another tool gives: connections and extractions to be made, and one list of remarks about it all."""
+"""The content of another tool's file: connections and extractions to create, and a list of remarks."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from datasync_flask.salesforce_connections.models import AuthMethod, LoginHost, 
 
 MAX_OBJECTS = 500
 MAX_FIELDS = 1000
-# Longer lists of names aren't shown whole.
+# Longer lists of names are cut.
 _NAMES_SHOWN = 20
 
 
 class Verdict(enum.StrEnum):
-    """What became of something in the file."""
+    """What happens to something in the file."""
 
     TAKEN = "taken"
     CHANGED = "changed"
@@ -37,7 +37,7 @@ VERDICT_TEXTS = {
 
 @dataclass(frozen=True)
 class Remark:
-    """One line of the list: which connection or extraction, which setting, and what became of it and why."""
+    """One line of the list: the connection or extraction, the setting, what happens to it and why."""
 
     verdict: Verdict
     subject: str
@@ -47,7 +47,7 @@ class Remark:
 
 @dataclass
 class FoundConnection:
-    """A Salesforce connection; never a secret."""
+    """A Salesforce connection, always without secrets."""
 
     description: str
     login_host: LoginHost = LoginHost.PRODUCTION
@@ -59,7 +59,7 @@ class FoundConnection:
 
 @dataclass
 class FoundObject:
-    """An object with what was chosen for it; `fields` None: all."""
+    """An object with its choices; `fields` None: all."""
 
     name: str
     is_whole: bool = False
@@ -68,7 +68,7 @@ class FoundObject:
     fields: list[str] | None = None
 
     def settings(self) -> dict[str, object]:
-        """The object as an extraction's definition has it."""
+        """The object in the format of an extraction's definition."""
         return {
             "name": self.name,
             "tracking_type": TrackingType.NONE.value if self.is_whole else "",
@@ -80,7 +80,7 @@ class FoundObject:
 
 @dataclass
 class FoundExtraction:
-    """Objects to be read; `source` None: the file has no connection for them."""
+    """Objects to read; `source` None: the file has no connection for them."""
 
     description: str
     objects: list[FoundObject]
@@ -89,12 +89,12 @@ class FoundExtraction:
 
 @dataclass
 class Found:
-    """All that a file gives."""
+    """The whole content of a file."""
 
     connections: list[FoundConnection] = field(default_factory=list)
     extractions: list[FoundExtraction] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
-    # The description of what the next remarks are about.
+    # The subject of the next remarks.
     subject: str = ""
 
     def taken(self, about: str, text: str) -> None:
@@ -102,7 +102,7 @@ class Found:
         self._remark(Verdict.TAKEN, about, text)
 
     def changed(self, about: str, text: str) -> None:
-        """Remark that something is taken, but works in another way here."""
+        """Remark that something is taken, but works differently here."""
         self._remark(Verdict.CHANGED, about, text)
 
     def left(self, about: str, text: str) -> None:
@@ -115,7 +115,7 @@ class Found:
             self.remarks.append(remark)
 
     def by_subject(self) -> dict[str, list[Remark]]:
-        """The remarks by the connection or extraction that they are about; what is about none comes last."""
+        """The remarks by connection or extraction; those about neither come last."""
         found: dict[str, list[Remark]] = {}
         for each in sorted(self.remarks, key=lambda each: not each.subject):
             found.setdefault(each.subject, []).append(each)
@@ -124,7 +124,7 @@ class Found:
     def add_extraction(
         self, description: str, objects: Iterable[FoundObject], source: FoundConnection | None
     ) -> FoundExtraction | None:
-        """Add an extraction of the objects whose names can be names; None when nothing is left of them."""
+        """Add an extraction of the objects with valid names; None if none has one."""
         self.subject, about = description, gettext("Objects")
         possible: dict[str, FoundObject] = {}
         impossible, repeated, too_many = [], [], 0
@@ -190,10 +190,10 @@ class Format(Protocol):
 
     @property
     def title(self) -> str:
-        """The tool and its file, as the page names it."""
+        """The name of the tool and its file for the page."""
 
     def detect(self, document: Document) -> bool:
         """True when a file is of this kind."""
 
     def parse(self, document: Document) -> Found:
-        """What a file gives. Raises FileRefused."""
+        """The content of a file. Raises FileRefused."""

@@ -1,4 +1,5 @@
-"""Terraform's language as far as resources need it: blocks, attributes, lists, objects, texts. Nothing is computed.
+"""Parses the part of Terraform's language that resources use: blocks, attributes, lists, objects, texts. It computes
+nothing.
 
 Written from HashiCorp's "HCL Native Syntax Specification".
 """
@@ -132,7 +133,7 @@ class _Reader:
                 found.setdefault(inner.kind, inner.values)
 
     def value(self) -> Any:
-        """Read a value; what would have to be computed becomes a text like `${var.start_date}`."""
+        """Read a value; an expression that needs computing becomes a text like `${var.start_date}`."""
         self.skip_lines()
         token = self.next()
         found: Any

@@ -1,4 +1,4 @@
-"""ingestr: its URI for Salesforce, and the command lines or scripts that it stands in.
+"""ingestr: its URI for Salesforce, and command lines or scripts that contain it.
 
 Written from ingestr's documentation ("Salesforce", "ingestr ingest").
 """
@@ -40,7 +40,7 @@ _KNOWN = frozenset(
         "auth_method",
     }
 )
-# The tables that it has, as its documentation lists them; of each kind of history one for each object.
+# The tables in its documentation; histories have one table per object.
 _BY_DATE = frozenset(
     {"account", "agent_work", "campaign", "campaign_member", "case", "case_feed", "case_milestone", "contact",
      "content_document", "content_version", "conversation", "conversation_entry", "conversation_participant",
@@ -70,7 +70,7 @@ class CommandLine:
         return bool(_URI.search(document.text))
 
     def parse(self, document: Document) -> Found:
-        """A connection for each URI, and an extraction of all tables that are read from it."""
+        """A connection for each URI, and an extraction of all tables read from it."""
         found = Found()
         by_uri: dict[str, tuple[FoundConnection, list[FoundObject]]] = {}
         for options in _commands(document.text):
@@ -91,7 +91,7 @@ class CommandLine:
 
 
 def _commands(text: str) -> Iterator[dict[str, str]]:
-    """Yield the options of each command line that has a URI of the source; a URI elsewhere as if it were alone."""
+    """Yield the options of each command line with a URI of the source, and any other URI as if it were alone."""
     joined = re.sub(r"\\\r?\n", " ", text)
     seen: set[str] = set()
     for count, line in enumerate(line for line in joined.splitlines() if _URI.search(line)):
@@ -111,7 +111,7 @@ def _commands(text: str) -> Iterator[dict[str, str]]:
 
 
 def _options(arguments: list[str]) -> dict[str, str]:
-    """Return `--name value` and `--name=value`, the last of each name."""
+    """The options `--name value` and `--name=value`, the last one of each name."""
     found: dict[str, str] = {}
     for position, word in enumerate(arguments):
         if word.startswith("--"):

@@ -1,4 +1,4 @@
-"""Passwords, tokens and secrets in a text, made unreadable; the text around them stays as it was typed."""
+"""Masks passwords, tokens and secrets in a text; the rest of the text stays as typed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from datasync_flask.moving_in.reading import Document, FileRefused, is_missing
 
-# A word that every format can hold without quotes.
+# A word that needs no quotes in any format.
 MASK = "REMOVED"
 _LONGEST = 5000
 # Shorter values may be parts of other words.
@@ -17,13 +17,13 @@ _KEY = rf"[\w.\-]{{0,60}}(?:{_VOCABULARY})[\w.\-]{{0,60}}"
 _IS_SECRET_KEY = re.compile(_KEY, re.IGNORECASE)
 _BEGINNING = rf"(?P<before>(?<![?&\w.\-])[\"']?{_KEY}[\"']?[ \t]*(?:=>|[:=])"
 _RULES = (
-    # Keys in PEM, wherever they stand.
+    # Keys in PEM, wherever they are.
     re.compile(r"(?P<before>)-----BEGIN [A-Z ]{1,40}-----.{1,8000}?-----END [A-Z ]{1,40}-----", re.DOTALL),
     # postgresql://loader:password@host
     re.compile(rf"(?P<before>://[^\s/:@\"'?]{{0,200}}:)(?!{MASK}@)[^\s\"'/]{{1,500}}(?=@)"),
     # ?password=…&token=…
     re.compile(rf"(?P<before>[?&]{_KEY}=)(?!{MASK}\b)[^&\s\"'`]{{1,2000}}", re.IGNORECASE),
-    # YAML's texts over several lines, each line further in than the key.
+    # YAML's multi-line texts, each line indented more than the key.
     re.compile(
         rf"(?m)^(?P<before>(?P<indent>[ \t]*)(?:- )?[\"']?{_KEY}[\"']?:[ \t]*[|>][-+\d]*[ \t]*\n"
         r"(?P<deeper>(?P=indent)[ \t]+))(?!REMOVED$)\S[^\n]*(?:\n(?P=deeper)[^\n]*)*",
@@ -32,7 +32,7 @@ _RULES = (
     re.compile(rf"{_BEGINNING}\s*(?P<quote>\"\"\"|'''))(?!{MASK}).{{1,{_LONGEST}}}?(?=(?P=quote))", re.I | re.DOTALL),
     re.compile(rf"{_BEGINNING}\s*\")(?!\"|{MASK}\")(?:[^\"\\\n]|\\.){{1,{_LONGEST}}}(?=\")", re.IGNORECASE),
     re.compile(rf"{_BEGINNING}\s*')(?!'|{MASK}')(?:[^'\n]|''){{1,{_LONGEST}}}(?=')", re.IGNORECASE),
-    # Without quotes, alone on a line, then among others.
+    # Without quotes: alone on a line, then among others.
     re.compile(
         rf"(?m)^(?P<before>[ \t]*(?:- |export )?{_KEY}[ \t]*[:=][ \t]*)(?!{MASK}\b)"
         r"[^\s\"'{\[|>#$&*][^\n]*?(?=,?[ \t]*(?:[ \t]#[^\n]*)?\r?$)",
@@ -43,7 +43,7 @@ _RULES = (
 
 
 def masked(document: Document) -> tuple[str, int]:
-    """A document's text without what looks like a secret, and how many places were masked."""
+    """A document's text with everything masked that looks like a secret, and the number of masked places."""
     text, count = document.text.replace("\r\n", "\n"), 0
     for rule in _RULES:
         text, times = rule.subn(lambda match: match["before"] + MASK, text)
@@ -55,7 +55,7 @@ def masked(document: Document) -> tuple[str, int]:
 
 
 def _secret_values(document: Document) -> set[str]:
-    """What stands under a secret's name in data that can be read, however it is written there."""
+    """The values under a secret's name in parsed data, however they are written there."""
     try:
         waiting = [document.data]
     except FileRefused:
@@ -64,7 +64,7 @@ def _secret_values(document: Document) -> set[str]:
     seen: set[int] = set()
     while waiting:
         each: Any = waiting.pop()
-        # YAML may hold the same part many times, even within itself.
+        # YAML can contain the same part many times, even within itself.
         if id(each) in seen:
             continue
         if isinstance(each, dict):

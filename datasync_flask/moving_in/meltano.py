@@ -91,7 +91,7 @@ def _with_parents(plugin: Mapping[Any, Any], plugins: list[Mapping[Any, Any]]) -
 def _uses(
     tap: Mapping[Any, Any], plugins: list[Mapping[Any, Any]], project: Mapping[Any, Any]
 ) -> Iterator[tuple[str, Mapping[Any, Any]]]:
-    """Yield the tap's settings as they are in each environment that has some of its own, else as they are."""
+    """Yield the tap's settings for each environment that changes some, or else the plain settings."""
     base: dict[str, Any] = {}
     for each in reversed(list(_with_parents(tap, plugins))):
         base = _over(base, each)
@@ -115,7 +115,7 @@ def _over(base: Mapping[Any, Any], above: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _objects(found: Found, tap: Mapping[Any, Any]) -> list[FoundObject]:
-    """What the select rules choose: `Account.*`, `Contact.Email`, and with ! what not."""
+    """The objects chosen by the select rules: `Account.*`, `Contact.Email`, and exclusions with !."""
     fields: dict[str, list[str] | None] = {}
     excluded, unclear = [], []
     for rule in items(tap.get("select")):

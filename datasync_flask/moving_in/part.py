@@ -1,4 +1,4 @@
-"""What reading settings of other tools adds to the app."""
+"""What this package adds to the app: the page for importing other tools' settings."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from datasync_flask.moving_in import views
 
 
 def init_app(app: Flask) -> None:
-    """Give `app` the page that takes them."""
+    """Add the page to `app`."""
     app.register_blueprint(views.bp)

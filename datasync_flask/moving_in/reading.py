@@ -1,6 +1,6 @@
-"""Files of unknown origin as text and data: JSON, YAML and TOML, or a refusal that says where it can't be read.
+"""Reads files of unknown origin as text and data: JSON, YAML and TOML. A refusal says where a file can't be read.
 
-YAML is read with texts only and without tags: nothing in a file makes an object of this program.
+YAML is read as texts only and without tags, so nothing in a file can create an object of this program.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Any
 import yaml
 from flask_babel import gettext
 
-# A command reads catalogues of whole orgs; what the page takes is limited by the size of a request.
+# The command reads catalogues of whole orgs; the page is limited by the size of a request.
 MAX_BYTES = 20 * 1024 * 1024
 _MAX_TEXT = 2000
-# What programs and archives are full of, and texts in any encoding don't have.
+# Bytes that are common in programs and archives, but don't occur in text of any encoding.
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _TOML_TABLE = re.compile(r"^[ \t]*\[{1,2}[A-Za-z_][\w.\"' -]*\]{1,2}[ \t]*(#.*)?$", re.MULTILINE)
 _PLAIN_TAGS = frozenset(
@@ -46,19 +46,19 @@ class _TextLoader(yaml.BaseLoader):
 
 @dataclass(frozen=True)
 class Document:
-    """The text of a file, and its name where it has one."""
+    """The text of a file, and its name if it has one."""
 
     text: str
     filename: str = ""
 
     @property
     def suffix(self) -> str:
-        """The end of the file's name, with its dot and in small letters."""
+        """The extension of the file's name, with the dot and in lower case."""
         return PurePath(self.filename).suffix.lower()
 
     @cached_property
     def data(self) -> Any:
-        """What JSON, YAML or TOML says; None for another text. Raises FileRefused."""
+        """The parsed JSON, YAML or TOML; None for any other text. Raises FileRefused."""
         try:
             return _loaded(self.text, self.suffix)
         except (RecursionError, MemoryError):
@@ -66,7 +66,7 @@ class Document:
 
     @property
     def mapping(self) -> dict[Any, Any]:
-        """The data when it is settings with values, else nothing. Raises FileRefused."""
+        """The data if it is a mapping, else an empty one. Raises FileRefused."""
         return self.data if isinstance(self.data, dict) else {}
 
 
@@ -85,7 +85,7 @@ def decoded(data: bytes) -> str:
 
 
 def checked_text(text: str) -> str:
-    """A text that may be a file. Raises FileRefused."""
+    """The text, if it may be a settings file. Raises FileRefused."""
     if "\x00" in text:
         raise FileRefused(
             gettext("This isn't a text file. Choose the file with the settings, not a program or archive.")
@@ -111,7 +111,7 @@ def _json(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         try:
-            # What people write by hand often ends with a comma too many, which YAML bears.
+            # JSON written by hand often has a trailing comma, which YAML accepts.
             return _yaml(text)
         except FileRefused:
             raise FileRefused(
@@ -160,7 +160,7 @@ def text_of(value: Any) -> str:
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, str):
-        # Half characters can be written in JSON, and nowhere stored.
+        # JSON can have lone surrogates, which can't be stored.
         whole = value[:_MAX_TEXT].encode("utf-8", "ignore").decode()
         return " ".join(whole.replace("\x00", "").split())
     return f"{value:.15g}" if isinstance(value, float) else str(value) if _is_short(value) else ""
@@ -176,7 +176,7 @@ def is_true(value: Any) -> bool:
 
 
 def part(data: Any, *names: str) -> Any:
-    """What stands in settings below these names; None when it isn't there."""
+    """The value in settings below these names; None if it is missing."""
     for name in names:
         if not isinstance(data, Mapping):
             return None
@@ -185,7 +185,7 @@ def part(data: Any, *names: str) -> Any:
 
 
 def mapping(data: Any) -> Mapping[Any, Any]:
-    """Settings as they are, nothing for anything else."""
+    """A mapping unchanged; an empty one for anything else."""
     return data if isinstance(data, Mapping) else {}
 
 
@@ -195,5 +195,5 @@ def items(data: Any) -> Iterator[Any]:
 
 
 def is_missing(text: str) -> bool:
-    """True when a text is no value: a reference to a variable, or what examples have in its place."""
+    """True when a text is no real value: a reference to a variable, or a placeholder."""
     return bool(not text or _REFERENCE.fullmatch(text) or _PLACEHOLDER.fullmatch(text))

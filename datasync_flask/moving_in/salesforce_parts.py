@@ -1,4 +1,4 @@
-"""What all tools' files have in common: where people log in, what they sign in with, since when rows are read."""
+"""Common parts of all tools' files: the login address, the sign-in, the start date."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from datasync_flask.moving_in.found import Found, FoundConnection, FoundObject, 
 from datasync_flask.moving_in.reading import is_missing, text_of
 from datasync_flask.salesforce_connections.models import AuthMethod, LoginHost
 
-# The oldest date of Salesforce's own (Object Reference "Primitive Data Types").
+# The oldest date in Salesforce (Object Reference "Primitive Data Types").
 _FIRST_YEAR = 1700
-# Names of the tools' tables that aren't the object's name in another spelling.
+# Tables of the tools whose names differ from the object's by more than spelling.
 _OTHER_NAMES = {"sf_user": "User", "product": "Product2", "pricebook": "Pricebook2"}
 
 
 def object_called(table: str) -> str:
-    """The object that dlt's source or ingestr calls `table`."""
+    """The object for `table` of dlt's source or ingestr."""
     return _OTHER_NAMES.get(table) or "".join(word.capitalize() for word in table.split("_"))
 
 
 def put_domain(found: Found, connection: FoundConnection, domain: str) -> None:
-    """Set where people log in from a domain as the tools write it: login, test, acme.my, a host or an address."""
+    """Set the login address from a domain as the tools write it: login, test, acme.my, a host or an address."""
     domain = domain.strip().rstrip("/")
     if not domain or is_missing(domain):
         if domain:
@@ -47,7 +47,7 @@ def put_sandbox(connection: FoundConnection, is_sandbox: bool) -> None:
 
 
 def remark_on_login(found: Found, connection: FoundConnection) -> None:
-    """Say where people log in, unless it was said that the file doesn't."""
+    """Remark on the login address, unless there is a remark that the file has none."""
     if any((each.subject, each.about) == (found.subject, gettext("Login host")) for each in found.remarks):
         return
     known = {LoginHost.PRODUCTION: "login.salesforce.com", LoginHost.SANDBOX: "test.salesforce.com"}
@@ -57,11 +57,11 @@ def remark_on_login(found: Found, connection: FoundConnection) -> None:
 def put_app(
     found: Found, connection: FoundConnection, values: Mapping[Any, Any], client_id: str, username: str
 ) -> None:
-    """Take Client ID and Username from the settings of these names."""
+    """Use the settings with these names as Client ID and Username."""
     connection.client_id = _value(found, gettext("Client ID"), values.get(client_id))
     connection.username = _value(found, gettext("Username"), values.get(username))
     if connection.client_id and connection.auth_method == AuthMethod.JWT_BEARER:
-        # With it the connection would be complete and start before the app has the certificate.
+        # With a Client ID the connection would be complete, and start before the app has the certificate.
         found.left(
             gettext("Client ID"),
             gettext(
@@ -107,7 +107,7 @@ def _remark_missing(found: Found, about: str, text: str) -> None:
 
 
 def remark_on_secrets(found: Found, values: Mapping[Any, Any]) -> None:
-    """Say of each secret in these settings that it isn't taken, and what comes in its place."""
+    """Remark on each secret in these settings that it isn't taken, and what replaces it."""
     texts = {
         ("password",): (
             gettext("Password"),
@@ -146,7 +146,7 @@ def remark_on_secrets(found: Found, values: Mapping[Any, Any]) -> None:
 
 
 def remark_on_others(found: Found, names: Iterable[Any]) -> None:
-    """Say of settings that DataSync has no place for."""
+    """Remark on settings that DataSync doesn't have."""
     others = sorted({text_of(name) for name in names} - {""})
     if others:
         found.left(
@@ -156,7 +156,7 @@ def remark_on_others(found: Found, names: Iterable[Any]) -> None:
 
 
 def put_start(found: Found, objects: Iterable[FoundObject], value: Any) -> None:
-    """Have objects read from a start date on, as a filter on the date that tells of their changes."""
+    """Limit objects to rows since a start date, with a filter on the date that detects changes."""
     text = text_of(value)
     if not text:
         return
@@ -185,7 +185,7 @@ def put_start(found: Found, objects: Iterable[FoundObject], value: Any) -> None:
 
 
 def usual_cursor(name: str) -> str:
-    """The field that usually tells of an object's changes, judged by its name."""
+    """The field that usually detects an object's changes, judged by the object's name."""
     if name == "LoginHistory":
         return "LoginTime"
     if name.endswith("History"):

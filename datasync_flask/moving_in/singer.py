@@ -1,4 +1,4 @@
-"""tap-salesforce: its config.json, and the catalogue (properties.json) that discovery writes and people select in.
+"""tap-salesforce: its config.json, and the catalogue (properties.json) that discovery writes and people edit.
 
 Written from the documentation of MeltanoLabs' tap-salesforce and the Singer specification ("Config", "Catalog",
 "Metadata").
@@ -26,7 +26,7 @@ from datasync_flask.moving_in.salesforce_parts import (
 from datasync_flask.salesforce_connections.models import AuthMethod, LoginHost
 
 TOOL = "tap-salesforce"
-# Settings that no other tool's file has, alone or together.
+# Settings, or combinations of them, that no other tool's file has.
 _PAIRS = ({"username", "password"}, {"instance_url", "client_id"}, {"domain", "auth"})
 _OWN = frozenset({"select_fields_by_default", "security_token", "streams_to_discover", "state_message_threshold"})
 _KNOWN = frozenset(
@@ -36,12 +36,12 @@ _KNOWN = frozenset(
 )  # fmt: skip
 
 
-# Who has one of these signs in as a person.
+# With one of these, the tap signs in as a person.
 _OF_A_PERSON = frozenset({"refresh_token", "username", "password", "access_token"})
 
 
 def _with_sign_in(config: Mapping[Any, Any]) -> dict[Any, Any]:
-    """The settings with those of `auth` among the others, as Meltano writes them in one way or another."""
+    """The settings with those of `auth` merged in; Meltano writes them in several ways."""
     inner = dict(mapping(config.get("auth")))
     inner |= {name.removeprefix("auth."): config[name] for name in config if text_of(name).startswith("auth.")}
     rest = {name: value for name, value in config.items() if not text_of(name).startswith("auth.") and name != "auth"}
@@ -52,14 +52,14 @@ def _with_sign_in(config: Mapping[Any, Any]) -> dict[Any, Any]:
 
 
 def connection_from(found: Found, config: Mapping[Any, Any], description: str) -> FoundConnection:
-    """Add the connection that a tap's settings describe."""
+    """Add the connection in a tap's settings."""
     found.subject = description
     connection = FoundConnection(description)
     config = _with_sign_in(config)
     put_domain(found, connection, text_of(config.get("instance_url") or config.get("domain")))
     put_sandbox(connection, is_true(config.get("is_sandbox")))
     if connection.login_host == LoginHost.CUSTOM and not config.keys() & _OF_A_PERSON:
-        # With the org's own address alone the tap signs in as its app.
+        # With only the org's own address, the tap signs in as its app.
         connection.auth_method = AuthMethod.CLIENT_CREDENTIALS
     remark_on_login(found, connection)
     put_app(found, connection, config, "client_id", "username")
@@ -75,7 +75,7 @@ class Config:
     title = "tap-salesforce: config.json"
 
     def detect(self, document: Document) -> bool:
-        """True for settings at the top with one of the tap's names."""
+        """True for top-level settings with one of the tap's names."""
         names = document.mapping.keys()
         return bool(names & _OWN) or any(names >= pair for pair in _PAIRS)
 
@@ -95,12 +95,12 @@ class Config:
 
 
 class Catalogue:
-    """The catalogue of the tap, with what is selected in it."""
+    """The catalogue of the tap, with its selection."""
 
     title = "tap-salesforce: catalog.json, properties.json"
 
     def detect(self, document: Document) -> bool:
-        """True for a list of streams that are called by texts."""
+        """True for a list of streams whose names are texts."""
         return any(text_of(part(each, "tap_stream_id")) for each in items(document.mapping.get("streams")))
 
     def parse(self, document: Document) -> Found:

@@ -1,4 +1,4 @@
-"""The page that takes settings of another tool: shows what they give, then makes drafts of it."""
+"""The page for settings of another tool: shows what they give, then creates drafts from them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ bp = Blueprint("moving_in", __name__)
 @bp.route("/connections/import", methods=["GET", "POST"])
 @needs_role(Role.EDITOR)
 def index() -> ResponseReturnValue:
-    """Form, then the list of what is taken, then the drafts."""
+    """The form, then the list of what is taken, then the drafts."""
     form = ImportForm()
     if not form.validate_on_submit() or form.found is None:
         if form.is_submitted():
@@ -35,7 +35,7 @@ def index() -> ResponseReturnValue:
 
 @bp.errorhandler(413)
 def too_large(_error: Exception) -> ResponseReturnValue:
-    """More than a request may hold: nothing of it could be read."""
+    """Answer a request that was too large to read."""
     form = ImportForm(formdata=None)
     form.file.errors = [
         gettext(
