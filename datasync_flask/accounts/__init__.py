@@ -1,1 +1,1 @@
-"""People: who may sign in, with which role, and how the first administrator comes to be."""
+"""People: who may sign in, with which role, and how the first administrator is created."""

@@ -1,6 +1,6 @@
-"""What ends when: one table of what a person holds, and what of it ends with which change to their account.
+"""One table of what belongs to a person, and what of it ends with which change to their account.
 
-The pages show it to whoever presses a button, docs/people.md prints it, and a test tries each cell.
+The buttons' pages show it, docs/people.md has it, and a test tries each cell.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from datasync_flask.extensions import db
 
 
 class Happening(enum.StrEnum):
-    """What can happen to an account that ends something."""
+    """Changes to an account that end something."""
 
     REMOVED = "removed"
     NO_LONGER_ADMINISTRATOR = "no_longer_administrator"
@@ -41,12 +41,12 @@ HAPPENING_TEXTS: dict[Happening, Any] = {
 
 @dataclass(frozen=True)
 class Ending:
-    """Something that a person holds, how it is ended, and when."""
+    """Something that belongs to a person, how it ends, and when."""
 
     text: Any
     end: Callable[[int], Any]
     ends_when: frozenset[Happening]
-    # The same to whoever holds it, where that is said in other words.
+    # The text for the person themselves, if it differs.
     own_label: Any = ""
 
 
@@ -72,7 +72,7 @@ def _end_sign_on(user_id: int) -> None:
 
 ALL = frozenset(Happening)
 GONE_OR_RESET = frozenset({Happening.REMOVED, Happening.PASSWORD_RESET})
-# Packages above add what people hold of theirs.
+# Higher packages add more.
 TABLE: dict[str, Ending] = {
     "sessions": Ending(
         _l("their sessions in all browsers"),
@@ -96,23 +96,23 @@ TABLE: dict[str, Ending] = {
 
 
 def end(user_id: int, *happenings: Happening) -> None:
-    """End what a person holds and what ends with one of `happenings`; the caller commits."""
+    """End everything of a person that ends with one of `happenings`; the caller commits."""
     for held in TABLE.values():
         if held.ends_when.intersection(happenings):
             held.end(user_id)
 
 
 def what_ends(*happenings: Happening) -> list[str]:
-    """Return in words what ends with one of `happenings`."""
+    """A text about what ends with one of `happenings`."""
     return [str(held.text) for held in TABLE.values() if held.ends_when.intersection(happenings)]
 
 
 def what_ends_for_you(*happenings: Happening) -> list[str]:
-    """The same in words for the person whose account it is."""
+    """The same text for the person whose account it is."""
     return [str(held.own_label or held.text) for held in TABLE.values() if held.ends_when.intersection(happenings)]
 
 
 def of_other_role(before: Role, after: Role) -> tuple[Happening, ...]:
-    """What it means for a person to have another role."""
+    """The happenings that a new role means for a person."""
     lost = {Role.ADMIN: Happening.NO_LONGER_ADMINISTRATOR, Role.EDITOR: Happening.NO_LONGER_EDITOR}
     return tuple(happening for role, happening in lost.items() if after.rank < role.rank <= before.rank)

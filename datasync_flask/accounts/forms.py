@@ -27,7 +27,7 @@ def _new_password(label: Any) -> PasswordField:
 
 
 class _EmailForm(FlaskForm):
-    """What both forms begin with."""
+    """The field that both forms begin with."""
 
     email = EmailField(
         _l("Email"),
@@ -39,7 +39,7 @@ class _EmailForm(FlaskForm):
     )
 
     def validate_email(self, field: EmailField) -> None:
-        """Refuse what can't be seen, wherever an address is typed: accounts are never made with it."""
+        """Refuse invisible characters, because no account's address has any."""
         if has_unseen(field.data or ""):
             raise ValidationError(gettext("This address has characters in it that can't be seen. Type it again."))
 
@@ -63,7 +63,7 @@ class SetupForm(_EmailForm):
 
 
 class InviteForm(_EmailForm):
-    """Who is invited, and as what."""
+    """The address and role of an invited person."""
 
     role = ListedChoice(
         _l("Role"),
@@ -77,7 +77,7 @@ class InviteForm(_EmailForm):
 
 
 class PasswordForm(FlaskForm):
-    """A new password; of one's own account, the present one too."""
+    """A new password; for one's own account, the current one too."""
 
     present = PasswordField(
         _l("Current password"),
@@ -93,7 +93,7 @@ class PasswordForm(FlaskForm):
 
 
 class TokenForm(FlaskForm):
-    """An API token's name, and for how long it opens anything."""
+    """An API token's name and lifetime."""
 
     name = StringField(
         _l("Name"),

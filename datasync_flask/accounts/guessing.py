@@ -1,7 +1,7 @@
 """Limits on guessing: one count of failed tries for everything that compares a secret, shared by all processes.
 
-A password may be weak, so each try is counted before it is compared, and given back when it was right: many at once get
-no more than one after the other. Tokens and links are random; only wrong ones are counted, and right ones always work.
+A password may be weak, so each try is counted before it is compared, and uncounted if it was right: parallel tries get
+no more than sequential ones. Tokens and links are random, so only wrong ones are counted, and right ones always work.
 """
 
 from __future__ import annotations
@@ -26,41 +26,41 @@ PER_NETWORK = 60
 
 
 class TooManyTries(TooManyRequests):
-    """There are no tries left; answers 429 with a Retry-After header in seconds."""
+    """No tries are left; answers 429 with a Retry-After header in seconds."""
 
 
 @dataclass(frozen=True)
 class Limit:
-    """What tries are counted for, and how many may fail in WINDOW."""
+    """The subject of a count, and how many tries may fail within WINDOW."""
 
     key: str
     most: int
 
 
 def of_account(address: str) -> Limit:
-    """The limit of an account, whoever tries; `address` as it is looked up."""
+    """The limit of an account, whoever tries; `address` as used for looking it up."""
     return Limit(f"account {address}", PER_ACCOUNT)
 
 
 def of_browser(browser: str) -> Limit:
-    """The limit of a browser that an account was signed in on before."""
+    """The limit of a browser in which an account was signed in before."""
     return Limit(f"browser {browser}", PER_ACCOUNT)
 
 
 def of_person(user_id: int) -> Limit:
-    """The limit of somebody who is signed in and gives their password once more."""
+    """The limit of a signed-in person who confirms their password."""
     return Limit(f"person {user_id}", PER_ACCOUNT)
 
 
 def of_network(what: str) -> Limit:
-    """The limit of where this request comes from, for one kind of secret."""
+    """The limit of this request's network, for one kind of secret."""
     return Limit(f"network {what} {network_of(request.remote_addr or '')}", PER_NETWORK)
 
 
 def network_of(address: str) -> str:
-    """The network that an address belongs to: of IPv6 the /64, in which one computer has all addresses.
+    """The network of an address: for IPv6 the /64, in which one computer can use all addresses.
 
-    Some proxies send the port along; it must not make another network.
+    Some proxies also send the port, which must not count as part of the network.
     """
     text = address.strip().partition("%")[0]
     if text.startswith("["):
@@ -79,9 +79,9 @@ def network_of(address: str) -> str:
 
 
 def take(*limits: Limit) -> None:
-    """Count a try for each limit. Raises TooManyTries, and counts for none, when one of them has none left.
+    """Count a try for each limit. If one of them has no tries left, raises TooManyTries and counts nothing.
 
-    In a transaction of its own: the count stays, whatever becomes of the request.
+    This is a separate transaction, so that the count stays whatever happens to the request.
     """
     now = utcnow()
     with db.engine.connect() as connection:
@@ -95,7 +95,7 @@ def take(*limits: Limit) -> None:
 
 
 def _count_one_more(dialect: str, limit: Limit, now: datetime) -> Executable:
-    """Count in one statement that gives no row when there is nothing left: two processes can't both take the last."""
+    """Count in one statement, which returns no row if none is left: two processes can't both use the last try."""
     insert = postgresql.insert(FailedTries) if dialect == "postgresql" else sqlite.insert(FailedTries)
     is_over = FailedTries.ends_at <= now
     return (
@@ -113,7 +113,7 @@ def _count_one_more(dialect: str, limit: Limit, now: datetime) -> Executable:
 
 
 def give_back(*limits: Limit) -> None:
-    """Take back one try of each limit, because it was right; those that failed before stay counted."""
+    """Uncount one try of each limit, because it was right; earlier failures stay counted."""
     keys = [hash_token(limit.key) for limit in limits]
     with db.engine.begin() as connection:
         connection.execute(
@@ -129,7 +129,7 @@ def count_wrong(what: str) -> None:
 
 
 def forget_old() -> None:
-    """Delete the counts whose time is over. Commits."""
+    """Delete expired counts. Commits."""
     now = utcnow()
     db.session.execute(delete(FailedTries).where(FailedTries.ends_at <= now))
     db.session.commit()

@@ -1,4 +1,4 @@
-"""Browsers that an account was signed in on before have tries of their own: guesses elsewhere don't lock them out.
+"""Gives browsers in which an account was signed in before their own tries, so guesses elsewhere don't lock them out.
 
 Source: OWASP, "Slow Down Online Guessing Attacks with Device Cookies".
 """
@@ -21,7 +21,7 @@ def _serializer() -> URLSafeSerializer:
 
 
 def known_for(address: str) -> str:
-    """This browser's id when the account of `address` was signed in on it before, else ''."""
+    """This browser's id if the account of `address` was signed in here before, else ''."""
     try:
         account, browser = _serializer().loads(request.cookies.get(COOKIE, ""))
     except (BadData, ValueError, TypeError):
@@ -30,8 +30,8 @@ def known_for(address: str) -> str:
 
 
 def remember(address: str) -> None:
-    """Have this browser known for the account of `address` from now on."""
-    # An id is kept: a new one would be a fresh allowance of tries.
+    """Remember that the account of `address` was signed in in this browser."""
+    # Keep an existing id: a new one would give new tries.
     browser = known_for(address) or secrets.token_hex(8)
     value = _serializer().dumps([hash_token(address), browser])
     assert isinstance(value, str)  # noqa: S101 (of a text the serializer makes a text; its types allow bytes)

@@ -27,7 +27,7 @@ class User(Model):
     role: Mapped[Role] = mapped_column(String(16), default=Role.VIEWER)
     # The choice "Open Salesforce automatically when it is ready" on the waiting page.
     continue_automatically: Mapped[bool] = mapped_column(default=False)
-    # The language chosen in the footer; '' takes what the browser asks for.
+    # The chosen language; '' means the browser's.
     language: Mapped[str] = mapped_column(String(8), default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     last_sign_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
@@ -40,7 +40,7 @@ class User(Model):
 
 
 def hash_token(token: str) -> str:
-    """What is stored of a random token, so that the database alone opens nothing."""
+    """The stored hash of a random token, so that the database alone gives no access."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -53,7 +53,7 @@ class UserSession(Model):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    # When the person last showed that they know the password.
+    # When the person last proved that they know the password.
     confirmed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     address: Mapped[str] = mapped_column(String(45), default="")
     browser: Mapped[str] = mapped_column(String(200), default="")
@@ -67,7 +67,7 @@ class UserSession(Model):
 
 
 class SignOnIdentity(Model):
-    """Who somebody is at a sign-on service (OpenID Connect Core 1.0 section 2: issuer and subject). Linked once."""
+    """A person's identity at a sign-on service (OpenID Connect Core 1.0 section 2: issuer and subject), linked once."""
 
     __tablename__ = "sign_on_identities"
     __table_args__ = (UniqueConstraint("issuer", "subject"), UniqueConstraint("user_id", "issuer"))
@@ -82,26 +82,26 @@ class SignOnIdentity(Model):
 
 
 class PersonLink(Model):
-    """A link for somebody to come in by: an invitation, or the choice of a new password. Works once."""
+    """A link for an invitation or for choosing a new password. It works once."""
 
     __tablename__ = "person_links"
 
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    # What withdraws it: the token itself is in nobody's hands but the guest's.
+    # The id for revoking it: only the recipient has the token itself.
     id: Mapped[str] = mapped_column(String(16), unique=True)
     email: Mapped[str] = mapped_column(String(254))
     role: Mapped[Role] = mapped_column(String(16), default=Role.VIEWER)
-    # Whose password it changes; None for an invitation.
+    # The person whose password it changes; None for an invitation.
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), default=None)
     invited_by: Mapped[str] = mapped_column(String(254), default="")
-    # With whom it ends: only an administrator's link opens something.
+    # The person who created it: the link is valid only while they are an administrator.
     invited_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class ApiToken(Model):
-    """A person's token for the HTTP API; it may do what the person may."""
+    """A person's token for the HTTP API, with the person's rights."""
 
     __tablename__ = "api_tokens"
 
@@ -117,11 +117,11 @@ class ApiToken(Model):
 
 
 class FailedTries(Model):
-    """How often a secret was guessed wrong, for one account or one network; deleted when its time is over."""
+    """The number of wrong guesses for one account or one network; deleted when it expires."""
 
     __tablename__ = "failed_tries"
 
-    # The hash of what is counted for: bounded in length, and it names neither people nor addresses.
+    # The hash of the count's subject: short, and without names or addresses.
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     count: Mapped[int]
     ends_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
@@ -129,9 +129,9 @@ class FailedTries(Model):
 
 @dataclass
 class SignedIn:
-    """The person of this request together with the session the browser holds (what Flask-Login calls a user).
+    """The person of this request together with the browser's session (Flask-Login's "user").
 
-    What each request asks for is at hand; the account's row is loaded only where more is wanted.
+    It has what every request needs; the account's row is loaded only if more is needed.
     """
 
     id: int
@@ -139,9 +139,9 @@ class SignedIn:
     role: Role
     language: str
     continue_automatically: bool
-    # What the browser's cookie holds; '' where no browser session is behind it.
+    # The token in the browser's cookie; '' without a browser session.
     token: str = ""
-    # When the password was last given; None where no browser session is behind it.
+    # When the password was last entered; None without a browser session.
     confirmed_at: datetime | None = None
 
     is_active: ClassVar = True
@@ -150,7 +150,7 @@ class SignedIn:
 
     @classmethod
     def of(cls, user: User, token: str = "", confirmed_at: datetime | None = None) -> Self:
-        """Return `user` as somebody who is signed in."""
+        """The signed-in person for `user`."""
         return cls(
             user.id, user.email, Role(user.role), user.language, user.continue_automatically, token, confirmed_at
         )
@@ -161,7 +161,7 @@ class SignedIn:
         return db.session.get_one(User, self.id)
 
     def get_id(self) -> str:
-        """What Flask-Login keeps in the browser's signed cookie."""
+        """The value for Flask-Login's signed cookie."""
         return self.token
 
     def has_role(self, role: Role) -> bool:

@@ -16,7 +16,7 @@ def _may() -> dict[str, bool]:
 
 
 def init_app(app: Flask) -> None:
-    """Close `app` to everybody who isn't signed in, and give it the pages of accounts."""
+    """Close `app` to everybody who isn't signed in, and add the pages of accounts."""
     settings: Settings = app.config["SETTINGS"]
     login_manager.init_app(app)
     login_manager.session_protection = None

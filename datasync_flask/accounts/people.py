@@ -21,11 +21,11 @@ from datasync_flask.transactions import in_transaction
 
 INVITATION_LIFETIME = timedelta(days=7)
 RESET_LIFETIME = timedelta(days=1)
-# Told apart from other secrets by whoever finds one.
+# A prefix that identifies a leaked token.
 TOKEN_PREFIX = "dsp_"
 
 
-# Whoever made a link may have lost the right to since.
+# Whoever created a link may have lost the right to do so.
 _OPEN_LINKS = select(PersonLink).join(User, PersonLink.invited_by_id == User.id).where(User.role == Role.ADMIN)
 
 
@@ -35,12 +35,12 @@ def everybody() -> Sequence[User]:
 
 
 def open_links() -> Sequence[PersonLink]:
-    """The links that still open something."""
+    """The links that are still valid."""
     return db.session.scalars(_OPEN_LINKS.where(PersonLink.expires_at > utcnow()).order_by(PersonLink.created_at)).all()
 
 
 def invite(email: str, role: Role, *, by: SignedIn) -> str:
-    """Make an invitation and return its token, which is shown once; commits. Raises AccountError."""
+    """Create an invitation and return its token, which is shown once; commits. Raises AccountError."""
     address = normalise_email(email)
     if db.session.scalar(select(User.id).where(User.email == address)) is not None:
         raise AccountError("email", gettext("There is already an account for %(address)s.", address=address))
@@ -51,7 +51,7 @@ def invite(email: str, role: Role, *, by: SignedIn) -> str:
 
 
 def make_reset_link(user: User, *, by: SignedIn) -> str:
-    """Make a link to choose a new password by, and return its token; what ends with a reset ends at once; commits."""
+    """Create a link for choosing a new password and return its token; ends at once what a reset ends; commits."""
     user_id = user.id
     return in_transaction(lambda: _reset(db.session.get_one(User, user_id), by))
 
@@ -75,18 +75,18 @@ def _new_link(email: str, role: Role, user_id: int | None, by: SignedIn, lifetim
 
 
 def link_of(token: str) -> PersonLink | None:
-    """What a link's token opens, or None when it is used up, withdrawn or too old."""
+    """The link of a token, or None when it is used, revoked or expired."""
     return db.session.scalar(
         _OPEN_LINKS.where(PersonLink.token_hash == hash_token(token), PersonLink.expires_at > utcnow())
     )
 
 
 def use_link(link: PersonLink, password: str) -> User:
-    """Make the account, or change its password; the link is used up. Commits. Raises AccountError."""
+    """Create the account, or change its password; the link is then used. Commits. Raises AccountError."""
     password_hash = hash_password(check_password(password))
     used = delete(PersonLink).where(PersonLink.token_hash == link.token_hash)
     email, role, user_id = link.email, Role(link.role), link.user_id
-    # Two at once: only the one who takes the link away goes on.
+    # Of two at once, only the one that deletes the link continues.
     if db.session.execute(used.execution_options(synchronize_session=False)).rowcount != 1:  # type: ignore[attr-defined]
         db.session.rollback()
         raise AccountError("password", gettext("This link was used already. Ask for a new one."))
@@ -121,9 +121,9 @@ def withdraw(link_id: str) -> bool:
 
 
 def change_role(user_id: int, role: Role, *, who: str = "") -> Sequence[Happening]:
-    """Give somebody another role; commits; return what that is to them. Raises AccountError for the last administrator.
+    """Change a person's role; commits; return what happened to them. Raises AccountError for the last administrator.
 
-    `who` does it; '' is the person of this request.
+    `who` does it; '' means the person of this request.
     """
     return in_transaction(lambda: _change_role(user_id, role, who))
 
@@ -145,7 +145,7 @@ def _change_role(user_id: int, role: Role, who: str) -> Sequence[Happening]:
 
 
 def remove(user_id: int) -> str:
-    """Remove an account with all that it holds; commits; return its address. Raises AccountError."""
+    """Remove an account and everything of it; commits; return its address. Raises AccountError."""
     return in_transaction(lambda: _remove(user_id))
 
 
@@ -156,14 +156,14 @@ def _remove(user_id: int) -> str:
         _refuse_last_administrator(user_id)
     endings.end(user_id, Happening.REMOVED)
     trail.record(trail.Event.PERSON_REMOVED, ("person", user_id, email), role=role.value)
-    # What was changed in memory is written before its person is gone.
+    # Write pending changes before deleting the person.
     db.session.flush()
     db.session.execute(delete(User).where(User.id == user_id))
     return email
 
 
 def _refuse_last_administrator(user_id: int) -> None:
-    # Written first, so that two administrators who remove each other at once meet here.
+    # Write this first, so that two administrators who remove each other at once wait for each other here.
     db.session.execute(update(User).where(User.role == Role.ADMIN).values(role=Role.ADMIN))
     others = select(func.count(User.id)).where(User.role == Role.ADMIN, User.id != user_id)
     if not db.session.scalar(others):
@@ -183,7 +183,7 @@ def sign_out_everywhere(user: User) -> None:
 
 
 def sessions_of(user: User) -> Sequence[UserSession]:
-    """Where a person is signed in, the newest first."""
+    """A person's sessions, the newest first."""
     return db.session.scalars(
         select(UserSession)
         .where(UserSession.user_id == user.id, UserSession.expires_at > utcnow())
@@ -199,7 +199,7 @@ def tokens_of(user: User) -> Sequence[ApiToken]:
 
 
 def make_token(user: User, name: str, days: int) -> str:
-    """Make an API token that ends after `days` (0: never) and return it, which is shown once; commits."""
+    """Create an API token that expires after `days` (0: never) and return it; it is shown once; commits."""
     token, now = TOKEN_PREFIX + secrets.token_urlsafe(32), utcnow()
     name = " ".join(name.split())[:80]
     if not name:
@@ -226,12 +226,12 @@ def withdraw_token(user: User, token_id: str) -> bool:
 
 
 def person_with_token(token: str) -> User | None:
-    """Whose API token this is, or None when it isn't valid."""
+    """The person of an API token, or None when it isn't valid."""
     now: datetime = utcnow()
     found = db.session.scalar(select(ApiToken).where(ApiToken.token_hash == hash_token(token)))
     if found is None or (found.expires_at is not None and found.expires_at <= now):
         return None
-    # Once a minute is enough to tell which tokens are in use.
+    # Once a minute is enough to show which tokens are in use.
     if found.last_used_at is None or now - found.last_used_at > timedelta(minutes=1):
         found.last_used_at = now
         db.session.commit()

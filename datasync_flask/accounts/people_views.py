@@ -49,7 +49,7 @@ def _mail(address: str, subject: str, link: str, sentence: str) -> None:
 @bp.post("/people/invite")
 @needs_role(Role.ADMIN)
 def invite() -> ResponseReturnValue:
-    """Invite somebody; the link is shown once."""
+    """Invite a person; the link is shown once."""
     form = InviteForm()
     if form.validate_on_submit():
         try:
@@ -75,7 +75,7 @@ def _person(user_id: int) -> User:
 @bp.post("/people/<int:user_id>/role")
 @needs_role(Role.ADMIN)
 def change_role(user_id: int) -> ResponseReturnValue:
-    """Give somebody another role."""
+    """Change a person's role."""
     _person(user_id)
     role = request.form.get("role", "")
     if role not in {each.value for each in Role}:
@@ -91,7 +91,7 @@ def change_role(user_id: int) -> ResponseReturnValue:
 @bp.post("/people/<int:user_id>/reset")
 @needs_role(Role.ADMIN)
 def reset(user_id: int) -> ResponseReturnValue:
-    """Make a link by which somebody chooses a new password; it is shown once."""
+    """Create a link for choosing a new password; it is shown once."""
     user = _person(user_id)
     link = public_link("people.join", token=people.make_reset_link(user, by=current_user))
     _mail(user.email, gettext("A new password for DataSync"), link, gettext("Choose a new password here:"))
@@ -122,7 +122,7 @@ def withdraw(link_id: str) -> ResponseReturnValue:
 @bp.route("/join/<token>", methods=["GET", "POST"])
 @public
 def join(token: str) -> ResponseReturnValue:
-    """Come in by an invitation, or choose a new password."""
+    """Accept an invitation, or choose a new password."""
     link: PersonLink | None = people.link_of(token[:100])
     if link is None:
         guessing.count_wrong("links")
@@ -158,7 +158,7 @@ def _account_page(form: PasswordForm, token_form: TokenForm, *, token: str = "")
 
 @bp.get("/account")
 def account() -> ResponseReturnValue:
-    """One's own account: password, where one is signed in, API tokens."""
+    """One's own account: password, sessions, API tokens."""
     return _account_page(PasswordForm(asks_present=True), TokenForm())
 
 
@@ -194,7 +194,7 @@ def sign_out_everywhere() -> ResponseReturnValue:
 
 @bp.post("/account/tokens")
 def make_token() -> ResponseReturnValue:
-    """Make an API token; it is shown once."""
+    """Create an API token; it is shown once."""
     form = TokenForm()
     if form.validate_on_submit():
         try:

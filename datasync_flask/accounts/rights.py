@@ -1,4 +1,4 @@
-"""Closed by default: a view is reachable without sign-in only when it is marked public, and may ask for a role."""
+"""Closed by default: a view needs a sign-in unless it is marked public, and may require a role."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def answers_with_fragment() -> bool:
 
 
 def safe_next(target: str | None) -> str:
-    """Return `target` when it is a path on this site, else the start page: no open redirect (RFC 9700 section 4.11)."""
-    # Another program may have the rest of the host.
+    """`target` if it is a path on this site, else the start page: no open redirect (RFC 9700 section 4.11)."""
+    # Other programs may use the rest of the host.
     is_below = (target or "").startswith(f"{request.script_root}/")
     if not target or not is_below or target.startswith(("//", "/\\")) or "\\" in target:
         return url_for("home.index")
@@ -38,7 +38,7 @@ def safe_next(target: str | None) -> str:
 
 
 def guard() -> ResponseReturnValue | None:
-    """Let a request through, or answer it: before every view."""
+    """Let a request through or answer it, before every view."""
     if request.endpoint is None or request.endpoint == "static":
         return None
     view = current_app.view_functions[request.endpoint]
@@ -57,7 +57,7 @@ def guard() -> ResponseReturnValue | None:
 
 
 def _sign_in_with_token() -> None:
-    """Let the bearer of a personal token act (RFC 6750 section 2.1); a browser's session counts for nothing here."""
+    """Sign in the bearer of a personal token (RFC 6750 section 2.1); a browser's session doesn't count here."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     given = token.strip() if scheme.lower() == "bearer" else ""
     person = person_with_token(given) if given else None
@@ -65,5 +65,5 @@ def _sign_in_with_token() -> None:
         if given:
             guessing.count_wrong("tokens")
         abort(401)
-    # Where Flask-Login keeps who this request's person is.
+    # Where Flask-Login stores the person of this request.
     g._login_user = SignedIn.of(person)

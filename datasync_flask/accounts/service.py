@@ -1,4 +1,4 @@
-"""What can be done with accounts: made, signed in and out, given a new password."""
+"""Actions on accounts: create them, sign in and out, change the password."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from datasync_flask.extensions import db
 from datasync_flask.transactions import in_transaction, read_row
 
 SESSION_LIFETIME = timedelta(days=14)
-# For so long after the password was given, what is hard to undo isn't asked for again.
+# For this long after entering the password, people needn't confirm it for actions that are hard to undo.
 CONFIRMED_FOR = timedelta(hours=1)
 MIN_PASSWORD_LENGTH = 10
 MAX_PASSWORD_LENGTH = 200
@@ -34,7 +34,7 @@ _hasher = PasswordHasher()
 
 @cache
 def _nobodys_hash() -> str:
-    # Verified against when the account is unknown, so that the answer takes as long as for a wrong password.
+    # Verified if the account is unknown, so that the answer takes as long as for a wrong password.
     return _hasher.hash("nobody has this password")
 
 
@@ -47,11 +47,11 @@ class AccountError(ValueError):
 
 
 def normalise_email(text: str) -> str:
-    """Return `text` as an address in lower case; raise AccountError when it isn't one."""
+    """`text` as an address in lower case. Raises AccountError when it isn't one."""
     if has_unseen(text):
         raise AccountError("email", gettext("This address has characters in it that can't be seen. Type it again."))
     try:
-        # Special-use domains such as acme.internal are fine: the tool is hosted inside companies and sends no mail.
+        # Special-use domains such as acme.internal are fine: companies host the tool internally.
         found = validate_email(text.strip(_SPACES), check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         raise AccountError("email", gettext("Enter an email address, like ada@example.com.")) from None
@@ -61,15 +61,15 @@ def normalise_email(text: str) -> str:
 def has_unseen(text: str) -> bool:
     """True when `text` has control or format characters, which mean nothing in a name (Unicode Cc, Cf, Cs).
 
-    Spaces and line breaks around it are what copying brings along.
+    Spaces and line breaks around it don't count, because copying adds them.
     """
     return any(unicodedata.category(character) in {"Cc", "Cf", "Cs"} for character in text.strip(_SPACES))
 
 
 def lookup_address(text: str) -> str:
-    """What an account is looked up by, and guesses at it are counted by.
+    """The key for looking up an account, and for counting guesses at it.
 
-    Everything that may be typed for one account gives the same, whatever can't be seen in it.
+    All spellings of one account's address give the same key, whatever invisible characters they have.
     """
     seen = "".join(character for character in text if unicodedata.category(character)[0] not in "CZ")
     try:
@@ -79,12 +79,12 @@ def lookup_address(text: str) -> str:
 
 
 def find(email: str) -> User | None:
-    """The account of an address as somebody typed it."""
+    """The account of an address as typed."""
     return db.session.scalar(select(User).where(User.email == lookup_address(email)))
 
 
 def check_password(text: str) -> str:
-    """Return `text` in Unicode NFC; raise AccountError when it is too short, too long or can't be typed."""
+    """`text` in Unicode NFC. Raises AccountError when it is too short, too long or can't be typed."""
     password = unicodedata.normalize("NFC", text)
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in password):
         raise AccountError(
@@ -102,7 +102,7 @@ def check_password(text: str) -> str:
 
 
 def any_account() -> bool:
-    """True once somebody can sign in."""
+    """True once there is an account."""
     return db.session.scalar(select(User.id).limit(1)) is not None
 
 
@@ -120,12 +120,12 @@ def create_user(email: str, password: str, role: Role) -> User:
 
 
 def hash_password(password: str) -> str:
-    """What is stored of a password (Argon2id)."""
+    """The stored hash of a password (Argon2id)."""
     return _hasher.hash(password)
 
 
 def set_password(user: User, password: str, happening: Happening = Happening.PASSWORD_RESET) -> None:
-    """Change the password and end what ends with the old one; commits. Raises AccountError."""
+    """Change the password and end what depends on the old one; commits. Raises AccountError."""
     user_id, password_hash = user.id, _hasher.hash(check_password(password))
 
     def change() -> None:
@@ -138,10 +138,10 @@ def set_password(user: User, password: str, happening: Happening = Happening.PAS
 
 
 def authenticate(email: str, password: str) -> User | None:
-    """The account that email and password open, or None; both cases take the same time."""
+    """The account for email and password, or None; both cases take the same time."""
     user = find(email)
     password = unicodedata.normalize("NFC", password)[:MAX_PASSWORD_LENGTH]
-    # Made for the first sign-in of all, known or not, so that it tells nothing.
+    # Created at the very first sign-in, for a known or unknown account, so that its time reveals nothing.
     nobodys = _nobodys_hash()
     try:
         _hasher.verify(user.password_hash if user else nobodys, password)
@@ -153,7 +153,7 @@ def authenticate(email: str, password: str) -> User | None:
 
 
 def open_session(user: User, *, address: str = "", browser: str = "") -> SignedIn:
-    """Start a new server-side session for `user` and commit it; sessions that ended are cleared away."""
+    """Start a new server-side session for `user` and commit it; delete expired sessions."""
     token, now = UserSession.new_token(), utcnow()
     db.session.execute(delete(UserSession).where(UserSession.expires_at < now))
     db.session.add(
@@ -168,8 +168,8 @@ def open_session(user: User, *, address: str = "", browser: str = "") -> SignedI
 
 
 def load_signed_in(token: str) -> SignedIn | None:
-    """Who holds `token`, or None when the session was ended or is too old."""
-    # Of the tables: each request asks for this, and statements of classes take half as long again.
+    """The person of a session's `token`, or None when the session has ended or is too old."""
+    # Uses the tables: each request does this, and statements on classes take half as long again.
     user, session = User.__table__.c, UserSession.__table__.c
     found = read_row(
         select(user.id, user.email, user.role, user.language, user.continue_automatically, session.confirmed_at).where(
@@ -189,14 +189,14 @@ def close_session(token: str) -> None:
 
 
 def is_confirmed(person: SignedIn) -> bool:
-    """True when the person showed lately that they know the password, or has none here (single sign-on)."""
+    """True when the person entered the password recently, or has none here (single sign-on)."""
     if not person.user.password_hash or person.confirmed_at is None:
         return True
     return utcnow() - person.confirmed_at < CONFIRMED_FOR
 
 
 def is_own_password(person: SignedIn, password: str) -> bool:
-    """True when a person who is signed in gave their own password. Raises TooManyTries."""
+    """True when a signed-in person entered their own password. Raises TooManyTries."""
     if not password:
         return False
     limit = guessing.of_person(person.id)
@@ -208,7 +208,7 @@ def is_own_password(person: SignedIn, password: str) -> bool:
 
 
 def confirm(person: SignedIn, password: str) -> bool:
-    """Take a password given once more; True when it is right. The caller commits. Raises TooManyTries."""
+    """Confirm the password; True when it is right. The caller commits. Raises TooManyTries."""
     if not is_own_password(person, password):
         return False
     person.confirmed_at = utcnow()
@@ -231,9 +231,9 @@ def setup_token_matches(token: str) -> bool:
 
 
 def first_administrator(app: Flask) -> str | None:
-    """Make the administrator of DATASYNC_ADMIN_*, when there is no account yet.
+    """Create the administrator of DATASYNC_ADMIN_* if there is no account yet.
 
-    Returns the set-up link when somebody still has to use it. Raises AccountError for a bad address or password.
+    Returns the set-up link if somebody still has to use it. Raises AccountError for a bad address or password.
     """
     if any_account():
         return None

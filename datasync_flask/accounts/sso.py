@@ -1,8 +1,8 @@
-"""Single sign-on by OpenID Connect, through Authlib: who the provider says somebody is, and what they may do here.
+"""Single sign-on by OpenID Connect, through Authlib: the person's identity at the provider, and their role here.
 
-An identity is issuer and subject, linked once to an account; from then on the address at the provider means nothing.
-Source: OpenID Connect Core 1.0 sections 2 (subject), 3.1.3.7 (what is checked), 5.1 (claims), 5.3.2 (userinfo), 5.7
-(addresses are no identities).
+An identity is issuer and subject, linked once to an account; from then on the address at the provider doesn't matter.
+Source: OpenID Connect Core 1.0 sections 2 (subject), 3.1.3.7 (validation), 5.1 (claims), 5.3.2 (userinfo), 5.7
+(addresses aren't identities).
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from datasync_flask.config import Settings
 from datasync_flask.extensions import db, oauth
 
 NAME = "sso"
-# What the way to the provider and back may raise: its refusals, bad signatures, no answer, an answer that isn't JSON.
+# What the round trip to the provider may raise: refusals, bad signatures, no answer, an answer that isn't JSON.
 FAULTS = (AuthlibBaseError, JoseError, OSError, ValueError, KeyError, TypeError, RuntimeError)
 _LONGEST_SUBJECT = 255
 
 
 class SignOnRefused(Exception):
-    """The provider, or what it said, doesn't let somebody in; the text says why and what to do, for them."""
+    """The provider or its answer doesn't allow the sign-in; the text tells the person why and what to do."""
 
 
 def register_provider(settings: Settings) -> None:
-    """Register the provider that the settings name, if they do."""
-    # Authlib keeps a client that was made already, whatever is registered later.
+    """Register the provider in the settings, if there is one."""
+    # Authlib keeps an existing client, whatever is registered later.
     oauth._clients.pop(NAME, None)
     oauth.register(
         NAME,
@@ -58,14 +58,14 @@ def _settings() -> Settings:
 
 
 def _issuer() -> str:
-    """The provider as identities are stored under; some write their own name with a slash at its end."""
+    """The provider's name for stored identities; some providers end their own name with a slash."""
     return _settings().oidc_issuer.rstrip("/")
 
 
 def received_claims() -> dict[str, Any]:
-    """The claims that the provider sent this request back with.
+    """The claims that the provider returned with this request.
 
-    Raises what FAULTS names: also for an ID token of another issuer or for another client, and for userinfo about
+    Raises one of FAULTS, also for an ID token of another issuer or for another client, and for userinfo about
     somebody else.
     """
     issuers = [_issuer(), _issuer() + "/"]
@@ -81,7 +81,7 @@ def received_claims() -> dict[str, Any]:
     if lacks_address or (role_claim and role_claim not in claims):
         more = _userinfo(token, claims.get("sub"))
         if lacks_address and "email" in more:
-            # Whether an address is verified is only what the same answer says of it.
+            # Only the answer with the address can say whether it is verified.
             claims |= {"email": more["email"], "email_verified": more.get("email_verified")}
         if role_claim and role_claim in more:
             claims.setdefault(role_claim, more[role_claim])
@@ -98,20 +98,20 @@ def _userinfo(token: Any, subject: Any) -> dict[str, Any]:
 
 
 def identity_of(user: User) -> SignOnIdentity | None:
-    """The identity at the present provider that an account is linked to."""
+    """The identity at the current provider that an account is linked to."""
     return db.session.scalar(
         select(SignOnIdentity).where(SignOnIdentity.user_id == user.id, SignOnIdentity.issuer == _issuer())
     )
 
 
 def person_of(claims: dict[str, Any]) -> User:
-    """The account of whom the provider vouches for, linked or made if need be; commits. Raises SignOnRefused."""
+    """The account of the person in the claims, linked or created if needed; commits. Raises SignOnRefused."""
     subject = _subject(claims)
     try:
         user = _linked_to(subject) or _account_of_address(subject, claims)
         db.session.commit()
     except IntegrityError:
-        # The same person came in through another tab at the same moment.
+        # The same person signed in in another tab at the same moment.
         db.session.rollback()
         found = _linked_to(subject)
         if found is None:
@@ -127,7 +127,7 @@ def person_of(claims: dict[str, Any]) -> User:
 
 
 def link(user: User, claims: dict[str, Any]) -> None:
-    """Link an account to whom the provider vouches for, because its person wants it; commits. Raises SignOnRefused."""
+    """Link an account to the identity in the claims, at its person's request; commits. Raises SignOnRefused."""
     subject = _subject(claims)
     linked, present = _linked_to(subject), identity_of(user)
     if linked is not None and linked.id != user.id:
@@ -151,7 +151,7 @@ def link(user: User, claims: dict[str, Any]) -> None:
 
 
 def unlink(user: User) -> bool:
-    """Unlink an account from the present provider; commits. False when it wasn't linked."""
+    """Unlink an account from the current provider; commits. False when it wasn't linked."""
     found = identity_of(user)
     if found is None:
         return False
@@ -192,7 +192,7 @@ def _link(user: User, subject: str) -> None:
 
 
 def _account_of_address(subject: str, claims: dict[str, Any]) -> User:
-    """The account of a verified address, made if need be, and link it. Raises SignOnRefused."""
+    """The account of a verified address, created if needed, and linked. Raises SignOnRefused."""
     email = _verified_address(claims)
     user = db.session.scalar(select(User).where(User.email == email))
     if user is None:
@@ -225,7 +225,7 @@ def _verified_address(claims: dict[str, Any]) -> str:
                 "or sign in with your password and choose “Link single sign-on” under your account."
             )
         ) from None
-    # A JSON true and nothing else: what is missing, or only looks like a yes, is a no.
+    # Only a JSON true counts: a missing value, or one that looks like a yes, is a no.
     if claims.get("email_verified") is not True:
         raise SignOnRefused(
             gettext(
@@ -247,7 +247,7 @@ def _verified_address(claims: dict[str, Any]) -> str:
 
 
 def _role_in(claim: Any) -> Role | None:
-    """The highest role that a claim names, be it a text or a list of texts such as groups."""
+    """The highest role in a claim, which is a text or a list of texts such as groups."""
     names = {each.lower() for each in (claim if isinstance(claim, list) else [claim]) if isinstance(each, str)}
     found = [role for role in Role if role.value in names]
     return found[-1] if found else None

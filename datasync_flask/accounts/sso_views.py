@@ -1,4 +1,4 @@
-"""To the sign-on service and back: to sign in, or to link one's account."""
+"""The round trip to the sign-on service, to sign in or to link one's account."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ bp = Blueprint("sso", __name__)
 log = logging.getLogger(__name__)
 
 _NEXT = "sso_next"
-# Who wants to link their account, and until when: written by a form only, so that no other site can have it done.
+# The person who wants to link their account, and until when. Only a form sets it, so that no other site can.
 _LINKING = "sso_linking"
 _LINKING_LIFETIME = timedelta(minutes=10)
-# Authlib takes back only a state that this browser's session began with: it tells which of the two ways it was.
+# Authlib accepts only a state from this browser's session; the state says which of the two was begun.
 _LINK_STATE = "link."
 
 
@@ -54,7 +54,7 @@ def _no_answer(error: Exception) -> str:
 @bp.get("/sso")
 @public
 def begin() -> ResponseReturnValue:
-    """Leave for the sign-on service."""
+    """Go to the sign-on service."""
     _is_on()
     session[_NEXT] = safe_next(request.args.get("next"))
     try:
@@ -88,19 +88,19 @@ def receive() -> ResponseReturnValue:
 
 @bp.post("/account/sso")
 def ask_to_link() -> ResponseReturnValue:
-    """Begin to link one's account: says what will happen, and leads to the sign-on service."""
+    """Begin to link one's account: say what will happen, and lead to the sign-on service."""
     _is_on()
     password = request.form.get("your_password", "")
     if not service.is_confirmed(current_user) and not service.confirm(current_user, password):
         return _to_account(gettext("Enter your own password, the one for DataSync, then press “Link single sign-on”."))
     session[_LINKING] = [current_user.id, (utcnow() + _LINKING_LIFETIME).isoformat()]
-    # A page with a link and no redirect: browsers hold what follows a form to the hosts that forms may be sent to.
+    # A page with a link instead of a redirect: browsers apply form-action to redirects after a form.
     return render_template("accounts/link_sign_on.html", name=current_app.config["SETTINGS"].oidc_name)
 
 
 @bp.get("/account/sso/begin")
 def begin_to_link() -> ResponseReturnValue:
-    """Leave for the sign-on service to link one's account."""
+    """Go to the sign-on service to link one's account."""
     _is_on()
     if not _wants_to_link():
         return _to_account(gettext("Press “Link single sign-on” first."))
@@ -112,7 +112,7 @@ def begin_to_link() -> ResponseReturnValue:
 
 @bp.post("/account/sso/unlink")
 def unlink() -> ResponseReturnValue:
-    """Unlink one's account, so that only its password opens it."""
+    """Unlink one's account, so that only its password works."""
     _is_on()
     if not current_user.user.password_hash:
         return _to_account(
@@ -132,7 +132,7 @@ def _to_account(message: str) -> ResponseReturnValue:
 
 
 def _wants_to_link() -> bool:
-    """True when the person who is signed in pressed the button lately, in this browser."""
+    """True when the signed-in person recently pressed the button in this browser."""
     user_id, until = session.get(_LINKING) or (0, "")
     return bool(current_user.is_authenticated and user_id == current_user.id) and (
         datetime.fromisoformat(until) > utcnow()

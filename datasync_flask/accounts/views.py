@@ -20,7 +20,7 @@ bp = Blueprint("accounts", __name__)
 
 
 def _limits(address: str) -> list[guessing.Limit]:
-    """What a try to sign in is counted for."""
+    """The limits for a try to sign in."""
     browser = known_browsers.known_for(address)
     if browser:
         return [guessing.of_browser(browser)]
@@ -28,21 +28,21 @@ def _limits(address: str) -> list[guessing.Limit]:
 
 
 def start_session(user: User, method: str) -> None:
-    """Sign `user` in; `method` is how they showed who they are."""
-    # A session that existed before sign-in must not be one after it (session fixation).
+    """Sign `user` in; `method` is how they proved who they are."""
+    # A session from before the sign-in mustn't continue after it (session fixation).
     session.clear()
     session.permanent = True
     trail.record(trail.Event.SIGNED_IN, ("person", user.id, user.email), who=user.email, by=user.id, way=method)
     known_browsers.remember(user.email)
     browser = request.headers.get("User-Agent", "")
     login_user(service.open_session(user, address=request.remote_addr or "", browser=browser))
-    # Made now: were it left to the first pages, two of them opened at once would each make one, and one be refused.
+    # Create it now: two first pages opened at once would each create one, and one would be refused.
     g.pop("csrf_token", None)
     generate_csrf()
 
 
 def login_page(form: SignInForm, target: str) -> str:
-    """The sign-in page; `target` is where the person wanted to go."""
+    """The sign-in page; `target` is the page that the person requested."""
     settings = current_app.config["SETTINGS"]
     sso = settings.oidc_name if settings.oidc_issuer else ""
     return render_template("accounts/login.html", form=form, next=target, sso=sso, is_fresh=not service.any_account())
@@ -60,14 +60,14 @@ def login() -> ResponseReturnValue:
 @bp.post("/login")
 @public
 def login_post() -> ResponseReturnValue:
-    """Sign in; a refusal never says which of the two was wrong."""
+    """Sign in; a refusal never says whether address or password was wrong."""
     form = SignInForm()
     email, password = form.email.data or "", form.password.data or ""
     # Whole fields may be 256 KB long; no address is.
     address = service.lookup_address(email[:1000])
     limits = _limits(address)
     if email and password:
-        # Also what the form refuses: how something is typed must not be a way around the count.
+        # Count tries that the form refuses too: another spelling must not avoid the count.
         guessing.take(*limits)
     if form.validate_on_submit():
         user = service.authenticate(email, password)
@@ -97,7 +97,7 @@ def logout() -> ResponseReturnValue:
 @bp.post("/language")
 @public
 def choose_language() -> ResponseReturnValue:
-    """Remember the language chosen in the footer: for the account, and for this browser before sign-in."""
+    """Remember the chosen language: for the account, and for this browser before sign-in."""
     code = request.form.get("language", "")
     if code in LANGUAGES:
         keep_language(code)

@@ -1,4 +1,4 @@
-"""What is stored of who did what."""
+"""The table of the audit log."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from datasync_flask.extensions import Model
 
 
 class AuditEvent(Model):
-    """One thing that somebody did. Never holds a secret; outlives what it is about, and who did it."""
+    """One thing that somebody did. Contains no secret; survives its subject and the person."""
 
     __tablename__ = "audit_events"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, index=True)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), default=None)
-    # The e-mail address at that time, or what else acted: the command line, a hand-off link.
+    # The e-mail address at that time, or another actor: the command line, a hand-off link.
     who: Mapped[str] = mapped_column(String(254), default="")
     address: Mapped[str] = mapped_column(String(45), default="")
     event: Mapped[str] = mapped_column(String(40), index=True)

@@ -1,4 +1,4 @@
-"""What the audit adds to the app."""
+"""What the audit log adds to the app."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from datasync_flask.audit import views
 
 
 def init_app(app: Flask) -> None:
-    """Give `app` the audit's page."""
+    """Add the page of the audit log to `app`."""
     app.register_blueprint(views.bp)

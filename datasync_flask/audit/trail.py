@@ -14,13 +14,13 @@ from datasync_flask.extensions import db
 
 
 class Event(enum.StrEnum):
-    """Every event there is, in words, with the fields that its detail has, no more and no fewer."""
+    """All events with their texts and the exact fields of their details."""
 
     text: str
     fields: tuple[str, ...]
 
     def __new__(cls, code: str, text: str = "", fields: tuple[str, ...] = ()) -> Self:
-        """Make a member whose value is what is stored."""
+        """Create a member whose value is the stored text."""
         member = str.__new__(cls, code)
         member._value_, member.text, member.fields = code, text, fields
         return member
@@ -82,10 +82,9 @@ def record(
     by: int | None = None,
     **detail: Any,
 ) -> None:
-    """Write down an event; the caller commits. Raises ValueError when the event, or one of its fields, isn't declared.
+    """Record an event; the caller commits. Raises ValueError if the event or one of its fields isn't declared.
 
-    `subject` is what it was done to: its kind, its id, and what it is called. Who did it is the person of this request,
-    unless `who` says otherwise.
+    `subject` is what it is about: kind, id and name. The person of this request did it, unless `who` says otherwise.
     """
     if event not in EVENTS or set(detail) != set(EVENTS[event][1]):
         raise ValueError(f"the event {event} is not declared with the fields {sorted(detail)}")

@@ -1,4 +1,4 @@
-"""The audit for administrators: filtered, paged, and as a file."""
+"""The audit log for administrators: filtered, paged, and as a file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_EXPORTED = 100_000
 
 
 def _chosen() -> Select[AuditEvent]:
-    """The events that the address asks for, the newest first."""
+    """The events for the filters in the address, the newest first."""
     found = select(AuditEvent).order_by(AuditEvent.id.desc())
     event, who, about = (request.args.get(name, "")[:254] for name in ("event", "who", "about"))
     if event in EVENTS:
@@ -57,7 +57,7 @@ def index() -> ResponseReturnValue:
 
 
 def _cell(value: Any) -> str:
-    """A value that no spreadsheet takes for a formula."""
+    """A value that no spreadsheet treats as a formula."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
 
@@ -65,7 +65,7 @@ def _cell(value: Any) -> str:
 @bp.get("/audit.csv")
 @needs_role(Role.ADMIN)
 def export() -> ResponseReturnValue:
-    """The same as a file."""
+    """The same events as a file."""
 
     def lines() -> Iterator[str]:
         buffer = io.StringIO()

@@ -118,7 +118,7 @@ class Problem(enum.StrEnum):
 
     @property
     def may_be_propagation(self) -> bool:
-        """True when Salesforce may answer this even for a *correct* app in the minutes after a change or its creation."""
+        """True when Salesforce may answer this even for a *correct* app, in the minutes after a change to it."""
         return self in {Problem.CLIENT_UNKNOWN, Problem.APP_NOT_FOUND, Problem.CALLBACK_MISMATCH}
 
 

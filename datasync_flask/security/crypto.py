@@ -19,11 +19,11 @@ class SecretBox:
         self._fernets = MultiFernet([Fernet(key) for key in keys])
 
     def seal(self, text: str) -> str:
-        """Return `text` encrypted with the first key."""
+        """`text` encrypted with the first key."""
         return self._fernets.encrypt(text.encode()).decode()
 
     def open(self, sealed: str, *, max_age: int | None = None) -> str:
-        """The text in `sealed`; raise SecretUnreadable for a wrong key, a changed text or one older than
+        """The text in `sealed`. Raises SecretUnreadable for a wrong key, a changed text or one older than
         `max_age` seconds.
         """
         try:
@@ -32,7 +32,7 @@ class SecretBox:
             raise SecretUnreadable("the secret cannot be read with the keys given") from None
 
     def rotate(self, sealed: str) -> str:
-        """Return `sealed` encrypted again, with the first key; raise SecretUnreadable as :meth:`open` does."""
+        """`sealed` encrypted again with the first key. Raises SecretUnreadable as :meth:`open` does."""
         try:
             return self._fernets.rotate(sealed.encode()).decode()
         except (InvalidToken, ValueError):
@@ -40,11 +40,11 @@ class SecretBox:
 
 
 def secret_box() -> SecretBox:
-    """The box that secrets of the current app are sealed with."""
+    """The box for the secrets of the current app."""
     box: SecretBox = current_app.extensions["secret_box"]
     return box
 
 
 def init_app(app: Flask) -> None:
-    """Give `app` the box that its secrets are sealed with."""
+    """Add the box for its secrets to `app`."""
     app.extensions["secret_box"] = SecretBox(app.config["SETTINGS"].encryption_keys)

@@ -1,4 +1,4 @@
-"""Response headers that hold for every answer, in one place."""
+"""Response headers of every answer, in one place."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import secrets
 
 from flask import Flask, Response, current_app, g, request
 
-# Where a person may be sent from a form of ours: Chromium applies form-action to the redirect that follows a POST.
+# Where our forms may lead: Chromium applies form-action to the redirect that follows a POST.
 SALESFORCE_FORM_TARGETS = (
     "https://*.salesforce.com",
     "https://*.salesforce.mil",
@@ -24,7 +24,7 @@ def csp_nonce() -> str:
 
 def _content_security_policy() -> str:
     trusted = current_app.config["SETTINGS"].salesforce_hosts
-    # Only where something on the page carries it: most answers are polls without a page.
+    # Only if something on the page uses it: most answers are polls without a page.
     scripts = f"'self' 'nonce-{csp_nonce()}'" if "csp_nonce" in g else "'self'"
     directives = {
         "default-src": "'none'",
@@ -48,12 +48,12 @@ def _add_headers(response: Response) -> Response:
     if current_app.config["SESSION_COOKIE_SECURE"]:
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
     if request.endpoint != "static":
-        # Pages hold people's data; a shared computer must not keep them, nor answer a poll from its own cache.
+        # Pages have people's data; a shared computer must not store them, nor answer a poll from its cache.
         response.headers["Cache-Control"] = "no-store"
     return response
 
 
 def init_app(app: Flask) -> None:
-    """Add the headers to every answer of `app` and give templates ``csp_nonce()``."""
+    """Add the headers to every answer of `app`, and ``csp_nonce()`` to templates."""
     app.after_request(_add_headers)
     app.jinja_env.globals["csp_nonce"] = csp_nonce
