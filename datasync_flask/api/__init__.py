@@ -1,1 +1,1 @@
-"""The HTTP API, and settings as data: what the forms hold, without pages and without secrets."""
+"""The HTTP API, and settings as data: the values of the forms, without pages and secrets."""

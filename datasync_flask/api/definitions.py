@@ -1,4 +1,4 @@
-"""Connections and extractions as data; what is saved goes through the pages' forms: the same rules, the same words."""
+"""Connections and extractions as data; saving goes through the pages' forms, with the same rules and texts."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def find_extraction(name: str) -> Extraction | None:
 
 
 def save_connection(values: Mapping[str, Any], existing: Connection | None, *, by: int | None) -> Connection:
-    """Save a connection from its settings; what isn't given stays as it is. Raises Refused."""
+    """Save a connection from its settings; missing ones stay as they are. Raises Refused."""
     kind = existing.kind if existing is not None else values.get("kind")
     if not isinstance(kind, str) or kind not in KINDS or (existing is not None and values.get("kind", kind) != kind):
         choices = ", ".join(sorted(KINDS)) if existing is None else kind
@@ -67,7 +67,7 @@ def save_connection(values: Mapping[str, Any], existing: Connection | None, *, b
 
 
 def save_extraction(values: Mapping[str, Any], existing: Extraction | None, *, by: int | None) -> Extraction:
-    """Save an extraction from its settings; what isn't given stays as it is. Raises Refused."""
+    """Save an extraction from its settings; missing ones stay as they are. Raises Refused."""
     check_names(values, {"source", "destination", "objects", *EXTRACTION_FIELDS})
     base: dict[str, Any] = {
         "timezone": "UTC",

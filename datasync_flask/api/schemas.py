@@ -1,6 +1,6 @@
-"""What the HTTP API takes and gives, as marshmallow schemas: the OpenAPI description is made from them.
+"""The HTTP API's input and output as marshmallow schemas, from which the OpenAPI description is made.
 
-What they let through is checked by the forms; here is only what JSON adds: types.
+The forms validate the values; the schemas only check JSON's types.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _TEXT = validate.Length(max=2000)
 
 
 def _field(setting: Setting) -> fields.Field[Any]:
-    """What a setting is in JSON; whether its value can be taken is for the form to say."""
+    """A setting in JSON; the form validates its value."""
     about: dict[str, Any] = {"metadata": {"description": setting.about}} if setting.about else {}
     if setting.is_secret:
         about = {"load_only": True, "metadata": {"description": "Stored, never given back."}}
@@ -34,7 +34,7 @@ def _field(setting: Setting) -> fields.Field[Any]:
 
 
 class ListQuery(Schema):
-    """Which part of a list is wanted."""
+    """The requested part of a list."""
 
     page = fields.Integer(load_default=1, validate=validate.Range(1, 100_000))
     page_size = fields.Integer(load_default=50, validate=validate.Range(1, 200))
@@ -50,7 +50,7 @@ class ConnectionSettings(Schema):
     )
 
     def add_settings(self, kinds: Mapping[str, ConnectionKind[Any]]) -> None:
-        """Take the settings of all kinds of connections, which register themselves when the app is made."""
+        """Add the settings of all kinds of connections, which register themselves when the app is created."""
         self.declared_fields = deepcopy(self._declared_fields)
         self.declared_fields["kind"] = fields.String(validate=validate.OneOf(sorted(kinds)))
         for kind in kinds.values():
@@ -58,7 +58,7 @@ class ConnectionSettings(Schema):
         self._init_fields()
 
     def __deepcopy__(self, _memo: Any) -> ConnectionSettings:
-        """Stay the one that takes settings: flask-smorest copies what it is told of a view."""
+        """Return the same schema, because flask-smorest copies a view's schemas and settings are added later."""
         return self
 
 
@@ -111,7 +111,7 @@ class ObjectSettings(Schema):
     marks_deleted = fields.Boolean()
 
 
-# A class body can't have a setting called "fields": the module of that name is needed in it.
+# A class body can't have a setting called "fields", because it needs the module of that name.
 ObjectSettings = ObjectSettings.from_dict(  # type: ignore[misc, assignment]
     {
         **ObjectSettings._declared_fields,
@@ -173,7 +173,7 @@ class RunList(Schema):
 
 
 class TableShown(Schema):
-    """The table of an object, and the columns of its fields, the first one first."""
+    """The table of an object, and the columns of its fields, the oldest first."""
 
     object = fields.String()
     table = fields.String()
@@ -199,7 +199,7 @@ class ExtractionList(Schema):
 
 
 class Refusal(Schema):
-    """Why something can't be done; `errors` says it by field."""
+    """Why something can't be done; `errors` has the reasons by field."""
 
     code = fields.Integer()
     status = fields.String()

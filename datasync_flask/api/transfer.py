@@ -1,4 +1,4 @@
-"""All connections and extractions as YAML, without secrets: to be kept in git, and to be brought to another server."""
+"""All connections and extractions as YAML, without secrets, for git and for moving to another server."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def export() -> str:
 
 @dataclass(frozen=True)
 class Brought:
-    """What became of one entry of a file: `errors` says why it wasn't saved."""
+    """The result for one entry of a file: `errors` says why it wasn't saved."""
 
     kind: str
     description: str
@@ -52,11 +52,11 @@ class Brought:
 
 
 class NotOurs(ValueError):
-    """A file isn't one that was exported."""
+    """A file isn't an export."""
 
 
 def bring(text: str, *, by: int | None) -> Iterator[Brought]:
-    """Save what a file holds, entry by entry; what has the same description is changed. Raises NotOurs."""
+    """Save a file's entries, changing those with the same description. Raises NotOurs."""
     try:
         found = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -79,7 +79,7 @@ def _bring(values: Any, kind: str, by: int | None) -> Brought:
     try:
         if kind == "connection":
             existing = find_connection(description)
-            # A destination whose server isn't reachable from here yet is saved all the same, and shown as not working.
+            # Save a destination even if its server isn't reachable yet, and show that it doesn't work.
             anyway = {} if values.get("kind") == "salesforce" else {"save_anyway": True}
             save_connection({**values, **anyway}, existing, by=by)
             return Brought(kind, description, "changed" if existing else "made")

@@ -1,4 +1,4 @@
-"""The HTTP API: what the pages do, for programs; with a personal token, whose role decides."""
+"""The HTTP API: the pages' actions for programs, with a personal token that has its person's role."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ bp = Blueprint("api", __name__, url_prefix="/api/v1", description="Connections, 
 
 
 class _Description(Api):  # type: ignore[misc]  # flask-smorest has no types
-    """The OpenAPI description; errors are answered where all errors are."""
+    """The OpenAPI description, without flask-smorest's own error handlers."""
 
     def _register_error_handlers(self) -> None:
-        """Leave the app's own handlers alone."""
+        """Keep the app's own handlers."""
 
 
 def init_app(app: Flask) -> None:
@@ -63,13 +63,13 @@ def init_app(app: Flask) -> None:
     csrf.exempt(bp)
     api.register_blueprint(bp)
     describe: Any = app.view_functions["api-docs.openapi_json"]
-    # A method can't be marked.
+    # A method can't be marked as public.
     app.view_functions["api-docs.openapi_json"] = public(lambda: describe())
 
 
 @bp.errorhandler(Refused)
 def refused(refusal: Refused) -> ResponseReturnValue:
-    """Settings that the forms don't take: why, by field."""
+    """Answer settings that the forms refuse, with the reasons by field."""
     db.session.rollback()
     return api_error(422, "These settings can't be saved.", {"json": refusal.errors})
 

@@ -1,1 +1,1 @@
-"""One connection's life: what is stored of it, how it changes, what the worker does for it, its pages."""
+"""Connections of any kind: tables, list, quick edits, labels, history, pages."""

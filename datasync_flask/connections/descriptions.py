@@ -1,4 +1,4 @@
-"""Descriptions: what a connection is called; no two are called the same."""
+"""Descriptions: the unique names of connections."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class DescriptionTaken(SettingRefused):
 
 
 def is_description_taken(description: str, except_id: str = "") -> bool:
-    """True when another connection has this description, whatever the case of its letters."""
+    """True when another connection has this description, ignoring case."""
     key = description_key(description)
     return bool(
         db.session.scalar(select(exists().where(Connection.description_key == key, Connection.id != except_id)))
@@ -34,7 +34,7 @@ def is_description_taken(description: str, except_id: str = "") -> bool:
 
 
 def free_description(description: str, is_taken: Callable[[str], bool] = is_description_taken) -> str:
-    """A description for a copy that nothing of its kind has. Raises DescriptionTaken after a thousand tries."""
+    """An unused description for a copy. Raises DescriptionTaken after a thousand tries."""
     for number in range(1, 1000):
         candidate = f"{description[:100]} (copy)" if number == 1 else f"{description[:100]} (copy {number})"
         if not is_taken(candidate):
@@ -44,7 +44,7 @@ def free_description(description: str, is_taken: Callable[[str], bool] = is_desc
 
 @contextmanager
 def saving() -> Iterator[None]:
-    """Commit what is changed inside. Raises DescriptionTaken when somebody took the description in the meantime."""
+    """Commit the changes in the block. Raises DescriptionTaken if somebody took the description meanwhile."""
     try:
         yield
         db.session.commit()

@@ -1,4 +1,4 @@
-"""What the forms of all connections have: description and labels, a confirmed delete, and the page they stand on."""
+"""Common parts of the forms of all connections: description and labels, a confirmed delete, the form's page."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from datasync_flask.connections.settings import Setting
 from datasync_flask.forms import ListedChoice, RadioChoice, SettingsForm, one_line, strip
 from datasync_flask.security.crypto import SecretUnreadable, secret_box
 
-# How long a secret that was typed into a form with a mistake elsewhere is kept for the next try.
+# How long a typed secret is kept for the next try, if the form has a mistake in another field.
 HELD_BACK_SECONDS = 3600
 
 
 def description_field(missing: Any) -> Any:
-    """The field for a description; `missing` asks for it."""
+    """The field for a description; `missing` is the error if it is empty."""
     return StringField(
         _l("Description"),
         [DataRequired(missing), Length(max=MAX_LENGTH, message=_l("Use at most 120 characters."))],
@@ -41,10 +41,10 @@ def description_field(missing: Any) -> Any:
 
 
 def _field(setting: Setting) -> Any:
-    """The field that asks for a setting."""
+    """The field for a setting."""
     common: dict[str, Any] = {"validators": setting.validators, "description": setting.hint, "default": setting.default}
     if setting.is_secret:
-        # With "off", browsers fill in the person's own password for DataSync.
+        # With "off", browsers would fill in the person's own password for DataSync.
         attributes = {"autocomplete": "new-password", **setting.attributes}
         return PasswordField(setting.label, **common, render_kw=attributes)
     if setting.choices:
@@ -57,7 +57,7 @@ def _field(setting: Setting) -> Any:
 
 
 class DescribedForm(SettingsForm):
-    """A form with a description that no other connection has, and with a field for each of some settings."""
+    """A form with a unique description, and with a field for each of some settings."""
 
     description = description_field(_l("Give the connection a description, for instance the org's name."))
 
@@ -88,7 +88,7 @@ class ConnectionForm(DescribedForm):
         description=_l("Optional, separated by commas. The list can be filtered and grouped by them."),
         render_kw={"autocomplete": "off", "maxlength": 500, "list": "known-labels"},
     )
-    # When the settings were last changed, as this page saw them.
+    # When the settings last changed, as far as this page knows.
     edited = HiddenField()
 
     def __init__(self, connection: Connection | None, *args: Any, data: Mapping[str, Any], **options: Any) -> None:
@@ -103,20 +103,20 @@ class ConnectionForm(DescribedForm):
 
     @property
     def chosen_labels(self) -> list[str]:
-        """The labels typed; a form without the field, as scripts may send it, leaves them alone."""
+        """The labels typed; a form without the field, as scripts may send it, doesn't change them."""
         if self.label_names.raw_data:
             return labels.parse(self.label_names.data or "")
         return [label.name for label in self.connection.labels] if self.connection else []
 
 
 class ConfirmedForm(FlaskForm):
-    """Asks for the person's own password when that was given long ago, before what is hard to undo."""
+    """Asks for the person's own password before an action that is hard to undo, unless they entered it recently."""
 
     your_password = PasswordField(_l("Your own password"), render_kw={"autocomplete": "current-password"})
 
     @property
     def asks_password(self) -> bool:
-        """True when the person has to show once more who they are."""
+        """True when the person has to confirm their password."""
         return current_user.is_authenticated and not is_confirmed(current_user)
 
     def check_your_password(self) -> None:
@@ -126,7 +126,7 @@ class ConfirmedForm(FlaskForm):
 
 
 class DeleteForm(ConfirmedForm):
-    """Asks for the description, so that nobody deletes the connection beside the one they mean."""
+    """Asks for the description, so that nobody deletes the wrong connection."""
 
     description = StringField(
         _l("To confirm, type the description"),
@@ -139,17 +139,17 @@ class DeleteForm(ConfirmedForm):
         self.connection = connection
 
     def validate_description(self, field: Any) -> None:
-        """Compare as the list compares: neither case nor kind of space matters."""
+        """Compare as the list does, ignoring case and kind of space."""
         if description_key(field.data or "") != self.connection.description_key:
             raise ValidationError(gettext("This isn't its description. Nothing was deleted."))
 
     def validate_your_password(self, _field: Any) -> None:
-        """Ask for the password of the person who deletes."""
+        """Ask for the deleting person's password."""
         self.check_your_password()
 
 
 def open_kept(field: HiddenField, refusal: str) -> str:
-    """The secret kept in a hidden field since the try before; raise ValidationError when it is too old."""
+    """The secret kept in a hidden field since the previous try. Raises ValidationError when it is too old."""
     if not field.data:
         return ""
     try:
@@ -160,7 +160,7 @@ def open_kept(field: HiddenField, refusal: str) -> str:
 
 
 def form_page(template: str, form: SettingsForm, **context: Any) -> ResponseReturnValue:
-    """The page of a form: 422, and in the place of the page it was sent from, when it can't be taken."""
+    """The page of a form; if the form was refused, with 422 and in place of the page it was sent from."""
     page = render_template(template, form=form, **context)
     if request.method == "GET" or not form.is_wrong:
         return page

@@ -1,4 +1,4 @@
-"""A connection's history: what happens to it is written down, with the audit trail, and read as lines of text."""
+"""A connection's history: records events, also in the audit log, and shows them as lines of text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from datasync_flask.languages import translated
 from datasync_flask.problems.registry import trouble
 from datasync_flask.salesforce.errors import Problem
 
-# Sent with every change of a state, inside its transaction: the connection, and `before`, `after`, `event`.
+# Sent with every change of a state, inside its transaction, with the connection, `before`, `after` and `event`.
 moved = Signal("a connection's state may have changed")
 
 HISTORY_SIZE = 30
@@ -40,28 +40,28 @@ STATE_TONES = {
     State.CONNECTED: "good",
     State.NEEDS_ATTENTION: "bad",
 }
-# The packages of the kinds add what happens to theirs, and what their settings are called.
+# The packages of the kinds add their events, and the names of their settings.
 EVENT_TEXTS = {"created": "Created", "changed": "Changed"}
 SETTING_LABELS = {"description": "description", "labels": "labels"}
 
 
 def state_label(state: str) -> str:
-    """A state as people call it."""
+    """The name of a state."""
     return translated(STATE_LABELS[State(state)])
 
 
 def state_tone(state: str) -> str:
-    """The colour and shape of a state's pill, as the stylesheet calls it."""
+    """The colour and shape of a state's pill, by its name in the stylesheet."""
     return STATE_TONES[State(state)]
 
 
 def setting_label(name: str) -> str:
-    """What a setting is called inside a sentence."""
+    """The name of a setting inside a sentence."""
     return translated(SETTING_LABELS.get(name, name))
 
 
 def problem_title(problem: Problem) -> str:
-    """The few words that fit a list."""
+    """A short text for a list."""
     return trouble(problem).title
 
 
@@ -87,12 +87,12 @@ def _change_text(name: str, value: Any) -> str:
 
 
 def audit_subject(connection: Connection) -> tuple[str, str, str]:
-    """How the audit calls a connection."""
+    """A connection as a subject of the audit log."""
     return ("connection", connection.id, connection.description)
 
 
 def record(connection: Connection, event: str, *, by: int | None, facts: Mapping[str, Any] | None = None) -> None:
-    """Write to the history, and to the audit, something that leaves the state as it is: a changed description.
+    """Record an event without a change of state, such as a changed description, in history and audit log.
 
     The caller commits.
     """
@@ -105,7 +105,7 @@ def record(connection: Connection, event: str, *, by: int | None, facts: Mapping
 
 
 def record_saved(connection: Connection, changes: Mapping[str, Any], *, is_new: bool, by: int | None) -> None:
-    """Write down that a connection was made, or what of it was changed, if anything. The caller commits."""
+    """Record that a connection was created, or its changes, if any. The caller commits."""
     if is_new:
         record(connection, "created", by=by)
     elif changes:

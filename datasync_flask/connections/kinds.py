@@ -1,4 +1,4 @@
-"""The kinds of systems that can be connected. Each package registers its own, and answers for them."""
+"""The kinds of systems to connect. Each package registers and implements its own."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from datasync_flask.connections.settings import Setting
 
 C = TypeVar("C", bound=Connection)
 
-# Asked for what hangs on a connection, by its id: the packages above answer with lists.
+# Sent with a connection's id to find what depends on it: higher packages return lists.
 asks_dependants = Signal("what hangs on a connection")
-# A connection was copied with what hangs on it: its id, `copy` and `by`; who copied something answers with a number.
+# Sent to copy what depends on a connection, with its id, `copy` and `by`; receivers return how many they copied.
 copied_with_dependants = Signal("a connection was copied with what hangs on it")
 
 
 @dataclass(frozen=True)
 class ShownProblem:
-    """What is wrong with a connection, for those who show it in their own way."""
+    """The problem of a connection, for different ways of showing it."""
 
     code: str = ""
     title: str = ""
     meaning: str = ""
     steps: tuple[str, ...] = ()
-    # Beside them in the API; what a row of the list has room for.
+    # Also in the API; short enough for a row of the list.
     message: str = ""
     in_list: str = ""
 
 
 class Verdict(enum.StrEnum):
-    """What a check of a connection found."""
+    """The result of a check of a connection."""
 
     OK = "ok"
     WARNING = "warning"
@@ -48,7 +48,7 @@ class Verdict(enum.StrEnum):
 
 @dataclass(frozen=True)
 class ShownCheck:
-    """One check of a connection, as it is shown everywhere. `code` stays, the texts are in the reader's language."""
+    """One check of a connection, as shown everywhere. `code` is stable, the texts are in the reader's language."""
 
     code: str
     verdict: Verdict
@@ -58,7 +58,7 @@ class ShownCheck:
 
 @dataclass(frozen=True)
 class ListColumns:
-    """What a kind adds to the list: columns of its own table to search in and to sort by, and what a row shows."""
+    """A kind's additions to the list: columns of its own table for searching and sorting, and values for a row."""
 
     searched: Sequence[Any] = ()
     sortings: Mapping[str, Any] = field(default_factory=dict)
@@ -66,15 +66,15 @@ class ListColumns:
 
 
 class ConnectionKind(Protocol[C]):
-    """A kind of connection and everything that can be done with one. `key` is stored and stands in addresses."""
+    """A kind of connection with all its actions. `key` is stored and is part of addresses."""
 
     key: str
     title: str
     hint: str
     is_source: bool
-    # By name, without description and labels, which all have.
+    # By name, without description and labels, which all kinds have.
     settings: Mapping[str, Setting]
-    # Said after a copy was made.
+    # The message after a copy was created.
     copied_text: Any
     event_texts: Mapping[str, str] = {}
     in_list: ListColumns = ListColumns()
@@ -103,15 +103,15 @@ class ConnectionKind(Protocol[C]):
         ...
 
     def problem(self, connection: C) -> ShownProblem:
-        """What is wrong with a connection, in words."""
+        """A text about the problem of a connection."""
         ...
 
     def checks(self, _connection: C) -> list[ShownCheck]:
-        """The checks of a connection with their verdicts; none for a kind that is tried as a whole."""
+        """The checks of a connection with their verdicts; none for a kind with only one check."""
         return []
 
     def quick_form(self, connection: C, **options: Any) -> DescribedForm:
-        """The form of what can be changed in the list."""
+        """The form for quick edits in the list."""
         settings = {name: self.settings[name] for name in self.quick_settings}
         return DescribedForm(connection, settings, obj=connection, **options)
 
@@ -120,11 +120,11 @@ class ConnectionKind(Protocol[C]):
         ...
 
     def check(self, connection: C, *, by: int | None) -> str:
-        """Test a connection, or have it tested; return what to tell the person ('': the page says it)."""
+        """Test a connection, or have it tested; return the message for the person ('': the page says it)."""
         ...
 
     def erased_text(self, connection: C) -> str:
-        """What a delete erases for good, for whoever is asked before."""
+        """The text about what a delete erases for good, for the confirmation."""
         ...
 
     def duplicate(self, connection: C, *, by: int | None) -> C:
@@ -132,15 +132,15 @@ class ConnectionKind(Protocol[C]):
         ...
 
     def delete(self, connection: C, *, by: int | None) -> str:
-        """Delete a connection and what hangs on it; return what to tell the person. Commits."""
+        """Delete a connection and what depends on it; return the message for the person. Commits."""
         ...
 
     def definition(self, connection: C) -> dict[str, Any]:
-        """The settings for a program, without description, labels and secrets."""
+        """The settings for the API and files, without description, labels and secrets."""
         ...
 
     def save(self, values: Mapping[str, Any], existing: C | None, *, by: int | None) -> C:
-        """Save a connection from settings that a program gave; what isn't given stays. Commits. Raises Refused."""
+        """Save a connection from settings of the API or a file; missing ones stay. Commits. Raises Refused."""
         ...
 
 
@@ -160,12 +160,12 @@ def kind_of(connection: Connection) -> ConnectionKind[Any]:
 
 
 def definition_of(connection: Connection) -> dict[str, Any]:
-    """All settings of a connection as the API and files give them; never a secret."""
+    """All settings of a connection for the API and files, without secrets."""
     own = kind_of(connection).definition(connection)
     names = [label.name for label in connection.labels]
     return {"kind": connection.kind, "description": connection.description, **own, "labels": names}
 
 
 def dependants_of(connection: Connection) -> list[Any]:
-    """What hangs on a connection and is deleted with it; each has a description."""
+    """What depends on a connection and is deleted with it; each has a description."""
     return [each for _, found in asks_dependants.send(connection.id) for each in found]

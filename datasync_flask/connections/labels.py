@@ -13,7 +13,7 @@ from wtforms.validators import ValidationError
 from datasync_flask.connections.models import Label, connection_labels, description_key
 from datasync_flask.extensions import db
 
-# The tables that say what has which label; packages above add theirs.
+# The tables that link things to labels; higher packages add theirs.
 USES: list[Table] = [connection_labels]
 MAX_LABELS = 10
 MAX_LENGTH = 40
@@ -39,23 +39,23 @@ def check(text: str) -> None:
 
 
 def joined(labels: Iterable[Label]) -> str:
-    """Return labels as people type them."""
+    """Labels as people type them."""
     return ", ".join(label.name for label in labels)
 
 
 def all_names() -> Sequence[str]:
-    """The names of all labels in use, in the order of the alphabet."""
+    """The names of all labels in use, in alphabetical order."""
     return db.session.scalars(select(Label.name).order_by(Label.key)).all()
 
 
 class Labelled(Protocol):
-    """What can have labels."""
+    """Something that can have labels."""
 
     labels: Any
 
 
 def put(labelled: Labelled, names: list[str]) -> bool:
-    """Let something have these labels and no others; True when that changed something. The caller commits."""
+    """Give something exactly these labels; True when that changed something. The caller commits."""
     wanted = {description_key(name): name for name in names}
     if {label.key for label in labelled.labels} == set(wanted):
         return False
@@ -74,7 +74,7 @@ def _label(key: str, name: str) -> Label:
                 label = Label(key=key, name=name)
                 db.session.add(label)
     except IntegrityError:
-        # Somebody else made it between the query and the insert.
+        # Somebody else created it between the query and the insert.
         label = db.session.scalars(known).one()
     return label
 

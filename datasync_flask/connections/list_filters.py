@@ -14,7 +14,7 @@ from datasync_flask.connections.models import State
 
 @dataclass(frozen=True)
 class Filter:
-    """A select: its options are (value, text); `unset` is the text of the one that filters nothing."""
+    """A select: its options are (value, text); `unset` is the text of the option without a filter."""
 
     name: str
     label: str
@@ -24,7 +24,7 @@ class Filter:
 
 
 def filters(query: ListQuery, label_names: Sequence[str]) -> list[Filter]:
-    """The selects of the list; labels only where there are some."""
+    """The selects of the list; labels only if there are some."""
     states = tuple((state.value, state_label(state)) for state in State)
     groups = (("label", gettext("By label")), ("kind", gettext("By kind")), ("state", gettext("By status")))
     names = tuple((name, name) for name in label_names)

@@ -1,4 +1,4 @@
-"""What the addresses of all lists have in common: search, filters, sorting and the page."""
+"""Common parts of the addresses of all lists: search, filters, sorting and the page."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any, ClassVar
 
 
 def page_number(text: str) -> int:
-    """The number of a page as an address says it; anything odd is the first one."""
+    """The page number in an address; anything invalid is the first page."""
     return max(int(text), 1) if text.isascii() and text.isdigit() and len(text) < 7 else 1
 
 
 @dataclass(frozen=True)
 class AddressQuery:
-    """What a list shows, as its address says."""
+    """What a list shows, according to its address."""
 
-    # How the address calls each value, in the order in which it has them.
+    # The name of each value in the address, in their order.
     NAMES: ClassVar[dict[str, str]] = {}
 
     search: str = ""
@@ -25,7 +25,7 @@ class AddressQuery:
     number: int = 1
 
     def address(self, **changes: Any) -> dict[str, Any]:
-        """The parameters of the address with changes; what is as usual is left out."""
+        """The parameters of the address with changes, without default values."""
         query, usual = replace(self, **changes), type(self)()
         values = {name: getattr(query, field) for name, field in self.NAMES.items()}
         return {name: None if value == getattr(usual, self.NAMES[name]) else value for name, value in values.items()}
@@ -35,5 +35,5 @@ class AddressQuery:
         return f"-{column}" if self.sort == column else column
 
     def direction(self, column: str) -> str:
-        """What aria-sort says of a column."""
+        """The value of aria-sort for a column."""
         return {column: "ascending", f"-{column}": "descending"}.get(self.sort, "none")

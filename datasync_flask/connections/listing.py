@@ -1,4 +1,4 @@
-"""The list of connections: what its address asks for, one page of it with its tabs, and what needs attention."""
+"""The list of connections: the query in its address, one page of it with its tabs, and what needs attention."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from datasync_flask.languages import translated
 PAGE_SIZE = 50
 # The rest is a click away.
 SUMMARY_SIZE = 5
-# What the address calls all kinds that data is loaded into.
+# The name in the address for all kinds of destinations.
 DESTINATIONS = "destinations"
 
-# Which rows come is asked of the tables themselves: through the models each question would join every kind's table.
+# These queries use tables, because each query on the models would join every kind's table.
 _ALL = Connection.__table__
 
 SORTINGS: dict[str, Any] = {
@@ -44,7 +44,7 @@ _FIRST_LABEL = (
     .correlate(_ALL)
     .scalar_subquery()
 )
-# What has no label comes last, on every database.
+# Connections without a label come last, on every database.
 GROUPINGS: dict[str, tuple[Any, ...]] = {
     "label": (_FIRST_LABEL.is_(None), _FIRST_LABEL.asc()),
     "kind": (_ALL.c.kind.asc(),),
@@ -53,7 +53,7 @@ GROUPINGS: dict[str, tuple[Any, ...]] = {
 
 
 def _column(sort: str) -> Any:
-    """The column of a kind's own table that a sorting is about, if it is about one."""
+    """The column of a kind's own table that a sorting uses, if any."""
     name = sort.removeprefix("-")
     return next((found for kind in KINDS.values() if (found := kind.in_list.sortings.get(name)) is not None), None)
 
@@ -71,7 +71,7 @@ def _kinds_of(name: str) -> list[str]:
 
 @dataclass(frozen=True)
 class ListQuery(AddressQuery):
-    """What the list shows, as its address says; anything odd in the address counts as not said."""
+    """What the list shows, according to its address; ignores invalid parts of the address."""
 
     NAMES: ClassVar[dict[str, str]] = {
         "q": "search", "kind": "kind", "state": "state", "label": "label", "group": "group", "sort": "sort",
@@ -98,7 +98,7 @@ class ListQuery(AddressQuery):
 
     @property
     def _searched(self) -> list[Any]:
-        """The columns of the kinds' own tables that are searched in, where there is something to search for."""
+        """The columns of the kinds' own tables to search, if there is a search."""
         return [column for kind in KINDS.values() for column in kind.in_list.searched] if self._pattern else []
 
     @property
@@ -108,7 +108,7 @@ class ListQuery(AddressQuery):
         return f"%{escaped}%" if text else ""
 
     def source(self) -> Any:
-        """What to select from: the kinds' own tables only where they decide what is shown, or in which order."""
+        """The tables to select from: the kinds' own tables only if they affect the rows or their order."""
         sorted_by = _column(self.sort)
         columns = [*self._searched, *([sorted_by] if sorted_by is not None else [])]
         found: Any = _ALL
@@ -117,7 +117,7 @@ class ListQuery(AddressQuery):
         return found
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
-        """Yield what a connection has to meet to be shown."""
+        """Yield the conditions for showing a connection."""
         yield from self.matches()
         if self.kind:
             yield _ALL.c.kind.in_(_kinds_of(self.kind))
@@ -125,7 +125,7 @@ class ListQuery(AddressQuery):
             yield _ALL.c.state == self.state
 
     def matches(self) -> Iterator[ColumnElement[bool]]:
-        """Yield what a connection has to meet whatever its kind and state, which the tabs are about."""
+        """Yield the conditions besides kind and state, which the tabs choose."""
         if pattern := self._pattern:
             found = (func.lower(column).like(pattern, escape="\\") for column in self._searched)
             yield or_(_ALL.c.description_key.like(pattern, escape="\\"), *found)
@@ -134,7 +134,7 @@ class ListQuery(AddressQuery):
             yield _ALL.c.id.in_(named.where(Label.key == description_key(self.label)))
 
     def heading(self, connection: Connection) -> str:
-        """Return under which heading a connection stands in a grouped list ('' when the list isn't grouped)."""
+        """The heading of a connection in a grouped list ('' when the list isn't grouped)."""
         if self.group == "label":
             return connection.labels[0].name if connection.labels else gettext("Without label")
         if self.group == "kind":
@@ -157,7 +157,7 @@ class Page:
     is_empty: bool
 
     def tabs(self, query: ListQuery, address: Callable[..., str]) -> list[tuple[str, int, str, bool]]:
-        """Title, count, address and whether it is the present one of each tab."""
+        """Title, count and address of each tab, and whether it is the current one."""
         found = []
         for title, kind, state in (
             (gettext("All"), "", ""),
@@ -201,7 +201,7 @@ def page_of_connections(query: ListQuery) -> Page:
 
 @dataclass(frozen=True)
 class Summary:
-    """The connections to show first: a few in each of these states, and how many there are in all."""
+    """The connections to show first: a few in each of these states, and their total numbers."""
 
     counts: dict[str, int]
     attention: list[Connection]
@@ -215,7 +215,7 @@ class Summary:
 
 
 def summarize() -> Summary:
-    """Find what needs attention, what is ready for a person and what is waiting, the newest first."""
+    """Find connections that need attention, are ready for a person or are waiting, the newest first."""
     rows = db.session.execute(select(_ALL.c.state, func.count()).group_by(_ALL.c.state)).all()
     counts = {str(state): count for state, count in rows}
 

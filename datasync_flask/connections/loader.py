@@ -1,4 +1,4 @@
-"""The one way for a view to get at connections; who may use a view is said by its decorator (accounts/rights.py)."""
+"""Loads connections for all views; the decorator of a view says who may use it (accounts/rights.py)."""
 
 from __future__ import annotations
 

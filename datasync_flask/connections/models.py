@@ -1,4 +1,4 @@
-"""What is stored of a connection of any kind: the row, its labels, its history."""
+"""Tables for connections of any kind: the row, its labels, its history."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from datasync_flask.extensions import Model
 
 
 class State(enum.StrEnum):
-    """Where a connection is in its life."""
+    """The state of a connection."""
 
     DRAFT = "draft"
     WAITING = "waiting_for_propagation"
@@ -37,9 +37,7 @@ def new_public_id() -> str:
 
 
 def description_key(description: str) -> str:
-    """What two descriptions are compared by: neither case nor kind of space nor Unicode form matters, nor what
-    can't be seen.
-    """
+    """The key for comparing descriptions: case, kind of space, Unicode form and invisible characters don't matter."""
     folded = unicodedata.normalize("NFKC", description).casefold()
     return " ".join("".join(each for each in folded if unicodedata.category(each) != "Cf").split())
 
@@ -66,7 +64,7 @@ class Connection(Model):
     """A named way to reach one system."""
 
     __tablename__ = "connections"
-    # The Connections page asks for the newest of a state, and counts each.
+    # The Connections page reads the newest of a state, and counts each.
     __table_args__ = (Index("ix_connections_state_and_since", "state", "state_since"),)
 
     id: Mapped[str] = mapped_column(String(16), primary_key=True, default=new_public_id)
@@ -80,12 +78,12 @@ class Connection(Model):
     state_since: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     problem: Mapped[str] = mapped_column(String(32), default="")
     problem_detail: Mapped[str] = mapped_column(String(300), default="")
-    # When the worker has to do something for this connection; None while it rests. Claimed by a conditional update.
+    # When the worker has to do something; None while the connection rests. A conditional update claims it.
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None, index=True)
-    # Counts every change of the row: open pages compare it, and two writers can't overwrite each other.
+    # Counts changes of the row: open pages compare it, and two writers can't overwrite each other.
     row_version: Mapped[int] = mapped_column(default=1)
 
-    # Write-only: a history grows for years and is read in pages, never whole.
+    # Write-only: a history grows for years, so it is read in pages.
     history: WriteOnlyMapped[ConnectionEvent] = relationship(
         back_populates="connection", cascade="all, delete-orphan", passive_deletes=True
     )
@@ -94,26 +92,26 @@ class Connection(Model):
     __mapper_args__ = {
         "polymorphic_on": "kind",
         "polymorphic_identity": "connection",
-        # The list shows all kinds: one query brings each with its own columns.
+        # The list shows all kinds: one query reads each with its own columns.
         "with_polymorphic": "*",
         "version_id_col": row_version,
     }
 
     def rename(self, description: str) -> None:
-        """Set the description and what it is compared by."""
+        """Set the description and its key."""
         self.description = description
         self.description_key = description_key(description)
 
 
 class ConnectionEvent(Model):
-    """One line of a connection's history. Never holds a secret."""
+    """One line of a connection's history. Contains no secret."""
 
     __tablename__ = "connection_events"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     connection_id: Mapped[str] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
     at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
-    # Who did it; None is the worker or Salesforce.
+    # The person who did it; None means the worker or Salesforce.
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), default=None)
     event: Mapped[str] = mapped_column(String(40))
     from_state: Mapped[str] = mapped_column(String(32), default="")

@@ -9,7 +9,7 @@ from datasync_flask.connections.kinds import KINDS
 
 
 def init_app(app: Flask) -> None:
-    """Give `app` the list, the pages of any kind, quick edits, polls, and history as text."""
+    """Add the list, the pages of any kind, quick edits, polls and the texts of the history to `app`."""
     for blueprint in (views.bp, status_views.bp, quick_edit_views.bp):
         app.register_blueprint(blueprint)
     app.jinja_env.globals.update(

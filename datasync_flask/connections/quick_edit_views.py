@@ -1,4 +1,4 @@
-"""Quick edits in the list: one row, shown, edited and saved in place. Without JavaScript the form does the same."""
+"""Quick edits in the list: shows, edits and saves one row in place. Without JavaScript, the form does the same."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def row(connection_id: str) -> str:
 @fragment
 @needs_role(Role.EDITOR)
 def change(connection_id: str) -> ResponseReturnValue:
-    """Change description or tracking type, or both; 422 with the reason in the cell, and what was typed still there."""
+    """Change description or tracking type, or both; 422 with the reason and the typed value in the cell."""
     connection = loader.get_connection(connection_id)
     kind = kind_of(connection)
     form = kind.quick_form(connection)

@@ -1,4 +1,4 @@
-"""How a setting of a connection is declared: once, for its form, its history, the API and files."""
+"""Declares a setting of a connection once, for its form, its history, the API and files."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Setting:
-    """What there is to say about one setting. Only the first two have to be said."""
+    """The declaration of one setting. Only the first two values are required."""
 
     label: Any
-    # How the history calls it; translated where it is shown.
+    # Its name in the history; translated where it is shown.
     in_history: str
     default: Any = ""
     hint: Any = ""
-    # Value and title of what can be chosen; anything else is free text.
+    # Value and title of each choice; without choices, the setting is free text.
     choices: Mapping[str, Any] = field(default_factory=dict)
-    # What each choice means, in a sentence.
+    # A sentence about each choice.
     meanings: Mapping[str, Any] = field(default_factory=dict)
-    # The choices stand below each other with what they mean, instead of in a list to be opened.
+    # Show the choices as radio buttons with their meanings, instead of as a select.
     is_spread: bool = False
     is_secret: bool = False
     # A change to it restarts propagation.
     restarts: bool = False
-    # A change to it means an app that Salesforce may not know yet.
+    # After a change, Salesforce may not know the app yet.
     is_other_app: bool = False
     # Further attributes of the input.
     attributes: Mapping[str, str] = field(default_factory=dict)
     filters: tuple[Callable[[str | None], str | None], ...] = ()
     validators: tuple[Any, ...] = ()
-    # Which value of which other setting makes the page show it: "login_host=custom".
+    # The page shows it only for this value of another setting: "login_host=custom".
     show_when: str = ""
-    # Returns what a page shows of a connection's stored value ('': nothing), where that isn't the value or its title.
+    # Returns the text for a connection's stored value ('': none), if that isn't the value or its title.
     shown: Callable[[Any], str] | None = None
-    # What the API takes and says: a whole number between two, one of some values, text up to a length.
+    # The API's type: a whole number between two, one of some values, or text up to a length.
     between: tuple[int, int] | None = None
     values: tuple[str, ...] = ()
     longest: int = 2000
     about: str = ""
 
     def text_of(self, connection: Any, name: str) -> str:
-        """The stored value as a page shows it."""
+        """The text of the stored value for a page."""
         if self.shown is not None:
             return self.shown(connection)
         value = getattr(connection, name)

@@ -1,4 +1,4 @@
-"""The poll: it only reads. It neither writes, nor sets a cookie, nor prolongs a session."""
+"""The poll: it only reads. It doesn't write, set a cookie or prolong a session."""
 
 from __future__ import annotations
 

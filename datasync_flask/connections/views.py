@@ -1,4 +1,4 @@
-"""The pages of all connections: list, pick a kind, and what can be done with one; each kind answers for its own."""
+"""The pages of all connections: the list, choosing a kind, and actions, which each kind implements."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def index() -> ResponseReturnValue:
 @bp.get("/connections/new")
 @needs_role(Role.EDITOR)
 def new() -> ResponseReturnValue:
-    """Pick the kind of system to connect."""
+    """Choose the kind of system to connect."""
     return render_template("connections/new.html", kinds=KINDS)
 
 
@@ -60,7 +60,7 @@ def show(connection_id: str) -> ResponseReturnValue:
 @bp.route("/connections/<public_id:connection_id>/edit", methods=["GET", "POST"])
 @needs_role(Role.EDITOR)
 def edit(connection_id: str) -> ResponseReturnValue:
-    """The form of a connection that exists."""
+    """The form of an existing connection."""
     connection = loader.get_connection(connection_id)
     return kind_of(connection).edit(connection)
 
@@ -86,7 +86,7 @@ def confirm_delete(connection_id: str) -> ResponseReturnValue:
 @bp.post("/connections/<public_id:connection_id>/delete")
 @needs_role(Role.EDITOR)
 def delete(connection_id: str) -> ResponseReturnValue:
-    """Delete a connection and what hangs on it."""
+    """Delete a connection and what depends on it."""
     connection = loader.get_connection(connection_id)
     form = DeleteForm(connection)
     # The page always sends the field; a script that knows the id sends none, and needs no protection from a slip.
@@ -122,7 +122,7 @@ def duplicate(connection_id: str) -> ResponseReturnValue:
 
 @bp.post("/connections/continue-automatically")
 def continue_automatically() -> ResponseReturnValue:
-    """Remember whether this person wants to be taken to Salesforce when it is ready."""
+    """Remember whether this person wants to open Salesforce automatically when it is ready."""
     current_user.user.continue_automatically = "continue_automatically" in request.form
     db.session.commit()
     if wants_fragment():
@@ -131,8 +131,8 @@ def continue_automatically() -> ResponseReturnValue:
 
 
 def leave_for(url: str) -> ResponseReturnValue:
-    """Send the browser to `url`: by redirect, or by htmx, whose way CSP form-action doesn't stop at a company's own
-    sign-in page that Salesforce may redirect to.
+    """Send the browser to `url`: by redirect, or by htmx, because CSP's form-action would block a company's own sign-in
+    page that Salesforce may redirect to.
     """
     if wants_fragment():
         return "", 204, {"HX-Redirect": url}

@@ -1,1 +1,1 @@
-"""Everything that can be wrong, and what is said about it."""
+"""Everything that can be wrong, and the texts about it."""

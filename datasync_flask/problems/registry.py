@@ -1,4 +1,4 @@
-"""Every problem there is, under one code each: `salesforce.…`, `destination.…` and `run.…`."""
+"""All problems, each under one code: `salesforce.…`, `destination.…` and `run.…`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NAMESPACES = {Problem: "salesforce", Fault: "destination", RunProblem: "run"}
 
 
 def code_of(problem: Problem | Fault | RunProblem) -> str:
-    """The code that a problem is stored and looked up by."""
+    """The code under which a problem is stored."""
     return f"{_NAMESPACES[type(problem)]}.{problem.value}"
 
 
@@ -36,10 +36,9 @@ _ABOUT_ONE_REQUEST = frozenset(code_of(problem) for problem in Problem if proble
 
 
 def trouble(problem: Code, during: During | None = None) -> Trouble:
-    """What is told about a problem, in the reader's language.
+    """The texts about a problem, in the reader's language.
 
-    Without `during` it is told as it is declared. A code that this version doesn't know, stored by a newer one, is told
-    as an unknown error.
+    Without `during` the texts are as declared. A code that only a newer version knows becomes an unknown error.
     """
     code = problem if type(problem) is str else code_of(problem)  # type: ignore[arg-type]
     entry = ENTRIES.get(code, ENTRIES[code_of(RunProblem.FAULT)])
@@ -47,10 +46,10 @@ def trouble(problem: Code, during: During | None = None) -> Trouble:
     if during is During.RUN and entry.during_run:
         meaning, steps = entry.during_run, []
     elif during is During.RUN and code in _SALESFORCE - _ABOUT_ONE_REQUEST:
-        # What to do about it stands where it can be done.
+        # The page with the action says what to do.
         steps = [gettext("The connection's page says what to do. Then run again: nothing is lost.")]
     elif during is During.CONNECTION and code in _ABOUT_ONE_REQUEST and code != code_of(Problem.UNEXPECTED):
-        # Nothing of runs, which may not exist.
+        # Without texts about runs, which may not exist.
         steps = [gettext("Read Salesforce's own words on the connection's page, fix what they name, then check again.")]
         action = Action.CHECK
     return Trouble(
@@ -65,7 +64,7 @@ def trouble(problem: Code, during: During | None = None) -> Trouble:
 
 
 def administrators_message(problem: Problem, *, description: str, login_host: str, client_id: str) -> str:
-    """A message ready to be sent to the Salesforce administrator, or '' when that wouldn't help."""
+    """A message to send to the Salesforce administrator, or '' when that wouldn't help."""
     told = trouble(problem, During.CONNECTION)
     if told.responsible is not Responsible.SALESFORCE_ADMINISTRATOR:
         return ""

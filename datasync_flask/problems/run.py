@@ -1,4 +1,4 @@
-"""What can be wrong with a run itself, neither with Salesforce nor with the destination."""
+"""What can be wrong with a run itself, rather than with Salesforce or the destination."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datasync_flask.problems.trouble import Entry, Responsible
 
 
 class RunProblem(enum.StrEnum):
-    """Why a run stopped, or an object of it wasn't loaded."""
+    """Why a run stopped, or why one of its objects wasn't loaded."""
 
     QUOTA = "quota"
     FAULT = "fault"

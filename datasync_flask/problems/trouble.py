@@ -1,4 +1,4 @@
-"""What is told about a problem: what happened, what it means, what to do, who can do it and where."""
+"""The texts about a problem: what happened, what it means, what to do, who can do it and where."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Responsible(enum.StrEnum):
 
 
 class During(enum.StrEnum):
-    """What was going on when the problem came up; the same problem has another next step in a run."""
+    """What was going on when the problem occurred; in a run, the same problem has another next step."""
 
     CONNECTION = "connection"
     RUN = "run"
@@ -44,7 +44,7 @@ class Entry:
     """A problem in the registry, in English.
 
     `title` fits a status pill, `meaning` is one or two sentences, `steps` say what to do, `action` is the button.
-    `during_run` replaces meaning and steps where a run is told about.
+    `during_run` replaces meaning and steps in texts about a run.
     """
 
     title: str
@@ -58,7 +58,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Trouble:
-    """A problem as it is told, in the reader's language. `code` is the one that the registry knows it by."""
+    """A problem's texts in the reader's language. `code` is its code in the registry."""
 
     code: str
     title: str
