@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(f"DataSync can't start with these settings:\n{error}", err=True)
         sys.exit(1)
     except Exception as error:
-        # Told by name, so that commands which need no database don't load its driver.
+        # Compare by name, so that commands without a database don't load its driver.
         if type(error).__name__ != "OperationalError":
             raise
         cause = str(getattr(error, "orig", error)).strip().splitlines() or ["no reason given"]

@@ -1,4 +1,4 @@
-"""Commands about connections; they say the same as the pages."""
+"""Commands about connections, with the same texts as the pages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _find(name: str) -> SalesforceConnection:
 
 
 def facts(connection: SalesforceConnection) -> dict[str, Any]:
-    """What the pages show of a connection; never a secret."""
+    """The facts about a connection that the pages show, without secrets."""
     from datasync_flask.problems.registry import trouble
     from datasync_flask.problems.trouble import During
     from datasync_flask.salesforce_connections.verdicts import checks_of

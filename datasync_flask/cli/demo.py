@@ -1,4 +1,4 @@
-"""What the demo begins with: a headless connection to the practice org, a DuckDB file, an extraction."""
+"""The demo's initial content: a headless connection to the practice org, a DuckDB file, an extraction."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WAIT_SECONDS = 30
 
 
 def seed(practice_origin: str) -> None:
-    """Make everything once; a demo that was seeded before is left as it is."""
+    """Create everything once; a demo that was seeded before doesn't change."""
     if is_description_taken(SOURCE):
         return
     app = _register(practice_origin)
@@ -68,7 +68,7 @@ def _administrator() -> int:
 
 
 def _register(practice_origin: str) -> dict[str, str]:
-    """Make a headless app in the practice org, as soon as that answers."""
+    """Create a headless app in the practice org, as soon as that answers."""
     order = {
         "name": "DataSync demo", "callback_urls": [], "scopes": ["api", "refresh_token"], "client_credentials": True,
         "run_as": "ada@practice.example", "propagation_seconds": 0,

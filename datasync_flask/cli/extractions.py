@@ -1,4 +1,4 @@
-"""Commands about extractions; they say the same as the pages."""
+"""Commands about extractions, with the same texts as the pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command `datasync connection import` does with settings of another tool: the same as the page."""
+"""Does with another tool's settings in `datasync connection import` what the page does."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def bring_drafts(document: Document, *, source: str, destination: str, preview: bool, as_json: bool) -> int:
-    """Create drafts, print the list; return the exit status. Raises FileRefused."""
+    """Create drafts, print the list, and return the exit status. Raises FileRefused."""
     from datasync_flask.destinations.models import DestinationConnection
     from datasync_flask.moving_in.drafts import Choice, Made, checked, make
     from datasync_flask.moving_in.formats import understand

@@ -52,9 +52,9 @@ def _refuse_taken_port(host: str, port: int) -> None:
 
 
 def _prepare() -> str:
-    """Bring the database up to date while the web's modules load; return the set-up link ('' with an account).
+    """Bring the database up to date while the web's modules load; return the set-up link ('' if there is an account).
 
-    In a process of its own: a connection to the database must not be open when web and worker are forked.
+    This uses a separate process, because no connection to the database may be open when web and worker are forked.
     """
     from datasync_flask import PAGES, PARTS
 
@@ -69,7 +69,7 @@ def _prepare() -> str:
 
 
 def load(names: Sequence[str]) -> None:
-    """Import modules of ours that programs need, before they are forked."""
+    """Import our own modules that programs need, before they are forked."""
     for name in names:
         importlib.import_module(f"datasync_flask.{name}")
 
@@ -83,7 +83,7 @@ def prepare() -> None:
 
     with app_session(needs_schema=False, pages=False) as app:
         upgrade_database(app)
-        # So that a queue that can't be reached is said now, and not by a worker that starts over and over.
+        # Report an unreachable queue now, instead of letting the worker restart again and again.
         app.extensions["queue"].open()
         try:
             click.echo(first_administrator(app) or "")
@@ -124,7 +124,7 @@ def web(port: int | None, processes: int) -> None:
         os.environ["DATASYNC_PORT"] = str(port)
     settings = load_settings()
     with app_session(settings) as app:
-        # Only the web process knows for sure under which address people see it.
+        # Only the web process knows for certain which address people use.
         restart_for_moved_callbacks()
     _refuse_taken_port(settings.host, settings.port)
     stop_with_parent()

@@ -24,7 +24,7 @@ def app_session(settings: Settings | None = None, *, needs_schema: bool = True, 
 
 @contextmanager
 def session_of(app: Flask, *, needs_schema: bool = True) -> Iterator[None]:
-    """Be inside the app's context. Raises click.ClickException when the database has another schema."""
+    """Enter the app's context. Raises click.ClickException when the database has another schema."""
     with app.app_context():
         try:
             if needs_schema and not is_up_to_date(app):

@@ -1,4 +1,4 @@
-"""A program that a supervisor started ends with it."""
+"""Makes a program end with the supervisor that started it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import threading
 
 
 def stop_with_parent() -> None:
-    """In a child: end when the supervisor is gone, even killed, so that no port and no queue stays taken."""
+    """In a child: end when the supervisor is gone, even if killed, so that no port or queue stays in use."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return

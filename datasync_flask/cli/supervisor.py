@@ -1,6 +1,6 @@
-"""Runs web, worker and practice org side by side as one program: started, restarted and stopped together.
+"""Runs web, worker and practice org as one program: starts, restarts and stops them together.
 
-Children are forks: what they need was loaded once, before, and lies in memory once (as with gunicorn's preloading).
+Children are forks: their modules are loaded once before, and share memory (like gunicorn's preloading).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from types import FrameType
 from setproctitle import setproctitle
 
 STOP_SECONDS = 15.0
-# A child that ran this long was healthy; what ended it is news, and it starts again at once.
+# A child that ran this long was healthy, so it starts again at once.
 HEALTHY_SECONDS = 60.0
 MAX_PAUSE = 30.0
 
@@ -47,7 +47,7 @@ class Supervisor:
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """Start everything and return when all of it has stopped."""
+        """Start everything, and return when everything has stopped."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
         for child in self.children:
@@ -90,12 +90,12 @@ class Supervisor:
 
 
 def start_fork(arguments: Sequence[str], output: Connection | None = None) -> BaseProcess:
-    """Run a ``datasync`` command in a fork of this process; what it prints goes to `output` if given."""
+    """Run a ``datasync`` command in a fork of this process; its output goes to `output` if given."""
     signals = {signal.SIGINT, signal.SIGTERM}
     process = multiprocessing.get_context("fork").Process(target=_be_child, args=(arguments, output))
-    # What was loaded lies in memory once: the collector mustn't write to it.
+    # Loaded modules share memory, so the collector mustn't write to them.
     gc.freeze()
-    # A signal that comes before the child has its own handlers waits until then.
+    # A signal that arrives before the child has its own handlers waits until then.
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         process.start()

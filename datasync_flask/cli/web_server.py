@@ -1,4 +1,4 @@
-"""gunicorn, configured from the settings instead of a file of its own."""
+"""gunicorn, configured from the settings instead of its own file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]
             "keepalive": 30,
             "proc_name": "datasync web",
             "loglevel": "warning",
-            # One socket in the home folder for all that run there: nobody asked for it, and two would meet.
+            # gunicorn would create one socket in the home folder, which two servers would share.
             "control_socket_disable": True,
         }
         for name, value in options.items():
@@ -38,5 +38,5 @@ class WebServer(BaseApplication):  # type: ignore[misc]
                 self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        """The app that was made, and checked, before."""
+        """The app that was created and checked before."""
         return self._app

@@ -1,1 +1,1 @@
-"""Notices: somebody is told when a connection or a run needs them, and when it works again."""
+"""Notifications when a connection or a run needs attention, and when it works again."""

@@ -1,6 +1,6 @@
-"""Takes one message to its target, in a process of its own with limits: time, memory, where it may connect.
+"""Sends one message to its target, in a separate process with limits on time, memory and connections.
 
-Nothing that a receiver answers can hold or fill the worker: the clock ends the process, and its memory is its own.
+A receiver's answer can't block the worker or fill its memory: the process ends after a time, and has its own memory.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ import httpx2
 from datasync_flask.config import LOOPBACK_HOSTS
 from datasync_flask.notices import targets
 
-# For everything from the first byte to the last.
+# For the whole delivery.
 TOTAL_SECONDS = 20
-# For one step of it.
+# For one step of the delivery.
 STEP_SECONDS = 15.0
 MEMORY_BYTES = 1 << 30
-# What a service may answer, unpacked.
+# The most bytes of a service's answer, unpacked.
 MAX_ANSWER_BYTES = 256 * 1024
 SIGNATURE = "X-DataSync-Signature"
 
 
 class NotSent(Exception):
-    """A message didn't get through; the text says why, without any secret."""
+    """A message couldn't be delivered; the text says why, without any secret."""
 
 
 def deliver(order: dict[str, Any]) -> None:
-    """Have a process take a message to its target; `order` is what :func:`carry` takes. Raises NotSent."""
-    # Our own secrets aren't its business.
+    """Have a process deliver a message; `order` is the argument of :func:`carry`. Raises NotSent."""
+    # The process doesn't need our own secrets.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DATASYNC_")}
     try:
-        # -P: what lies in the folder DataSync was started in isn't imported.
+        # -P: import nothing from the folder where DataSync was started.
         done = subprocess.run(
             [sys.executable, "-P", "-m", "datasync_flask.notices.courier"],
             input=json.dumps(order),
@@ -63,12 +63,12 @@ def deliver(order: dict[str, Any]) -> None:
 
 
 def signature_of(key: str, body: bytes) -> str:
-    """What a receiver compares: HMAC-SHA256 of the body, in hex, after ``sha256=``."""
+    """The signature for the receiver: HMAC-SHA256 of the body, in hex, after ``sha256=``."""
     return "sha256=" + hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
 
 
 def carry(order: dict[str, Any]) -> None:
-    """Take one message to its target, in this process. Raises NotSent, or TargetRefused."""
+    """Deliver one message in this process. Raises NotSent, or TargetRefused."""
     senders = {"email": _mail, "webhook": _webhook, "service": _service}
     targets.check(order["kind"], order["target"], allow_internal=order["allow_internal"])
     senders[order["kind"]](order)
@@ -105,7 +105,7 @@ def _mail(order: dict[str, Any]) -> None:
 
 
 def _why(error: Exception) -> str:
-    """What went wrong with a host, as what follows its name."""
+    """A text about what went wrong with a host, to follow its name."""
     if isinstance(error, httpx2.TimeoutException | TimeoutError):
         return "didn't answer in time"
     if isinstance(error, smtplib.SMTPAuthenticationError):
@@ -125,7 +125,7 @@ def _webhook(order: dict[str, Any]) -> None:
     host = urlsplit(order["target"]).hostname or ""
     limits = _Limits(allow_internal=order["allow_internal"])
     try:
-        # No redirect is followed: the signature is for this address. Of the answer, only the status is read.
+        # Follow no redirect, because the signature is for this address. Read only the status of the answer.
         with httpx2.Client(timeout=STEP_SECONDS, follow_redirects=False) as client:
             limits.seal(host)
             with client.stream("POST", order["target"], content=content, headers=headers) as answer:
@@ -143,7 +143,7 @@ def _service(order: dict[str, Any]) -> None:
     mimetypes.init()
     name = order["target"].partition("://")[0]
     limits = _Limits(allow_internal=order["allow_internal"])
-    # Nothing of the message or the address is kept on disk.
+    # Write nothing of the message or the address to disk.
     sender = apprise.Apprise(asset=apprise.AppriseAsset(storage_mode=apprise.PersistentStoreMode.MEMORY))
     if not sender.add(order["target"]):
         raise NotSent("this isn't an address that Apprise knows")
@@ -154,22 +154,22 @@ def _service(order: dict[str, Any]) -> None:
 
 
 class _Limits:
-    """What this process may reach from now on; `refusal` says what was refused."""
+    """The limits of this process; `refusal` says what was refused."""
 
     def __init__(self, *, allow_internal: bool) -> None:
         self.allow_internal = allow_internal
         self.refusal = ""
-        # The company's own proxy is the choice of whoever runs this machine.
+        # Allow the company's own proxy, which whoever runs this machine has chosen.
         self._proxies = {host for url in getproxies().values() if (host := urlsplit(url).hostname)}
         self._proxy_addresses = {found[4][0] for host in self._proxies for found in _resolved(host)}
 
     def seal(self, host: str) -> None:
-        """Begin to hold the limits: every address is checked at the moment a connection to it is opened."""
+        """Activate the limits: every address is checked at the moment a connection to it is opened."""
         self.check_host(host)
         sys.addaudithook(self._audit)
 
     def check_host(self, host: str) -> None:
-        """Refuse a host that is internal. A name that only a company's proxy can look up is left to that proxy."""
+        """Refuse an internal host. A name that only a company's proxy can resolve is left to that proxy."""
         if host and not self.allow_internal and any(targets.is_internal(str(found[4][0])) for found in _resolved(host)):
             raise self._refused(f"{host} is an internal address, and internal addresses aren't allowed for it")
 
@@ -187,7 +187,7 @@ class _Limits:
         try:
             is_internal = targets.is_internal(host)
         except ValueError:
-            # A name, or a socket of this machine: only addresses that were checked are connected to.
+            # A name, or a socket of this machine: only checked addresses are allowed.
             raise self._refused("a socket of this machine isn't a target") from None
         if is_internal and not self.allow_internal and host not in self._proxy_addresses:
             raise self._refused(f"it leads to {host}, and internal addresses aren't allowed for it")
@@ -205,7 +205,7 @@ def _resolved(host: str) -> list[Any]:
 
 
 def _is_of_python(path: Any) -> bool:
-    """True for what Python and its packages read of themselves: modules, certificates."""
+    """True for files that Python and its packages read: modules, certificates."""
     if not isinstance(path, str | bytes):
         return True
     real = os.path.realpath(os.fsdecode(path))
@@ -220,7 +220,7 @@ def _certificate_files() -> list[str]:
 
 
 def _bound_requests(limits: _Limits) -> None:
-    """Have everything that Apprise sends read its answers up to a limit, follow no redirect and need encryption."""
+    """Make all of Apprise's requests limit their answers, follow no redirect and require encryption."""
     import requests  # with Apprise only
 
     plain_send = requests.adapters.HTTPAdapter.send
@@ -231,7 +231,7 @@ def _bound_requests(limits: _Limits) -> None:
         if parts.scheme != "https" and not limits.allow_internal:
             raise requests.exceptions.InvalidURL("not encrypted")
         response = plain_send(self, request, **{**options, "stream": True, "timeout": STEP_SECONDS})
-        # Unpacked as it is read: a small answer that becomes a large one is cut off too.
+        # Unpack while reading, so that a small answer that expands is cut off too.
         content: bytes = response.raw.read(MAX_ANSWER_BYTES + 1, decode_content=True)
         response._content = content
         response._content_consumed = True
@@ -245,8 +245,8 @@ def _bound_requests(limits: _Limits) -> None:
 
 
 def main() -> None:
-    """Read one order from standard input, carry it out and say what came of it."""
-    # Also when nobody waits for it any more.
+    """Read one order from standard input, carry it out and print the result."""
+    # End even if nobody is waiting any more.
     signal.alarm(TOTAL_SECONDS + 5)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     try:

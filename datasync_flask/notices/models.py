@@ -1,4 +1,4 @@
-"""What is stored of notices: the channels they go to, what is wrong now, and what waits to be sent."""
+"""Tables for notifications: channels, unresolved alerts, and messages to send."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Channel(Model):
     description: Mapped[str] = mapped_column(String(120))
     # email, webhook or service.
     kind: Mapped[str] = mapped_column(String(16))
-    # The address: it may hold a password, so it is a secret.
+    # The address is a secret, because it may contain a password.
     target_sealed: Mapped[str] = mapped_column(Text)
-    # What the receiver of a webhook checks the signature with.
+    # The key with which a webhook's receiver checks the signature.
     signing_key_sealed: Mapped[str] = mapped_column(Text, default="")
     errors_only: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     last_sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    # An administrator's choice: it may lead to this machine or into its network, and unencrypted there.
+    # Whether an administrator allowed this machine, its network, and unencrypted sending.
     allow_internal: Mapped[bool] = mapped_column(default=False)
     tested_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     test_error: Mapped[str] = mapped_column(String(300), default="")
@@ -36,17 +36,17 @@ class Channel(Model):
 
 
 class Notice(Model):
-    """An alert that isn't resolved: nobody is told twice."""
+    """An unresolved alert, stored so that nobody is notified twice."""
 
     __tablename__ = "notices"
 
-    # What it is about, such as connection:ID or extraction:ID.
+    # Its subject, such as connection:ID or extraction:ID.
     key: Mapped[str] = mapped_column(String(80), primary_key=True)
     since: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
 
 
 class Delivery(Model):
-    """One message on its way to one channel."""
+    """One message for one channel."""
 
     __tablename__ = "notice_deliveries"
 

@@ -1,4 +1,4 @@
-"""What notices add to the app."""
+"""What notifications add to the app."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datasync_flask.notices import texts, views
 
 
 def init_app(app: Flask) -> None:
-    """Give `app` the pages of notices."""
+    """Add the pages of notifications to `app`."""
     app.register_blueprint(views.bp)
     app.jinja_env.filters.update(
         audit_text=texts.audit_text, channel_label=texts.channel_label, role_label=texts.role_label

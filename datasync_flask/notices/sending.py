@@ -1,4 +1,4 @@
-"""Sends what is due: by e-mail, to webhooks (signed), and to services. Done by the worker, never by a page."""
+"""Sends due messages by e-mail, to webhooks (signed) and to services. Only the worker does this, never a page."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ __all__ = ["SIGNATURE", "TRIES", "NotSent", "mail", "send", "send_due", "signatu
 
 log = logging.getLogger(__name__)
 
-# Tried again after a minute, then later and later; after a day it is given up.
+# The first retry is after a minute, later ones after longer and longer pauses, up to this many tries.
 TRIES = 8
 FIRST_PAUSE = timedelta(minutes=1)
-# Longer than any try takes: a worker that is killed in the middle is waited for no longer than this.
+# Longer than any try takes: after this time, another worker takes over from a killed one.
 LEASE = timedelta(minutes=2)
-# Receivers that keep us waiting don't keep the other work waiting: the next sweep goes on.
+# Slow receivers mustn't delay other work: the next sweep continues.
 SECONDS_AT_ONCE = 60.0
 
 
 def send_due() -> int:
-    """Send what is due; return how many messages got through. Each is taken by one worker only."""
+    """Send due messages; return how many were delivered. Only one worker takes each."""
     sent, until = 0, time.monotonic() + SECONDS_AT_ONCE
     for delivery_id in db.session.scalars(select(Delivery.id).where(Delivery.due_at <= utcnow()).limit(200)).all():
         if time.monotonic() < until:
@@ -94,7 +94,7 @@ def send(channel: Channel, event: str, title: str, body: str, link: str) -> None
         order |= {"content": json.dumps(facts, ensure_ascii=False), "signing_key": key}
     elif channel.kind == "service":
         order |= {"title": title, "body": f"{body}\n{link}"}
-    # Nothing may stay open on the database while others are spoken to.
+    # End the transaction before contacting others.
     db.session.commit()
     if order["kind"] == "email":
         mail(target, title, f"{body}\n\n{link}\n")
@@ -103,7 +103,7 @@ def send(channel: Channel, event: str, title: str, body: str, link: str) -> None
 
 
 def mail(address: str, subject: str, text: str) -> None:
-    """Send an e-mail through the server that DATASYNC_SMTP_URL names. Raises NotSent."""
+    """Send an e-mail through the server in DATASYNC_SMTP_URL. Raises NotSent."""
     settings: Settings = current_app.config["SETTINGS"]
     if not settings.smtp_url:
         raise NotSent("DATASYNC_SMTP_URL isn't set")

@@ -1,4 +1,4 @@
-"""Alerts: raised, resolved, and queued for each channel in the transaction that they are about."""
+"""Raises and resolves alerts, and queues messages for each channel, in the transaction that causes them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ TEST_EVENT = "test"
 
 
 def begins(key: str, event: str, title: str, body: str, path: str, *, again: bool = False) -> None:
-    """Raise an alert, unless it is raised already. The caller commits.
+    """Raise an alert, unless it is already raised. The caller commits.
 
-    `key` says what it is about, such as ``connection:ID``; `path` is the page where to look. With `again` it is told
-    although it was: it got worse.
+    `key` is its subject, such as ``connection:ID``; `path` is the page about it. With `again`, messages are sent once
+    more, because it got worse.
     """
     if db.session.get(Notice, key) is not None:
         if again:
@@ -34,13 +34,13 @@ def begins(key: str, event: str, title: str, body: str, path: str, *, again: boo
         with db.session.begin_nested():
             db.session.add(Notice(key=key, since=utcnow()))
     except IntegrityError:
-        # Another process raised it in this moment.
+        # Another process raised it at the same moment.
         return
     _order(event, title, body, path, is_error=True)
 
 
 def is_over(key: str, event: str, title: str, body: str, path: str) -> None:
-    """Resolve an alert, if it was raised. The caller commits."""
+    """Resolve an alert if it was raised. The caller commits."""
     gone = db.session.execute(delete(Notice).where(Notice.key == key).execution_options(synchronize_session="fetch"))
     if gone.rowcount:  # type: ignore[attr-defined]
         _order(event, title, body, path, is_error=False)
@@ -53,7 +53,7 @@ def _order(event: str, title: str, body: str, path: str, *, is_error: bool) -> N
             db.session.add(
                 Delivery(channel_id=channel.id, event=event, title=title[:200], body=body, link=link, due_at=utcnow())
             )
-            # Not before it can be seen; should that fail, the sweep of the next minute sends it.
+            # Only after the commit; if that fails, the next minute's sweep sends it.
             sqlalchemy_event.listen(db.session(), "after_commit", _send_soon, once=True)
 
 
@@ -77,7 +77,7 @@ def target_of(channel: Channel) -> str:
 
 
 def test(channel: Channel, title: str, body: str, link: str) -> None:
-    """Have the worker send a test, unless one is on its way; commits."""
+    """Have the worker send a test, unless one is under way; commits."""
     if channel.id not in pending_tests():
         db.session.add(
             Delivery(channel_id=channel.id, event=TEST_EVENT, title=title, body=body, link=link, due_at=utcnow())
@@ -87,14 +87,14 @@ def test(channel: Channel, title: str, body: str, link: str) -> None:
 
 
 def pending_tests() -> set[str]:
-    """The ids of the channels whose test wasn't sent yet."""
+    """The ids of the channels whose test hasn't been sent yet."""
     return set(db.session.scalars(select(Delivery.channel_id).where(Delivery.event == TEST_EVENT)))
 
 
 def make(
     kind: str, description: str, target: str, *, errors_only: bool, allow_internal: bool = False
 ) -> tuple[Channel, str]:
-    """Make a channel; return it with the key that a webhook's receiver checks signatures with, else ''. Commits."""
+    """Create a channel; return it with the key for checking a webhook's signatures, else ''. Commits."""
     box, signing_key = _box(), secrets.token_urlsafe(32) if kind == "webhook" else ""
     channel = Channel(
         kind=kind, description=description, target_sealed=box.seal(target), errors_only=errors_only,
@@ -110,9 +110,9 @@ def make(
 
 
 def change(channel: Channel, *, errors_only: bool, allow_internal: bool) -> None:
-    """Choose whether the channel gets recoveries too, and whether its address may be an internal one; commits.
+    """Choose whether the channel also gets recoveries, and whether its address may be internal; commits.
 
-    The address itself never changes: what is stored with it, such as a password in it, was given for that address.
+    The address itself never changes, because secrets in it, such as a password, were entered for that address.
     """
     channel.errors_only, channel.allow_internal = errors_only, allow_internal
     trail.record(trail.Event.CHANNEL_CHANGED, ("channel", channel.id, channel.description), kind=channel.kind,
@@ -121,7 +121,7 @@ def change(channel: Channel, *, errors_only: bool, allow_internal: bool) -> None
 
 
 def remove(channel: Channel) -> None:
-    """Remove a channel and what waits for it; commits."""
+    """Remove a channel and its waiting messages; commits."""
     trail.record(trail.Event.CHANNEL_REMOVED, ("channel", channel.id, channel.description), kind=channel.kind)
     db.session.execute(delete(Channel).where(Channel.id == channel.id))
     db.session.commit()

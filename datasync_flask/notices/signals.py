@@ -1,4 +1,4 @@
-"""Signal handlers that turn what happens to connections and runs into notices."""
+"""Signal handlers that turn events of connections and runs into alerts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 
 def init_app(_app: Flask) -> None:
-    """Connect the handlers; doing it twice changes nothing."""
+    """Connect the handlers; calling it twice changes nothing."""
     history.moved.connect(on_connection_moved)
     states.ended.connect(on_run_ended)
     states.forecast_made.connect(on_forecast)
@@ -28,9 +28,9 @@ def init_app(_app: Flask) -> None:
 
 
 def on_connection_moved(connection: Connection, *, before: State, after: State, event: str, **_: Any) -> None:
-    """Tell of a connection that needs attention, and of one that works again. The caller commits."""
+    """Raise an alert for a connection that needs attention; resolve it when it works again. The caller commits."""
     if after is before or not has_app_context():
-        # Nothing to tell, or nobody: the table of states is tried on its own.
+        # Without a Flask app, as in tests of the table of states, there is nobody to notify.
         return
     key, path = f"connection:{connection.id}", warnings.connection_path(connection.id)
     with force_locale("en"):
@@ -55,7 +55,7 @@ def _meaning(connection: Connection) -> str:
 
 
 def on_visibility(connection: SalesforceConnection, *, is_worse: bool) -> None:
-    """Tell of objects and fields that extractions need and the user can't see any more. The caller commits."""
+    """Raise an alert for what extractions need and the user can no longer see. The caller commits."""
     key, path = f"visibility:{connection.id}", warnings.connection_path(connection.id)
     with force_locale("en"):
         unseen = visibility.needed_sentences(connection.visibility)
@@ -69,7 +69,7 @@ def on_visibility(connection: SalesforceConnection, *, is_worse: bool) -> None:
 
 
 def on_run_ended(run: Run, **_: Any) -> None:
-    """Tell of a run that failed, and of the next one that didn't. The caller commits."""
+    """Raise an alert for a failed run, and resolve it when the next one succeeds. The caller commits."""
     extraction = run.extraction
     key, path = f"extraction:{extraction.id}", f"/extractions/{extraction.id}/runs/{run.id}"
     with force_locale("en"):
@@ -82,5 +82,5 @@ def on_run_ended(run: Run, **_: Any) -> None:
 
 
 def on_forecast(extraction: Extraction, *, calls: int, used: int, most: int) -> None:
-    """Tell of a run that will reach the ceiling of API calls; commits."""
+    """Raise an alert for a run that will reach the ceiling of API calls; commits."""
     warnings.quota_forecast(extraction.id, extraction.description, calls, used, most, extraction.quota_ceiling)

@@ -1,4 +1,4 @@
-"""Where notices may go: which services, which addresses, and what has to be encrypted on its way."""
+"""Where notifications may go: services, addresses, and required encryption."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from datasync_flask.config import LOOPBACK_HOSTS
 
-# Services that Apprise reaches over https, at their makers' addresses or at one that somebody runs. What isn't here can
-# reach into this machine (syslog, the desktop, a file), or speaks something else than https.
+# Services that Apprise reaches over https, at their makers' addresses or self-hosted. All others can reach into this
+# machine (syslog, the desktop, a file), or don't use https.
 _SERVICES = """
 46elks atalk azure bark barks bluesky brevo bsky bulksms bulkvs burstsms chanify clickatell clicksend cliq d7sms
 dapnet dingtalk discord elks feishu flock form forms freemobile gchat gotify gotifys groupme guilded hassio
@@ -23,20 +23,20 @@ telesign telnyx tgram threema toot toots twilio twist victorops voipms vonage we
 workflows wxpusher wxteams xml xmls zcliq zoom zulip
 """
 SERVICES = frozenset(_SERVICES.split())
-# These speak http; the same service over https has an s behind its name.
+# These use http; the same service over https has an s at the end of its name.
 _PLAIN_SERVICES = """
 bark form gotify hassio json lametric mastodon matrix misskey mmost nctalk ncloud notica notifico ntfy psafer
 pushdeer rocket signal synology toot xml
 """
 PLAIN_SERVICES = frozenset(_PLAIN_SERVICES.split())
-# Apprise reads files of this machine that these name, or stops checking certificates.
+# With these, Apprise would read files of this machine or stop checking certificates.
 _REFUSED_PARAMETERS = re.compile(r"[?&](template|[a-z]*file|verify|redirect)=", re.IGNORECASE)
 
 
 class TargetRefused(Exception):
-    """A notice can't go to this target; the text says why and what to do.
+    """A notification can't go to this target; the text says why and what to do.
 
-    `message` with its `values` is held apart, so that it can be translated before they are filled in.
+    `message` and `values` are separate, so that the message can be translated first.
     """
 
     def __init__(self, message: str, **values: object) -> None:
@@ -45,7 +45,7 @@ class TargetRefused(Exception):
 
 
 def check(kind: str, target: str, *, allow_internal: bool) -> None:
-    """Refuse targets whose very form is wrong, without asking the network. Raises TargetRefused."""
+    """Refuse malformed targets, without using the network. Raises TargetRefused."""
     if kind == "email":
         return
     scheme = urlsplit(target).scheme.lower() if kind == "webhook" else target.partition("://")[0].lower()
@@ -77,7 +77,7 @@ def _check_service(scheme: str, target: str) -> None:
 
 
 def host_of(kind: str, target: str) -> str:
-    """The host in an address; of a service it may be a token instead."""
+    """The host in an address; for a service it may be a token instead."""
     try:
         return (urlsplit(target).hostname or "").rstrip(".") if kind != "email" else ""
     except ValueError:
@@ -85,7 +85,7 @@ def host_of(kind: str, target: str) -> str:
 
 
 def refuse_internal(host: str, *, allow_internal: bool) -> None:
-    """Raise TargetRefused for a host that is known to be internal, unless an administrator allowed that."""
+    """Raise TargetRefused for a host that is known to be internal, unless an administrator allowed it."""
     if not allow_internal:
         raise TargetRefused("%(host)s is an internal address, and internal addresses aren't allowed for it.", host=host)
 
@@ -103,13 +103,13 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 def is_internal(address: str) -> bool:
-    """True for an IP address that isn't one of the public internet: this machine, private, link-local, reserved."""
+    """True for an IP address that isn't public: this machine, private, link-local, reserved."""
     parsed = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(parsed, ipaddress.IPv6Address):
         inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo or (None, None))[1]
         if inner is None and parsed in _NAT64:
             inner = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
-        # ::1.2.3.4, which nobody should use any more.
+        # The obsolete form ::1.2.3.4.
         if inner is None and int(parsed) < 2**32:
             inner = ipaddress.IPv4Address(int(parsed))
         if inner is not None:

@@ -12,7 +12,7 @@ CHANNELS = {"email": "E-mail", "webhook": "Webhook", "service": "Service"}
 
 
 def role_label(role: str) -> str:
-    """How a role is called."""
+    """The name of a role."""
     return translated(ROLES[str(role)])
 
 
@@ -22,7 +22,7 @@ def channel_label(kind: str) -> str:
 
 
 def audit_text(value: Any) -> str:
-    """A value of the audit as people read it; what changed as “before → after”."""
+    """A value of the audit log for people; changes as “before → after”."""
     if isinstance(value, dict):
         return "; ".join(f"{name}: {_change(each)}" for name, each in value.items())
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The page about notices, for administrators."""
+"""The page about notifications, for administrators."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from datasync_flask.notices.models import Channel
 
 bp = Blueprint("notices", __name__)
 
-# While a test is on its way.
+# While a test is under way.
 POLL_SECONDS = 1
 
 
@@ -69,7 +69,7 @@ class ChannelForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     errors_only = BooleanField(_l("Only when something is wrong, not when it’s fixed"))
 
     def validate_target(self, field: StringField) -> None:
-        """An address of the chosen kind."""
+        """Accept an address of the chosen kind."""
         text = (field.data or "").strip()
         field.data = text
         if any(ord(character) <= 32 for character in text):
@@ -121,14 +121,14 @@ def _channels() -> dict[str, Any]:
 @needs_role(Role.ADMIN)
 @fragment
 def channels() -> ResponseReturnValue:
-    """The table of channels; it asks for itself while a test is on its way."""
+    """The table of channels, which polls itself while a test is under way."""
     return render_template("notices/_channels.html", **_channels())
 
 
 @bp.get("/notices")
 @needs_role(Role.ADMIN)
 def index() -> ResponseReturnValue:
-    """Who is told what."""
+    """Who gets which notifications."""
     return _page(_empty_form())
 
 
@@ -162,7 +162,7 @@ def _channel(channel_id: str) -> Channel:
 @bp.post("/notices/<public_id:channel_id>/test")
 @needs_role(Role.ADMIN)
 def test(channel_id: str) -> ResponseReturnValue:
-    """Have a message sent; what came of it stands in the table as soon as it is known."""
+    """Have a message sent; the table shows the result as soon as it is known."""
     wording = gettext("This is a test. You get a message here when a connection or a run needs attention.")
     service.test(_channel(channel_id), gettext("DataSync: a test"), wording, public_link("connections.index"))
     return redirect(url_for("notices.index"), 303)
@@ -171,7 +171,7 @@ def test(channel_id: str) -> ResponseReturnValue:
 @bp.post("/notices/<public_id:channel_id>")
 @needs_role(Role.ADMIN)
 def change(channel_id: str) -> ResponseReturnValue:
-    """Choose whether recoveries are told, and whether the address may be internal."""
+    """Choose whether to send recoveries, and whether the address may be internal."""
     service.change(
         _channel(channel_id),
         errors_only="errors_only" in request.form,

@@ -1,4 +1,4 @@
-"""Alerts about connections that need attention, runs that failed, and what will go wrong soon."""
+"""Alerts about things that will go wrong soon."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from datasync_flask.notices.models import Notice
 from datasync_flask.salesforce_connections.certificates import EXPIRES_SOON
 from datasync_flask.salesforce_connections.models import SalesforceConnection, SalesforceGrant, SigningCertificate
 
-# Salesforce lets an app end refresh tokens that are unused for 30 days.
+# An app in Salesforce can end refresh tokens that are unused for 30 days.
 UNUSED_FOR = timedelta(days=25)
-# With the fifth approval of one user and app Salesforce revokes the oldest ("Manage OAuth-Enabled Connected Apps").
+# At the fifth approval of one user and app Salesforce revokes the oldest ("Manage OAuth-Enabled Connected Apps").
 APPROVALS = 5
 
 
@@ -28,7 +28,7 @@ def connection_path(connection_id: str) -> str:
 
 @dataclass(frozen=True)
 class _Ending:
-    """Something that expires: the alert before it does, and what resolves it."""
+    """Something that expires, with the alert before it does and the text when it is resolved."""
 
     key: str
     event: str
@@ -56,7 +56,7 @@ _CERTIFICATE = _Ending(
 
 
 def scan() -> None:
-    """Tell of refresh tokens and certificates that will end, and of those that won't any more; commits."""
+    """Raise alerts for refresh tokens and certificates that expire soon, and resolve outdated ones; commits."""
     stale = db.session.execute(
         select(SalesforceConnection.id, SalesforceConnection.description)
         .join(SalesforceGrant)
@@ -76,7 +76,7 @@ def scan() -> None:
 
 
 def _tell(ending: _Ending, titles: dict[str, str]) -> None:
-    """Raise alerts for the connections in `titles`, and resolve those of connections that aren't in it any more."""
+    """Raise alerts for the connections in `titles`, and resolve those of connections no longer in it."""
     for connection_id, title in titles.items():
         key = f"{ending.key}:{connection_id}"
         service.begins(key, ending.event, title, ending.advice, connection_path(connection_id))
@@ -89,7 +89,7 @@ def _tell(ending: _Ending, titles: dict[str, str]) -> None:
 
 
 def approved(connection: SalesforceConnection, username: str) -> None:
-    """Tell of the fifth approval by one user and app. The caller commits."""
+    """Raise an alert for the fifth approval of one user and app. The caller commits."""
     approvals = db.session.scalar(
         select(func.count(ConnectionEvent.id)).where(
             ConnectionEvent.connection_id == connection.id, ConnectionEvent.event == "granted"
@@ -107,7 +107,7 @@ def approved(connection: SalesforceConnection, username: str) -> None:
 
 
 def quota_forecast(extraction_id: str, description: str, calls: int, used: int, most: int, ceiling: int) -> None:
-    """Tell that a run will come to the ceiling of API calls, or that the next ones won't any more; commits."""
+    """Raise an alert if a run will reach the ceiling of API calls, or resolve it if it won't; commits."""
     key, path = f"quota:{extraction_id}", f"/extractions/{extraction_id}"
     if used + calls > most * ceiling / 100:
         service.begins(

@@ -1,1 +1,1 @@
-"""What people who run DataSync need: health, metrics, doctor, backup, moving settings."""
+"""Tools for people who run DataSync: health, metrics, doctor, backup, key rotation."""

@@ -1,6 +1,6 @@
-"""Backup and restore: every row as one line of JSON, beside the encryption keys, in one archive.
+"""Backup and restore: every row as one line of JSON, with the encryption keys, in one archive.
 
-It doesn't matter on which kind of database a backup was made: what came from SQLite can be put into PostgreSQL.
+A backup doesn't depend on the kind of database: one from SQLite can be restored into PostgreSQL.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ ROWS_AT_ONCE = 500
 
 
 class BackupFailed(Exception):
-    """A backup can't be made or put back; the text says why and what to do."""
+    """A backup can't be made or restored; the text says why and what to do."""
 
 
 def make_backup(app: Flask, file: Path) -> int:
-    """Write a backup to `file` (mode 600) and return how many rows it holds. Raises BackupFailed."""
+    """Write a backup to `file` (mode 600) and return its number of rows. Raises BackupFailed."""
     settings: Settings = app.config["SETTINGS"]
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     try:
@@ -53,11 +53,11 @@ def make_backup(app: Flask, file: Path) -> int:
 def _write_tables(archive: tarfile.TarFile) -> int:
     total = 0
     with db.engine.connect() as connection:
-        # One snapshot for all tables: what is written meanwhile is either in all of them or in none.
+        # One snapshot for all tables: a concurrent write is either in all of them or in none.
         if connection.dialect.name == "postgresql":
             connection.execution_options(isolation_level="REPEATABLE READ")
         else:
-            # Python's sqlite3 begins a transaction at the first write only.
+            # Python's sqlite3 begins a transaction only at the first write.
             connection.exec_driver_sql("BEGIN")
         about = {"format": FORMAT, "schema": revision_of(connection), "made_at": utcnow().isoformat()}
         _put(archive, "about.json", json.dumps(about).encode())
@@ -89,7 +89,7 @@ def _put(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 def put_back(app: Flask, file: Path, *, replace: bool) -> tuple[int, str]:
-    """Bring back what `file` holds; return how many rows, and a sentence about the keys. Raises BackupFailed.
+    """Restore `file`; return the number of rows, and a sentence about the keys. Raises BackupFailed.
 
     The whole archive is read before anything is changed.
     """
@@ -156,7 +156,7 @@ def _read_tables(archive: tarfile.TarFile) -> int:
             _go_on_counting(connection, table)
         runs = reflected.tables.get("runs")
         if runs is not None:
-            # Their working files are elsewhere; the next run goes on from the watermarks.
+            # Their working files are missing here; the next runs continue from the watermarks.
             ended = {"state": "cancelled", "ended_at": _moment(utcnow().isoformat(), connection), "due_at": None}
             connection.execute(runs.update().where(runs.c.state.in_(OPEN_STATES)).values(**ended))
     return total
@@ -178,12 +178,12 @@ def _moment(value: str | None, connection: Connection) -> datetime | None:
     if value is None:
         return None
     moment = datetime.fromisoformat(value).astimezone(UTC)
-    # SQLite has no time zones; UTC is what stands there.
+    # SQLite has no time zones; its times are UTC.
     return moment if connection.dialect.name == "postgresql" else moment.replace(tzinfo=None)
 
 
 def _go_on_counting(connection: Connection, table: Table) -> None:
-    """Let PostgreSQL's sequences go on behind the ids that were brought back."""
+    """Make PostgreSQL's sequences continue after the restored ids."""
     if connection.dialect.name != "postgresql" or "id" not in table.c:
         return
     sequence = connection.scalar(text("SELECT pg_get_serial_sequence(:table, 'id')"), {"table": table.name})
@@ -201,7 +201,7 @@ def _bring_keys(settings: Settings, keys: list[str]) -> str:
         return "The encryption keys are the ones in use."
     kept = settings.instance_dir / "encryption_keys"
     if kept.exists() and set(kept.read_text().split()) == set(settings.encryption_keys):
-        # The present key goes on encrypting; the backup's can read what it encrypted.
+        # The current key still encrypts; the backup's keys can decrypt the restored secrets.
         with kept.open("a") as file:
             file.write("".join(f"{key}\n" for key in missing))
         return f"The backup's encryption keys were added to {kept}: start DataSync again."

@@ -1,4 +1,4 @@
-"""Whether browsers show the address that the Callback URL is built from; what they show is shown, never used."""
+"""Whether browsers show the address that the Callback URL is built from. Their address is shown, but never used."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from datasync_flask.config import LOOPBACK_HOSTS, Settings
 from datasync_flask.extensions import Model, db
 from datasync_flask.transactions import in_transaction
 
-# A host and its port as a browser writes them; anything else in a header is somebody's try.
+# A host and its port as a browser writes them; anything else in a header is an attack.
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _WRITTEN_AGAIN_AFTER = timedelta(hours=1)
 
 
 class BrowserAddress(Model):
-    """The address that a signed-in person's browser showed last when it wasn't the public one; one row at most."""
+    """The last address in a signed-in person's browser that wasn't the public one; one row at most."""
 
     __tablename__ = "browser_addresses"
 
@@ -35,9 +35,9 @@ class BrowserAddress(Model):
 
 
 def note() -> dict[str, Any]:
-    """What a page that shows the Callback URL says about its own address.
+    """The note about the page's own address, for pages that show the Callback URL.
 
-    `differs` is what is known here; a proxy may hide it, and then the browser itself finds out.
+    `differs` is what the server knows; if a proxy hides it, the browser finds out itself.
     """
     settings: Settings = current_app.config["SETTINGS"]
     seen = _seen(settings)
@@ -55,13 +55,13 @@ def note() -> dict[str, Any]:
 
 
 def advised(seen: str) -> str:
-    """The public address to set: https, except on this machine, since Salesforce takes nothing else."""
+    """The public address to set: https, except on this machine, because Salesforce accepts nothing else."""
     parts = urlsplit(seen)
     return seen if parts.hostname in LOOPBACK_HOSTS else f"https://{parts.netloc}"
 
 
 def differs(seen: str, settings: Settings) -> bool:
-    """True when `seen` isn't the public address. localhost and 127.0.0.1 are one, and https may end at a proxy."""
+    """True when `seen` isn't the public address. localhost and 127.0.0.1 are the same, and a proxy may end https."""
     public, given = urlsplit(settings.public_origin), urlsplit(seen)
     hosts = {public.hostname or "", given.hostname or ""}
     if len(hosts) > 1 and not hosts <= LOOPBACK_HOSTS:
@@ -75,10 +75,10 @@ def differs(seen: str, settings: Settings) -> bool:
 
 
 def _seen(settings: Settings) -> str:
-    """The origin that the browser shows, as far as headers tell; '' when they tell nothing sensible."""
+    """The origin that the browser shows, according to the headers; '' if they aren't valid."""
     host, scheme = request.host, request.scheme
     if not settings.trusted_proxies:
-        # Not trusted for anything: it is only shown to whoever sent it.
+        # Untrusted: it is only shown to whoever sent it.
         host = request.headers.get("X-Forwarded-Host", host).split(",")[0].strip()
         scheme = request.headers.get("X-Forwarded-Proto", scheme).split(",")[0].strip().lower()
     if not _HOST.fullmatch(host) or scheme not in {"http", "https"}:
@@ -92,7 +92,7 @@ def _seen(settings: Settings) -> str:
 
 
 def remember() -> None:
-    """Keep the last such address for `datasync doctor`: one row, from people signed in who open a page."""
+    """Store the last such address for `datasync doctor`: one row, only from signed-in editors."""
     settings: Settings = current_app.config["SETTINGS"]
     is_page = request.method == "GET" and request.endpoint != "static" and not wants_fragment() and not is_api()
     seen = _seen(settings) if is_page else ""

@@ -22,10 +22,10 @@ from datasync_flask.salesforce import reachability
 from datasync_flask.salesforce.errors import SalesforceError
 from datasync_flask.salesforce_connections.models import SalesforceConnection
 
-# Tokens and signatures bear this much; more, and codes look expired.
+# Tokens and signatures tolerate this difference; with more, codes look expired.
 CLOCK_MAY_DIFFER_SECONDS = 60
 LEAST_FREE_BYTES = 1_000_000_000
-# An address that nobody has opened for longer is in the past.
+# Ignore an address that nobody has opened for longer.
 SEEN_LATELY = timedelta(days=7)
 
 
@@ -40,7 +40,7 @@ class Finding:
 
 
 class Doctor:
-    """One examination."""
+    """One run of all checks."""
 
     def __init__(self, app: Flask, *, asks_others: bool = True) -> None:
         self._app, self._asks_others = app, asks_others
@@ -48,7 +48,7 @@ class Doctor:
         self._clocks: list[tuple[str, datetime]] = []
 
     def examine(self) -> Iterator[Finding]:
-        """Yield what is found, part by part; a part that raises is a finding too."""
+        """Yield findings part by part; a part that raises gives a finding too."""
         for name, check in self._checks():
             try:
                 yield from check()
@@ -64,7 +64,7 @@ class Doctor:
             ("keys", self._check_keys),
             ("data folder", self._check_data_folder),
         )
-        # They wait for answers from elsewhere, which no page does.
+        # These wait for answers from other servers, which a page mustn't do.
         others = (
             ("public address", self._check_public_address),
             ("Salesforce", self._check_salesforce),
@@ -152,7 +152,7 @@ class Doctor:
     def _check_public_address(self) -> Iterator[Finding]:
         url = self._settings.effective_public_url
         try:
-            # Our own address is trusted for this one request, which carries no secret.
+            # Trust our own address for this one request, which has no secret.
             answer = reachability.ask(f"{url}/healthz", (self._settings.public_origin,))
         except SalesforceError as error:
             fix = "Start the web process; behind a proxy, see that it forwards to it, and that the name leads there."

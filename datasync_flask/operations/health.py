@@ -1,4 +1,4 @@
-"""Whether everything is there that DataSync needs: database, queue, worker."""
+"""Checks the parts that DataSync needs: database, queue, worker."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from datasync_flask.queue import queue
 
 @dataclass(frozen=True)
 class Part:
-    """One part: whether it is there, and what the check found."""
+    """One part: whether it works, and the result of its check."""
 
     name: str
     is_well: bool

@@ -1,4 +1,4 @@
-"""Encrypting all stored secrets again, row by row, without getting into the way of what runs."""
+"""Encrypts all stored secrets again, row by row, without blocking other work."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def rotate_all() -> tuple[int, int]:
 
 
 def count_readable() -> tuple[int, int]:
-    """How many stored secrets can be read with the present keys, and how many can't."""
+    """How many stored secrets can be read with the current keys, and how many can't."""
     readable = unreadable = 0
     box = secret_box()
     for _, sealed in SEALED_COLUMNS:
@@ -80,7 +80,7 @@ def _replace(
     columns = table.c
     statement = (
         update(table)
-        # A secret that was changed meanwhile is left alone: it is encrypted with the first key already.
+        # Skip a secret that changed meanwhile: it is already encrypted with the first key.
         .where(columns[key.key] == row_key, columns[sealed.key] == old)
         .values({sealed.key: new})
     )

@@ -1,4 +1,4 @@
-"""Metrics in Prometheus's text format: what the database knows, and how long this process's requests took."""
+"""Metrics in Prometheus's text format: numbers from the database, and durations of requests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from datasync_flask.extensions import db
 from datasync_flask.extractions.models import OPEN_STATES, Extraction, Run
 from datasync_flask.operations import health
 
-# Several web processes on one machine put their request times together in files of this folder.
+# Several web processes on one machine combine their request times in files in this folder.
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 COUNTS = {
@@ -41,7 +41,7 @@ def _times() -> Histogram:
 
 
 class _FromDatabase(Collector):
-    """What is the same whichever process is asked."""
+    """Metrics that are the same in every process."""
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics as they are now."""
@@ -75,7 +75,7 @@ class _FromDatabase(Collector):
 
 
 def text() -> bytes:
-    """All metrics as Prometheus reads them."""
+    """All metrics in Prometheus's format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_FromDatabase())
     if SHARED_FOLDER in os.environ:
@@ -86,7 +86,7 @@ def text() -> bytes:
 
 
 def init_app(app: Flask) -> None:
-    """Have the time of each request of `app` taken, those that are refused included."""
+    """Measure the time of each request of `app`, including refused ones."""
     request_started.connect(_begin, app)
     app.after_request(_end)
 

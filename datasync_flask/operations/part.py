@@ -1,4 +1,4 @@
-"""What operations add to the app: health, metrics, and a note where browsers show another address."""
+"""What operations add to the app: health, metrics, and a note if browsers show another address."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datasync_flask.operations import browser_address, metrics, server_views, vi
 
 
 def init_app(app: Flask) -> None:
-    """Give `app` its health and metrics."""
+    """Add health and metrics to `app`."""
     metrics.init_app(app)
     app.before_request(browser_address.remember)
     app.register_blueprint(views.bp)

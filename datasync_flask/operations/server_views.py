@@ -1,4 +1,4 @@
-"""This server: what runs here, with which parts, and what the doctor finds. No secret is among it."""
+"""The page *This server*: version, parts, and the doctor's findings, without secrets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "redis": "Redis", "red
 @bp.get("/settings/server")
 @needs_role(Role.ADMIN)
 def show() -> ResponseReturnValue:
-    """What an administrator wants to know of this server."""
+    """The page for administrators."""
     settings: Settings = current_app.config["SETTINGS"]
     queue = urlsplit(settings.effective_queue_url).scheme.partition("+")[0]
     return render_template(

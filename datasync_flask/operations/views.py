@@ -29,7 +29,7 @@ def healthz() -> ResponseReturnValue:
 @bp.get("/readyz")
 @public
 def readyz() -> ResponseReturnValue:
-    """Ready: the database answers, the queue too, and a worker was seen lately."""
+    """Ready: the database and the queue answer, and a worker was seen recently."""
     parts = health.parts()
     body = "".join(f"{part.name}: {part.text}\n" for part in parts)
     if all(part.is_well for part in parts):
@@ -39,7 +39,7 @@ def readyz() -> ResponseReturnValue:
 
 
 def _is_metrics_token(given: str, token: str) -> bool:
-    """True when the right token was given. Raises TooManyTries: people choose this token, so it may be weak."""
+    """True for the right token. Raises TooManyTries, because people choose this token and it may be weak."""
     if not given:
         return False
     limit = guessing.of_network("metrics")
@@ -49,7 +49,7 @@ def _is_metrics_token(given: str, token: str) -> bool:
         if is_right:
             guessing.give_back(limit)
     except SQLAlchemyError:
-        # Without the database nothing can be counted, and metrics are what tells of that.
+        # Without the database there is no count, but metrics must still report the outage.
         is_right = hmac.compare_digest(given.encode(), token.encode())
     return is_right
 
@@ -57,7 +57,7 @@ def _is_metrics_token(given: str, token: str) -> bool:
 @bp.get("/metrics")
 @public
 def show_metrics() -> ResponseReturnValue:
-    """Metrics for Prometheus; with DATASYNC_METRICS_TOKEN set only for those who send it."""
+    """Metrics for Prometheus; if DATASYNC_METRICS_TOKEN is set, only for clients that send it."""
     token = current_app.config["SETTINGS"].metrics_token
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if token and not _is_metrics_token(given, token):
