@@ -10,8 +10,8 @@ from datasync_flask import addresses
 from datasync_flask.config import Settings, load_settings
 from datasync_flask.installed_files import resource_dir
 
-# What an app is made of, from the bottom up, as CONTRIBUTING.md draws it; each module has init_app(app). They are named
-# here and not imported: commands start without them, workers and runs without pages.
+# The parts of an app, from the bottom up, as in CONTRIBUTING.md; each module has init_app(app). These are names and not
+# imports, because commands start without them, and workers and runs without pages.
 PARTS = (
     "logs",
     "extensions",
@@ -46,7 +46,7 @@ MAX_BODY_BYTES = 256 * 1024
 
 
 def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask:
-    """The web app; without `pages` what workers and runs need of it, which starts in half the time.
+    """The web app; without `pages` only what workers and runs need, which starts in half the time.
 
     Raises SettingsError when a DATASYNC_* variable cannot be used.
     """
@@ -62,13 +62,13 @@ def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask
         SETTINGS=settings,
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.effective_database_url,
-        # A server may have ended a connection meanwhile; a file can't, and each ping of it takes time.
+        # A server may have closed a connection meanwhile; a file can't, and each ping takes time.
         SQLALCHEMY_ENGINE_OPTIONS={"pool_pre_ping": not settings.effective_database_url.startswith("sqlite")},
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
-        # Cookies know no ports: a name of our own keeps other programs on this computer out.
+        # Cookies ignore ports: with its own name, the cookie doesn't clash with other programs on this computer.
         SESSION_COOKIE_NAME="datasync_session",
-        # Also the path of cookies: what else the host serves never gets them.
+        # Also the path of cookies, so that other programs on the host never get them.
         APPLICATION_ROOT=settings.public_path or "/",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
@@ -76,12 +76,12 @@ def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask
         # A poll must not prolong anything.
         SESSION_REFRESH_EACH_REQUEST=False,
         PREFERRED_URL_SCHEME="https" if is_https else "http",
-        # The token lives as long as the session: a form may stay open over lunch.
+        # The token is valid as long as the session, because a form may stay open for hours.
         WTF_CSRF_TIME_LIMIT=None,
         # Referrer-Policy: no-referrer leaves nothing to compare; the token alone decides.
         WTF_CSRF_SSL_STRICT=False,
         SEND_FILE_MAX_AGE_DEFAULT=3600,
-        # Static files only: a compressed page that holds a token and echoes input tells of the token by its length.
+        # Static files only: if a page has a token and echoes input, its compressed length reveals the token.
         COMPRESS_MIMETYPES=["text/css", "text/javascript", "application/javascript", "image/svg+xml"],
     )
     for name in (*PARTS, *PAGES) if pages else PARTS:

@@ -1,4 +1,4 @@
-"""Addresses: what one asks for, which are refused, and where people reach this site, behind whatever proxy."""
+"""Addresses: the requested one, refused ones, and the site's public address behind any proxy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PublicPath:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request; addresses without the public path, such as /healthz, work too."""
-        # Never what a request's own headers made of it: links are built from it.
+        # Never a value from the request's headers, because links are built from it.
         environ["SCRIPT_NAME"] = self._path
         asked = environ.get("PATH_INFO", "")
         if self._path and (asked + "/").startswith(self._path + "/"):
@@ -34,13 +34,13 @@ class PublicPath:
 
 
 class PublicIdConverter(BaseConverter):
-    """The ids in addresses: what can't be one isn't looked up."""
+    """The ids in addresses; an impossible id isn't looked up."""
 
     regex = "[0-9a-f]{16}"
 
 
 def wants_fragment() -> bool:
-    """True when htmx asks for a piece of a page rather than a person for a page."""
+    """True when htmx requests a fragment instead of a page."""
     return request.headers.get("HX-Request") == "true"
 
 
@@ -50,23 +50,23 @@ def is_api() -> bool:
 
 
 def this_page() -> str:
-    """The path of the page that is asked for, with its query, as a browser shows it."""
+    """The path of the requested page with its query, as a browser shows it."""
     return str(request.script_root + request.full_path.rstrip("?"))
 
 
 def public_link(endpoint: str, **values: Any) -> str:
-    """A page's whole address as people elsewhere reach it."""
+    """A page's full public address."""
     return str(current_app.config["SETTINGS"].public_origin + url_for(endpoint, **values))
 
 
 def _refuse_nul() -> None:
-    """Refuse addresses with the one character that PostgreSQL's texts cannot hold; forms strip it from their fields."""
+    """Refuse addresses with NUL, which PostgreSQL can't store; forms strip it from their fields."""
     if "\x00" in request.path or any("\x00" in value for value in request.args.values()):
         abort(400)
 
 
 def _to_the_public_address() -> ResponseReturnValue | None:
-    """Send people who typed localhost instead of 127.0.0.1 (or the other way round) to the address cookies live at."""
+    """Redirect from localhost to 127.0.0.1 (or the other way round), to the address that cookies belong to."""
     is_for_programs = request.endpoint == "static" or request.blueprint == "operations" or is_api()
     if request.method != "GET" or is_for_programs or wants_fragment():
         return None
@@ -79,7 +79,7 @@ def _to_the_public_address() -> ResponseReturnValue | None:
 
 
 def refuse_own_path(app: Flask) -> None:
-    """Refuse a public path that can't be told from our own pages behind a proxy that strips it."""
+    """Refuse a public path that looks like one of our own pages, because a proxy may strip it."""
     settings: Settings = app.config["SETTINGS"]
     first = settings.public_path.partition("/")[2].partition("/")[0]
     if first and first in {rule.rule.split("/")[1] for rule in app.url_map.iter_rules()}:
@@ -89,7 +89,7 @@ def refuse_own_path(app: Flask) -> None:
 
 
 def init_app(app: Flask) -> None:
-    """Serve `app` below its public path, and refuse what can't be an address."""
+    """Serve `app` below its public path, and refuse invalid addresses."""
     settings: Settings = app.config["SETTINGS"]
     app.wsgi_app = PublicPath(app.wsgi_app, settings.public_path)  # type: ignore[method-assign]
     if settings.trusted_proxies:

@@ -1,4 +1,4 @@
-"""Time, always aware and in UTC; the database gets it through one column type."""
+"""Times are always aware and in UTC; the database stores them through one column type."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 def utcnow() -> datetime:
-    """This moment, with time zone UTC."""
+    """The current time in UTC."""
     return datetime.now(UTC)
 
 
@@ -29,7 +29,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
-        """Give back an aware datetime in UTC."""
+        """Load an aware datetime in UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

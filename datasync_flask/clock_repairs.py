@@ -1,4 +1,4 @@
-"""Times too far ahead, from before this machine's clock was set back: without this, things would rest until then."""
+"""Repairs times in the future, from before this machine's clock was set back; work would rest until then."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _repairs(now: datetime) -> tuple[Update | Delete, ...]:
         .values(refresh_lease="", refresh_leased_until=None),
         delete(FailedTries).where(FailedTries.ends_at > limit + WINDOW),
         update(Run).where(resting, Run.due_at > limit + LONGEST_PAUSE).values(due_at=now),
-        # A process that lives says so again within seconds; of one that is dead nothing more comes.
+        # A living process sends another heartbeat within seconds; a dead one doesn't.
         update(Run).where(Run.state == RunState.RUNNING, Run.heartbeat_at > limit).values(heartbeat_at=now),
     )
 

@@ -1,4 +1,4 @@
-"""Settings: what DATASYNC_* variables say, checked at start, every fault named with its fix."""
+"""Settings from DATASYNC_* variables, checked at start; each error names the variable and its fix."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
-# Chromium refuses these outright (ERR_UNSAFE_PORT), and so a person could never open the pages.
+# Chromium refuses these outright (ERR_UNSAFE_PORT), so nobody could open the pages.
 UNSAFE_PORTS = frozenset({1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 10080}) | set(
     range(6665, 6670)
 )
@@ -23,13 +23,13 @@ CommaList = Annotated[tuple[str, ...], NoDecode]
 
 
 class SettingsError(Exception):
-    """One or more settings cannot be used; the text names each variable and what to do."""
+    """One or more settings can't be used; the text names each variable and what to do."""
 
 
 def parse_origin(text: str) -> str:
-    """Return ``scheme://host[:port]`` in lower case for an origin such as ``http://127.0.0.1:9000``.
+    """The ``scheme://host[:port]`` in lower case for an origin such as ``http://127.0.0.1:9000``.
 
-    Raises ValueError, in words for the person who set it, when it is anything else.
+    Raises ValueError for anything else, with a text for the person who set it.
     """
     origin, path = _origin_and_path(text)
     if path not in {"", "/"}:
@@ -40,9 +40,9 @@ def parse_origin(text: str) -> str:
 
 
 def parse_public_url(text: str) -> str:
-    """Return ``scheme://host[:port]`` and the path below it, if there is one, without a slash at the end.
+    """The ``scheme://host[:port]`` and the path below it, if there is one, without a slash at the end.
 
-    Raises ValueError, in words for the person who set it, when it is anything else.
+    Raises ValueError for anything else, with a text for the person who set it.
     """
     origin, path = _origin_and_path(text)
     path = path.rstrip("/")
@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     oidc_domains: CommaList = ()
     oidc_role_claim: str = ""
     run_processes: int = Field(default=2, ge=1, le=32)
-    # After how many seconds without progress the process of a run is ended.
+    # A run's process is ended after this many seconds without progress.
     stalled_after: float = Field(default=600, ge=1, le=86400)
 
     @field_validator("salesforce_hosts", "encryption_keys", "oidc_domains", mode="before")
@@ -195,7 +195,7 @@ class Settings(BaseSettings):
 
     @property
     def public_path(self) -> str:
-        """The path that all pages lie below, such as ``/datasync``; empty when the public address has none."""
+        """The path above all pages, such as ``/datasync``; empty when the public address has none."""
         return urlsplit(self.effective_public_url).path
 
     @property
@@ -210,7 +210,7 @@ class Settings(BaseSettings):
 
     @property
     def callback_needs_https(self) -> bool:
-        """True when Salesforce will refuse the Callback URL: http is only accepted for this computer itself."""
+        """True when Salesforce will refuse the Callback URL: it accepts http only for this computer itself."""
         parts = urlsplit(self.effective_public_url)
         return parts.scheme == "http" and (parts.hostname or "") not in LOOPBACK_HOSTS
 
@@ -221,7 +221,7 @@ class Settings(BaseSettings):
 
     @property
     def effective_data_dir(self) -> Path:
-        """The folder that file destinations lie in."""
+        """The folder for file destinations."""
         return (self.data_dir or self.instance_dir / "data").resolve()
 
     @property
@@ -231,9 +231,9 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the settings from the environment and `.env`, make the instance folder and missing keys.
+    """Read the settings from the environment and `.env`; create the instance folder and missing keys.
 
-    Raises SettingsError naming every variable that cannot be used.
+    Raises SettingsError with every variable that can't be used.
     """
     try:
         settings = Settings(**overrides)
@@ -269,14 +269,14 @@ def _with_keys(settings: Settings) -> Settings:
 
 
 def _kept(path: Path, make: Any) -> str:
-    """The content of `path`, made once with mode 600; safe when several processes start together."""
+    """The content of `path`, created once with mode 600; safe when several processes start together."""
     if not path.exists():
         draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w") as file:
             file.write(make() + "\n")
         try:
-            # link() fails when another process was first; its content then counts.
+            # link() fails if another process was first: then use its content.
             os.link(draft, path)
         except FileExistsError:
             pass

@@ -1,4 +1,4 @@
-"""Counts of what workers did, kept in the database: a worker has no address that metrics could be asked at."""
+"""Counts of workers' actions, in the database, because a worker has no address for metrics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from datasync_flask.transactions import in_transaction
 
 
 class Counter(Model):
-    """How often something happened since the database was made, on all machines together."""
+    """How often something has happened since the database was created, on all machines together."""
 
     __tablename__ = "counters"
 
@@ -25,7 +25,7 @@ class Counter(Model):
 
 
 def add(name: str, label: str = "", amount: int = 1) -> None:
-    """Add to a count, in a transaction of its own."""
+    """Add to a count in a separate transaction."""
     in_transaction(lambda: count(name, label, amount))
 
 
@@ -41,24 +41,24 @@ def count(name: str, label: str = "", amount: int = 1) -> None:
 
 
 class UnwrittenCounts:
-    """Counts that a process holds for some seconds, of what happens so often that workers would wait for the row."""
+    """Counts that a process keeps for some seconds, because frequent ones would make workers wait for the row."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: collections.Counter[tuple[str, str]] = collections.Counter()
 
     def add(self, name: str, label: str, amount: int) -> None:
-        """Add to a count, in memory; a process that is killed loses what it hadn't written down."""
+        """Add to a count in memory; a killed process loses counts that it hasn't stored."""
         with self._lock:
             self._counts[name, label] += amount
 
     def write_down(self) -> None:
-        """Add these counts to those in the database; what can't be written stays here. Commits."""
+        """Add these counts to those in the database; keep what can't be stored. Commits."""
         with self._lock:
             taken, self._counts = self._counts, collections.Counter()
 
         def add_all() -> None:
-            # In one order, or two workers could wait for each other.
+            # In a fixed order, so that two workers can't wait for each other.
             for (name, label), amount in sorted(taken.items()):
                 count(name, label, amount)
 
@@ -71,17 +71,17 @@ class UnwrittenCounts:
 
 
 def init_app(app: Flask) -> None:
-    """Give `app` its counts in memory."""
+    """Add the counts in memory to `app`."""
     app.extensions["unwritten_counts"] = UnwrittenCounts()
 
 
 def unwritten() -> UnwrittenCounts:
-    """The counts that this app has in memory; the worker's heartbeat writes them down."""
+    """The counts in this app's memory; the worker's heartbeat stores them."""
     found: UnwrittenCounts = current_app.extensions["unwritten_counts"]
     return found
 
 
 def of(name: str) -> dict[str, int]:
-    """A count by its labels."""
+    """The count with these labels."""
     rows = db.session.scalars(select(Counter).where(Counter.name == name))
     return {row.label: row.value for row in rows}

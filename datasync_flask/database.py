@@ -1,4 +1,4 @@
-"""The database's schema: brought up to date, or compared with what this version needs."""
+"""The database's schema: upgrading it, and comparing it with the one this version needs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from datasync_flask.installed_files import resource_dir
 
 
 def init_migrations(app: Flask) -> None:
-    """Tie Flask-Migrate to `app`, whose ``upgrade`` and ``downgrade`` then know the way.
+    """Connect Flask-Migrate to `app`, for its ``upgrade`` and ``downgrade``.
 
-    Only where the schema changes: Alembic takes a fifth of a second to load, which each run would pay.
+    Only for changes of the schema: Alembic takes a fifth of a second to load, which would slow each run.
     """
     from flask_migrate import Migrate
 
@@ -20,7 +20,7 @@ def init_migrations(app: Flask) -> None:
 
 
 def upgrade_database(app: Flask) -> None:
-    """Run the migrations that are missing."""
+    """Run missing migrations."""
     if is_up_to_date(app):
         return
     init_migrations(app)
@@ -31,7 +31,7 @@ def upgrade_database(app: Flask) -> None:
 
 
 def newest_revision() -> str:
-    """The revision this version needs; a migration is named by its revision, a number."""
+    """The revision this version needs; a migration's file name begins with its revision, a number."""
     return max(file.name.partition("_")[0] for file in (resource_dir("migrations") / "versions").glob("[0-9]*_*.py"))
 
 

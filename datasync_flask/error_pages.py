@@ -1,4 +1,4 @@
-"""The pages for answers that are not what somebody asked for: each says what happened and what to do next."""
+"""Error pages: each says what happened and what to do next."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _FAULT = (
 
 
 def init_app(app: Flask) -> None:
-    """Give `app` its error pages."""
+    """Add the error pages to `app`."""
     app.register_error_handler(CSRFError, _csrf_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected_error)
@@ -65,7 +65,7 @@ def _error_page(
 
 
 def api_error(status: int, message: str, errors: dict[str, Any] | None = None) -> ResponseReturnValue:
-    """Answer a program: in JSON, with the errors by field where there are any."""
+    """Answer a program in JSON, with the errors by field if there are any."""
     body: dict[str, Any] = {"code": status, "status": HTTPStatus(status).phrase, "message": message}
     headers = {"WWW-Authenticate": 'Bearer realm="DataSync"'} if status == 401 else {}
     return jsonify(body | ({"errors": errors} if errors else {})), status, headers

@@ -1,4 +1,4 @@
-"""The Flask extensions, made once and tied to an app when it is made."""
+"""The Flask extensions, created once and connected to each new app."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMING_CONVENTION = {
 
 
 class Base(DeclarativeBase):
-    """The base of all models; constraints are named so that migrations can change them on every database."""
+    """The base of all models; constraints have names so that migrations can change them on every database."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
 
@@ -54,5 +54,5 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def init_app(app: Flask) -> None:
-    """Give `app` its database."""
+    """Connect `app` to its database."""
     db.init_app(app)

@@ -1,4 +1,4 @@
-"""What all forms of settings have in common: pages post them, the API and files give them; the rules are the same."""
+"""Common parts of all settings forms: the same rules for posted pages, the API and files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SettingRefused(ValueError):
 
 
 class Refused(ValueError):
-    """Settings that a program gave can't be saved; `errors` says why, by the name of the field ('' for all of it)."""
+    """A program's settings can't be saved; `errors` has the reasons by field ('' for the whole)."""
 
     def __init__(self, errors: dict[str, list[str]]) -> None:
         super().__init__("; ".join(f"{name}: {' '.join(texts)}" if name else " ".join(texts)
@@ -33,7 +33,7 @@ class Refused(ValueError):
 
 
 def strip(value: str | None) -> str | None:
-    """Text without surrounding white space and without characters that can't be seen.
+    """Text without surrounding white space and invisible characters.
 
     Joiners stay where scripts and emoji need them: between letters, marks and signs beyond ASCII.
     """
@@ -53,7 +53,7 @@ def one_line(value: str | None) -> str | None:
 
 
 class ListedChoice(SelectField):
-    """A list to choose from; a value that isn't on it is refused with the field's name."""
+    """A list to choose from; the refusal of another value has the field's name."""
 
     def pre_validate(self, form: Any) -> None:
         """Refuse what isn't on the list."""
@@ -64,11 +64,11 @@ class ListedChoice(SelectField):
 
 
 class RadioChoice(ListedChoice, RadioField):
-    """The same, with all values in sight."""
+    """The same as radio buttons."""
 
 
 class SettingsForm(FlaskForm):
-    """A form that is posted by a page, or filled by a program: then without CSRF token, which only browsers need."""
+    """A form posted by a page, or filled by a program; then without a CSRF token, which only browsers need."""
 
     def __init__(self, *args: Any, given: MultiDict[str, str] | None = None, **kwargs: Any) -> None:
         self._given = given
@@ -81,7 +81,7 @@ class SettingsForm(FlaskForm):
         return self._given is not None or bool(super().is_submitted())
 
     def was_overtaken(self, saved_at: datetime) -> bool:
-        """True when somebody saved since this page was opened; pressing the button once more then replaces that."""
+        """True when somebody saved since this page was opened; pressing the button again replaces their values."""
         seen = self["edited"]
         if not seen.data or seen.data == saved_at.isoformat():
             return False
@@ -89,7 +89,7 @@ class SettingsForm(FlaskForm):
         return True
 
     def refuse_overtaken(self, stored: Mapping[str, str], shown: Mapping[str, str] | None = None) -> None:
-        """Refuse a quick edit whose page showed (`was`) other than what is stored; `shown` is that in words."""
+        """Refuse a quick edit if its page showed a value (`was`) other than the stored one, whose text is `shown`."""
         seen = self.sent.get("was")
         if seen is None or seen in stored.values():
             return
@@ -100,20 +100,20 @@ class SettingsForm(FlaskForm):
 
     @property
     def sent(self) -> MultiDict[str, str]:
-        """Everything that was sent, also what no field of the form is called."""
+        """All sent values, including those without a field."""
         return self._given if self._given is not None else request.form
 
     def refuse(self, refusal: SettingRefused) -> None:
-        """Put what is wrong with a setting at its field."""
+        """Put a setting's error at its field."""
         self[refusal.field].errors = [str(refusal.message)]
 
     @property
     def is_wrong(self) -> bool:
-        """True when something of what was sent can't be taken."""
+        """True when the form refused something that was sent."""
         return bool(self.form_errors) or any(field.errors for field in self)
 
     def refusal(self) -> Refused:
-        """What is wrong, for the program that gave the settings."""
+        """The errors, for the program that sent the settings."""
         errors = {field.name: [str(error) for error in field.errors] for field in self if field.errors}
         if self.form_errors:
             errors[""] = [str(error) for error in self.form_errors]
@@ -123,14 +123,14 @@ class SettingsForm(FlaskForm):
 
 
 def given_text(value: Any) -> str:
-    """A value that a program gave as a form would get it."""
+    """A program's value in the format of a form."""
     if isinstance(value, bool):
         return "true" if value else ""
     return "" if value is None else str(value).replace("\x00", "")
 
 
 def given_values(values: Mapping[str, Any], stored: Mapping[str, Any]) -> MultiDict[str, str]:
-    """What a form gets from a program: the settings as they are, with the values over them. Raises Refused."""
+    """A form's input from a program: the stored settings with the program's values. Raises Refused."""
     merged = {**stored, **values}
     labels = merged.pop("labels", None)
     if labels is not None and not (isinstance(labels, list) and all(isinstance(each, str) for each in labels)):
@@ -146,6 +146,6 @@ def given_values(values: Mapping[str, Any], stored: Mapping[str, Any]) -> MultiD
 
 
 def check_names(values: Mapping[str, Any], names: Iterable[str]) -> None:
-    """Raise Refused for settings that there aren't."""
+    """Raise Refused for unknown settings."""
     if unknown := sorted(str(name) for name in values.keys() - set(names)):
         raise Refused({name: [gettext("There is no such setting here.")] for name in unknown})

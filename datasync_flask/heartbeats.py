@@ -1,4 +1,4 @@
-"""A worker's heartbeat: pages, metrics and /readyz know by it whether anybody does the background work."""
+"""A worker's heartbeat, which shows pages, metrics and /readyz whether a worker is alive."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from datasync_flask.extensions import Model, db
 from datasync_flask.transactions import in_transaction
 
 HEARTBEAT_SECONDS = 10.0
-# A worker that was silent for longer isn't counted as there.
+# A worker without a heartbeat for longer doesn't count as alive.
 SEEN_LATELY = timedelta(seconds=35)
 FORGOTTEN_AFTER = timedelta(days=1)
 
 
 class WorkerHeartbeat(Model):
-    """One worker process; it says every few seconds that it is alive."""
+    """One worker process, with a heartbeat every few seconds."""
 
     __tablename__ = "worker_beats"
 
@@ -37,13 +37,13 @@ class WorkerHeartbeat(Model):
 
     @property
     def place(self) -> str:
-        """The machine and the process it runs in."""
+        """Its machine and process id."""
         host, _, rest = self.id.partition(":")
         return f"{host}, {rest.partition(':')[0]}"
 
 
 def start(app: Flask, stopping: threading.Event) -> threading.Thread:
-    """Have a thread say that this worker is alive, until `stopping` is set."""
+    """Start a thread that sends this worker's heartbeat until `stopping` is set."""
     thread = threading.Thread(target=_send_heartbeats, args=(app, stopping), daemon=True, name="heartbeat")
     thread.start()
     return thread
@@ -67,7 +67,7 @@ def _send_heartbeats(app: Flask, stopping: threading.Event) -> None:
 
 
 def write_counts(app: Flask) -> None:
-    """Write down what this worker counted in memory; what can't be written waits for the next heartbeat."""
+    """Store this worker's counts in memory; what can't be stored waits for the next heartbeat."""
     _write(app, "write down its counts", lambda: counters.unwritten().write_down())
 
 
@@ -80,11 +80,11 @@ def _write(app: Flask, what: str, write: Callable[[], Any]) -> None:
 
 
 def seen_today() -> list[WorkerHeartbeat]:
-    """The workers that were seen in the last day and didn't stop by themselves, the latest first."""
+    """The workers that were seen in the last day and didn't stop regularly, the latest first."""
     return list(db.session.scalars(select(WorkerHeartbeat).order_by(WorkerHeartbeat.seen_at.desc())))
 
 
 def alive() -> list[str]:
-    """The names of the workers that were seen lately."""
+    """The names of the workers that were seen recently."""
     recent = WorkerHeartbeat.seen_at >= utcnow() - SEEN_LATELY
     return list(db.session.scalars(select(WorkerHeartbeat.id).where(recent).order_by(WorkerHeartbeat.id)))

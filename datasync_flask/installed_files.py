@@ -1,4 +1,4 @@
-"""Where templates, static files, migrations and documentation lie: in the package, or in a checkout beside it."""
+"""Finds templates, static files, migrations and documentation: in the package, or in a checkout beside it."""
 
 from pathlib import Path
 

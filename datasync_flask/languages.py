@@ -1,4 +1,4 @@
-"""Which language a page is in: the person's choice, else what the browser asks for, else English."""
+"""The language of a page: the person's choice, else the browser's, else English."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ def translated(text: str) -> str:
 
 
 def language() -> str:
-    """The code of the language that this request's answer is in."""
+    """The language code for this request's answer."""
     if not has_request_context():
         return "en"
     try:
         kept = current_user.language if current_user.is_authenticated else session.get(_KEY, "")
     except SQLAlchemyError:
-        # The page that says so must not need the database either.
+        # The page about a missing database mustn't need the database either.
         kept = ""
     return kept if kept in LANGUAGES else request.accept_languages.best_match(LANGUAGES) or "en"
 
 
 def keep_language(code: str) -> None:
-    """Remember the choice: with the account, before sign-in in the browser's session; commits."""
+    """Remember the choice in the account, or before sign-in in the browser's session; commits."""
     if current_user.is_authenticated:
         current_user.user.language = current_user.language = code
         db.session.commit()
@@ -42,7 +42,7 @@ def keep_language(code: str) -> None:
 
 
 def _texts() -> NullTranslations:
-    """The translations that this answer is made with; Flask-Babel would look them up again for each text."""
+    """The translations for this answer; Flask-Babel would look them up again for each text."""
     if "texts" not in g:
         g.texts = get_translations()
     found: NullTranslations = g.texts
@@ -50,7 +50,7 @@ def _texts() -> NullTranslations:
 
 
 def init_app(app: Flask) -> None:
-    """Have texts translated; templates get ``_`` and ``{% trans %}`` from Flask-Babel."""
+    """Set up translations; Flask-Babel adds ``_`` and ``{% trans %}`` to templates."""
     Babel(app, default_translation_directories="translations", locale_selector=language)
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # by the extension that Babel adds
         gettext=lambda text: _texts().ugettext(text),

@@ -12,7 +12,7 @@ from datasync_flask.config import Settings
 
 
 def init_app(app: Flask) -> None:
-    """Send the log of this process to standard error in the format that DATASYNC_LOG_FORMAT names."""
+    """Send the log of this process to standard error in the format of DATASYNC_LOG_FORMAT."""
     settings: Settings = app.config["SETTINGS"]
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -21,7 +21,7 @@ def init_app(app: Flask) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    # Both renderers escape line breaks and control characters in what they are given.
+    # Both renderers escape line breaks and control characters in values.
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if settings.log_format == "json"
@@ -39,7 +39,7 @@ def init_app(app: Flask) -> None:
     handler.is_datasync = True  # type: ignore[attr-defined]
     root.addHandler(handler)
     root.setLevel(logging.INFO)
-    # Their lines at INFO hold addresses with codes in them, or come several times a second.
+    # Their lines at INFO have addresses with codes, or come several times a second.
     for noisy in ("httpx2", "httpcore", "httpcore2", "huey", "alembic.runtime"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     app.logger.handlers.clear()

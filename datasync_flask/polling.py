@@ -1,4 +1,4 @@
-"""Polls: an open page asks often, and hears 304 before anything is loaded or rendered while nothing has changed."""
+"""Polls: open pages ask often, and get 304 before anything is loaded or rendered if nothing has changed."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _VERSION = importlib.metadata.version("datasync-flask")
 
 
 def tag(version: str) -> str:
-    """What changes whenever a fragment would look different to this person."""
-    # Looked up once: each use of the proxy asks again who that is.
+    """A tag that changes whenever a fragment would look different to this person."""
+    # Look it up once: each use of the proxy would look it up again.
     person = current_user._get_current_object()
     can_edit = "e" if person.has_role(Role.EDITOR) else "v"
     automatic = "a" if person.continue_automatically else "m"
@@ -26,16 +26,16 @@ def tag(version: str) -> str:
 
 
 def polled(version: Callable[..., str | None]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Have a view answer 304 while the browser has what it would show.
+    """Make a view answer 304 while the browser has the current version.
 
-    `version` gets the view's arguments and returns what changes with what the view shows. None: there is no version,
-    the view always answers.
+    `version` gets the view's arguments and returns a value that changes with the view's content. None: there is no
+    version, and the view always answers.
     """
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(view)
         def answer(**arguments: Any) -> Any:
-            # Read before the view reads: a change in between comes with the next poll.
+            # Read the version before the view: a change in between comes with the next poll.
             found = version(**arguments)
             if found is None:
                 return view(**arguments)

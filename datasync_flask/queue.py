@@ -1,7 +1,7 @@
-"""The queue, as something to put work into: names and arguments of what a worker is to do soon.
+"""The queue, into which everybody puts work: names and arguments of tasks for a worker.
 
-The database says what is due; the queue only makes it happen soon, and may lose everything without harm. Which
-function a name stands for is known to workers only (worker.py).
+The database says what is due; the queue only makes it happen soon, and may lose everything without harm. Only workers
+know the function behind a name (worker.py).
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from datasync_flask.request_ids import marked
 
 log = logging.getLogger(__name__)
 
-# Huey moves scheduled tasks to the queue once a second: half of that early is, on average, in time. Short waits are
-# shortened by a tenth only.
+# Huey moves scheduled tasks to the queue once a second, so half a second early is on average on time. Short waits are
+# shortened only by a tenth.
 SCHEDULER_LAG = timedelta(seconds=0.5)
 
 
 class Queue:
-    """The app's Huey with its one task, made when something is put into it: most runs and commands never do that."""
+    """The app's Huey with its one task, created at first use, because most runs and commands never use it."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
-        # Filled by a worker; others only put work in.
+        # Only workers fill this; others only put work in.
         self.handlers: Mapping[str, Callable[..., Any]] = {}
 
     @cached_property
@@ -56,31 +56,31 @@ class Queue:
             self._put("process_connection", connection_id, eta=at - min(SCHEDULER_LAG, (at - now) / 10))
 
     def run_soon(self, run_id: str) -> None:
-        """Have the worker take a run."""
+        """Have the worker do a run."""
         self.put("run_extraction", run_id)
 
     def mail_soon(self, address: str, subject: str, text: str) -> None:
-        """Have the worker send an e-mail; what stands in the queue of it is encrypted."""
+        """Have the worker send an e-mail; its text is encrypted in the queue."""
         self.put("mail", address, subject, self._app.extensions["secret_box"].seal(text))
 
     def deliver_soon(self) -> None:
-        """Have the worker send the notices that are due."""
+        """Have the worker send due notifications."""
         self.put("tell")
 
     def revoke_soon(self) -> None:
-        """Have the worker revoke what was given back."""
+        """Have the worker revoke unwanted tokens."""
         self.put("revoke")
 
     def put(self, name: str, *arguments: str, delay: float | None = None) -> None:
-        """Have the worker do what `name` stands for, in `delay` seconds if given."""
+        """Have the worker do the task `name`, in `delay` seconds if given."""
         self._put(name, *arguments, eta=None if delay is None else utcnow() + timedelta(seconds=delay))
 
     def open(self) -> None:
-        """Make the storage's tables where it has some; raises its driver's error when it can't be reached."""
+        """Create the storage's tables if it has some. Raises its driver's error when it can't be reached."""
         _ = self.huey
 
     def depth(self) -> int:
-        """How many tasks wait to be done now."""
+        """How many tasks are waiting to be done now."""
         return int(self.huey.pending_count())
 
     def close(self) -> None:
@@ -89,10 +89,10 @@ class Queue:
             self.huey.storage.close()
 
     def _put(self, *arguments: str, eta: datetime | None) -> None:
-        """Never raise for a queue that is away: the sweep finds what is due."""
+        """Put a task in; if the queue is away, don't raise, because the sweep finds what is due."""
         try:
             task = self.huey.do.s(*arguments, eta=eta)
-            # Straight to the schedule: through the queue it would take a worker's turn to get there.
+            # Directly into the schedule: through the queue, a worker would first have to move it there.
             (self.huey.enqueue if eta is None else self.huey.add_schedule)(task)
         except Exception as error:  # the storage drivers' errors have no common base
             log.warning("the queue is away, the next sweep takes over: %s", type(error).__name__)
@@ -100,7 +100,7 @@ class Queue:
     def _do(self, name: str, *arguments: str) -> None:
         handler = self.handlers.get(name)
         if handler is None:
-            # Of another version, in a rolling upgrade: the sweep finds what is due.
+            # From another version, during a rolling upgrade: the sweep finds what is due.
             log.info("there is no task %s", name)
             return
         with self._app.app_context(), marked(name):
@@ -108,7 +108,7 @@ class Queue:
 
 
 class _Huey(Huey):  # type: ignore[misc]  # Huey has no types
-    """What another version put in under a name of its own comes as ``do`` of that name, which may know it."""
+    """Turns a task that another version queued under its own name into ``do`` with that name, which may be known."""
 
     def deserialize_task(self, data: bytes) -> Task:
         """The task that was put in."""
@@ -120,10 +120,10 @@ class _Huey(Huey):  # type: ignore[misc]  # Huey has no types
 
 
 class _QueueFile(sqlite3.Connection):
-    """Keeps what was committed when a process ends, but doesn't wait for the disk.
+    """Keeps committed data when a process ends, but doesn't wait for the disk.
 
-    What a power failure takes away is still due by the database, and the sweep finds it; only an e-mail of the last
-    seconds has to be asked for again.
+    After a power failure, lost tasks are still due in the database, and the sweep finds them; only an e-mail of the
+    last seconds has to be requested again.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -132,7 +132,7 @@ class _QueueFile(sqlite3.Connection):
 
 
 def _make_huey(settings: Settings) -> Huey:
-    """Return Huey on the storage that DATASYNC_QUEUE_URL names."""
+    """Huey on the storage of DATASYNC_QUEUE_URL."""
     url = settings.effective_queue_url
     parts = urlsplit(url)
     options: dict[str, Any]
@@ -143,13 +143,13 @@ def _make_huey(settings: Settings) -> Huey:
         options = {"storage_class": PostgresStorage, "dsn": url}
     else:
         options = {"storage_class": RedisStorage, "url": url}
-    # Signed: what somebody else put into the storage is never unpickled.
+    # Signed, so that data from anybody else is never unpickled.
     serializer = SignedSerializer(secret=settings.secret_key, salt="datasync queue")
     return _Huey("datasync", results=False, serializer=serializer, **options)
 
 
 def init_app(app: Flask) -> None:
-    """Give `app` its queue."""
+    """Add the queue to `app`."""
     app.extensions["queue"] = Queue(app)
 
 

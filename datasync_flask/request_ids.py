@@ -1,4 +1,4 @@
-"""A mark for each request and each background task: in every log line, in the answer, and in calls to Salesforce."""
+"""An id for each request and each background task: in log lines, in the answer, and in calls to Salesforce."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from flask import Flask, Response, request
 from structlog.contextvars import bind_contextvars, bound_contextvars, clear_contextvars, get_contextvars
 
 HEADER = "X-Request-ID"
-# What a proxy in front may have chosen; anything else could forge log lines.
+# The allowed form of a proxy's id; anything else could forge log lines.
 _ACCEPTED = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 def init_app(app: Flask) -> None:
-    """Give every request of `app` its mark."""
+    """Give every request of `app` an id."""
     app.before_request(_begin)
     app.after_request(_tell)
 
@@ -36,6 +36,6 @@ def _tell(response: Response) -> Response:
 
 @contextmanager
 def marked(what: str) -> Iterator[None]:
-    """Give a background task its mark; `what` says whose, such as a run's id."""
+    """Give a background task an id; `what` is its subject, such as a run's id."""
     with bound_contextvars(request_id=f"{what}-{secrets.token_hex(4)}"):
         yield

@@ -1,4 +1,4 @@
-"""Roles, and the marks by which a view says who may use it; accounts/rights.py holds everybody to them."""
+"""Roles, and marks on views that say who may use them; accounts/rights.py enforces them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 class Role(enum.StrEnum):
-    """What a person may do; each role may also do what the ones before it may."""
+    """What a person may do; each role includes the ones before it."""
 
     VIEWER = "viewer"
     EDITOR = "editor"
@@ -29,7 +29,7 @@ def public(view: View) -> View:
 
 
 def needs_role(role: Role) -> Callable[[View], View]:
-    """Mark a view as open to people with `role` or a higher one only; everyone signed in may use the others."""
+    """Mark a view as open only to people with at least `role`; unmarked views are open to everyone signed in."""
 
     def mark(view: View) -> View:
         view.needs_role = role  # type: ignore[attr-defined]
@@ -39,6 +39,6 @@ def needs_role(role: Role) -> Callable[[View], View]:
 
 
 def fragment(view: View) -> View:
-    """Mark a view as answering with a piece of a page: signed out it says 401 instead of showing a sign-in page."""
+    """Mark a view as returning a fragment: for people signed out it answers 401 instead of a sign-in page."""
     view.is_fragment = True  # type: ignore[attr-defined]
     return view

@@ -14,7 +14,7 @@ _SECTIONS = {
     "help": ("help", "components"),
 }  # fmt: skip
 _BY_BLUEPRINT = {blueprint: section for section, blueprints in _SECTIONS.items() for blueprint in blueprints}
-# Pages that belong elsewhere than the others of their blueprint.
+# Pages with another section than the rest of their blueprint.
 _BY_ENDPOINT = {"people.account": "", "extractions.objects": "connections"}
 
 

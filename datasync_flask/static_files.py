@@ -1,4 +1,4 @@
-"""Addresses of static files. They carry a fingerprint of what they name, so that browsers may keep the file."""
+"""Addresses of static files. They have a fingerprint of the file, so browsers can cache it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from flask import Flask, Response, current_app, request, url_for
 
 A_YEAR = round(timedelta(days=365).total_seconds())
-# Modules import each other by relative addresses, so they share a fingerprint: a page never mixes two versions.
+# Modules import each other by relative addresses, so they share a fingerprint and a page never mixes two versions.
 MODULES = "js"
 
 
 def init_static_files(app: Flask) -> None:
-    """Serve static files below their fingerprint too, and give templates ``asset()``."""
+    """Serve static files below their fingerprint too, and add ``asset()`` to templates."""
     app.view_functions["static"] = _send
     app.add_url_rule(f"{app.static_url_path}/v-<fingerprint>/<path:filename>", endpoint="static")
     app.after_request(_read_whole)
@@ -40,7 +40,7 @@ def _send(filename: str, fingerprint: str = "") -> Response:
 
 
 def _read_whole(response: Response) -> Response:
-    """Read a static file whole: compressed as a stream it would be left open."""
+    """Read a static file whole, because compressing a stream would leave it open."""
     if request.endpoint == "static" and response.is_streamed:
         response.direct_passthrough = False
         response.get_data()

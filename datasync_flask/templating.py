@@ -1,4 +1,4 @@
-"""What every template has at hand, and the files that pages refer to."""
+"""Filters and functions for all templates."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def _breakable(address: str) -> Markup:
 
 
 def _without_indent(html: str) -> Markup:
-    """The HTML of many rows without the template's indentation, which would be a fifth of it."""
+    """The HTML of many rows without the template's indentation, which would be a fifth of its size."""
     return Markup(re.sub(r"\s*\n\s*", "\n", html))  # noqa: S704 (escaped when it was rendered)
 
 
 def init_app(app: Flask) -> None:
-    """Give templates what they have in common; protect forms, compress static files."""
+    """Set up templates, CSRF protection and compression of static files."""
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
@@ -52,5 +52,5 @@ def init_app(app: Flask) -> None:
     app.jinja_env.filters["without_indent"] = _without_indent
     csrf.init_app(app)
     compress.init_app(app)
-    # Runs before the compression: the last one registered is the first.
+    # Runs before the compression, because the last one registered runs first.
     init_static_files(app)

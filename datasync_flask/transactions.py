@@ -1,4 +1,4 @@
-"""Transactions that meet those of other processes, and are run again."""
+"""Transactions that are repeated if they conflict with other processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _is_collision(error: BaseException) -> bool:
 
 
 def in_transaction(work: Callable[[], T]) -> T:
-    """Run `work` and commit; run it again when another process changed the same rows meanwhile.
+    """Run `work` and commit; run it again if another process changed the same rows meanwhile.
 
     `work` must load what it changes, so that a second run sees the other's change.
     """
@@ -48,16 +48,16 @@ def in_transaction(work: Callable[[], T]) -> T:
 
 
 def count_updated(statement: Update) -> int:
-    """Run a conditional update in a transaction of its own and return how many rows it changed.
+    """Run a conditional update in a separate transaction, and return how many rows it changed.
 
-    Objects that are loaded already don't see the change.
+    Objects that are already loaded don't show the change.
     """
     quiet = statement.execution_options(synchronize_session=False)
-    # Only the result of an UPDATE has a row count, which the types don't know.
+    # Only the result of an UPDATE has a row count, which the types don't show.
     return in_transaction(lambda: int(db.session.execute(quiet).rowcount))  # type: ignore[attr-defined]
 
 
 def read_row(statement: Select[*tuple[Any, ...]]) -> Row[*tuple[Any, ...]] | None:
-    """The one row of a statement, or None; without a session, which would take as long again."""
+    """The only row of a statement, or None; without a session, which would double the time."""
     with db.engine.connect() as connection:
         return connection.execute(statement).one_or_none()

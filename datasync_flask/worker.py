@@ -1,4 +1,4 @@
-"""The background work: what each name in the queue stands for, the sweep, and the consumer."""
+"""The background work: the handlers of queued tasks, the sweep, and the consumer."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from datasync_flask.salesforce_connections.token_grants import revoke_due
 log = logging.getLogger(__name__)
 
 LATE_SWEEP_SECONDS = 22
-# Steps due later than this are left to the sweep of the minute they fall into.
+# Later steps are left to the sweep of their minute.
 AHEAD = timedelta(minutes=2)
 
 
 def process_connection(connection_id: str) -> None:
-    """Do what is due for a connection, and have its next step done in time."""
+    """Do what is due for a connection, and queue its next step."""
     with marked(connection_id):
         next_at = due_work.work_on(connection_id)
     if next_at is not None and next_at <= utcnow() + AHEAD:
@@ -44,7 +44,7 @@ def process_connection(connection_id: str) -> None:
 
 
 def run_extraction(run_id: str) -> None:
-    """Have a process of its own do the run, and wait for it; then let those begin that waited for a slot."""
+    """Do the run in a separate process and wait for it; then queue runs that waited for a slot."""
     processes: RunProcesses = current_app.extensions["run_processes"]
     if processes.do(run_id) and not processes.stopping.is_set():
         for waiting in lease.due(utcnow()):
@@ -60,7 +60,7 @@ def mail(address: str, subject: str, sealed: str) -> None:
 
 
 def sweep(ahead: timedelta = timedelta(0)) -> None:
-    """Do or order everything that is due by the database."""
+    """Do or queue everything that is due according to the database."""
     guessing.forget_old()
     clock_repairs.repair(utcnow())
     for connection_id, due_at in due_work.due_connections(utcnow() + ahead):
@@ -88,7 +88,7 @@ HANDLERS: dict[str, Callable[..., Any]] = {
 
 
 def run_worker(app: Flask) -> None:
-    """Run the consumer until SIGINT or SIGTERM, which let a running step come to its end."""
+    """Run the consumer until SIGINT or SIGTERM, which let a running step finish."""
     settings: Settings = app.config["SETTINGS"]
     found: Queue = app.extensions["queue"]
     found.handlers = HANDLERS
@@ -99,7 +99,7 @@ def run_worker(app: Flask) -> None:
 
     def sweep_at_start() -> None:
         sweep_now(AHEAD)
-        # A run whose process was killed with the worker counts as alive for some seconds more.
+        # A run whose process was killed with the worker still counts as alive for some seconds.
         found.put("late_sweep", delay=LATE_SWEEP_SECONDS)
 
     found.huey.periodic_task(crontab(minute="*"), name="sweep")(lambda: sweep_now())
@@ -108,7 +108,7 @@ def run_worker(app: Flask) -> None:
         found.huey,
         # A run's thread only waits for its process.
         workers=settings.worker_threads + settings.run_processes,
-        # An idle storage that can't block is asked three times a second: the wait for a probe stays short.
+        # An idle storage that can't block is polled three times a second, so the wait for a probe stays short.
         initial_delay=0.05,
         max_delay=0.3,
         backoff=1.3,
@@ -121,12 +121,12 @@ def run_worker(app: Flask) -> None:
     consumer.stop_flag.set()
     propagation.join()
     heartbeat.join(timeout=5)
-    # Of the steps that came to their end after the stop was asked for.
+    # Counts of steps that finished after the stop was requested.
     heartbeats.write_counts(app)
 
 
 def do_run(settings: Settings, run_id: str, lease_id: str, worker: Connection) -> None:
-    """Be the process of a run."""
+    """Do a run as its process."""
     setproctitle(f"datasync run {run_id}")
     app = create_app(settings, pages=False)
     process.work(app, run_id, lease_id, worker)

@@ -1,1 +1,1 @@
-"""Help: the documentation of the installed version, everything that can go wrong, all components of the pages."""
+"""Help: the documentation of the installed version, everything that can go wrong, all components of pages."""

@@ -1,4 +1,4 @@
-"""All components of the pages in all their states, for whoever works on them; the browser tests photograph it."""
+"""All components of the pages in all their states, for developers; the browser tests photograph this page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ bp = Blueprint("components", __name__)
 @bp.get("/help/components")
 @needs_role(Role.ADMIN)
 def show() -> ResponseReturnValue:
-    """One page with everything that pages are made of."""
+    """One page with all components."""
     form, faulty = SignInForm(formdata=None, prefix="plain"), SignInForm(formdata=None, prefix="faulty")
     faulty.email.errors = ["Enter an email address, like ada@example.com."]
     return render_template(

@@ -1,4 +1,4 @@
-"""The documentation of the installed version: its pages as HTML, and what they say about some words."""
+"""The documentation of the installed version: its pages as HTML, and a search."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GROUPS = (
     (_l("Reference"), ("api", "commands", "addresses", "practice-org")),
 )
 ORDER = tuple(name for _, names in GROUPS for name in names)
-# What people ask most: the question, and the place that answers it.
+# The most common questions, and where to find their answers.
 QUESTIONS = (
     (_l("How long does Salesforce take to recognise a new app?"), "connections", "how-datasync-waits"),
     (_l("What does each tracking type load?"), "extractions", "choose-a-tracking-type"),
@@ -35,7 +35,7 @@ _EXCERPT = 160
 
 @dataclass(frozen=True)
 class Section:
-    """What stands under one heading; `anchor` is the heading's id."""
+    """The text under one heading; `anchor` is the heading's id."""
 
     document: str
     title: str
@@ -62,7 +62,7 @@ class Document:
 
 
 def _parser() -> MarkdownIt:
-    # No raw HTML: what a page shows is Markdown only.
+    # Markdown only, no raw HTML.
     return MarkdownIt("commonmark", {"html": False}).enable("table").use(anchors_plugin, max_level=3)
 
 
@@ -84,7 +84,7 @@ def _read(name: str, text: str) -> Document:
 
 
 def _lead_links_to_pages(token: Token) -> None:
-    # Relative: the pages lie beside each other, whatever path they are served below.
+    # Relative links, because the pages are side by side, whatever path they are below.
     for child in token.children or ():
         target = child.attrs.get("href")
         if child.type == "link_open" and isinstance(target, str):
@@ -113,7 +113,7 @@ def _plain(token: Token) -> str:
 
 
 def search(query: str) -> list[tuple[Section, str]]:
-    """The sections that hold all words of `query`, those with a word in the heading first, with an excerpt."""
+    """The sections with all words of `query`, those with a word in the heading first, with an excerpt."""
     words = query.lower().split()[:10]
     if not words:
         return []

@@ -8,6 +8,6 @@ from datasync_flask.help import component_views, views
 
 
 def init_app(app: Flask) -> None:
-    """Give `app` its help, and the page of its components."""
+    """Add the help and the page of components to `app`."""
     for blueprint in (views.bp, component_views.bp):
         app.register_blueprint(blueprint)

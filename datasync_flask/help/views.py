@@ -24,7 +24,7 @@ bp = Blueprint("help", __name__, url_prefix="/help")
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing that can go wrong, as the page shows it."""
+    """One thing that can go wrong, for the page."""
 
     trouble: Trouble
     responsible: str
@@ -32,7 +32,7 @@ class Entry:
 
 
 def by_reason() -> dict[Reason, list[Entry]]:
-    """Everything that can go wrong under its reason codes."""
+    """Everything that can go wrong, by reason code."""
     found: dict[Reason, list[Entry]] = {reason: [] for reason in Reason}
     for problem in Problem:
         told = trouble(problem)
@@ -43,7 +43,7 @@ def by_reason() -> dict[Reason, list[Entry]]:
 
 @bp.get("")
 def index() -> ResponseReturnValue:
-    """The documentation's pages, and what they say about some words."""
+    """The documentation's pages, and the results of a search."""
     query = request.args.get("q", "")[:200]
     return render_template(
         "help/index.html",

@@ -92,12 +92,12 @@ class Overview:
 
     @property
     def is_empty(self) -> bool:
-        """True on a fresh server: nothing was connected yet."""
+        """True on a fresh server without connections."""
         return not self.summary.counts and not self.extraction_count
 
     @property
     def is_moving(self) -> bool:
-        """True when what is shown changes by itself."""
+        """True when the page changes by itself."""
         runs = (each.last_run for each in self.extractions if each.last_run)
         return self.summary.is_moving or any(not RunState(run.state).is_over for run in runs)
 
