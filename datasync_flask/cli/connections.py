@@ -173,7 +173,7 @@ def export(output: Path | None) -> None:
 @click.option("--preview", is_flag=True, help="Another tool's file: only list what it gives, make nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def import_(file: BinaryIO, source: str, destination: str, preview: bool, as_json: bool) -> None:
-    """Make or change connections and extractions as FILE (- for standard input) says; exit status 1 when one of them
+    """Create or change connections and extractions from FILE (- for standard input); exit status 1 when one of them
     can't be saved. FILE is an export, or settings of tap-salesforce, Meltano, Airbyte, dlt or ingestr, which become
     drafts.
     """

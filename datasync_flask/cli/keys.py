@@ -19,7 +19,7 @@ def generate() -> None:
 
 @keys.command("certificate")
 def certificate() -> None:
-    """Make a new certificate for signed tokens (JWT) and print it; connections use it when they authenticate again."""
+    """Create and print a new certificate for signed tokens (JWT); a connection uses it once it authenticates again."""
     from datasync_flask.audit import trail
     from datasync_flask.cli.session import app_session
     from datasync_flask.extensions import db
@@ -50,7 +50,7 @@ def hashing() -> None:
 
 @keys.command("rotate")
 def rotate() -> None:
-    """Encrypt all stored secrets again with the first key; may be interrupted and repeated while the app runs."""
+    """Encrypt all stored secrets again with the first key; you can interrupt and repeat this while the app runs."""
     from datasync_flask.audit import trail
     from datasync_flask.cli.session import app_session
     from datasync_flask.extensions import db
