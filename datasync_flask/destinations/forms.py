@@ -87,7 +87,7 @@ class DestinationForm(BucketRules, ConnectionForm):
         self._describe_password()
 
     def _describe_password(self) -> None:
-        """Say at the password what leaving it empty does."""
+        """Explain at the password field what leaving it empty does."""
         if "password" not in self.kind.fields:
             return
         hints = _KEY_HINTS if "bucket" in self.kind.fields else _PASSWORD_HINTS

@@ -1,4 +1,4 @@
-"""The notes about an object of a run, in words."""
+"""Texts of the notes about an object in a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from datasync_flask.salesforce_connections.visibility import some_names
 
 
 def note_text(stored: str) -> str:
-    """A stored note in words."""
+    """The text of a stored note."""
     kind, _, about = stored.partition(":")
     return str(_TEXTS[kind](about)) if kind in _TEXTS else translated(stored)
 

@@ -1,4 +1,4 @@
-"""Notes about an object of a run: what is good to know beside its numbers. note_texts.py puts them into words.
+"""Notes about an object in a run, which add to its numbers. note_texts.py has their texts.
 
 A note is stored as one text: its kind, a colon, and what it is about. A sentence without a kind is shown as it is.
 """
@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class NoteKind(StrEnum):
-    """What a note begins with."""
+    """The kind of a note, with which its stored text begins."""
 
     RETYPED = "retyped"
     DIFFERING = "differing"
@@ -26,7 +26,7 @@ class NoteKind(StrEnum):
 
 
 def note(kind: NoteKind, *about: object) -> str:
-    """A note as it is stored."""
+    """The stored text of a note."""
     return ":".join([kind, *map(str, about)])
 
 
@@ -36,5 +36,5 @@ def names_note(kind: NoteKind, names: Iterable[str]) -> str:
 
 
 def odd_values_note(field_and_reason: str, count: int, examples: list[list[str]]) -> str:
-    """A note about values of a field that didn't go in as they are; examples are Ids with their values."""
+    """A note about values of a field that couldn't be stored exactly; examples are Ids with their values."""
     return note(NoteKind.ODD_VALUES, json.dumps([*field_and_reason.split("|"), count, examples]))
