@@ -29,6 +29,8 @@ from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.transactions import in_transaction
 
 _TRIES = 5
+# The place of a table, and its key there.
+Spot = tuple[str, str]
 # Names for this machine besides its loopback addresses; connecting to 0.0.0.0 or :: leads here too.
 _THIS_MACHINE = LOOPBACK_HOSTS | {"localhost.localdomain", "ip6-localhost", socket.gethostname().lower()}
 
@@ -216,10 +218,16 @@ def _reserve_as_stored(extraction_id: str) -> Tables:
     return reserve(extraction, extraction.destination)
 
 
-def has(extraction_id: str, name: str, table: str) -> bool:
-    """True while a table belongs to an object of an extraction: nobody moved it or removed the object."""
-    row = select(DestinationTable.table_key).filter_by(extraction_id=extraction_id, object_name=name, table_name=table)
-    return db.session.scalar(row.limit(1)) is not None
+def spot_of(kind: str, place: str, dataset: str, table: str) -> Spot:
+    """The place and key that tell a table from all others."""
+    return place, keys_of(kind, dataset, table)[0]
+
+
+def has(extraction_id: str, name: str, spot: Spot) -> bool:
+    """True if a table belongs to an object of an extraction; that can't change until the caller's transaction ends."""
+    place, key = spot
+    row = select(DestinationTable).filter_by(extraction_id=extraction_id, object_name=name, place=place, table_key=key)
+    return db.session.scalar(row.with_for_update()) is not None
 
 
 def of_extraction(extraction_id: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from datasync_flask.clock import utcnow
 from datasync_flask.config import Settings
 from datasync_flask.destinations.base import ORG_ID_COLUMN, ORG_NAME_COLUMN, VALID_TO, Patience, Table
 from datasync_flask.extensions import db
-from datasync_flask.extractions.models import Extraction, Run, TableWriter
+from datasync_flask.extractions.models import DestinationTable, Extraction, Run, TableWriter
 from datasync_flask.extractions.runs import states, turns
 from datasync_flask.forms import Refused
 from tests.salesforce_connections.test_other_org import OTHER
@@ -232,18 +232,20 @@ def test_two_runs_take_turns(extracting: Extracting, second: Extracting, sqlite:
             raise Waited
 
         patience = Patience(0, None, pause, lambda what, _who: told.append(what))
-        with turns.turn(one, "Account", patience, nullcontext()):
-            with pytest.raises(Waited), turns.turn(other, "Account", patience, nullcontext()):
+        (spot,) = {(row.place, row.table_key) for row in db.session.query(DestinationTable)}
+        db.session.commit()
+        with turns.turn(one, spot, patience, nullcontext()):
+            with pytest.raises(Waited), turns.turn(other, spot, patience, nullcontext()):
                 pass
             assert told == ["busy"]
-        with turns.turn(other, "Account", patience, nullcontext()):
+        with turns.turn(other, spot, patience, nullcontext()):
             pass
         assert db.session.query(TableWriter).count() == 0
         # A run that was killed in its turn keeps nobody waiting.
-        with turns.turn(one, "Account", patience, nullcontext()):
+        with turns.turn(one, spot, patience, nullcontext()):
             db.session.get_one(Run, one).heartbeat_at = utcnow() - timedelta(minutes=1)
             db.session.commit()
-            with turns.turn(other, "Account", patience, nullcontext()):
+            with turns.turn(other, spot, patience, nullcontext()):
                 assert db.session.scalar(select(TableWriter.run_id)) == other
         assert db.session.query(TableWriter).count() == 0
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import multiprocessing
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, select
 
 from datasync_flask.clock import utcnow
+from datasync_flask.destinations.base import Table
 from datasync_flask.destinations.registry import DESTINATIONS
 from datasync_flask.extensions import db
 from datasync_flask.extractions import service, tables
 from datasync_flask.extractions.models import DestinationTable, Extraction, ExtractionObject
+from datasync_flask.extractions.runs import loading, turns
+from datasync_flask.extractions.runs.reading import Reader
 from datasync_flask.extractions.tables import keys_of, place_of
 from tests.support.extraction import Extracting, Org
 
@@ -243,21 +246,117 @@ def test_the_other_of_two_that_shared_a_table_stops_and_says_so(first: Extractin
     first.assert_same("Account")
 
 
-def test_an_object_taken_out_while_it_is_read_is_not_written(
-    first: Extracting, org: Org, monkeypatch: pytest.MonkeyPatch
+def taken_out(first: Extracting) -> None:
+    first.edit(objects=["Contact"])
+
+
+def taken_out_and_in_again(first: Extracting) -> None:
+    first.edit(objects=["Contact"])
+    first.edit(objects=["Account"])
+
+
+def into_another_dataset(first: Extracting) -> None:
+    first.edit(dataset="elsewhere")
+
+
+def into_another_destination(first: Extracting) -> None:
+    first.edit(destination=first.make_destination("duckdb", {"path": "other.duckdb", "description": "Other"}))
+
+
+def destination_leads_elsewhere(first: Extracting) -> None:
+    with first.app.app_context():
+        address = f"/connections/{db.session.get_one(Extraction, first.id).destination_id}/edit"
+    answer = first.walk.visitor.post(address, {"description": "duckdb", "path": "moved.duckdb"})
+    assert answer.status_code == 303, first.walk.visitor.text
+
+
+CHANGES: list[Callable[[Extracting], None]] = [
+    taken_out, taken_out_and_in_again, into_another_dataset, into_another_destination, destination_leads_elsewhere,
+]  # fmt: skip
+
+
+@pytest.fixture
+def changing(monkeypatch: pytest.MonkeyPatch, first: Extracting) -> Callable[[str, Callable[[Extracting], None]], None]:
+    """Have somebody change the extraction once, when its next run has `read`, or has `written`."""
+
+    def arrange(when: str, change: Callable[[Extracting], None]) -> None:
+        read, write = Reader.read, loading.write
+
+        def change_once() -> None:
+            monkeypatch.setattr(Reader, "read", read)
+            monkeypatch.setattr(loading, "write", write)
+            change(first)
+
+        def read_and_change(reader: Reader) -> Iterator[None]:
+            yield from read(reader)
+            change_once()
+
+        def write_and_change(*arguments: Any) -> None:
+            write(*arguments)
+            change_once()
+
+        if when == "read":
+            monkeypatch.setattr(Reader, "read", read_and_change)
+        else:
+            monkeypatch.setattr(loading, "write", write_and_change)
+
+    return arrange
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_table_that_was_let_go_while_it_was_read_is_not_written(
+    first: Extracting,
+    changing: Callable[[str, Callable[[Extracting], None]], None],
+    change: Callable[[Extracting], None],
 ) -> None:
-    from datasync_flask.extractions.runs.reading import Reader
-
-    original = Reader.read
-
-    def read(reader: Reader) -> Iterator[None]:
-        yield from original(reader)
-        first.edit(objects=["Contact"])
-
-    monkeypatch.setattr(Reader, "read", read)
+    old, _ = first.open()
+    changing("read", change)
     run = first.run()
     assert (run.state, run.problem) == ("failed", "run.table_given_back")
-    found, _ = first.open()
-    from datasync_flask.destinations.base import Table
+    assert not old.has_table(Table("crm", "account"))
+    if change is not taken_out:
+        # What was read for the old table says nothing about the new one.
+        assert first.done().objects[0].is_whole
+        first.assert_same("Account")
 
-    assert not found.has_table(Table("crm", "account"))
+
+@pytest.mark.parametrize("change", [into_another_dataset, destination_leads_elsewhere])
+def test_what_was_written_to_a_table_says_nothing_about_the_next_one(
+    first: Extracting,
+    changing: Callable[[str, Callable[[Extracting], None]], None],
+    change: Callable[[Extracting], None],
+) -> None:
+    changing("write", change)
+    run = first.run()
+    assert (run.state, run.problem) == ("failed", "run.table_given_back")
+    assert first.done().objects[0].is_whole
+    first.assert_same("Account")
+
+
+def test_a_table_that_was_let_go_while_a_run_waited_for_its_turn_is_not_written(
+    first: Extracting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = turns._take
+
+    def take_later(*arguments: Any) -> bool:
+        monkeypatch.setattr(turns, "_take", take)
+        first.edit(dataset="elsewhere")
+        return False
+
+    monkeypatch.setattr(turns, "_take", take_later)
+    monkeypatch.setattr(turns, "ASK_AGAIN_SECONDS", 0)
+    old, _ = first.open()
+    assert first.run().problem == "run.table_given_back"
+    assert not old.has_table(Table("crm", "account"))
+
+
+def test_a_run_whose_extraction_is_deleted_waits_for_nothing(
+    first: Extracting, changing: Callable[[str, Callable[[Extracting], None]], None]
+) -> None:
+    def delete_it(first: Extracting) -> None:
+        assert first.walk.visitor.post(f"/extractions/{first.id}/delete").status_code == 303
+
+    old, _ = first.open()
+    changing("read", delete_it)
+    first.work_on(first.start())
+    assert not old.has_table(Table("crm", "account"))

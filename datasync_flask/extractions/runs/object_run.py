@@ -39,6 +39,8 @@ class ObjectRun:
     name: str
     plan: Plan
     table: Table
+    # The table's place and key there, which tell it from all other tables.
+    spot: tuple[str, str]
     # The org's name in the rows of a table of several orgs.
     org_name: str
     columns: dict[str, Column]

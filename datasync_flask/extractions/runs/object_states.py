@@ -20,9 +20,11 @@ from datasync_flask.extractions.runs.notes import NoteKind, names_note, note
 from datasync_flask.extractions.runs.object_run import ObjectRun
 from datasync_flask.extractions.runs.plan import new_watermark
 from datasync_flask.extractions.runs.progress import Progress
+from datasync_flask.extractions.tables import Spot
 from datasync_flask.problems.registry import code_of
 from datasync_flask.problems.run import RunProblem
 from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.transactions import in_transaction
 
 ORG_REMOVED = "The rows of this org were removed from the table."
 # Progress that queries and pages need has separate columns; the rest is in the column `progress`.
@@ -61,10 +63,28 @@ def checkpoint(each: ObjectRun) -> None:
     states.note_object(each.row_id, **{name: values.pop(name) for name in _SHOWN}, progress=values)
 
 
+def check_owner(object_id: int, name: str, spot: Spot) -> ExtractionObject:
+    """The stored object, locked until the caller commits.
+
+    Raises TableGivenBack if the table no longer belongs to it, or if the object was removed and added again.
+    """
+    chosen = db.session.get(ExtractionObject, object_id, populate_existing=True, with_for_update=True)
+    if chosen is None or not tables.has(chosen.extraction_id, name, spot):
+        raise TableGivenBack(name)
+    return chosen
+
+
 def object_done(each: ObjectRun) -> None:
-    """End an object whose rows are all written. Only this function moves its watermark. Commits."""
+    """End an object whose rows are all written. Only this function moves its watermark. Commits.
+
+    Raises TableGivenBack: rows in the old table say nothing about the object's new one.
+    """
+    in_transaction(lambda: _object_done(each))
+
+
+def _object_done(each: ObjectRun) -> None:
     now, plan, outcome = utcnow(), each.plan, each.outcome
-    chosen = db.session.get_one(ExtractionObject, each.object_id, populate_existing=True)
+    chosen = check_owner(each.object_id, each.name, each.spot)
     chosen.columns = chosen.columns | {column.name: column.type.value for column in each.columns.values()}
     chosen.table_name, chosen.loaded_at, chosen.loaded_as = each.table.name, now, plan.loaded_as
     chosen.watermark = new_watermark(each.planned_at) if plan.cursor else None
@@ -89,7 +109,6 @@ def object_done(each: ObjectRun) -> None:
     states.log(row.run_id, f"{row.name}: {outcome.rows} rows, {outcome.deleted} deleted, "
         f"{outcome.source_count} in Salesforce, {outcome.target_count} here")  # fmt: skip
     states.touch(row.run_id)
-    db.session.commit()
 
 
 def org_removed(row_id: int, removed: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,7 +27,7 @@ from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.extractions.runs.hashing import Hashing
 from datasync_flask.extractions.runs.object_run import ObjectRun
 from datasync_flask.extractions.runs.plan import Choice, Plan, make_plan
-from datasync_flask.extractions.tables import Tables, TableTaken
+from datasync_flask.extractions.tables import Spot, Tables, TableTaken
 from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.descriptions import ObjectDescription
 from datasync_flask.salesforce.errors import Problem, SalesforceError
@@ -39,6 +39,8 @@ class RunContext:
 
     api: SalesforceApi
     destination: Destination
+    # What a table of a dataset is told from all others by, in that destination.
+    spot_of: Callable[[str, str], Spot]
     tables: Tables
     # Where the run's working files are.
     folder: Path
@@ -148,6 +150,7 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
     limit = context.destination.max_name_length
     columns, retyped = columns_for(plan.fields, names, chosen.columns, limit, plan.hashed, elsewhere)
     context.destination.check_width((*columns.values(), *(org_columns.COLUMNS if extraction.combines_orgs else ())))
+    table = _table_of(chosen, context)
     # Even if the org was renamed meanwhile, all of its rows show one name.
     org_name = context.org_name if plan.is_whole else chosen.loaded_org_name
     each = ObjectRun(
@@ -155,7 +158,8 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
         object_id=chosen.id,
         name=row.name,
         plan=plan,
-        table=_table_of(chosen, context),
+        table=table,
+        spot=context.spot_of(table.dataset, table.name),
         org_name=org_name,
         columns=columns,
         known_columns=tuple(Column(name, ColumnType(kind)) for name, kind in chosen.columns.items()),

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from functools import partial
 
 from flask import Flask, current_app
 from structlog.contextvars import bind_contextvars
@@ -33,13 +34,14 @@ from datasync_flask.extractions.runs.file_waits import FileWaits
 from datasync_flask.extractions.runs.forecasting import write_forecast
 from datasync_flask.extractions.runs.movement import Movement
 from datasync_flask.extractions.runs.object_run import ObjectRun
-from datasync_flask.extractions.runs.object_states import TableGivenBack, failing_alone
+from datasync_flask.extractions.runs.object_states import check_owner, failing_alone
 from datasync_flask.extractions.runs.preparing import RunContext, may_be_whole, prepare
 from datasync_flask.extractions.runs.reading import Reader
 from datasync_flask.extractions.source_api import source_api
 from datasync_flask.salesforce import objects
 from datasync_flask.salesforce.api import PATIENT, SalesforceApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
+from datasync_flask.transactions import in_transaction
 
 READ_SIDE_BY_SIDE = 3
 
@@ -56,6 +58,7 @@ class Runner:
         self._ceiling = 100
         self._source_id = ""
         self._context: RunContext
+        self._spot_of: Callable[[str, str], tables.Spot]
         self._api: SalesforceApi
         self._destination: Destination
 
@@ -106,7 +109,7 @@ class Runner:
                 org_id = orgs.checked_org(self._api, states.load(self._run_id).extraction)
                 org_name = states.load(self._run_id).extraction.source.org_name
                 timed, calls_left = self._movement.timed(self._destination), CallsLeft(self._api, self._ceiling)
-                self._context = RunContext(self._api, timed, held, folder, org_id, org_name, calls_left)
+                self._context = RunContext(self._api, timed, self._spot_of, held, folder, org_id, org_name, calls_left)
                 self._work_on_all()
             finally:
                 states.note_calls(self._run_id, self._api.calls, self._api.usage)
@@ -115,9 +118,9 @@ class Runner:
 
     def _remove_rows(self, extraction: Extraction) -> None:
         """Remove the org's rows from the tables that it shares with others."""
-        destination = self._open_destination(extraction)
+        destination = self._movement.timed(self._open_destination(extraction))
         parts = {
-            each.name: Table(extraction.dataset, each.table_name, each.loaded_org_id)
+            each.name: (each.id, Table(extraction.dataset, each.table_name, each.loaded_org_id))
             for each in extraction.objects
             if each.table_name and each.loaded_org_id
         }
@@ -127,17 +130,23 @@ class Runner:
             with failing_alone(row_id):
                 self._wait(0)
                 self._waits.begin(row_id, "writing")
-                removed = 0
-                with self._turn(name):
-                    if name in parts and destination.has_table(parts[name]):
-                        removed = destination.remove_org(parts[name])
+                removed = self._removed(destination, name, *parts[name]) if name in parts else 0
                 object_states.org_removed(row_id, removed)
         states.finished(self._run_id, self._lease_id)
+
+    def _removed(self, destination: Destination, name: str, object_id: int, part: Table) -> int:
+        """Remove an org's rows from a table if it still belongs to the extraction; return how many there were."""
+        spot = self._spot_of(part.dataset, part.name)
+        with self._turn(spot):
+            self._check_owner(object_id, name, spot)
+            return destination.remove_org(part) if destination.has_table(part) else 0
 
     def _open_destination(self, extraction: Extraction) -> Destination:
         stored, data_dir = extraction.destination, current_app.config["SETTINGS"].effective_data_dir
         destination = open_destination(stored.kind, settings_of(stored), data_dir)
         destination.patience = self._waits.patience
+        # Made of the settings opened here: somebody may change the destination during the run.
+        self._spot_of = partial(tables.spot_of, stored.kind, tables.place_of(stored.kind, stored.settings))
         return destination
 
     def _work_on_all(self) -> None:
@@ -205,9 +214,9 @@ class Runner:
     def _write(self, each: ObjectRun, reader: Reader) -> None:
         self._pause(0)
         self._waits.begin(each.row_id, "writing")
-        self._check_owner(each)
         each.outcome.notes = reader.all_notes()
-        with self._turn(each.name):
+        with self._turn(each.spot):
+            self._check_owner(each.object_id, each.name, each.spot)
             with self._movement.at_destination():
                 loading.write(self._destination, each, reader.files())
             if each.plan.refreshes_formulas:
@@ -219,11 +228,12 @@ class Runner:
         object_states.object_done(each)
         working_files.remove(each.folder, self._context.folder)
 
-    def _turn(self, name: str) -> AbstractContextManager[None]:
-        return turns.turn(self._run_id, name, self._waits.patience, self._movement.at_destination())
+    def _turn(self, spot: tables.Spot) -> AbstractContextManager[None]:
+        return turns.turn(self._run_id, spot, self._waits.patience, self._movement.at_destination())
 
-    def _check_owner(self, each: ObjectRun) -> None:
-        """Check that the table still belongs to the extraction: somebody may have moved it or removed the object."""
-        if not tables.has(states.load(self._run_id).extraction_id, each.name, each.table.name):
-            raise TableGivenBack(each.table.name)
-        db.session.commit()
+    def _check_owner(self, object_id: int, name: str, spot: tables.Spot) -> None:
+        """Check that the table still belongs to the object: somebody may have moved it while the run read or waited.
+
+        During this run's turn nobody else writes to it.
+        """
+        in_transaction(lambda: check_owner(object_id, name, spot))

@@ -1,4 +1,6 @@
-"""Makes runs of several orgs take turns in writing to one table, because they share its staging table."""
+"""Makes runs that write to one table take turns. Several orgs share its staging table, or it changed its owner during
+a run.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +12,21 @@ from sqlalchemy.exc import IntegrityError
 
 from datasync_flask.destinations.base import Fault, Patience
 from datasync_flask.extensions import db
-from datasync_flask.extractions.models import DestinationTable, Run, TableWriter
+from datasync_flask.extractions.models import Run, TableWriter
 from datasync_flask.extractions.runs import lease
+from datasync_flask.extractions.runs.endings import Stopped
+from datasync_flask.extractions.tables import Spot
 from datasync_flask.transactions import count_updated, in_transaction
 
 ASK_AGAIN_SECONDS = 0.5
 
 
 @contextmanager
-def turn(run_id: str, name: str, patience: Patience, waiting: AbstractContextManager[None]) -> Iterator[None]:
-    """Lock the table of a run's object if it is shared, waiting for others inside `waiting`.
+def turn(run_id: str, table: Spot, patience: Patience, waiting: AbstractContextManager[None]) -> Iterator[None]:
+    """Lock a table, waiting for others inside `waiting`.
 
-    Raises what the patience's pause raises.
+    Raises what the patience's pause raises, and Stopped for a run that is gone.
     """
-    table = _shared_table(run_id, name)
-    if table is None:
-        yield
-        return
     if not _take(table, run_id):
         with waiting:
             patience.tell(Fault.BUSY, "")
@@ -39,15 +39,7 @@ def turn(run_id: str, name: str, patience: Patience, waiting: AbstractContextMan
         in_transaction(lambda: _give_back(table, run_id))
 
 
-def _shared_table(run_id: str, name: str) -> tuple[str, str] | None:
-    run = db.session.get_one(Run, run_id)
-    mine = select(DestinationTable).filter_by(extraction_id=run.extraction_id, object_name=name)
-    found = db.session.scalar(mine.where(DestinationTable.org_id != "").order_by(DestinationTable.table_key).limit(1))
-    db.session.commit()
-    return (found.place, found.table_key) if found is not None else None
-
-
-def _take(table: tuple[str, str], run_id: str) -> bool:
+def _take(table: Spot, run_id: str) -> bool:
     place, key = table
     writer = db.session.scalar(select(TableWriter.run_id).filter_by(place=place, table_key=key))
     db.session.commit()
@@ -58,6 +50,9 @@ def _take(table: tuple[str, str], run_id: str) -> bool:
         try:
             in_transaction(lambda: db.session.add(TableWriter(place=place, table_key=key, run_id=run_id)))
         except IntegrityError:
+            if db.session.get(Run, run_id) is None:
+                # Somebody deleted the extraction.
+                raise Stopped from None
             return False
         return True
     if lease.is_held(writer):
@@ -68,6 +63,6 @@ def _take(table: tuple[str, str], run_id: str) -> bool:
     return count_updated(over.values(run_id=run_id)) == 1
 
 
-def _give_back(table: tuple[str, str], run_id: str) -> None:
+def _give_back(table: Spot, run_id: str) -> None:
     place, key = table
     db.session.execute(delete(TableWriter).filter_by(place=place, table_key=key, run_id=run_id))
