@@ -144,9 +144,12 @@ def _service(order: dict[str, Any]) -> None:
     name = order["target"].partition("://")[0]
     limits = _Limits(allow_internal=order["allow_internal"])
     # Write nothing of the message or the address to disk.
-    sender = apprise.Apprise(asset=apprise.AppriseAsset(storage_mode=apprise.PersistentStoreMode.MEMORY))
-    if not sender.add(order["target"]):
+    asset = apprise.AppriseAsset(storage_mode=apprise.PersistentStoreMode.MEMORY)
+    # Apprise.add would split the text into several addresses, of which only the first was checked.
+    found = apprise.Apprise.instantiate(order["target"], asset=asset)
+    if found is None:
         raise NotSent("this isn't an address that Apprise knows")
+    sender = apprise.Apprise(found, asset=asset)
     _bound_requests(limits)
     limits.seal("")
     if not sender.notify(title=order["title"], body=order["body"]):
@@ -220,7 +223,9 @@ def _certificate_files() -> list[str]:
 
 
 def _bound_requests(limits: _Limits) -> None:
-    """Make all of Apprise's requests limit their answers, follow no redirect and require encryption."""
+    """Make all of Apprise's requests limit their answers, follow no redirect, require encryption and check
+    certificates.
+    """
     import requests  # with Apprise only
 
     plain_send = requests.adapters.HTTPAdapter.send
@@ -230,7 +235,8 @@ def _bound_requests(limits: _Limits) -> None:
         limits.check_host(parts.hostname or "")
         if parts.scheme != "https" and not limits.allow_internal:
             raise requests.exceptions.InvalidURL("not encrypted")
-        response = plain_send(self, request, **{**options, "stream": True, "timeout": STEP_SECONDS})
+        own = {"stream": True, "timeout": STEP_SECONDS, "verify": options.get("verify") or True}
+        response = plain_send(self, request, **{**options, **own})
         # Unpack while reading, so that a small answer that expands is cut off too.
         content: bytes = response.raw.read(MAX_ANSWER_BYTES + 1, decode_content=True)
         response._content = content

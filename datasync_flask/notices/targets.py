@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from datasync_flask.config import LOOPBACK_HOSTS
 
@@ -30,7 +30,7 @@ pushdeer rocket signal synology toot xml
 """
 PLAIN_SERVICES = frozenset(_PLAIN_SERVICES.split())
 # With these, Apprise would read files of this machine or stop checking certificates.
-_REFUSED_PARAMETERS = re.compile(r"[?&](template|[a-z]*file|verify|redirect)=", re.IGNORECASE)
+_REFUSED_PARAMETERS = re.compile(r"template|[a-z]*file|verify|redirect", re.IGNORECASE)
 
 
 class TargetRefused(Exception):
@@ -70,7 +70,9 @@ def _check_service(scheme: str, target: str) -> None:
         raise TargetRefused(
             "%(scheme)s:// isn't a service that notices can go to. Choose one reached over https.", scheme=scheme[:40]
         )
-    if _REFUSED_PARAMETERS.search(target):
+    # Apprise also splits at semicolons, and decodes the names of parameters.
+    names = (unquote(each.partition("=")[0]).strip() for each in re.split("[?&;]", target)[1:])
+    if any(_REFUSED_PARAMETERS.fullmatch(name) for name in names):
         raise TargetRefused(
             "Addresses with template=, verify=, redirect= or the name of a file aren't used. Leave that out."
         )

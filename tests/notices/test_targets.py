@@ -244,6 +244,19 @@ def test_a_service_gets_through(answering: Callable[[Answer], int]) -> None:
     assert outcome("service", f"json://127.0.0.1:{port}/") == "sent"
 
 
+@pytest.mark.parametrize("between", [",", ";", "?x=1,", "&"])
+def test_one_address_is_one_service(answering: Callable[[Answer], int], between: str) -> None:
+    reached = []
+
+    def take(request: socket.socket) -> None:
+        reached.append(True)
+        request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    first, second = answering(take), answering(take)
+    outcome("service", f"json://127.0.0.1:{first}/{between}json://127.0.0.1:{second}/")
+    assert len(reached) == 1
+
+
 @pytest.mark.parametrize(
     "target",
     [
@@ -251,6 +264,8 @@ def test_a_service_gets_through(answering: Callable[[Answer], int]) -> None:
         "file:///etc/passwd", "mailto://user:pass@example.com", "irc://example.com/x", "exec://x", "growl://127.0.0.1",
         "amqp://example.com/x", "vapid://x", "fcm://x/y", "apprise://example.com/x", "SYSLOG://", "myplugin://x",
         "discord://1/2?template=/etc/passwd", "jsons://example.com/?verify=no", "slack://a/b/c?Template=/etc/passwd",
+        "jsons://example.com/?x=1;verify=no", "jsons://example.com/?;VERIFY=no", "jsons://example.com/?%76erif%79=no",
+        "jsons://example.com/?x=1&%20verify=no", "discord://1/2?x=1;templat%65=/etc/passwd",
     ],
 )  # fmt: skip
 def test_kinds_that_reach_into_this_machine_are_refused(app: Flask, visitor: Visitor, target: str) -> None:
