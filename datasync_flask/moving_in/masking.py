@@ -18,7 +18,7 @@ _IS_SECRET_KEY = re.compile(_KEY, re.IGNORECASE)
 _BEGINNING = rf"(?P<before>(?<![?&\w.\-])[\"']?{_KEY}[\"']?[ \t]*(?:=>|[:=])"
 _RULES = (
     # Keys in PEM, wherever they are.
-    re.compile(r"(?P<before>)-----BEGIN [A-Z ]{1,40}-----.{1,8000}?-----END [A-Z ]{1,40}-----", re.DOTALL),
+    re.compile(r"(?P<before>)-----BEGIN [A-Z ]{1,40}-----(?:(?!-----).){1,8000}-----END [A-Z ]{1,40}-----", re.DOTALL),
     # postgresql://loader:password@host
     re.compile(rf"(?P<before>://[^\s/:@\"'?]{{0,200}}:)(?!{MASK}@)[^\s\"'/]{{1,500}}(?=@)"),
     # ?password=…&token=…

@@ -6,6 +6,7 @@ YAML is read as texts only and without tags, so nothing in a file can create an 
 from __future__ import annotations
 
 import json
+import math
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,8 @@ _MAX_TEXT = 2000
 # Bytes that are common in programs and archives, but don't occur in text of any encoding.
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _TOML_TABLE = re.compile(r"^[ \t]*\[{1,2}[A-Za-z_][\w.\"' -]*\]{1,2}[ \t]*(#.*)?$", re.MULTILINE)
+# No settings are nested this deeply, and tomllib needs quadratic time for it.
+_DEEP_TOML = re.compile(r"(?<![\w\"'-])(?:[\w\"'-]+[ \t]*\.[ \t]*){100}")
 _PLAIN_TAGS = frozenset(
     f"tag:yaml.org,2002:{name}" for name in ("str", "int", "bool", "float", "null", "timestamp", "map", "seq")
 )
@@ -122,6 +125,8 @@ def _json(text: str) -> Any:
 
 
 def _toml(text: str) -> Any:
+    if _DEEP_TOML.search(text):
+        raise FileRefused(gettext("This file is nested too deeply."))
     try:
         return tomllib.loads(text)
     except ValueError as error:
@@ -135,6 +140,26 @@ def _toml(text: str) -> Any:
 
 
 def _yaml(text: str) -> Any:
+    found = _parsed_yaml(text)
+    # Each value takes at least one character, so further ones are repetitions by reference (*name).
+    if _values_in(found, {}) > len(text):
+        raise FileRefused(gettext("This file refers to its own parts too often."))
+    return found
+
+
+def _values_in(data: Any, known: dict[int, float]) -> float:
+    """The number of values if each reference is followed."""
+    if not isinstance(data, dict | list):
+        return 1
+    if id(data) not in known:
+        # A value may contain itself.
+        known[id(data)] = math.inf
+        parts = data.values() if isinstance(data, dict) else data
+        known[id(data)] = 1.0 + sum(_values_in(each, known) for each in parts)
+    return known[id(data)]
+
+
+def _parsed_yaml(text: str) -> Any:
     try:
         return yaml.load(text, Loader=_TextLoader)  # noqa: S506 (texts only)
     except yaml.constructor.ConstructorError as error:

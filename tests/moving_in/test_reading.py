@@ -17,6 +17,11 @@ from datasync_flask.moving_in.masking import masked
 from datasync_flask.moving_in.reading import Document, FileRefused, decoded
 from tests.moving_in.support import NAMES, document, found_in
 
+# Each of many sources has the same long list.
+MANY_OF_MANY = (
+    f"plugins:\n  extractors:\n  - name: tap-salesforce\n    select: &s [{', '.join(['A.*'] * 2000)}]\n"
+    + "  - {name: other, inherit_from: tap-salesforce, select: *s}\n" * 1500
+)
 BOMB = "a: &a [x, x]\n" + "".join(
     f"{chr(98 + n)}: &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]\n" for n in range(20)
 )
@@ -39,11 +44,14 @@ BOMB = "a: &a [x, x]\n" + "".join(
         ("a = " + "[" * 100_000, "x.toml", "nested too deeply"),
         ("- " * 50_000, "x.yaml", "nested too deeply"),
         ('resource "airbyte_x" "y" {' + "a = {" * 1000, "", "nested too deeply"),
+        ("[a" + ".a" * 50_000 + "]", "", "nested too deeply"),
+        ("a" + " . a" * 40_000 + " = 1", "x.toml", "nested too deeply"),
+        (MANY_OF_MANY, "meltano.yml", "refers to its own parts too often"),
         ('{"a": ' + "9" * 5000 + "}", "", "a number in it is too long"),
         ("only some words", "", "This isn't a file of tap-salesforce, Meltano, Airbyte, dlt or ingestr"),
         ('{"host": "db", "port": 5432}', "", "This isn't a file of tap-salesforce"),
         ("datasync: 1\nconnections: []", "", "This is an export of DataSync"),
-        (BOMB, "", "This isn't a file of tap-salesforce"),
+        (BOMB, "", "refers to its own parts too often"),
     ],
 )  # fmt: skip
 def test_says_why_a_file_cannot_be_read(text: str, filename: str, reason: str) -> None:
