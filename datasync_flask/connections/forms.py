@@ -148,15 +148,30 @@ class DeleteForm(ConfirmedForm):
         self.check_your_password()
 
 
+def keep(field: HiddenField, secret: str) -> None:
+    """Put a typed secret, encrypted, into a hidden field for the next try of the person who typed it."""
+    field.data = secret_box().seal(_mark() + secret)
+
+
 def open_kept(field: HiddenField, refusal: str) -> str:
-    """The secret kept in a hidden field since the previous try. Raises ValidationError when it is too old."""
+    """The secret kept in a hidden field since the previous try.
+
+    Raises ValidationError if it is too old, somebody else's, or another encrypted value, such as a stored secret.
+    """
     if not field.data:
         return ""
     try:
-        return secret_box().open(field.data, max_age=HELD_BACK_SECONDS)
+        opened = secret_box().open(field.data, max_age=HELD_BACK_SECONDS)
     except SecretUnreadable:
+        opened = ""
+    if not opened.startswith(_mark()):
         field.data = ""
-        raise ValidationError(refusal) from None
+        raise ValidationError(refusal)
+    return opened.removeprefix(_mark())
+
+
+def _mark() -> str:
+    return f"typed by {getattr(current_user, 'id', '')}: "
 
 
 def form_page(template: str, form: SettingsForm, **context: Any) -> ResponseReturnValue:

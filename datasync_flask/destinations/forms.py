@@ -13,7 +13,7 @@ from wtforms import HiddenField
 from wtforms.validators import ValidationError
 
 from datasync_flask.accounts.models import Role
-from datasync_flask.connections.forms import ConnectionForm, description_field, open_kept
+from datasync_flask.connections.forms import ConnectionForm, description_field, keep, open_kept
 from datasync_flask.destinations import service
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.bucket_rules import BucketRules
@@ -31,7 +31,6 @@ from datasync_flask.destinations.tls import (
     tls_of,
 )
 from datasync_flask.forms import SettingRefused
-from datasync_flask.security.crypto import secret_box
 
 _PASSWORD_HINTS = {
     "new": _l("It is stored encrypted and never shown again."),
@@ -188,7 +187,7 @@ class DestinationForm(BucketRules, ConnectionForm):
     def keep_password(self) -> None:
         """Put a typed password, encrypted, into the page that returns because of a mistake in another field."""
         if self._password:
-            self.kept_password.data = secret_box().seal(self._password)
+            keep(self.kept_password, self._password)
             self._describe_password()
 
     def settings(self) -> dict[str, Any]:

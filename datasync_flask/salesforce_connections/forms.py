@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 from wtforms import HiddenField, PasswordField, StringField
 from wtforms.validators import ValidationError
 
-from datasync_flask.connections.forms import ConfirmedForm, ConnectionForm, open_kept
+from datasync_flask.connections.forms import ConfirmedForm, ConnectionForm, keep, open_kept
 from datasync_flask.forms import SettingsForm
 from datasync_flask.salesforce.hosts import AddressRefused, is_my_domain, understand_login_address
 from datasync_flask.salesforce_connections import app_values, settings
@@ -23,7 +23,6 @@ from datasync_flask.salesforce_connections.models import (
     SecretUse,
     login_origin_of,
 )
-from datasync_flask.security.crypto import secret_box
 
 
 class SalesforceForm(ConnectionForm, ConfirmedForm):
@@ -142,7 +141,7 @@ class SalesforceForm(ConnectionForm, ConfirmedForm):
     def keep_secret(self) -> None:
         """Put a typed secret, encrypted, into the page that returns because of a mistake in another field."""
         if self._found_secret:
-            self.kept_secret.data = secret_box().seal(self._found_secret)
+            keep(self.kept_secret, self._found_secret)
 
     def settings(self) -> settings.SalesforceSettings:
         """The settings in the validated form."""

@@ -107,6 +107,36 @@ def test_what_is_not_the_server_keeps_the_password(
     assert password_of(app, connection_id) == PASSWORD
 
 
+def test_what_is_stored_goes_nowhere_as_if_it_had_been_typed(
+    app: Flask, visitor: Visitor, stored: tuple[str, dict[str, Any]], stranger: socket.socket
+) -> None:
+    """Whoever reads the database, a backup or the queue has no use for it in a form."""
+    connection_id, settings = stored
+    with app.app_context():
+        connection = db.session.get_one(DestinationConnection, connection_id)
+        kind, sealed = connection.kind, connection.password_sealed
+    elsewhere = settings | {"description": "Mine", "password": "", "port": stranger.getsockname()[1]}
+    for address in (f"/connections/new/{kind}", f"/connections/{connection_id}/edit"):
+        assert visitor.post(address, elsewhere | {"kept_password": sealed}).status_code == 422
+        assert "Enter the password again" in visitor.error_at("password")
+    assert not was_contacted(stranger)
+
+
+def test_a_kept_password_is_for_whoever_typed_it(
+    visitor: Visitor, sign_in: Callable[..., Visitor], stored: tuple[str, dict[str, Any]], stranger: socket.socket
+) -> None:
+    connection_id, settings = stored
+    assert visitor.post(f"/connections/{connection_id}/edit", settings | {"description": ""}).status_code == 422
+    kept = visitor.page.xpath("//input[@name='kept_password']")[0].get("value")
+    other = sign_in("editor")
+    elsewhere = settings | {"password": "", "port": stranger.getsockname()[1], "kept_password": kept}
+    assert other.post(f"/connections/{connection_id}/edit", elsewhere).status_code == 422
+    assert "Enter the password again" in other.error_at("password")
+    assert not was_contacted(stranger)
+    assert visitor.post(f"/connections/{connection_id}/edit", settings | {"password": "", "kept_password": kept,
+        "description": "Again"}).status_code == 303  # fmt: skip
+
+
 def test_a_copy_has_no_password(app: Flask, visitor: Visitor, stored: tuple[str, dict[str, Any]]) -> None:
     visitor.get(f"/connections/{stored[0]}")
     response = visitor.post(f"/connections/{stored[0]}/duplicate")

@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from datasync_flask.extensions import db
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 from tests.support.connection import CALLBACK_URL, ConnectionWalk
 from tests.support.visitor import Visitor
 
@@ -130,6 +132,16 @@ def test_a_forged_kept_secret_is_refused(walk: ConnectionWalk) -> None:
     walk.make_app()
     response = walk.visitor.post(NEW, walk.fields(client_secret="", kept_secret="gAAAAforged"))
     assert response.status_code == 422
+
+
+def test_a_stored_secret_is_none_that_was_kept(walk: ConnectionWalk) -> None:
+    walk.make_app()
+    walk.save()
+    with walk.app.app_context():
+        sealed = db.session.get_one(SalesforceConnection, walk.id).client_secret_sealed
+    response = walk.visitor.post(NEW, walk.fields(description="Mine", client_secret="", kept_secret=sealed))
+    assert response.status_code == 422
+    assert "Enter the Client Secret again" in walk.visitor.error_at("client_secret")
 
 
 @pytest.mark.parametrize("taken", ["Sales EMEA", "sales emea", "  SALES \t EMEA ", "Ｓales EMEA"])
