@@ -1,8 +1,10 @@
-"""Checks destinations in a separate process, because drivers are large and a server may hang."""
+"""Checks destinations in a separate process, because drivers are large and a server may hang or answer without end."""
 
 from __future__ import annotations
 
 import json
+import os
+import resource
 import subprocess
 import sys
 from dataclasses import asdict
@@ -13,6 +15,8 @@ from datasync_flask.destinations.base import DestinationError, Fault, Table
 from datasync_flask.destinations.registry import open_destination
 
 CHECK_SECONDS = 12
+# Drivers keep whatever a server sends, and have threads for each processor.
+MEMORY_BYTES = (1 << 30) + (os.cpu_count() or 1) * (32 << 20)
 
 
 def check(kind: str, settings: dict[str, Any], data_dir: Path) -> None:
@@ -27,6 +31,7 @@ def preview(kind: str, settings: dict[str, Any], data_dir: Path, table: Table) -
 
 def _ask(what: str, kind: str, settings: dict[str, Any], data_dir: Path, more: dict[str, Any]) -> dict[str, Any]:
     question = {"what": what, "kind": kind, "settings": settings, "data_dir": str(data_dir), **more}
+    question["memory"] = MEMORY_BYTES
     try:
         done = subprocess.run(
             [sys.executable, "-m", "datasync_flask.destinations.checking"],
@@ -66,4 +71,6 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_answer(json.load(sys.stdin))))
+    _question = json.load(sys.stdin)
+    resource.setrlimit(resource.RLIMIT_DATA, (_question["memory"], resource.getrlimit(resource.RLIMIT_DATA)[1]))
+    print(json.dumps(_answer(_question)))

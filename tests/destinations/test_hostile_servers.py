@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import struct
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from datasync_flask.destinations import checking
 from datasync_flask.destinations.base import DestinationError, Fault, Table
 from datasync_flask.destinations.registry import open_destination
 
@@ -168,3 +170,19 @@ def test_the_environment_changes_nothing(
     host, _, port = postgresql_address.rpartition("@")[2].partition(":")
     settings = {"host": host, "port": int(port), "database": "postgres", "username": "postgres", "password": ""}
     assert not open_destination("postgresql", settings, tmp_path).has_table(Table("nowhere", "nothing"))
+
+
+def endless_greeting(client: socket.socket, _heard: bytearray) -> None:
+    for number in itertools.count():
+        client.sendall(b"\xff\xff\xff" + bytes([number % 256]) + b"\x0a" * 0xFFFFFF)
+
+
+def test_a_server_without_end_fills_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "MEMORY_BYTES", 200 << 20)
+    monkeypatch.setattr(checking, "CHECK_SECONDS", 60)
+    with server(endless_greeting) as (port, _):
+        settings = {"host": "127.0.0.1", "port": port, "database": "w", "username": "loader", "password": PASSWORD}
+        with pytest.raises(DestinationError) as error:
+            checking.check("mysql", settings, tmp_path)
+    # It ended by itself, and didn't have to be ended.
+    assert error.value.fault is Fault.UNEXPECTED
