@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from datasync_flask.accounts import people
 from datasync_flask.accounts.models import Role, SignOnIdentity, User
 from datasync_flask.accounts.service import AccountError, has_unseen, normalise_email
+from datasync_flask.accounts.sso_client import SignOnClient
 from datasync_flask.audit import trail
 from datasync_flask.config import Settings
 from datasync_flask.extensions import db, oauth
@@ -40,6 +41,7 @@ def register_provider(settings: Settings) -> None:
     oauth.register(
         NAME,
         overwrite=True,
+        client_cls=SignOnClient,
         client_id=settings.oidc_client_id,
         client_secret=settings.oidc_client_secret,
         server_metadata_url=f"{settings.oidc_issuer.rstrip('/')}/.well-known/openid-configuration",

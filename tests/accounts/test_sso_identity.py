@@ -34,6 +34,7 @@ def _running_provider() -> Iterator[IdentityProvider]:
 def provider(_running_provider: IdentityProvider) -> IdentityProvider:
     _running_provider.says()
     _running_provider.has_userinfo = True
+    _running_provider.has_no_end_at = ""
     return _running_provider
 
 
@@ -343,3 +344,16 @@ def test_signed_out_in_the_middle_of_linking(app: Flask, ada: int, provider: Ide
     assert not is_in(visitor)
     provider.says({})
     assert not is_in(come_by_sso(app))
+
+
+@pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/token", "/jwks", "/userinfo"])
+def test_answers_of_the_provider_have_an_end(app: Flask, provider: IdentityProvider, ada: int, path: str) -> None:
+    provider.says({"email": MISSING}, VERIFIED)
+    provider.has_no_end_at = path
+    visitor = Visitor(app)
+    if visitor.get("/sso").status_code == 302:
+        walk_there_and_back(visitor, "/sso")
+    assert "The sign-on service did" in visitor.text or "The sign-on service doesn" in visitor.text
+    assert visitor.get("/connections").status_code == 302
+    provider.has_no_end_at = ""
+    assert come_by_sso(app).get("/connections").status_code == 200

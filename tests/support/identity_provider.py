@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, jsonify, redirect, request
+from flask import Flask, Response, jsonify, redirect, request
 from flask.typing import ResponseReturnValue
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
@@ -34,6 +34,8 @@ class IdentityProvider:
         self.key = RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"})
         self.has_userinfo = True
         self.nonce = ""
+        # The path of an answer that is longer than any provider's.
+        self.has_no_end_at = ""
         self.says()
 
     def says(self, in_id_token: dict[str, Any] | None = None, in_userinfo: dict[str, Any] | None = None) -> None:
@@ -54,6 +56,12 @@ class IdentityProvider:
 
 def _pages(provider: IdentityProvider) -> Flask:
     app = Flask(__name__)
+
+    @app.after_request
+    def go_on(response: Response) -> Response:
+        if request.path == provider.has_no_end_at:
+            response.data += b" " * 3_000_000
+        return response
 
     @app.get("/.well-known/openid-configuration")
     def configuration() -> ResponseReturnValue:
