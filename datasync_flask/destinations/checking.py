@@ -1,4 +1,4 @@
-"""Checks destinations in a separate process, because drivers are large and a server may hang or answer without end."""
+"""Checks destinations in a separate process: drivers are large, and a server may hang or answer without end."""
 
 from __future__ import annotations
 

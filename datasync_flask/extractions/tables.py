@@ -12,9 +12,11 @@ import socket
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from flask import current_app, has_app_context
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
@@ -52,9 +54,8 @@ class Tables:
 def place_of(kind: str, settings: Mapping[str, Any]) -> str:
     """The canonical name of the place that a destination connection leads to."""
     if DESTINATIONS[kind].is_file:
-        parts = [part for part in str(settings.get("path", "")).replace("\\", "/").split("/") if part not in {"", "."}]
         # On many systems two names that differ only in case are the same file.
-        return f"{kind}:{'/'.join(parts).casefold()}"
+        return f"{kind}:{_file(str(settings.get('path', ''))).casefold()}"
     if kind == "object_storage":
         return f"{kind}:{_endpoint(settings)}/{settings.get('bucket', '')}/{settings.get('prefix', '')}"
     host = _host(str(settings.get("host", "")))
@@ -64,14 +65,41 @@ def place_of(kind: str, settings: Mapping[str, Any]) -> str:
     return f"{kind}:{host}:{port}/{database.casefold() if kind == 'mysql' else database}"
 
 
+def _file(path: str) -> str:
+    """The canonical name of a file in the data folder, with links followed."""
+    name = "/".join(part for part in path.replace("\\", "/").split("/") if part not in {"", "."})
+    if has_app_context():
+        root: Path = current_app.config["SETTINGS"].effective_data_dir
+        with suppress(OSError, ValueError):
+            return (root / name).resolve().relative_to(root.resolve()).as_posix()
+    return name
+
+
 def _host(host: str) -> str:
     host = host.strip().lower().rstrip(".").strip("[]")
-    with suppress(ValueError):
-        # One address can be written in several ways, with zeros or as IPv4 in IPv6.
-        address = ipaddress.ip_address(host)
-        host = str(getattr(address, "ipv4_mapped", None) or address)
-        host = "localhost" if address.is_unspecified else host
+    if (address := _address(host)) is not None:
+        host = "localhost" if address.is_unspecified or _is_of_this_machine(address) else str(address)
     return "localhost" if host in _THIS_MACHINE or host.startswith(("/", "127.")) else host
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """A host's IP address, None for a name. One can be written with zeros, as IPv4 in IPv6, or as a number."""
+    with suppress(ValueError):
+        found = ipaddress.ip_address(host)
+        return getattr(found, "ipv4_mapped", None) or found
+    # Resolvers also accept 10.1 and 0x7f000001.
+    with suppress(OSError, ValueError):
+        return ipaddress.IPv4Address(socket.inet_aton(host)) if host[:1].isdigit() else None
+    return None
+
+
+def _is_of_this_machine(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """True for this machine's own addresses in its networks: a socket can be bound only to those."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as trial:
+        trial.bind((str(address), 0))
+        return not address.is_multicast
+    return False
 
 
 def _endpoint(settings: Mapping[str, Any]) -> str:

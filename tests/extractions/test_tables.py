@@ -142,6 +142,9 @@ def test_copies_get_datasets_of_their_own(first: Extracting) -> None:
         ("postgresql", {"host": "::ffff:10.0.0.5", "database": "d"}, {"host": "10.0.0.5", "database": "d"}),
         ("postgresql", {"host": "::ffff:127.0.0.1", "database": "d"}, {"host": "localhost", "database": "d"}),
         ("postgresql", {"host": "0.0.0.0", "database": "d"}, {"host": "localhost", "database": "d"}),
+        ("postgresql", {"host": "2130706433", "database": "d"}, {"host": "127.0.0.1", "database": "d"}),
+        ("postgresql", {"host": "0x7f.1", "database": "d"}, {"host": "localhost", "database": "d"}),
+        ("mysql", {"host": "10.5", "database": "d"}, {"host": "10.0.0.5", "database": "d"}),
         ("mysql", {"host": socket.gethostname(), "database": "d"}, {"host": "localhost", "database": "d"}),
         ("mysql", {"host": "::1", "database": "Shop"}, {"host": "localhost", "port": 3306, "database": "shop"}),
         (
@@ -158,6 +161,26 @@ def test_copies_get_datasets_of_their_own(first: Extracting) -> None:
 )
 def test_places_that_are_one(kind: str, one: dict[str, Any], other: dict[str, Any]) -> None:
     assert place_of(kind, one) == place_of(kind, other)
+
+
+def test_this_machine_is_one_place_at_each_of_its_addresses() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        # Nothing is sent: it only tells the address that this machine has towards others.
+        asked.connect(("192.0.2.200", 9))
+        own = asked.getsockname()[0]
+    assert place_of("mysql", {"host": own, "database": "d"}) == place_of(
+        "mysql", {"host": "localhost", "database": "d"}
+    )
+
+
+def test_links_in_the_data_folder_are_followed(first: Extracting) -> None:
+    with first.app.app_context():
+        folder = first.app.config["SETTINGS"].effective_data_dir
+        (folder / "lake").mkdir(parents=True)
+        (folder / "same").symlink_to(folder / "lake")
+        (folder / "also.duckdb").symlink_to(folder / "w.duckdb")
+        assert place_of("parquet", {"path": "same/raw"}) == place_of("parquet", {"path": "lake/raw"})
+        assert place_of("duckdb", {"path": "also.duckdb"}) == place_of("duckdb", {"path": "w.duckdb"})
 
 
 @pytest.mark.parametrize(
