@@ -8,6 +8,7 @@ list of files as Hive, Athena, Trino and Redshift Spectrum read it (a symlink ma
 from __future__ import annotations
 
 import json
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -23,6 +24,10 @@ MANIFEST = "_symlink_format_manifest/manifest"
 DELTA_LOG = "_delta_log"
 # Retired files stay for a day: somebody may be reading them.
 RETIRED, RETENTION_SECONDS = "_datasync_retired.json", 24 * 3600
+# Only such names in the list of old files are deleted, whoever wrote it.
+_ROWS_FILE = re.compile(r"[\w.=\-]{1,200}\.parquet", re.ASCII)
+# A list of files has about a hundred characters for each.
+MAX_LIST_BYTES = 64_000_000
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,15 @@ class Log(ABC):
             found |= {str(each["path"]).removeprefix(f"{self.folder}/"): int(each["size"]) for each in part}
         return found
 
+    def _list(self, name: str) -> tuple[bytes, Any]:
+        """A list in the table's folder, and its ETag."""
+        import obstore
+
+        answer = obstore.get(self._store, f"{self.folder}/{name}")
+        if answer.meta["size"] > MAX_LIST_BYTES:
+            raise DestinationError(Fault.UNEXPECTED, f"{self.url}/{name} has {answer.meta['size']} bytes")
+        return bytes(answer.bytes()), answer.meta["e_tag"]
+
     def retire(self, names: list[str], current: Snapshot | None, retention_seconds: int = RETENTION_SECONDS) -> None:
         """Record files that are about to be retired, and delete those retired for long enough.
 
@@ -102,7 +116,7 @@ class Log(ABC):
 
         path, now = f"{self.folder}/{RETIRED}", time.time()
         try:
-            noted: dict[str, float] = json.loads(bytes(obstore.get(self._store, path).bytes()))
+            noted = _noted_in(self._list(RETIRED)[0])
         except (NotFoundError, FileNotFoundError):
             noted = {}
         counts = set(current.files) if current is not None else set()
@@ -114,24 +128,33 @@ class Log(ABC):
         obstore.put(self._store, path, json.dumps(noted).encode())
 
 
+def _noted_in(content: bytes) -> dict[str, float]:
+    """When files were noted as retired; empty if it isn't such a list."""
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return {}
+    entries = found.items() if isinstance(found, dict) else ()
+    return {name: since for name, since in entries if _ROWS_FILE.fullmatch(name) and isinstance(since, int | float)}
+
+
 class ManifestLog(Log):
     """A list of addresses, one per line."""
 
     def current(self) -> Snapshot | None:
         """The table according to its list."""
-        import obstore
         from obstore.exceptions import NotFoundError
 
         try:
-            answer = obstore.get(self._store, f"{self.folder}/{MANIFEST}")
-            lines = bytes(answer.bytes()).decode().splitlines()
+            content, mark = self._list(MANIFEST)
+            lines = content.decode().splitlines()
         except (NotFoundError, FileNotFoundError):
             if any(name.startswith(f"{DELTA_LOG}/") for name in self._sizes()):
                 raise DestinationError(Fault.TABLE_IN_THE_WAY, f"{self.url} is a Delta table", "table_format") from None
             return None
         sizes = self._sizes()
         names = [line.removeprefix(f"{self.url}/") for line in lines if line]
-        return Snapshot({name: sizes.get(name, 0) for name in names}, answer.meta["e_tag"])
+        return Snapshot({name: sizes.get(name, 0) for name in names}, mark)
 
     def commit(self, before: Snapshot | None, gone: list[str], new: list[NewFile], schema: pa.Schema) -> None:
         """Replace the list, if it is still the old one."""

@@ -208,6 +208,35 @@ def test_what_does_not_count_any_more_goes_after_a_day(bucket: Bucket, monkeypat
     assert bucket.rows() == {"1": "d"}
 
 
+@pytest.mark.parametrize("what", ["elsewhere", "no list", "no JSON", "too long"])
+def test_what_others_wrote_into_the_list_of_old_files(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    bucket.load({"a": "x"})
+    files, folder = bucket.files(), f"{bucket.settings['prefix']}/crm/account"
+    own = obstore.store.S3Store(
+        "lake", endpoint=bucket.settings["endpoint"], region="us-east-1", access_key_id="writer",
+        secret_access_key="writer-secret", client_options={"allow_http": True},
+    )  # fmt: skip
+    obstore.put(own, f"{folder}/sub/kept.parquet", b"x")
+    lists = {
+        "elsewhere": json.dumps({"sub/kept.parquet": 0, "../contact/x.parquet": 0, "_delta_log": 0, "a.parquet": "x"}),
+        "no list": "[1]",
+        "no JSON": "{",
+        "too long": " " * 2000,
+    }
+    obstore.put(own, f"{folder}/_datasync_retired.json", lists[what].encode())
+    if what == "too long":
+        monkeypatch.setattr(object_tables, "MAX_LIST_BYTES", 1000)
+        with pytest.raises(DestinationError, match="has 2000 bytes"):
+            bucket.load({"b": "y"})
+        assert bucket.files() == files
+        return
+    bucket.load({"b": "y"})
+    assert bucket.rows() == {"a": "x", "b": "y"}
+    assert bytes(obstore.get(own, f"{folder}/sub/kept.parquet").bytes()) == b"x"
+
+
 def test_somebody_else_writes_at_the_same_time(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     bucket.load({"1": "a"}, replaces=True)
     kind = object_tables.DeltaLog if bucket.format == "delta" else object_tables.ManifestLog

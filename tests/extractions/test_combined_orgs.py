@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -16,9 +16,11 @@ from datasync_flask.api.definitions import extraction_definition, save_extractio
 from datasync_flask.clock import utcnow
 from datasync_flask.config import Settings
 from datasync_flask.destinations.base import ORG_ID_COLUMN, ORG_NAME_COLUMN, VALID_TO, Patience, Table
+from datasync_flask.destinations.staged import StagedDestination
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import DestinationTable, Extraction, Run, TableWriter
 from datasync_flask.extractions.runs import states, turns
+from datasync_flask.extractions.runs.runner import Runner
 from datasync_flask.forms import Refused
 from tests.salesforce_connections.test_other_org import OTHER
 from tests.support.connection import ConnectionWalk
@@ -162,6 +164,46 @@ def test_taking_one_org_out(extracting: Extracting, second: Extracting, destinat
     assert len(rows_of(second, OTHER)) == 4
     assert visitor.post(f"/extractions/{second.id}/delete").status_code == 303
     extracting.done()
+
+
+def test_taking_out_takes_its_time_and_keeps_to_its_own_table(
+    extracting: Extracting, second: Extracting, sqlite: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_both(extracting, second, sqlite)
+    gets_on, remove = [], StagedDestination.remove_org
+
+    def remove_slowly(destination: Any, table: Table) -> int:
+        movement = running[0]._movement
+        gets_on.extend(movement.has_moved() for _ in range(3))
+        return remove(destination, table)
+
+    monkeypatch.setattr(StagedDestination, "remove_org", remove_slowly)
+    running: list[Runner] = []
+
+    def removal(*, change: Callable[[], None] = lambda: None) -> Run:
+        with second.app.app_context():
+            run_id = states.start(second.id, "test", removes_rows=True).id
+            lease_id = states.claim(run_id)
+        running[:] = [Runner(second.app, run_id, lease_id)]
+        take = turns._take
+
+        def change_first(*arguments: Any) -> bool:
+            change()
+            return take(*arguments)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(turns, "_take", change_first)
+            running[0].run()
+        return second.stored(run_id)
+
+    # Somebody moves the extraction while the run waits for its turn: the rows aren't its own any more.
+    run = removal(change=lambda: second.edit(dataset="elsewhere"))
+    assert (run.state, run.problem, gets_on) == ("failed", "run.table_given_back", [])
+    second.edit(dataset="crm")
+    second.done()
+    assert removal().state == "done"
+    assert gets_on == [True, True, True]
+    assert (len(rows_of(extracting, FIRST)), rows_of(second, OTHER)) == (6, [])
 
 
 def test_without_the_choice_no_other_org_mixes_in(extracting: Extracting, second: Extracting, sqlite: str) -> None:
