@@ -225,6 +225,16 @@ class Settings(BaseSettings):
         return (self.data_dir or self.instance_dir / "data").resolve()
 
     @property
+    def own_files(self) -> tuple[Path, ...]:
+        """Files and folders of DataSync itself; the data folder may hold them where both folders are set."""
+        named = [self.instance_dir / name for name in ("secret_key", "encryption_keys", "runs")]
+        urls = (self.effective_database_url, self.effective_queue_url)
+        named += [
+            Path(url.removeprefix("sqlite:///").partition("?")[0]) for url in urls if url.startswith("sqlite:///")
+        ]
+        return tuple(path.resolve() for path in named)
+
+    @property
     def effective_queue_url(self) -> str:
         """Address of Huey's storage."""
         return self.queue_url or f"sqlite:///{(self.instance_dir / 'queue.sqlite').resolve()}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from datasync_flask.destinations.base import is_device
@@ -10,6 +11,16 @@ from datasync_flask.destinations.base import is_device
 
 class PathRefused(ValueError):
     """A path that isn't allowed for a file destination; the text says why."""
+
+
+# What SQLite and DuckDB keep beside a database.
+_BESIDE = ("-wal", "-shm", "-journal", ".wal", ".tmp")
+
+
+def check_free(path: Path, own_files: Collection[Path]) -> None:
+    """Raise PathRefused for a file that DataSync itself keeps, or that belongs to a database beside it."""
+    if path.name.endswith(_BESIDE) or any(path.is_relative_to(own) or own.is_relative_to(path) for own in own_files):
+        raise PathRefused("This name is kept for something else. Choose another one.")
 
 
 def inside(data_dir: Path, name: str) -> Path:

@@ -17,7 +17,7 @@ from datasync_flask.connections.forms import ConnectionForm, description_field, 
 from datasync_flask.destinations import service
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.bucket_rules import BucketRules
-from datasync_flask.destinations.data_folder import PathRefused, inside
+from datasync_flask.destinations.data_folder import PathRefused, check_free, inside
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.registry import DESTINATIONS
 from datasync_flask.destinations.settings import SETTINGS
@@ -144,9 +144,12 @@ class DestinationForm(BucketRules, ConnectionForm):
             ) from None
 
     def validate_path(self, field: Any) -> None:
-        """Accept only files inside the data folder."""
+        """Accept only files inside the data folder that belong to nobody else."""
+        settings = current_app.config["SETTINGS"]
         try:
-            inside(current_app.config["SETTINGS"].effective_data_dir, field.data or "")
+            path = inside(settings.effective_data_dir, field.data or "")
+            if self.connection is None or self.connection.settings.get("path") != field.data:
+                check_free(path, settings.own_files)
         except PathRefused as refusal:
             raise ValidationError(gettext(str(refusal))) from None
 
