@@ -39,7 +39,7 @@ class RunContext:
 
     api: SalesforceApi
     destination: Destination
-    # What a table of a dataset is told from all others by, in that destination.
+    # The place and key of a table, from its dataset and name.
     spot_of: Callable[[str, str], Spot]
     tables: Tables
     # Where the run's working files are.
