@@ -50,8 +50,8 @@ RUN: dict[RunProblem, Entry] = {
     ),
     RunProblem.TABLE_GIVEN_BACK: Entry(
         "Extraction was changed",
-        "The extraction or its destination was changed during the run, and this table doesn't belong to it any more. What "
-        "the run read doesn't count as loaded.",
+        "The extraction or its destination was changed during the run, and this table doesn't belong to it any more. "
+        "What the run read doesn't count as loaded.",
         ("Run again.",),
     ),
     RunProblem.LOADED_FROM_OTHER_ORG: Entry(
