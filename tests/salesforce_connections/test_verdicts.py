@@ -51,6 +51,13 @@ def test_a_connection_that_works(walk: ConnectionWalk) -> None:
     assert all(each.keys() == {"code", "verdict", "text"} for each in answer.json["checks"])
 
 
+def test_a_german_reads_german_numbers(walk: ConnectionWalk) -> None:
+    walk.to_connected()
+    walk.visitor.post("/language", {"language": "de"})
+    (check,) = walk.show().xpath(".//li[@data-check='api_calls']")
+    assert "von 15.000 API-Aufrufen" in check.text_content()
+
+
 def test_a_data_api_that_is_closed_fails_alone(walk: ConnectionWalk) -> None:
     walk.to_connected()
     walk.practice.fault(
