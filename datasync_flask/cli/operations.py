@@ -12,7 +12,7 @@ import click
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> None:
-    """Look at settings, database, queue, worker, keys, addresses and clock; exit status 1 when something is wrong."""
+    """Check settings, database, queue, worker, keys, addresses and clock; exit status 1 when something is wrong."""
     from datasync_flask.cli.session import app_session
     from datasync_flask.operations.doctor import Doctor
 
@@ -48,7 +48,7 @@ def backup(file: Path) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--replace", is_flag=True, help="Replace what is in the database now.")
 def restore(file: Path, replace: bool) -> None:
-    """Bring the database back from FILE that `datasync backup` wrote. Stop web and workers before."""
+    """Restore the database from FILE, written by `datasync backup`. Stop web and workers first."""
     from datasync_flask.cli.session import app_session
     from datasync_flask.database import upgrade_database
     from datasync_flask.operations.backup import BackupFailed, put_back

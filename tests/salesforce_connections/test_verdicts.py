@@ -43,6 +43,8 @@ def test_a_connection_that_works(walk: ConnectionWalk) -> None:
     assert verdicts(walk) == good
     items = walk.show().xpath(".//li[@data-check]")
     assert {item.get("data-check"): item.get("data-verdict") for item in items} == good
+    # Nothing to do: the next step comes first.
+    assert not walk.show().xpath(".//details[@open]")
     with walk.app.app_context():
         token = make_token(db.session.scalars(select(User)).first(), "test", 1)
         db.session.commit()
@@ -69,3 +71,4 @@ def test_a_data_api_that_is_closed_fails_alone(walk: ConnectionWalk) -> None:
     assert walk.state == "needs_attention"
     items = {item.get("data-check"): item for item in walk.show().xpath(".//li[@data-check]")}
     assert [items[code].get("data-verdict") for code in CODES[:4]] == ["ok", "ok", "ok", "failed"]
+    assert items["address"].xpath("ancestor::details[@open]")
