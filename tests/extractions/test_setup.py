@@ -401,3 +401,16 @@ def test_a_destination_deleted_meanwhile_is_said(extracting: Extracting) -> None
     assert setup.visitor.get(setup.at("review")).headers["Location"] == setup.at("destination")
     setup.visitor.follow()
     assert "The destination was deleted. Choose another one." in setup.visitor.text
+
+
+def test_many_drafts_leave_the_list_in_sight(setup: Setup) -> None:
+    setup.open("objects")
+    for _ in range(5):
+        setup.send_objects(objects=["Contact"], do="close")
+        setup = Setup(setup.walk)
+        setup.open("objects")
+    setup.visitor.get("/extractions")
+    drafts = setup.visitor.page.xpath("//section[@aria-labelledby='drafts-title']")[0]
+    assert len(drafts.xpath("./ul/li")) == 3
+    (rest,) = drafts.xpath("./details")
+    assert rest.xpath("string(summary)") == f"{len(rest.xpath('.//li'))} more drafts"
