@@ -18,7 +18,7 @@ from datasync_flask.extensions import compress, csrf
 from datasync_flask.static_files import init_static_files
 
 
-def _time_tag(moment: datetime | None, style: str = "ago") -> Markup:
+def time_tag(moment: datetime | None, style: str = "ago") -> Markup:
     """A <time> element; a small script shows it in the reader's zone, or as "2 minutes ago"."""
     if moment is None:
         return Markup(gettext("never"))  # noqa: S704 (a word of ours)
@@ -27,9 +27,13 @@ def _time_tag(moment: datetime | None, style: str = "ago") -> Markup:
     return Markup('<time datetime="{}"{}>{}</time>').format(moment.isoformat(timespec="seconds"), shown_as, exact)
 
 
-def _breakable(address: str) -> Markup:
-    """An address that breaks after its slashes, not within its words."""
-    return Markup("/<wbr>").join(address.split("/"))
+# After a slash or an underscore, and before a capital inside a word.
+_BREAKS = re.compile(r"(?<=[^/]/)(?=[^/])|(?<=[^_]_)(?=[^_])|(?<=__)(?=[^_])|(?<=[a-z])(?=[A-Z])")
+
+
+def _breakable(name: str) -> Markup:
+    """An address or a name that breaks between its words, not within them."""
+    return Markup("<wbr>").join(_BREAKS.split(name))
 
 
 def _without_indent(html: str) -> Markup:
@@ -47,7 +51,7 @@ def init_app(app: Flask) -> None:
         this_page=this_page,
         version=importlib.metadata.version("datasync-flask"),
     )
-    app.jinja_env.filters["time_tag"] = _time_tag
+    app.jinja_env.filters["time_tag"] = time_tag
     app.jinja_env.filters["breakable"] = _breakable
     app.jinja_env.filters["without_indent"] = _without_indent
     csrf.init_app(app)

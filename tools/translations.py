@@ -27,6 +27,7 @@ from datasync_flask.extractions.runs.object_states import ORG_REMOVED
 from datasync_flask.extractions.runs.plan import Why
 from datasync_flask.extractions.texts import RUN_STATES, STEPS
 from datasync_flask.languages import LANGUAGES
+from datasync_flask.notices import audit_texts
 from datasync_flask.notices.texts import CHANNELS, ROLES
 from datasync_flask.problems.registry import ENTRIES
 from datasync_flask.problems.trouble import Responsible
@@ -60,7 +61,8 @@ def texts_in_tables() -> Iterator[str]:
         yield from kind.event_texts.values()
         yield from (setting.in_history for setting in kind.settings.values())
     yield from (*history.STATE_LABELS.values(), *history.EVENT_TEXTS.values(), *history.SETTING_LABELS.values())
-    for table in (RUN_STATES, STEPS, ROLES, CHANNELS):
+    audit = (audit_texts.SUBJECTS, audit_texts.DETAILS, audit_texts.FIELDS, audit_texts.VALUES)
+    for table in (RUN_STATES, STEPS, ROLES, CHANNELS, *audit):
         yield from table.values()
     yield from (why.value for why in Why)
     yield from (NOT_COUNTED, IDS_BROKE_OFF, NOT_REFRESHED, ORG_REMOVED)

@@ -8,7 +8,7 @@ from cryptography.fernet import Fernet
 
 @click.group()
 def keys() -> None:
-    """Keys for secrets at rest."""
+    """Keys that encrypt stored secrets."""
 
 
 @keys.command("generate")

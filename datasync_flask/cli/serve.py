@@ -133,7 +133,7 @@ def web(port: int | None, processes: int) -> None:
 
 @click.command()
 def worker() -> None:
-    """Do the background work: probe, exchange, refresh, check."""
+    """Check connections and run extractions in the background."""
     from datasync_flask.cli.session import app_session
     from datasync_flask.worker import run_worker
 
@@ -260,7 +260,7 @@ def db() -> None:
 
 @db.command("upgrade")
 def db_upgrade() -> None:
-    """Bring the database to this version's schema."""
+    """Upgrade the database to the schema of this version."""
     from datasync_flask.cli.session import app_session
     from datasync_flask.database import upgrade_database
 

@@ -43,6 +43,8 @@ STATE_TONES = {
 # The packages of the kinds add their events, and the names of their settings.
 EVENT_TEXTS = {"created": "Created", "changed": "Changed"}
 SETTING_LABELS = {"description": "description", "labels": "labels"}
+# Value and title of what can be chosen.
+SETTING_CHOICES: dict[str, Mapping[str, Any]] = {}
 
 
 def state_label(state: str) -> str:
@@ -58,6 +60,12 @@ def state_tone(state: str) -> str:
 def setting_label(name: str) -> str:
     """The name of a setting inside a sentence."""
     return translated(SETTING_LABELS.get(name, name))
+
+
+def setting_value(name: str, value: str) -> str:
+    """A stored value of a setting as its form shows it."""
+    choices = SETTING_CHOICES.get(name, {})
+    return str(choices[value]) if value in choices else value
 
 
 def problem_title(problem: Problem) -> str:
@@ -81,7 +89,7 @@ def event_text(event: ConnectionEvent) -> str:
 def _change_text(name: str, value: Any) -> str:
     field = setting_label(name)
     if isinstance(value, list) and len(value) == 2:
-        old, new = (str(part) or gettext("nothing") for part in value)
+        old, new = (setting_value(name, str(part)) or gettext("nothing") for part in value)
         return str(gettext("%(field)s from %(old)s to %(new)s", field=field, old=old, new=new))
     return field
 

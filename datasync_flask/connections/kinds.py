@@ -152,6 +152,7 @@ def register(kind: ConnectionKind[Any]) -> None:
     KINDS[kind.key] = kind
     history.EVENT_TEXTS.update(kind.event_texts)
     history.SETTING_LABELS.update({name: setting.in_history for name, setting in kind.settings.items()})
+    history.SETTING_CHOICES.update({name: each.choices for name, each in kind.settings.items() if each.choices})
 
 
 def kind_of(connection: Connection) -> ConnectionKind[Any]:

@@ -81,12 +81,17 @@ class Column:
         check_name(self.name)
 
 
+def _plain(detail: str) -> str:
+    """What a driver said, on one line, without the number that the operating system gives its errors."""
+    return re.sub(r"\[Errno -?\d+\] ?", "", " ".join(detail.split()))
+
+
 class DestinationError(Exception):
     """A destination can't be used: `fault` says why, and `field` names the input of its form."""
 
     def __init__(self, fault: Fault, detail: str = "", field: str = "") -> None:
         super().__init__(f"{fault}: {detail}" if detail else str(fault))
-        self.fault, self.detail, self.field = fault, " ".join(detail.split())[:300], field
+        self.fault, self.detail, self.field = fault, _plain(detail)[:300], field
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _l
 
 from datasync_flask.connections import history
 from datasync_flask.connections.descriptions import free_description
-from datasync_flask.connections.kinds import ConnectionKind, ShownProblem, definition_of, register
+from datasync_flask.connections.kinds import ConnectionKind, ShownProblem, definition_of, dependants_of, register
 from datasync_flask.destinations import pages, service
 from datasync_flask.destinations.destination_kind import DestinationKind
 from datasync_flask.destinations.forms import DestinationForm
@@ -55,6 +55,7 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
             history=history.newest_lines(connection),
             saved_by=history.saved_by(connection),
             shown_settings=shown_settings(connection),
+            extractions=dependants_of(connection),
             **self._status_context(connection),
         )
 
@@ -78,7 +79,7 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
         if not connection.problem:
             return ShownProblem()
         told = trouble(Fault(connection.problem))
-        return ShownProblem(connection.problem, told.title, told.meaning, (), told.sentences, told.sentences)
+        return ShownProblem(connection.problem, told.title, told.meaning, (), told.sentences, told.title)
 
     def quick_save(self, connection: DestinationConnection, values: Mapping[str, str], *, by: int | None) -> None:
         """Save the description."""

@@ -78,7 +78,7 @@ def _set_paused(extraction_id: str, is_paused: bool) -> ResponseReturnValue:
     extraction = loader.get_extraction(extraction_id)
     quick_edit.pause(extraction, is_paused, by=current_user.id)
     if wants_fragment():
-        return _row(extraction)
+        return _row(extraction, focus="pause")
     text = gettext("The schedule is paused.") if is_paused else gettext("The schedule continues.")
     flash(f"{extraction.description}: {text}")
     return redirect(url_for("extractions.index"), 303)

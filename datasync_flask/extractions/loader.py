@@ -8,7 +8,7 @@ from flask import abort
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, selectinload
 
-from datasync_flask.connections.models import Connection
+from datasync_flask.connections.models import Connection, State
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Extraction, Run, RunLogLine, RunObject
@@ -149,8 +149,9 @@ def combining_at(destination: DestinationConnection | None, except_id: str = "")
 
 
 def sources() -> Sequence[SalesforceConnection]:
-    """The connections that can be read from."""
-    return db.session.scalars(select(SalesforceConnection).order_by(Connection.description_key)).all()
+    """The connections that can be read from, those that work first."""
+    is_waiting = Connection.state != State.CONNECTED
+    return db.session.scalars(select(SalesforceConnection).order_by(is_waiting, Connection.description_key)).all()
 
 
 def destinations() -> Sequence[DestinationConnection]:

@@ -60,8 +60,8 @@ def _smaller_pages(rows: str) -> object:
 def _emptied(about: str) -> object:
     names = about.split(",")
     return ngettext(
-        "The column %(names)s was emptied, because its field is hashed or left out now.",
-        "The columns %(names)s were emptied, because their fields are hashed or left out now.",
+        "Emptied, because its field is hashed or left out now: the column “%(names)s”.",
+        "Emptied, because their fields are hashed or left out now: the columns %(names)s.",
         len(names),
         names=some_names(names),
     )

@@ -134,7 +134,7 @@ def _line(row: RunObject, run: Run, gap: Gap | None, seen: Seen, now: datetime) 
     most = max(row.expected or 0, row.rows)
     return Line(
         row=row,
-        mark=_mark(row, gap, is_over),
+        mark=_mark(row, gap, is_idle=run.state != RunState.RUNNING),
         text=_row_text(row, run, gap, seen, now),
         count=_count(row),
         time=duration_text(seconds) if seconds is not None and not _is_next(row) else "",
@@ -148,12 +148,12 @@ def _line(row: RunObject, run: Run, gap: Gap | None, seen: Seen, now: datetime) 
     )
 
 
-def _mark(row: RunObject, gap: Gap | None, is_over: bool) -> str:
+def _mark(row: RunObject, gap: Gap | None, *, is_idle: bool) -> str:
     if row.step == "failed" or gap is not None:
         return "warn"
     if row.step == "done":
         return "ok"
-    return "" if is_over or _is_next(row) else "now"
+    return "" if is_idle or _is_next(row) else "now"
 
 
 def _is_next(row: RunObject) -> bool:

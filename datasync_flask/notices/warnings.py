@@ -40,8 +40,8 @@ class _Ending:
 _REFRESH_TOKEN = _Ending(
     "unused",
     "refresh_token_unused",
-    "It wasn't used for 25 days, and many apps in Salesforce let it end after 30. Press Check now on the connection's "
-    "page, or authenticate again.",
+    "It wasn't used for 25 days, and many Salesforce apps let it expire after 30. Press Check now on the "
+    "connection's page, or authenticate again.",
     "refresh_token_used",
     "The refresh token is in use again",
 )
@@ -62,7 +62,7 @@ def scan() -> None:
         .join(SalesforceGrant)
         .where(SalesforceGrant.refreshed_at < utcnow() - UNUSED_FOR, SalesforceGrant.refresh_token_sealed != "")
     )
-    _tell(_REFRESH_TOKEN, {found.id: f"{found.description}: the refresh token may end soon" for found in stale})
+    _tell(_REFRESH_TOKEN, {found.id: f"{found.description}: the refresh token may expire soon" for found in stale})
     ending = db.session.execute(
         select(SalesforceConnection.id, SalesforceConnection.description, SigningCertificate.expires_at)
         .join(SigningCertificate)
@@ -70,7 +70,7 @@ def scan() -> None:
     )
     _tell(
         _CERTIFICATE,
-        {found.id: f"{found.description}: its certificate ends on {found.expires_at:%Y-%m-%d}" for found in ending},
+        {found.id: f"{found.description}: its certificate expires on {found.expires_at:%Y-%m-%d}" for found in ending},
     )
     db.session.commit()
 
@@ -84,7 +84,7 @@ def _tell(ending: _Ending, titles: dict[str, str]) -> None:
     for connection_id in {key.removeprefix(f"{ending.key}:") for key in told} - titles.keys():
         key = f"{ending.key}:{connection_id}"
         service.is_over(
-            key, ending.event_over, ending.title_over, "Nothing has to be done.", connection_path(connection_id)
+            key, ending.event_over, ending.title_over, "You don't need to do anything.", connection_path(connection_id)
         )
 
 
@@ -100,8 +100,8 @@ def approved(connection: SalesforceConnection, username: str) -> None:
             f"approvals:{connection.id}",
             "fifth_approval",
             f"{connection.description}: {username} allowed access {approvals} times",
-            "With the fifth approval of one user and app, Salesforce takes back the oldest one, be it used or not. "
-            " Use a Salesforce user of its own for each program.",
+            "When a user approves an app for the fifth time, Salesforce revokes the oldest approval, even if it is in "
+            "use. Use a separate Salesforce user for each program.",
             connection_path(connection.id),
         )
 
@@ -115,7 +115,7 @@ def quota_forecast(extraction_id: str, description: str, calls: int, used: int, 
             "quota_forecast",
             f"{description}: the day's API calls will not be enough",
             f"The run needs about {calls:,} calls; the org has used {used:,} of {most:,} today and the run pauses at "
-            f"{ceiling} %. It goes on by itself when there are calls again.",
+            f"{ceiling} %. It continues by itself when calls are available again.",
             path,
         )
     else:

@@ -11,7 +11,7 @@ from flask_login import current_user
 
 from datasync_flask.clock import utcnow
 from datasync_flask.connections.history import problem_title
-from datasync_flask.connections.kinds import dependants_of
+from datasync_flask.connections.kinds import Verdict, dependants_of
 from datasync_flask.connections.models import Connection, State
 from datasync_flask.connections.polls import connection_tag
 from datasync_flask.problems.registry import administrators_message, trouble
@@ -90,11 +90,14 @@ def context(connection: SalesforceConnection) -> dict[str, Any]:
     state = State(connection.state)
     problem = connection.current_problem
     grant = connection.grant
+    checks = verdicts.checks_of(connection)
     return {
         "connection": connection,
         "state": state,
         "grant": grant,
-        "checks": verdicts.checks_of(connection),
+        "checks": checks,
+        # What is all right needn't be read before the next step.
+        "opens_checks": any(check.verdict in {Verdict.WARNING, Verdict.FAILED} for check in checks),
         "unseen": connection.visibility,
         "road": road(connection, knows_app=_knows_app(state, problem)),
         "missing_text": missing_text(connection) if state is State.DRAFT else "",

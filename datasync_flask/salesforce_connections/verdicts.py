@@ -5,7 +5,7 @@ This decides nothing: it derives from the connection's state, its problem and it
 
 from __future__ import annotations
 
-from flask_babel import gettext, ngettext
+from flask_babel import format_decimal, gettext, ngettext
 
 from datasync_flask.connections.kinds import ShownCheck, Verdict
 from datasync_flask.connections.models import State
@@ -158,7 +158,7 @@ def _of_limits(grant: SalesforceGrant | None) -> dict[str, tuple[Verdict, str]]:
         }
     text = ngettext(
         "%(left)s of %(most)s API call left today.", "%(left)s of %(most)s API calls left today.", most,
-        left=f"{left:,}", most=f"{most:,}",
+        left=format_decimal(left), most=format_decimal(most),
     )  # fmt: skip
     calls = Verdict.OK if left > most * FEW_CALLS_LEFT else Verdict.WARNING if left else Verdict.FAILED
     return {"limits": (Verdict.OK, gettext("Salesforce tells the org's limits.")), "api_calls": (calls, text)}

@@ -9,6 +9,7 @@ import "./address_note.js";
 import "./autosave.js";
 import "./show_when.js";
 import "./browser_zone.js";
+import "./unticks.js";
 import "./picker.js";
 import "./guide.js";
 import "./status.js";

@@ -1,5 +1,5 @@
 // <form data-picker>: arrows go from row to row, from the search into the list and back. [data-arrives] gets the focus
-// when htmx puts it into the page.
+// when htmx puts it into the page. Where a press of [data-unticks] took its own button away, the next one gets it.
 import { announce } from "./page.js";
 
 function moveInList(event) {
@@ -16,11 +16,27 @@ function moveInList(event) {
 }
 
 document.addEventListener("keydown", moveInList);
+// Which of the buttons was pressed; null: none.
+let removed = null;
+const removing = () => [...document.querySelectorAll("#basket [name=remove]")];
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("#basket [data-unticks]");
+  removed = button ? Math.max(removing().indexOf(button), 0) : null;
+});
+
+function focusNext() {
+  if (removed === null) return;
+  const left = removing();
+  (left[removed] ?? left.at(-1) ?? document.getElementById("basket-title"))?.focus();
+  removed = null;
+}
+
 let lastCount = "";
 document.addEventListener("htmx:after:swap", () => {
   const count = document.querySelector("[data-picker] [data-count]")?.textContent ?? "";
   if (count !== lastCount) announce(count);
   lastCount = count;
+  focusNext();
   const arrived = document.querySelector("[data-arrives]");
   if (!arrived || arrived.contains(document.activeElement)) return;
   arrived.removeAttribute("data-arrives");

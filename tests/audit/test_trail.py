@@ -81,7 +81,7 @@ def test_the_audit_of_one_connection_is_a_click_away(walk: ConnectionWalk, sign_
     walk.show()
     (link,) = walk.visitor.page.xpath("//*[@id='history']//a/@href")
     walk.visitor.get(link)
-    assert f"connection {walk.id}" in walk.visitor.text
+    assert f"Connection {walk.id}" in walk.visitor.text
     editor = sign_in("editor")
     editor.get(f"/connections/{walk.id}")
     assert not editor.page.xpath("//*[@id='history']//a")

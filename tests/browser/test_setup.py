@@ -105,12 +105,64 @@ def test_choosing_by_keyboard_and_settings_in_place(new_page: Callable[..., Page
     expect(page.get_by_label("At", exact=True)).to_be_visible()
 
 
+def begin(page: Page, connected: str) -> None:
+    page.goto(connected)
+    page.get_by_role("button", name=re.compile("Choose what to load|New extraction")).click()
+    expect(page.get_by_role("checkbox", name="Account")).to_be_checked()
+
+
+def test_a_tick_belongs_to_its_object_in_every_list(new_page: Callable[..., Page], connected: str) -> None:
+    page = new_page()
+    begin(page, connected)
+    basket = page.locator("#basket")
+    page.get_by_role("button", name="Standard").click()
+    expect(page.get_by_role("checkbox", name="OrderStatus")).to_be_visible()
+    page.get_by_role("checkbox", name="User").uncheck()
+    page.get_by_role("checkbox", name="OrderStatus").check()
+    page.get_by_role("checkbox", name="Organization").check()
+    expect(basket).to_contain_text("Organization")
+    page.get_by_role("button", name="Suggested").click()
+    expect(page.get_by_role("checkbox", name="Organization")).to_have_count(0)
+    # The boxes stand where those of others stood a moment ago.
+    expect(page.get_by_role("checkbox", name="User")).not_to_be_checked()
+    page.get_by_role("checkbox", name="Account").uncheck()
+    expect(basket.locator("li b")).to_have_text(["Contact", "OrderStatus", "Organization"])
+
+
+def test_settings_and_removing_keep_the_place_and_the_focus(new_page: Callable[..., Page], connected: str) -> None:
+    page = new_page()
+    begin(page, connected)
+    basket = page.locator("#basket li b")
+    page.get_by_role("button", name="Standard").click()
+    page.get_by_role("checkbox", name="OrderStatus").check()
+    expect(basket).to_have_text(["Account", "Contact", "User", "OrderStatus"])
+    page.get_by_role("button", name="Settings Contact").click()
+    # What no run reads can't be marked.
+    expect(page.get_by_text("When a record is deleted")).to_be_hidden()
+    page.get_by_label("Tracking type").select_option("Date and deletes")
+    expect(page.get_by_text("When a record is deleted")).to_be_visible()
+    page.get_by_role("button", name="Save settings").click()
+    expect(page.locator(".chip[aria-current]")).to_contain_text("Standard")
+    expect(page.get_by_role("button", name="Settings Contact")).to_be_focused()
+    page.get_by_role("button", name="Remove Contact").press("Enter")
+    expect(basket).to_have_text(["Account", "User", "OrderStatus"])
+    expect(page.get_by_role("button", name="Remove User")).to_be_focused()
+    page.get_by_role("button", name="Remove OrderStatus").press("Enter")
+    expect(page.get_by_role("button", name="Remove User")).to_be_focused()
+    expect(page.get_by_role("checkbox", name="OrderStatus")).not_to_be_checked()
+    page.get_by_role("checkbox", name="Profile").check()
+    expect(basket).to_have_text(["Account", "User", "Profile"])
+    page.get_by_role("button", name="Clear all").press("Enter")
+    expect(page.locator("#basket-title")).to_be_focused()
+    expect(page.locator("#basket-title")).to_have_text("0 objects chosen")
+    expect(page.locator(".pick input:checked")).to_have_count(0)
+
+
 def test_formula_fields_are_refreshed_as_chosen(
     new_page: Callable[..., Page], connected: str, practice: PracticeOrg
 ) -> None:
     page = new_page(bypass_csp=True)
-    page.goto(connected)
-    page.get_by_role("button", name=re.compile("Choose what to load|New extraction")).click()
+    begin(page, connected)
     page.get_by_role("button", name="Continue").click()
     page.get_by_text("More options").click()
     rhythm, forecast = page.get_by_label("Refresh formula fields"), page.locator("#schedule-preview .soft").first

@@ -160,6 +160,23 @@ def test_a_paused_schedule_starts_nothing(listed: Listed) -> None:
         assert len(schedule.start_due(utcnow() + timedelta(days=1))) == 1
 
 
+def test_pausing_in_the_row_keeps_the_focus(listed: Listed) -> None:
+    path = f"/extractions/{listed.make('Nightly', schedule='0 2 * * *')}"
+    for press, next_press in (("pause", "Resume"), ("resume", "Pause")):
+        listed.visitor.post(f"{path}/{press}", headers={"HX-Request": "true"})
+        (button,) = listed.visitor.page.xpath("//button[@autofocus]")
+        assert button.text_content() == f"{next_press} Nightly"
+
+
+def test_a_time_of_day_names_its_zone(listed: Listed) -> None:
+    """The next run beside it stands in the reader's zone."""
+    listed.make("Nightly", schedule="0 2 * * *")
+    listed.make("Often", schedule="every 15 minutes")
+    listed.names()
+    assert "Every day at 02:00, UTC" in listed.visitor.text
+    assert "Every 15 minutes, UTC" not in listed.visitor.text
+
+
 def test_viewers_see_the_list_and_change_nothing(listed: Listed, sign_in) -> None:  # type: ignore[no-untyped-def]
     extraction_id = listed.make("Sales")
     viewer = sign_in("viewer")

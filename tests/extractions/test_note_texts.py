@@ -15,7 +15,10 @@ NOTES = {
     NoteKind.UNSEEN: (names_note(NoteKind.UNSEEN, ("A__c", "B__c")), "A__c, B__c aren't visible"),
     NoteKind.BESIDE_BULK: (note(NoteKind.BESIDE_BULK, "Max jobs: 10000"), "is reached: Max jobs: 10000"),
     NoteKind.SMALLER_PAGES: (note(NoteKind.SMALLER_PAGES, 12500), "asked for 12,500 rows at a time"),
-    NoteKind.EMPTIED: (names_note(NoteKind.EMPTIED, ("email", "phone")), "columns email, phone were emptied"),
+    NoteKind.EMPTIED: (
+        names_note(NoteKind.EMPTIED, ("email", "phone")),
+        "hashed or left out now: the columns email, phone.",
+    ),
     NoteKind.FORMULA: (note(NoteKind.FORMULA, "Sum__c"), "Sum__c is a formula"),
     NoteKind.FORMULAS: (note(NoteKind.FORMULAS, 3, "Sum__c,Share__c"), "Sum__c, Share__c. 3 rows"),
     NoteKind.SHORTENED: (note(NoteKind.SHORTENED, "Long__c", "long_x1"), "Long__c is called long_x1 there"),

@@ -153,7 +153,7 @@ def test_what_was_loaded_before_is_gone(extracting: Extracting, contacts: Org, d
     assert len(rows) == (11 if history else 5)
     assert in_files(extracting, CLEAR) == []
     extracting.walk.visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
-    assert "The columns birthdate, email, last_name were emptied" in extracting.walk.visitor.text
+    assert "left out now: the columns birthdate, email, last_name" in extracting.walk.visitor.text
     # Then only changes are read again.
     assert not extracting.done().objects[0].is_whole
     # And back: every row has its values once more.

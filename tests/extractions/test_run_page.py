@@ -134,3 +134,24 @@ def test_objects_that_a_failed_run_never_began_are_not_waiting(made: Extracting)
     assert "Not loaded" in row.text_content()
     with made.app.app_context():
         assert db.session.query(RunObject).count() == 1
+
+
+def test_what_is_paused_does_not_turn_and_the_time_runs_on(made: Extracting) -> None:
+    """The clock is the browser's: a poll that brings nothing new leaves it going."""
+    began = utcnow() - timedelta(seconds=30)
+    address = going(made, rows=1500, pages=1, run={"state": RunState.PAUSED, "started_at": began})
+    shown(made, address)
+    section = made.walk.visitor.page.get_element_by_id("run-progress")
+    assert section.xpath(".//*[contains(@class, 'dot')][not(contains(@class, 'now'))]")
+    assert section.xpath(".//time[@data-style='clock']/@datetime") == [began.isoformat(timespec="seconds")]
+    shown(made, f"/extractions/{made.id}")
+    (pill,) = made.walk.visitor.page.xpath("//dl[@class='kpis']//*[contains(@class, 'pill')]")
+    assert pill.text_content() == "Paused"
+
+
+def test_a_destination_names_the_extractions_that_load_into_it(made: Extracting, duckdb: str) -> None:
+    text = shown(made, f"/connections/{duckdb}")
+    assert made.walk.visitor.page.xpath("//section[@aria-labelledby='used-by']//a/@href") == [f"/extractions/{made.id}"]
+    assert "File or folder" in text
+    unused = made.make_destination("sqlite", {"path": "unused.sqlite"})
+    assert "No extractions load into it yet." in shown(made, f"/connections/{unused}")

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from datasync_flask.destinations import service
+from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Extraction, Run
 from datasync_flask.extractions.setup.models import ExtractionDraft
@@ -47,11 +49,11 @@ class Setup:
 
     @property
     def chosen(self) -> list[str]:
-        return [name.text for name in self.visitor.page.xpath("//*[@id='basket']//li//b")]
+        return [name.text_content() for name in self.visitor.page.xpath("//*[@id='basket']//li//b")]
 
     @property
     def shown(self) -> list[str]:
-        return [name.text for name in self.visitor.page.xpath("//label[@class='pick']/b")]
+        return [name.text_content() for name in self.visitor.page.xpath("//label[@class='pick']/b")]
 
     @property
     def chips(self) -> dict[str, int]:
@@ -165,7 +167,7 @@ def test_an_object_has_its_settings_before_anything_is_saved(setup: Setup, org: 
     }  # fmt: skip
     assert setup.visitor.post(address, {**good, "try": "1"}).status_code == 200
     assert "Salesforce accepts this filter." in setup.visitor.text
-    assert setup.visitor.post(address, good).headers["Location"] == setup.at("objects")
+    assert setup.visitor.post(address, good).headers["Location"] == setup.at("objects") + "#settings-Account"
     setup.open("objects")
     assert "2 fields · Changes and deletions · filtered · history" in setup.visitor.text
     setup.visitor.post(setup.at("alike"), {"tracking_type": "none", "deleted": "-", "history": "latest", "which": "-"})
@@ -355,7 +357,7 @@ def test_the_edit_page_keeps_its_source_and_all_that_is_typed(extracting: Extrac
     )
     assert shown.status_code == 200
     assert visitor.form_values("extraction-form")["description"] == "Typed"
-    assert [each.text for each in visitor.page.xpath("//label[@class='pick']/b")] == ["OrderStatus"]
+    assert [each.text_content() for each in visitor.page.xpath("//label[@class='pick']/b")] == ["OrderStatus"]
     saved = {**values, "description": "Typed", "objects": ["Account", "OrderStatus"], "source": other,
              "repeat": "hourly", "every_hours": "2", "at_minute": "5", "on_days": ["1", "2", "3", "4", "5"]}  # fmt: skip
     assert visitor.post(path, saved).status_code == 303
@@ -385,3 +387,30 @@ def test_nine_hundred_objects_are_a_small_page(extracting: Extracting, org: Org)
     assert len(setup.visitor.response.data) < 300_000
     setup.open("objects", "?q=OBJECT_777")
     assert setup.shown == ["A_long_name_of_an_object_777__c"] or re.fullmatch(r"pkg\d__A_.*777__c", setup.shown[0])
+
+
+def test_a_destination_deleted_meanwhile_is_said(extracting: Extracting) -> None:
+    setup = Setup(extracting.walk)
+    destination = extracting.make_destination("duckdb", {"path": "gone.duckdb"})
+    setup.open("objects")
+    setup.send_objects(objects=["Account"], do="continue")
+    setup.open("destination")
+    assert setup.send_destination(destination=destination, do="continue").headers["Location"] == setup.at("review")
+    with extracting.app.app_context():
+        service.delete(db.session.get_one(DestinationConnection, destination), by=None)
+    assert setup.visitor.get(setup.at("review")).headers["Location"] == setup.at("destination")
+    setup.visitor.follow()
+    assert "The destination was deleted. Choose another one." in setup.visitor.text
+
+
+def test_many_drafts_leave_the_list_in_sight(setup: Setup) -> None:
+    setup.open("objects")
+    for _ in range(5):
+        setup.send_objects(objects=["Contact"], do="close")
+        setup = Setup(setup.walk)
+        setup.open("objects")
+    setup.visitor.get("/extractions")
+    drafts = setup.visitor.page.xpath("//section[@aria-labelledby='drafts-title']")[0]
+    assert len(drafts.xpath("./ul/li")) == 3
+    (rest,) = drafts.xpath("./details")
+    assert rest.xpath("string(summary)") == f"{len(rest.xpath('.//li'))} more drafts"

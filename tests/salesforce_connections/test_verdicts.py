@@ -43,12 +43,21 @@ def test_a_connection_that_works(walk: ConnectionWalk) -> None:
     assert verdicts(walk) == good
     items = walk.show().xpath(".//li[@data-check]")
     assert {item.get("data-check"): item.get("data-verdict") for item in items} == good
+    # Nothing to do: the next step comes first.
+    assert not walk.show().xpath(".//details[@open]")
     with walk.app.app_context():
         token = make_token(db.session.scalars(select(User)).first(), "test", 1)
         db.session.commit()
     answer = walk.app.test_client().get(f"/api/v1/connections/{walk.id}", headers={"Authorization": f"Bearer {token}"})
     assert {each["code"]: each["verdict"] for each in answer.json["checks"]} == good
     assert all(each.keys() == {"code", "verdict", "text"} for each in answer.json["checks"])
+
+
+def test_a_german_reads_german_numbers(walk: ConnectionWalk) -> None:
+    walk.to_connected()
+    walk.visitor.post("/language", {"language": "de"})
+    (check,) = walk.show().xpath(".//li[@data-check='api_calls']")
+    assert "von 15.000 API-Aufrufen" in check.text_content()
 
 
 def test_a_data_api_that_is_closed_fails_alone(walk: ConnectionWalk) -> None:
@@ -62,3 +71,4 @@ def test_a_data_api_that_is_closed_fails_alone(walk: ConnectionWalk) -> None:
     assert walk.state == "needs_attention"
     items = {item.get("data-check"): item for item in walk.show().xpath(".//li[@data-check]")}
     assert [items[code].get("data-verdict") for code in CODES[:4]] == ["ok", "ok", "ok", "failed"]
+    assert items["address"].xpath("ancestor::details[@open]")

@@ -90,7 +90,7 @@ class Step:
         self.names = [choice.name for choice in self.objects]
         self.dataset = self._dataset()
         self.errors: dict[str, list[str]] = {}
-        self.test_result = ""
+        self.test_result, self.is_test_passed = "", False
 
     def _dataset(self) -> str:
         """The dataset: as typed, or one that fits the destination."""
@@ -159,8 +159,11 @@ class Step:
     def test(self) -> None:
         """Try a new destination; errors appear at their fields."""
         form = self.new_form
-        if form.validate() and destinations.problem_of(form) is None:
+        if destinations.is_valid(form) and destinations.problem_of(form) is None:
             self.test_result = gettext("It works: tables can be created, written and removed.")
+            self.is_test_passed = True
+        else:
+            self.test_result = gettext("It doesn’t work yet. The fields above say what to correct.")
         form.keep_password()
 
     def finish(self) -> bool:

@@ -125,6 +125,15 @@ def without_secrets(typed: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in typed.items() if name not in _SECRETS}
 
 
+def is_valid(form: DestinationForm) -> bool:
+    """True when nothing is missing. A name that is made of the other fields isn't missed while those are empty."""
+    is_complete: bool = form.validate()
+    others = any(field.errors for field in form if field is not form["description"])
+    if others and not form["description"].data:
+        form["description"].errors = []
+    return is_complete
+
+
 def problem_of(form: DestinationForm) -> DestinationError | None:
     """Try a valid form's settings, and put an error at its field."""
     problem = form.find_problem()
@@ -137,7 +146,7 @@ def problem_of(form: DestinationForm) -> DestinationError | None:
 
 def save_new(form: DestinationForm, *, by: int) -> DestinationConnection | None:
     """Check and store a new destination; None if something is wrong, with the error at its field. Commits."""
-    if form.validate() and problem_of(form) is None:
+    if is_valid(form) and problem_of(form) is None:
         try:
             return form.save(None, by=by)
         except SettingRefused as refusal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from flask import flash, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
@@ -20,6 +20,7 @@ from datasync_flask.extractions.setup import access, drafts, object_settings, ob
 from datasync_flask.extractions.setup.filter_trial import Trial, tried
 from datasync_flask.extractions.setup.models import ExtractionDraft
 from datasync_flask.extractions.setup.views import bp, close, step_list, to_step
+from datasync_flask.salesforce_connections.models import TrackingType
 from datasync_flask.salesforce_connections.settings import TRACKING_TYPES
 
 
@@ -36,10 +37,12 @@ def choose_objects(draft_id: str) -> ResponseReturnValue:
     if found.entries:
         drafts.change(draft, objects=chosen)
     if "settings" in request.form:
-        return to_step(draft, "object_settings_page", name=request.form["settings"])
+        seen = objects.View.of(request.form, "at_")
+        return to_step(draft, "object_settings_page", name=request.form["settings"], **seen.as_query)
     if action == "alike":
         return to_step(draft, "alike")
-    moves_on = wants_fragment() or action == "search" or bool({"show", "all"} & request.form.keys())
+    takes_away = {"remove", "clear"} & request.form.keys()
+    moves_on = not takes_away and (wants_fragment() or action == "search" or {"show", "all"} & request.form.keys())
     view = objects.View.of(request.form, "" if moves_on else "at_")
     if wants_fragment():
         return _page(draft, found, view)
@@ -74,7 +77,7 @@ def object_settings_page(draft_id: str, name: str) -> ResponseReturnValue:
     if trial.not_tried:
         flash(trial.not_tried)
     drafts.change(draft, objects=[after if choice.name == name else choice for choice in chosen])
-    return to_step(draft, "objects")
+    return redirect(_back(draft, name), 303)
 
 
 @bp.route("/extractions/<public_id:draft_id>/setup/alike", methods=["GET", "POST"])
@@ -90,6 +93,16 @@ def alike(draft_id: str) -> ResponseReturnValue:
     return render_template(
         "extractions/setup/alike.html", draft=draft, count=len(chosen), tracking_types=TRACKING_TYPES
     )
+
+
+def _seen() -> objects.View:
+    """The part of the list that the settings of an object were opened from."""
+    return objects.View.of(request.args)
+
+
+def _back(draft: ExtractionDraft, name: str) -> str:
+    """Where in the list the settings of an object were opened."""
+    return url_for("setup.objects", draft_id=draft.id, _anchor=f"settings-{name}", **_seen().as_query)
 
 
 def _chosen(draft: ExtractionDraft, found: Catalog) -> list[ObjectChoice]:
@@ -160,7 +173,12 @@ def _settings_page(
         ),
         "loads_new": treatments.loads_new(choice, request.form),
         "usual_tracking": TRACKING_TYPES[draft.source.tracking_type][0],
-        "action": url_for("setup.object_settings_page", draft_id=draft.id, name=choice.name),
+        "usual_reads_deletions": draft.source.tracking_type == TrackingType.DATE_DELETES,
+        "action": url_for("setup.object_settings_page", draft_id=draft.id, name=choice.name, **_seen().as_query),
+        "try_action": url_for(
+            "setup.object_settings_page", draft_id=draft.id, name=choice.name, **{"try": "1"} | _seen().as_query
+        ),
+        "back": _back(draft, choice.name),
     }  # fmt: skip
     page = render_template("extractions/setup/object.html", **values)
     return (page, 422) if errors else page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from flask_babel import gettext
 
@@ -59,7 +60,7 @@ class View:
         return cls(query, whole or show, bool(whole))
 
     @property
-    def as_query(self) -> dict[str, str]:
+    def as_query(self) -> dict[str, Any]:
         """The view as parameters of an address."""
         found = {"q": self.query, "all" if self.is_whole else "show": self.show}
         return {name: value for name, value in found.items() if value}

@@ -44,7 +44,9 @@ def review(draft_id: str) -> ResponseReturnValue:
     draft = drafts.editable(draft_id)
     destination = _destination(draft)
     if destination is None:
-        flash(gettext("Choose a destination first."))
+        is_gone = draft.settings.get("destination", "") not in {"", destinations.NEW}
+        text = gettext("The destination was deleted. Choose another one.")
+        flash(text if is_gone else gettext("Choose a destination first."))
         return to_step(draft, "destination")
     form = _form(draft, destination)
     if request.method == "GET":
