@@ -35,6 +35,8 @@ class ShownProblem:
     # Beside them in the API; what a row of the list has room for.
     message: str = ""
     in_list: str = ""
+    # The other side's own words.
+    said: str = ""
 
 
 class Verdict(enum.StrEnum):

@@ -28,6 +28,7 @@ from datasync_flask.salesforce.answers import (
     USUAL,
     Bounds,
     refusal_of,
+    says_moved,
 )
 from datasync_flask.salesforce.data_refusals import classify_api_error, is_passing_page
 from datasync_flask.salesforce.errors import Problem, SalesforceError
@@ -91,6 +92,8 @@ class SalesforceApi:
         self.token, self.version, self.wait = token, version, wait
         self._refresh, self._trusted, self._policy = refresh, trusted, policy
         self._lock, self._renewing = threading.Lock(), threading.Lock()
+        # Addresses that nothing connected to, after which the login host was asked for the org's.
+        self._asked_about = set[str]()
         self.lanes = Lanes()
         self.calls = 0
         # Bytes of streamed answers that are read, and those that are being read.
@@ -127,7 +130,14 @@ class SalesforceApi:
 
     def at_its_address(self, call: Callable[[], T]) -> T:
         """What `call` gives, with a new token where the org seems to have moved. Raises SalesforceError."""
-        return at_the_orgs_address(self.token, self.renew, call)
+        return at_the_orgs_address(self.token, self.renew, call, self._may_ask_for_address)
+
+    def _may_ask_for_address(self) -> bool:
+        """True once for each address: the network may be to blame as well, and each request would ask again."""
+        with self._lock:
+            is_first = self.token.instance_url not in self._asked_about
+            self._asked_about.add(self.token.instance_url)
+        return is_first
 
     def request(self, method: str, path: str, *, bounds: Bounds = USUAL, **content: Any) -> Any:
         """The JSON of an answer ('' for one without content). Raises SalesforceError."""
@@ -162,6 +172,8 @@ class SalesforceApi:
             words = text_of(response)[:REFUSAL_CHARACTERS]
             if is_passing_page(words):
                 raise classify_api_error(503, None, words)
+            if says_moved(words):
+                raise SalesforceError(Problem.INSTANCE_MOVED, f"HTTP {response.status_code}, a page instead of data")
             raise SalesforceError(Problem.NOT_SALESFORCE, f"HTTP {response.status_code}, not JSON")
         return body
 

@@ -146,6 +146,13 @@ def test_retry_after_is_kept_to_within_bounds(caller: Caller, told: str, waited:
         (400, "INVALID_QUERY_LOCATOR", "invalid query locator", Problem.LOCATOR_GONE),
         (403, "INSUFFICIENT_ACCESS", "insufficient access", Problem.NO_ACCESS),
         (401, "INVALID_SESSION_ID", "This session is not valid for use with the API", Problem.API_SCOPE_MISSING),
+        (403, "INVALID_SESSION_ID", "This session is not valid for use with the REST API", Problem.API_SCOPE_MISSING),
+        (403, "INACTIVE_ORG", "the org is inactive", Problem.ORG_INACTIVE),
+        (403, "ORG_LOCKED", "org locked", Problem.ORG_INACTIVE),
+        (403, "TRIAL_EXPIRED", "trial expired", Problem.ORG_INACTIVE),
+        (403, "LOGIN_DURING_RESTRICTED_TIME", "outside login hours", Problem.IP_RESTRICTED),
+        (403, "LOGIN_DURING_RESTRICTED_DOMAIN", "not from here", Problem.IP_RESTRICTED),
+        (403, "FUNCTIONALITY_TEMPORARILY_UNAVAILABLE", "later", Problem.SERVER_ERROR),
     ],
 )  # fmt: skip
 def test_codes_and_words(status: int, code: str, message: str, problem: Problem) -> None:
