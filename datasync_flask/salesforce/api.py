@@ -169,12 +169,7 @@ class SalesforceApi:
         if response.status_code == 204 or not response.content:
             return ""
         if body is None:
-            words = text_of(response)[:REFUSAL_CHARACTERS]
-            if is_passing_page(words):
-                raise classify_api_error(503, None, words)
-            if says_moved(words):
-                raise SalesforceError(Problem.INSTANCE_MOVED, f"HTTP {response.status_code}, a page instead of data")
-            raise SalesforceError(Problem.NOT_SALESFORCE, f"HTTP {response.status_code}, not JSON")
+            raise _instead_of_data(response, "JSON")
         return body
 
     @contextmanager
@@ -200,6 +195,8 @@ class SalesforceApi:
         if response.status_code != 200:
             whole = self._client.whole(response, max_bytes=SMALL_BYTES)
             raise refusal_of(whole, json_of(whole))
+        if "html" in response.headers.get("content-type", "").lower():
+            raise _instead_of_data(self._client.whole(response, max_bytes=SMALL_BYTES), "CSV")
         return response
 
     def _request(self, method: str, path: str, *, accept: str = "application/json", **content: Any) -> httpx2.Request:
@@ -224,3 +221,13 @@ class SalesforceApi:
         if usage:
             self.usage = (int(usage.group(1)), int(usage.group(2)))
         self.server_time = time_of(response)
+
+
+def _instead_of_data(response: httpx2.Response, wanted: str) -> SalesforceError:
+    """The error for a page that came as a success in place of data."""
+    words = text_of(response)[:REFUSAL_CHARACTERS]
+    if is_passing_page(words):
+        return classify_api_error(503, None, words)
+    if says_moved(words):
+        return SalesforceError(Problem.INSTANCE_MOVED, f"HTTP {response.status_code}, a page instead of {wanted}")
+    return SalesforceError(Problem.NOT_SALESFORCE, f"HTTP {response.status_code}, not {wanted}")
