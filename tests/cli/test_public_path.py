@@ -69,7 +69,8 @@ def check_run(site: Site, extraction: str) -> None:
     def progress() -> httpx2.Response:
         return site.http.get(f"{run}/progress", headers={"HX-Request": "true"})
 
-    wait_for(lambda: 'data-state="done"' in progress().text, 60)
+    ended = wait_for(lambda: re.search(r'data-state="(done|failed|waiting)"', progress().text), 150)
+    assert ended[1] == "done", progress().text
     for page in (progress(), site.http.get(run), site.http.get(f"/extractions/{extraction}")):
         assert page.status_code == 200
         check_addresses(site, page)
