@@ -72,8 +72,21 @@ def filling(playwright: Playwright, site: Site, tmp_path_factory: pytest.TempPat
 
 
 # Nothing answers there: they are saved anyway.
-SERVER = {"host": "127.0.0.1", "port": "1", "database": "d", "username": "u", "password": "p", "tls": "off"}
-BUCKET = {"bucket": "b", "endpoint": "http://127.0.0.1:1", "access_key": "key", "password": "secret", "region": "x"}
+SERVER = {
+    "host": "127.0.0.1",
+    "port": "1",
+    "database": "warehouse",
+    "username": "loader",
+    "password": "secret",
+    "tls": "off",
+}
+BUCKET = {
+    "bucket": "bucket",
+    "endpoint": "http://127.0.0.1:1",
+    "access_key": "writer",
+    "password": "secret",
+    "table_format": "parquet",
+}
 DESTINATION_SETTINGS = {"postgresql": SERVER, "mysql": SERVER, "object_storage": BUCKET}
 FILLED = """() => [...document.querySelectorAll('input, textarea')]
     .filter((field) => field.type !== 'hidden' && field.matches(':autofill'))
@@ -106,10 +119,11 @@ def test_only_signing_in_is_filled(filling: BrowserContext, site: Site) -> None:
     known = site.save({"client_id": "3MVG9known", "client_secret": "s3cret"}, description="Known")
     handed = re.search(r"http[^\s<\"]+/hand-off/[\w-]+", site.post(f"/connections/{draft}/hand-off").text)
     assert handed is not None
-    stored = [
-        site.post(f"/connections/new/{kind}", {"description": kind, "anyway": "1", **typed}).headers["location"][-16:]
-        for kind, typed in DESTINATION_SETTINGS.items()
-    ]
+    stored = []
+    for kind, typed in DESTINATION_SETTINGS.items():
+        saved = site.post(f"/connections/new/{kind}", {"description": kind, "anyway": "1", **typed})
+        assert saved.status_code == 303, saved.text
+        stored.append(saved.headers["location"].rsplit("/", 1)[-1])
     # Where a person is asked for their own password, that field may be filled.
     own = {"your_password", "present"}
     paths = [
