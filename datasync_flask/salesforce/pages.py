@@ -20,9 +20,10 @@ from datasync_flask.salesforce.transport import redirect_target, text_of
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 _MAINTENANCE = re.compile(
-    r"(down|closed|scheduled|system|undergoing|under|currently in|planned) (for )?(\w+ )?maintenance"
-    r"|setting (things|your \w+|up your)|getting things ready"
-    r"|(org|sandbox|instance) is being (set up|created|refreshed)",
+    r"(down|closed|scheduled|system|undergoing|under|performing|currently in|planned) (for )?(\w+ )?maintenance"
+    r"|maintenance (is |currently )?(in progress|mode|under ?way)"
+    r"|setting (things|your \w+|up your)|set things up|getting things ready"
+    r"|(org|organi[sz]ation|sandbox|instance) is being (set up|created|refreshed|activated|migrated|moved|upgraded)",
 )
 _NOT_TEXT = re.compile(r"(?is)<(script|style)\b.*?</\1\s*>|<[^>]*>")
 

@@ -98,8 +98,13 @@ def test_what_passes_is_tried_again(caller: Caller, status: int, body: str) -> N
 
 @pytest.mark.parametrize("status", [200, 403, 404, 503])
 @pytest.mark.parametrize(
-    "text", ["<p>We\u2019re setting things\nup for you</p>", "<h1>Down for <b>maintenance</b></h1>"]
-)
+    "text",
+    [
+        "<p>We\u2019re setting things\nup for you</p>", "<h1>Down for <b>maintenance</b></h1>",
+        "Hang tight while we set things up.", "Salesforce is performing maintenance.", "<p>Site maintenance in progress</p>",
+        "Your sandbox is being activated.", "This organization is being migrated.", "We are in maintenance mode.",
+    ],
+)  # fmt: skip
 def test_maintenance_has_its_own_reason_in_runs_and_checks_alike(caller: Caller, status: int, text: str) -> None:
     caller.practice.fault("describe", status=status, body=text, times=None)
     with pytest.raises(SalesforceError) as error:
