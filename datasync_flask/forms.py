@@ -40,7 +40,7 @@ _FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\
 def strip(value: str | None) -> str | None:
     """Text without surrounding white space and without characters that can't be seen.
 
-    Joiners stay where scripts and emoji need them: between letters, marks and signs beyond ASCII. The tags of flags stay
+    Joiners stay where scripts and emoji need them: between letters, marks and signs beyond ASCII. Tags of flags stay
     too.
     """
     if value is None:
