@@ -145,8 +145,8 @@ def classify_oauth_error(error: str, description: str, asked: Asked | None = Non
 
 def _by_phrase(code: str, words: str) -> Problem:
     bare = _ERROR_PAGE_PREFIX.sub("", code)
-    has_other_words = bool(words.strip()) and code in _GENERAL_CODES
-    table = [row for row in REFUSALS if row.words] if has_other_words else REFUSALS
+    has_other_text = bool(words.strip()) and code in _GENERAL_CODES
+    table = [row for row in REFUSALS if row.words] if has_other_text else REFUSALS
     return meaning_of(table, code, words) or meaning_of(table, bare, words) or Problem.UNEXPECTED
 
 

@@ -146,7 +146,7 @@ def apply_result(connection: SalesforceConnection, observation: probe.Observatio
     agrees = problem is not None and connection.problem == problem
     if problem is Problem.UNEXPECTED:
         # Two refusals that nobody here knows are the same one only when Salesforce says the same.
-        agrees = agrees and _words_of(connection.problem_detail) == _words_of(tidy(observation.detail))
+        agrees = agrees and _without_numbers(connection.problem_detail) == _without_numbers(tidy(observation.detail))
     connection.agreeing_probes = connection.agreeing_probes + 1 if agrees else 1
     connection.probes += 1
     connection.probe_requests += observation.requests
@@ -173,7 +173,7 @@ def apply_result(connection: SalesforceConnection, observation: probe.Observatio
     lifecycle.apply(connection, Event.PROBED, now, problem=problem, detail=observation.detail, due_at=due_at)
 
 
-def _words_of(detail: str) -> str:
+def _without_numbers(detail: str) -> str:
     """What Salesforce said without the numbers and marks that differ from answer to answer."""
     return _NUMBERS.sub("", detail)
 

@@ -11,6 +11,7 @@ import pytest
 from datasync_flask.salesforce.errors import Problem
 from datasync_flask.salesforce.oauth import AppCredentials
 from datasync_flask.salesforce.probe import MAX_HOPS, Observation, probe_app
+from tests.support.old_address import old_address
 from tests.support.practice import PracticeOrg
 
 CALLBACK = "http://127.0.0.1:5000/oauth/salesforce/callback"
@@ -234,12 +235,19 @@ def test_a_flow_that_is_off_is_not_ready(practice: PracticeOrg) -> None:
     assert observe(practice, app).problem is Problem.CODE_FLOW_NOT_ENABLED
 
 
-@pytest.mark.parametrize("location", ["http://[", "https://[::1", "", "https://"])
-@pytest.mark.parametrize("at", ["token", "authorize"])
-def test_a_redirect_to_what_is_no_address_is_no_crash(practice: PracticeOrg, at: str, location: str) -> None:
+@pytest.mark.parametrize("location", ["http://[", "https://[::1", "http://[x]/", "//[", "https://", "http:///x"])
+@pytest.mark.parametrize("path", ["/token", "/authorize"])
+def test_a_redirect_to_what_is_no_address_is_no_crash(practice: PracticeOrg, path: str, location: str) -> None:
     app = practice.register(CALLBACK)
-    practice.fault(at, status=302, headers={"Location": location}, times=None)
-    observe(practice, app)
+    with old_address(practice.origin) as lost:
+        lost.leave_after(path, 1, status=302, headers={"Location": location})
+        credentials = AppCredentials(
+            lost.origin, app["client_id"], app["client_secret"], (practice.origin, lost.origin)
+        )
+        probe_app(credentials, CALLBACK, "api refresh_token")
+        again = probe_app(credentials, CALLBACK, "api refresh_token")
+    assert lost.has_left
+    assert again.problem is Problem.NOT_SALESFORCE
 
 
 def test_an_unknown_code_in_an_error_pages_text_is_quoted(practice: PracticeOrg) -> None:

@@ -76,7 +76,7 @@ def test_a_wrong_secret_is_told_and_can_be_taken_back(walk: ConnectionWalk) -> N
 
 def test_a_typo_by_a_program_or_by_a_stranger_leaves_what_works(walk: ConnectionWalk) -> None:
     walk.to_connected()
-    with walk.app.app_context():
+    with walk.app.test_request_context():
         save_connection({"client_secret": "typo"}, db.session.get_one(Connection, walk.id), by=None)
     works_still(walk)
     assert "Works with the previous settings" in status_text(walk)
