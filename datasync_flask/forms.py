@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -32,17 +33,22 @@ class Refused(ValueError):
         self.errors = errors
 
 
+# The flag of a part of a country: a black flag, its code in tags, and their end (Unicode TR51 "Emoji Tag Sequences").
+_FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
+
+
 def strip(value: str | None) -> str | None:
     """Text without surrounding white space and invisible characters.
 
-    Joiners stay where scripts and emoji need them: between letters, marks and signs beyond ASCII.
+    Joiners stay where scripts and emoji need them: between letters, marks and signs beyond ASCII. Tags of flags stay
+    too.
     """
     if value is None:
         return None
-    kept = ""
-    for character in value:
+    kept, tags = "", {place for flag in _FLAG.finditer(value) for place in range(*flag.span())}
+    for place, character in enumerate(value):
         is_joiner = character in "\u200c\u200d" and kept[-1:] > "\x7f" and unicodedata.category(kept[-1])[0] in "LMS"
-        if is_joiner or unicodedata.category(character) not in {"Cc", "Cf"}:
+        if is_joiner or place in tags or unicodedata.category(character) not in {"Cc", "Cf"}:
             kept += character
     return kept.strip()
 

@@ -26,6 +26,7 @@ from datasync_flask.extensions import db
 from tests.support.clock import NOON
 from tests.support.connection import ConnectionWalk
 from tests.support.made_once import compile_routes_once, compile_statements_once, compile_templates_once
+from tests.support.mailbox import running_mail_server
 from tests.support.practice import PracticeOrg, running_practice_org
 from tests.support.servers import ObjectStore, mysql_server, object_store, postgresql_server, redis_server
 from tests.support.visitor import Visitor
@@ -152,6 +153,12 @@ def store() -> Iterator[ObjectStore]:
 def practice() -> Iterator[PracticeOrg]:
     with running_practice_org() as org:
         yield org
+
+
+@pytest.fixture
+def mail_url() -> Iterator[str]:
+    with running_mail_server() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

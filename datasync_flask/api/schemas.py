@@ -77,6 +77,7 @@ class ConnectionState(ConnectionSettings):
     state = fields.String(validate=validate.OneOf([state.value for state in State]))
     reason = fields.String()
     message = fields.String(metadata={"description": "What is wrong, in plain words."})
+    detail = fields.String(metadata={"description": "What the other side said, in its own words."})
     next_steps = fields.List(fields.String())
     since = fields.AwareDateTime()
     checks = fields.List(

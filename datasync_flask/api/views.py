@@ -78,7 +78,7 @@ def _connection(connection: Connection) -> dict[str, Any]:
     problem = kind_of(connection).problem(connection)
     return definition_of(connection) | {
         "id": connection.id, "state": str(connection.state), "since": connection.state_since, "reason": problem.code,
-        "message": problem.message, "next_steps": list(problem.steps),
+        "message": problem.message, "detail": problem.said, "next_steps": list(problem.steps),
     }  # fmt: skip
 
 

@@ -46,6 +46,7 @@ def facts(connection: SalesforceConnection) -> dict[str, Any]:
         "state": str(connection.state),
         "reason": connection.reason,
         "message": told.meaning if told else "",
+        "detail": connection.problem_detail,
         "next_steps": list(told.steps) if told else [],
         "since": connection.state_since.isoformat(),
         "login_host": connection.login_origin,

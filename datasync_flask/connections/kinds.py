@@ -35,6 +35,8 @@ class ShownProblem:
     # Also in the API; short enough for a row of the list.
     message: str = ""
     in_list: str = ""
+    # The other side's own words.
+    said: str = ""
 
 
 class Verdict(enum.StrEnum):

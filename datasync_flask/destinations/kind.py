@@ -79,7 +79,9 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
         if not connection.problem:
             return ShownProblem()
         told = trouble(Fault(connection.problem))
-        return ShownProblem(connection.problem, told.title, told.meaning, (), told.sentences, told.title)
+        return ShownProblem(
+            connection.problem, told.title, told.meaning, (), told.sentences, told.title, connection.problem_detail
+        )
 
     def quick_save(self, connection: DestinationConnection, values: Mapping[str, str], *, by: int | None) -> None:
         """Save the description."""

@@ -45,7 +45,7 @@ def has_resources(api: SalesforceApi) -> bool:
     try:
         resources = api.request("GET", f"{api.base}/")
     except SalesforceError as error:
-        if not error.problem.is_about_the_request and error.problem is not Problem.NOT_SALESFORCE:
+        if not error.is_about_the_request and error.problem is not Problem.NOT_SALESFORCE:
             raise
         return False
     return is_resource_list(resources)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Flask, has_app_context
-from flask_babel import force_locale
+from flask_babel import force_locale, gettext
 
 from datasync_flask.connections import history
 from datasync_flask.connections.models import Connection, State
@@ -47,11 +47,13 @@ def on_connection_moved(connection: Connection, *, before: State, after: State, 
 
 def _meaning(connection: Connection) -> str:
     if not isinstance(connection, SalesforceConnection):
-        return trouble(Fault(connection.problem)).sentences if connection.problem else ""
+        told = trouble(Fault(connection.problem)).sentences if connection.problem else ""
+        return f"{told}\n\n{connection.problem_detail}".strip()
     if connection.current_problem is None:
         return ""
     told = trouble(connection.current_problem, During.CONNECTION).sentences
-    return f"{told}\n\n{verdicts.as_text(connection)}"
+    said = gettext("Salesforce said:") + f" {connection.problem_detail}" if connection.problem_detail else ""
+    return "\n\n".join(part for part in (told, said, verdicts.as_text(connection)) if part)
 
 
 def on_visibility(connection: SalesforceConnection, *, is_worse: bool) -> None:

@@ -20,7 +20,7 @@ NETWORK: dict[Problem, Entry] = {
         responsible=Responsible.OPERATOR,
     ),
     Problem.CERTIFICATE_NOT_TRUSTED: Entry(
-        "Login host's certificate not trusted",
+        "Certificate not trusted",
         "The connection is encrypted, but the certificate that came isn't one that this machine trusts: a proxy "
         "that inspects TLS put its own there, the certificate is for another host name, or it has expired. A "
         "wrong clock of this machine makes a good certificate look expired.",
@@ -29,7 +29,7 @@ NETWORK: dict[Problem, Entry] = {
             "SSL_CERT_FILE; if connections have to go through a proxy, name it in HTTPS_PROXY. Then restart "
             "DataSync.",
             "Check that the machine's clock is right (NTP).",
-            "Open the login address in a browser on the same network and check its certificate.",
+            "Open the address of the host named below in a browser on the same network and check its certificate.",
         ),
         Action.KEEP_WAITING,
         responsible=Responsible.OPERATOR,
@@ -92,7 +92,7 @@ NETWORK: dict[Problem, Entry] = {
         "Salesforce can't be reached",
         "The server DataSync runs on can't connect to Salesforce. A firewall or proxy may be in the way.",
         (
-            "Check that the server may open https connections to the login host; if that works through a proxy "
+            "Check that the server may open https connections to the host named below; if that works through a proxy "
             "only, name the proxy in HTTPS_PROXY (and exceptions in NO_PROXY) and restart DataSync.",
             "Then keep waiting.",
         ),
@@ -115,10 +115,10 @@ NETWORK: dict[Problem, Entry] = {
     ),
     Problem.NOT_SALESFORCE: Entry(
         "Answer isn't Salesforce's",
-        "What answers at the login host isn't what Salesforce answers: a company proxy or another site may stand "
+        "What answers at Salesforce's address isn't what Salesforce answers: a company proxy or another site may stand "
         "in between.",
         (
-            "Open the login host in a browser and check that Salesforce's log-in page appears.",
+            "Open the login host and the org's own address in a browser and check that Salesforce's pages appear.",
             "Then keep waiting.",
         ),
         Action.KEEP_WAITING,

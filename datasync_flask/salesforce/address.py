@@ -30,16 +30,23 @@ def may_have_moved(error: SalesforceError) -> bool:
     return any(part in words for part in _OTHER_NAME)
 
 
-def at_the_orgs_address(token: TokenAnswer, refresh: Callable[[TokenAnswer], TokenAnswer], call: Callable[[], T]) -> T:
+def at_the_orgs_address(
+    token: TokenAnswer,
+    refresh: Callable[[TokenAnswer], TokenAnswer],
+    call: Callable[[], T],
+    may_ask: Callable[[], bool],
+) -> T:
     """The result of `call`; if the org seems to have moved, refresh `token` once and call once more.
 
-    `refresh` asks the login host and makes `call` use the new token. Raises SalesforceError: the login host's error,
-    INSTANCE_MOVED when its answer didn't help, DATA_API_CLOSED when the org is where it was.
+    `refresh` asks the login host and makes `call` use the new token. If nothing connected, `may_ask` says whether to
+    ask it. Raises SalesforceError: the login host's error, INSTANCE_MOVED when its answer didn't help, DATA_API_CLOSED
+    when the org is where it was.
     """
     try:
         return call()
     except SalesforceError as error:
-        if not may_have_moved(error):
+        is_unreachable = error.problem is Problem.CONNECTION_FAILED
+        if not may_have_moved(error) and not (is_unreachable and may_ask()):
             raise
         first = error
     try:
@@ -47,6 +54,8 @@ def at_the_orgs_address(token: TokenAnswer, refresh: Callable[[TokenAnswer], Tok
     except SalesforceError as error:
         if error.problem is Problem.NO_REFRESH_TOKEN:
             raise _still_failing(first, is_same=False) from None
+        if is_unreachable and error.problem.is_transient:
+            raise first from None
         raise
     try:
         return call()

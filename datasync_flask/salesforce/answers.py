@@ -18,7 +18,7 @@ import httpx2
 from datasync_flask.salesforce import transport
 from datasync_flask.salesforce.data_refusals import classify_api_error
 from datasync_flask.salesforce.errors import Problem, SalesforceError
-from datasync_flask.salesforce.transport import text_of, time_of
+from datasync_flask.salesforce.transport import redirect_target, text_of, time_of
 from datasync_flask.salesforce.tries import TRIES
 
 # A page of 2,000 rows with long texts is large; a describe of 800 fields with picklists too.
@@ -67,17 +67,22 @@ def refusal_of(response: httpx2.Response, body: Any, *, is_optional: bool = Fals
     With `is_optional`, not every org has the resource, so a 404 says nothing about the org's address.
     """
     if 300 <= response.status_code < 400:
-        target = urlsplit(response.headers.get("location", "")).hostname or "another page"
+        target = urlsplit(redirect_target(response, "")).hostname or "another page"
         return SalesforceError(Problem.INSTANCE_MOVED, f"HTTP {response.status_code} to {target}")
     words = text_of(response)[:REFUSAL_CHARACTERS]
     said = classify_api_error(response.status_code, body, words, retry_after=_retry_after(response))
     if said.problem is Problem.MAINTENANCE:
         return said
-    if response.status_code in {400, 404} and any(part in words.lower() for part in _MOVED_PHRASES):
+    if (response.status_code in {400, 404, 410} or body is None) and says_moved(words):
         return SalesforceError(Problem.INSTANCE_MOVED, said.detail)
     if response.status_code == 404 and body is None:
         return SalesforceError(Problem.NOT_FOUND, "HTTP 404" if is_optional else BARE)
     return said
+
+
+def says_moved(words: str) -> bool:
+    """True for what Salesforce says at an address that was the org's once."""
+    return any(part in words.lower() for part in _MOVED_PHRASES)
 
 
 def _retry_after(response: httpx2.Response) -> float | None:

@@ -28,6 +28,7 @@ from datasync_flask.salesforce.answers import (
     USUAL,
     Bounds,
     refusal_of,
+    says_moved,
 )
 from datasync_flask.salesforce.data_refusals import classify_api_error, is_passing_page
 from datasync_flask.salesforce.errors import Problem, SalesforceError
@@ -91,6 +92,8 @@ class SalesforceApi:
         self.token, self.version, self.wait = token, version, wait
         self._refresh, self._trusted, self._policy = refresh, trusted, policy
         self._lock, self._renewing = threading.Lock(), threading.Lock()
+        # Addresses that nothing connected to, after which the login host was asked for the org's.
+        self._asked_about = set[str]()
         self.lanes = Lanes()
         self.calls = 0
         # Bytes of streamed answers read so far, and answers being read.
@@ -127,7 +130,14 @@ class SalesforceApi:
 
     def at_its_address(self, call: Callable[[], T]) -> T:
         """The result of `call`, with a new token if the org seems to have moved. Raises SalesforceError."""
-        return at_the_orgs_address(self.token, self.renew, call)
+        return at_the_orgs_address(self.token, self.renew, call, self._may_ask_for_address)
+
+    def _may_ask_for_address(self) -> bool:
+        """True once for each address: the network may be to blame as well, and each request would ask again."""
+        with self._lock:
+            is_first = self.token.instance_url not in self._asked_about
+            self._asked_about.add(self.token.instance_url)
+        return is_first
 
     def request(self, method: str, path: str, *, bounds: Bounds = USUAL, **content: Any) -> Any:
         """The JSON of an answer ('' for one without content). Raises SalesforceError."""
@@ -159,10 +169,7 @@ class SalesforceApi:
         if response.status_code == 204 or not response.content:
             return ""
         if body is None:
-            words = text_of(response)[:REFUSAL_CHARACTERS]
-            if is_passing_page(words):
-                raise classify_api_error(503, None, words)
-            raise SalesforceError(Problem.NOT_SALESFORCE, f"HTTP {response.status_code}, not JSON")
+            raise _instead_of_data(response, "JSON")
         return body
 
     @contextmanager
@@ -188,6 +195,8 @@ class SalesforceApi:
         if response.status_code != 200:
             whole = self._client.whole(response, max_bytes=SMALL_BYTES)
             raise refusal_of(whole, json_of(whole))
+        if "html" in response.headers.get("content-type", "").lower():
+            raise _instead_of_data(self._client.whole(response, max_bytes=SMALL_BYTES), "CSV")
         return response
 
     def _request(self, method: str, path: str, *, accept: str = "application/json", **content: Any) -> httpx2.Request:
@@ -212,3 +221,13 @@ class SalesforceApi:
         if usage:
             self.usage = (int(usage.group(1)), int(usage.group(2)))
         self.server_time = time_of(response)
+
+
+def _instead_of_data(response: httpx2.Response, wanted: str) -> SalesforceError:
+    """The error for a page that came as a success in place of data."""
+    words = text_of(response)[:REFUSAL_CHARACTERS]
+    if is_passing_page(words):
+        return classify_api_error(503, None, words)
+    if says_moved(words):
+        return SalesforceError(Problem.INSTANCE_MOVED, f"HTTP {response.status_code}, a page instead of {wanted}")
+    return SalesforceError(Problem.NOT_SALESFORCE, f"HTTP {response.status_code}, not {wanted}")

@@ -77,7 +77,7 @@ def may_be_bulks_alone(error: SalesforceError) -> bool:
     if error.problem is Problem.REQUEST_LIMIT_EXCEEDED:
         # LIMIT_EXCEEDED is Bulk's own limit; REQUEST_LIMIT_EXCEEDED is the limit of all calls.
         return error.detail.upper().startswith("LIMIT_EXCEEDED")
-    return error.problem in _SWITCHED_OFF or (error.problem.is_about_the_request and error.problem not in _SAME_BY_REST)
+    return error.problem in _SWITCHED_OFF or (error.is_about_the_request and error.problem not in _SAME_BY_REST)
 
 
 def wait_for_job(api: SalesforceApi, job_id: str) -> int | None:
@@ -122,7 +122,7 @@ def abort_job(api: SalesforceApi, job_id: str) -> None:
     try:
         api.request("PATCH", f"{api.base}/jobs/query/{job_id}", json={"state": "Aborted"}, bounds=COMFORT)
     except SalesforceError as error:
-        if not error.problem.is_about_the_request and not error.problem.is_transient:
+        if not error.is_about_the_request and not error.problem.is_transient:
             raise
     delete_job(api, job_id)
 
@@ -132,7 +132,7 @@ def delete_job(api: SalesforceApi, job_id: str) -> None:
     try:
         api.request("DELETE", f"{api.base}/jobs/query/{job_id}", bounds=COMFORT)
     except SalesforceError as error:
-        if not error.problem.is_about_the_request and not error.problem.is_transient:
+        if not error.is_about_the_request and not error.problem.is_transient:
             raise
 
 

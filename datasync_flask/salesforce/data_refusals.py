@@ -18,15 +18,16 @@ from datasync_flask.salesforce.refusals import Refusal, meaning_of
 REFUSALS = (
     # An external data source behind an object.
     Refusal(Problem.EXTERNAL_SOURCE, code="EXTERNAL_OBJECT_…", source="SOAP"),
-    Refusal(Problem.API_SCOPE_MISSING, words="not valid for use with the", status=401, source="CLIENTS (jsforce)"),
+    Refusal(Problem.API_SCOPE_MISSING, words="not valid for use with the", source="CLIENTS (jsforce)"),
     Refusal(Problem.API_SCOPE_MISSING, words="not attached to agent", status=401, source="CLIENTS (jsforce)"),
     Refusal(Problem.SESSION_REFUSED, status=401, source="REST: the session ended, renewing the token helps"),
     Refusal(Problem.SESSION_REFUSED, words="bad_oauth_token", status=403, source="CLIENTS (nforce)"),
     Refusal(Problem.SESSION_REFUSED, code="INVALID_SESSION_ID", source="REST"),
     Refusal(Problem.USER_INACTIVE, words="inactive_user", status=403, source="CLIENTS (VS Code)"),
-    Refusal(Problem.USER_INACTIVE, code="INACTIVE_ORG", source="SOAP"),
-    Refusal(Problem.USER_INACTIVE, words="inactive organization", source="SOAP"),
-    Refusal(Problem.USER_INACTIVE, code="ORG_LOCKED", source="SOAP"),
+    Refusal(Problem.ORG_INACTIVE, code="INACTIVE_ORG", source="SOAP"),
+    Refusal(Problem.ORG_INACTIVE, words="inactive organization", source="SOAP"),
+    Refusal(Problem.ORG_INACTIVE, code="ORG_LOCKED", source="SOAP"),
+    Refusal(Problem.ORG_INACTIVE, code="TRIAL_EXPIRED", source="SOAP"),
     # Limits: momentary ones pass, Bulk's don't concern REST, daily ones need a wait.
     Refusal(Problem.TOO_MANY_REQUESTS, code="REQUEST_LIMIT_EXCEEDED", words="concurrent", source="REST"),
     Refusal(Problem.TOO_MANY_REQUESTS, words="concurrentperorglongtxn", source="CLIENTS (Airbyte)"),
@@ -39,6 +40,7 @@ REFUSALS = (
     Refusal(Problem.TOO_MANY_REQUESTS, status=420, source="CLIENTS (jsforce)"),
     # Salesforce's own temporary faults.
     Refusal(Problem.SERVER_ERROR, code="SERVER_UNAVAILABLE", source="REST"),
+    Refusal(Problem.SERVER_ERROR, code="FUNCTIONALITY_TEMPORARILY_UNAVAILABLE", source="SOAP"),
     Refusal(Problem.SERVER_ERROR, code="UNKNOWN_EXCEPTION", source="REST"),
     Refusal(Problem.SERVER_ERROR, code="TXN_SECURITY_METERING_ERROR", source="CLIENTS (Airbyte)"),
     Refusal(Problem.SERVER_ERROR, code="UNABLE_TO_LOCK_ROW", source="SOAP"),
@@ -49,6 +51,7 @@ REFUSALS = (
     Refusal(Problem.API_DISABLED_FOR_USER, code="API_CURRENTLY_DISABLED", source="SOAP"),
     Refusal(Problem.API_DISABLED_FOR_ORG, code="API_DISABLED_FOR_ORG", source="REST"),
     Refusal(Problem.IP_RESTRICTED, code="INVALID_LOGIN_IP", source="SOAP"),
+    Refusal(Problem.IP_RESTRICTED, code="LOGIN_DURING_RESTRICTED_…", source="SOAP: times and domains"),
     Refusal(Problem.IP_RESTRICTED, words="ip restricted", source="SOAP"),
     Refusal(Problem.IP_RESTRICTED, words="ip address", status=403, source="CLIENTS"),
     # Refusals of Bulk that REST may not have.

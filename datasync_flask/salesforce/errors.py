@@ -211,12 +211,20 @@ class SalesforceError(Exception):
     """Salesforce refused or didn't answer; `detail` is its own text, shortened and without control characters.
 
     `retry_after` is how many seconds Salesforce asked to wait (RFC 9110 section 10.2.3), None if it didn't.
+    `is_about_access`: the token endpoint refused, so the error concerns all calls.
     """
 
-    def __init__(self, problem: Problem, detail: str = "", *, retry_after: float | None = None) -> None:
-        self.problem, self.retry_after = problem, retry_after
+    def __init__(
+        self, problem: Problem, detail: str = "", *, retry_after: float | None = None, is_about_access: bool = False
+    ) -> None:
+        self.problem, self.retry_after, self.is_about_access = problem, retry_after, is_about_access
         self.detail = tidy(detail)
         super().__init__(f"{problem}: {self.detail}" if self.detail else str(problem))
+
+    @property
+    def is_about_the_request(self) -> bool:
+        """True when only this one request was refused, and others with the same token may work."""
+        return self.problem.is_about_the_request and not self.is_about_access
 
 
 def tidy(text: str) -> str:

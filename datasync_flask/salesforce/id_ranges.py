@@ -51,7 +51,7 @@ def id_ranges(
         starts = [first.total * part // count for part in range(count)]
         pages = [first, *(query.next_page(api, f"{place}-{start}") for start in starts[1:])]
     except SalesforceError as error:
-        if not (error.problem.is_about_the_request or error.problem.is_transient):
+        if not (error.is_about_the_request or error.problem.is_transient):
             raise
         log.info("the rows of %s are read whole: %s", tail, error)
         return ()

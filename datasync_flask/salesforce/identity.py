@@ -72,13 +72,13 @@ def prove_data_api(get: Get, base: str) -> dict[str, Any]:
         records = records_in(get(f"{base}/query", params={"q": soql}))
         return records[0] if records else {}
     except SalesforceError as error:
-        if not error.problem.is_about_the_request:
+        if not error.is_about_the_request:
             raise
     try:
         # Everybody who may call the API can read the list of resources.
         resources = get(f"{base}/")
     except SalesforceError as error:
-        if not error.problem.is_about_the_request:
+        if not error.is_about_the_request:
             raise
         raise SalesforceError(Problem.DATA_API_CLOSED, error.detail) from None
     if not is_resource_list(resources):
@@ -102,7 +102,7 @@ def _choose_version(get: Get) -> str:
     try:
         versions = get(VERSIONS_PATH)
     except SalesforceError as error:
-        if not error.problem.is_about_the_request and error.problem is not Problem.INSTANCE_MOVED:
+        if not error.is_about_the_request and error.problem is not Problem.INSTANCE_MOVED:
             raise
         return PINNED_VERSION
     entries = versions if isinstance(versions, list) else []

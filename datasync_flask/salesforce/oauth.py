@@ -136,8 +136,8 @@ def _refused(refusal: tuple[str, str], response: httpx2.Response, asked: Asked) 
         seconds = round((datetime.now(UTC) - said_at).total_seconds())
         if abs(seconds) > assertions.CLOCK_MAY_DIFFER_SECONDS:
             difference = f"{abs(seconds)} s {'ahead of' if seconds > 0 else 'behind'} Salesforce's clock"
-            return SalesforceError(Problem.CLOCK_WRONG, f"{as_said(refusal)} ({difference})")
-    return SalesforceError(problem, as_said(refusal))
+            return SalesforceError(Problem.CLOCK_WRONG, f"{as_said(refusal)} ({difference})", is_about_access=True)
+    return SalesforceError(problem, as_said(refusal), is_about_access=True)
 
 
 def _client(app: AppCredentials, flow: Flow) -> SalesforceOAuth2Client:

@@ -39,8 +39,8 @@ class Asked:
     sends_secret: bool = True
 
 
-# The first matching row counts: words go before codes. Error pages put OAUTH_ and EC_ before a code, so
-# OAUTH_EC_APP_NOT_FOUND is under app_not_found.
+# The first matching row counts: words go before codes. Error pages put OAUTH_ and EC_ before a code; a code that isn't
+# here with them is looked up without.
 REFUSALS = (
     Refusal(Problem.APP_OF_ANOTHER_ORG, words="cross-org oauth"),
     Refusal(Problem.APP_NOT_FOUND, words="not installed in this org"),
@@ -60,18 +60,26 @@ REFUSALS = (
     Refusal(Problem.PKCE_MISSING, words="code_challenge"),
     Refusal(Problem.VERIFIER_REFUSED, words="code verifier"),
     Refusal(Problem.VERIFIER_REFUSED, words="code_verifier"),
-    Refusal(Problem.CODE_EXPIRED, words="authorization code"),
+    Refusal(Problem.CODE_EXPIRED, code="invalid_grant", words="authorization code"),
     Refusal(Problem.REVOKED, words="access/refresh token"),
-    Refusal(Problem.REVOKED, words="refresh token"),
+    Refusal(Problem.REVOKED, code="invalid_grant", words="refresh token"),
     Refusal(Problem.REVOKED, words="token validity expired"),
     Refusal(Problem.IP_RESTRICTED, words="ip restricted"),
     Refusal(Problem.IP_RESTRICTED, words="invalid login hours"),
     Refusal(Problem.LOGIN_RATE_EXCEEDED, words="login rate exceeded"),
     Refusal(Problem.LOGIN_RATE_EXCEEDED, words="rate limit exceeded"),
     Refusal(Problem.SECRET_REFUSED, words="invalid client credentials"),
+    Refusal(Problem.SECRET_REFUSED, code="invalid_client", words="secret"),
+    Refusal(Problem.SECRET_REFUSED, code="invalid_client", words="client authentication"),
     Refusal(Problem.DENIED, words="end-user denied"),
+    Refusal(Problem.DENIED, code="access_denied", words="user denied"),
     Refusal(Problem.USER_INACTIVE, words="inactive user"),
     Refusal(Problem.ORG_INACTIVE, words="inactive org"),
+    Refusal(Problem.APP_NOT_INSTALLED, code="OAUTH_EC_APP_NOT_FOUND"),
+    Refusal(Problem.APP_BLOCKED, code="OAUTH_APP_BLOCKED"),
+    Refusal(Problem.APP_BLOCKED, code="OAUTH_AUTHORIZATION_BLOCKED"),
+    Refusal(Problem.USER_NOT_APPROVED, code="OAUTH_APP_ACCESS_DENIED"),
+    Refusal(Problem.APPROVAL_FAILED, code="OAUTH_APPROVAL_ERROR_GENERIC"),
     Refusal(Problem.CLIENT_UNKNOWN, code="invalid_client_id"),
     Refusal(Problem.APP_NOT_FOUND, code="app_not_found"),
     Refusal(Problem.CALLBACK_MISMATCH, code="redirect_uri_mismatch"),
@@ -99,6 +107,11 @@ _ERROR_PAGE_PREFIX = re.compile(r"^oauth_(ec_)?")
 
 # An assertion is valid for minutes: if Salesforce objects to its times, the clock that made them is wrong.
 _ABOUT_TIME = re.compile(r"expir|not yet valid|in the future|too (old|early|far)|clock|\b(exp|iat|nbf)\b")
+# Other things than an assertion expire as well.
+_OF_OTHERS = re.compile(r"certificate|password|trial|licen[cs]e|\borg")
+
+# These codes stand for many causes: with words that nobody here knows, the words count and not the usual cause.
+_GENERAL_CODES = frozenset({"invalid_client", "access_denied", "access-denied"})
 
 # Meanings of the same words for one flow only.
 _BY_FLOW = {
@@ -117,7 +130,8 @@ def classify_oauth_error(error: str, description: str, asked: Asked | None = Non
     asked = asked or Asked()
     words = description.lower().replace("\u2019", "'")
     code = error.strip().lower()
-    if asked.flow is Flow.JWT and code in {"invalid_grant", "invalid_assertion"} and _ABOUT_TIME.search(words):
+    is_of_assertion = asked.flow is Flow.JWT and code in {"invalid_grant", "invalid_assertion"}
+    if is_of_assertion and _ABOUT_TIME.search(words) and not _OF_OTHERS.search(words):
         return Problem.CLOCK_WRONG
     problem = _by_phrase(code, words)
     if problem is Problem.UNEXPECTED and code == "invalid_grant" and not words:
@@ -131,7 +145,9 @@ def classify_oauth_error(error: str, description: str, asked: Asked | None = Non
 
 def _by_phrase(code: str, words: str) -> Problem:
     bare = _ERROR_PAGE_PREFIX.sub("", code)
-    return meaning_of(REFUSALS, code, words) or meaning_of(REFUSALS, bare, words) or Problem.UNEXPECTED
+    has_other_text = bool(words.strip()) and code in _GENERAL_CODES
+    table = [row for row in REFUSALS if row.words] if has_other_text else REFUSALS
+    return meaning_of(table, code, words) or meaning_of(table, bare, words) or Problem.UNEXPECTED
 
 
 def _unknown_app(problem: Problem, code: str, words: str, asked: Asked) -> Problem:

@@ -61,7 +61,7 @@ def describe_many(api: SalesforceApi, names: list[str]) -> dict[str, ObjectDescr
             try:
                 found[name] = describe(api, name)
             except SalesforceError as error:
-                if not error.problem.is_about_the_request:
+                if not error.is_about_the_request:
                     raise
                 found[name] = error
     return found
@@ -73,7 +73,7 @@ def _describe_batch(api: SalesforceApi, names: list[str]) -> dict[str, ObjectDes
     try:
         answer = api.request("POST", f"{api.base}/composite/batch", json=order, bounds=OPTIONAL)
     except SalesforceError as error:
-        if error.problem.is_about_the_request:
+        if error.is_about_the_request:
             return {}
         raise
     results = answer.get("results") if isinstance(answer, dict) else None

@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from contextlib import suppress
 from html import unescape
-from urllib.parse import parse_qsl, unquote_plus, urljoin, urlsplit
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 import httpx2
 
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.hosts import is_login_origin, origin_of
-from datasync_flask.salesforce.transport import text_of
+from datasync_flask.salesforce.transport import redirect_target, text_of
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 _MAINTENANCE = re.compile(
-    r"(down|closed|scheduled|system|undergoing|under|currently in|planned) (for )?(\w+ )?maintenance"
-    r"|setting (things|your \w+|up your)|getting things ready"
-    r"|(org|sandbox|instance) is being (set up|created|refreshed)",
+    r"(down|closed|scheduled|system|undergoing|under|performing|currently in|planned) (for )?(\w+ )?maintenance"
+    r"|maintenance (is |currently )?(in progress|mode|under ?way)"
+    r"|setting (things|your \w+|up your)|set things up|getting things ready"
+    r"|(org|organi[sz]ation|sandbox|instance) is being (set up|created|refreshed|activated|migrated|moved|upgraded)",
 )
 _NOT_TEXT = re.compile(r"(?is)<(script|style)\b.*?</\1\s*>|<[^>]*>")
 
@@ -38,6 +40,13 @@ _PHRASE_ON_PAGE = re.compile(
     re.IGNORECASE,
 )
 _OWN_ERROR_PAGES = ("RemoteAccessErrorPage", "/AuthorizationError")
+_ERROR_PAGE_TEXT = re.compile(r"because of an oauth error", re.IGNORECASE)
+# Salesforce sends browsers on by script or by a meta element too, where a redirect would do.
+_SENT_ON = re.compile(
+    r"location(?:\.href)?\s*=\s*[\"']([^\"'<>\s]{1,2000})|location\.(?:replace|assign)\(\s*[\"']([^\"'<>\s]{1,2000})"
+    r"|http-equiv=[\"']?refresh[^>]*\burl=[\"']?([^\"'<>\s]{1,2000})",
+    re.IGNORECASE,
+)
 
 
 def plain_text(response: httpx2.Response) -> str:
@@ -57,6 +66,21 @@ def is_own_error_page(url: str) -> bool:
     return any(name in path for name in _OWN_ERROR_PAGES)
 
 
+def is_error_page(response: httpx2.Response, url: str) -> bool:
+    """True for a page on which Salesforce tells people what is wrong, by its address or by its text."""
+    return is_own_error_page(url) or bool(_ERROR_PAGE_TEXT.search(plain_text(response)))
+
+
+def error_page_ahead(response: httpx2.Response) -> str:
+    """The address of Salesforce's error page that a page sends browsers on to, '' when it doesn't."""
+    for found in _SENT_ON.findall(text_of(response)):
+        address = unescape("".join(found)).replace("\\/", "/").replace("\\u0026", "&").replace("\\x26", "&")
+        with suppress(ValueError):
+            if is_own_error_page(address):
+                return address
+    return ""
+
+
 def refusal_in_address(url: str) -> tuple[str, str] | None:
     """(error, description) in an address, as in the Callback URL and Salesforce's error pages."""
     parts = urlsplit(url)
@@ -67,7 +91,11 @@ def refusal_in_address(url: str) -> tuple[str, str] | None:
 
 
 def refusal_on_page(response: httpx2.Response) -> tuple[str, str] | None:
-    """(error, description) in the text of a page, or None when it has none."""
+    """Return (error, description) that a page tells in its text, or in the address of the error page that it leads to;
+    None when it tells none.
+    """
+    if ahead := refusal_in_address(error_page_ahead(response)):
+        return ahead
     text = plain_text(response)
     if in_query := _ERROR_IN_TEXT.search(text):
         return in_query[1], unquote_plus(in_query[2] or "")
@@ -87,7 +115,7 @@ def trouble_instead_of_answer(
     if status == 429:
         return SalesforceError(Problem.LOGIN_RATE_EXCEEDED, "HTTP 429")
     if status in REDIRECTS:
-        return _moved(urljoin(asked, response.headers.get("location", "")), asked, trusted)
+        return _moved(redirect_target(response, asked), asked, trusted)
     if says_maintenance(plain_text(response)):
         return SalesforceError(Problem.MAINTENANCE, _first_lines(response))
     return SalesforceError(Problem.SERVER_ERROR, f"HTTP {status}") if status >= 500 else None

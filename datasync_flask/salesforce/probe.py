@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass
-from urllib.parse import urljoin
 
 import httpx2
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
@@ -22,18 +21,21 @@ from datasync_flask.salesforce.oauth import AppCredentials
 from datasync_flask.salesforce.oauth_refusals import Asked, Flow, as_said, classify_oauth_error, oauth_error_of
 from datasync_flask.salesforce.pages import (
     REDIRECTS,
-    is_own_error_page,
+    error_page_ahead,
+    is_error_page,
     not_salesforce,
     plain_text,
     refusal_in_address,
     refusal_on_page,
     trouble_instead_of_answer,
 )
-from datasync_flask.salesforce.transport import BoundedClient, json_of, text_of
+from datasync_flask.salesforce.transport import BoundedClient, json_of, redirect_target, text_of
 
 MAX_HOPS = 3
 
-_LOGIN_PAGE = re.compile(r"type\s*=\s*[\"']?password|name\s*=\s*[\"']?(username|un|pw)\b|allow access", re.IGNORECASE)
+_LOGIN_PAGE = re.compile(
+    r"type\s*=\s*[\"']?password|name\s*=\s*[\"']?(username|un|pw)\b|allow access\s*\?", re.IGNORECASE
+)
 
 # Which of two answers says more about why the app isn't ready, worst first.
 _ORDER = (
@@ -127,7 +129,9 @@ def _probe_authorize_endpoint(client: BoundedClient, app: AppCredentials, callba
             return Observation(error.problem, error.detail, hop)
         if response.status_code not in REDIRECTS:
             return _read_page(response, url, app, hop)
-        target = urljoin(url, response.headers.get("location", ""))
+        target = redirect_target(response, url)
+        if not target:
+            return _unclear(response, url, app, hop)
         refusal = refusal_in_address(target)
         if refusal is not None:
             return Observation(classify_oauth_error(*refusal, app.asking(Flow.CODE)), as_said(refusal), hop)
@@ -148,14 +152,17 @@ def _read_page(response: httpx2.Response, url: str, app: AppCredentials, hop: in
     if refusal is not None:
         said = as_said(refusal) if refusal[0] != refusal[1] else refusal[0]
         return Observation(classify_oauth_error(*refusal, asked), said, hop)
-    if is_own_error_page(url) and not is_login_page:
-        # Whatever it says, Salesforce doesn't show this page for a working app.
+    if not is_login_page and (is_error_page(response, url) or error_page_ahead(response)):
+        # Whatever it says, it isn't what comes for an app that may be allowed.
         return Observation(Problem.UNEXPECTED, plain_text(response)[:300], hop)
     if response.status_code == 200:
         trouble = None if is_login_page else trouble_instead_of_answer(response, url, app.trusted)
         if trouble is not None:
             return Observation(trouble.problem, trouble.detail, hop)
         return Observation(None, "a login page" if is_login_page else "a page without an error", hop)
+    words = plain_text(response)[:300]
+    if 400 <= response.status_code < 500 and words and not trouble_instead_of_answer(response, url, app.trusted):
+        return Observation(Problem.UNEXPECTED, words, hop)
     return _unclear(response, url, app, hop)
 
 

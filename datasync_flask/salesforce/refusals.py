@@ -33,6 +33,7 @@ def meaning_of(table: Iterable[Refusal], code: str, words: str, status: int = 0)
 
 
 def phrases_for(table: Iterable[Refusal], problem: Problem) -> list[str]:
-    """The codes in a table that mean `problem`, or the words of rows without a code."""
-    found = [row.code or row.words for row in table if row.problem is problem and (row.code or row.words)]
+    """The codes and words by which a table's answers tell `problem`."""
+    own = [(row.code, row.words) for row in table if row.problem is problem]
+    found = [": ".join(part for part in both if part) for both in own if any(both)]
     return list(dict.fromkeys(found))

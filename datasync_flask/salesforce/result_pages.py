@@ -46,8 +46,7 @@ def places(api: SalesforceApi, job_id: str, at: str) -> Places:
     try:
         answer = api.request("GET", f"{api.base}/jobs/query/{job_id}/resultPages?{at}", bounds=_BOUNDS)
     except SalesforceError as error:
-        problem = error.problem
-        if problem in _NOT_ITS_OWN or not (problem.is_about_the_request or problem.is_transient):
+        if error.problem in _NOT_ITS_OWN or not (error.is_about_the_request or error.problem.is_transient):
             raise
         raise NoPlaces(str(error)) from None
     return _understood(answer, api, job_id)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import httpx2
 from structlog.contextvars import get_contextvars
@@ -236,6 +237,15 @@ def time_of(response: httpx2.Response) -> datetime | None:
         return parsedate_to_datetime(response.headers["date"]).astimezone(UTC)
     except (KeyError, ValueError, TypeError):
         return None
+
+
+def redirect_target(response: httpx2.Response, asked: str) -> str:
+    """Where an answer to the address `asked` leads on to; '' where that is no address."""
+    try:
+        target = urljoin(asked, response.headers.get("location", ""))
+        return target if urlsplit(target).hostname else ""
+    except ValueError:
+        return ""
 
 
 def text_of(response: httpx2.Response) -> str:

@@ -15,13 +15,20 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _MASKED = re.compile(r"[\u2022\u25cf\u2219\u00b7\u2024\u2026\u26ab*.]{3,}")
-_E_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+_E_MAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _URL = re.compile(r"https?:|[a-z][a-z0-9+.-]*://|www\.|[^/?=]*\.(salesforce|force|site)\.com(/|$)", re.IGNORECASE)
 # What Salesforce's pages show as Consumer Secret: 64 hexadecimal digits, or 16 to 20 decimal ones for old apps.
 _SECRET = re.compile(r"[0-9A-Fa-f]{64}")
 _OLD_SECRET = re.compile(r"\d{16,20}")
+_SEVERAL_SECRETS = re.compile(r"([0-9A-Fa-f]{64}){2,}")
 _CONSUMER_KEY = re.compile(r"3MVG[0-9A-Za-z._]{20,}")
 _KEY_LENGTH = 85
+# A whole key with whatever stands around it.
+_KEY_INSIDE = re.compile(r"3MVG[0-9A-Za-z._]{50,}")
+# What Salesforce gives out besides: access tokens, refresh tokens, authorization codes, signed tokens.
+_TOKEN = re.compile(
+    r"00D[0-9A-Za-z]{12,15}![\x21-\x7e]+|5Aep861[\x21-\x7e]{10,}|aPrx[\x21-\x7e]{20,}|eyJ[\w-]+\.[\w.-]+"
+)
 # Ids of orgs, users, apps and records, as in the address bar of the page with the key.
 _SHORT_ID = re.compile(r"(00D|005|00e|0H4|0Ci|0xI|888|001|003)[0-9A-Za-z]{12}")
 
@@ -61,10 +68,12 @@ def client_id_in(text: str) -> str:
         raise ValueRefused("This is too long for a Client ID. Copy only the Consumer Key.")
     if _E_MAIL.fullmatch(value):
         raise ValueRefused("This is an e-mail address. The Client ID is the app's Consumer Key in Salesforce.")
-    if _SECRET.fullmatch(value):
+    if _SECRET.fullmatch(value) or _OLD_SECRET.fullmatch(value):
         raise ValueRefused("This looks like the Client Secret. The Client ID is the Consumer Key above it.")
     if not re.fullmatch(r"[\x21-\x7e]+", value):
         raise no_client_id()
+    if _holds_more_than_key(value):
+        raise ValueRefused("There is more here than the Client ID. Copy only the Consumer Key.")
     return value
 
 
@@ -82,6 +91,8 @@ def client_secret_in(text: str, *, client_id: str) -> str:
         raise ValueRefused("This is the Client ID. The Client Secret is the Consumer Secret, which stands below it.")
     if len(value) > _MAX_LENGTH or not re.fullmatch(r"[\x21-\x7e]+", value):
         raise no_client_secret()
+    if _KEY_INSIDE.search(value) or _SEVERAL_SECRETS.fullmatch(value):
+        raise ValueRefused("There is more here than the Client Secret. Copy only the Consumer Secret.")
     return value
 
 
@@ -92,6 +103,15 @@ def _cleaned(text: str) -> str:
     while len(value) > 1 and value[0] in _QUOTES and value.rstrip(",;.")[-1:] in set(_QUOTES):
         value = value.rstrip(",;.")[1:-1].strip()
     return value
+
+
+def _holds_more_than_key(value: str) -> bool:
+    """True when a Consumer Key has another one, the secret or other signs beside it."""
+    found = _KEY_INSIDE.search(value)
+    if found is None:
+        return False
+    rest = value[_KEY_LENGTH:]
+    return found[0] != value or "3MVG" in rest or bool(_SECRET.fullmatch(rest) or _SEVERAL_SECRETS.fullmatch(rest))
 
 
 def _is_whole_key(value: str) -> bool:
@@ -106,6 +126,8 @@ def _refuse_what_neither_is(value: str) -> None:
         raise ValueRefused(
             "This is an address. Copy only the value itself; in an authorize address it stands after client_id=."
         )
+    if _TOKEN.fullmatch(value):
+        raise ValueRefused("This is a token that Salesforce gave. Copy the value from Consumer Key and Secret.")
     if _SHORT_ID.fullmatch(value) or _is_record_id(value):
         raise ValueRefused(
             "This is a Salesforce id, such as those in the address bar. Copy the value from Consumer Key and Secret."

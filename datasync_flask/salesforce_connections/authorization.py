@@ -25,7 +25,7 @@ from datasync_flask.salesforce import oauth as salesforce_oauth
 from datasync_flask.salesforce import probe, scopes
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.oauth import SalesforceOAuth2Client
-from datasync_flask.salesforce.oauth_refusals import classify_oauth_error
+from datasync_flask.salesforce.oauth_refusals import as_said, classify_oauth_error
 from datasync_flask.salesforce_connections import lifecycle, propagation, store, token_grants, unfinished_attempts
 from datasync_flask.salesforce_connections.lifecycle import Event
 from datasync_flask.salesforce_connections.models import AuthorizationAttempt, SalesforceConnection
@@ -140,8 +140,8 @@ def receive(state: str, code: str, error: str, description: str, person: SignedI
     if attempt is None:
         raise CallbackRefused(
             gettext(
-                "This answer from Salesforce doesn't belong to anything that is open here. It was used already, or a "
-                "newer attempt replaced it."
+                "This answer from Salesforce doesn't belong to anything that is open here. It was used already, a "
+                "newer attempt replaced it, or the connection was changed meanwhile."
             ),
             connection_of(state),
         )
@@ -175,8 +175,9 @@ def receive(state: str, code: str, error: str, description: str, person: SignedI
             current.code_sealed = secret_box().seal(code)
             lifecycle.apply(connection, Event.CODE_RECEIVED, now, by=person.id, due_at=now)
             return
-        problem = classify_oauth_error(error, description) if error else Problem.UNEXPECTED
-        detail = ": ".join(part for part in (error, description) if part) or "neither a code nor an error came back"
+        asked = store.asked_of_person(connection)
+        problem = classify_oauth_error(error, description, asked) if error else Problem.UNEXPECTED
+        detail = as_said((error, description)) or "neither a code nor an error came back"
         unfinished_attempts.fail(connection, current, problem, detail)
 
     in_transaction(take_in)
@@ -320,7 +321,7 @@ def give_up_waiting_for_person(connection: SalesforceConnection) -> None:
             current.due_at = still_open[0].expires_at
             return
         # A network error of our probe says nothing about what the person saw.
-        says_why = not (seen.problem is None or seen.problem.is_transient or seen.problem is Problem.UNEXPECTED)
+        says_why = not (seen.problem is None or seen.problem.is_transient)
         problem = seen.problem if says_why and seen.problem else Problem.NEVER_CAME_BACK
         detail = seen.detail if says_why else ""
         if current.attempts:

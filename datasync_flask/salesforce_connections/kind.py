@@ -96,7 +96,10 @@ class SalesforceKind(ConnectionKind[SalesforceConnection]):
         if problem is None:
             return ShownProblem()
         told = trouble(problem, During.CONNECTION)
-        return ShownProblem(problem.reason.value, told.title, told.meaning, told.steps, told.meaning, told.title)
+        return ShownProblem(
+            problem.reason.value, told.title, told.meaning, told.steps, told.meaning, told.title,
+            connection.problem_detail,
+        )  # fmt: skip
 
     def checks(self, connection: SalesforceConnection) -> list[ShownCheck]:
         """The checks of a connection with their verdicts."""

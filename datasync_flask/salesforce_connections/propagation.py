@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,6 +30,7 @@ MAX_INTERVAL = 30.0
 PROBES_TO_BELIEVE = 3
 # A refusal with an unknown text may still go away.
 PROBES_TO_BELIEVE_UNKNOWN = 5
+_NUMBERS = re.compile(r"[\w-]*\d[\w.:-]*")
 # How long until working tokens are checked after the wait for new settings failed.
 CHECK_EVERY = timedelta(hours=1)
 
@@ -144,7 +146,7 @@ def apply_result(connection: SalesforceConnection, observation: probe.Observatio
     agrees = problem is not None and connection.problem == problem
     if problem is Problem.UNEXPECTED:
         # Two unknown refusals are the same only if Salesforce's words are the same.
-        agrees = agrees and connection.problem_detail == tidy(observation.detail)
+        agrees = agrees and _without_numbers(connection.problem_detail) == _without_numbers(tidy(observation.detail))
     connection.agreeing_probes = connection.agreeing_probes + 1 if agrees else 1
     connection.probes += 1
     connection.probe_requests += observation.requests
@@ -169,6 +171,11 @@ def apply_result(connection: SalesforceConnection, observation: probe.Observatio
         return
     connection.next_probe_at = due_at
     lifecycle.apply(connection, Event.PROBED, now, problem=problem, detail=observation.detail, due_at=due_at)
+
+
+def _without_numbers(detail: str) -> str:
+    """What Salesforce said without the numbers and marks that differ from answer to answer."""
+    return _NUMBERS.sub("", detail)
 
 
 def next_probe(connection: SalesforceConnection, now: datetime) -> datetime | None:

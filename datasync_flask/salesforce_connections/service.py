@@ -77,6 +77,8 @@ def continue_life(connection: SalesforceConnection, changes: Changes, *, by: int
     restarts = any(declared[name].restarts for name in changes if name in declared)
     if not connection.is_complete:
         if connection.state != State.DRAFT:
+            for attempt in list(connection.attempts):
+                connection.attempts.remove(attempt)
             lifecycle.apply(connection, Event.SAVED_INCOMPLETE, utcnow(), by=by)
     elif restarts or connection.state == State.DRAFT:
         propagation.start(connection, utcnow(), by=by)

@@ -14,6 +14,7 @@ from datasync_flask.clock import utcnow
 from datasync_flask.connections.models import Connection, State
 from datasync_flask.extensions import db
 from datasync_flask.salesforce.oauth import AppCredentials
+from datasync_flask.salesforce.oauth_refusals import Asked
 from datasync_flask.salesforce_connections.models import (
     APP_SETTINGS,
     AuthMethod,
@@ -114,6 +115,11 @@ def app_credentials(connection: SalesforceConnection) -> AppCredentials:
     return _credentials(app_settings(connection), connection.client_secret_sealed, connection.app_known_at)
 
 
+def asked_of_person(connection: SalesforceConnection) -> Asked:
+    """What a refusal that a person comes back with has to be read by."""
+    return Asked(app_has_worked=_has_worked(connection.app_known_at), sends_secret=connection.needs_secret)
+
+
 def app_of_tokens(tokens: SalesforceGrant | TrialGrant) -> AppCredentials:
     """The app that tokens were obtained with. Raises SecretUnreadable when the key is lost."""
     since = tokens.granted_at if isinstance(tokens, SalesforceGrant) else tokens.received_at
@@ -164,5 +170,9 @@ def _credentials(settings: Mapping[str, Any], secret_sealed: str, known_since: d
         trusted=current_app.config["SETTINGS"].salesforce_hosts,
         username=settings["username"],
         signing_key=box.open(certificate.private_key_sealed) if certificate is not None and signs else "",
-        has_worked=known_since is not None and utcnow() - known_since > NEW_APP,
+        has_worked=_has_worked(known_since),
     )
+
+
+def _has_worked(known_since: datetime | None) -> bool:
+    return known_since is not None and utcnow() - known_since > NEW_APP

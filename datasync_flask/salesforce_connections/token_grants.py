@@ -175,7 +175,7 @@ def refreshed_token(connection_id: str, stale: CurrentToken) -> CurrentToken:
                 continue
             if error.problem is Problem.CODE_EXPIRED:
                 # Until Winter '25 Salesforce also used these words for a concurrent refresh.
-                error = SalesforceError(Problem.REVOKED, error.detail)
+                error = SalesforceError(Problem.REVOKED, error.detail, is_about_access=True)
             if error.problem is Problem.REVOKED and current_token(connection_id).token != current.token:
                 continue
             raise error from None

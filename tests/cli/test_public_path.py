@@ -12,8 +12,9 @@ import pytest
 from lxml import html
 
 from tests.support.identity_provider import running_identity_provider
+from tests.support.mailbox import Mailbox
 from tests.support.practice import PracticeOrg
-from tests.support.program import EMAIL, PASSWORD, Program, Site
+from tests.support.program import EMAIL, PASSWORD, Program, Site, wait_for
 from tests.support.proxy import running_nginx
 from tests.support.servers import free_port, wait_until_open
 
@@ -26,7 +27,7 @@ HEADERS = """
 
 
 @pytest.fixture(params=["strips", "keeps"])
-def site(request: pytest.FixtureRequest, tmp_path: Path, practice: PracticeOrg) -> Iterator[Site]:
+def site(request: pytest.FixtureRequest, tmp_path: Path, practice: PracticeOrg, mail_url: str) -> Iterator[Site]:
     port, public = free_port(), free_port()
     behind = "/" if request.param == "strips" else ""
     location = f"location /datasync/ {{ proxy_pass http://127.0.0.1:{port}{behind}; {HEADERS} }}"
@@ -34,6 +35,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, practice: PracticeOrg) 
     program = Program(
         tmp_path, "run", "--port", str(port), ADMIN_EMAIL=EMAIL, ADMIN_PASSWORD=PASSWORD, PROBE_INTERVAL="0.5",
         SALESFORCE_HOSTS=practice.origin, PUBLIC_URL=f"http://127.0.0.1:{public}/datasync/", TRUSTED_PROXIES="1",
+        SMTP_URL=mail_url, MAIL_FROM="datasync@example.com",
     )  # fmt: skip
     program.start()
     try:
@@ -56,6 +58,41 @@ def check_addresses(site: Site, page: httpx2.Response) -> None:
         whole = urlsplit(urljoin(str(page.url), address))
         if whole.netloc == urlsplit(site.address).netloc:
             assert whole.path.startswith("/datasync/"), address
+
+
+def check_run(site: Site, extraction: str) -> None:
+    """A run through the proxy: the page, its poll, and what both lead to."""
+    started = site.post(f"/extractions/{extraction}/runs")
+    assert started.headers["location"].startswith(f"/datasync/extractions/{extraction}/runs/")
+    run = started.headers["location"].removeprefix("/datasync")
+
+    def progress() -> httpx2.Response:
+        return site.http.get(f"{run}/progress", headers={"HX-Request": "true"})
+
+    ended = wait_for(lambda: re.search(r'data-state="(done|failed|waiting)"', progress().text), 150)
+    assert ended[1] == "done", progress().text
+    for page in (progress(), site.http.get(run), site.http.get(f"/extractions/{extraction}")):
+        assert page.status_code == 200
+        check_addresses(site, page)
+
+
+def check_mails(site: Site, connection: str) -> None:
+    """What is sent leads back below the path."""
+    added = {"kind": "email", "target": "team@example.com", "description": "team"}
+    assert site.post("/notices", added).status_code == 303
+    site.practice.expire("refresh")
+    site.practice.expire("access")
+    site.post(f"/connections/{connection}/check")
+    site.wait_for_state(connection, "needs_attention")
+    (mail,) = wait_for(lambda: Mailbox.messages, 90)
+    # Mails break long lines, with = at the end.
+    assert f"{site.address}/connections/{connection}" in mail.replace("=\r\n", "")
+    reset = site.post("/people/invite", {"email": "grace@example.com", "role": "editor"})
+    links = set(re.findall(r"http://[\w.:/-]+/join[\w/?=-]*", reset.text))
+    assert links
+    assert all(link.startswith(f"{site.address}/") for link in links)
+    for link in links:
+        assert "Choose a password" in httpx2.get(link, follow_redirects=True).text
 
 
 def test_the_whole_way(site: Site) -> None:
@@ -105,6 +142,8 @@ def test_the_whole_way(site: Site) -> None:
     assert http.get(urljoin(site.address, style)).status_code == 200
     assert http.get("/api/v1/openapi.json").json()["servers"] == [{"url": "/datasync"}]
     assert http.get("/healthz").text == "ok\n"
+    check_run(site, extraction.headers["location"].rsplit("/", 1)[-1])
+    check_mails(site, connection)
     asked = http.post("/language", data={"csrf_token": token, "language": "en", "next": "/other-program"})
     assert asked.status_code in {302, 303, 404}
     assert "/other-program" not in asked.headers.get("location", "")

@@ -6,7 +6,10 @@ import pytest
 
 from datasync_flask.extensions import db
 from datasync_flask.extractions.runs import reading
+from datasync_flask.notices.models import Delivery
+from datasync_flask.problems.registry import ENTRIES
 from datasync_flask.salesforce_connections import store
+from tests.notices.test_notices import add
 from tests.salesforce_connections.test_other_org import OTHER, choose
 from tests.support.connection import ConnectionWalk
 from tests.support.extraction import Extracting, Org
@@ -92,19 +95,44 @@ def test_a_run_follows_an_org_that_moved(extracting: Extracting, org: Org, desti
     extracting.assert_same("Account")
 
 
-@pytest.mark.parametrize("status", [301, 404])
-def test_a_closed_data_api_is_the_same_on_run_and_connection(
-    extracting: Extracting, org: Org, destination: str, status: int
+def told(code: str) -> str:
+    return f'[{{"errorCode":"{code}","message":"As told"}}]'
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "problem", "reason"),
+    [
+        (301, "<html>", "data_api_closed", "api_disabled"),
+        (404, "<html>", "data_api_closed", "api_disabled"),
+        (403, "<html>Access Denied", "data_api_closed", "api_disabled"),
+        (403, told("FORBIDDEN"), "data_api_closed", "api_disabled"),
+        (403, told("API_DISABLED_FOR_ORG"), "api_disabled_for_org", "api_disabled"),
+        (403, told("INACTIVE_ORG"), "org_inactive", "blocked"),
+        (403, told("LOGIN_DURING_RESTRICTED_TIME"), "ip_restricted", "ip_restricted"),
+        (400, told("BRAND_NEW"), "data_api_closed", "api_disabled"),
+    ],
+)
+def test_a_closed_data_api_is_the_same_on_run_connection_and_notice(
+    extracting: Extracting, org: Org, destination: str, status: int, body: str, problem: str, reason: str
 ) -> None:
     org.do("Account", "generate", count=5)
     extracting.make(["Account"], destination)
+    add(extracting.walk.visitor, "email", "team@example.com")
     headers = {"Location": "https://acme.my.salesforce.com/"}
-    extracting.walk.practice.fault("api", status=status, body="<html>", headers=headers, times=None)
+    extracting.walk.practice.fault("api", status=status, body=body, headers=headers, times=None)
     run = extracting.run()
-    assert (run.state, run.problem) == ("waiting", "salesforce.data_api_closed")
-    assert (extracting.walk.state, extracting.walk.reason) == ("needs_attention", "api_disabled")
+    assert (run.state, run.problem) == ("waiting", f"salesforce.{problem}")
+    assert (extracting.walk.state, extracting.walk.reason) == ("needs_attention", reason)
+    meaning = ENTRIES[f"salesforce.{problem}"].meaning
+    assert meaning in extracting.walk.visitor.text
+    extracting.walk.visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
+    assert meaning in extracting.walk.visitor.text
+    with extracting.app.app_context():
+        mail = "\n".join(db.session.scalars(db.select(Delivery.body)).all())
+    assert meaning in mail
+    assert run.problem_detail in mail
     extracting.walk.practice.clear_faults()
-    extracting.walk.make_due()
+    extracting.walk.visitor.post(f"/connections/{extracting.walk.id}/check")
     extracting.walk.work()
     assert extracting.walk.state == "connected"
 

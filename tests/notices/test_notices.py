@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import socketserver
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
@@ -23,6 +22,7 @@ from datasync_flask.operations.key_rotation import rotate_all
 from datasync_flask.salesforce_connections.models import SalesforceGrant
 from datasync_flask.security.crypto import SecretBox
 from tests.support.connection import ConnectionWalk
+from tests.support.mailbox import Mailbox
 from tests.support.servers import free_port
 from tests.support.visitor import Visitor
 from tests.support.worker import work_off
@@ -175,38 +175,6 @@ def test_two_workers_send_it_once(walk: ConnectionWalk, receiver: Receiver) -> N
     for worker in workers:
         worker.join()
     assert len(receiver.got) == 1
-
-
-class Mailbox(socketserver.StreamRequestHandler):
-    """As much of a mail server as a client needs (RFC 5321)."""
-
-    messages: ClassVar[list[str]] = []
-
-    def handle(self) -> None:
-        self.wfile.write(b"220 here\r\n")
-        while line := self.rfile.readline():
-            command = line.decode().strip().upper()
-            if command == "DATA":
-                self.wfile.write(b"354 go on\r\n")
-                lines = []
-                while (text := self.rfile.readline()) != b".\r\n":
-                    lines.append(text.decode())
-                Mailbox.messages.append("".join(lines))
-            if command == "QUIT":
-                self.wfile.write(b"221 bye\r\n")
-                return
-            self.wfile.write(b"250 ok\r\n")
-
-
-@pytest.fixture
-def mail_url() -> Iterator[str]:
-    Mailbox.messages.clear()
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Mailbox) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        yield f"smtp://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
 
 
 def test_by_mail_with_a_test_button(app: Flask, visitor: Visitor, mail_url: str) -> None:

@@ -98,8 +98,13 @@ def test_what_passes_is_tried_again(caller: Caller, status: int, body: str) -> N
 
 @pytest.mark.parametrize("status", [200, 403, 404, 503])
 @pytest.mark.parametrize(
-    "text", ["<p>We\u2019re setting things\nup for you</p>", "<h1>Down for <b>maintenance</b></h1>"]
-)
+    "text",
+    [
+        "<p>We\u2019re setting things\nup for you</p>", "<h1>Down for <b>maintenance</b></h1>",
+        "Hang tight while we set things up.", "Salesforce is performing maintenance.", "<p>Site maintenance in progress</p>",
+        "Your sandbox is being activated.", "This organization is being migrated.", "We are in maintenance mode.",
+    ],
+)  # fmt: skip
 def test_maintenance_has_its_own_reason_in_runs_and_checks_alike(caller: Caller, status: int, text: str) -> None:
     caller.practice.fault("describe", status=status, body=text, times=None)
     with pytest.raises(SalesforceError) as error:
@@ -146,6 +151,13 @@ def test_retry_after_is_kept_to_within_bounds(caller: Caller, told: str, waited:
         (400, "INVALID_QUERY_LOCATOR", "invalid query locator", Problem.LOCATOR_GONE),
         (403, "INSUFFICIENT_ACCESS", "insufficient access", Problem.NO_ACCESS),
         (401, "INVALID_SESSION_ID", "This session is not valid for use with the API", Problem.API_SCOPE_MISSING),
+        (403, "INVALID_SESSION_ID", "This session is not valid for use with the REST API", Problem.API_SCOPE_MISSING),
+        (403, "INACTIVE_ORG", "the org is inactive", Problem.ORG_INACTIVE),
+        (403, "ORG_LOCKED", "org locked", Problem.ORG_INACTIVE),
+        (403, "TRIAL_EXPIRED", "trial expired", Problem.ORG_INACTIVE),
+        (403, "LOGIN_DURING_RESTRICTED_TIME", "outside login hours", Problem.IP_RESTRICTED),
+        (403, "LOGIN_DURING_RESTRICTED_DOMAIN", "not from here", Problem.IP_RESTRICTED),
+        (403, "FUNCTIONALITY_TEMPORARILY_UNAVAILABLE", "later", Problem.SERVER_ERROR),
     ],
 )  # fmt: skip
 def test_codes_and_words(status: int, code: str, message: str, problem: Problem) -> None:

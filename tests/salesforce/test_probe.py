@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from html import escape as html_escape
 from typing import Any
 
 import pytest
@@ -9,9 +11,14 @@ import pytest
 from datasync_flask.salesforce.errors import Problem
 from datasync_flask.salesforce.oauth import AppCredentials
 from datasync_flask.salesforce.probe import MAX_HOPS, Observation, probe_app
+from tests.support.old_address import old_address
 from tests.support.practice import PracticeOrg
 
 CALLBACK = "http://127.0.0.1:5000/oauth/salesforce/callback"
+
+
+def js_escape(text: str) -> str:
+    return text.replace("/", "\\/").replace("&", "\\u0026")
 
 
 def observe(practice: PracticeOrg, app: dict[str, Any], **changes: str) -> Observation:
@@ -176,6 +183,71 @@ def test_salesforces_error_page_is_quoted(practice: PracticeOrg, address: str, p
     observation = observe(practice, app)
     assert observation.problem is problem
     assert text in observation.detail
+
+
+ERROR_PAGE = "/setup/secur/RemoteAccessErrorPage.apexp?error={}&error_description={}"
+SENT_ON = [
+    "<script>window.location.replace('{}');</script>",
+    '<script>if (window.x) {{}} else {{ window.location.href="{}"; }}</script>',
+    "<script>top.location = '{}'</script>",
+    '<html><head><meta http-equiv="Refresh" content="0; URL={}"></head></html>',
+    "<meta http-equiv=refresh content=0;url='{}'>",
+]
+
+
+@pytest.mark.parametrize("page", SENT_ON)
+@pytest.mark.parametrize("escaped", [str, html_escape, js_escape], ids=["plain", "html", "script"])
+def test_browsers_sent_on_to_the_error_page_without_a_redirect(
+    practice: PracticeOrg, page: str, escaped: Callable[[str], str]
+) -> None:
+    app = practice.register(CALLBACK)
+    for error, description, problem in (
+        ("invalid_client_id", "client%20identifier%20invalid", Problem.CLIENT_UNKNOWN),
+        ("brand_new", "Nobody%20saw%20this", Problem.UNEXPECTED),
+    ):
+        body = page.format(escaped(ERROR_PAGE.format(error, description)))
+        practice.fault("authorize", status=200, body=body, headers={"Content-Type": "text/html"})
+        observation = observe(practice, app)
+        assert observation.problem is problem, body
+        assert observation.detail == f"{error}: {description.replace('%20', ' ')}"
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (200, "We can't authorize you because of an OAuth error. For more information, contact your administrator."),
+        (400, "This app isn't welcome here."),
+        (401, "Your administrator doesn't allow access to this app."),
+        (403, "External client app access is off for this org."),
+        (404, "No such app in this neighbourhood."),
+    ],
+)
+def test_pages_whose_words_nobody_knows_are_quoted(practice: PracticeOrg, status: int, text: str) -> None:
+    app = practice.register(CALLBACK)
+    practice.fault("authorize", status=status, body=f"<p>{text}</p>", headers={"Content-Type": "text/html"})
+    observation = observe(practice, app)
+    assert (observation.problem, observation.detail) == (Problem.UNEXPECTED, text)
+
+
+def test_a_flow_that_is_off_is_not_ready(practice: PracticeOrg) -> None:
+    app = practice.register(CALLBACK)
+    practice.refuse("token", "unauthorized_client", "authorization code flow is not enabled for this app")
+    assert observe(practice, app).problem is Problem.CODE_FLOW_NOT_ENABLED
+
+
+@pytest.mark.parametrize("location", ["http://[", "https://[::1", "http://[x]/", "//[", "https://", "http:///x"])
+@pytest.mark.parametrize("path", ["/token", "/authorize"])
+def test_a_redirect_to_what_is_no_address_is_no_crash(practice: PracticeOrg, path: str, location: str) -> None:
+    app = practice.register(CALLBACK)
+    with old_address(practice.origin) as lost:
+        lost.leave_after(path, 1, status=302, headers={"Location": location})
+        credentials = AppCredentials(
+            lost.origin, app["client_id"], app["client_secret"], (practice.origin, lost.origin)
+        )
+        probe_app(credentials, CALLBACK, "api refresh_token")
+        again = probe_app(credentials, CALLBACK, "api refresh_token")
+    assert lost.has_left
+    assert again.problem is Problem.NOT_SALESFORCE
 
 
 def test_an_unknown_code_in_an_error_pages_text_is_quoted(practice: PracticeOrg) -> None:

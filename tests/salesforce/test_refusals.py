@@ -52,6 +52,26 @@ LONG_AGO = Asked(app_has_worked=True)
         ("unsupported_grant_type", "grant type not supported", Asked(), Problem.CODE_FLOW_NOT_ENABLED),
         ("unknown_error", "retry your request", Asked(Flow.REFRESH), Problem.SERVER_ERROR),
         ("brand_new", "never seen", LONG_AGO, Problem.UNEXPECTED),
+        # Codes with many causes: words that nobody here knows are shown, and aren't taken for the usual cause.
+        ("invalid_client", "this app may not be used from here", Asked(), Problem.UNEXPECTED),
+        ("invalid_client", "PKCE is required for this client", Asked(), Problem.UNEXPECTED),
+        ("invalid_client", "client authentication failed", Asked(), Problem.SECRET_REFUSED),
+        ("invalid_client", "invalid client secret", Asked(), Problem.SECRET_REFUSED),
+        ("invalid_client", "client secret is required", Asked(sends_secret=False), Problem.SECRET_NEEDED),
+        ("access_denied", "the app's policy doesn't let this profile in", Asked(), Problem.UNEXPECTED),
+        ("access_denied", "user is not admin approved to access this app", Asked(), Problem.USER_NOT_APPROVED),
+        ("access_denied", "IP restricted", Asked(), Problem.IP_RESTRICTED),
+        ("access_denied", "The user denied the request", Asked(), Problem.DENIED),
+        ("access-denied", "end-user denied authorization", Asked(), Problem.DENIED),
+        ("access_denied", "", Asked(), Problem.DENIED),
+        # The same words under another code are about the flow, not about a code or token.
+        ("unauthorized_client", "authorization code flow is not enabled", Asked(), Problem.CODE_FLOW_NOT_ENABLED),
+        ("unsupported_grant_type", "refresh token flow is off", Asked(Flow.REFRESH), Problem.CODE_FLOW_NOT_ENABLED),
+        ("invalid_request", "refresh token rotation is required", Asked(Flow.REFRESH), Problem.UNEXPECTED),
+        # What expires need not be the assertion.
+        ("invalid_grant", "user's password has expired", Asked(Flow.JWT), Problem.UNEXPECTED),
+        ("invalid_grant", "trial has expired", Asked(Flow.JWT), Problem.UNEXPECTED),
+        ("invalid_assertion", "certificate expired", Asked(Flow.JWT), Problem.CERTIFICATE_REFUSED),
     ],
 )
 def test_both_words_flow_and_past_decide(error: str, description: str, asked: Asked, problem: Problem) -> None:

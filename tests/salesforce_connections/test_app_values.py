@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,9 +18,20 @@ NEW = "/connections/new/salesforce"
 KEY = "3MVG9lKcPoNINVBIPJjdw1J9LLM82HnFVVX19KY1uA5mu0QqEWhqKpoW3svG3XHrXDiCQjK1mdgAvhCscA9GE"
 SECRET = "A1B2C3D4" * 8
 
+
+@pytest.fixture
+def database_url(tmp_path: Path, _sqlite_template: Path) -> str:
+    """What is refused depends on no database."""
+    path = tmp_path / "datasync.sqlite"
+    path.write_bytes(_sqlite_template.read_bytes())
+    return f"sqlite:///{path}"
+
+
 DIRTY = [
     "  {}\n", "\u00a0{}\u00a0", "\ufeff{}", "\u200b{}\u200b", '"{}"', "'{}'", "\u201c{}\u201d", "\u201e{}\u201c", "\u00ab{}\u00bb", "`{}`", "{},", "{};",
     "{}.", '"{}",', "Consumer Key: {}", "consumer_key={}", "Client ID\t{}", '"client_id": "{}",', "Consumer Secret: {}",
+    "\u2060{}\u2060", "\u200d{}\u200c", "\u202a{}\u202c", "\u00ad{}", "\r\n{}\r\n", "\t{}\x00", "\u2003{}\u3000", "\u300c{}\u300d",
+    "\u201c{}\u201d,", "CLIENT-ID = {}", "Client Secret:{}",
 ]  # fmt: skip
 
 
@@ -41,6 +54,32 @@ NO_CLIENT_IDS = [
     ("\u2022" * 12, "Show the value"),
     ("********", "Show the value"),
     ("sch\u00f6n", "no spaces"),
+    (f"{KEY} {KEY[::-1]}", "no spaces"),
+    (KEY + KEY, "more here than the Client ID"),
+    (KEY + "3MVG9" + KEY[5:][::-1], "more here than the Client ID"),
+    (f"{KEY},{KEY}", "more here than the Client ID"),
+    (f"{KEY}\n{KEY}", "no spaces"),
+    (f"{KEY[:40]}\n{KEY[40:]}", "no spaces"),
+    (KEY + SECRET, "more here than the Client ID"),
+    (f"{KEY}:{SECRET}", "more here than the Client ID"),
+    (f"?client_id={KEY}&redirect_uri=x", "more here than the Client ID"),
+    (f"client_id={KEY}&response_type=code", "more here than the Client ID"),
+    (f"<consumerKey>{KEY}</consumerKey>", "more here than the Client ID"),
+    (f"SALESFORCE_KEY={KEY}", "more here than the Client ID"),
+    (f"**{KEY}**", "more here than the Client ID"),
+    ("\uff13\uff2d\uff36\uff27\uff19" + KEY[5:], "no spaces"),
+    (KEY[:30] + "\u0430" + KEY[31:], "no spaces"),
+    (KEY + "\u2800", "no spaces"),
+    ("1234567890123456789", "looks like the Client Secret"),
+    ("ada@localhost", "e-mail address"),
+    ("<ada@example.com>", "e-mail address"),
+    ("mailto:ada@example.com", "e-mail address"),
+    ("login.salesforce.com/services/oauth2/authorize", "This is an address"),
+    ("https://evil.example", "This is an address"),
+    ("00Dxx0000000001!AQ4AQFbn.hQz_session.token", "This is a token"),
+    ("5Aep861KIwKdekr90I4iHdZDgWwfVkGuzzzzzzzzzz", "This is a token"),
+    ("aPrxsmIEeqM9PiQroGEWx1UiMQd95_5JUZVEhsOFhS8EVvbfYBBJli2W5fn3zbo.8hojaNW_1g==", "This is a token"),
+    ("eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0.c2ln", "This is a token"),
 ]
 
 
@@ -60,6 +99,13 @@ NO_SECRETS = [
     ("two words", "can't be a Client Secret"),
     ("https://acme.my.salesforce.com/x", "This is an address"),
     ("00Dxx0000000001EAA", "Salesforce id"),
+    (SECRET + SECRET, "more here than the Client Secret"),
+    (f"{SECRET}\n{SECRET}", "can't be a Client Secret"),
+    (f"{SECRET[:30]}\n{SECRET[30:]}", "can't be a Client Secret"),
+    (KEY + SECRET, "This is the Client ID"),
+    (f"{SECRET},{KEY}", "more here than the Client Secret"),
+    ("00Dxx0000000001!AQ4AQFbn.hQz_session.token", "This is a token"),
+    ("\uff21" + SECRET[1:], "can't be a Client Secret"),
 ]
 
 

@@ -365,6 +365,7 @@ def test_no_input_breaks_the_form(walk: ConnectionWalk, fields: dict[str, str]) 
     "description",
     [
         "Team \U0001f468\u200d\U0001f469\u200d\U0001f467",
+        "Team \U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
         "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
         "\u0915\u094d\u200d\u0937",
     ],

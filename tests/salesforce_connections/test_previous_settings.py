@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import select
 
+from datasync_flask.api.definitions import save_connection
+from datasync_flask.connections.models import Connection
 from datasync_flask.extensions import db
 from datasync_flask.salesforce_connections import token_grants
 from datasync_flask.salesforce_connections.models import Revocation
+from tests.salesforce_connections.test_hand_off import make_link
 from tests.salesforce_connections.test_other_org import live, revoke, status_text
 from tests.support.connection import CALLBACK_URL, ConnectionWalk
+from tests.support.extraction import Extracting
+from tests.support.visitor import Visitor
 
 
 def save(walk: ConnectionWalk, **changes: str) -> None:
@@ -36,6 +43,9 @@ def works_still(walk: ConnectionWalk) -> None:
         {"login_host": "production", "client_secret": "typed-again"},
         {"auth_method": "client_credentials"},
         {"client_id": ""},
+        {"client_secret_use": "none"},
+        {"login_host": "sandbox", "client_secret": "typed-again"},
+        {"auth_method": "jwt_bearer", "username": "nobody@practice.example"},
         {"permission_level": "full"},
     ],
 )
@@ -62,6 +72,35 @@ def test_a_wrong_secret_is_told_and_can_be_taken_back(walk: ConnectionWalk) -> N
     walk.work()
     assert (walk.state, walk.reason) == ("connected", "")
     assert "previous settings" not in status_text(walk)
+
+
+def test_a_typo_by_a_program_or_by_a_stranger_leaves_what_works(walk: ConnectionWalk) -> None:
+    walk.to_connected()
+    with walk.app.test_request_context():
+        save_connection({"client_secret": "typo"}, db.session.get_one(Connection, walk.id), by=None)
+    works_still(walk)
+    assert "Works with the previous settings" in status_text(walk)
+    assert walk.visitor.post(f"/connections/{walk.id}/go-back").status_code == 303
+    stranger, link = Visitor(walk.app), make_link(walk)
+    stranger.get(link)
+    assert stranger.post(link, {"client_id": walk.client_id, "client_secret": "typo"}).status_code == 303
+    works_still(walk)
+    for _ in range(4):
+        walk.make_due()
+        walk.work()
+    assert (walk.state, walk.reason) == ("connected", "secret_refused")
+    works_still(walk)
+
+
+def test_a_run_goes_on_with_what_works(walk: ConnectionWalk, tmp_path: Path) -> None:
+    walk.to_connected()
+    extracting = Extracting(walk, tmp_path)
+    extracting.org.do("Account", "generate", count=3)
+    extracting.make(["Account"], extracting.make_destination("sqlite", {"path": "w.sqlite"}))
+    save(walk, client_secret="typo")
+    walk.practice.expire()
+    extracting.done()
+    extracting.assert_same("Account")
 
 
 def test_the_old_tokens_are_revoked_once_the_new_ones_work(walk: ConnectionWalk) -> None:

@@ -30,7 +30,7 @@ _LOST = frozenset(
     {
         Problem.REVOKED, Problem.SESSION_REFUSED, Problem.NO_REFRESH_TOKEN, Problem.IP_RESTRICTED,
         Problem.API_DISABLED_FOR_ORG, Problem.API_DISABLED_FOR_USER, Problem.API_SCOPE_MISSING, Problem.USER_INACTIVE,
-        Problem.APP_BLOCKED, Problem.DATA_API_CLOSED, Problem.INSTANCE_MOVED, Problem.OTHER_ORG,
+        Problem.APP_BLOCKED, Problem.DATA_API_CLOSED, Problem.INSTANCE_MOVED, Problem.ADDRESS_MOVED, Problem.OTHER_ORG,
         Problem.CLIENT_UNKNOWN, Problem.SECRET_REFUSED, Problem.USER_NOT_APPROVED, Problem.SECRETS_UNREADABLE,
         Problem.APP_GONE, Problem.APP_NOT_FOUND, Problem.APP_NOT_INSTALLED, Problem.APP_OF_ANOTHER_ORG,
         Problem.ORG_INACTIVE, Problem.SECRET_NEEDED, Problem.CODE_FLOW_NOT_ENABLED, Problem.FLOW_NOT_ENABLED,
@@ -72,7 +72,7 @@ def _end(run_id: str, lease_id: str, error: Exception) -> None:
             states.paused(run_id, lease_id, utcnow() + BULK_PAUSE, Problem.BULK_LIMIT_REACHED, str(error))
         case SalesforceError(problem=Problem.NO_ANSWER_IN_TIME):
             states.stalled(run_id, lease_id, error.detail)
-        case SalesforceError() if error.problem in _LOST:
+        case SalesforceError() if error.problem in _LOST or (error.is_about_access and not error.problem.is_transient):
             states.waiting_for_connection(run_id, lease_id, error)
         case SalesforceError():
             states.failed(run_id, lease_id, error.problem, error.detail)

@@ -54,7 +54,7 @@ def refresh(api: SalesforceApi, destination: Destination, each: ObjectRun) -> No
     try:
         deque(reader.read(), maxlen=0)
     except SalesforceError as error:
-        if not error.problem.is_about_the_request:
+        if not error.is_about_the_request:
             raise
         log.info("formula fields of %s: %s", each.plan.name, error)
         each.outcome.notes.append(NOT_REFRESHED)

@@ -41,7 +41,7 @@ def failing_alone(row_id: int) -> Iterator[None]:
     try:
         yield
     except SalesforceError as error:
-        if not error.problem.is_about_the_request and error.problem is not Problem.NOT_SALESFORCE:
+        if not error.is_about_the_request and error.problem is not Problem.NOT_SALESFORCE:
             raise
         object_failed(row_id, error.problem, error.detail)
     except DestinationError as error:

@@ -279,7 +279,7 @@ class Reader:
         except SalesforceError as error:
             if error.problem is Problem.NO_ANSWER_IN_TIME:
                 self._ask_for_less(error)
-            elif not error.problem.is_about_the_request:
+            elif not error.is_about_the_request:
                 raise
             log.info("job %s is read page after page: %s", progress.job_id, error)
         progress.listing, progress.listed = "", 0

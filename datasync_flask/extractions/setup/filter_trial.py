@@ -41,7 +41,7 @@ def tried(source: SalesforceConnection, name: str, condition: str) -> Trial:
             soql = f"SELECT Id FROM {name} WHERE ({condition}) LIMIT 1"  # noqa: S608 (SOQL; stays in its brackets)
             query.first_page(api, soql, tries=1)
     except SalesforceError as error:
-        if not error.problem.is_about_the_request:
+        if not error.is_about_the_request:
             log.info("the filter of %s wasn't tried: %s", name, error)
             return _not_tried(name, f"{trouble(error.problem).title}.")
         words = error.detail or trouble(error.problem).sentences
