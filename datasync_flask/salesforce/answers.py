@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,7 +17,7 @@ import httpx2
 from datasync_flask.salesforce import transport
 from datasync_flask.salesforce.data_refusals import classify_api_error
 from datasync_flask.salesforce.errors import Problem, SalesforceError
-from datasync_flask.salesforce.transport import redirect_target, text_of, time_of
+from datasync_flask.salesforce.transport import http_date, redirect_target, text_of, time_of
 from datasync_flask.salesforce.tries import TRIES
 
 # A page of 2,000 rows with long texts is large; a describe of 800 fields with picklists too.
@@ -90,8 +89,7 @@ def _retry_after(response: httpx2.Response) -> float | None:
     told = response.headers.get("retry-after", "").strip()
     if told.isascii() and told.isdigit():
         return float(min(int(told[:9]), MAX_RETRY_AFTER))
-    try:
-        until = parsedate_to_datetime(told).astimezone(UTC)
-    except (ValueError, TypeError):
+    until = http_date(told)
+    if until is None:
         return None
     return min(max((until - (time_of(response) or datetime.now(UTC))).total_seconds(), 0.0), MAX_RETRY_AFTER)

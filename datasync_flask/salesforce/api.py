@@ -51,9 +51,13 @@ log = logging.getLogger(__name__)
 # The newest version this program was written for; with an older org, we use the org's newest.
 PINNED_VERSION = "66.0"
 
-_LIMIT_INFO = re.compile(r"api-usage=(\d+)/(\d+)", re.A)
+# Not what one app used: per-app-api-usage.
+_LIMIT_INFO = re.compile(r"(?<![\w-])api-usage=(\d+)/(\d+)", re.A)
 # It becomes part of every address.
 VERSION = re.compile(r"\d{1,3}\.\d", re.A)
+
+# What pages and refusals come as, whatever their status.
+_NO_CSV = ("html", "json", "xml")
 
 T = TypeVar("T")
 Refresh = Callable[[TokenAnswer], TokenAnswer]
@@ -140,7 +144,7 @@ class SalesforceApi:
         return is_first
 
     def request(self, method: str, path: str, *, bounds: Bounds = USUAL, **content: Any) -> Any:
-        """The JSON of an answer ('' for one without content). Raises SalesforceError."""
+        """The JSON of an answer ('' where there is none, HTTP 204). Raises SalesforceError."""
         tries = self.tries(bounds.tries)
         while True:
             try:
@@ -166,7 +170,7 @@ class SalesforceApi:
         body = loads(response.content) if bounds.is_exact else json_of(response)
         if response.status_code not in {200, 201, 202, 204}:
             raise refusal_of(response, body, is_optional=bounds.is_optional)
-        if response.status_code == 204 or not response.content:
+        if response.status_code == 204:
             return ""
         if body is None:
             raise _instead_of_data(response, "JSON")
@@ -195,7 +199,8 @@ class SalesforceApi:
         if response.status_code != 200:
             whole = self._client.whole(response, max_bytes=SMALL_BYTES)
             raise refusal_of(whole, json_of(whole))
-        if "html" in response.headers.get("content-type", "").lower():
+        if any(kind in response.headers.get("content-type", "").lower() for kind in _NO_CSV):
+            # Its lines would be taken for rows.
             raise _instead_of_data(self._client.whole(response, max_bytes=SMALL_BYTES), "CSV")
         return response
 

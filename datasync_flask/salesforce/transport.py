@@ -40,7 +40,7 @@ SLOW_AFTER_SECONDS, SLOWEST_BYTES_PER_SECOND = 60.0, 1_000
 ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
 
 # httpx2 sets these again for the decoded body.
-_BODY_HEADERS = {"content-encoding", "content-length", "transfer-encoding"}
+_BODY_HEADERS = {b"content-encoding", b"content-length", b"transfer-encoding"}
 
 
 @cache
@@ -148,7 +148,8 @@ class BoundedClient(httpx2.Client):
     def whole(self, response: httpx2.Response, *, max_bytes: int = 0) -> httpx2.Response:
         """An open answer with its body read, as far as the request's limits allow. Raises SalesforceError."""
         content, request = self._read(response, max_bytes), response.request
-        headers = [pair for pair in response.headers.multi_items() if pair[0].lower() not in _BODY_HEADERS]
+        # As bytes: one that isn't ASCII couldn't be written again.
+        headers = [pair for pair in response.headers.raw if pair[0].lower() not in _BODY_HEADERS]
         return httpx2.Response(response.status_code, headers=headers, content=content, request=request)
 
     @contextmanager
@@ -233,9 +234,14 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def time_of(response: httpx2.Response) -> datetime | None:
     """The server's clock (RFC 9110 section 6.6.1), or None if the answer doesn't have it."""
+    return http_date(response.headers.get("date", ""))
+
+
+def http_date(text: str) -> datetime | None:
+    """The moment that a header names (RFC 9110 section 5.6.7); None for anything else, and for one beyond all years."""
     try:
-        return parsedate_to_datetime(response.headers["date"]).astimezone(UTC)
-    except (KeyError, ValueError, TypeError):
+        return parsedate_to_datetime(text).astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

@@ -104,11 +104,33 @@ def test_a_link_is_removed_and_not_followed(tmp_path: Path) -> None:
     assert (tmp_path / "beside" / "file").exists()
 
 
-def api_that_answers(answer: Any, headers: dict[str, str] | None = None) -> SalesforceApi:
+def api_that_answers(answer: Any, headers: dict[bytes, bytes] | None = None) -> SalesforceApi:
     token = TokenAnswer("t", "", "https://acme.my.salesforce.com", "", ())
     api = SalesforceApi(token, "62.0", lambda stale: stale)
     api._client._transport = httpx2.MockTransport(lambda _: httpx2.Response(200, json=answer, headers=headers))
     return api
+
+
+@pytest.mark.parametrize("name", [b"Date", b"X-Proxy", b"Sforce-Limit-Info", b"Content-Type"])
+@pytest.mark.parametrize(
+    "value",
+    [b"Fri, 31 Dec 9999 23:59:59 -1200", b"Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "Gärtner".encode(),
+     b"\xff\xfe", b"api-usage=", b"9" * 300],
+)  # fmt: skip
+def test_odd_headers_end_nothing(name: bytes, value: bytes) -> None:
+    api = api_that_answers({"a": 1}, {name: value})
+    assert api.request("GET", f"{api.base}/") == {"a": 1}
+    assert api.server_time is None
+
+
+@pytest.mark.parametrize(
+    "told",
+    [b"api-usage=25/5000; per-app-api-usage=17/250(appName=x)", b"per-app-api-usage=17/250(appName=x); api-usage=25/5000"],
+)  # fmt: skip
+def test_the_orgs_calls_are_counted_not_the_apps(told: bytes) -> None:
+    api = api_that_answers({}, {b"Sforce-Limit-Info": told})
+    api.request("GET", f"{api.base}/")
+    assert api.usage == (25, 5000)
 
 
 @pytest.mark.parametrize("name", ["../x", "a b", "1abc", "Ünïcode", "a'b", "x" * 81, "", None, 7, "a/b", "a;b"])

@@ -35,6 +35,37 @@ ENDED = {"status": 401, "body": refusal("INVALID_SESSION_ID", "Session expired o
 DOWN = {"status": 503, "body": "<html>Service Unavailable</html>"}
 
 
+@pytest.mark.parametrize("at", ["describe", "jobs", "job", "results", "resultPages"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"body": ""},
+        {"body": "<html><body>Our proxy says hello</body></html>", "headers": {"Content-Type": "text/html"}},
+        {"body": '{"name": "Acc', "headers": {"Content-Type": "application/json"}},
+        {"body": '{"a": 1}', "headers": {"Content-Encoding": "gzip"}},
+    ],
+    ids=["empty", "html", "half", "not unpacked"],
+)
+def test_an_answer_that_is_none_is_asked_for_again(small: Extracting, at: str, answer: dict[str, Any]) -> None:
+    small.walk.practice.fault(at, **answer)
+    run = small.done()
+    small.assert_same("Account")
+    assert run.objects[0].notes == ["The first run loads everything."]
+
+
+def test_a_page_instead_of_a_result_is_no_row(small: Extracting) -> None:
+    """An Id alone is what each line of a page looks like."""
+    page = "<html>\n<body>\nWe are setting things up\n</body>\n</html>\n"
+    small.edit(**{"tracking_type-Account": "date_deletes"})
+    small.done()
+    small.age_watermarks(days=8)
+    small.walk.practice.fault("results", kind="pass")
+    small.walk.practice.fault("results", body=page, headers={"Content-Type": "text/html"}, times=None)
+    run = small.run()
+    assert run.state in {"done", "failed"}
+    small.assert_same("Account")
+
+
 @pytest.mark.parametrize("at", ["describe", "recordCount", "jobs", "job", "results"])
 def test_a_503_and_then_an_ended_session_is_no_revocation(small: Extracting, at: str) -> None:
     for answer in (DOWN, ENDED):

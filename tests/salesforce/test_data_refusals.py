@@ -125,7 +125,14 @@ def test_what_never_passes_is_given_up_and_shown_as_it_came(caller: Caller) -> N
     assert caller.practice.requests()["describe"] == 3
 
 
-@pytest.mark.parametrize(("told", "waited"), [("7", 7.0), ("86400", 30.0), ("Thu, 01 Jan 1970 00:00:00 GMT", None), ("soon", None)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("told", "waited"),
+    [
+        ("7", 7.0), ("86400", 30.0), ("9" * 300, 30.0), ("Thu, 01 Jan 1970 00:00:00 GMT", None), ("soon", None),
+        ("-5", None), ("Fri, 31 Dec 9999 23:59:59 GMT", 30.0), ("Fri, 31 Dec 9999 23:59:59 -1200", None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None), ("sp\u00e4ter", None),
+    ],
+)  # fmt: skip
 def test_retry_after_is_kept_to_within_bounds(caller: Caller, told: str, waited: float | None) -> None:
     caller.practice.fault("describe", status=429, headers={"Retry-After": told})
     objects.describe(caller.api, "Account")

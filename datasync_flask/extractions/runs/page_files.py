@@ -42,6 +42,12 @@ class Body(io.RawIOBase):
         self._pieces = pieces
         self._held = b""
         self.has_nul = False
+        self._quotes = 0
+
+    @property
+    def ends_inside_a_value(self) -> bool:
+        """True when what was read breaks off before a closing quote."""
+        return self._quotes % 2 == 1
 
     def readable(self) -> bool:
         """Always true."""
@@ -66,6 +72,7 @@ class Body(io.RawIOBase):
             if piece is None:
                 return 0
             self._held, self.has_nul = piece, self.has_nul or b"\x00" in piece
+            self._quotes += piece.count(b'"')
         count = min(len(buffer), len(self._held))
         buffer[:count] = self._held[:count]
         self._held = self._held[count:]
@@ -112,6 +119,9 @@ def cells(body: Body, wanted: list[str], *, is_first_page: bool, block_bytes: in
         rows = batch.slice(1) if is_first else batch
         is_first = False
         yield rows.select([spelled[name.lower()] for name in wanted])
+    if body.ends_inside_a_value:
+        # Arrow takes what there is of the value for all of it.
+        raise pa.ArrowInvalid("a value without an end")
 
 
 def versions_of(batch: pa.RecordBatch) -> pa.Array:
