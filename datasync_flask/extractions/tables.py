@@ -277,11 +277,11 @@ def sharing(extraction_id: str) -> list[Extraction]:
 
 
 def columns_elsewhere(extraction: Extraction, name: str) -> dict[str, dict[str, str]]:
-    """The columns of an object's fields in the other extractions that share its table."""
+    """The columns of an object's fields, in small letters, in the other extractions that share its table."""
     found: dict[str, dict[str, str]] = {}
     for other in sharing(extraction.id):
         for chosen in other.objects:
             if chosen.name == name:
                 for field_name, columns in chosen.field_columns.items():
-                    found[field_name] = columns | found.get(field_name, {})
+                    found[field_name.lower()] = columns | found.get(field_name.lower(), {})
     return found

@@ -52,9 +52,14 @@ class Treated:
 
 def treatment_of(choice: ObjectChoice, name: str) -> Treatment:
     """The treatment of a field."""
-    if name in choice.left_out or (choice.fields is not None and name not in choice.fields):
+    if _has(choice.left_out, name) or (choice.fields is not None and not _has(choice.fields, name)):
         return Treatment.LEAVE_OUT
-    return Treatment.HASH if name in choice.hashed else Treatment.LOAD
+    return Treatment.HASH if _has(choice.hashed, name) else Treatment.LOAD
+
+
+def _has(names: Iterable[str], name: str) -> bool:
+    """True when a name of a field is among these, in whatever capitals: Salesforce doesn't tell them apart by those."""
+    return name.lower() in {each.lower() for each in names}
 
 
 def lines(
@@ -65,10 +70,9 @@ def lines(
     columns: Mapping[str, Mapping[str, str]] = NO_COLUMNS,
 ) -> list[FieldLine]:
     """The fields of an object as sent, or else as stored, with their columns."""
+    own = {name.lower(): tuple(given.values()) for name, given in columns.items()}
     return [
-        FieldLine(
-            each, _sent(choice, sent, each.name), _reason(each.name, cursor), (*columns.get(each.name, {}).values(),)
-        )
+        FieldLine(each, _sent(choice, sent, each.name), _reason(each.name, cursor), own.get(each.name.lower(), ()))
         for each in fields
     ]
 
@@ -110,7 +114,7 @@ def parse(
     if not loads_new(before, sent):
         # A field without a column needs no emptying, and a field that wasn't chosen before keeps its values.
         was_loaded = {name for name in columns if treatment_of(before, name) is not Treatment.LEAVE_OUT}
-        absent = [name for name in absent if name in before.left_out or name in was_loaded]
+        absent = [name for name in absent if _has(before.left_out, name) or _has(was_loaded, name)]
     # A field that the user can't see at the moment keeps its treatment for when it comes back.
     return Treated(
         None if loads_new(before, sent) else loaded + _unknown(before.fields or [], names),
@@ -125,7 +129,8 @@ def _sent(before: ObjectChoice, sent: MultiDict[str, str], name: str) -> Treatme
 
 
 def _unknown(names: list[str], known: Collection[str]) -> list[str]:
-    return [name for name in names if name not in known]
+    letters = {name.lower() for name in known}
+    return [name for name in names if name.lower() not in letters]
 
 
 def check(choice: ObjectChoice) -> None:
@@ -136,12 +141,13 @@ def check(choice: ObjectChoice) -> None:
             raise TreatmentRefused(gettext("%(name)s can't be the API name of a field.", name=name[:80]))
         if is_needed(name, cursor):
             raise TreatmentRefused(_refused(name))
-        if name in choice.hashed and name in choice.left_out:
+        is_hashed, is_left_out = _has(choice.hashed, name), _has(choice.left_out, name)
+        if is_hashed and is_left_out:
             raise TreatmentRefused(gettext("%(name)s is hashed and left out. Choose one of the two.", name=name))
-        if choice.fields is not None and (name in choice.fields) is (name in choice.left_out):
+        if choice.fields is not None and _has(choice.fields, name) is is_left_out:
             raise TreatmentRefused(
                 gettext("%(name)s is hashed but not among the fields. Add it to them.", name=name)
-                if name in choice.hashed
+                if is_hashed
                 else gettext("%(name)s is left out and among the fields. Remove it from one of the two.", name=name)
             )
 
@@ -153,8 +159,9 @@ def _refused(name: str) -> str:
 def pending_columns(chosen: ExtractionObject) -> set[str]:
     """The columns that the next run empties or hashes: no page shows them until then."""
     before = chosen.loaded_as or LoadedAs()
-    names = {*chosen.hashed} - {*before.hashed.split(",")} | {*chosen.left_out} - {*before.left_out.split(",")}
-    return {column.lower() for name in names for column in chosen.field_columns.get(name, {}).values()}
+    names = _unknown(chosen.hashed, before.hashed.split(",")) + _unknown(chosen.left_out, before.left_out.split(","))
+    columns = [columns for name, columns in chosen.field_columns.items() if _has(names, name)]
+    return {column.lower() for each in columns for column in each.values()}
 
 
 def summary(choice: ObjectChoice | ExtractionObject) -> str:

@@ -37,12 +37,20 @@ def connect() -> None:
 def needed_fields(chosen: ExtractionObject) -> set[str]:
     """The fields that were chosen for an object, or loaded before."""
     fields = chosen.fields if chosen.fields is not None else chosen.field_columns
-    return {*fields, *([chosen.cursor_field] if chosen.cursor_field else [])} - set(chosen.left_out)
+    left_out = {name.lower() for name in chosen.left_out}
+    named = (*fields, *([chosen.cursor_field] if chosen.cursor_field else []))
+    return {name for name in named if name.lower() not in left_out}
 
 
 def missing_fields(chosen: ExtractionObject, description: ObjectDescription) -> tuple[str, ...]:
     """The fields that an extraction needs and the user doesn't see."""
-    return tuple(sorted(needed_fields(chosen) - {field.name for field in description.fields}))
+    return _unseen(needed_fields(chosen), description)
+
+
+def _unseen(names: Iterable[str], description: ObjectDescription) -> tuple[str, ...]:
+    """The names that no field has, in whatever capitals: these can be changed in Salesforce."""
+    seen = {field.name.lower() for field in description.fields}
+    return tuple(sorted({name for name in names if name.lower() not in seen}))
 
 
 def read_objects(connection_id: str) -> dict[str, set[str]]:
@@ -90,7 +98,7 @@ def read_visibility(api: SalesforceApi, wanted: Mapping[str, set[str]]) -> dict[
 def seen_of(description: ObjectDescription | SalesforceError, needed: Iterable[str]) -> Seen | None:
     """What a description says about visibility; None when it says nothing."""
     if isinstance(description, ObjectDescription):
-        return Seen(True, None, tuple(sorted(set(needed) - {field.name for field in description.fields})))
+        return Seen(True, None, _unseen(needed, description))
     return Seen(False) if description.problem in _NOT_VISIBLE else None
 
 

@@ -6,6 +6,7 @@ Sources: REST API Developer Guide "Describe Global", "sObject Describe"; Object 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,8 +41,13 @@ class ObjectDescription:
     is_custom: bool = False
 
     def field(self, name: str) -> Field | None:
-        """A field by its API name, or None."""
-        return next((field for field in self.fields if field.name == name), None)
+        """A field by its API name, whatever its capitals, or None."""
+        return next((field for field in self.fields if field.name.lower() == name.lower()), None)
+
+    def spelled(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Names of fields with the capitals that they have now: these can be changed in Salesforce."""
+        own = {field.name.lower(): field.name for field in self.fields}
+        return tuple(dict.fromkeys(own.get(name.lower(), name) for name in names))
 
 
 @dataclass(frozen=True)

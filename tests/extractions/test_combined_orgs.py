@@ -258,6 +258,20 @@ def test_types_that_differ_between_orgs_are_told(extracting: Extracting, second:
     assert None not in {row["score_c_v_text"] for row in rows_of(second, OTHER)}
 
 
+def test_capitals_that_differ_between_orgs_make_no_other_column(
+    extracting: Extracting, second: Extracting, sqlite: str
+) -> None:
+    for each, name in ((extracting, "My_Field__c"), (second, "my_field__C")):
+        each.org.do("Account", "fields", added={name: "string"}, removed=[])
+        each.org.do("Account", "insert", rows=[{"Name": "One", name: "value"}])
+    combine(extracting, second, sqlite)
+    extracting.done()
+    assert [note for note in second.done().objects[0].notes if "differing" in note] == []
+    rows = second.table("Account")
+    assert [row["my_field_c"] for row in rows] == ["value", "value"]
+    assert "my_field_c_x" not in rows[0]
+
+
 def test_two_runs_take_turns(extracting: Extracting, second: Extracting, sqlite: str) -> None:
     combine(extracting, second, sqlite)
     one, other = extracting.start(), second.start()

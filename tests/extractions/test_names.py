@@ -107,6 +107,25 @@ def test_a_run_with_the_fields_in_another_order_moves_no_column(
     assert (row["my_field_c"], row["my_field_c_x"]) == ("back", "third")
 
 
+def test_capitals_that_change_move_no_column(extracting: Extracting, org: Org, destination: str) -> None:
+    name = "Case__c"
+    org.do(name, "object", fields={"my_Field__c": "string", "Other__c": "string"})
+    (row_id,) = org.do(name, "insert", rows=[{"my_Field__c": "first", "Other__c": "x"}])
+    extracting.make([name], destination, **{f"tracking_type-{name}": "date"})
+    extracting.done()
+    org.do(name, "fields", added={"My_Field__c": "string", "OTHER__c": "string"}, removed=["my_Field__c", "Other__c"])
+    org.do(name, "update", ids=[row_id], values={"My_Field__c": "second", "OTHER__c": "y"})
+    run = extracting.done()
+    (row,) = extracting.table(name)
+    assert (row["my_field_c"], row["other_c"]) == ("second", "y")
+    assert not [column for column in row if column.endswith("_x")]
+    assert run.objects[0].notes == []
+    with extracting.app.app_context():
+        (chosen,) = db.session.get_one(Extraction, extracting.id).objects
+        assert {"My_Field__c", "OTHER__c"} <= chosen.field_columns.keys()
+        assert "my_Field__c" not in chosen.field_columns
+
+
 def test_which_column_is_whose_is_shown(extracting: Extracting, org: Org, duckdb: str) -> None:
     org.do("Both__c", "object", fields={"My_Field__c": "string", "MyField__c": "string"})
     org.do("Both__c", "insert", rows=[{}])

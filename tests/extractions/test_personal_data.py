@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -181,6 +181,46 @@ def test_what_a_run_needs_is_always_loaded(extracting: Extracting, contacts: Org
     assert visitor.form_values("fields-form")["treatment-Email"] == "leave_out"
 
 
+@pytest.mark.parametrize("spelled", [str.lower, str.upper])
+def test_capitals_let_nothing_through(
+    extracting: Extracting, contacts: Org, duckdb: str, spelled: Callable[[str], str]
+) -> None:
+    extracting.make(
+        ["Contact"], duckdb, **{"hashed-Contact": spelled("Email"), "left_out-Contact": spelled("Birthdate")}
+    )
+    first = extracting.done()
+    assert first.objects[0].notes == ["The first run loads everything."]
+    rows = {row["last_name"]: row for row in extracting.table("Contact")}
+    for row in ROWS:
+        assert rows[row["LastName"]]["email"] == (hash_of(extracting, row["Email"]) if "Email" in row else None)
+    assert "birthdate" not in rows["Nobody"]
+    visitor = extracting.walk.visitor
+    visitor.get(f"/extractions/{extracting.id}/objects/Contact")
+    shown = visitor.form_values("fields-form")
+    assert (shown["treatment-Email"], shown["treatment-Birthdate"]) == ("hash", "leave_out")
+    # Changing something else, and then what was spelled otherwise.
+    assert treat(extracting, Phone="leave_out") == 303
+    extracting.done()
+    assert in_files(extracting, CLEAR) == []
+    assert treat(extracting, Email="load") == 303
+    extracting.done()
+    assert {row["email"] for row in extracting.table("Contact")} == {row.get("Email") for row in ROWS}
+
+
+def test_a_hashed_field_whose_capitals_change_stays_hashed(extracting: Extracting, org: Org, duckdb: str) -> None:
+    org.do("Person__c", "object", fields={"Mail__c": "string", "Tax__c": "string"})
+    keys = org.do("Person__c", "insert", rows=[{"Mail__c": CLEAR, "Tax__c": "tax.planted"}])
+    extracting.make(["Person__c"], duckdb, **{"hashed-Person__c": "Mail__c", "left_out-Person__c": "Tax__c"})
+    extracting.done()
+    org.do("Person__c", "fields", added={"MAIL__c": "string", "TAX__c": "string"}, removed=["Mail__c", "Tax__c"])
+    org.do("Person__c", "update", ids=keys, values={"MAIL__c": CLEAR, "TAX__c": "tax.planted"})
+    run = extracting.done()
+    assert not run.objects[0].is_whole
+    assert [row["mail_c"] for row in extracting.table("Person__c")] == [hash_of(extracting, CLEAR)]
+    assert in_files(extracting, CLEAR) == []
+    assert in_files(extracting, "tax.planted") == []
+
+
 def test_one_key_for_the_installation(extracting: Extracting, contacts: Org, duckdb: str) -> None:
     contacts.do("Account", "insert", rows=[{"Name": ROWS[0]["Email"]}])
     extracting.make(["Contact", "Account"], duckdb, **{"hashed-Account": "Name", "hashed-Contact": "Email"})
@@ -209,6 +249,8 @@ def test_a_filter_may_use_a_hashed_field(extracting: Extracting, contacts: Org, 
     [
         ({"hashed-Contact": "Id"}, "Id is needed as it is"),
         ({"left_out-Contact": "SystemModstamp"}, "SystemModstamp is needed as it is"),
+        ({"hashed-Contact": "isdeleted"}, "isdeleted is needed as it is"),
+        ({"hashed-Contact": "email", "left_out-Contact": "EMAIL"}, "email is hashed and left out"),
         ({"hashed-Contact": "Email", "left_out-Contact": "Email"}, "Email is hashed and left out"),
         ({"hashed-Contact": "Email", "fields-Contact": "LastName"}, "Email is hashed but not among the fields"),
         ({"left_out-Contact": "Email", "fields-Contact": "Email"}, "Email is left out and among the fields"),

@@ -85,6 +85,12 @@ def type_of(found: Field) -> ColumnType:
     return _TYPES.get(found.type, ColumnType.TEXT)
 
 
+def respelled(given: GivenNames, fields: Iterable[Field]) -> GivenNames:
+    """A copy of the columns of fields, under the names that these have now: capitals can be changed in Salesforce."""
+    now = {each.name.lower(): each.name for each in fields if each.name not in given}
+    return {now.get(name.lower(), name): dict(columns) for name, columns in given.items()}
+
+
 def columns_for(
     fields: Iterable[Field],
     given: GivenNames,
@@ -102,7 +108,7 @@ def columns_for(
     fields in the same table: a field with the same name and type shares its column, one with another type gets
     another column.
     """
-    found, retyped, elsewhere = {}, [], elsewhere or {}
+    found, retyped, elsewhere = {}, [], {name.lower(): names for name, names in (elsewhere or {}).items()}
     theirs = {name for names in elsewhere.values() for name in names.values()}
     taken = {name for names in given.values() for name in names.values()}
 
@@ -110,9 +116,9 @@ def columns_for(
         kind = ColumnType.TEXT if each.name in hashed else type_of(each)
         names = given.setdefault(each.name, {})
         if kind.value not in names:
-            owned = {name for name, owner in _RESERVED.items() if owner != each.name}
+            owned = {name for name, owner in _RESERVED.items() if owner.lower() != each.name.lower()}
             other = {name for name, known_kind in known.items() if known_kind != kind.value}
-            shared = elsewhere.get(each.name, {})
+            shared = elsewhere.get(each.name.lower(), {})
             first = next(iter((names or shared).values()), "")
             wanted = shared.get(kind.value) or (f"{first}_v_{kind.value}" if first else snake_case(each.name))
             names[kind.value] = new_name(wanted, taken | owned | other | (theirs - set(shared.values())), limit)

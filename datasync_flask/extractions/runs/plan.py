@@ -7,7 +7,7 @@ Sources: SOAP API Developer Guide "System Fields" (SystemModstamp, IsDeleted), B
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -53,7 +53,8 @@ class LoadedAs:
     @property
     def rows(self) -> tuple[bool, bool, bool, str, str]:
         """The part that decides which rows are in the table, and their content."""
-        return self.tracking_type == "date_deletes", self.keeps_history, self.marks_deleted, self.filter, self.hashed
+        is_hashed = self.hashed.lower()
+        return self.tracking_type == "date_deletes", self.keeps_history, self.marks_deleted, self.filter, is_hashed
 
 
 @dataclass(frozen=True)
@@ -126,13 +127,13 @@ def cursor_of(description: ObjectDescription, wanted: str = "") -> str:
     for name in (wanted, *CURSORS):
         found = description.field(name) if name else None
         if found is not None and can_be_cursor(found):
-            return name
+            return found.name
     return ""
 
 
 def is_needed(name: str, cursor: str) -> bool:
     """True for fields that each run needs unhashed: those that identify rows, changes and deletes."""
-    return name in {"Id", "IsDeleted", cursor}
+    return name.lower() in {"id", "isdeleted", cursor.lower()}
 
 
 def can_be_cursor(found: Field) -> bool:
@@ -146,15 +147,17 @@ def make_plan(description: ObjectDescription, choice: Choice, now: datetime) -> 
     cursor = cursor_of(description, choice.cursor_field)
     has_flag = description.field("IsDeleted") is not None
     left_out, hashed = (
-        {name for name in names if not is_needed(name, cursor)} for names in (choice.left_out, choice.hashed)
+        {name for name in description.spelled(names) if not is_needed(name, cursor)}
+        for names in (choice.left_out, choice.hashed)
     )
     if choice.fields is not None:
-        chosen = tuple(found for found in chosen if is_needed(found.name, cursor) or found.name in choice.fields)
+        names = description.spelled(choice.fields)
+        chosen = tuple(found for found in chosen if is_needed(found.name, cursor) or found.name in names)
     chosen = tuple(found for found in chosen if found.name not in left_out)
     reasons: list[Why] = []
     tracks_changes = choice.tracking_type != "none"
     tracks_deletes = choice.tracking_type == "date_deletes" and has_flag
-    if tracks_changes and choice.cursor_field and cursor != choice.cursor_field:
+    if tracks_changes and choice.cursor_field and cursor.lower() != choice.cursor_field.lower():
         reasons.append(Why.NO_FILTER)
     if tracks_changes and not cursor:
         reasons.append(Why.NO_DATE)
@@ -166,7 +169,7 @@ def make_plan(description: ObjectDescription, choice: Choice, now: datetime) -> 
         _joined(hashed), _joined(left_out),
     )  # fmt: skip
     before = choice.loaded_as or LoadedAs()
-    emptied = {*(hashed - set(before.hashed.split(","))), *(left_out - set(before.left_out.split(",")))}
+    emptied = {*_new(hashed, before.hashed), *_new(left_out, before.left_out)}
     is_whole = not (tracks_changes and cursor)
     if not is_whole and choice.watermark is None:
         is_whole = True
@@ -226,6 +229,12 @@ def with_condition(plan: Plan, condition: str) -> Plan:
 
 def _joined(names: Collection[str]) -> str:
     return ",".join(sorted(names))
+
+
+def _new(names: Iterable[str], before: str) -> list[str]:
+    """The names that weren't among those of before, whatever their capitals."""
+    known = before.lower().split(",")
+    return [name for name in names if name.lower() not in known]
 
 
 def _is_due(last: datetime | None, every: timedelta | None, now: datetime) -> bool:

@@ -22,7 +22,7 @@ from datasync_flask.extractions import hashing_key, tables, visibility
 from datasync_flask.extractions.models import Extraction, ExtractionObject, RunObject
 from datasync_flask.extractions.runs import object_states, org_columns, states, working_files
 from datasync_flask.extractions.runs.calls_left import CallsLeft
-from datasync_flask.extractions.runs.column_types import columns_for, type_of
+from datasync_flask.extractions.runs.column_types import GivenNames, columns_for, respelled, type_of
 from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.extractions.runs.hashing import Hashing
 from datasync_flask.extractions.runs.object_run import ObjectRun
@@ -87,13 +87,12 @@ def may_be_whole(row: RunObject) -> bool:
     return chosen is not None and (chosen.effective_tracking_type.value == "none" or chosen.watermark is None)
 
 
-def _kept_columns(chosen: ExtractionObject, plan: Plan) -> tuple[Column, ...]:
+def _kept_columns(chosen: ExtractionObject, given: GivenNames, plan: Plan) -> tuple[Column, ...]:
     """The columns of fields that were loaded before but are no longer read: hidden, deleted or not chosen."""
     read = {field.name for field in plan.fields}
-    given = [columns for field, columns in chosen.field_columns.items() if field not in read]
     return tuple(
         Column(name, ColumnType(kind))
-        for columns in given
+        for columns in (columns for field, columns in given.items() if field not in read)
         for kind, name in columns.items()
         if chosen.columns.get(name) == kind
     )
@@ -125,7 +124,9 @@ def _is_foreign(destination: Destination, table: Table) -> bool:
 def _differing(columns: Mapping[str, Column], elsewhere: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str]]:
     """The fields that have another type in other orgs, with their columns in this one."""
     return [
-        (name, column.name) for name, column in columns.items() if elsewhere.get(name, {}).keys() - {column.type.value}
+        (name, column.name)
+        for name, column in columns.items()
+        if elsewhere.get(name.lower(), {}).keys() - {column.type.value}
     ]
 
 
@@ -144,8 +145,10 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
     # A continued run keeps its plan: pages of two plans mustn't get into one table.
     planned_at = datetime.fromisoformat(stored.reads["at"]) if stored.reads else context.api.server_time or now
     plan = make_plan(description, choice_of(chosen, extraction), planned_at)
-    hashing, stored_names = _hashing(plan), chosen.field_columns
-    names = {name: dict(columns) for name, columns in stored_names.items()}
+    hashing = _hashing(plan)
+    names = respelled(chosen.field_columns, description.fields)
+    kept = _kept_columns(chosen, names, plan)
+    emptied = tuple(column for name in plan.emptied for column in names.get(name, {}).values())
     elsewhere = tables.columns_elsewhere(extraction, row.name) if extraction.combines_orgs else {}
     limit = context.destination.max_name_length
     columns, retyped = columns_for(plan.fields, names, chosen.columns, limit, plan.hashed, elsewhere)
@@ -166,8 +169,8 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
         retyped=retyped,
         differing=_differing(columns, elsewhere),
         unseen=visibility.missing_fields(chosen, description),
-        kept_columns=_kept_columns(chosen, plan),
-        emptied_columns=tuple(column for name in plan.emptied for column in stored_names.get(name, {}).values()),
+        kept_columns=kept,
+        emptied_columns=emptied,
         hashing=hashing,
         folder=context.folder / str(row_id),
         planned_at=planned_at,
