@@ -6,11 +6,20 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, date, datetime, time
-from decimal import Decimal
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any
 
-from datasync_flask.destinations.base import Column, ColumnType, DestinationError, Fault, Load, Preview, Table
+from datasync_flask.destinations.base import (
+    DECIMAL_PRECISION,
+    Column,
+    ColumnType,
+    DestinationError,
+    Fault,
+    Load,
+    Preview,
+    Table,
+)
 from datasync_flask.destinations.data_folder import inside
 from datasync_flask.destinations.destination_kind import FILE_FIELDS, DestinationKind, Settings
 from datasync_flask.destinations.file_lock import FileLock
@@ -29,6 +38,7 @@ _TYPES = {
 }
 # How long SQLite itself waits for a lock: to begin, and to commit.
 ASK_SECONDS, WAIT_SECONDS = 0.2, 15
+_ALL_DIGITS = Context(prec=DECIMAL_PRECISION)
 
 
 class Sqlite(StagedDestination):
@@ -124,12 +134,14 @@ class Sqlite(StagedDestination):
     def value(self, value: Any) -> Any:
         """A Python value for the driver."""
         if isinstance(value, datetime):
-            return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+            # Its date functions take four digits of a year and any number of a second's.
+            digits = "microseconds" if value.microsecond % 1000 else "milliseconds"
+            return value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec=digits)
         if isinstance(value, date | time):
             return value.isoformat()
         if isinstance(value, Decimal):
             # A text that looks like a number: SQLite stores it exactly if it can.
-            return format(value.normalize(), "f")
+            return format(value.normalize(_ALL_DIGITS), "f")
         return value
 
     def now(self) -> Any:

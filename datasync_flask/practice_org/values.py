@@ -17,13 +17,13 @@ def now() -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
+def _moment(value: datetime) -> str:
+    return value.replace(tzinfo=None).isoformat(timespec="milliseconds")
+
+
 def as_json(value: Any) -> Any:
     """A value in REST's JSON."""
-    return (
-        value.strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03}+0000"
-        if isinstance(value, datetime)
-        else value
-    )
+    return f"{_moment(value)}+0000" if isinstance(value, datetime) else value
 
 
 def as_csv(value: Any) -> str:
@@ -33,7 +33,7 @@ def as_csv(value: Any) -> str:
     if isinstance(value, bool):
         return f'"{str(value).lower()}"'
     if isinstance(value, datetime):
-        return f'"{value.strftime("%Y-%m-%dT%H:%M:%S.")}{value.microsecond // 1000:03}Z"'
+        return f'"{_moment(value)}Z"'
     if isinstance(value, dict | list):
         value = json.dumps(value, ensure_ascii=False)
     return '"' + str(value).replace('"', '""') + '"'

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from datasync_flask.destinations.base import KEY, VERSION_COLUMN, Column, ColumnType, Destination
+from datasync_flask.destinations.base import (
+    DECIMAL_PRECISION,
+    DECIMAL_SCALE,
+    KEY,
+    VERSION_COLUMN,
+    Column,
+    ColumnType,
+    Destination,
+)
 from datasync_flask.extractions.runs.column_types import ARROW_TYPES, arrow_schema
 from datasync_flask.extractions.runs.object_run import ObjectRun
 
 # Up to this many rows are read by their ids; for more, the whole columns are read once.
 ROWS_BY_ID = 5_000
+LARGEST_DECIMAL = Decimal("9" * DECIMAL_PRECISION).scaleb(-DECIMAL_SCALE, Context(prec=DECIMAL_PRECISION))
 
 
 def bring_along(
@@ -73,6 +82,12 @@ def as_arrow(rows: Sequence[Sequence[Any]], columns: Sequence[Column], schema: p
     )
 
 
+def _decimal(number: Decimal) -> Decimal:
+    """A number as its type holds it: as floating point the largest ones come back a little larger."""
+    # No minus before it: that would round it to the digits that Python computes with.
+    return max(LARGEST_DECIMAL.copy_negate(), min(number, LARGEST_DECIMAL))
+
+
 def _typed(value: Any, kind: ColumnType) -> Any:
     """A value in Python's type of its column: SQLite has texts and numbers only, MySQL no zones."""
     if value is None:
@@ -80,7 +95,7 @@ def _typed(value: Any, kind: ColumnType) -> Any:
     if kind is ColumnType.BOOL:
         return bool(value)
     if kind is ColumnType.DECIMAL:
-        return Decimal(str(value))
+        return _decimal(Decimal(str(value)))
     if kind is ColumnType.TIMESTAMP:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else value
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

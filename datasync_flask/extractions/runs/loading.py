@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from datasync_flask.destinations.base import DELETED_COLUMN, KEY, VERSION_COLUMN, Column, ColumnType, Destination, Load
-from datasync_flask.extractions.runs import deletions, kept_values, org_columns
+from datasync_flask.extractions.runs import deletions, inexact, kept_values, org_columns
 from datasync_flask.extractions.runs.notes import NoteKind, names_note
 from datasync_flask.extractions.runs.object_run import ObjectRun
 
@@ -37,6 +37,8 @@ def write(destination: Destination, each: ObjectRun, files: tuple[Path, ...]) ->
         outcome.deleted = deletions.count_new(destination, each.table, files, closed)
     # Free the memory that reading no longer uses: writing needs its own.
     pa.default_memory_pool().release_unused()
+    if not destination.keeps_decimals:
+        outcome.notes += inexact.notes(files, each.columns)
     destination.load(load_of(each, columns, files, rows))
     delete(destination, each, closed)
 
