@@ -6,15 +6,20 @@ import json
 import re
 import threading
 from collections.abc import Callable, Generator, Iterator
+from datetime import timedelta
 from itertools import count
 
 import pytest
+import time_machine
 
+from datasync_flask.clock import utcnow
 from datasync_flask.extractions import forecast
 from datasync_flask.extractions.runs import abandoned_jobs, slices
 from datasync_flask.extractions.runs.calls_left import WaitsForBulk
+from datasync_flask.extractions.runs.endings import BULK_PAUSE
 from datasync_flask.extractions.runs.reading import Reader
 from datasync_flask.salesforce import bulk
+from tests.extractions.test_bulk_limit import leave
 from tests.extractions.test_faults import make_silent
 from tests.support.extraction import Extracting, Org
 from tests.support.killed import Killed
@@ -150,6 +155,53 @@ def test_where_too_few_jobs_are_left_one_job_reads_all(ready: Extracting) -> Non
     ready.done()
     ready.assert_same("Account")
     assert asked(ready) == (1, 7)
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [
+        {"state": "Aborted"},
+        {"state": "Failed"},
+        {"state": "Failed", "errorMessage": "InternalServerError : Retried more than 15 times"},
+    ],
+)
+def test_a_slice_whose_job_is_ended_by_salesforce_is_read_all_the_same(
+    ready: Extracting, org: Org, ended: dict[str, str]
+) -> None:
+    ready.walk.practice.fault("job", body=json.dumps(ended), headers={"Content-Type": "application/json"})
+    run = ready.done()
+    assert run.objects[0].rows == ROWS
+    ready.assert_same("Account")
+    assert [note for note in run.objects[0].notes if ended.get("errorMessage", ended["state"]) in note]
+
+
+def test_the_days_jobs_are_spent_in_the_middle(ready: Extracting, monkeypatch: pytest.MonkeyPatch) -> None:
+    original, practice, lock, made = bulk.create_job, ready.walk.practice, threading.Lock(), list[str]()
+    monkeypatch.setattr(slices, "AT_ONCE", 1)
+
+    def create(*arguments: object, **options: object) -> str:
+        with lock:
+            if len(made) == 2:
+                practice.change_org(daily_bulk_jobs=2)
+                leave(ready, 3)
+            made.append("")
+        return original(*arguments, **options)  # type: ignore[arg-type]
+
+    run_id = ready.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(bulk, "create_job", create)
+        ready.work_on(run_id)
+    run = ready.stored(run_id)
+    assert (run.state, run.problem) == ("paused", "salesforce.bulk_limit_reached")
+    assert run.objects[0].rows == 0
+    assert [each["is_read"] for each in run.objects[0].progress["slices"]] == [True, True, False, False]
+    practice.change_org(daily_requests=15_000, daily_bulk_jobs=100)
+    before = asked(ready)
+    with time_machine.travel(utcnow() + BULK_PAUSE + timedelta(seconds=1)):
+        ready.work_on(run_id)
+    assert ready.stored(run_id).state == "done"
+    assert (asked(ready)[0] - before[0], asked(ready)[1] - before[1]) == (2, 4)
+    ready.assert_same("Account")
 
 
 def test_a_cancelled_run_leaves_no_job_of_a_slice_behind(ready: Extracting) -> None:
