@@ -46,6 +46,14 @@ HEADER = ("Id", "Name", "SystemModstamp")
 STAMP = "2024-01-01T00:00:00.000Z"
 
 
+@pytest.mark.parametrize("rest", [b'"', b'"Be', b'"Beta","2024-01-', b'"Beta","2024-01-01\n', b'"Beta'])
+@pytest.mark.parametrize("pages", [0, 1])
+def test_a_value_that_breaks_off_is_no_value(tmp_path: Path, rest: bytes, pages: int) -> None:
+    whole = as_csv([HEADER, ("1", "Alpha", STAMP)])
+    with pytest.raises(pa.ArrowInvalid):
+        rows_of(whole + b'"2",' + rest, tmp_path, pages=pages)
+
+
 @given(names=st.lists(st.text(st.characters(exclude_characters="\x00\r", exclude_categories=["Cs"])), max_size=8))
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 def test_any_text_comes_through(tmp_path_factory: pytest.TempPathFactory, names: list[str], ending: str) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasync_flask.destinations.base import ColumnType
+from datasync_flask.destinations.base import Column, ColumnType
+from datasync_flask.extractions.runs import inexact
+from datasync_flask.extractions.runs.column_types import arrow_schema
 from datasync_flask.extractions.runs.values import Parsed, Why, from_csv, from_json
 from datasync_flask.salesforce import exact_json
 from tests.extractions.test_columns import values
@@ -167,3 +171,56 @@ def test_odd_values_are_told_on_the_run_and_the_rest_is_loaded(
         assert f"{name}: 1 values" in visitor.text, name
     assert f"{keys[1]}: 10000-01-01" in visitor.text
     assert "Data__c: " not in visitor.text
+
+
+EXTREMES = {
+    "Amount__c": "12345678901234567890123456789.123456789", "Day__c": "0001-01-01", "At__c": "0001-01-01T00:00:00.001Z",
+    "Count__c": "-9223372036854775808", "Text__c": "\U0001f600 \u202e\r\n\"q\" \\N",
+}  # fmt: skip
+LARGEST = {
+    "Amount__c": "-99999999999999999999999999999.999999999", "Day__c": "9999-12-31", "At__c": "9999-12-31T23:59:59.999Z",
+    "Count__c": "9223372036854775807", "Text__c": "\ufeffx",
+}  # fmt: skip
+
+
+def test_sqlite_keeps_the_ends_of_all_ranges_and_tells_what_it_rounds(extracting: Extracting, org: Org) -> None:
+    fields = {name: kind for name, kind in FIELDS.items() if name in EXTREMES}
+    org.do("Odd__c", "object", fields=fields)
+    keys = org.do("Odd__c", "insert", rows=[EXTREMES, LARGEST, {"Amount__c": "9007199254740993"}])
+    destination = extracting.make_destination("sqlite", {"path": "w.sqlite"})
+    extracting.make(["Odd__c"], destination, **{"tracking_type-Odd__c": "date"})
+    run = extracting.done()
+    rows = {row["id"]: row for row in extracting.table("Odd__c")}
+    for key, sent in zip(keys, (EXTREMES, LARGEST), strict=False):
+        assert datetime.fromisoformat(f"{rows[key]['at_c']}Z") == datetime.fromisoformat(sent["At__c"])
+        assert (rows[key]["day_c"], str(rows[key]["count_c"])) == (sent["Day__c"], sent["Count__c"])
+        assert rows[key]["text_c"] == sent["Text__c"]
+    assert rows[keys[2]]["amount_c"] == 9007199254740993
+    extracting.walk.visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
+    assert "Amount__c: 2 values have more digits" in extracting.walk.visitor.text
+    # Values that are kept come back through the same types.
+    org.do("Odd__c", "hide", fields=list(fields))
+    org.do("Odd__c", "update", ids=keys, values={"Name": "Changed"})
+    extracting.done()
+    assert {row["id"]: row["at_c"] for row in extracting.table("Odd__c")} == {
+        key: row["at_c"] for key, row in rows.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("number", "is_told"),
+    [
+        ("0.1", False), ("123456789012.345", False), ("9007199254740993", False), ("9223372036854775807", False),
+        ("9223372036854775808", True), ("9223372036854775809", True), ("99999999999999.99", True),
+        ("1234567890123456.78", True), ("-0.123456789", False), ("4000000.123456789", False),
+    ],
+)  # fmt: skip
+def test_numbers_that_floating_point_cannot_stand_for(tmp_path: Path, number: str, is_told: bool) -> None:
+    column = Column("amount_c", T.DECIMAL)
+    schema = arrow_schema([Column("id", T.TEXT), column])
+    rows = [{"id": "a", "amount_c": Decimal(number)}, {"id": "b", "amount_c": None}]
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), tmp_path / "1.parquet")
+    notes = inexact.notes([tmp_path / "1.parquet"], {"Amount__c": column})
+    assert [json.loads(note.partition(":")[2]) for note in notes] == (
+        [["Amount__c", "rounded", 1, [["a", number]]]] if is_told else []
+    )
