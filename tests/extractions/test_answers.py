@@ -181,6 +181,21 @@ def test_a_job_has_an_id_of_letters_and_digits(job_id: Any) -> None:
     assert error.value.problem is Problem.NOT_SALESFORCE
 
 
+@pytest.mark.parametrize(
+    ("kind", "words", "problem"),
+    [
+        (b"text/html; charset=UTF-8", "We are setting things up for you", Problem.MAINTENANCE),
+        (b"text/HTML", "Our proxy says hello", Problem.NOT_SALESFORCE),
+        (b"application/json", "oops", Problem.NOT_SALESFORCE), (b"application/xml", "oops", Problem.NOT_SALESFORCE),
+    ],
+)  # fmt: skip
+def test_the_lines_of_a_page_are_no_rows_of_a_result(kind: bytes, words: str, problem: Problem) -> None:
+    api = api_that_answers(words, {b"Content-Type": kind})
+    with pytest.raises(SalesforceError) as error, bulk.result_page(api, "7505g0000000001AAA", "maxRecords=10"):
+        pass
+    assert error.value.problem is problem
+
+
 @pytest.mark.parametrize("version", ["nan", "inf", "62", "62.0/../..", "", "-1.0", "٦٢.0"])
 def test_a_version_is_a_number(version: str) -> None:
     token = TokenAnswer("t", "", "https://acme.my.salesforce.com", "", ())

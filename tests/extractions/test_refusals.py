@@ -53,19 +53,6 @@ def test_an_answer_that_is_none_is_asked_for_again(small: Extracting, at: str, a
     assert run.objects[0].notes == ["The first run loads everything."]
 
 
-def test_a_page_instead_of_a_result_is_no_row(small: Extracting) -> None:
-    """An Id alone is what each line of a page looks like."""
-    page = "<html>\n<body>\nWe are setting things up\n</body>\n</html>\n"
-    small.edit(**{"tracking_type-Account": "date_deletes"})
-    small.done()
-    small.age_watermarks(days=8)
-    small.walk.practice.fault("results", kind="pass")
-    small.walk.practice.fault("results", body=page, headers={"Content-Type": "text/html"}, times=None)
-    run = small.run()
-    assert run.state in {"done", "failed"}
-    small.assert_same("Account")
-
-
 @pytest.mark.parametrize("at", ["describe", "recordCount", "jobs", "job", "results"])
 def test_a_503_and_then_an_ended_session_is_no_revocation(small: Extracting, at: str) -> None:
     for answer in (DOWN, ENDED):
