@@ -67,6 +67,7 @@ class Event(enum.StrEnum):
     CHANNEL_CHANGED = "channel_changed", "Changed a notification", ("kind", "errors_only", "allow_internal")
     CHANNEL_REMOVED = "channel_removed", "Removed a notification", ("kind",)
     CERTIFICATE_MADE = "certificate_made", "Created a new certificate for signed tokens", ("fingerprint",)
+    HASHING_KEY_MADE = "hashing_key_made", "Created a new key for hashed fields"
     KEYS_ROTATED = "keys_rotated", "Had all secrets encrypted with the first key", ("secrets",)
 
 

@@ -39,13 +39,27 @@ def certificate() -> None:
 
 
 @keys.command("hashing")
-def hashing() -> None:
+@click.option("--new", is_flag=True, help="Make a new one first; the next runs load everything again with it.")
+def hashing(*, new: bool) -> None:
     """Print the key that personal data is hashed with, to compute hashes elsewhere. Keep it secret."""
+    from datasync_flask.audit import trail
     from datasync_flask.cli.session import app_session
-    from datasync_flask.extractions.hashing_key import hashing_key
+    from datasync_flask.extensions import db
+    from datasync_flask.extractions import hashing_key
+    from datasync_flask.security.crypto import SecretUnreadable
 
     with app_session():
-        click.echo(hashing_key().hex())
+        if new:
+            hashing_key.make_new()
+            trail.record(trail.Event.HASHING_KEY_MADE)
+            db.session.commit()
+        try:
+            click.echo(hashing_key.hashing_key().hex())
+        except SecretUnreadable:
+            raise click.ClickException(
+                "The key can't be read with any of DATASYNC_ENCRYPTION_KEYS. With --new you get another one, and the "
+                "next runs load everything again."
+            ) from None
 
 
 @keys.command("rotate")

@@ -154,6 +154,8 @@ NETWORK: dict[Problem, Entry] = {
             "If the old key still exists, put it back into DATASYNC_ENCRYPTION_KEYS and start DataSync again.",
             "Otherwise edit the connection, enter the Client Secret again, and authenticate. With a signed token,"
             " authenticate and upload the new certificate in Salesforce.",
+            "If an extraction hashes fields, make a new key for that with “datasync keys hashing --new”. Its next run"
+            " loads everything again.",
         ),
         Action.EDIT,
         responsible=Responsible.OPERATOR,

@@ -113,3 +113,22 @@ def test_keys(walk: ConnectionWalk, run: Any, monkeypatch: pytest.MonkeyPatch, e
     answer = run("keys", "rotate")
     assert answer.exit_code == 1
     assert "4 secrets can't be read" in answer.output
+
+
+def test_a_new_hashing_key(walk: ConnectionWalk, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = run("keys", "hashing").stdout.strip()
+    assert (len(first), run("keys", "hashing").stdout.strip()) == (64, first)
+    second = run("keys", "hashing", "--new").stdout.strip()
+    assert len(second) == 64
+    assert second != first
+    assert run("keys", "hashing").stdout.strip() == second
+    # One that can't be read any more is told, and replaced.
+    monkeypatch.setenv("DATASYNC_ENCRYPTION_KEYS", Fernet.generate_key().decode())
+    answer = run("keys", "hashing")
+    assert answer.exit_code == 1
+    assert "--new" in answer.output
+    third = run("keys", "hashing", "--new").stdout.strip()
+    assert run("keys", "hashing").stdout.strip() == third
+    visitor = walk.visitor
+    visitor.get("/audit")
+    assert visitor.text.count("Created a new key for hashed fields") >= 2

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -14,8 +15,8 @@ import pytest
 
 from datasync_flask.destinations.base import Table
 from datasync_flask.extensions import db
-from datasync_flask.extractions.hashing_key import hashing_key
-from datasync_flask.extractions.models import HashingKey
+from datasync_flask.extractions.hashing_key import hashing_key, make_new
+from datasync_flask.extractions.models import Extraction, HashingKey
 from datasync_flask.extractions.runs import object_states, reading
 from datasync_flask.extractions.runs.page_files import what_is_wrong
 from datasync_flask.extractions.runs.reading import Reader
@@ -234,6 +235,55 @@ def test_one_key_for_the_installation(extracting: Extracting, contacts: Org, duc
         key_rotation.rotate_all()
         assert db.session.scalars(db.select(HashingKey.key_sealed)).one() != sealed
         assert hashing_key() == before
+
+
+@pytest.mark.parametrize(("history", "is_marked"), [(False, True), (True, True), (False, False)])
+def test_hashes_of_two_keys_never_meet_in_a_column(
+    extracting: Extracting, contacts: Org, duckdb: str, history: bool, is_marked: bool
+) -> None:
+    fields = {"hashed-Contact": "Email", "tracking_type-Contact": "date"} | (
+        {"history-Contact": "on"} if history else {}
+    )
+    extracting.make(["Contact"], duckdb, **fields)
+    extracting.done()
+    assert not extracting.done().objects[0].is_whole
+    with extracting.app.app_context():
+        before = hashing_key().hex()
+        if not is_marked:
+            # Loaded by an older version.
+            (chosen,) = db.session.get_one(Extraction, extracting.id).objects
+            assert chosen.loaded_as is not None
+            chosen.loaded_as = replace(chosen.loaded_as, key="")
+        # The row is gone: with it, the only copy of the key.
+        db.session.execute(db.delete(HashingKey))
+        db.session.commit()
+    (row_id, *_) = contacts.ids("Contact")
+    contacts.do("Contact", "update", ids=[row_id], values={"Phone": "1"})
+    run = extracting.done()
+    assert run.objects[0].is_whole
+    assert any("another key" in note for note in run.objects[0].notes) is is_marked
+    with extracting.app.app_context():
+        assert hashing_key().hex() != before
+    here = {row["last_name"]: row["email"] for row in extracting.table("Contact")}
+    assert here == {row["LastName"]: hash_of(extracting, row["Email"]) if "Email" in row else None for row in ROWS}
+    assert not extracting.done().objects[0].is_whole
+
+
+def test_a_run_that_goes_on_with_another_key_begins_again(
+    extracting: Extracting, contacts: Org, duckdb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extracting.make(["Contact"], duckdb, **{"hashed-Contact": "Email"})
+    run_id = extracting.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(object_states, "object_done", die)
+        with pytest.raises(Killed):
+            extracting.work_on(run_id)
+    with extracting.app.app_context():
+        make_new()
+        db.session.commit()
+    extracting.done_again(run_id)
+    here = {row["last_name"]: row["email"] for row in extracting.table("Contact")}
+    assert here == {row["LastName"]: hash_of(extracting, row["Email"]) if "Email" in row else None for row in ROWS}
 
 
 def test_a_filter_may_use_a_hashed_field(extracting: Extracting, contacts: Org, duckdb: str) -> None:

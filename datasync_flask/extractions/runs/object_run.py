@@ -78,7 +78,7 @@ class ObjectRun:
         columns = {name: [column.name, column.type.value] for name, column in self.columns.items()}
         reads: dict[str, Any] = {"at": self.planned_at.isoformat(), "soql": self.plan.soql, "columns": columns}
         # Don't continue with pages that have plain values.
-        reads |= {"hashed": sorted(self.plan.hashed)} if self.plan.hashed else {}
+        reads |= {"hashed": sorted(self.plan.hashed), "key": self.plan.loaded_as.key} if self.plan.hashed else {}
         goes_on = stored.reads == reads and len(list((self.folder / "pages").rglob("*.parquet"))) >= stored.pages
         self.progress = stored if goes_on else Progress(reads)
         return goes_on

@@ -33,6 +33,7 @@ class Why(enum.StrEnum):
     FIRST = "The first run loads everything."
     ASKED = "Somebody asked to load everything again."
     CHANGED = "The settings changed since the last run, so everything is loaded once."
+    OTHER_KEY = "Values are hashed with another key than in the last run, so everything is loaded once."
     REREAD = "It is time to load everything again."
     COMPARES = "Ids are compared, so that rows deleted for good are found."
 
@@ -49,6 +50,8 @@ class LoadedAs:
     # Names of fields, sorted, with commas between them.
     hashed: str = ""
     left_out: str = ""
+    # The mark of the key of the hashes; '' where there are none, or nobody knows.
+    key: str = ""
 
     @property
     def rows(self) -> tuple[bool, bool, bool, str, str]:
@@ -70,6 +73,8 @@ class Choice:
     marks_deleted: bool = False
     hashed: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    # The mark of the key that values are hashed with.
+    key: str = ""
     watermark: datetime | None = None
     loaded_at: datetime | None = None
     read_whole_at: datetime | None = None
@@ -166,7 +171,7 @@ def make_plan(description: ObjectDescription, choice: Choice, now: datetime) -> 
     row_filter = choice.filter.strip()
     loaded_as = LoadedAs(
         choice.tracking_type, cursor, choice.keeps_history, choice.marks_deleted, row_filter,
-        _joined(hashed), _joined(left_out),
+        _joined(hashed), _joined(left_out), choice.key if hashed else "",
     )  # fmt: skip
     before = choice.loaded_as or LoadedAs()
     emptied = {*_new(hashed, before.hashed), *_new(left_out, before.left_out)}
@@ -177,6 +182,10 @@ def make_plan(description: ObjectDescription, choice: Choice, now: datetime) -> 
     elif not is_whole and choice.loaded_as is not None and choice.loaded_as.rows != loaded_as.rows:
         is_whole = True
         reasons.append(Why.CHANGED)
+    elif not is_whole and before.key and loaded_as.key not in {"", before.key}:
+        # Hashes of two keys in one column would join nothing.
+        is_whole = True
+        reasons.append(Why.OTHER_KEY)
     elif not is_whole and _is_due(choice.read_whole_at, choice.reread_every, now):
         is_whole = True
         reasons.append(Why.REREAD)

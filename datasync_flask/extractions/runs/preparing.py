@@ -52,7 +52,7 @@ class RunContext:
 
 
 def choice_of(chosen: ExtractionObject, extraction: Extraction) -> Choice:
-    """The choices for an object, in the plan's terms."""
+    """The choices for an object, in the plan's terms. Raises SecretUnreadable."""
     return Choice(
         name=chosen.name,
         tracking_type=chosen.effective_tracking_type.value,
@@ -63,6 +63,7 @@ def choice_of(chosen: ExtractionObject, extraction: Extraction) -> Choice:
         marks_deleted=chosen.marks_deleted,
         hashed=tuple(chosen.hashed),
         left_out=tuple(chosen.left_out),
+        key=hashing_key.mark() if chosen.hashed else "",
         watermark=chosen.watermark,
         loaded_at=chosen.loaded_at,
         read_whole_at=chosen.read_whole_at,
