@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import ExtractionObject
+from datasync_flask.salesforce import api
 from tests.support.extraction import Extracting, Org
 
 
@@ -33,6 +35,19 @@ def page_of(extracting: Extracting, run_id: str) -> str:
 
 ENDED = {"status": 401, "body": refusal("INVALID_SESSION_ID", "Session expired or invalid")}
 DOWN = {"status": 503, "body": "<html>Service Unavailable</html>"}
+
+
+def test_a_clock_of_another_age_hides_no_change(
+    extracting: Extracting, org: Org, duckdb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (row_id,) = org.do("Account", "insert", rows=[{"Name": "Before"}])
+    extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date"})
+    with monkeypatch.context() as patch:
+        patch.setattr(api, "time_of", lambda _: datetime(9998, 1, 1, tzinfo=UTC))
+        extracting.done()
+    org.do("Account", "update", ids=[row_id], values={"Name": "After"})
+    extracting.done()
+    extracting.assert_same("Account", ("Name",))
 
 
 @pytest.mark.parametrize("at", ["describe", "jobs", "job", "results", "resultPages"])

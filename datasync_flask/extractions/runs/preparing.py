@@ -32,6 +32,9 @@ from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.descriptions import ObjectDescription
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 
+# What a proxy says of the time may be anything; this far ahead of our own clock it isn't believed.
+FURTHEST_AHEAD = timedelta(days=1)
+
 
 @dataclass
 class RunContext:
@@ -131,6 +134,14 @@ def _differing(columns: Mapping[str, Column], elsewhere: Mapping[str, Mapping[st
     ]
 
 
+def _begins_at(api: SalesforceApi, now: datetime) -> datetime:
+    """When reading begins, by Salesforce's clock as far as it can be: a watermark in the future would have later runs
+    pass over what changes until then.
+    """
+    told = api.server_time
+    return told if told is not None and told - now < FURTHEST_AHEAD else now
+
+
 def prepare(row_id: int, description: ObjectDescription, context: RunContext) -> ObjectRun:
     """An object ready to be read; from now on its table belongs to the extraction. Commits.
 
@@ -144,7 +155,7 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
         raise TableTaken(context.tables.taken[row.name])
     now, stored = utcnow(), object_states.stored_progress(row)
     # A continued run keeps its plan: pages of two plans mustn't get into one table.
-    planned_at = datetime.fromisoformat(stored.reads["at"]) if stored.reads else context.api.server_time or now
+    planned_at = datetime.fromisoformat(stored.reads["at"]) if stored.reads else _begins_at(context.api, now)
     plan = make_plan(description, choice_of(chosen, extraction), planned_at)
     hashing = _hashing(plan)
     names = respelled(chosen.field_columns, description.fields)
