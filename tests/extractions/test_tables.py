@@ -16,8 +16,6 @@ from datasync_flask.destinations.registry import DESTINATIONS
 from datasync_flask.extensions import db
 from datasync_flask.extractions import service, tables
 from datasync_flask.extractions.models import DestinationTable, Extraction, ExtractionObject
-from datasync_flask.extractions.runs import loading, turns
-from datasync_flask.extractions.runs.reading import Reader
 from datasync_flask.extractions.tables import keys_of, place_of
 from tests.support.extraction import Extracting, Org
 
@@ -301,6 +299,9 @@ CHANGES: list[Callable[[Extracting], None]] = [
 @pytest.fixture
 def changing(monkeypatch: pytest.MonkeyPatch, first: Extracting) -> Callable[[str, Callable[[Extracting], None]], None]:
     """Have somebody change the extraction once, when its next run has `read`, or has `written`."""
+    # Imported here: the processes of another test import this file, and these are slow.
+    from datasync_flask.extractions.runs import loading
+    from datasync_flask.extractions.runs.reading import Reader
 
     def arrange(when: str, change: Callable[[Extracting], None]) -> None:
         read, write = Reader.read, loading.write
@@ -359,6 +360,8 @@ def test_what_was_written_to_a_table_says_nothing_about_the_next_one(
 def test_a_table_that_was_let_go_while_a_run_waited_for_its_turn_is_not_written(
     first: Extracting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from datasync_flask.extractions.runs import turns
+
     take = turns._take
 
     def take_later(*arguments: Any) -> bool:
