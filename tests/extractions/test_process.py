@@ -18,9 +18,10 @@ import pytest
 import time_machine
 
 from datasync_flask.clock import utcnow
-from datasync_flask.extractions.runs import lease
+from datasync_flask.extractions.runs import lease, states
 from datasync_flask.extractions.runs import process as run_process
 from datasync_flask.extractions.runs.process import RUN_ENVIRONMENT, RunProcesses, forks, wait_for_end
+from datasync_flask.extractions.runs.runner import Runner
 from datasync_flask.worker import do_run
 from tests.support import forked
 from tests.support.extraction import Extracting, Org
@@ -153,6 +154,47 @@ def test_a_run_whose_process_could_not_start_is_taken_up_again(
         assert lease.due(utcnow()) == []
         with time_machine.travel(utcnow() + lease.SILENT_FOR + timedelta(seconds=1)):
             assert lease.due(utcnow()) == [run_id]
+
+
+def test_a_process_whose_run_was_taken_over_meanwhile_touches_nothing(
+    extracting: Extracting, org: Org, duckdb: str
+) -> None:
+    org.do("Account", "generate", count=5)
+    extracting.make(["Account"], duckdb)
+    run_id = extracting.start()
+    with extracting.app.app_context():
+        late = states.claim(run_id)
+        with time_machine.travel(utcnow() + lease.SILENT_FOR + timedelta(seconds=1)):
+            assert (owner := states.claim(run_id))
+            (page := states.folder_of(run_id) / "page").parent.mkdir(parents=True)
+            page.write_text("the owner's")
+            asked = extracting.walk.practice.requests()
+            Runner(extracting.app, run_id, late).run()
+            assert extracting.walk.practice.requests() == asked
+            assert states.load(run_id).lease_id == owner
+    assert page.read_text() == "the owner's"
+    assert extracting.stored(run_id).state == "running"
+
+
+def test_a_lease_is_renewed_while_a_process_takes_long_to_start(
+    extracting: Extracting, org: Org, duckdb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    org.do("Account", "generate", count=5)
+    extracting.make(["Account"], duckdb)
+    run_id = extracting.start()
+    app, start, begun = extracting.app, run_process.forks.Process.start, []
+    monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 0.05)
+
+    def start_late(process: BaseProcess) -> None:
+        begun.append(extracting.stored(run_id).heartbeat_at)
+        wait_for(lambda: extracting.stored(run_id).heartbeat_at > begun[0])
+        start(process)
+
+    monkeypatch.setattr(run_process.forks.Process, "start", start_late)
+    with app.app_context():
+        assert RunProcesses(app.config["SETTINGS"], do_run, threading.Event()).do(run_id)
+    assert begun
+    assert extracting.stored(run_id).state == "done"
 
 
 def test_when_all_slots_are_busy_a_run_stays_queued(extracting: Extracting, org: Org, duckdb: str) -> None:

@@ -23,7 +23,7 @@ from flask import Flask, current_app
 from structlog.contextvars import bind_contextvars
 
 from datasync_flask.config import Settings
-from datasync_flask.extractions.runs import states
+from datasync_flask.extractions.runs import lease, states
 
 log = logging.getLogger(__name__)
 
@@ -69,12 +69,16 @@ class RunProcesses:
         return True
 
     def _do(self, run_id: str, lease_id: str) -> None:
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
         ours, theirs = forks.Pipe()
         process = forks.Process(target=self._target, args=(self._settings, run_id, lease_id, theirs))
         with ours:
             try:
-                with theirs:
+                # On a busy machine a process may take longer to start than a lease lasts.
+                with lease.heartbeat(app, run_id, lease_id, _nothing, _nothing), theirs:
                     process.start()
+                    theirs.close()
+                    wait([ours, process.sentinel], self._settings.stalled_after)
             except (OSError, EOFError):
                 # Without a heartbeat the sweep starts it again, a few times.
                 log.exception("no process could be started for run %s", run_id)
@@ -84,6 +88,10 @@ class RunProcesses:
                 process.join(END_SECONDS)
                 with current_app.app_context():
                     states.stalled(run_id, lease_id)
+
+
+def _nothing() -> None:
+    """The run's own process reports progress, and stops when its lease is lost."""
 
 
 def wait_for_end(process: BaseProcess, run: Connection, stalled_after: float, stopping: threading.Event) -> bool:
@@ -127,4 +135,6 @@ def work(app: Flask, run_id: str, lease_id: str, worker: Connection) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     threading.Thread(target=stop_with_worker, daemon=True, name="stop_with_worker").start()
+    # From here on this process renews the lease itself.
+    say_progress()
     runner.run()

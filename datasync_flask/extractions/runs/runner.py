@@ -91,6 +91,9 @@ class Runner:
             raise QuotaReached
 
     def _run(self) -> None:
+        if not lease.renew(self._run_id, self._lease_id):
+            # Cancelled or taken over while this process started: the working files are another process's.
+            raise Stopped
         run = states.load(self._run_id)
         extraction = run.extraction
         if run.removes_rows:
@@ -113,8 +116,8 @@ class Runner:
                 self._work_on_all()
             finally:
                 states.note_calls(self._run_id, self._api.calls, self._api.usage)
-        working_files.remove(folder, working_files.root())
-        states.finished(self._run_id, self._lease_id)
+        if states.finished(self._run_id, self._lease_id):
+            working_files.remove(folder, working_files.root())
 
     def _remove_rows(self, extraction: Extraction) -> None:
         """Remove the org's rows from the tables that it shares with others."""

@@ -181,13 +181,12 @@ def _end(run_id: str, lease_id: str, state: RunState, problem: str = "", detail:
     return True
 
 
-def finished(run_id: str, lease_id: str) -> None:
-    """End a run whose objects are all over: done, or failed if some of them failed."""
+def finished(run_id: str, lease_id: str) -> bool:
+    """End a run whose objects are all over: done, or failed if some of them failed. False when the lease is lost."""
     bad = db.session.scalars(select(RunObject).where(RunObject.run_id == run_id, RunObject.step == "failed")).all()
     if bad:
-        _end(run_id, lease_id, RunState.FAILED, bad[0].problem, f"{bad[0].name}: {bad[0].problem_detail}")
-    else:
-        _end(run_id, lease_id, RunState.DONE)
+        return _end(run_id, lease_id, RunState.FAILED, bad[0].problem, f"{bad[0].name}: {bad[0].problem_detail}")
+    return _end(run_id, lease_id, RunState.DONE)
 
 
 def failed(run_id: str, lease_id: str, problem: Problem | Fault | RunProblem, detail: str) -> None:
