@@ -31,7 +31,13 @@ def preview(kind: str, settings: dict[str, Any], data_dir: Path, table: Table) -
 
 def _ask(what: str, kind: str, settings: dict[str, Any], data_dir: Path, more: dict[str, Any]) -> dict[str, Any]:
     question = {"what": what, "kind": kind, "settings": settings, "data_dir": str(data_dir), **more}
-    question["memory"] = MEMORY_BYTES
+    answer = _ask_process(question | {"memory": MEMORY_BYTES})
+    if answer.get("fault"):
+        raise DestinationError(Fault(answer["fault"]), answer["detail"], answer["field"])
+    return answer
+
+
+def _ask_process(question: dict[str, Any]) -> dict[str, Any]:
     try:
         done = subprocess.run(
             [sys.executable, "-m", "datasync_flask.destinations.checking"],
@@ -42,18 +48,16 @@ def _ask(what: str, kind: str, settings: dict[str, Any], data_dir: Path, more: d
             timeout=CHECK_SECONDS,
             check=False,
         )
-        answer = json.loads(done.stdout)
+        return dict(json.loads(done.stdout))
     except subprocess.TimeoutExpired:
-        field = "endpoint" if "endpoint" in settings else "host"
+        field = "endpoint" if "endpoint" in question["settings"] else "host"
         raise DestinationError(Fault.TOO_SLOW, f"no answer in {CHECK_SECONDS} seconds", field) from None
     except ValueError:
         raise DestinationError(Fault.UNEXPECTED, "the check gave no answer") from None
-    if answer.get("fault"):
-        raise DestinationError(Fault(answer["fault"]), answer["detail"], answer["field"])
-    return dict(answer)
 
 
-def _answer(question: dict[str, Any]) -> dict[str, Any]:
+def answer_to(question: dict[str, Any]) -> dict[str, Any]:
+    """What the process answers, as JSON has it."""
     try:
         found = open_destination(question["kind"], question["settings"], Path(question["data_dir"]))
         if question["what"] == "check":
@@ -73,4 +77,4 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
 if __name__ == "__main__":
     _question = json.load(sys.stdin)
     resource.setrlimit(resource.RLIMIT_DATA, (_question["memory"], resource.getrlimit(resource.RLIMIT_DATA)[1]))
-    print(json.dumps(_answer(_question)))
+    print(json.dumps(answer_to(_question)))

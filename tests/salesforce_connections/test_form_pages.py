@@ -200,7 +200,7 @@ def test_changing_the_description_leaves_the_connection_alone(walk: ConnectionWa
     assert "Sales APAC" in walk.visitor.text
     after = walk.stored()
     assert (after.propagation_number, after.tracking_type) == (before.propagation_number, "none")
-    assert "description from Sales EMEA to Sales APAC; tracking type from date to none" in walk.visitor.text
+    assert "description from Sales EMEA to Sales APAC; tracking type from Date to None" in walk.visitor.text
 
 
 @pytest.mark.parametrize(
