@@ -55,7 +55,7 @@ def main() -> None:
         plots.delays(waiting[0]),
         polling.report(polling.measure()),
         pages.report(lists),
-        plots.lists(lists[1]),
+        plots.lists(lists.lists),
         growth.report(grown),
         plots.growth(grown.grown),
         weight.report(weight.measure()),

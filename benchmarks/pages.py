@@ -1,4 +1,4 @@
-"""Polls and pages: what an unchanged poll costs beside a bare view, and how the list grows with its connections."""
+"""Polls and pages: what an unchanged poll costs beside a bare view, and how pages grow with what they list."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ from datasync_flask.config import Settings
 from datasync_flask.connections.models import State
 from datasync_flask.database import upgrade_database
 from datasync_flask.extensions import db
+from datasync_flask.extractions.models import ObjectCatalog
+from datasync_flask.extractions.setup.models import ExtractionDraft
 from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 EMAIL, PASSWORD = "bench@example.com", "a long bench password"
@@ -68,6 +70,28 @@ class Site:
         token = page.split('name="csrf_token" value="')[1].split('"')[0]
         data = {"email": EMAIL, "password": PASSWORD, "csrf_token": token}
         assert self.client.post("/login", data=data, base_url=ORIGIN).status_code == 303
+
+    def draft_of_org(self, objects: int) -> str:
+        """The address where objects of an org with so many are chosen; a third are custom, a tenth of packages."""
+        entries: list[list[Any]] = [["Account", "Account", False, False, True]]
+        for number in range(1, objects):
+            package = f"package{number % 7}__" if number % 10 == 0 else ""
+            is_custom = bool(package) or number % 3 == 0
+            name = f"{package}Object_with_a_name_{number}{'__c' if is_custom else ''}"
+            entries.append([name, f"Object with a label {number}", is_custom, number % 5 == 0, number % 50 != 0])
+        counts = {entry[0]: number * 17 for number, entry in enumerate(entries) if number % 2}
+        with self.app.app_context():
+            source = SalesforceConnection(state=State.CONNECTED, client_id="x")
+            source.rename(f"Org of {objects}")
+            db.session.add(source)
+            db.session.flush()
+            db.session.add(ObjectCatalog(connection_id=source.id, entries=entries, counts=counts, counted_at=utcnow()))
+            draft = ExtractionDraft(source_id=source.id, settings={})
+            db.session.add(draft)
+            db.session.commit()
+            path = f"/extractions/{draft.id}/setup/objects"
+            db.session.remove()
+        return path
 
     def get(self, path: str, **headers: str) -> Any:
         """An answer."""
@@ -115,8 +139,17 @@ def _queries(site: Site, ask: Callable[[], Any]) -> int:
     return found
 
 
-def measure(sizes: tuple[int, ...] = (100, 1_000, 10_000), times: int = 200) -> tuple[list[Request], list[Request]]:
-    """The costs of polls, and those of the list with so many connections."""
+@dataclass(frozen=True)
+class Measured:
+    """The costs of polls, of the list by its connections, and of choosing objects by how many the org has."""
+
+    polls: list[Request]
+    lists: list[Request]
+    choices: list[Request]
+
+
+def measure(sizes: tuple[int, ...] = (100, 1_000, 10_000), times: int = 200) -> Measured:
+    """Ask for all pages."""
     with contextlib.ExitStack() as stack:
         sites = []
         for size in sizes:
@@ -126,7 +159,12 @@ def measure(sizes: tuple[int, ...] = (100, 1_000, 10_000), times: int = 200) -> 
             (f"{size:,} connections", site, partial(site.get, "/connections"))
             for size, site in zip(sizes, sites, strict=True)
         ]
-        return _polls(sites[0], times), _measured(lists, max(times // 4, 5))
+        choices = [
+            (f"{objects} objects", sites[0], partial(sites[0].get, sites[0].draft_of_org(objects)))
+            for objects in (20, 900)
+        ]
+        fewer = max(times // 4, 5)
+        return Measured(_polls(sites[0], times), _measured(lists, fewer), _measured(choices, fewer))
 
 
 def _polls(site: Site, times: int) -> list[Request]:
@@ -140,9 +178,8 @@ def _polls(site: Site, times: int) -> list[Request]:
     return _measured(asked, times)
 
 
-def report(found: tuple[list[Request], list[Request]]) -> str:
+def report(found: Measured) -> str:
     """The section of the report."""
-    polls, lists = found
 
     def table(requests: list[Request]) -> str:
         rows = [
@@ -151,16 +188,18 @@ def report(found: tuple[list[Request], list[Request]]) -> str:
         ]
         return "\n".join(["| request | CPU ms, median | p95 | queries | bytes |", "|---|---|---|---|---|", *rows])
 
-    bare, unchanged, _ = polls
-    growth = lists[-1].median / lists[0].median
+    bare, unchanged, _ = found.polls
+    growth, more = (group[-1].median / group[0].median for group in (found.lists, found.choices))
     return "\n\n".join(
         [
             "## Polls and pages",
             "CPU time in the web process, without gunicorn and the network.",
-            table(polls),
+            table(found.polls),
             f"An unchanged poll does {bare.median / unchanged.median:.2f} of the bare view's requests per CPU "
             "second; it reads who asks and the version of the row.",
-            table(lists),
+            table(found.lists),
             f"The largest list takes {growth:.2f} times the smallest one's.",
+            table(found.choices),
+            f"Choosing objects in the larger org takes {more:.2f} times as long as in the smaller one.",
         ]
     )
