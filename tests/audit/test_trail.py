@@ -93,5 +93,5 @@ def test_a_list_is_no_change(app: Flask, visitor: Visitor) -> None:
         trail.record("extraction_changed", ("extraction", "1", "x"), changes={"schedule": ["", "every day"]})
         db.session.commit()
     visitor.get("/audit")
-    assert "objects: Account, Contact" in visitor.text
-    assert "schedule: – → every day" in visitor.text
+    assert "Objects: Account, Contact" in visitor.text
+    assert "Schedule: – → every day" in visitor.text
