@@ -28,7 +28,7 @@ def test_both_fields_are_changed_and_kept_in_the_history(walk: ConnectionWalk, v
     assert "Sales APAC" in response.text
     assert "Date and deletes" in response.text
     walk.show()
-    assert "description from Sales EMEA to Sales APAC; tracking type from date to date_deletes" in walk.visitor.text
+    assert "description from Sales EMEA to Sales APAC; tracking type from Date to Date and deletes" in walk.visitor.text
 
 
 def test_saving_offers_undo_and_says_what_a_tracking_type_means(walk: ConnectionWalk, visitor_at_list: Visitor) -> None:

@@ -66,7 +66,7 @@ def test_form_and_history(region: str, walk: ConnectionWalk) -> None:
     saved = walk.visitor.post(f"/connections/{walk.id}/edit", walk.fields(client_id="", region="apac"))
     assert saved.status_code == 303
     walk.show()
-    assert "Changed: region from emea to apac" in walk.visitor.text
+    assert "Changed: region from Europe to Asia" in walk.visitor.text
 
 
 def test_what_is_saved_now(region: str, walk: ConnectionWalk, sign_in: Callable[..., Visitor]) -> None:
