@@ -154,11 +154,13 @@ NETWORK: dict[Problem, Entry] = {
             "If the old key still exists, put it back into DATASYNC_ENCRYPTION_KEYS and start DataSync again.",
             "Otherwise edit the connection, enter the Client Secret again, and authenticate. With a signed token,"
             " authenticate and upload the new certificate in Salesforce.",
-            "If an extraction hashes fields, make a new key for that with “datasync keys hashing --new”. Its next run"
-            " loads everything again.",
         ),
         Action.EDIT,
         responsible=Responsible.OPERATOR,
+        during_run="The key that stored secrets were encrypted with is missing. If the old key still exists, put it "
+        "back into DATASYNC_ENCRYPTION_KEYS, start DataSync again, then run again. Otherwise edit the connection, "
+        "enter the Client Secret again, and authenticate. If this extraction hashes fields, create a new key for "
+        "that with “datasync keys hashing --new”; the next run loads everything again.",
     ),
     Problem.INSTANCE_MOVED: Entry(
         "Org isn't at its address",
