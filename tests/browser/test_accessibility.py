@@ -50,6 +50,8 @@ def seen_in_all_looks(page: Page, name: str, path: str) -> list[str]:
     page.goto(path)
     for details in page.locator("details:not(.menu)").all():
         details.evaluate("element => element.open = true")
+    # What sticks to the window's foot covers something wherever one scrolls to.
+    page.add_style_tag(content=".sticky-foot { position: static; }")
     found = []
     for width, scheme, rules in LOOKS:
         page.set_viewport_size({"width": width, "height": 800})
