@@ -275,16 +275,19 @@ def test_signed_tokens_need_no_secret(
 
 def test_polls_keep_focus_and_stop_at_rest(new_page: Callable[..., Page], site: Site, practice: PracticeOrg) -> None:
     page = new_page()
-    fill_in(page, site, practice.register(site.callback_url, propagation_seconds=5), "Focus")
+    app = practice.register(site.callback_url, propagation_seconds=600)
+    fill_in(page, site, app, "Focus")
     polls: list[int] = []
     page.on("response", lambda response: polls.append(response.status) if response.url.endswith("/status") else None)
     save(page)
     choice = page.get_by_label("Open Salesforce automatically when it’s ready")
     choice.focus()
-    page.wait_for_timeout(3500)
+    with page.expect_response(lambda response: response.url.endswith("/status") and response.status == 200):
+        pass
+    page.wait_for_timeout(500)
     assert page.evaluate("document.activeElement.id") == "continue_automatically"
-    assert 200 in polls
     expect(page).to_have_title("Waiting for propagation · Focus · DataSync")
+    practice.change(app["client_id"], known_now=True)
     state(page, "ready_to_authorize")
     expect(page.locator("#announcer")).to_have_text("Ready to connect")
     polls.clear()

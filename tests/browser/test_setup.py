@@ -95,7 +95,7 @@ def test_from_new_to_rows_in_at_most_nine_and_five_actions(
 def test_choosing_by_keyboard_and_settings_in_place(new_page: Callable[..., Page], connected: str) -> None:
     page = new_page(bypass_csp=True)
     page.goto(connected)
-    page.get_by_role("button", name="New extraction").click()
+    page.get_by_role("button", name=re.compile("Choose what to load|New extraction")).click()
     page.locator("body").press("/")
     search = page.get_by_label("Search objects")
     expect(search).to_be_focused()

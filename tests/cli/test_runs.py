@@ -92,10 +92,12 @@ def test_a_queue_that_goes_and_comes_back_in_mid_run(tmp_path: Path, practice: P
         practice.clear_faults()
         wait_for(lambda: progress(site, place)[0] == "done", 60)
         assert progress(site, place) == ("done", 9000, 9000)
-        meanwhile = site.save(practice.register(site.callback_url), description="Saved meanwhile")
+        app = practice.register(site.callback_url, propagation_seconds=600)
+        meanwhile = site.save(app, description="Saved meanwhile")
         second = site.post(f"/extractions/{extraction_id}/runs").headers["location"]
         assert site.status(meanwhile)[0] == "waiting_for_propagation"
         assert progress(site, second)[0] == "queued"
+        practice.change(app["client_id"], known_now=True)
         with own_redis(port):
             # Whatever was asked for meanwhile is found by the sweep of the next minute.
             site.wait_for_state(meanwhile, "ready_to_authorize", 120)

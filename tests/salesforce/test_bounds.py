@@ -8,7 +8,6 @@ import itertools
 import json
 import socket
 import threading
-import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,13 +81,18 @@ def bomb(connection: socket.socket) -> None:
 
 
 def peak_of(work: Callable[[], object]) -> tuple[SalesforceError, int]:
-    tracemalloc.start()
-    try:
-        with pytest.raises(SalesforceError) as error:
-            work()
-        return error.value, tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    """Return what `work` raises, and the bytes by which this process grows meanwhile."""
+    # Linux's own count: tracemalloc crashes where threads that hold no GIL allocate (CPython issue 128679).
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _kilobytes("VmRSS")
+    with pytest.raises(SalesforceError) as error:
+        work()
+    return error.value, (_kilobytes("VmHWM") - before) * 1024
+
+
+def _kilobytes(what: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(what))
 
 
 def reader(api: SalesforceApi, folder: Path) -> Reader:
@@ -133,7 +137,7 @@ def test_a_page_has_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     with server(send) as api:
         error, peak = peak_of(reader(api, tmp_path)._read_page)
     assert "more than 20000000 bytes" in error.detail
-    assert peak < 60 * MEGABYTE
+    assert peak < 100 * MEGABYTE
 
 
 def test_json_counts_unpacked() -> None:

@@ -180,8 +180,8 @@ def running_site(folder: Path, practice: PracticeOrg, **variables: str) -> Itera
     try:
         wait_until_open(port)
         site = Site(program, practice, f"http://127.0.0.1:{port}")
-        yield site
-        site.http.close()
+        with site.http:
+            yield site
     except TimeoutError:
         raise AssertionError(program.output) from None
     finally:
