@@ -197,6 +197,30 @@ def test_a_lease_is_renewed_while_a_process_takes_long_to_start(
     assert extracting.stored(run_id).state == "done"
 
 
+def test_a_process_that_never_reports_is_ended_once_and_its_lease_lasts_until_then(
+    extracting: Extracting, org: Org, duckdb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extracting.make(["Account"], duckdb)
+    run_id = extracting.start()
+    monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 0.05)
+    settings = extracting.app.config["SETTINGS"].model_copy(update={"stalled_after": 1.0})
+    with extracting.app.app_context():
+        assert RunProcesses(settings, forked.never_report, threading.Event()).do(run_id)
+    run = extracting.stored(run_id)
+    assert (run.state, run.problem, run.stalls) == ("paused", "run.no_progress", 1)
+    assert run.heartbeat_at > run.started_at
+
+
+def test_a_process_is_told_to_stop_before_it_reports(extracting: Extracting, org: Org, duckdb: str) -> None:
+    extracting.make(["Account"], duckdb)
+    run_id = extracting.start()
+    settings, stopping = extracting.app.config["SETTINGS"], threading.Event()
+    stopping.set()
+    with extracting.app.app_context():
+        assert RunProcesses(settings, forked.stop_when_told, stopping).do(run_id)
+    assert told(settings.instance_dir / "one")[1:] == ["stopped"]
+
+
 def test_when_all_slots_are_busy_a_run_stays_queued(extracting: Extracting, org: Org, duckdb: str) -> None:
     org.do("Account", "generate", count=5)
     extracting.make(["Account"], duckdb)

@@ -8,6 +8,8 @@ import time
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
+from datasync_flask.config import Settings
+
 
 def stay(file: Path, worker: Connection) -> None:
     """Stay until the worker says something, or is gone."""
@@ -28,3 +30,13 @@ def speak(_file: Path, worker: Connection) -> None:
     for _ in range(6):
         time.sleep(0.3)
         worker.send_bytes(b".")
+
+
+def never_report(_settings: Settings, _run_id: str, _lease_id: str, worker: Connection) -> None:
+    """Be a run's process that hangs before it reports anything."""
+    hang(Path(), worker)
+
+
+def stop_when_told(settings: Settings, _run_id: str, _lease_id: str, worker: Connection) -> None:
+    """Be a run's process that is told to stop before it reported anything."""
+    stay(settings.instance_dir / "one", worker)

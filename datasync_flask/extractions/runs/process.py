@@ -72,30 +72,38 @@ class RunProcesses:
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         ours, theirs = forks.Pipe()
         process = forks.Process(target=self._target, args=(self._settings, run_id, lease_id, theirs))
-        with ours:
+        with ours, contextlib.ExitStack() as until_it_reports:
+            # On a busy machine a process may take longer to start than a lease lasts.
+            until_it_reports.enter_context(lease.heartbeat(app, run_id, lease_id, _nothing, _nothing))
             try:
-                # On a busy machine a process may take longer to start than a lease lasts.
-                with lease.heartbeat(app, run_id, lease_id, _nothing, _nothing), theirs:
+                with theirs:
                     process.start()
-                    theirs.close()
-                    wait([ours, process.sentinel], self._settings.stalled_after)
             except (OSError, EOFError):
                 # Without a heartbeat the sweep starts it again, a few times.
                 log.exception("no process could be started for run %s", run_id)
                 return
-            if not wait_for_end(process, ours, self._settings.stalled_after, self.stopping):
+            if not wait_for_end(process, ours, self._settings.stalled_after, self.stopping, until_it_reports.close):
                 process.kill()
                 process.join(END_SECONDS)
-                with current_app.app_context():
+                with app.app_context():
                     states.stalled(run_id, lease_id)
 
 
 def _nothing() -> None:
-    """The run's own process reports progress, and stops when its lease is lost."""
+    """Do nothing: the run's own process reports progress, and stops when its lease is lost."""
 
 
-def wait_for_end(process: BaseProcess, run: Connection, stalled_after: float, stopping: threading.Event) -> bool:
-    """Return True when the process has ended, False when it made no progress for `stalled_after` seconds."""
+def wait_for_end(
+    process: BaseProcess,
+    run: Connection,
+    stalled_after: float,
+    stopping: threading.Event,
+    has_reported: Callable[[], object] = _nothing,
+) -> bool:
+    """Return True when the process has ended, False when it made no progress for `stalled_after` seconds.
+
+    `has_reported` is called at each report of progress.
+    """
     is_told, moved_at = False, time.monotonic()
     while not wait([process.sentinel], POLL_SECONDS):
         now = time.monotonic()
@@ -103,6 +111,7 @@ def wait_for_end(process: BaseProcess, run: Connection, stalled_after: float, st
         with contextlib.suppress(OSError, EOFError):
             while run.poll():
                 run.recv_bytes()
+                has_reported()
                 moved_at = now
             if stopping.is_set() and not is_told:
                 run.send_bytes(b"stop")
