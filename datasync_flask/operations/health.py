@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flask_babel import gettext
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -28,14 +29,22 @@ def parts() -> list[Part]:
         workers = heartbeats.alive()
     except SQLAlchemyError as error:
         db.session.rollback()
-        return [Part("database", False, f"no answer ({type(error).__name__})"), _queue()]
-    seen = f"{len(workers)} seen lately" if workers else "none seen lately: start `datasync worker`"
+        return [Part("database", False, gettext("no answer: %(cause)s", cause=type(error).__name__)), _queue()]
+    seen = (
+        gettext("%(count)s seen lately", count=len(workers))
+        if workers
+        else gettext("none seen lately: start `datasync worker`")
+    )
     return [Part("database", True, "ok"), _queue(), Part("worker", bool(workers), seen)]
 
 
 def _queue() -> Part:
     depth = queue_depth()
-    return Part("queue", depth is not None, "no answer" if depth is None else f"ok, {depth} waiting")
+    return Part(
+        "queue",
+        depth is not None,
+        gettext("no answer") if depth is None else gettext("ok, %(count)s waiting", count=depth),
+    )
 
 
 def queue_depth() -> int | None:

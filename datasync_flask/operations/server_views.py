@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, current_app, render_template
 from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext as _l
 
 from datasync_flask import heartbeats
 from datasync_flask.accounts.models import Role
@@ -18,6 +19,10 @@ from datasync_flask.operations.doctor import Doctor
 bp = Blueprint("this_server", __name__)
 
 _NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "redis": "Redis", "rediss": "Redis"}
+_CHECKS = {
+    "settings": _l("Settings"), "Callback URL": _l("Callback URL"), "database": _l("Database"), "queue": _l("Queue"),
+    "worker": _l("Worker"), "browsers": _l("Browsers"), "keys": _l("Keys"), "data folder": _l("Data folder"),
+}  # fmt: skip
 
 
 @bp.get("/settings/server")
@@ -33,5 +38,8 @@ def show() -> ResponseReturnValue:
         queue=_NAMES.get(queue, queue),
         depth=health.queue_depth(),
         workers=heartbeats.seen_today(),
-        findings=list(Doctor(current_app, asks_others=False).examine()),
+        findings=[
+            (_CHECKS.get(finding.name, finding.name), finding)
+            for finding in Doctor(current_app, asks_others=False).examine()
+        ],
     )

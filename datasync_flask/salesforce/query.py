@@ -23,6 +23,15 @@ REST_PAGE_ROWS = 2_000
 _NEXT_PAGE = re.compile(r"/services/data/v\d{1,3}\.\d/(?:query|queryAll)/(?!\.)[\w.~=+-]{1,200}", re.A)
 
 
+# Errors after which a bulk job may still succeed.
+_PERHAPS_IN_BULK = frozenset(
+    {
+        Problem.NOT_FOUND, Problem.UNEXPECTED, Problem.QUERY_TIMED_OUT, Problem.NO_ANSWER_IN_TIME,
+        Problem.NOT_SALESFORCE,
+    }
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class QueryPage:
     """One page of a REST query; `next_path` is '' on the last."""
@@ -31,11 +40,21 @@ class QueryPage:
     total: int
     next_path: str
 
+    @property
+    def page_count(self) -> int:
+        """The number of pages of the whole result, if all are as long as this one."""
+        return -(-self.total // max(len(self.records), 1))
+
 
 def first_page(api: SalesforceApi, soql: str, *, with_deleted: bool = False, tries: int = TRIES) -> QueryPage:
     """The first page of a query; `with_deleted` includes deleted and archived rows."""
     path = f"{api.base}/{'queryAll' if with_deleted else 'query'}"
     return _page(api.request("GET", path, params={"q": soql}, bounds=replace(QUERY, tries=tries)))
+
+
+def may_work_in_bulk(error: SalesforceError) -> bool:
+    """True if what REST refused may be too long or too slow for REST only."""
+    return error.problem in _PERHAPS_IN_BULK
 
 
 def next_page(api: SalesforceApi, path: str) -> QueryPage:

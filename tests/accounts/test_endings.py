@@ -69,7 +69,7 @@ class Everything:
         self.browser, self.elsewhere = signed_in(app, GRACE), signed_in(app, GRACE)
         self.browser.get("/account")
         self.browser.post("/account/tokens", {"name": "job", "days": "30"})
-        self.token = shown(self.browser, r"dsp_[\w-]+")
+        self.token = shown(self.browser, r"dsp_[\w-]{20,}")
         self.browser.get("/people")
         self.browser.post("/people/invite", {"email": "new@example.com", "role": "viewer"})
         self.invitation = shown(self.browser, r"http://127\.0\.0\.1:5000(/join/[\w-]+)")

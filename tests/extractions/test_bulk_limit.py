@@ -109,3 +109,21 @@ def test_a_result_that_is_half_read_goes_on_where_it_was(
     asked = practice.requests()
     assert (asked["jobs"], asked["results"]) == (1, 3 + 1 + 4)
     extracting.assert_same("Account")
+
+
+def test_what_no_day_of_rest_can_read_is_told_before_its_calls_are_spent(
+    ready: Extracting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # 7,000 rows take 35 calls, 20,000 take 100.
+    monkeypatch.setattr("datasync_flask.practice_org.query_views.REST_PAGE", 200)
+    body = json.dumps([{"errorCode": "FeatureNotEnabled", "message": "Async API not enabled"}])
+    ready.walk.practice.fault("jobs", status=400, body=body, times=None)
+    leave(ready, 60)
+    run_id = ready.start()
+    ready.work_on(run_id)
+    run = ready.stored(run_id)
+    assert {row.name: row.step for row in run.objects} == {"Account": "done", "Contact": "failed"}
+    ready.assert_same("Account")
+    visitor = ready.walk.visitor
+    visitor.get(f"/extractions/{ready.id}/runs/{run_id}")
+    assert "Async API not enabled; REST would take 100 calls" in visitor.text

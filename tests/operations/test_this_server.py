@@ -35,3 +35,11 @@ def test_it_says_what_runs_here(app: Flask, visitor: Visitor) -> None:
 
 def test_it_is_for_administrators(sign_in: Any) -> None:
     assert sign_in("editor").get("/settings/server").status_code == 403
+
+
+def test_its_checks_speak_the_language_of_the_page(visitor: Visitor) -> None:
+    visitor.get("/settings/server", headers={"Accept-Language": "de"})
+    table = visitor.page.xpath("//section[@aria-labelledby='checks']//table")[0].text_content()
+    assert "alle Werte sind brauchbar" in table
+    assert "keiner kürzlich gesehen" in table
+    assert "Datenordner" in table

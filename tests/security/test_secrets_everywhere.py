@@ -84,7 +84,7 @@ def test_no_planted_secret_is_anywhere(
     planted |= set(re.findall(r"/hand-off/([\w-]{20,})", visitor.response.text))
     visitor.get("/account")
     visitor.post("/account/tokens", {"name": "job", "days": "30"})
-    planted |= set(re.findall(r"dsp_[\w-]+", visitor.response.text))
+    planted |= set(re.findall(r"dsp_[\w-]{20,}", visitor.response.text))
     walk.practice.expire("access")
     walk.make_due()
     walk.work()

@@ -21,6 +21,10 @@ class CallsLeft:
         self._lock = threading.Lock()
         self._promised: list[tuple[Progress, int]] = []
 
+    def fit_a_day(self, pages: int) -> bool:
+        """True if so many pages could be read in a day in which nobody else makes calls."""
+        return self._api.usage is None or pages < self._api.usage[1] * self._ceiling / 100
+
     def promise(self, progress: Progress, pages: int) -> bool:
         """Reserve calls for the pages of an object; False if too few are left."""
         with self._lock:

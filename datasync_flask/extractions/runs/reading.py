@@ -49,13 +49,6 @@ REST_TRIES = 3
 APART_FROM_BULK = frozenset({"json"})
 # Pages leave gaps in memory that add up; freeing them takes milliseconds.
 PAGES_BETWEEN_RELEASES = 8
-# Errors of REST after which a bulk job may still succeed.
-_PERHAPS_IN_BULK = frozenset(
-    {
-        Problem.NOT_FOUND, Problem.UNEXPECTED, Problem.QUERY_TIMED_OUT, Problem.NO_ANSWER_IN_TIME,
-        Problem.NOT_SALESFORCE,
-    }
-)  # fmt: skip
 
 
 @dataclass
@@ -126,7 +119,7 @@ class Reader:
             page = query.first_page(self.api, self.plan.soql, with_deleted=self.plan.with_deleted, tries=3)
         except SalesforceError as error:
             # Too long, too slow or impossible by REST: bulk may do it, or say more clearly why not.
-            if error.problem not in _PERHAPS_IN_BULK:
+            if not query.may_work_in_bulk(error):
                 raise
             self.progress.notes.append(f"REST: {error.detail}")
             return None
@@ -185,8 +178,11 @@ class Reader:
             self.progress.notes.append(f"Bulk API: {refusal}")
             if len(self.plan.soql) > MAX_QUERY_LENGTH:
                 raise SalesforceError(refusal.problem, str(refusal)) from None
+            page = query.first_page(self.api, self.plan.soql, with_deleted=self.plan.with_deleted)
+            if self.calls_left is not None and not self.calls_left.fit_a_day(page.page_count):
+                raise SalesforceError(refusal.problem, f"{refusal}; REST would take {page.page_count} calls")
             self._begin()
-            yield from self._read_rest()
+            yield from self._read_rest(page)
 
     def _read_slices(self) -> Iterator[None]:
         """Read slices by several jobs; each slice continues independently where it was."""
@@ -219,11 +215,10 @@ class Reader:
         try:
             page = query.first_page(self.api, self.plan.soql, with_deleted=self.plan.with_deleted)
         except SalesforceError as error:
-            if error.problem not in _PERHAPS_IN_BULK:
+            if not query.may_work_in_bulk(error):
                 raise
             raise WaitsForBulk(str(refusal)) from None
-        pages = -(-page.total // max(len(page.records), 1))
-        if self.calls_left is not None and not self.calls_left.promise(self.progress, pages):
+        if self.calls_left is not None and not self.calls_left.promise(self.progress, page.page_count):
             raise WaitsForBulk(str(refusal)) from None
         self.progress.notes.append(note(NoteKind.BESIDE_BULK, refusal))
         self._begin()
