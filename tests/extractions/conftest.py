@@ -46,6 +46,12 @@ def org(extracting: Extracting) -> Org:
 
 
 @pytest.fixture
+def warehouse(extracting: Extracting) -> str:
+    """A destination of the kind that loads a few rows fastest, for tests of what leads there."""
+    return extracting.make_destination("sqlite", {"path": "w.sqlite"})
+
+
+@pytest.fixture
 def duckdb(extracting: Extracting) -> str:
     return extracting.make_destination("duckdb", {"path": "w.duckdb"})
 

@@ -31,12 +31,12 @@ def outside(extracting: Extracting) -> Path:
 
 @pytest.mark.parametrize(("told", "is_alone"), [(told, number % 2 == 0) for number, told in enumerate(PATHS)])
 def test_a_description_of_something_else_fails_its_object_and_touches_nothing(
-    extracting: Extracting, org: Org, duckdb: str, outside: Path, told: str, is_alone: bool
+    extracting: Extracting, org: Org, warehouse: str, outside: Path, told: str, is_alone: bool
 ) -> None:
     names = ["Account"] if is_alone else ["Account", "Contact"]
     for name in names:
         org.do(name, "generate", count=3)
-    extracting.make(names, duckdb)
+    extracting.make(names, warehouse)
     body = json.dumps({"Account": told.format(outside=outside)})
     extracting.walk.practice.fault("describe", kind="renamed", body=body, times=None)
     run = extracting.run()
@@ -55,27 +55,27 @@ def test_a_description_of_something_else_fails_its_object_and_touches_nothing(
     extracting.assert_same("Account")
 
 
-def test_a_batch_may_answer_in_another_order(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_a_batch_may_answer_in_another_order(extracting: Extracting, org: Org, warehouse: str) -> None:
     names = ["Account", "Contact", "OrderStatus"]
     for name in names:
         org.do(name, "generate", count=3)
-    extracting.make(names, duckdb)
+    extracting.make(names, warehouse)
     extracting.walk.practice.fault("describe", kind="shuffled", times=None)
     extracting.done()
     extracting.assert_same("Account")
     extracting.assert_same("Contact", ("Name", "Email"))
 
 
-def test_capitals_make_no_other_object(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_capitals_make_no_other_object(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("Account", "generate", count=3)
-    extracting.make(["ACCOUNT"], duckdb)
+    extracting.make(["ACCOUNT"], warehouse)
     assert extracting.done().objects[0].rows == 3
 
 
-def test_working_folders_are_named_by_us(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_working_folders_are_named_by_us(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("Account", "generate", count=7000)
     extracting.walk.practice.change_org(result_page_rows=1000, daily_requests=12)
-    extracting.make(["Account"], duckdb)
+    extracting.make(["Account"], warehouse)
     run = extracting.run()
     assert run.state == "paused"
     with extracting.app.app_context():
@@ -234,9 +234,9 @@ def test_what_people_type_is_refused_at_its_field(
     ["Name = 'a') OR (Name != 'a'", "Name = 'a", "(Name = 'a'", "Name = 'a' ORDER BY Name", "Name != '' LIMIT 3",
      "Name != '' FOR UPDATE", "Name = 'it\\'s", "Name != '' ALL ROWS", ")("],
 )  # fmt: skip
-def test_a_filter_stays_in_its_brackets(extracting: Extracting, duckdb: str, condition: str) -> None:
+def test_a_filter_stays_in_its_brackets(extracting: Extracting, warehouse: str, condition: str) -> None:
     visitor = extracting.walk.visitor
-    data = {"description": "X", "source": extracting.walk.id, "destination": duckdb, "dataset": "crm",
+    data = {"description": "X", "source": extracting.walk.id, "destination": warehouse, "dataset": "crm",
             "objects": ["Account"], "schedule": "", "timezone": "UTC", "filter-Account": condition}  # fmt: skip
     assert visitor.post("/extractions/new", data).status_code == 422
     assert "Account" in visitor.error_at("objects")

@@ -19,11 +19,11 @@ SIZE = "Max bulk v2 query result size stored (976562 MB) per 24 hrs has been rea
 
 
 @pytest.fixture
-def ready(extracting: Extracting, org: Org, duckdb: str) -> Extracting:
+def ready(extracting: Extracting, org: Org, warehouse: str) -> Extracting:
     """7,000 rows and 20,000: more than a bulk job costs."""
     org.do("Account", "generate", count=7000)
     org.do("Contact", "generate", count=20_000)
-    extracting.make(["Account", "Contact"], duckdb)
+    extracting.make(["Account", "Contact"], warehouse)
     return extracting
 
 
@@ -81,10 +81,10 @@ def test_what_does_not_fit_waits_for_bulk_and_goes_on(ready: Extracting) -> None
 
 
 def test_a_result_that_is_half_read_goes_on_where_it_was(
-    extracting: Extracting, org: Org, duckdb: str, monkeypatch: pytest.MonkeyPatch
+    extracting: Extracting, org: Org, warehouse: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     org.do("Account", "generate", count=7000)
-    extracting.make(["Account"], duckdb)
+    extracting.make(["Account"], warehouse)
     practice, original = extracting.walk.practice, Reader._read_page
     practice.change_org(result_page_rows=1000)
     leave(extracting, 15)

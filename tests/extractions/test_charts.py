@@ -71,9 +71,9 @@ def test_a_scale_ends_with_a_round_number(app: Flask, rows: int, seconds: int, t
         assert [chart.lines[-1].text for chart in charts.of_runs([a_run(0, rows, seconds)])] == text
 
 
-def test_the_page_draws_them_with_a_table(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_the_page_draws_them_with_a_table(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("Account", "generate", count=5)
-    extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date"})
+    extracting.make(["Account"], warehouse, **{"tracking_type-Account": "date"})
     extracting.done()
     extracting.age_watermarks(hours=-1)
     extracting.done()

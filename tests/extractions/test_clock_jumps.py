@@ -43,11 +43,11 @@ def clock() -> Iterator[time_machine.Traveller]:
 
 
 @pytest.fixture
-def ready(clock: time_machine.Traveller, extracting: Extracting, org: Org, duckdb: str) -> Extracting:
+def ready(clock: time_machine.Traveller, extracting: Extracting, org: Org, warehouse: str) -> Extracting:
     """7,000 rows in pages of 1,000."""
     org.do("Account", "generate", count=7000)
     extracting.walk.practice.change_org(result_page_rows=1000)
-    extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date_deletes"})
+    extracting.make(["Account"], warehouse, **{"tracking_type-Account": "date_deletes"})
     return extracting
 
 

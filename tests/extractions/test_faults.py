@@ -29,11 +29,11 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def ready(extracting: Extracting, org: Org, duckdb: str) -> Extracting:
+def ready(extracting: Extracting, org: Org, warehouse: str) -> Extracting:
     """7,000 rows in pages of 1,000."""
     org.do("Account", "generate", count=7000)
     extracting.walk.practice.change_org(result_page_rows=1000)
-    extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date_deletes"})
+    extracting.make(["Account"], warehouse, **{"tracking_type-Account": "date_deletes"})
     return extracting
 
 
@@ -240,11 +240,11 @@ def test_a_run_cancelled_while_no_process_has_it_leaves_no_job_behind(ready: Ext
     assert ready.done().state == "done"
 
 
-def test_three_objects_renew_a_token_that_is_over_once(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_three_objects_renew_a_token_that_is_over_once(extracting: Extracting, org: Org, warehouse: str) -> None:
     names = ["Account", "Contact", "Opportunity"]
     for name in names:
         org.do(name, "generate", count=20)
-    extracting.make(names, duckdb)
+    extracting.make(names, warehouse)
     extracting.walk.practice.expire()
     before = extracting.walk.practice.requests()["token"]
     assert extracting.run().state == "done"

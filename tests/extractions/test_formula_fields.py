@@ -21,10 +21,10 @@ ALL = ("Name", "Industry", "AnnualRevenue", "Score__c", "Age__c")
 
 
 @pytest.fixture
-def account(extracting: Extracting, org: Org, duckdb: str) -> Extracting:
+def account(extracting: Extracting, org: Org, warehouse: str) -> Extracting:
     """Six accounts, loaded; a day later."""
     org.do("Account", "generate", count=6)
-    extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date_deletes"})
+    extracting.make(["Account"], warehouse, **{"tracking_type-Account": "date_deletes"})
     extracting.done()
     extracting.age_watermarks(days=1)
     return extracting
@@ -127,9 +127,9 @@ def test_only_rows_that_are_there_are_written(account: Extracting, org: Org, mon
     account.assert_same("Account", ALL)
 
 
-def test_rows_that_are_marked_as_deleted_stay_as_they_were(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_rows_that_are_marked_as_deleted_stay_as_they_were(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("Account", "generate", count=4)
-    extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date_deletes", "mark-Account": "on"})
+    extracting.make(["Account"], warehouse, **{"tracking_type-Account": "date_deletes", "mark-Account": "on"})
     extracting.done()
     gone, here = org.ids("Account")[:2]
     before = ages(extracting)
@@ -144,10 +144,10 @@ def test_rows_that_are_marked_as_deleted_stay_as_they_were(extracting: Extractin
 
 
 def test_the_filter_and_columns_that_are_no_longer_read_are_kept_to(
-    extracting: Extracting, org: Org, duckdb: str
+    extracting: Extracting, org: Org, warehouse: str
 ) -> None:
     org.do("Account", "insert", rows=[{"Name": name, "Score__c": 1.5, "Age__c": 1} for name in ("in", "in", "out")])
-    extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date", "filter-Account": "Name = 'in'"})
+    extracting.make(["Account"], warehouse, **{"tracking_type-Account": "date", "filter-Account": "Name = 'in'"})
     extracting.done()
     org.do("Account", "hide", fields=["Score__c"])
     make_old(org, "Account", org.ids("Account"), Age__c=99.5)
@@ -158,10 +158,10 @@ def test_the_filter_and_columns_that_are_no_longer_read_are_kept_to(
 
 
 def test_a_column_of_a_type_that_a_field_no_longer_has_keeps_its_values(
-    extracting: Extracting, org: Org, duckdb: str
+    extracting: Extracting, org: Org, warehouse: str
 ) -> None:
     made = org.do("Account", "insert", rows=[{"Name": "old", "Score__c": 1.5, "Age__c": 1}])
-    extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date"})
+    extracting.make(["Account"], warehouse, **{"tracking_type-Account": "date"})
     extracting.done()
     make_old(org, "Account", made, Score__c="words", Age__c=99.5)
     org.do("Account", "fields", removed=["Score__c"])
@@ -211,9 +211,9 @@ def test_a_run_that_breaks_off_repeats_it(
     account.assert_same("Account", ALL)
 
 
-def test_large_tables_go_by_bulk(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_large_tables_go_by_bulk(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("Account", "generate", count=7000)
-    extracting.make(["Account"], duckdb)
+    extracting.make(["Account"], warehouse)
     extracting.done()
     ids = org.ids("Account")
     org.do("Account", "formula", ids=ids[:6000], values={"Age__c": 12345.5})
@@ -225,10 +225,10 @@ def test_large_tables_go_by_bulk(extracting: Extracting, org: Org, duckdb: str) 
     extracting.assert_same("Account", ALL)
 
 
-def test_fields_that_are_no_formulas_to_describe_move_too(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_fields_that_are_no_formulas_to_describe_move_too(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("ContractLineItem", "object", fields={"Status": "picklist"})
     made = org.do("ContractLineItem", "insert", rows=[{"Status": "Active"}, {"Status": "Inactive"}])
-    extracting.make(["ContractLineItem"], duckdb, **{"tracking_type-ContractLineItem": "date"})
+    extracting.make(["ContractLineItem"], warehouse, **{"tracking_type-ContractLineItem": "date"})
     extracting.done()
     make_old(org, "ContractLineItem", made[:1], Status="Expired")
     extracting.age_watermarks(days=1)

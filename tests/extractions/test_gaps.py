@@ -91,9 +91,9 @@ def test_a_gap_is_new_then_stays_then_is_healed(extracting: Extracting, org: Org
     extracting.assert_same("Account")
 
 
-def test_german_texts_and_numbers(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_german_texts_and_numbers(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("Account", "generate", count=1234)
-    extracting.make(["Account"], duckdb)
+    extracting.make(["Account"], warehouse)
     run = extracting.done()
     visitor = extracting.walk.visitor
     visitor.post("/language", {"language": "de", "next": "/"})
@@ -121,10 +121,10 @@ def test_a_deletion_counts_once(extracting: Extracting, org: Org, destination: s
 
 @pytest.mark.parametrize("fields", [{"mark-Account": "on"}, {"history-Account": "on"}])
 def test_a_deletion_counts_once_when_rows_stay(
-    extracting: Extracting, org: Org, duckdb: str, fields: dict[str, str]
+    extracting: Extracting, org: Org, warehouse: str, fields: dict[str, str]
 ) -> None:
     org.do("Account", "generate", count=3)
-    extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date_deletes"})
+    extracting.make(["Account"], warehouse, **{"tracking_type-Account": "date_deletes"})
     extracting.edit(**fields)
     extracting.done()
     org.do("Account", "delete", ids=org.ids("Account")[:1])

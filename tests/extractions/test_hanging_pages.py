@@ -14,10 +14,10 @@ PATIENCE, HANGS = 4.0, 6.0
 
 
 @pytest.fixture
-def ready(extracting: Extracting, org: Org, duckdb: str, monkeypatch: pytest.MonkeyPatch) -> Extracting:
+def ready(extracting: Extracting, org: Org, warehouse: str, monkeypatch: pytest.MonkeyPatch) -> Extracting:
     """7,000 rows."""
     org.do("Account", "generate", count=7000)
-    extracting.make(["Account"], duckdb)
+    extracting.make(["Account"], warehouse)
     monkeypatch.setattr(runner, "PATIENT", Policy(httpx2.Timeout(PATIENCE), 60.0, 5))
     return extracting
 

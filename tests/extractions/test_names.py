@@ -126,10 +126,10 @@ def test_capitals_that_change_move_no_column(extracting: Extracting, org: Org, d
         assert "my_Field__c" not in chosen.field_columns
 
 
-def test_which_column_is_whose_is_shown(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_which_column_is_whose_is_shown(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("Both__c", "object", fields={"My_Field__c": "string", "MyField__c": "string"})
     org.do("Both__c", "insert", rows=[{}])
-    extracting.make(["Both__c"], duckdb)
+    extracting.make(["Both__c"], warehouse)
     extracting.done()
     visitor = extracting.walk.visitor
     visitor.get(f"/extractions/{extracting.id}/objects/Both__c")

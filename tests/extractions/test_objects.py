@@ -17,9 +17,9 @@ from tests.support.extraction import Extracting, Org, only
 
 
 @pytest.fixture
-def loaded(extracting: Extracting, org: Org, duckdb: str) -> Extracting:
+def loaded(extracting: Extracting, org: Org, warehouse: str) -> Extracting:
     org.do("Account", "generate", count=5)
-    extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date"})
+    extracting.make(["Account"], warehouse, **{"tracking_type-Account": "date"})
     extracting.done()
     return extracting
 
@@ -33,9 +33,9 @@ def choose(extracting: Extracting, *, fields: list[str] | None = None, **values:
     return int(visitor.submit("fields-form", **values).status_code)
 
 
-def test_chosen_fields_are_loaded_and_no_others(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_chosen_fields_are_loaded_and_no_others(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("Account", "generate", count=3)
-    extracting.make(["Account"], duckdb)
+    extracting.make(["Account"], warehouse)
     assert choose(extracting, which="some", fields=["Name", "Industry"]) == 303
     extracting.done()
     assert set(extracting.table("Account")[0]) >= {"id", "name", "industry", "system_modstamp"}
@@ -148,10 +148,10 @@ def test_what_an_object_costs(is_whole: bool, rows: int | None, calls: int, jobs
     assert (cost.calls, cost.jobs) == (calls, jobs)
 
 
-def test_a_cancelled_run_stops_its_job_in_salesforce(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_a_cancelled_run_stops_its_job_in_salesforce(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("Account", "generate", count=7000)
     extracting.walk.practice.change_org(job_seconds=60)
-    extracting.make(["Account"], duckdb)
+    extracting.make(["Account"], warehouse)
     run_id = extracting.start()
     worker = threading.Thread(target=extracting.work_on, args=(run_id,))
     worker.start()

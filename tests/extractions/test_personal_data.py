@@ -72,13 +72,13 @@ def all_versions(extracting: Extracting) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("rest_rows", [reading.REST_ROWS, 0])
 def test_a_hashed_value_is_nowhere_in_clear(
-    extracting: Extracting, contacts: Org, duckdb: str, monkeypatch: pytest.MonkeyPatch,
+    extracting: Extracting, contacts: Org, warehouse: str, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture, rest_rows: int,
 ) -> None:  # fmt: skip
     caplog.set_level(logging.DEBUG)
     # By REST, and by a bulk job.
     monkeypatch.setattr(reading, "REST_ROWS", rest_rows)
-    extracting.make(["Contact"], duckdb)
+    extracting.make(["Contact"], warehouse)
     assert treat(extracting, Email="hash", Birthdate="hash", FirstName="leave_out") == 303
     run_id = extracting.start()
     with monkeypatch.context() as patch:
@@ -107,9 +107,9 @@ def test_a_hashed_value_is_nowhere_in_clear(
 
 
 def test_killed_while_reading_nothing_stays_in_clear(
-    extracting: Extracting, contacts: Org, duckdb: str, monkeypatch: pytest.MonkeyPatch
+    extracting: Extracting, contacts: Org, warehouse: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    extracting.make(["Contact"], duckdb)
+    extracting.make(["Contact"], warehouse)
     run_id, original = extracting.start(), Reader.read
 
     def read(self: Reader) -> Iterator[None]:
@@ -164,8 +164,8 @@ def test_what_was_loaded_before_is_gone(extracting: Extracting, contacts: Org, d
     assert here == {row["LastName"]: str(row.get("Birthdate")) for row in ROWS}
 
 
-def test_what_a_run_needs_is_always_loaded(extracting: Extracting, contacts: Org, duckdb: str) -> None:
-    extracting.make(["Contact"], duckdb)
+def test_what_a_run_needs_is_always_loaded(extracting: Extracting, contacts: Org, warehouse: str) -> None:
+    extracting.make(["Contact"], warehouse)
     visitor = extracting.walk.visitor
     visitor.get(f"/extractions/{extracting.id}/objects/Contact")
     labels = visitor.page.xpath("//form[@id='fields-form']//select/@aria-label")
@@ -184,10 +184,10 @@ def test_what_a_run_needs_is_always_loaded(extracting: Extracting, contacts: Org
 
 @pytest.mark.parametrize("spelled", [str.lower, str.upper])
 def test_capitals_let_nothing_through(
-    extracting: Extracting, contacts: Org, duckdb: str, spelled: Callable[[str], str]
+    extracting: Extracting, contacts: Org, warehouse: str, spelled: Callable[[str], str]
 ) -> None:
     extracting.make(
-        ["Contact"], duckdb, **{"hashed-Contact": spelled("Email"), "left_out-Contact": spelled("Birthdate")}
+        ["Contact"], warehouse, **{"hashed-Contact": spelled("Email"), "left_out-Contact": spelled("Birthdate")}
     )
     first = extracting.done()
     assert first.objects[0].notes == ["The first run loads everything."]
@@ -208,10 +208,10 @@ def test_capitals_let_nothing_through(
     assert {row["email"] for row in extracting.table("Contact")} == {row.get("Email") for row in ROWS}
 
 
-def test_a_hashed_field_whose_capitals_change_stays_hashed(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_a_hashed_field_whose_capitals_change_stays_hashed(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("Person__c", "object", fields={"Mail__c": "string", "Tax__c": "string"})
     keys = org.do("Person__c", "insert", rows=[{"Mail__c": CLEAR, "Tax__c": "tax.planted"}])
-    extracting.make(["Person__c"], duckdb, **{"hashed-Person__c": "Mail__c", "left_out-Person__c": "Tax__c"})
+    extracting.make(["Person__c"], warehouse, **{"hashed-Person__c": "Mail__c", "left_out-Person__c": "Tax__c"})
     extracting.done()
     org.do("Person__c", "fields", added={"MAIL__c": "string", "TAX__c": "string"}, removed=["Mail__c", "Tax__c"])
     org.do("Person__c", "update", ids=keys, values={"MAIL__c": CLEAR, "TAX__c": "tax.planted"})
@@ -222,9 +222,9 @@ def test_a_hashed_field_whose_capitals_change_stays_hashed(extracting: Extractin
     assert in_files(extracting, "tax.planted") == []
 
 
-def test_one_key_for_the_installation(extracting: Extracting, contacts: Org, duckdb: str) -> None:
+def test_one_key_for_the_installation(extracting: Extracting, contacts: Org, warehouse: str) -> None:
     contacts.do("Account", "insert", rows=[{"Name": ROWS[0]["Email"]}])
-    extracting.make(["Contact", "Account"], duckdb, **{"hashed-Account": "Name", "hashed-Contact": "Email"})
+    extracting.make(["Contact", "Account"], warehouse, **{"hashed-Account": "Name", "hashed-Contact": "Email"})
     extracting.done()
     (account,) = extracting.table("Account")
     assert account["name"] in {row["email"] for row in extracting.table("Contact")}
@@ -239,12 +239,12 @@ def test_one_key_for_the_installation(extracting: Extracting, contacts: Org, duc
 
 @pytest.mark.parametrize(("history", "is_marked"), [(False, True), (True, True), (False, False)])
 def test_hashes_of_two_keys_never_meet_in_a_column(
-    extracting: Extracting, contacts: Org, duckdb: str, history: bool, is_marked: bool
+    extracting: Extracting, contacts: Org, warehouse: str, history: bool, is_marked: bool
 ) -> None:
     fields = {"hashed-Contact": "Email", "tracking_type-Contact": "date"} | (
         {"history-Contact": "on"} if history else {}
     )
-    extracting.make(["Contact"], duckdb, **fields)
+    extracting.make(["Contact"], warehouse, **fields)
     extracting.done()
     assert not extracting.done().objects[0].is_whole
     with extracting.app.app_context():
@@ -270,9 +270,9 @@ def test_hashes_of_two_keys_never_meet_in_a_column(
 
 
 def test_a_run_that_goes_on_with_another_key_begins_again(
-    extracting: Extracting, contacts: Org, duckdb: str, monkeypatch: pytest.MonkeyPatch
+    extracting: Extracting, contacts: Org, warehouse: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    extracting.make(["Contact"], duckdb, **{"hashed-Contact": "Email"})
+    extracting.make(["Contact"], warehouse, **{"hashed-Contact": "Email"})
     run_id = extracting.start()
     with monkeypatch.context() as patch:
         patch.setattr(object_states, "object_done", die)
@@ -286,9 +286,9 @@ def test_a_run_that_goes_on_with_another_key_begins_again(
     assert here == {row["LastName"]: hash_of(extracting, row["Email"]) if "Email" in row else None for row in ROWS}
 
 
-def test_a_filter_may_use_a_hashed_field(extracting: Extracting, contacts: Org, duckdb: str) -> None:
+def test_a_filter_may_use_a_hashed_field(extracting: Extracting, contacts: Org, warehouse: str) -> None:
     extracting.make(
-        ["Contact"], duckdb, **{"filter-Contact": f"Email = '{CLEAR}1@example.com'", "hashed-Contact": "Email"}
+        ["Contact"], warehouse, **{"filter-Contact": f"Email = '{CLEAR}1@example.com'", "hashed-Contact": "Email"}
     )
     extracting.done()
     assert [row["last_name"] for row in extracting.table("Contact")] == ["Planted 1"]
@@ -306,8 +306,8 @@ def test_a_filter_may_use_a_hashed_field(extracting: Extracting, contacts: Org, 
         ({"left_out-Contact": "Email", "fields-Contact": "Email"}, "Email is left out and among the fields"),
     ],
 )
-def test_what_cannot_be_is_refused(extracting: Extracting, duckdb: str, given: dict[str, str], words: str) -> None:
-    values = {"description": "No", "source": extracting.walk.id, "destination": duckdb, "dataset": "crm",
+def test_what_cannot_be_is_refused(extracting: Extracting, warehouse: str, given: dict[str, str], words: str) -> None:
+    values = {"description": "No", "source": extracting.walk.id, "destination": warehouse, "dataset": "crm",
               "objects": ["Contact"], "schedule": "", "timezone": "UTC", **given}  # fmt: skip
     visitor = extracting.walk.visitor
     assert visitor.post("/extractions/new", values).status_code == 422
@@ -320,9 +320,9 @@ def test_a_page_that_is_no_csv_is_told_without_its_rows() -> None:
     assert CLEAR not in what_is_wrong(pa.ArrowInvalid(f"straddling object: {CLEAR}"))
 
 
-def test_eight_hundred_fields_are_one_form(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_eight_hundred_fields_are_one_form(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("Wide__c", "object", fields={f"Field_{number}__c": "string" for number in range(790)})
-    extracting.make(["Wide__c"], duckdb)
+    extracting.make(["Wide__c"], warehouse)
     visitor = extracting.walk.visitor
     address = f"/extractions/{extracting.id}/objects/Wide__c"
     assert len(visitor.get(address).data) < 300_000

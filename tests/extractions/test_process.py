@@ -138,10 +138,10 @@ def test_a_process_that_says_something_is_left_alone(start: Callable[..., Starte
 
 
 def test_a_run_whose_process_could_not_start_is_taken_up_again(
-    extracting: Extracting, org: Org, duckdb: str, monkeypatch: pytest.MonkeyPatch
+    extracting: Extracting, org: Org, warehouse: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     org.do("Account", "generate", count=5)
-    extracting.make(["Account"], duckdb)
+    extracting.make(["Account"], warehouse)
     run_id = extracting.start()
     settings = extracting.app.config["SETTINGS"]
 
@@ -157,10 +157,10 @@ def test_a_run_whose_process_could_not_start_is_taken_up_again(
 
 
 def test_a_process_whose_run_was_taken_over_meanwhile_touches_nothing(
-    extracting: Extracting, org: Org, duckdb: str
+    extracting: Extracting, org: Org, warehouse: str
 ) -> None:
     org.do("Account", "generate", count=5)
-    extracting.make(["Account"], duckdb)
+    extracting.make(["Account"], warehouse)
     run_id = extracting.start()
     with extracting.app.app_context():
         late = states.claim(run_id)
@@ -177,10 +177,10 @@ def test_a_process_whose_run_was_taken_over_meanwhile_touches_nothing(
 
 
 def test_a_lease_is_renewed_while_a_process_takes_long_to_start(
-    extracting: Extracting, org: Org, duckdb: str, monkeypatch: pytest.MonkeyPatch
+    extracting: Extracting, org: Org, warehouse: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     org.do("Account", "generate", count=5)
-    extracting.make(["Account"], duckdb)
+    extracting.make(["Account"], warehouse)
     run_id = extracting.start()
     app, start, begun = extracting.app, run_process.forks.Process.start, []
     monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 0.05)
@@ -198,9 +198,9 @@ def test_a_lease_is_renewed_while_a_process_takes_long_to_start(
 
 
 def test_a_process_that_never_reports_is_ended_once_and_its_lease_lasts_until_then(
-    extracting: Extracting, org: Org, duckdb: str, monkeypatch: pytest.MonkeyPatch
+    extracting: Extracting, org: Org, warehouse: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    extracting.make(["Account"], duckdb)
+    extracting.make(["Account"], warehouse)
     run_id = extracting.start()
     monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 0.05)
     settings = extracting.app.config["SETTINGS"].model_copy(update={"stalled_after": 1.0})
@@ -211,8 +211,8 @@ def test_a_process_that_never_reports_is_ended_once_and_its_lease_lasts_until_th
     assert run.heartbeat_at > run.started_at
 
 
-def test_a_process_is_told_to_stop_before_it_reports(extracting: Extracting, org: Org, duckdb: str) -> None:
-    extracting.make(["Account"], duckdb)
+def test_a_process_is_told_to_stop_before_it_reports(extracting: Extracting, org: Org, warehouse: str) -> None:
+    extracting.make(["Account"], warehouse)
     run_id = extracting.start()
     settings, stopping = extracting.app.config["SETTINGS"], threading.Event()
     stopping.set()
@@ -221,9 +221,9 @@ def test_a_process_is_told_to_stop_before_it_reports(extracting: Extracting, org
     assert told(settings.instance_dir / "one")[1:] == ["stopped"]
 
 
-def test_when_all_slots_are_busy_a_run_stays_queued(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_when_all_slots_are_busy_a_run_stays_queued(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("Account", "generate", count=5)
-    extracting.make(["Account"], duckdb)
+    extracting.make(["Account"], warehouse)
     run_id = extracting.start()
     settings = extracting.app.config["SETTINGS"].model_copy(update={"run_processes": 1})
     processes = RunProcesses(settings, do_run, threading.Event())

@@ -113,10 +113,10 @@ def test_values(kind: ColumnType, text: str, value: object) -> None:
 
 
 def test_a_value_that_is_not_as_described_is_told_and_the_rest_is_loaded(
-    extracting: Extracting, org: Org, duckdb: str
+    extracting: Extracting, org: Org, warehouse: str
 ) -> None:
     org.do("Account", "generate", count=2)
-    extracting.make(["Account"], duckdb)
+    extracting.make(["Account"], warehouse)
     records = [
         {"Id": "001000000000001AAA", "Name": "One", "AnnualRevenue": "a lot"},
         {"Id": "001000000000002AAA", "Name": "Two", "AnnualRevenue": 5.25},

@@ -19,12 +19,12 @@ def refusal(code: str, message: str = "") -> str:
 
 
 @pytest.fixture
-def small(extracting: Extracting, org: Org, duckdb: str) -> Extracting:
+def small(extracting: Extracting, org: Org, warehouse: str) -> Extracting:
     """A few rows of an object of which Salesforce says that it is large: it is read by a job."""
     org.do("Account", "generate", count=30)
     extracting.walk.practice.fault("recordCount", body='{"sObjects":[{"name":"Account","count":9000}]}', times=None)
     extracting.walk.practice.change_org(result_page_rows=10)
-    extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date"})
+    extracting.make(["Account"], warehouse, **{"tracking_type-Account": "date"})
     return extracting
 
 
@@ -38,10 +38,10 @@ DOWN = {"status": 503, "body": "<html>Service Unavailable</html>"}
 
 
 def test_a_clock_of_another_age_hides_no_change(
-    extracting: Extracting, org: Org, duckdb: str, monkeypatch: pytest.MonkeyPatch
+    extracting: Extracting, org: Org, warehouse: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (row_id,) = org.do("Account", "insert", rows=[{"Name": "Before"}])
-    extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date"})
+    extracting.make(["Account"], warehouse, **{"tracking_type-Account": "date"})
     with monkeypatch.context() as patch:
         patch.setattr(api, "time_of", lambda _: datetime(9998, 1, 1, tzinfo=UTC))
         extracting.done()
@@ -143,10 +143,10 @@ def test_what_bulk_refuses_goes_by_rest(small: Extracting, status: int, code: st
 
 
 def test_a_place_that_rest_forgot_is_read_again_from_the_beginning(
-    extracting: Extracting, org: Org, duckdb: str
+    extracting: Extracting, org: Org, warehouse: str
 ) -> None:
     org.do("Account", "generate", count=2100)
-    extracting.make(["Account"], duckdb)
+    extracting.make(["Account"], warehouse)
     extracting.walk.practice.fault("query", kind="pass")
     extracting.walk.practice.fault("query", status=400, body=refusal("INVALID_QUERY_LOCATOR", "invalid query locator"))
     extracting.done()
@@ -167,30 +167,34 @@ def test_a_count_that_does_not_come_fails_nothing(small: Extracting, fault: dict
     small.assert_same("Account")
 
 
-def test_one_call_counts_all_objects(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_one_call_counts_all_objects(extracting: Extracting, org: Org, warehouse: str) -> None:
     names = ["Account", "Contact", "Opportunity"]
     for name in names:
         org.do(name, "generate", count=3)
-    extracting.make(names, duckdb)
+    extracting.make(names, warehouse)
     extracting.done()
     requests = extracting.walk.practice.requests()
     assert requests["recordCount"] == 1
     assert requests.get("jobs", 0) == 0
 
 
-def test_sizes_that_are_not_told_cost_no_job_for_a_small_table(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_sizes_that_are_not_told_cost_no_job_for_a_small_table(
+    extracting: Extracting, org: Org, warehouse: str
+) -> None:
     org.do("Account", "generate", count=3)
     extracting.walk.practice.change_org(limits_forbidden=True)
-    extracting.make(["Account"], duckdb)
+    extracting.make(["Account"], warehouse)
     extracting.done()
     extracting.assert_same("Account")
     assert extracting.walk.practice.requests().get("jobs", 0) == 0
 
 
-def test_a_date_that_no_query_filters_by_never_tells_of_changes(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_a_date_that_no_query_filters_by_never_tells_of_changes(
+    extracting: Extracting, org: Org, warehouse: str
+) -> None:
     org.do("Account", "fields", added={"Touched__c": "datetime"})
     org.do("Account", "generate", count=3)
-    extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date"})
+    extracting.make(["Account"], warehouse, **{"tracking_type-Account": "date"})
     extracting.done()
     org.do("Account", "unfilterable", fields=["SystemModstamp", "Touched__c"])
     visitor = extracting.walk.visitor
@@ -206,10 +210,10 @@ def test_a_date_that_no_query_filters_by_never_tells_of_changes(extracting: Extr
     extracting.assert_same("Account")
 
 
-def test_a_chosen_date_that_lost_its_filter_is_told(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_a_chosen_date_that_lost_its_filter_is_told(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("Account", "fields", added={"Touched__c": "datetime"})
     org.do("Account", "generate", count=3)
-    extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date"})
+    extracting.make(["Account"], warehouse, **{"tracking_type-Account": "date"})
     address = f"/extractions/{extracting.id}/objects/Account"
     assert extracting.walk.visitor.post(address, {"cursor": "Touched__c", "which": "all"}).status_code == 303
     org.do("Account", "unfilterable", fields=["Touched__c"])
@@ -220,9 +224,11 @@ def test_a_chosen_date_that_lost_its_filter_is_told(extracting: Extracting, org:
     extracting.assert_same("Account")
 
 
-def test_a_filter_that_salesforce_refuses_is_shown_in_its_words(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_a_filter_that_salesforce_refuses_is_shown_in_its_words(
+    extracting: Extracting, org: Org, warehouse: str
+) -> None:
     org.do("Account", "generate", count=3)
-    extracting.make(["Account"], duckdb)
+    extracting.make(["Account"], warehouse)
     with extracting.app.app_context():
         # Saved by a version that didn't try filters, or good until the org changed.
         db.session.query(ExtractionObject).one().filter = "CreatedDate > '2024-01-01T00:00:00Z'"

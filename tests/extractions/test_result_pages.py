@@ -312,11 +312,13 @@ def test_a_job_with_other_rows_than_its_pages_is_read_again_then_told(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["chunks", "documented", ""])
-def test_a_whole_run(extracting: Extracting, org: Org, duckdb: str, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+def test_a_whole_run(
+    extracting: Extracting, org: Org, warehouse: str, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
     monkeypatch.setattr("datasync_flask.extractions.runs.reading.rows_per_page", lambda _: 1000)
     org.do("Account", "generate", count=7000)
     extracting.walk.practice.change_org(result_pages=form)
-    extracting.make(["Account"], duckdb)
+    extracting.make(["Account"], warehouse)
     extracting.walk.practice.expire()
     extracting.done()
     extracting.assert_same("Account")
@@ -326,11 +328,11 @@ def test_a_whole_run(extracting: Extracting, org: Org, duckdb: str, monkeypatch:
 
 @pytest.mark.slow
 def test_a_difference_fails_its_object_alone_with_words_of_its_own(
-    extracting: Extracting, org: Org, duckdb: str, monkeypatch: pytest.MonkeyPatch
+    extracting: Extracting, org: Org, warehouse: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     org.do("Account", "generate", count=7000)
     org.do("Contact", "generate", count=10)
-    extracting.make(["Account", "Contact"], duckdb)
+    extracting.make(["Account", "Contact"], warehouse)
     monkeypatch.setattr("datasync_flask.salesforce.bulk.number_of", lambda _: 7001)
     run = extracting.run()
     problems = {row.name: (row.problem, row.problem_detail) for row in run.objects}

@@ -29,8 +29,8 @@ def going(extracting: Extracting, **values: object) -> str:
 
 
 @pytest.fixture
-def made(extracting: Extracting, duckdb: str) -> Extracting:
-    extracting.make(["Account"], duckdb)
+def made(extracting: Extracting, warehouse: str) -> Extracting:
+    extracting.make(["Account"], warehouse)
     return extracting
 
 
@@ -109,9 +109,9 @@ def test_what_a_page_has_seen_is_carried_along_and_forgotten() -> None:
     assert Seen.parse(str(seen)).per_second("Account", 3900, now + timedelta(seconds=39)) == pytest.approx(100, abs=2)
 
 
-def test_a_failure_says_what_is_intact_and_retries_the_rest(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_a_failure_says_what_is_intact_and_retries_the_rest(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("Account", "generate", count=2)
-    extracting.make(["Account", "Gone__c"], duckdb)
+    extracting.make(["Account", "Gone__c"], warehouse)
     run = extracting.run()
     text = shown(extracting, f"/extractions/{extracting.id}/runs/{run.id}")
     assert "Loaded: Account." in text
@@ -149,9 +149,9 @@ def test_what_is_paused_does_not_turn_and_the_time_runs_on(made: Extracting) -> 
     assert pill.text_content() == "Paused"
 
 
-def test_a_destination_names_the_extractions_that_load_into_it(made: Extracting, duckdb: str) -> None:
-    text = shown(made, f"/connections/{duckdb}")
+def test_a_destination_names_the_extractions_that_load_into_it(made: Extracting, warehouse: str) -> None:
+    text = shown(made, f"/connections/{warehouse}")
     assert made.walk.visitor.page.xpath("//section[@aria-labelledby='used-by']//a/@href") == [f"/extractions/{made.id}"]
     assert "File or folder" in text
-    unused = made.make_destination("sqlite", {"path": "unused.sqlite"})
+    unused = made.make_destination("duckdb", {"path": "unused.duckdb"})
     assert "No extractions load into it yet." in shown(made, f"/connections/{unused}")

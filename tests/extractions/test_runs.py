@@ -46,40 +46,40 @@ def test_each_tracking_type_on_each_destination(
     assert second.objects[0].is_whole == (tracking == "none")
 
 
-def test_nothing_new_costs_at_most_three_calls_per_object(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_nothing_new_costs_at_most_three_calls_per_object(extracting: Extracting, org: Org, warehouse: str) -> None:
     names = [f"Thing{number}__c" for number in range(50)]
     for name in names:
         org.do(name, "object", fields={"Value__c": "double"})
         org.do(name, "generate", count=2)
-    extracting.make(names, duckdb, **{f"tracking_type-{name}": "date_deletes" for name in names})
+    extracting.make(names, warehouse, **{f"tracking_type-{name}": "date_deletes" for name in names})
     extracting.done()
     run = extracting.done()
     assert run.api_calls <= 3 * len(names)
 
 
-def test_large_tables_go_by_bulk_in_pages(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_large_tables_go_by_bulk_in_pages(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("Account", "generate", count=9000)
     extracting.walk.practice.change_org(result_page_rows=2000)
-    extracting.make(["Account"], duckdb)
+    extracting.make(["Account"], warehouse)
     run = extracting.done()
     assert (run.objects[0].pages, run.objects[0].rows) == (5, 9000)
     assert extracting.walk.practice.requests()["results"] == 5
     extracting.assert_same("Account")
 
 
-def test_what_bulk_refuses_goes_by_rest(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_what_bulk_refuses_goes_by_rest(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("Account", "generate", count=7000)
     extracting.walk.practice.change_org(bulk_off=True)
-    extracting.make(["Account"], duckdb)
+    extracting.make(["Account"], warehouse)
     run = extracting.done()
     assert run.objects[0].rows == 7000
     assert "Async API not enabled" in " ".join(run.objects[0].notes)
     extracting.assert_same("Account")
 
 
-def test_late_commits_are_seen_in_the_next_run(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_late_commits_are_seen_in_the_next_run(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("Account", "generate", count=5)
-    extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date"})
+    extracting.make(["Account"], warehouse, **{"tracking_type-Account": "date"})
     extracting.done()
     # Stamped while its transaction ran, seen only now: behind the time of the last run.
     stamp = (datetime.now(UTC) - timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%S.000+00:00")
@@ -89,9 +89,9 @@ def test_late_commits_are_seen_in_the_next_run(extracting: Extracting, org: Org,
     extracting.assert_same("Account", ("Name",))
 
 
-def test_everything_is_read_again_after_its_days(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_everything_is_read_again_after_its_days(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("Account", "generate", count=3)
-    extracting.make(["Account"], duckdb, reread_days="2", formula_rhythm="never")
+    extracting.make(["Account"], warehouse, reread_days="2", formula_rhythm="never")
     extracting.done()
     extracting.age_watermarks(hours=1)
     org.do("Account", "formula", ids=org.ids("Account"), values={"Age__c": 99.5})
@@ -102,9 +102,9 @@ def test_everything_is_read_again_after_its_days(extracting: Extracting, org: Or
     extracting.assert_same("Account", ("Age__c",))
 
 
-def test_after_a_long_gap_ids_are_compared(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_after_a_long_gap_ids_are_compared(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("Account", "generate", count=6)
-    extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date_deletes"})
+    extracting.make(["Account"], warehouse, **{"tracking_type-Account": "date_deletes"})
     extracting.done()
     extracting.age_watermarks(days=20)
     ids = org.ids("Account")
@@ -116,9 +116,9 @@ def test_after_a_long_gap_ids_are_compared(extracting: Extracting, org: Org, duc
     extracting.assert_same("Account")
 
 
-def test_ids_that_break_off_remove_nothing(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_ids_that_break_off_remove_nothing(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("Account", "generate", count=6)
-    extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date_deletes"})
+    extracting.make(["Account"], warehouse, **{"tracking_type-Account": "date_deletes"})
     extracting.done()
     ids = org.ids("Account")
     org.do("Account", "hard_delete", ids=ids[:1])
@@ -154,9 +154,9 @@ def test_fields_come_and_go_and_change_their_type(extracting: Extracting, org: O
     assert "retyped:New__c" in run.objects[0].notes
 
 
-def test_a_filter_and_a_switch_of_the_type(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_a_filter_and_a_switch_of_the_type(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("Account", "generate", count=8)
-    extracting.make(["Account"], duckdb)
+    extracting.make(["Account"], warehouse)
     extracting.edit(**{"filter-Account": "Industry = 'Energy'"})
     extracting.done()
     assert {row["industry"] for row in extracting.table("Account")} == {"Energy"}
@@ -182,9 +182,9 @@ def test_history_keeps_versions(extracting: Extracting, org: Org, destination: s
     assert len(shown.rows) == 4
 
 
-def test_marked_instead_of_removed(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_marked_instead_of_removed(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("Account", "generate", count=4)
-    extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date_deletes"})
+    extracting.make(["Account"], warehouse, **{"tracking_type-Account": "date_deletes"})
     extracting.edit(**{"mark-Account": "on"})
     extracting.done()
     ids = org.ids("Account")
@@ -196,9 +196,9 @@ def test_marked_instead_of_removed(extracting: Extracting, org: Org, duckdb: str
     assert (run.objects[0].source_count, run.objects[0].target_count) == (2, 2)
 
 
-def test_an_object_that_is_gone_fails_alone_with_what_to_do(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_an_object_that_is_gone_fails_alone_with_what_to_do(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("Account", "generate", count=2)
-    extracting.make(["Account", "Gone__c"], duckdb)
+    extracting.make(["Account", "Gone__c"], warehouse)
     run = extracting.run()
     assert (run.state, run.problem) == ("failed", "salesforce.not_found")
     extracting.assert_same("Account")

@@ -189,15 +189,15 @@ def test_an_object_has_its_settings_before_anything_is_saved(setup: Setup, org: 
         assert db.session.query(ExtractionDraft).count() == 0
 
 
-def test_a_broken_filter_is_refused_on_every_way_to_save(extracting: Extracting, duckdb: str) -> None:
-    data = {"description": "X", "source": extracting.walk.id, "destination": duckdb, "dataset": "crm",
+def test_a_broken_filter_is_refused_on_every_way_to_save(extracting: Extracting, warehouse: str) -> None:
+    data = {"description": "X", "source": extracting.walk.id, "destination": warehouse, "dataset": "crm",
             "objects": ["Account"], "schedule": "", "timezone": "UTC", "filter-Account": "Industri = = x"}  # fmt: skip
     visitor = extracting.walk.visitor
     assert visitor.post("/extractions/new", data).status_code == 422
     assert "Account: Salesforce refuses this filter" in visitor.error_at("objects")
 
 
-def test_a_filter_that_cannot_be_tried_is_saved_and_said_so(setup: Setup, duckdb: str) -> None:
+def test_a_filter_that_cannot_be_tried_is_saved_and_said_so(setup: Setup, warehouse: str) -> None:
     setup.open("objects")
     setup.send_objects(objects=["Account"], settings="Account")
     setup.visitor.follow()
@@ -210,7 +210,7 @@ def test_a_filter_that_cannot_be_tried_is_saved_and_said_so(setup: Setup, duckdb
         assert setup.visitor.post(setup.at("objects/Account"), values).status_code == 303
         setup.visitor.follow()
         assert "The filter of Account wasn't tried. The next run tries it." in setup.visitor.text
-        data = {"description": "X", "source": setup.walk.id, "destination": duckdb, "dataset": "crm",
+        data = {"description": "X", "source": setup.walk.id, "destination": warehouse, "dataset": "crm",
                 "objects": ["Account"], "schedule": "", "timezone": "UTC", "filter-Account": "Industry = 'x'"}  # fmt: skip
         assert setup.visitor.post("/extractions/new", data).status_code == 303
         setup.visitor.follow()
@@ -219,9 +219,9 @@ def test_a_filter_that_cannot_be_tried_is_saved_and_said_so(setup: Setup, duckdb
         setup.walk.practice.clear_faults()
 
 
-def test_a_filter_is_never_cut(extracting: Extracting, duckdb: str) -> None:
+def test_a_filter_is_never_cut(extracting: Extracting, warehouse: str) -> None:
     long = " OR ".join(f"Name = 'number {number}'" for number in range(120))
-    data = {"description": "X", "source": extracting.walk.id, "destination": duckdb, "dataset": "crm",
+    data = {"description": "X", "source": extracting.walk.id, "destination": warehouse, "dataset": "crm",
             "objects": ["Account"], "schedule": "", "timezone": "UTC", "filter-Account": long}  # fmt: skip
     assert extracting.walk.visitor.post("/extractions/new", data).status_code == 422
     assert "at most 2,000 characters" in extracting.walk.visitor.error_at("objects")
@@ -318,9 +318,9 @@ def test_nobody_is_told_of_revoked_access_that_never_was(walk: ConnectionWalk, s
     assert setup.send("review", "review-form", do="close").status_code == 303
 
 
-def test_a_run_without_access_says_what_is_true(extracting: Extracting, duckdb: str) -> None:
+def test_a_run_without_access_says_what_is_true(extracting: Extracting, warehouse: str) -> None:
     never = extracting.walk.save(description="Never connected", client_id="")
-    extracting.make(["Account"], duckdb, source=never)
+    extracting.make(["Account"], warehouse, source=never)
     run = extracting.run()
     assert (run.state, run.problem) == ("waiting", "salesforce.not_connected")
     extracting.walk.visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
@@ -344,8 +344,8 @@ def test_the_source_can_be_changed_and_its_objects_with_it(setup: Setup) -> None
     assert len(setup.chosen) >= 3
 
 
-def test_the_edit_page_keeps_its_source_and_all_that_is_typed(extracting: Extracting, duckdb: str) -> None:
-    extracting.make(["Account"], duckdb, schedule="30 6 * * *", timezone="Europe/Berlin")
+def test_the_edit_page_keeps_its_source_and_all_that_is_typed(extracting: Extracting, warehouse: str) -> None:
+    extracting.make(["Account"], warehouse, schedule="30 6 * * *", timezone="Europe/Berlin")
     visitor, path = extracting.walk.visitor, f"/extractions/{extracting.id}/edit"
     first = extracting.walk.id
     other = extracting.walk.save(description="Another org", client_id="")

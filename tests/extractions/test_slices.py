@@ -28,12 +28,12 @@ ROWS, SLICES = 7000, 4
 
 
 @pytest.fixture
-def ready(extracting: Extracting, org: Org, duckdb: str, monkeypatch: pytest.MonkeyPatch) -> Extracting:
+def ready(extracting: Extracting, org: Org, warehouse: str, monkeypatch: pytest.MonkeyPatch) -> Extracting:
     """7,000 rows, in four slices of two pages."""
     monkeypatch.setattr(forecast, "SLICE_ROWS", 2000)
     extracting.walk.practice.change_org(result_page_rows=1000)
     org.do("Account", "generate", count=ROWS)
-    extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date_deletes"})
+    extracting.make(["Account"], warehouse, **{"tracking_type-Account": "date_deletes"})
     return extracting
 
 

@@ -22,9 +22,9 @@ from tests.support.program import running_site, wait_for
 
 
 @pytest.fixture
-def ready(extracting: Extracting, org: Org, duckdb: str) -> Extracting:
+def ready(extracting: Extracting, org: Org, warehouse: str) -> Extracting:
     org.do("Account", "generate", count=20)
-    extracting.make(["Account"], duckdb)
+    extracting.make(["Account"], warehouse)
     return extracting
 
 

@@ -21,10 +21,10 @@ from tests.support.extraction import Extracting, Org
 
 
 @pytest.fixture
-def first(extracting: Extracting, org: Org, duckdb: str) -> Extracting:
+def first(extracting: Extracting, org: Org, warehouse: str) -> Extracting:
     """An extraction of Account, called To the warehouse."""
     org.do("Account", "generate", count=3)
-    extracting.make(["Account"], duckdb)
+    extracting.make(["Account"], warehouse)
     return extracting
 
 
@@ -62,25 +62,25 @@ def test_a_second_one_is_refused_at_its_field_on_every_destination(
     assert "“To the warehouse”" in visitor.error_at("objects")
 
 
-def test_who_lets_go_of_a_table_frees_it(first: Extracting, duckdb: str) -> None:
+def test_who_lets_go_of_a_table_frees_it(first: Extracting, warehouse: str) -> None:
     visitor, address = first.walk.visitor, f"/extractions/{first.id}"
     # Renaming keeps it, and the new name is told.
     first.edit(description="Nightly")
-    assert "“Nightly”" in refused(first, duckdb)
+    assert "“Nightly”" in refused(first, warehouse)
     first.edit(objects=["Contact"])
-    answer = visitor.post("/extractions/new", form(first, duckdb))
+    answer = visitor.post("/extractions/new", form(first, warehouse))
     assert answer.status_code == 303
-    visitor.post(f"{address}/edit", form(first, duckdb, description="Nightly", objects=["Contact", "Account"]))
+    visitor.post(f"{address}/edit", form(first, warehouse, description="Nightly", objects=["Contact", "Account"]))
     assert "“Second”" in visitor.error_at("objects")
     visitor.post(f"{answer.headers['Location']}/delete")
     first.edit(objects=["Contact", "Account"])
     first.edit(dataset="elsewhere")
-    assert visitor.post("/extractions/new", form(first, duckdb)).status_code == 303
+    assert visitor.post("/extractions/new", form(first, warehouse)).status_code == 303
 
 
 def test_two_connections_to_one_place(first: Extracting) -> None:
     visitor = first.walk.visitor
-    answer = visitor.post("/connections/new/duckdb", {"description": "Again", "path": "./w.duckdb"})
+    answer = visitor.post("/connections/new/sqlite", {"description": "Again", "path": "./w.sqlite"})
     assert answer.status_code == 303
     other = answer.headers["Location"].rsplit("/", 1)[-1]
     assert "“To the warehouse”" in refused(first, other)
@@ -89,31 +89,31 @@ def test_two_connections_to_one_place(first: Extracting) -> None:
 def move(extracting: Extracting, destination: str, path: str) -> int:
     """Have a destination lead to another file; return the answer's status."""
     visitor = extracting.walk.visitor
-    return int(visitor.post(f"/connections/{destination}/edit", {"description": "duckdb", "path": path}).status_code)
+    return int(visitor.post(f"/connections/{destination}/edit", {"description": "Warehouse", "path": path}).status_code)
 
 
-def test_a_destination_that_moves_has_its_tables_decided_when_it_is_saved(first: Extracting, duckdb: str) -> None:
+def test_a_destination_that_moves_has_its_tables_decided_when_it_is_saved(first: Extracting, warehouse: str) -> None:
     visitor = first.walk.visitor
-    answer = visitor.post("/connections/new/duckdb", {"description": "Other", "path": "other.duckdb"})
+    answer = visitor.post("/connections/new/sqlite", {"description": "Other", "path": "other.sqlite"})
     other = answer.headers["Location"].rsplit("/", 1)[-1]
     assert visitor.post("/extractions/new", form(first, other)).status_code == 303
-    assert move(first, duckdb, "other.duckdb") == 422
+    assert move(first, warehouse, "other.sqlite") == 422
     assert "“Second”" in visitor.error_at("path")
     assert "Account" in visitor.error_at("path")
     # Nothing of it was stored: here it still has its table, and there the other one.
-    assert "“To the warehouse”" in refused(first, duckdb, description="New")
-    assert move(first, duckdb, "third.duckdb") == 303
-    answer = visitor.post("/connections/new/duckdb", {"description": "Third", "path": "third.duckdb"})
+    assert "“To the warehouse”" in refused(first, warehouse, description="New")
+    assert move(first, warehouse, "third.sqlite") == 303
+    answer = visitor.post("/connections/new/sqlite", {"description": "Third", "path": "third.sqlite"})
     assert "“To the warehouse”" in refused(first, answer.headers["Location"].rsplit("/", 1)[-1], description="New")
-    answer = visitor.post("/connections/new/duckdb", {"description": "Before", "path": "w.duckdb"})
+    answer = visitor.post("/connections/new/sqlite", {"description": "Before", "path": "w.sqlite"})
     former = answer.headers["Location"].rsplit("/", 1)[-1]
     assert visitor.post("/extractions/new", form(first, former, description="New")).status_code == 303
 
 
-def test_a_destination_that_moved_gets_everything(first: Extracting, org: Org, duckdb: str) -> None:
+def test_a_destination_that_moved_gets_everything(first: Extracting, org: Org, warehouse: str) -> None:
     first.edit(**{"tracking_type-Account": "date_deletes"})
     first.done()
-    assert move(first, duckdb, "moved.duckdb") == 303
+    assert move(first, warehouse, "moved.sqlite") == 303
     first.age_watermarks(hours=1)
     org.do("Account", "generate", count=1)
     assert first.done().objects[0].is_whole
@@ -230,8 +230,8 @@ def claim(settings: Any, extraction_id: str, ready: Any, results: Any) -> None:
         db.session.remove()
 
 
-def test_of_two_runs_that_begin_at_once_one_has_the_table(first: Extracting, org: Org, duckdb: str) -> None:
-    ids = [make_as_before(first, duckdb, name) for name in ("One", "Two", "Three")]
+def test_of_two_runs_that_begin_at_once_one_has_the_table(first: Extracting, org: Org, warehouse: str) -> None:
+    ids = [make_as_before(first, warehouse, name) for name in ("One", "Two", "Three")]
     with first.app.app_context():
         db.session.execute(delete(DestinationTable))
         db.session.commit()
@@ -249,9 +249,9 @@ def test_of_two_runs_that_begin_at_once_one_has_the_table(first: Extracting, org
     assert sorted(name for each in ids for name in taken[each]) == ["Account", "Account"]
 
 
-def test_the_other_of_two_that_shared_a_table_stops_and_says_so(first: Extracting, org: Org, duckdb: str) -> None:
+def test_the_other_of_two_that_shared_a_table_stops_and_says_so(first: Extracting, org: Org, warehouse: str) -> None:
     first.done()
-    other = make_as_before(first, duckdb, "Other")
+    other = make_as_before(first, warehouse, "Other")
     org.do("ContactOther__c", "object", fields={})
     org.do("ContactOther__c", "insert", rows=[{"Name": "x"}])
     mine, first.id = first.id, other

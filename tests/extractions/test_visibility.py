@@ -15,9 +15,11 @@ def extraction_text(extracting: Extracting) -> str:
     return extracting.walk.visitor.text
 
 
-def test_hidden_fields_and_objects_are_told_before_the_first_run(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_hidden_fields_and_objects_are_told_before_the_first_run(
+    extracting: Extracting, org: Org, warehouse: str
+) -> None:
     org.do("Account", "hide", fields=["Industry", "Phone"])
-    extracting.make(["Account", "Contact"], duckdb)
+    extracting.make(["Account", "Contact"], warehouse)
     org.do("Contact", "hide_object")
     extracting.walk.work()
     text = extraction_text(extracting)
@@ -41,8 +43,8 @@ def test_hidden_fields_and_objects_are_told_before_the_first_run(extracting: Ext
     assert check.get("data-verdict") == "ok"
 
 
-def test_a_user_that_salesforce_tells_nothing(extracting: Extracting, duckdb: str) -> None:
-    extracting.make(["Account"], duckdb)
+def test_a_user_that_salesforce_tells_nothing(extracting: Extracting, warehouse: str) -> None:
+    extracting.make(["Account"], warehouse)
     extracting.walk.practice.fault(
         "tooling", status=403, headers={"Content-Type": "application/json"},
         body='[{"errorCode":"INSUFFICIENT_ACCESS","message":"insufficient access rights on cross-reference id"}]',
@@ -79,9 +81,9 @@ def test_a_field_that_is_hidden_keeps_its_values(extracting: Extracting, org: Or
     assert {row_id: [rows[row_id][name] for name in hidden] for row_id in ids} == before
 
 
-def test_who_reads_notices_is_told_when_it_changes(extracting: Extracting, org: Org, duckdb: str) -> None:
+def test_who_reads_notices_is_told_when_it_changes(extracting: Extracting, org: Org, warehouse: str) -> None:
     org.do("Account", "generate", count=2)
-    extracting.make(["Account"], duckdb, **{"keeps_history-Account": "1"})
+    extracting.make(["Account"], warehouse, **{"keeps_history-Account": "1"})
     extracting.done()
     with extracting.app.app_context():
         notices.make("email", "Team", "team@example.com", errors_only=False)
