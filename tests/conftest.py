@@ -44,8 +44,22 @@ _SERVERS = {
 }  # fmt: skip
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what `make check` leaves out: tests in a browser, those that need a server, and whole runs."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what `make check` leaves out: tests in a browser, those that need a server, and whole runs.
+
+    A test of an app runs on SQLite and on PostgreSQL; when it has several cases, only the first does so, unless it is
+    marked `each_on_both`: what differs between the databases is seldom what differs between the cases.
+    """
+    seen, again = set[str](), list[pytest.Item]()
+    for item in items:
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        if parameters.get("database_url") == "postgresql":
+            name = item.nodeid.partition("[")[0]
+            if name in seen and not item.get_closest_marker("each_on_both"):
+                again.append(item)
+            seen.add(name)
+    config.hook.pytest_deselected(items=again)
+    items[:] = [item for item in items if item not in set(again)]
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent / "browser"):
             item.add_marker(pytest.mark.browser)

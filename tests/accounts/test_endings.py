@@ -18,7 +18,7 @@ from datasync_flask.extensions import db
 from tests.conftest import EMAIL, PASSWORD
 from tests.support.connection import ConnectionWalk
 from tests.support.identity_provider import IdentityProvider, running_identity_provider
-from tests.support.practice import PracticeOrg
+from tests.support.practice import TRUST, PracticeOrg
 from tests.support.visitor import Visitor
 
 GRACE, NEW_PASSWORD = "grace@example.com", "another long password"
@@ -99,7 +99,7 @@ class Everything:
 
     @staticmethod
     def through_provider(visitor: Visitor, path: str) -> None:
-        answer = httpx2.get(visitor.get(path).headers["Location"], follow_redirects=False)
+        answer = httpx2.get(visitor.get(path).headers["Location"], follow_redirects=False, verify=TRUST)
         back = urlsplit(answer.headers["Location"])
         visitor.get(f"{back.path}?{back.query}")
 

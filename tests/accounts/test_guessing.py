@@ -23,6 +23,8 @@ from tests.support.connection import ConnectionWalk
 from tests.support.visitor import Visitor
 from tests.support.worker import sweep
 
+pytestmark = pytest.mark.each_on_both
+
 # All of them are typed for one account.
 SPELLINGS = [
     EMAIL, EMAIL.upper(), f" {EMAIL}", f"{EMAIL}\t", f"\x00{EMAIL}", f"{EMAIL}\x00", "ada\x00@example.com",

@@ -15,6 +15,8 @@ from tests.support.connection import ConnectionWalk
 from tests.support.killed import Killed
 from tests.support.visitor import Visitor
 
+pytestmark = pytest.mark.each_on_both
+
 # Known to the practice org by any clock.
 LONG_KNOWN = {"propagation_seconds": -5_000_000}
 JUMPS = pytest.mark.parametrize("jump", [timedelta(hours=-1), timedelta(days=-30), timedelta(days=1)], ids=str)
