@@ -25,7 +25,12 @@ from datasync_flask.database import upgrade_database
 from datasync_flask.extensions import db
 from tests.support.clock import NOON
 from tests.support.connection import ConnectionWalk
-from tests.support.made_once import compile_routes_once, compile_statements_once, compile_templates_once
+from tests.support.made_once import (
+    compile_routes_once,
+    compile_statements_once,
+    compile_templates_once,
+    describe_when_asked,
+)
 from tests.support.mailbox import running_mail_server
 from tests.support.practice import PracticeOrg, running_practice_org
 from tests.support.servers import ObjectStore, mysql_server, object_store, postgresql_server, redis_server
@@ -100,6 +105,7 @@ def _compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         compile_routes_once(patch)
         compile_statements_once(patch)
         compile_templates_once(patch, folder / "templates")
+        describe_when_asked(patch)
         yield
 
 

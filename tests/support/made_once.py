@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from apispec import APISpec
 from flask import Flask
+from flask_smorest import Api, Blueprint
 from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import Engine, event
 from werkzeug.routing import Rule
@@ -52,3 +54,18 @@ def compile_statements_once(patch: pytest.MonkeyPatch) -> None:
 def compile_templates_once(patch: pytest.MonkeyPatch, folder: Path) -> None:
     """Have all apps find in `folder` what Jinja compiled."""
     patch.setattr(Flask, "jinja_options", {"bytecode_cache": FileSystemBytecodeCache(str(folder))})
+
+
+def describe_when_asked(patch: pytest.MonkeyPatch) -> None:
+    """Have an app describe its API when a test asks for the description; that takes as long as the rest of the app."""
+    register = Blueprint.register_views_in_doc
+
+    def register_later(blueprint: Blueprint, api: Api, app: Flask, spec: APISpec, **options: Any) -> None:
+        def describe() -> Any:
+            del spec.to_dict
+            register(blueprint, api, app, spec, **options)
+            return spec.to_dict()
+
+        spec.to_dict = describe
+
+    patch.setattr(Blueprint, "register_views_in_doc", register_later)
