@@ -145,6 +145,17 @@ def test_what_is_ticked_keeps_its_place_over_searches_and_groups(setup: Setup) -
     assert "Choose at least one object." in setup.visitor.text
 
 
+def test_what_another_tab_changed_meanwhile_stays_changed(setup: Setup) -> None:
+    setup.open("objects", "?show=standard")
+    older, before = setup.visitor.page, setup.chosen
+    setup.send_objects(objects=[*(name for name in before if name != "Contact"), "OrderStatus"], do="close")
+    setup.visitor.page = older
+    setup.send_objects(objects=[*(name for name in before if name != "Opportunity"), "Profile"], do="close")
+    setup.open("objects")
+    assert {"Account", "OrderStatus", "Profile"} <= set(setup.chosen)
+    assert not {"Contact", "Opportunity"} & set(setup.chosen)
+
+
 def test_an_object_has_its_settings_before_anything_is_saved(setup: Setup, org: Org) -> None:
     address = setup.at("objects/Account")
     setup.open("objects")

@@ -121,6 +121,8 @@ def _after(draft: ExtractionDraft, found: Catalog) -> list[ObjectChoice]:
         found,
         objects.View.of(sent, "at_"),
         sent.getlist("objects"),
+        # A script may send a form without it.
+        known=sent["at_chosen"].split() if "at_chosen" in sent else [choice.name for choice in before],
         is_same_list=sent.get("at_read") == read_at,
     )
     return [choice for choice in chosen if choice.name != sent.get("remove")]

@@ -159,13 +159,23 @@ def _groups(found: Catalog, entries: list[ObjectEntry]) -> dict[str, tuple[str, 
 
 
 def choose(
-    before: list[ObjectChoice], found: Catalog, view: View, ticked: Iterable[str], *, is_same_list: bool
+    before: list[ObjectChoice],
+    found: Catalog,
+    view: View,
+    ticked: Iterable[str],
+    *,
+    known: Collection[str],
+    is_same_list: bool,
 ) -> list[ObjectChoice]:
-    """The chosen objects after a form with a part of the list was sent: those it didn't show stay chosen."""
+    """The chosen objects after a form with a part of the list was sent: those it didn't show stay chosen.
+
+    `known` are the objects that its page knew as chosen: what another page changed meanwhile stays changed.
+    """
     kept = {choice.name: choice for choice in before}
-    wanted = list(dict.fromkeys(ticked))
+    sent = dict.fromkeys(ticked)
+    wanted = [name for name in sent if name not in known]
     shown = {row.name for row in listing(found, view).rows} if is_same_list else set()
-    gone = shown - set(wanted)
+    gone = (shown & set(known)) - set(sent)
     names = [name for name in kept if name not in gone] + [name for name in wanted if name not in kept]
     loadable = {entry.name for entry in found.entries if not refusal_of(entry)}
     return [kept.get(name) or ObjectChoice(name) for name in names if name in kept or name in loadable]
