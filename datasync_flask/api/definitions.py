@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext
@@ -26,6 +27,14 @@ EXTRACTION_FIELDS = (
 OBJECT_FIELDS = (
     "name", "tracking_type", "filter", "fields", "hashed", "left_out", "cursor_field", "keeps_history", "marks_deleted",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SavedExtraction:
+    """A saved extraction, and what couldn't be checked before saving it."""
+
+    extraction: Extraction
+    warnings: tuple[str, ...] = ()
 
 
 def extraction_definition(extraction: Extraction) -> dict[str, Any]:
@@ -66,7 +75,7 @@ def save_connection(values: Mapping[str, Any], existing: Connection | None, *, b
     return saved
 
 
-def save_extraction(values: Mapping[str, Any], existing: Extraction | None, *, by: int | None) -> Extraction:
+def save_extraction(values: Mapping[str, Any], existing: Extraction | None, *, by: int | None) -> SavedExtraction:
     """Save an extraction from its settings; missing ones stay as they are. Raises Refused."""
     check_names(values, {"source", "destination", "objects", *EXTRACTION_FIELDS})
     base: dict[str, Any] = {
@@ -90,7 +99,8 @@ def save_extraction(values: Mapping[str, Any], existing: Extraction | None, *, b
     if not form.validate():
         raise form.refusal()
     try:
-        return extractions.save(existing, form.settings(), by=by)
+        saved = extractions.save(existing, form.settings(), by=by)
+        return SavedExtraction(saved, tuple(form.not_tried))
     except DescriptionTaken as refusal:
         form.refuse(refusal)
     except TableTaken:

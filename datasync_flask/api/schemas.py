@@ -190,6 +190,9 @@ class ExtractionState(ExtractionSettings):
     tables = fields.List(fields.Nested(TableShown))
     next_run_at = fields.AwareDateTime(allow_none=True)
     last_run = fields.Nested(RunShown, allow_none=True)
+    warnings = fields.List(
+        fields.String(), metadata={"description": "After saving: what couldn't be checked, such as a filter."}
+    )
 
 
 class ExtractionList(Schema):

@@ -43,12 +43,13 @@ def export() -> str:
 
 @dataclass(frozen=True)
 class Brought:
-    """The result for one entry of a file: `errors` says why it wasn't saved."""
+    """The result for one entry of a file: `errors` says why it wasn't saved, `warnings` what couldn't be checked."""
 
     kind: str
     description: str
     what: str
     errors: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class NotOurs(ValueError):
@@ -84,8 +85,8 @@ def _bring(values: Any, kind: str, by: int | None) -> Brought:
             save_connection({**values, **anyway}, existing, by=by)
             return Brought(kind, description, "changed" if existing else "made")
         extraction = find_extraction(description)
-        save_extraction(values, extraction, by=by)
-        return Brought(kind, description, "changed" if extraction else "made")
+        saved = save_extraction(values, extraction, by=by)
+        return Brought(kind, description, "changed" if extraction else "made", warnings=saved.warnings)
     except Refused as refusal:
         db.session.rollback()
         return Brought(kind, description, "refused", str(refusal))

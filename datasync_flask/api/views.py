@@ -193,7 +193,8 @@ def list_extractions() -> dict[str, Any]:
 @needs_role(Role.EDITOR)
 def make_extraction(values: dict[str, Any]) -> dict[str, Any]:
     """Make an extraction."""
-    return _extraction(save_extraction(values, None, by=current_user.id), None)
+    saved = save_extraction(values, None, by=current_user.id)
+    return _extraction(saved.extraction, None) | {"warnings": list(saved.warnings)}
 
 
 @bp.get("/extractions/<public_id:extraction_id>")
@@ -213,7 +214,7 @@ def show_extraction(extraction_id: str) -> dict[str, Any]:
 def change_extraction(values: dict[str, Any], extraction_id: str) -> dict[str, Any]:
     """Change an extraction."""
     saved = save_extraction(values, loader.get_extraction(extraction_id), by=current_user.id)
-    return _extraction(saved, loader.newest_run(extraction_id))
+    return _extraction(saved.extraction, loader.newest_run(extraction_id)) | {"warnings": list(saved.warnings)}
 
 
 @bp.delete("/extractions/<public_id:extraction_id>")

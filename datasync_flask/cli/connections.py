@@ -198,4 +198,6 @@ def import_(file: BinaryIO, source: str, destination: str, preview: bool, as_jso
     else:
         for each in brought:
             click.echo(f"{each.what:8} {each.kind} {each.description}{f': {each.errors}' if each.errors else ''}")
+            for warning in each.warnings:
+                click.echo(f"         {warning}")
     raise SystemExit(1 if any(each.errors for each in brought) else 0)

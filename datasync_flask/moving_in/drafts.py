@@ -206,7 +206,7 @@ def _save_extraction(extraction: FoundExtraction, source_id: str, destination_id
     while True:
         dataset = DATASET if number == 1 else f"{DATASET}_{number}"
         try:
-            return save_extraction({**values, "dataset": dataset}, None, by=by)
+            return save_extraction({**values, "dataset": dataset}, None, by=by).extraction
         except Refused as refusal:
             db.session.rollback()
             number += 1

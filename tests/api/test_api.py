@@ -106,6 +106,11 @@ def test_an_extraction_and_its_runs(walk: ConnectionWalk, call: Call) -> None:
     changed = call("PATCH", path, json={"schedule": "every 15 minutes"}).get_json()
     assert changed["schedule"] == "every 15 minutes"
     assert changed["objects"] == [{"name": "Account", "fields": ["Name"]}]
+    assert (made.get_json()["warnings"], changed["warnings"]) == ([], [])
+    walk.practice.fault("query", status=503, body="<html>busy</html>")
+    filtered = call("PATCH", path, json={"objects": [{"name": "Account", "filter": "Industry = 'x'"}]})
+    assert filtered.status_code == 200
+    assert ["wasn't tried. The next run tries it." in each for each in filtered.get_json()["warnings"]] == [True]
     started = call("POST", f"{path}/runs")
     assert started.status_code == 202
     run = started.get_json()

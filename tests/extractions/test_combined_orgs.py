@@ -333,7 +333,7 @@ def test_a_program_chooses_by_the_same_name(extracting: Extracting, second: Extr
     with second.app.app_context():
         stored = db.session.get_one(Extraction, second.id)
         assert extraction_definition(stored)["combines_orgs"] is True
-        assert save_extraction({"description": "Renamed"}, stored, by=None).combines_orgs
+        assert save_extraction({"description": "Renamed"}, stored, by=None).extraction.combines_orgs
         with pytest.raises(Refused) as refused:
             save_extraction({"combines_orgs": False}, stored, by=None)
         assert refused.value.errors.keys() == {"combines_orgs"}

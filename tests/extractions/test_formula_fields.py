@@ -258,10 +258,10 @@ def test_the_api_takes_and_gives_the_rhythm(account: Extracting) -> None:
         extraction = definitions.find_extraction(account.id)
         assert extraction is not None
         assert definitions.extraction_definition(extraction)["formula_rhythm"] == "daily"
-        changed = definitions.save_extraction({"formula_rhythm": "weekly"}, extraction, by=None)
+        changed = definitions.save_extraction({"formula_rhythm": "weekly"}, extraction, by=None).extraction
         assert definitions.extraction_definition(changed)["formula_rhythm"] == "weekly"
         # What isn't given stays as it is.
-        kept = definitions.save_extraction({"quota_ceiling": 70}, changed, by=None)
+        kept = definitions.save_extraction({"quota_ceiling": 70}, changed, by=None).extraction
         assert definitions.extraction_definition(kept)["formula_rhythm"] == "weekly"
         with pytest.raises(Refused) as refused:
             definitions.save_extraction({"formula_rhythm": "hourly"}, kept, by=None)
