@@ -156,6 +156,22 @@ def test_what_another_tab_changed_meanwhile_stays_changed(setup: Setup) -> None:
     assert not {"Contact", "Opportunity"} & set(setup.chosen)
 
 
+def test_a_step_is_done_only_when_something_was_chosen_in_it(setup: Setup) -> None:
+    def done() -> list[str]:
+        return [
+            step.text_content().split()[0] for step in setup.visitor.page.xpath("//ol[@class='flow']/li[@class='done']")
+        ]
+
+    setup.open("destination")
+    assert done() == []
+    # It still leads back there.
+    assert setup.visitor.page.xpath("//ol[@class='flow']/li/a/@href") == [setup.at("objects")]
+    setup.open("objects")
+    setup.send_objects(do="continue")
+    setup.visitor.follow()
+    assert len(done()) == 1
+
+
 def test_an_object_has_its_settings_before_anything_is_saved(setup: Setup, org: Org) -> None:
     address = setup.at("objects/Account")
     setup.open("objects")

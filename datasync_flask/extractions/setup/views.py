@@ -89,9 +89,11 @@ def close(draft: ExtractionDraft) -> ResponseReturnValue:
 
 
 def step_list(draft: ExtractionDraft, now: str) -> list[tuple[str, str, str]]:
-    """The steps for the pages: title, address, and whether each is done or the current one."""
+    """The steps for the pages: title, address, and whether each is done, the current one, or was passed over."""
     titles = (gettext("Choose objects"), gettext("Destination and schedule"), gettext("Review and start"))
+    done = {"objects": bool(draft.objects), "destination": "destination" in draft.settings}
     at = STEPS.index(now)
-    marks = ["done" if index < at else "now" if index == at else "" for index in range(len(STEPS))]
+    passed = ["done" if done[step] else "passed-over" for step in STEPS[:at]]
+    marks = [*passed, "now", *("" for _ in STEPS[at + 1 :])]
     addresses = [url_for(f"setup.{step}", draft_id=draft.id) for step in STEPS]
     return list(zip(titles, addresses, marks, strict=True))
