@@ -22,6 +22,7 @@ from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.service import create_user
 from datasync_flask.config import Settings
 from datasync_flask.database import upgrade_database
+from datasync_flask.destinations import checking
 from datasync_flask.extensions import db
 from tests.support.clock import NOON
 from tests.support.connection import ConnectionWalk
@@ -83,6 +84,19 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in [name for name in os.environ if name.startswith("DATASYNC_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _checks_without_processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starting Python for the check of each destination takes a second; tests marked `checks_apart` do that."""
+    if request.node.get_closest_marker("checks_apart"):
+        return
+    ask_process = checking._ask_process
+
+    def ask(question: dict[str, Any]) -> dict[str, Any]:
+        return checking.answer_to(question) if question["what"] == "check" else ask_process(question)
+
+    monkeypatch.setattr(checking, "_ask_process", ask)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -28,6 +28,8 @@ from datasync_flask.destinations.data_folder import PathRefused, inside
 from datasync_flask.destinations.registry import DESTINATIONS, open_destination
 from tests.support.servers import ObjectStore
 
+pytestmark = pytest.mark.checks_apart
+
 TABLE = Table("crm", "account")
 ARROW = {
     ColumnType.TEXT: pa.string(),

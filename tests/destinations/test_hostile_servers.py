@@ -17,6 +17,8 @@ from datasync_flask.destinations import checking
 from datasync_flask.destinations.base import DestinationError, Fault, Table
 from datasync_flask.destinations.registry import open_destination
 
+pytestmark = pytest.mark.checks_apart
+
 PASSWORD = "Tr0ub4dor-and-3"
 
 Talk = Callable[[socket.socket, bytearray], None]

@@ -17,6 +17,8 @@ from datasync_flask.problems.destination import DESTINATION
 from tests.support.servers import ObjectStore
 from tests.support.store_proxy import refusing
 
+pytestmark = pytest.mark.checks_apart
+
 ELSEWHERE = {
     "bucket": "lake", "prefix": "", "endpoint": "http://127.0.0.1:1", "region": "", "access_key": "writer",
     "password": "writer-secret",

@@ -18,6 +18,8 @@ from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import db
 from tests.support.visitor import Visitor
 
+pytestmark = pytest.mark.checks_apart
+
 PASSWORD = "correct-horse-9"
 
 

@@ -25,6 +25,8 @@ from datasync_flask.destinations.base import Column, ColumnType, DestinationErro
 from datasync_flask.destinations.registry import open_destination
 from tests.support.servers import free_port, wait_until_open
 
+pytestmark = pytest.mark.checks_apart
+
 PASSWORD = "tls-password-1"
 CA = trustme.CA()
 

@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from datasync_flask.destinations import checking
-from datasync_flask.destinations.checking import answer_to
 from datasync_flask.destinations.registry import DESTINATIONS
 from tests.support.connection import ConnectionWalk
 from tests.support.extraction import Extracting, Org
@@ -20,17 +18,6 @@ def database_url(tmp_path: Path, _sqlite_template: Path) -> str:
     path = tmp_path / "datasync.sqlite"
     path.write_bytes(_sqlite_template.read_bytes())
     return f"sqlite:///{path}"
-
-
-@pytest.fixture(autouse=True)
-def _checks_without_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Starting Python for the check of each destination takes a second; tests of destinations do that."""
-    ask_process = checking._ask_process
-
-    def ask(question: dict[str, Any]) -> dict[str, Any]:
-        return answer_to(question) if question["what"] == "check" else ask_process(question)
-
-    monkeypatch.setattr(checking, "_ask_process", ask)
 
 
 @pytest.fixture
