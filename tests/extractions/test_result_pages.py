@@ -333,6 +333,7 @@ def test_a_difference_fails_its_object_alone_with_words_of_its_own(
     org.do("Account", "generate", count=7000)
     org.do("Contact", "generate", count=10)
     extracting.make(["Account", "Contact"], warehouse)
+    monkeypatch.setattr("datasync_flask.extractions.runs.reading.rows_per_page", lambda _: 1000)
     monkeypatch.setattr("datasync_flask.salesforce.bulk.number_of", lambda _: 7001)
     run = extracting.run()
     problems = {row.name: (row.problem, row.problem_detail) for row in run.objects}
