@@ -66,12 +66,10 @@ def seen_in_all_looks(page: Page, name: str, path: str) -> list[str]:
 
 
 def test_states_stay_in_their_boxes_in_german_on_a_phone(new_page: Callable[..., Page], pages: dict[str, str]) -> None:
-    page = new_page(viewport={"width": 360, "height": 800})
-    page.goto("/help")
-    page.locator("form[action$='/language'] button[value=de]").first.evaluate("button => button.click()")
-    page.locator("html[lang=de]").wait_for(state="attached")
+    page = new_page(viewport={"width": 360, "height": 800}, locale="de-DE")
     for name in ("home", "extractions", "extraction-failed", "extraction-paused", "run-failed", "connection-attention"):
         page.goto(pages[name])
+        assert page.locator("html").get_attribute("lang") == "de"
         outside = page.locator("main .pill").evaluate_all(
             "pills => pills.filter((pill) => { const box = pill.closest('td, dd, li, div, section');"
             " return pill.getBoundingClientRect().right > box.getBoundingClientRect().right + 1; })"
