@@ -39,15 +39,6 @@ def brought(app: Flask, settings: Any) -> list[tuple[str, str, str]]:
         return found
 
 
-def test_a_filter_that_nobody_could_try_is_named(app: Flask) -> None:
-    with app.app_context():
-        warned = {each.description: each.warnings for each in bring(yaml.safe_dump(SETTINGS), by=None) if each.warnings}
-        db.session.rollback()
-    (text,) = warned.pop("Sales to the warehouse")
-    assert text == "The connection isn't connected yet. The filter of Contact wasn't tried. The next run tries it."
-    assert not warned
-
-
 def exported(app: Flask) -> dict[str, Any]:
     with app.app_context():
         found = yaml.safe_load(export())
@@ -63,6 +54,15 @@ def test_what_comes_in_goes_out_again(app: Flask) -> None:
     assert contact == SETTINGS["extractions"][0]["objects"][1]
     assert [what for what, _, _ in brought(app, first)] == ["changed"] * 4
     assert exported(app) == first
+
+
+def test_a_filter_that_nobody_could_try_is_named(app: Flask) -> None:
+    with app.app_context():
+        warned = {each.description: each.warnings for each in bring(yaml.safe_dump(SETTINGS), by=None) if each.warnings}
+        db.session.rollback()
+    (text,) = warned.pop("Sales to the warehouse")
+    assert text == "The connection isn't connected yet. The filter of Contact wasn't tried. The next run tries it."
+    assert not warned
 
 
 def test_no_secret_goes_out(walk: ConnectionWalk) -> None:

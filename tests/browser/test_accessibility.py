@@ -18,11 +18,10 @@ from tools.site_states import make_states
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # Each page is opened once and looked at in all of them; what a look can't change isn't asked again.
 COLOURS = ["color-contrast", "link-in-text-block"]
-SPACE = [*COLOURS, "target-size", "scrollable-region-focusable", "skip-link", "landmark-unique", "page-has-heading-one"]
 LOOKS: tuple[tuple[int, Literal["light", "dark"], list[str]], ...] = (
     (1280, "light", []),
     (1280, "dark", COLOURS),
-    (360, "dark", SPACE),
+    (360, "dark", []),
     (360, "light", COLOURS),
 )
 
