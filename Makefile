@@ -42,13 +42,13 @@ peers: $(VENV)/.dev ## Install what the benchmarks compare with, apart from ever
 	@tools/install-peers $(VENV)
 
 .PHONY: test
-test: $(VENV)/.dev test-tools peers ## Run all tests, the browser ones included
+test: $(VENV)/.dev test-tools ## Run all tests, the browser ones included
 	@# One more than there are cores: some always wait for a program or a page.
 	$(BIN)/python -m pytest -n $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)') --dist worksteal
 
 .PHONY: check
 check: lint ## Lint, types and the tests that need neither browser nor server: under two minutes
-	$(BIN)/python -m pytest -q -n $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)') --dist worksteal -m "not (browser or server or slow)" --ignore tests/test_benchmarks.py
+	$(BIN)/python -m pytest -q -n $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)') --dist worksteal -m "not (browser or server or slow)"
 
 .PHONY: lint
 lint: $(VENV)/.dev ## ruff, mypy, djlint, import-linter
@@ -61,6 +61,10 @@ lint: $(VENV)/.dev ## ruff, mypy, djlint, import-linter
 .PHONY: bench
 bench: $(VENV)/.dev test-tools peers ## Run the benchmarks and write benchmarks/REPORT.md
 	$(BIN)/python -m benchmarks
+
+.PHONY: bench-smoke
+bench-smoke: $(VENV)/.dev test-tools peers ## Run the benchmarks on small sizes, to see that they still work
+	$(BIN)/python -m pytest -q benchmarks
 
 .PHONY: screenshots
 screenshots: $(VENV)/.dev test-tools ## Take a picture of every page and state into build/screenshots

@@ -56,6 +56,8 @@ _PAGE_SUFFIXES = (
 )
 # The first label of these also has a package: acme--c or acme--uat--c.
 _WITH_PACKAGE = frozenset({".vf.force.com", ".visualforce.com", ".documentforce.com"})
+# Before enhanced domains, pages with a package also named the instance: acme--c.na139.visual.force.com.
+_ON_INSTANCE = re.compile(r"(?P<name>[a-z0-9-]+)--[a-z0-9]+\.[a-z0-9]+\.(visual|content)\.force\.com")
 _SITE_SUFFIX = ".my.site.com"
 # A site's name in its address; one of the site's pages, or an endpoint, comes after it.
 _SITE_PATH = re.compile(
@@ -247,7 +249,8 @@ def _login_host_of(host: str) -> str:
                 first, dot, rest = name.partition(".")
                 name = first.rpartition("--")[0] + dot + rest if "--" in first else name
             return name + login_suffix
-    return host
+    on_instance = _ON_INSTANCE.fullmatch(host)
+    return f"{on_instance['name']}.my.salesforce.com" if on_instance else host
 
 
 def _is_ip_address(host: str) -> bool:

@@ -27,25 +27,34 @@ class Lanes:
         self._came, self._halvings = 0, 0
 
     @contextmanager
-    def one(self, check: Callable[[], None]) -> Iterator[None]:
-        """Use a lane for one request; `check` is called while waiting for one, and may raise to stop."""
+    def one(self, check: Callable[[], None]) -> Iterator[Callable[[], None]]:
+        """Use a lane for one request. Yield what leaves it before the block ends, when the answer was received.
+
+        `check` is called while waiting for a lane, and may raise to stop.
+        """
         with self._changed:
             while self._used >= self.count:
                 check()
                 self._changed.wait(ASK_SECONDS)
             self._used += 1
-            before = self._halvings
+            before, is_left = self._halvings, False
+
+        def leave() -> None:
+            nonlocal is_left
+            with self._changed:
+                self._used -= not is_left
+                is_left = True
+                self._changed.notify_all()
+
         try:
-            yield
+            yield leave
             self._widen()
         except SalesforceError as error:
             if error.problem in _SLOWS:
                 self._halve(before)
             raise
         finally:
-            with self._changed:
-                self._used -= 1
-                self._changed.notify_all()
+            leave()
 
     def _halve(self, before: int) -> None:
         with self._changed:

@@ -10,8 +10,11 @@ import pytest
 
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import ExtractionObject
-from datasync_flask.salesforce import api
+from datasync_flask.salesforce import api, query
+from datasync_flask.salesforce.api import SalesforceApi
+from tests.extractions.test_faults import make_silent
 from tests.support.extraction import Extracting, Org
+from tests.support.killed import Killed
 
 
 def refusal(code: str, message: str = "") -> str:
@@ -151,6 +154,38 @@ def test_a_place_that_rest_forgot_is_read_again_from_the_beginning(
     extracting.walk.practice.fault("query", status=400, body=refusal("INVALID_QUERY_LOCATOR", "invalid query locator"))
     extracting.done()
     extracting.assert_same("Account")
+
+
+@pytest.mark.parametrize("is_forgotten", [False, True])
+def test_killed_while_rest_reads_it_goes_on_where_it_was(
+    extracting: Extracting, org: Org, warehouse: str, monkeypatch: pytest.MonkeyPatch, is_forgotten: bool
+) -> None:
+    org.do("Account", "generate", count=5900)
+    extracting.make(["Account"], warehouse)
+    original, asked = query.next_page, list[str]()
+
+    def next_page(api: SalesforceApi, path: str) -> query.QueryPage:
+        if asked:
+            raise Killed
+        asked.append(path)
+        return original(api, path)
+
+    run_id = extracting.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(query, "next_page", next_page)
+        with pytest.raises(Killed):
+            extracting.work_on(run_id)
+    assert extracting.stored(run_id).objects[0].rows == 2000
+    practice = extracting.walk.practice
+    if is_forgotten:
+        practice.fault("query", status=400, body=refusal("INVALID_QUERY_LOCATOR", "invalid query locator"))
+    before = practice.requests()["query"]
+    make_silent(extracting, run_id)
+    extracting.work_on(run_id)
+    assert (extracting.stored(run_id).state, extracting.stored(run_id).objects[0].rows) == ("done", 5900)
+    extracting.assert_same("Account")
+    # The four pages that are left, or the refusal and all six; then the count.
+    assert practice.requests()["query"] - before == (8 if is_forgotten else 5)
 
 
 @pytest.mark.parametrize(

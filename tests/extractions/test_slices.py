@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from datetime import timedelta
 from itertools import count
+from typing import Any
 
 import pytest
 import time_machine
@@ -18,6 +19,7 @@ from datasync_flask.extractions.runs import abandoned_jobs, slices
 from datasync_flask.extractions.runs.calls_left import WaitsForBulk
 from datasync_flask.extractions.runs.endings import BULK_PAUSE
 from datasync_flask.extractions.runs.reading import Reader
+from datasync_flask.extractions.source_api import source_api
 from datasync_flask.salesforce import bulk
 from tests.extractions.test_bulk_limit import leave
 from tests.extractions.test_faults import make_silent
@@ -43,6 +45,14 @@ def asked(extracting: Extracting) -> tuple[int, int]:
     return requests.get("jobs", 0), requests.get("results", 0)
 
 
+def jobs_in(extracting: Extracting, run_id: str) -> list[Any]:
+    """The jobs that the org still has."""
+    source_id = extracting.stored(run_id).extraction.source_id
+    with extracting.app.app_context(), source_api(source_id) as api:
+        found: list[Any] = api.request("GET", f"{api.base}/jobs/query")["records"]
+        return found
+
+
 def test_a_large_object_is_read_by_several_jobs_and_shows_each(
     ready: Extracting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,6 +71,7 @@ def test_a_large_object_is_read_by_several_jobs_and_shows_each(
     assert (run.state, run.objects[0].rows) == ("done", ROWS)
     ready.assert_same("Account")
     assert asked(ready) == (SLICES, 2 * SLICES)
+    assert jobs_in(ready, run_id) == []
     assert (run.forecast_jobs, run.objects[0].source_count) == (SLICES, ROWS)
     assert any("Slice 2 of 4: 1,000 of 1,750 rows" in text for text in shown)
     assert any("1 of 4 slices read" in text or "2 of 4 slices read" in text for text in shown)

@@ -50,9 +50,20 @@ def test_those_under_way_at_a_halving_halve_no_more() -> None:
 def test_who_waits_for_a_lane_can_be_stopped() -> None:
     lanes = Lanes()
     lanes.count = 1
-
-    def stop() -> None:
-        raise InterruptedError
-
-    with lanes.one(lambda: None), pytest.raises(InterruptedError), lanes.one(stop):
+    with lanes.one(lambda: None), pytest.raises(InterruptedError), lanes.one(_stop):
         pytest.fail("there was no lane")
+
+
+def test_a_lane_is_free_when_the_answer_was_received() -> None:
+    lanes = Lanes()
+    lanes.count = 1
+    with lanes.one(lambda: None) as leave:
+        leave()
+        leave()
+        go(lanes)
+        with lanes.one(lambda: None), pytest.raises(InterruptedError), lanes.one(_stop):
+            pytest.fail("there was only one lane")
+
+
+def _stop() -> None:
+    raise InterruptedError

@@ -1,7 +1,8 @@
-"""How many API calls a run may still make, for reading by REST when Bulk's daily limit is reached."""
+"""How many of the org's daily API calls a run may still make."""
 
 from __future__ import annotations
 
+import math
 import threading
 
 from datasync_flask.extractions.runs.progress import Progress
@@ -21,18 +22,28 @@ class CallsLeft:
         self._lock = threading.Lock()
         self._promised: list[tuple[Progress, int]] = []
 
+    def are_used_up(self) -> bool:
+        """True if the org's calls of the last 24 hours have reached the ceiling."""
+        return self._used >= self._most
+
     def fit_a_day(self, pages: int) -> bool:
         """True if so many pages could be read in a day in which nobody else makes calls."""
-        return self._api.usage is None or pages < self._api.usage[1] * self._ceiling / 100
+        return pages < self._most
 
     def promise(self, progress: Progress, pages: int) -> bool:
         """Reserve calls for the pages of an object; False if too few are left."""
         with self._lock:
-            if self._api.usage is None:
-                return True
-            used, most = self._api.usage
             promised = sum(max(of_it - each.pages, 0) for each, of_it in self._promised if not each.is_read)
-            if used + promised + pages >= most * self._ceiling / 100:
+            if self._used + promised + pages >= self._most:
                 return False
             self._promised.append((progress, pages))
             return True
+
+    @property
+    def _used(self) -> int:
+        return self._api.usage[0] if self._api.usage else 0
+
+    @property
+    def _most(self) -> float:
+        """The ceiling in calls; infinite if Salesforce names no limit."""
+        return self._api.usage[1] * self._ceiling / 100 if self._api.usage and self._api.usage[1] else math.inf

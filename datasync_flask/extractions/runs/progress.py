@@ -13,6 +13,7 @@ class Progress:
     # What the pages were read with: pages of two queries, or with other columns, mustn't get into one table.
     reads: dict[str, Any] = field(default_factory=dict)
     job_id: str = ""
+    # The next page: its locator in the job's result, or its path if REST reads.
     locator: str = ""
     # The list of pages that are read side by side, and how many of its pages are done.
     listing: str = ""

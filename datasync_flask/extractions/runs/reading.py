@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,15 +21,17 @@ from datasync_flask.extractions.forecast import MIN_ROWS_PER_PAGE, REST_ROWS, ro
 from datasync_flask.extractions.runs import slices
 from datasync_flask.extractions.runs.calls_left import CallsLeft, WaitsForBulk
 from datasync_flask.extractions.runs.hashing import Hashing
-from datasync_flask.extractions.runs.notes import NoteKind, note, odd_values_note
+from datasync_flask.extractions.runs.notes import NoteKind, note
 from datasync_flask.extractions.runs.page_files import Dropped, Page, PageFiles, add_odd, what_is_wrong
 from datasync_flask.extractions.runs.plan import Plan, with_condition, without_fields
 from datasync_flask.extractions.runs.progress import Progress
+from datasync_flask.extractions.runs.read_ahead import read_ahead
 from datasync_flask.extractions.runs.side_by_side import SideBySide
 from datasync_flask.salesforce import bulk, query
 from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.id_ranges import id_ranges
+from datasync_flask.salesforce.lanes import MOST
 from datasync_flask.salesforce.query import MAX_QUERY_LENGTH, QueryPage
 from datasync_flask.salesforce.result_pages import NoPlaces
 from datasync_flask.salesforce.transport import pieces_of
@@ -45,10 +48,12 @@ PAGE_SECONDS = 300.0
 PAGES_IN_A_ROW = 2
 # How often a REST query begins again after Salesforce forgot its position.
 REST_TRIES = 3
+# Answers about a job or a position that Salesforce no longer has.
+GONE = frozenset({Problem.NOT_FOUND, Problem.LOCATOR_GONE, Problem.UNEXPECTED})
 # What REST can select and a job can't; read by REST if the job refuses.
 APART_FROM_BULK = frozenset({"json"})
-# Pages leave gaps in memory that add up; freeing them takes milliseconds.
-PAGES_BETWEEN_RELEASES = 8
+# Always the same threads, because each keeps memory of its own; more than there are processors would save no time.
+PARSERS = ThreadPoolExecutor(min(os.cpu_count() or 1, MOST), thread_name_prefix="parse")
 
 
 @dataclass
@@ -89,9 +94,16 @@ class Reader:
                     return
                 self.progress.notes.append(f"Bulk API: {refusal}")
             except SalesforceError as error:
-                if error.problem not in {Problem.NOT_FOUND, Problem.LOCATOR_GONE, Problem.UNEXPECTED}:
+                if error.problem not in GONE:
                     raise
-            # The job is gone: begin again, because its pages were written only here.
+        elif self.progress.locator:
+            try:
+                yield from self._read_rest_pages()
+                return
+            except SalesforceError as error:
+                if error.problem not in GONE:
+                    raise
+        # Nothing to continue, or the job or the position is gone: begin, because its pages were written only here.
         self._begin()
         first_page = None if self.progress.condition else self._small_result()
         yield from self._read_in_bulk() if first_page is None else self._read_rest(first_page)
@@ -138,15 +150,20 @@ class Reader:
                 self._begin()
                 page = None
 
-    def _read_rest_pages(self, page: QueryPage | None) -> Iterator[None]:
+    def _read_rest_pages(self, page: QueryPage | None = None) -> Iterator[None]:
+        """Read the pages from `page` on; without it, from where a stopped run was, or from the first."""
+        if page is None and self.progress.locator:
+            page = query.next_page(self.api, self.progress.locator)
         page = page or query.first_page(self.api, self.plan.soql, with_deleted=self.plan.with_deleted)
         self.progress.expected = page.total
         while True:
             draft = self.pages.draft(self.progress.pages + 1)
             self.pages.write_records(draft, page.records)
+            draft.next_locator = page.next_path
             self._keep(draft)
             if not page.next_path:
                 break
+            yield
             self.api.wait(0)
             self._not_again(page.next_path)
             page = query.next_page(self.api, page.next_path)
@@ -257,7 +274,12 @@ class Reader:
             self._read_apart()
         progress.is_read = True
         yield
-        bulk.delete_job(self.api, progress.job_id)
+
+    def delete_jobs(self) -> None:
+        """Delete the jobs that were read: their results count against the org's storage. Raises SalesforceError."""
+        for job_id in dict.fromkeys(part.job_id for part in (self.progress, *self.progress.slices)):
+            if job_id:
+                bulk.delete_job(self.api, job_id)
 
     def _read_side_by_side(self) -> Iterator[None]:
         """Read the pages that the org lists; pages that it doesn't list or refuses remain unread."""
@@ -309,12 +331,11 @@ class Reader:
             page = self.pages.draft(number)
             try:
                 with (
-                    self.api.lanes.one(lambda: self.api.wait(0)),
+                    self.api.lanes.one(lambda: self.api.wait(0)) as leave,
                     bulk.result_page(self.api, self.progress.job_id, at) as result,
+                    read_ahead(pieces_of(result.response, max_seconds=PAGE_SECONDS), leave) as pieces,
                 ):
-                    self.pages.write_csv(
-                        page, pieces_of(result.response, max_seconds=PAGE_SECONDS), self.progress.apart, is_dropped
-                    )
+                    PARSERS.submit(self.pages.write_csv, page, pieces, self.progress.apart, is_dropped).result()
                     if result.rows is not None and page.rows != result.rows:
                         raise SalesforceError(
                             Problem.ROWS_DIFFER, f"a page of {result.rows} rows has {page.rows} in its body"
@@ -369,21 +390,6 @@ class Reader:
             progress.first_rows_at = datetime.now(UTC).isoformat()
         for key, (count, examples) in page.odd.items():
             add_odd(progress.odd, key, count, examples)
-        if progress.pages % PAGES_BETWEEN_RELEASES == 0:
-            pa.default_memory_pool().release_unused()
-
-    def all_notes(self) -> list[str]:
-        """Notes on worked-around refusals, and on values that couldn't be stored exactly, by field and reason."""
-        parts, odd = [self.progress, *self.progress.slices], dict[str, list[Any]]()
-        for part in parts:
-            for key, (count, examples) in part.odd.items():
-                add_odd(odd, key, count, examples)
-        smaller = min((part.page_rows for part in parts if part.page_rows), default=0)
-        return [
-            *dict.fromkeys(note for part in parts for note in part.notes),
-            *([note(NoteKind.SMALLER_PAGES, smaller)] if smaller else []),
-            *(odd_values_note(key, *found) for key, found in sorted(odd.items())),
-        ]
 
     def files(self) -> tuple[Path, ...]:
         """The files read, in order; one empty file when there are none."""

@@ -37,6 +37,7 @@ from datasync_flask.extractions.runs.object_run import ObjectRun
 from datasync_flask.extractions.runs.object_states import check_owner, failing_alone
 from datasync_flask.extractions.runs.preparing import RunContext, may_be_whole, prepare
 from datasync_flask.extractions.runs.reading import Reader
+from datasync_flask.extractions.runs.reading_notes import notes_of
 from datasync_flask.extractions.source_api import source_api
 from datasync_flask.salesforce import objects
 from datasync_flask.salesforce.api import PATIENT, SalesforceApi
@@ -55,11 +56,11 @@ class Runner:
         self._stop = threading.Event()
         self._movement = Movement()
         self._waits = FileWaits(run_id, self._wait)
-        self._ceiling = 100
         self._source_id = ""
         self._context: RunContext
         self._spot_of: Callable[[str, str], tables.Spot]
         self._api: SalesforceApi
+        self._calls_left: CallsLeft
         self._destination: Destination
 
     def stop(self) -> None:
@@ -86,8 +87,7 @@ class Runner:
     def _pause(self, seconds: float) -> None:
         """Wait between two requests."""
         self._wait(seconds)
-        usage = self._api.usage
-        if usage is not None and usage[1] and usage[0] >= usage[1] * self._ceiling / 100:
+        if self._calls_left.are_used_up():
             raise QuotaReached
 
     def _run(self) -> None:
@@ -99,20 +99,22 @@ class Runner:
         if run.removes_rows:
             self._remove_rows(extraction)
             return
-        extraction_id, self._source_id, self._ceiling = extraction.id, extraction.source_id, extraction.quota_ceiling
+        extraction_id, self._source_id, ceiling = extraction.id, extraction.source_id, extraction.quota_ceiling
         if extraction.source.state not in {State.CONNECTED, State.AUTHORIZING} and extraction.source.grant is None:
             raise SalesforceError(Problem.NOT_CONNECTED, "the connection isn't connected")
         self._destination = self._open_destination(extraction)
         db.session.commit()
         held, folder = tables.reserve_for_run(extraction_id), states.folder_of(self._run_id)
         with source_api(self._source_id, policy=PATIENT, wait=self._pause) as self._api:
-            self._movement.api = self._api
+            self._movement.api, self._calls_left = self._api, CallsLeft(self._api, ceiling)
             try:
                 self._pause(0)
                 org_id = orgs.checked_org(self._api, states.load(self._run_id).extraction)
                 org_name = states.load(self._run_id).extraction.source.org_name
-                timed, calls_left = self._movement.timed(self._destination), CallsLeft(self._api, self._ceiling)
-                self._context = RunContext(self._api, timed, self._spot_of, held, folder, org_id, org_name, calls_left)
+                timed = self._movement.timed(self._destination)
+                self._context = RunContext(
+                    self._api, timed, self._spot_of, held, folder, org_id, org_name, self._calls_left
+                )
                 self._work_on_all()
             finally:
                 states.note_calls(self._run_id, self._api.calls, self._api.usage)
@@ -162,7 +164,10 @@ class Runner:
                 for each, reading in readings:
                     try:
                         with failing_alone(each.row_id):
-                            self._write(*self._result_of(each, reading))
+                            described, reader = self._result_of(each, reading)
+                            # Nothing depends on it, so nothing waits for it.
+                            pool.submit(reader.delete_jobs)
+                            self._write(described, reader)
                     except WaitsForBulk as error:
                         states.log(self._run_id, f"{each.name} waits for the Bulk API: {error}")
                         waits = error
@@ -217,7 +222,7 @@ class Runner:
     def _write(self, each: ObjectRun, reader: Reader) -> None:
         self._pause(0)
         self._waits.begin(each.row_id, "writing")
-        each.outcome.notes = reader.all_notes()
+        each.outcome.notes = notes_of(reader.progress)
         with self._turn(each.spot):
             self._check_owner(each.object_id, each.name, each.spot)
             with self._movement.at_destination():

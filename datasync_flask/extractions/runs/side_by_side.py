@@ -16,7 +16,7 @@ from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.lanes import MOST
 from datasync_flask.salesforce.result_pages import NoPlaces, places
 
-# How many pages may be under way or wait for their turn, so that a slow page doesn't leave lanes empty.
+# How many pages may be under way, or wait for a lane, their parser or their turn: a slow page leaves no lane empty.
 AHEAD = 2 * MOST
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class SideBySide:
         """
         is_over = threading.Event()
         mark = partial(bind_contextvars, **get_contextvars())
-        with ThreadPoolExecutor(1, "places", mark) as asking, ThreadPoolExecutor(MOST, "page", mark) as pool:
+        with ThreadPoolExecutor(1, "places", mark) as asking, ThreadPoolExecutor(AHEAD, "page", mark) as pool:
             found, coming = self._places(asking), deque[tuple[Place, Future[T]]]()
             is_listed, no_places = False, None
             try:
