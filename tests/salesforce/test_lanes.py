@@ -60,7 +60,6 @@ def test_a_lane_is_free_when_the_answer_was_received() -> None:
     with lanes.one(lambda: None) as leave:
         leave()
         leave()
-        go(lanes)
         with lanes.one(lambda: None), pytest.raises(InterruptedError), lanes.one(_stop):
             pytest.fail("there was only one lane")
 
