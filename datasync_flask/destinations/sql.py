@@ -271,6 +271,8 @@ class SqlDestination(Destination):
         """Create, fill and drop a table, as a run will."""
         path = self.path(table)
         with self.transaction() as cursor:
+            # MySQL keeps it if the check breaks off, for instance because the user may create but not insert.
+            cursor.execute(f"DROP TABLE IF EXISTS {path}")
             cursor.execute(f"CREATE TABLE {path} ({self.quoted(KEY)} VARCHAR(18))")
             cursor.execute(f"INSERT INTO {path} VALUES ({self.marker})", ("x",))
             cursor.execute(f"DROP TABLE {path}")
