@@ -138,3 +138,16 @@ def test_a_full_load_needs_no_refresh_that_is_due(extracting: Extracting, org: O
     assert not [note for note in notes(extracting) if note.startswith("formulas")]
     extracting.age_watermarks(days=1)
     assert "formulas:2:Age__c" in notes(extracting)
+
+
+def test_a_refreshed_value_that_does_not_fit_is_told(extracting: Extracting, org: Org, warehouse: str) -> None:
+    made = org.do("Account", "insert", rows=[{"Name": "one", "Age__c": 1}, {"Name": "two", "Age__c": 2}])
+    extracting.make(["Account"], warehouse, **{"tracking_type-Account": "date"})
+    extracting.done()
+    make_old(org, "Account", made[:1], Age__c="words")
+    extracting.age_watermarks(days=1)
+    run = extracting.done()
+    assert "formulas:1:Age__c" in run.objects[0].notes
+    assert ages(extracting) == {made[0]: None, made[1]: 2}
+    extracting.walk.visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
+    assert made[0] in extracting.walk.visitor.text
