@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from datasync_flask.extractions.runs.process import forks
+from datasync_flask.extractions.runs.process import RUN_ENVIRONMENT, forks
 from tests.support import forked
 from tests.support.program import wait_for
 
@@ -34,9 +34,12 @@ def settings_of(address: str) -> dict[str, Any]:
 
 
 def test_first_loads_and_merges_lose_nothing_and_share_nothing(
-    address: str, connection: psycopg.Connection[Any], tmp_path: Path
+    address: str, connection: psycopg.Connection[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     places = [("crm", "account"), ("crm", "contact"), ("other", "account")]
+    # The fork server that starts here is also that of later tests.
+    for name, value in RUN_ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
     forks.set_forkserver_preload(["datasync_flask.extractions.runs.preloaded"])
     ready, processes = forks.Barrier(len(places)), []
     for number, place in enumerate(places):
