@@ -42,12 +42,14 @@ def rows_in(extracting: Extracting, name: str, *, all_versions: bool = False) ->
     return found
 
 
-def test_as_tables_and_columns(extracting: Extracting, org: Org, destination: str) -> None:
+def test_as_datasets_tables_and_columns(extracting: Extracting, org: Org, destination: str) -> None:
     for name in OBJECTS:
         org.do(name, "object", fields=dict.fromkeys(FIELDS, "string"))
         org.do(name, "insert", rows=[{field: f"{row} {field}" for field in FIELDS} for row in "abc"])
     tracking = {f"tracking_type-{name}": "date_deletes" for name in OBJECTS}
-    extracting.make(list(OBJECTS), destination, **tracking, **{f"history-{HISTORY}": "on", f"mark-{MARKED}": "on"})
+    extracting.make(
+        list(OBJECTS), destination, dataset="order", **tracking, **{f"history-{HISTORY}": "on", f"mark-{MARKED}": "on"}
+    )
     extracting.done()
     ids = {name: org.ids(name) for name in OBJECTS}
     for name in OBJECTS:
@@ -64,21 +66,11 @@ def test_as_tables_and_columns(extracting: Extracting, org: Org, destination: st
     kept = rows_in(extracting, HISTORY, all_versions=True)
     assert [len(kept[key]) for key in ids[HISTORY]] == [2, 1, 1]
     assert [bool(row["IsDeleted"]) for row in rows_in(extracting, MARKED)[ids[MARKED][1]]] == [True]
-
-
-def test_a_dataset_that_is_a_word_of_sql(extracting: Extracting, org: Org, destination: str) -> None:
-    org.do("Group", "object", fields={"Table": "string"})
-    org.do("Group", "insert", rows=[{"Table": "first"}])
-    extracting.make(["Group"], destination, dataset="order")
-    extracting.done()
-    org.do("Group", "insert", rows=[{"Table": "second"}])
-    extracting.done()
-    assert sorted(row["table"] for row in extracting.table("Group")) == ["first", "second"]
     opened, dataset = extracting.open()
     if isinstance(opened, SqlDestination):
         with opened.transaction() as cursor:
-            cursor.execute(opened.snippets(Table(dataset, "group"))["SQL"])
-            assert len(cursor.fetchall()) == 2
+            cursor.execute(opened.snippets(Table(dataset, "order"))["SQL"])
+            assert len(cursor.fetchall()) == 4
 
 
 @pytest.mark.parametrize(("kind", "dataset"), [("duckdb", "temp"), ("duckdb", "system"), ("sqlite", "sqlite_crm")])
