@@ -21,7 +21,7 @@ KEY = "id"
 DELETED_COLUMN = "is_deleted"
 # The names of dlt's scd2 for the two, and the column that identifies a row's version.
 VALID_FROM, VALID_TO, VERSION_COLUMN = "_dlt_valid_from", "_dlt_valid_to", "_datasync_version"
-# In tables of several orgs: the org of a row, and its name when the row was written.
+# In tables of several orgs: the org of a row, and its name.
 ORG_ID_COLUMN, ORG_NAME_COLUMN = "_datasync_org_id", "_datasync_org_name"
 
 
@@ -170,6 +170,8 @@ class Destination(ABC):
     # Decimals with more than 15 digits are stored exactly.
     keeps_decimals = True
     patience = Patience()
+    # The folder for working files outside of loads; None: the system's.
+    work_dir: Path | None = None
 
     def check_width(self, columns: tuple[Column, ...]) -> None:
         """Check whether a table can have these columns, before anything is read for it."""
@@ -222,6 +224,10 @@ class Destination(ABC):
 
     def remove_org(self, table: Table) -> int:
         """Delete all rows of the table's org, all versions; return how many were current. In one transaction."""
+        raise DestinationError(Fault.UNEXPECTED, f"{table.name}: this kind of destination doesn't keep orgs apart")
+
+    def rename_org(self, table: Table, name: str) -> None:
+        """Write the org's name into all of its rows, all versions. Doing it twice changes nothing."""
         raise DestinationError(Fault.UNEXPECTED, f"{table.name}: this kind of destination doesn't keep orgs apart")
 
     @abstractmethod

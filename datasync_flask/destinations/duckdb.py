@@ -153,12 +153,12 @@ class DuckDb(SqlDestination):
 
     def snippets(self, table: Table) -> dict[str, str]:
         """How to read the table from other programs."""
-        name = f"{table.dataset}.{table.name}"
+        name = self.path(table)
         return {
             "SQL": f"SELECT * FROM {name} LIMIT 100;",
             "DuckDB": f"duckdb {self._path} -c 'SELECT * FROM {name} LIMIT 100'",
             "pandas": "import duckdb\n\n"
-            f'table = duckdb.connect("{self._path}", read_only=True).sql("FROM {name}").df()',
+            f"table = duckdb.connect(\"{self._path}\", read_only=True).sql('FROM {name}').df()",
         }
 
 

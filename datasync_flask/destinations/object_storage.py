@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -157,8 +158,8 @@ class ObjectStorage(Destination):
 
     def delete(self, table: Table, keys: list[str], *, marks: bool) -> int:
         """Rewrite the files that contain the rows, without them or with is_deleted set."""
-        with faults(), tempfile.TemporaryDirectory() as name:
-            work, log = Path(name), self._log(table)
+        with faults(), self._work_folder() as work:
+            log = self._log(table)
             before = self._existing(log, table)
             ids = f"SELECT unnest([{', '.join(map(text, keys))}]) AS {KEY}"
             touched = self._touched(before, table, ids, work, with_small=False)
@@ -170,8 +171,8 @@ class ObjectStorage(Destination):
 
     def empty(self, table: Table, names: tuple[str, ...]) -> None:
         """Rewrite all files with the columns empty, and delete the old ones at once."""
-        with faults(), tempfile.TemporaryDirectory() as name:
-            work, log = Path(name), self._log(table)
+        with faults(), self._work_folder() as work:
+            log = self._log(table)
             before = self._existing(log, table)
             old = queries.rows_of(self._fetched(before, table, list(before.files), work))
             columns = list(self._schema(before, table).names)
@@ -181,29 +182,34 @@ class ObjectStorage(Destination):
     def remove_org(self, table: Table) -> int:
         """Rewrite the files that contain rows of the table's org, without these; return how many were current."""
         held = self.count(table, without_deleted=False)
-        with faults(), tempfile.TemporaryDirectory() as name:
-            work, log = Path(name), self._log(table)
-            before = self._existing(log, table)
-            touched = self._files_of_org(before, table)
-            if touched:
-                old = queries.rows_of(self._fetched(before, table, touched, work))
-                query = f"SELECT * FROM ({old}) WHERE NOT ({queries.org_condition(table)})"
-                self._publish(log, before, touched, query, work)
+        self._rewrite_org(table, partial(queries.without_org, table))
         return held
+
+    def rename_org(self, table: Table, name: str) -> None:
+        """Rewrite the files that contain rows of the table's org, with the name in these."""
+        self._rewrite_org(table, partial(queries.with_org_name, table, name))
+
+    def _rewrite_org(self, table: Table, rewritten: Callable[[str], str]) -> None:
+        with faults(), self._work_folder() as work:
+            log = self._log(table)
+            before = self._existing(log, table)
+            if touched := self._files_of_org(before, table):
+                old = queries.rows_of(self._fetched(before, table, touched, work))
+                self._publish(log, before, touched, rewritten(old), work)
+
+    @contextmanager
+    def _work_folder(self) -> Iterator[Path]:
+        """A folder for a table's files. If this process is killed, they go with the run's other working files."""
+        if self.work_dir is not None:
+            self.work_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.work_dir) as name:
+            yield Path(name)
 
     def _files_of_org(self, snapshot: Snapshot, table: Table) -> list[str]:
         """The files that may contain rows of the table's org."""
         if not table.org_id:
             return list(snapshot.files)
-        return [name for name in snapshot.files if self._may_hold_org(self._file(table, name), table.org_id)]
-
-    def _may_hold_org(self, file: Any, org_id: str) -> bool:
-        position = file.schema_arrow.names.index(ORG_ID_COLUMN)
-        for number in range(file.num_row_groups):
-            about = file.metadata.row_group(number).column(position).statistics
-            if about is None or not about.has_min_max or about.min <= org_id <= about.max:
-                return True
-        return False
+        return [name for name in snapshot.files if queries.may_hold_org(self._file(table, name), table.org_id)]
 
     def _existing(self, log: Log, table: Table) -> Snapshot:
         found = log.current()

@@ -166,9 +166,13 @@ class Parquet(Destination):
         """Rewrite the file without the rows of the table's org; return how many were current."""
         with self._alone(table), self._faults():
             held = self.count(table, without_deleted=False)
-            old = queries.rows_of([self.file(table)])
-            self._write(table, f"SELECT * FROM ({old}) WHERE NOT ({queries.org_condition(table)})")
+            self._write(table, queries.without_org(table, queries.rows_of([self.file(table)])))
         return held
+
+    def rename_org(self, table: Table, name: str) -> None:
+        """Rewrite the file with the name in the rows of the table's org."""
+        with self._alone(table), self._faults():
+            self._write(table, queries.with_org_name(table, name, queries.rows_of([self.file(table)])))
 
     def preview(self, table: Table, rows: int) -> Preview:
         """Columns with their types, and the first rows."""

@@ -11,6 +11,7 @@ from datasync_flask.destinations.base import (
     DELETED_COLUMN,
     KEY,
     ORG_ID_COLUMN,
+    ORG_NAME_COLUMN,
     VALID_FROM,
     VALID_TO,
     VERSION_COLUMN,
@@ -62,8 +63,7 @@ def loaded(load: Load, old: str, before: list[str]) -> str:
     if load.keeps_history:
         return _versions(load, fresh, old if before else "", before)
     if load.replaces and load.table.org_id and before:
-        others = f"SELECT * FROM ({old}) WHERE NOT ({org_condition(load.table)})"
-        return f"SELECT * FROM ({fresh}) UNION ALL BY NAME {others}"
+        return f"SELECT * FROM ({fresh}) UNION ALL BY NAME {without_org(load.table, old)}"
     if load.replaces:
         kept = [column for column in load.known_columns if column.name not in names]
         extra = "".join(f", CAST(NULL AS {SQL_TYPES[column.type]}) AS {quoted(column.name)}" for column in kept)
@@ -128,6 +128,18 @@ def without(table: Table, keys: list[str], old: str, names: list[str], *, marks:
     return f"SELECT * FROM ({old}) WHERE NOT ({gone})"
 
 
+def without_org(table: Table, old: str) -> str:
+    """A query for a table's rows without those of its org."""
+    return f"SELECT * FROM ({old}) WHERE NOT ({org_condition(table)})"
+
+
+def with_org_name(table: Table, name: str, old: str) -> str:
+    """A query for a table's rows with this name in those of its org."""
+    column = quoted(ORG_NAME_COLUMN)
+    renamed = f"CASE WHEN {org_condition(table)} THEN {text(name)} ELSE {column} END AS {column}"
+    return f"SELECT * REPLACE ({renamed}) FROM ({old})"
+
+
 def emptied(table: Table, names: tuple[str, ...], old: str, before: list[str]) -> str:
     """A query for a table's rows with these columns empty, and without version marks derived from their values."""
     ours = org_condition(table)
@@ -136,6 +148,16 @@ def emptied(table: Table, names: tuple[str, ...], old: str, before: list[str]) -
         version = quoted(VERSION_COLUMN)
         changes.append(f"CASE WHEN {ours} THEN '' ELSE {version} END AS {version}")
     return f"SELECT * REPLACE ({', '.join(changes)}) FROM ({old})"
+
+
+def may_hold_org(file: Any, org_id: str) -> bool:
+    """True unless a Parquet file certainly has no row of an org."""
+    position = file.schema_arrow.names.index(ORG_ID_COLUMN)
+    for number in range(file.num_row_groups):
+        about = file.metadata.row_group(number).column(position).statistics
+        if about is None or not about.has_min_max or about.min <= org_id <= about.max:
+            return True
+    return False
 
 
 def values_in(file: Any, names: tuple[str, ...], table: Table) -> Iterator[list[tuple[Any, ...]]]:

@@ -41,6 +41,27 @@ _LIBPQ = (
 )
 
 
+# First loads into a schema may create the same at once: the schema, its staging schema, and dlt's tables in both.
+# Each refusal means that another load has created one of these four.
+TRIES = 5
+
+
+def _state_of(error: Exception) -> str:
+    """The SQLSTATE of an error of psycopg, psycopg2 (dlt) or ADBC; '' if it has none."""
+    return str(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or "")
+
+
+def _is_created_meanwhile(error: Exception) -> bool:
+    """True if another load created a schema or table at the same moment, or they waited for each other's."""
+    from psycopg import errors
+
+    kinds = (errors.DuplicateSchema, errors.DuplicateTable, errors.DuplicateObject, errors.DeadlockDetected)
+    if _state_of(error) == errors.UniqueViolation.sqlstate:
+        # PostgreSQL's own tables: two created the same name.
+        return '"pg_' in str(error)
+    return _state_of(error) in {kind.sqlstate for kind in kinds}
+
+
 class PostgreSql(SqlDestination):
     """Writes through dlt; each dataset is a schema of the database."""
 
@@ -106,8 +127,7 @@ class PostgreSql(SqlDestination):
         """The meaning of an error of PostgreSQL: by its class (SQLSTATE), or else by libpq's words."""
         from psycopg import errors
 
-        # psycopg's own, psycopg2's (dlt) and ADBC's.
-        state = str(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or "")
+        state = _state_of(error)
         kinds = {
             errors.ProgramLimitExceeded: (Fault.ROW_TOO_WIDE, "host"),
             errors.TooManyColumns: (Fault.ROW_TOO_WIDE, "host"),
@@ -155,12 +175,16 @@ class PostgreSql(SqlDestination):
         has_versions = self.begin_history(load, moment_type="TIMESTAMPTZ")
         # dlt's query for history ("NOT IN") takes quadratic time if its result doesn't fit into memory.
         credentials = Credentials.of(self.conninfo(), options="-cwork_mem=256MB")
-        try:
-            # The binary copy fails on a file without rows.
-            destination = Postgres(credentials, replace_strategy="staging-optimized")
-            dlt_loading.run(load, destination, empty_format="csv", has_versions=has_versions)
-        except Exception as error:
-            raise self.explain(error) from error
+        for tries_left in reversed(range(TRIES)):
+            try:
+                # The binary copy fails on a file without rows.
+                destination = Postgres(credentials, replace_strategy="staging-optimized")
+                dlt_loading.run(load, destination, empty_format="csv", has_versions=has_versions)
+            except Exception as error:
+                if not tries_left or not _is_created_meanwhile(error):
+                    raise self.explain(error) from error
+            else:
+                return
 
     def empty(self, table: Table, names: tuple[str, ...]) -> None:
         """Empty columns in all rows, and in dlt's staging table of the last load."""
@@ -170,12 +194,12 @@ class PostgreSql(SqlDestination):
     def snippets(self, table: Table) -> dict[str, str]:
         """How to read the table from other programs."""
         place = self._address
-        name = f"{table.dataset}.{table.name}"
+        name = self.path(table)
         url = f"postgresql://{place.username}@{place.host}:{place.port}/{place.database}"
         return {
             "SQL": f"SELECT * FROM {name} LIMIT 100;",
             "pandas": "import pandas, sqlalchemy\n\n"
-            f'engine = sqlalchemy.create_engine("{url}")\ntable = pandas.read_sql("SELECT * FROM {name}", engine)',
+            f"engine = sqlalchemy.create_engine(\"{url}\")\ntable = pandas.read_sql('SELECT * FROM {name}', engine)",
             "DuckDB": f"INSTALL postgres; ATTACH '{url}' AS pg (TYPE postgres, READ_ONLY);\n"
             f"SELECT * FROM pg.{name} LIMIT 100;",
         }

@@ -12,6 +12,7 @@ from datasync_flask.destinations.base import (
     DELETED_COLUMN,
     KEY,
     ORG_ID_COLUMN,
+    ORG_NAME_COLUMN,
     VALID_FROM,
     VALID_TO,
     VERSION_COLUMN,
@@ -120,19 +121,19 @@ class SqlDestination(Destination):
         return bool(self.columns_of(table))
 
     def org_condition(self, table: Table) -> str:
-        """The condition for the rows of the table's org in a table of several orgs; else ''."""
+        """The condition for the rows of the table's org in a table of several orgs; always true in others."""
         # Table ensures that the id has only letters and digits.
-        return f"{self.quoted(ORG_ID_COLUMN)} = '{table.org_id}'" if table.org_id else ""
+        return f"{self.quoted(ORG_ID_COLUMN)} = '{table.org_id}'" if table.org_id else "TRUE"
 
     def _current_only(self, table: Table, *, without_deleted: bool) -> str:
         names = {name.lower() for name, _ in self.columns_of(table)}
-        conditions = [condition] if (condition := self.org_condition(table)) else []
+        conditions = [self.org_condition(table)]
         if VALID_TO in names:
             conditions.append(f"{self.quoted(VALID_TO)} IS NULL")
         if without_deleted and DELETED_COLUMN in names:
             column = self.quoted(DELETED_COLUMN)
             conditions.append(f"({column} IS NULL OR NOT {column})")
-        return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        return f" WHERE {' AND '.join(conditions)}"
 
     def count(self, table: Table, *, without_deleted: bool) -> int:
         """The number of rows; of a table with history, the number of current versions."""
@@ -153,15 +154,12 @@ class SqlDestination(Destination):
 
     def count_of(self, table: Table, keys: list[str]) -> int:
         """How many of these rows exist and aren't marked as deleted."""
-        condition, found = self._current_only(table, without_deleted=True), 0
-        where = f"{condition} AND" if condition else " WHERE"
+        path, found = f"{self.path(table)}{self._current_only(table, without_deleted=True)}", 0
         with self.transaction() as cursor:
             for start in range(0, len(keys), DELETES_AT_ONCE):
                 chunk = keys[start : start + DELETES_AT_ONCE]
                 markers = ", ".join([self.marker] * len(chunk))
-                cursor.execute(
-                    f"SELECT COUNT(*) FROM {self.path(table)}{where} {self.quoted(KEY)} IN ({markers})", tuple(chunk)
-                )
+                cursor.execute(f"SELECT COUNT(*) FROM {path} AND {self.quoted(KEY)} IN ({markers})", tuple(chunk))
                 found += int(cursor.fetchone()[0])
         return found
 
@@ -186,7 +184,7 @@ class SqlDestination(Destination):
             for start in range(0, len(keys), DELETES_AT_ONCE):
                 chunk = keys[start : start + DELETES_AT_ONCE]
                 which = f"{self.quoted(KEY)} IN ({', '.join([self.marker] * len(chunk))})"
-                cursor.execute(f"{statement}{holds} {'AND' if holds else 'WHERE'} {which}", tuple(chunk))
+                cursor.execute(f"{statement}{holds} AND {which}", tuple(chunk))
                 yield cursor.fetchall()
 
     def delete(self, table: Table, keys: list[str], *, marks: bool) -> int:
@@ -199,8 +197,8 @@ class SqlDestination(Destination):
         elif VALID_TO in names:
             # With history, a delete closes the current version.
             action = f"UPDATE {path} SET {self.quoted(VALID_TO)} = CURRENT_TIMESTAMP"
-        holds = f" AND {self.quoted(VALID_TO)} IS NULL" if VALID_TO in names else ""
-        holds += f" AND {condition}" if (condition := self.org_condition(table)) else ""
+        holds = f" AND {self.org_condition(table)}"
+        holds += f" AND {self.quoted(VALID_TO)} IS NULL" if VALID_TO in names else ""
         with self.transaction() as cursor:
             for start in range(0, len(keys), DELETES_AT_ONCE):
                 chunk = keys[start : start + DELETES_AT_ONCE]
@@ -214,9 +212,8 @@ class SqlDestination(Destination):
         there = {name.lower() for name, _ in self.columns_of(table)}
         changes = [f"{self.quoted(name)} = NULL" for name in names]
         changes += [f"{self.quoted(VERSION_COLUMN)} = ''"] if VERSION_COLUMN in there else []
-        where = f" WHERE {condition}" if (condition := self.org_condition(table)) else ""
         with self.transaction() as cursor:
-            cursor.execute(f"UPDATE {self.path(table)} SET {', '.join(changes)}{where}")
+            cursor.execute(f"UPDATE {self.path(table)} SET {', '.join(changes)} WHERE {self.org_condition(table)}")
 
     def remove_org(self, table: Table) -> int:
         """Delete all rows of the table's org, all versions; return how many were current."""
@@ -224,6 +221,12 @@ class SqlDestination(Destination):
         with self.transaction() as cursor:
             cursor.execute(f"DELETE FROM {self.path(table)} WHERE {self.org_condition(table)}")
         return held
+
+    def rename_org(self, table: Table, name: str) -> None:
+        """Write the org's name into all of its rows, all versions."""
+        change = f"{self.quoted(ORG_NAME_COLUMN)} = {self.marker}"
+        with self.transaction() as cursor:
+            cursor.execute(f"UPDATE {self.path(table)} SET {change} WHERE {self.org_condition(table)}", (name,))
 
     def begin_history(self, load: Load, *, moment_type: str) -> bool:
         """Prepare a table without history for versions: its rows become versions that equal nothing, so this load
@@ -259,8 +262,8 @@ class SqlDestination(Destination):
         if not columns:
             raise DestinationError(Fault.UNEXPECTED, f"there is no table {table.name}")
         with self.transaction() as cursor:
-            where = f" WHERE {condition}" if (condition := self.org_condition(table)) else ""
-            cursor.execute(f"SELECT * FROM {self.path(table)}{where} LIMIT {int(rows)}")
+            where = self.org_condition(table)
+            cursor.execute(f"SELECT * FROM {self.path(table)} WHERE {where} LIMIT {int(rows)}")
             found: Sequence[Any] = cursor.fetchall()
         return Preview(tuple(columns), tuple(tuple(row) for row in found))
 
@@ -268,6 +271,8 @@ class SqlDestination(Destination):
         """Create, fill and drop a table, as a run will."""
         path = self.path(table)
         with self.transaction() as cursor:
+            # MySQL keeps it if the check breaks off, for instance because the user may create but not insert.
+            cursor.execute(f"DROP TABLE IF EXISTS {path}")
             cursor.execute(f"CREATE TABLE {path} ({self.quoted(KEY)} VARCHAR(18))")
             cursor.execute(f"INSERT INTO {path} VALUES ({self.marker})", ("x",))
             cursor.execute(f"DROP TABLE {path}")

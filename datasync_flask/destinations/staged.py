@@ -160,12 +160,8 @@ class StagedDestination(SqlDestination):
     def _merge(self, cursor: Any, load: Load, incoming: Table, columns: list[Column]) -> None:
         names = self._list([column.name for column in columns])
         key, target, source = self.quoted(KEY), self.path(load.table), self.path(incoming)
-        scope = self.org_condition(load.table)
-        if load.replaces:
-            cursor.execute(f"DELETE FROM {target} WHERE {scope}")
-        else:
-            of_org = f" AND {scope}" if scope else ""
-            cursor.execute(f"DELETE FROM {target} WHERE {key} IN (SELECT {key} FROM {source}){of_org}")
+        coming = "" if load.replaces else f" AND {key} IN (SELECT {key} FROM {source})"
+        cursor.execute(f"DELETE FROM {target} WHERE {self.org_condition(load.table)}{coming}")
         remaining = ""
         if load.removes_deleted and any(column.name == DELETED_COLUMN for column in columns):
             deleted = self.quoted(DELETED_COLUMN)
@@ -181,11 +177,11 @@ class StagedDestination(SqlDestination):
         now = self.now()
         # In tables of several orgs, a row's version includes its org.
         same = f"SELECT 1 FROM {source} s WHERE s.{key} = {target}.{key} AND s.{version} = {target}.{version}"
-        coming = f"SELECT {key} FROM {source}"
-        affected = "" if load.replaces else f" AND {key} IN ({coming})"
-        affected += f" AND {scope}" if (scope := self.org_condition(load.table)) else ""
+        affected = self.org_condition(load.table)
+        affected += "" if load.replaces else f" AND {key} IN (SELECT {key} FROM {source})"
         cursor.execute(
-            f"UPDATE {target} SET {end} = {self.marker} WHERE {end} IS NULL{affected} AND NOT EXISTS ({same})", (now,)
+            f"UPDATE {target} SET {end} = {self.marker} WHERE {end} IS NULL AND {affected} AND NOT EXISTS ({same})",
+            (now,),
         )
         holds = f"SELECT 1 FROM {target} t WHERE t.{key} = s.{key} AND t.{version} = s.{version} AND t.{end} IS NULL"
         cursor.execute(

@@ -32,8 +32,10 @@ _DATASET = re.compile(r"[a-z][a-z0-9_]{0,49}")
 _AS_DLT_SPELLS = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 # Schemas and prefixes that the databases reserve.
 _NOT_FREE = {
-    "postgresql": ("information_schema", "pg_"), "duckdb": ("information_schema", "pg_catalog"), "sqlite": ("sqlite",),
-}  # fmt: skip
+    "postgresql": re.compile(r"information_schema|pg_.*"),
+    "duckdb": re.compile(r"information_schema|pg_catalog|system|temp"),
+    "sqlite": re.compile(r"sqlite(_.*)?"),
+}
 MAX_OBJECTS = 500
 _OWN = (
     "description", "dataset", "combines_orgs", "schedule", "timezone", "quota_ceiling", "reread_days", "formula_rhythm",
@@ -167,7 +169,7 @@ class ExtractionForm(SettingsForm):
         is_kept = self.extraction is not None and self.extraction.dataset == field.data
         if not is_kept and not _AS_DLT_SPELLS.fullmatch(field.data):
             raise ValidationError(gettext("Put one underscore between two words, and none at the end."))
-        if target is not None and field.data.startswith(_NOT_FREE.get(target.kind, ())):
+        if target is not None and target.kind in _NOT_FREE and _NOT_FREE[target.kind].fullmatch(field.data):
             raise ValidationError(
                 gettext("%(name)s is a name that the database keeps for itself. Choose another one.", name=field.data)
             )

@@ -144,7 +144,7 @@ class ExtractionObject(Model):
     loaded_as: Mapped[LoadedAs | None] = mapped_column(LoadedAsJson, default=None)
     # The org whose rows are in the table; rows of another org are never added.
     loaded_org_id: Mapped[str] = mapped_column(String(18), default="")
-    # The org's name when everything was last loaded, for tables of several orgs.
+    # The org's name in the rows, for tables of several orgs.
     loaded_org_name: Mapped[str] = mapped_column(String(255), default="", server_default="")
 
     extraction: Mapped[Extraction] = relationship(back_populates="objects")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pymysql
 import pytest
 
 from datasync_flask.destinations.base import (
@@ -280,6 +281,26 @@ def test_what_is_wrong_with_a_server_is_found(
     with pytest.raises(DestinationError) as error:
         open_destination(kind, settings | changes, tmp_path).check()
     assert (error.value.fault, error.value.field) == (fault, field)
+
+
+def test_a_check_that_was_refused_in_the_middle_works_once_the_right_is_there(
+    new_mysql_database: Callable[[], dict[str, Any]], tmp_path: Path
+) -> None:
+    settings = new_mysql_database()
+    user, database = settings["database"], settings["database"]
+    with pymysql.connect(host=settings["host"], port=settings["port"], user="root", autocommit=True) as connection:
+        admin = connection.cursor()
+        admin.execute(f"CREATE USER {user}@'%' IDENTIFIED BY 'secret'")
+        try:
+            destination = open_destination("mysql", settings | {"username": user, "password": "secret"}, tmp_path)
+            admin.execute(f"GRANT CREATE, DROP ON {database}.* TO {user}@'%'")
+            with pytest.raises(DestinationError) as error:
+                destination.check()
+            assert error.value.fault is Fault.NO_RIGHT
+            admin.execute(f"GRANT ALL ON {database}.* TO {user}@'%'")
+            destination.check()
+        finally:
+            admin.execute(f"DROP USER {user}@'%'")
 
 
 def test_a_file_of_something_else_is_not_touched(tmp_path: Path) -> None:

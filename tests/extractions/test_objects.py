@@ -62,6 +62,29 @@ def test_a_field_chosen_later_is_filled_when_asked(loaded: Extracting, org: Org)
     assert {row["extra_c"] for row in loaded.table("Account")} == {"there"}
 
 
+@pytest.mark.parametrize("is_first", [False, True])
+def test_what_is_asked_for_during_a_run_is_done_by_the_next_one(
+    extracting: Extracting, org: Org, warehouse: str, monkeypatch: pytest.MonkeyPatch, is_first: bool
+) -> None:
+    org.do("Account", "generate", count=3)
+    extracting.make(["Account"], warehouse, **{"tracking_type-Account": "date"})
+    choose(extracting, fields=["Name"])
+    if not is_first:
+        extracting.done()
+    original = Reader.read
+
+    def read_and_fill(self: Reader) -> Iterator[None]:
+        yield from original(self)
+        monkeypatch.setattr(Reader, "read", original)
+        assert choose(extracting, fields=["Name", "Industry"], fill="1") == 303
+
+    monkeypatch.setattr(Reader, "read", read_and_fill)
+    extracting.done()
+    assert extracting.done().objects[0].is_whole
+    extracting.assert_same("Account", ("Name", "Industry"))
+    assert not extracting.done().objects[0].is_whole
+
+
 def test_no_field_at_all_is_refused(loaded: Extracting) -> None:
     assert choose(loaded, which="some", fields=[]) == 422
     assert "Choose at least one field" in loaded.walk.visitor.text

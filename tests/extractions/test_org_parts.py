@@ -201,3 +201,15 @@ def test_taking_one_org_out(opened: Destination, load: Loads, history: bool) -> 
     assert opened.remove_org(ONE) == 0
     load(ONE, named("a"), replaces=True, history=history)
     assert seen(opened) == [("One", "a", "x"), ("Other", "a", "x")]
+
+
+def test_renaming_one_org(opened: Destination, load: Loads) -> None:
+    load(ONE, named("a", "b"), replaces=True, history=True)
+    load(OTHER, named("a"), replaces=True, history=True)
+    load(ONE, named("a", name="y"), history=True)
+    before = len(rows(opened))
+    for _ in range(2):
+        opened.rename_org(ONE, "O'Neil")
+    assert seen(opened) == [("O'Neil", "a", "y"), ("O'Neil", "b", "x"), ("Other", "a", "x")]
+    assert len(rows(opened)) == before
+    assert {row[ORG_NAME_COLUMN] for row in rows(opened, ONE)} == {"O'Neil"}

@@ -66,6 +66,7 @@ def refresh(api: SalesforceApi, destination: Destination, each: ObjectRun) -> No
         files = work.write_changed()
         destination.load(loading.load_of(each, work.columns, files, rows))
     each.outcome.refreshed_formulas = True
+    each.outcome.notes += [told for told in reader.all_notes() if told not in each.outcome.notes]
     each.outcome.notes.append(note(NoteKind.FORMULAS, rows, ",".join(each.plan.formulas)))
 
 

@@ -25,6 +25,7 @@ def write(destination: Destination, each: ObjectRun, files: tuple[Path, ...]) ->
         # With history, a delete closes the current version.
         files, rows, closed = _without_deleted(each.folder / "versions", files)
     _empty(destination, each)
+    _rename_org(destination, each)
     if rows == 0 and not plan.is_whole:
         outcome.deleted = deletions.count_new(destination, each.table, (), closed)
         delete(destination, each, closed)
@@ -71,6 +72,13 @@ def _empty(destination: Destination, each: ObjectRun) -> None:
     if names := tuple(name for name in each.emptied_columns if name in there):
         destination.empty(each.table, names)
         each.outcome.notes.append(names_note(NoteKind.EMPTIED, names))
+
+
+def _rename_org(destination: Destination, each: ObjectRun) -> None:
+    """Write the org's new name into the rows that this load doesn't write again."""
+    is_replaced = each.plan.is_whole and not each.plan.keeps_history
+    if each.is_renamed and not is_replaced and destination.has_table(each.table):
+        destination.rename_org(each.table, each.org_name)
 
 
 def delete(destination: Destination, each: ObjectRun, keys: list[str]) -> int:

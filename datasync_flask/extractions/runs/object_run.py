@@ -41,8 +41,9 @@ class ObjectRun:
     table: Table
     # The table's place and key there, which tell it from all other tables.
     spot: tuple[str, str]
-    # The org's name in the rows of a table of several orgs.
+    # The org's name for the rows of a table of several orgs, and whether they still have another one.
     org_name: str
+    is_renamed: bool
     columns: dict[str, Column]
     # Columns that the table already has.
     known_columns: tuple[Column, ...]
@@ -60,6 +61,8 @@ class ObjectRun:
     planned_at: datetime
     # The destination's id for the load.
     load_name: str
+    # The settings as they were found, to notice what somebody asks for during the run.
+    settings: tuple[object, ...]
     calls_left: CallsLeft
     # Several bulk jobs may read it side by side.
     may_slice: bool = True

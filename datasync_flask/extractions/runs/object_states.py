@@ -74,6 +74,11 @@ def check_owner(object_id: int, name: str, spot: Spot) -> ExtractionObject:
     return chosen
 
 
+def settings_of(chosen: ExtractionObject) -> tuple[object, ...]:
+    """What differs when somebody asked, during a run, to load everything once."""
+    return chosen.watermark is None, chosen.extraction.source_id, chosen.fields, chosen.hashed, chosen.left_out
+
+
 def object_done(each: ObjectRun) -> None:
     """End an object whose rows are all written. Only this function moves its watermark. Commits.
 
@@ -87,10 +92,12 @@ def _object_done(each: ObjectRun) -> None:
     chosen = check_owner(each.object_id, each.name, each.spot)
     chosen.columns = chosen.columns | {column.name: column.type.value for column in each.columns.values()}
     chosen.table_name, chosen.loaded_at, chosen.loaded_as = each.table.name, now, plan.loaded_as
-    chosen.watermark = new_watermark(each.planned_at) if plan.cursor else None
+    # Somebody may have asked during the run to load everything once: then the next run does so.
+    if chosen.watermark is not None or settings_of(chosen) == each.settings:
+        chosen.watermark = new_watermark(each.planned_at) if plan.cursor else None
+    chosen.loaded_org_name = each.org_name
     if plan.is_whole:
         chosen.read_whole_at = now
-        chosen.loaded_org_name = each.org_name
     chosen.formula_fields = list(plan.formulas)
     if plan.is_whole or outcome.refreshed_formulas:
         chosen.formulas_fresh_at = each.planned_at

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -134,6 +134,11 @@ def _differing(columns: Mapping[str, Column], elsewhere: Mapping[str, Mapping[st
     ]
 
 
+def _has_new_formula(chosen: ExtractionObject, plan: Plan, columns: Mapping[str, Column]) -> bool:
+    """True when a formula has no values yet in rows that were loaded before: it is new, or has a new type."""
+    return any(name not in chosen.formula_fields or columns[name].name not in chosen.columns for name in plan.formulas)
+
+
 def _begins_at(api: SalesforceApi, now: datetime) -> datetime:
     """When reading begins, by Salesforce's clock as far as it can be: a watermark in the future would have later runs
     pass over what changes until then.
@@ -166,8 +171,11 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
     columns, retyped = columns_for(plan.fields, names, chosen.columns, limit, plan.hashed, elsewhere)
     context.destination.check_width((*columns.values(), *(org_columns.COLUMNS if extraction.combines_orgs else ())))
     table = _table_of(chosen, context)
-    # Even if the org was renamed meanwhile, all of its rows show one name.
-    org_name = context.org_name if plan.is_whole else chosen.loaded_org_name
+    org_name = context.org_name or chosen.loaded_org_name
+    if _has_new_formula(chosen, plan, columns):
+        chosen.formulas_fresh_at = None
+        is_due = FormulaRhythm(extraction.formula_rhythm).is_due(None, planned_at)
+        plan = replace(plan, refreshes_formulas=is_due and not plan.is_whole)
     each = ObjectRun(
         row_id=row_id,
         object_id=chosen.id,
@@ -176,6 +184,7 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
         table=table,
         spot=context.spot_of(table.dataset, table.name),
         org_name=org_name,
+        is_renamed=bool(table.org_id) and chosen.loaded_org_name not in {"", org_name},
         columns=columns,
         known_columns=tuple(Column(name, ColumnType(kind)) for name, kind in chosen.columns.items()),
         retyped=retyped,
@@ -187,6 +196,7 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
         folder=context.folder / str(row_id),
         planned_at=planned_at,
         load_name=f"datasync_{extraction.id}",
+        settings=object_states.settings_of(chosen),
         calls_left=context.calls_left,
     )
     if not each.begin_or_go_on(stored):

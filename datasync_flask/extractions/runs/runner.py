@@ -118,8 +118,7 @@ class Runner:
                 self._work_on_all()
             finally:
                 states.note_calls(self._run_id, self._api.calls, self._api.usage)
-        if states.finished(self._run_id, self._lease_id):
-            working_files.remove(folder, working_files.root())
+        self._finish()
 
     def _remove_rows(self, extraction: Extraction) -> None:
         """Remove the org's rows from the tables that it shares with others."""
@@ -137,7 +136,11 @@ class Runner:
                 self._waits.begin(row_id, "writing")
                 removed = self._removed(destination, name, *parts[name]) if name in parts else 0
                 object_states.org_removed(row_id, removed)
-        states.finished(self._run_id, self._lease_id)
+        self._finish()
+
+    def _finish(self) -> None:
+        if states.finished(self._run_id, self._lease_id):
+            working_files.remove(states.folder_of(self._run_id), working_files.root())
 
     def _removed(self, destination: Destination, name: str, object_id: int, part: Table) -> int:
         """Remove an org's rows from a table if it still belongs to the extraction; return how many there were."""
@@ -149,7 +152,7 @@ class Runner:
     def _open_destination(self, extraction: Extraction) -> Destination:
         stored, data_dir = extraction.destination, current_app.config["SETTINGS"].effective_data_dir
         destination = open_destination(stored.kind, settings_of(stored), data_dir)
-        destination.patience = self._waits.patience
+        destination.patience, destination.work_dir = self._waits.patience, states.folder_of(self._run_id)
         # Made of the settings opened here: somebody may change the destination during the run.
         self._spot_of = partial(tables.spot_of, stored.kind, tables.place_of(stored.kind, stored.settings))
         return destination
