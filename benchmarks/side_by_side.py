@@ -86,9 +86,15 @@ def _read(origin: str, rows: int, version: str, *, may_slice: bool) -> Reading:
     fields = tuple(Field(name, name, kind) for name, kind in FIELDS.items())
     plan = make_plan(ObjectDescription("Account", "Account", fields), Choice("Account", "none"), datetime.now(UTC))
     token = TokenAnswer("benchmark-token", "", origin, "", ())
-    with tempfile.TemporaryDirectory() as folder, SalesforceApi(token, version, lambda old: old, (origin,)) as api:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        SalesforceApi(token, version, lambda old: old, (origin,)) as api,
+        ThreadPoolExecutor(1) as tidying,
+    ):
         columns, progress = columns_for(plan.fields, {})[0], Progress(expected=rows)
         reader = Reader(api, plan, columns, Path(folder), progress, may_slice=may_slice)
+        # As in a run, which doesn't wait for the deletion of the job.
+        reader.tidy = tidying.submit
         begun, first = time.perf_counter(), 0.0
         for _ in reader.read():
             if not first and reader.progress.rows:

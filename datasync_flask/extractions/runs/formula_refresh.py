@@ -33,6 +33,7 @@ from datasync_flask.extractions.runs.notes import NoteKind, note
 from datasync_flask.extractions.runs.object_run import ObjectRun
 from datasync_flask.extractions.runs.page_files import versions_of
 from datasync_flask.extractions.runs.reading import Reader
+from datasync_flask.extractions.runs.reading_notes import notes_of
 from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.errors import SalesforceError
 
@@ -66,7 +67,7 @@ def refresh(api: SalesforceApi, destination: Destination, each: ObjectRun) -> No
         files = work.write_changed()
         destination.load(loading.load_of(each, work.columns, files, rows))
     each.outcome.refreshed_formulas = True
-    each.outcome.notes += [told for told in reader.all_notes() if told not in each.outcome.notes]
+    each.outcome.notes += [told for told in notes_of(reader.progress) if told not in each.outcome.notes]
     each.outcome.notes.append(note(NoteKind.FORMULAS, rows, ",".join(each.plan.formulas)))
 
 

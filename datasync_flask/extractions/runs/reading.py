@@ -10,6 +10,7 @@ from contextlib import closing
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -70,6 +71,8 @@ class Reader:
     # Several jobs may read it side by side.
     may_slice: bool = False
     hashing: Hashing = field(default_factory=Hashing)
+    # Calls, or has called, what nothing waits for.
+    tidy: Callable[[Callable[[], None]], object] = lambda work: work()
     # Pages that were requested, by locator or path.
     _asked: set[str] = field(default_factory=set)
 
@@ -274,12 +277,7 @@ class Reader:
             self._read_apart()
         progress.is_read = True
         yield
-
-    def delete_jobs(self) -> None:
-        """Delete the jobs that were read: their results count against the org's storage. Raises SalesforceError."""
-        for job_id in dict.fromkeys(part.job_id for part in (self.progress, *self.progress.slices)):
-            if job_id:
-                bulk.delete_job(self.api, job_id)
+        self.tidy(partial(bulk.delete_job, self.api, progress.job_id))
 
     def _read_side_by_side(self) -> Iterator[None]:
         """Read the pages that the org lists; pages that it doesn't list or refuses remain unread."""

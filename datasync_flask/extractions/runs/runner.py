@@ -61,6 +61,7 @@ class Runner:
         self._spot_of: Callable[[str, str], tables.Spot]
         self._api: SalesforceApi
         self._calls_left: CallsLeft
+        self._readers: ThreadPoolExecutor
         self._destination: Destination
 
     def stop(self) -> None:
@@ -160,17 +161,14 @@ class Runner:
     def _work_on_all(self) -> None:
         each_run = self._prepare_all([row for row in states.load(self._run_id).objects if not row.is_over])
         write_forecast(self._run_id, self._api, each_run)
-        with ThreadPoolExecutor(READ_SIDE_BY_SIDE, thread_name_prefix="read") as pool:
-            readings = [(each, pool.submit(self._read, each)) for each in each_run]
+        with ThreadPoolExecutor(READ_SIDE_BY_SIDE, thread_name_prefix="read") as self._readers:
+            readings = [(each, self._readers.submit(self._read, each)) for each in each_run]
             waits: WaitsForBulk | None = None
             try:
                 for each, reading in readings:
                     try:
                         with failing_alone(each.row_id):
-                            described, reader = self._result_of(each, reading)
-                            # Nothing depends on it, so nothing waits for it.
-                            pool.submit(reader.delete_jobs)
-                            self._write(described, reader)
+                            self._write(*self._result_of(each, reading))
                     except WaitsForBulk as error:
                         states.log(self._run_id, f"{each.name} waits for the Bulk API: {error}")
                         waits = error
@@ -202,6 +200,7 @@ class Runner:
         with self._app.app_context():
             try:
                 reader = each.reader(self._api)
+                reader.tidy = self._readers.submit
                 for _ in reader.read():
                     self._movement.steps += 1
                     object_states.checkpoint(each)
