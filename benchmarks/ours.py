@@ -97,7 +97,7 @@ class Ours:
             process.start()
             forked = psutil.Process(process.pid)
             while not wait([process.sentinel], 0.02):
-                peak = max(peak, _peak(forked))
+                peak = max(peak, peak_of(forked))
         seconds = time.perf_counter() - begun
         psutil.wait_procs([forked], 10)
         with self.app.app_context():
@@ -131,7 +131,7 @@ def _called(title: str) -> list[psutil.Process]:
     return [process for process in psutil.Process().children(recursive=True) if process.cmdline()[:1] == [title]]
 
 
-def _peak(process: psutil.Process) -> int:
+def peak_of(process: psutil.Process) -> int:
     """The most bytes that a process had in memory until now, or 0 when it has ended."""
     try:
         status = Path(f"/proc/{process.pid}/status").read_text()

@@ -103,7 +103,7 @@ def test_run_follow_and_view(page: Page, tmp_path: Path) -> None:
     page.get_by_role("link", name="Cancel").click()
     page.get_by_role("link", name="View data Account").click()
     expect(page.get_by_role("columnheader", name="annual_revenue")).to_be_visible()
-    expect(page.get_by_text("SELECT * FROM salesforce.account LIMIT 100;")).to_be_visible()
+    expect(page.get_by_text('SELECT * FROM "salesforce"."account" LIMIT 100;')).to_be_visible()
 
 
 def test_a_destination_and_an_extraction_by_hand(page: Page) -> None:
