@@ -7,6 +7,7 @@ import pytest
 from benchmarks import pages, weight
 
 
+@pytest.mark.slow
 def test_queries_of_polls_and_pages() -> None:
     measured = pages.measure((20, 30), times=5)
     # Who asks, then which version the row has: an unchanged poll reads nothing else.

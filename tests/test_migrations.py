@@ -32,6 +32,7 @@ from tests.support.killed import Killed, die
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.slow
 def test_up_and_down_and_up_again(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     url = f"sqlite:///{tmp_path}/x.sqlite"
     if kind == "postgresql":
@@ -240,6 +241,7 @@ def test_a_run_of_before_finds_all_that_it_had_read(empty_url: str, tmp_path: Pa
         db.engine.dispose()
 
 
+@pytest.mark.slow
 def test_several_processes_may_upgrade_at_once(empty_url: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "datasync_flask.cli", "db", "upgrade"]
     variables = {"DATASYNC_INSTANCE_DIR": str(tmp_path), "DATASYNC_DATABASE_URL": empty_url}

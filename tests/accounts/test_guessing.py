@@ -171,6 +171,7 @@ def test_a_network_is_stopped_whichever_accounts_it_tries(app: Flask, people: di
         (1, "::ffff:10.0.0.1", True),
     ],
 )
+@pytest.mark.slow
 def test_networks(make_app: Callable[..., Flask], proxies: int, header: str, is_one: bool) -> None:
     app = make_app(trusted_proxies=proxies)
     statuses = [

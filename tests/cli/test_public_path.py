@@ -18,6 +18,8 @@ from tests.support.program import EMAIL, PASSWORD, Program, Site, wait_for
 from tests.support.proxy import running_nginx
 from tests.support.servers import free_port, wait_until_open
 
+pytestmark = pytest.mark.slow
+
 HEADERS = """
     proxy_set_header Host $http_host;
     proxy_set_header X-Forwarded-Host $http_host;

@@ -115,6 +115,7 @@ def loader(destination: Destination, tmp_path: Path) -> Loader:
     return Loader(destination, tmp_path)
 
 
+@pytest.mark.slow
 def test_replaced_as_a_whole_and_twice_is_once(loader: Loader) -> None:
     assert not loader.destination.has_table(TABLE)
     for _ in range(2):

@@ -308,6 +308,7 @@ def test_a_time_of_day_is_text_in_delta(store: ObjectStore, tmp_path: Path) -> N
     assert bucket.delta_table().to_pyarrow_table().to_pylist() == [{"id": "1", "opens": "09:30:00"}]
 
 
+@pytest.mark.slow
 def test_over_tls_with_an_authority_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     authority, port = trustme.CA(), free_port()
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")

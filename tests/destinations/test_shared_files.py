@@ -19,7 +19,7 @@ from datasync_flask.destinations.base import Column, ColumnType, DestinationErro
 from datasync_flask.destinations.file_lock import FileLock
 from datasync_flask.destinations.registry import open_destination
 
-pytestmark = pytest.mark.checks_apart
+pytestmark = [pytest.mark.checks_apart, pytest.mark.slow]
 
 COLUMNS = (Column("id", ColumnType.TEXT), Column("name", ColumnType.TEXT))
 FILES = {"duckdb": "file", "sqlite": "file", "parquet": "file/crm/account.parquet"}

@@ -27,6 +27,8 @@ from tests.support import forked
 from tests.support.extraction import Extracting, Org
 from tests.support.program import wait_for
 
+pytestmark = pytest.mark.slow
+
 Started = tuple[BaseProcess, Connection]
 
 

@@ -28,6 +28,7 @@ def ready(extracting: Extracting, org: Org, warehouse: str) -> Extracting:
     return extracting
 
 
+@pytest.mark.slow
 def test_two_runs_that_stall_make_room_for_a_third(tmp_path: Path, practice: PracticeOrg) -> None:
     with running_site(tmp_path, practice, STALLED_AFTER="4", RUN_PROCESSES="2") as site:
         site.sign_in()

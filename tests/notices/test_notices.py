@@ -148,6 +148,7 @@ def test_a_receiver_that_is_not_there_is_told_in_words(visitor: Visitor, app: Fl
 
 
 @pytest.mark.parametrize("status", [500, 302, 404])
+@pytest.mark.slow
 def test_what_does_not_get_through_is_tried_again_and_given_up(
     walk: ConnectionWalk, receiver: Receiver, status: int
 ) -> None:

@@ -99,6 +99,7 @@ def outcome(kind: str, target: str, **changes: Any) -> str:
 
 @pytest.mark.parametrize("answer", [endless_headers, dripping, silent, endless, bomb])
 @pytest.mark.parametrize("kind", ["webhook", "service"])
+@pytest.mark.slow
 def test_receivers_without_end(
     answering: Callable[[Answer], int], monkeypatch: pytest.MonkeyPatch, kind: str, answer: Answer
 ) -> None:
@@ -115,6 +116,7 @@ def test_receivers_without_end(
         assert found != "sent"
 
 
+@pytest.mark.slow
 def test_a_mail_server_without_end(answering: Callable[[Answer], int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(courier, "TOTAL_SECONDS", 4)
 
@@ -194,6 +196,7 @@ def test_addresses_of_the_internet(address: str) -> None:
     "host",
     ["127.0.0.1", "localhost", "localhost.", "2130706433", "0x7f.1", "127.1", "[::1]", "[::ffff:127.0.0.1]", "0"],
 )
+@pytest.mark.slow
 def test_internal_receivers_get_nothing_unless_an_administrator_allowed_it(
     answering: Callable[[Answer], int], host: str
 ) -> None:
@@ -268,6 +271,7 @@ def test_one_address_is_one_service(answering: Callable[[Answer], int], between:
         "jsons://example.com/?x=1&%20verify=no", "discord://1/2?x=1;templat%65=/etc/passwd",
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_kinds_that_reach_into_this_machine_are_refused(app: Flask, visitor: Visitor, target: str) -> None:
     fields = {"kind": "service", "target": target, "description": "x", "allow_internal": "1"}
     visitor.get("/notices")

@@ -177,6 +177,7 @@ def check_destination(reader: Reader, destination_id: str, code: str) -> None:
         assert meaning in reader.api(f"/connections/{destination_id}", language)
 
 
+@pytest.mark.slow
 def test_problems_of_runs(reader: Reader) -> None:
     extracting = Extracting(reader.walk, reader.app.config["SETTINGS"].instance_dir)
     with reader.app.app_context():

@@ -84,6 +84,7 @@ NO_CLIENT_IDS = [
 
 
 @pytest.mark.parametrize(("text", "message"), NO_CLIENT_IDS)
+@pytest.mark.slow
 def test_what_is_no_client_id_is_refused_on_every_way_in(walk: ConnectionWalk, text: str, message: str) -> None:
     walk.make_app()
     assert walk.visitor.post(NEW, walk.fields(client_id=text)).status_code == 422

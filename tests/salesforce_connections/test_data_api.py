@@ -50,6 +50,7 @@ def said(code: str) -> str:
         (503, "<html>", {"Content-Type": "text/html"}, "unreachable"),
     ],
 )
+@pytest.mark.slow
 def test_a_closed_data_api_is_no_connection(
     walk: ConnectionWalk, status: int, body: str, headers: dict[str, str], reason: str
 ) -> None:

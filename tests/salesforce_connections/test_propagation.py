@@ -138,6 +138,7 @@ def test_one_odd_refusal_during_the_wait_is_not_believed(walk: ConnectionWalk) -
         ({"status": 200, "body": '{"half": '}, "unreachable", "Answer isn't Salesforce's"),
     ],
 )
+@pytest.mark.slow
 def test_an_unreachable_salesforce_is_told_at_once_and_waited_for(
     clock: time_machine.Traveller, walk: ConnectionWalk, fault: dict[str, object], reason: str, message: str
 ) -> None:
