@@ -176,7 +176,7 @@ class ExtractionForm(SettingsForm):
             # DuckDB calls a file's database by the file's name, and then can't tell it from a schema of that name.
             raise ValidationError(
                 gettext(
-                    "In DuckDB a dataset can't be called like its file (%(file)s). Choose another name, for instance "
+                    "In DuckDB a schema can't have the name of its file (%(file)s). Choose another name, for instance "
                     "%(name)s_data.",
                     file=path,
                     name=field.data,
@@ -297,8 +297,8 @@ class ExtractionForm(SettingsForm):
         stays = stored is not None and (stored.destination_id, stored.dataset) == (target.id, self.dataset.data)
         (self.objects if stays else self.dataset).errors = [
             gettext(
-                "The extraction %(owner)s loads %(name)s into the same table already. Choose another dataset, or leave "
-                "%(name)s out of one of the two.",
+                "The extraction %(owner)s loads %(name)s into the same table already. Choose another "
+                "schema, prefix or folder, or leave %(name)s out of one of the two.",
                 owner=f"“{taken[name]}”",
                 name=name,
             )
