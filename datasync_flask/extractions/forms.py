@@ -78,9 +78,8 @@ class ExtractionForm(SettingsForm):
     combines_orgs = BooleanField(
         _l("Combine orgs in these tables"),
         description=_l(
-            "Other extractions that do so may load the same objects of other orgs into the same tables. Each row says "
-            "which org it is from, in the columns _datasync_org_id and _datasync_org_name. To change this later, enter "
-            "another schema, prefix or folder: everything is loaded there again."
+            "Only if you load several orgs into the same tables. Each row then says which org it is from, in the "
+            "columns _datasync_org_id and _datasync_org_name."
         ),
         false_values=("", "false", "False"),
     )

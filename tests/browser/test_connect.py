@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from datasync_flask.practice_org.org import PASSWORD as SALESFORCE_PASSWORD
 from tests.support.practice import PracticeOrg
@@ -271,91 +271,6 @@ def test_signed_tokens_need_no_secret(
     state(page, "connected")
     expect(page.get_by_text("SHA-256")).to_be_visible()
     page.screenshot(path=tmp_path / "connected.png", full_page=True)
-
-
-def test_polls_keep_focus_and_stop_at_rest(new_page: Callable[..., Page], site: Site, practice: PracticeOrg) -> None:
-    page = new_page()
-    app = practice.register(site.callback_url, propagation_seconds=600)
-    fill_in(page, site, app, "Focus")
-    polls: list[int] = []
-    page.on("response", lambda response: polls.append(response.status) if response.url.endswith("/status") else None)
-    save(page)
-    choice = page.get_by_label("Open Salesforce automatically when it’s ready")
-    choice.focus()
-    with page.expect_response(lambda response: response.url.endswith("/status") and response.status == 200):
-        pass
-    page.wait_for_timeout(500)
-    assert page.evaluate("document.activeElement.id") == "continue_automatically"
-    expect(page).to_have_title("Waiting for propagation · Focus · DataSync")
-    practice.change(app["client_id"], known_now=True)
-    state(page, "ready_to_authorize")
-    expect(page.locator("#announcer")).to_have_text("Ready to connect")
-    polls.clear()
-    page.wait_for_timeout(2500)
-    assert polls == []
-
-
-def test_unchanged_polls_are_304(new_page: Callable[..., Page], site: Site, practice: PracticeOrg) -> None:
-    page = new_page()
-    app = practice.register(site.callback_url)
-    connection_id = site.save(app, description="Left open")
-    site.wait_for_state(connection_id, "ready_to_authorize")
-    site.leave(connection_id)
-    page.goto(f"/connections/{connection_id}")
-    polls: list[int] = []
-    page.on("response", lambda response: polls.append(response.status) if response.url.endswith("/status") else None)
-    page.wait_for_timeout(3300)
-    assert polls
-    assert set(polls) == {304}
-
-
-def test_an_open_page_asks_rarely_until_the_next_probe_is_due(
-    new_page: Callable[..., Page], site: Site, practice: PracticeOrg
-) -> None:
-    connection_id = site.save(practice.register(site.callback_url, propagation_seconds=60), description="Rarely")
-    page, asked = new_page(), list[str]()
-
-    def half_a_minute_to_go(route: Route) -> None:
-        answer = route.fetch()
-        route.fulfill(response=answer, body=re.sub(r'(data-next-probe-in)="[^"]*"', r'\1="30"', answer.text()))
-
-    def unchanged(route: Route) -> None:
-        asked.append(route.request.url)
-        route.fulfill(status=304)
-
-    page.route(f"**/connections/{connection_id}", half_a_minute_to_go)
-    page.route("**/status", unchanged)
-    page.clock.install()
-    page.goto(f"/connections/{connection_id}")
-
-    def polls_within(seconds: int) -> int:
-        before = len(asked)
-        for _ in range(seconds):
-            page.clock.run_for(1000)
-            # What was asked meanwhile is answered before time goes on.
-            page.evaluate("1")
-        return len(asked) - before
-
-    assert polls_within(7) == 0
-    assert polls_within(20) == 3
-    assert polls_within(3) <= 1
-    assert polls_within(6) >= 5
-
-
-def test_signed_out_in_another_tab(new_page: Callable[..., Page], site: Site, practice: PracticeOrg) -> None:
-    page = new_page(signed_in=False)
-    page.goto("/login")
-    page.get_by_label("Email").fill(EMAIL)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    fill_in(page, site, practice.register(site.callback_url, propagation_seconds=600), "Signed out")
-    save(page)
-    other = page.context.new_page()
-    other.goto("/connections")
-    other.locator("details.account summary").click()
-    other.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("heading", name="You are signed out")).to_be_visible()
-    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
 
 
 def test_copy(new_page: Callable[..., Page], site: Site) -> None:

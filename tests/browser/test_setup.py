@@ -200,6 +200,34 @@ def test_settings_and_removing_keep_the_place_and_the_focus(new_page: Callable[.
     expect(page.locator(".pick input:checked")).to_have_count(0)
 
 
+def test_settings_that_are_open_are_saved_on_the_way_on(new_page: Callable[..., Page], connected: str) -> None:
+    page = new_page()
+    begin(page, connected)
+    page.get_by_role("button", name="Settings Account").click()
+    page.get_by_label("Filter rows").fill("Industry = 'Energy'")
+    page.get_by_role("button", name="Settings Contact").click()
+    expect(page.get_by_role("heading", name="Settings of Contact")).to_be_visible()
+    page.get_by_label("Search fields").fill("created")
+    page.get_by_role("button", name="Leave all out").click()
+    page.get_by_role("button", name="Save settings").click()
+    basket = page.locator("#basket")
+    expect(basket.locator("#chosen-Account")).to_contain_text("filtered")
+    expect(basket.locator("#chosen-Contact")).to_contain_text("left out")
+    # A refusal stays with what was typed.
+    page.get_by_role("button", name="Settings User").click()
+    page.get_by_label("Filter rows").fill("Name = = 'x'")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.locator("#filter-error")).to_contain_text("Salesforce refuses this filter")
+    expect(page.get_by_label("Filter rows")).to_have_value("Name = = 'x'")
+    page.get_by_label("Filter rows").fill("")
+    page.get_by_role("button", name="Save settings").click()
+    # Nothing typed: nothing on the way.
+    page.get_by_role("button", name="Settings User").click()
+    expect(page.get_by_role("heading", name="Settings of User")).to_be_visible()
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_url("**/destination")
+
+
 def test_formula_fields_are_refreshed_as_chosen(
     new_page: Callable[..., Page], connected: str, practice: PracticeOrg
 ) -> None:

@@ -56,7 +56,7 @@ def test_rows_of_rows_and_that_the_page_may_be_closed(made: Extracting) -> None:
     ("values", "message"),
     [
         ({"job_id": "1"}, "Waiting for Salesforce to prepare the data (bulk job, 0 s so far)"),
-        ({}, "Next"),
+        ({}, "Not started yet"),
         ({"rows": 3000, "pages": 1, "is_read": True}, "Read, waiting to be written"),
         ({"rows": 3000, "step": "writing"}, "Writing to the destination"),
         ({"rows": 3000, "step": "waiting_for_file"}, "Waiting for another run that writes to this file"),

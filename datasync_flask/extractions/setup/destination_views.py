@@ -79,11 +79,12 @@ class Step:
         self.new_form: DestinationForm = destinations.new_form(
             self.kind, typed_before | self.new_typed, is_sent=self.is_sent
         )
-        self.picked = (
-            schedule_picker.of_form(sent)
-            if "repeat" in sent
-            else schedule_picker.of_schedule(stored.get("schedule", SCHEDULE))
-        )
+        if "repeat" in sent:
+            self.picked = schedule_picker.of_form(sent)
+        elif unfinished := stored.get("unfinished_schedule"):
+            self.picked = schedule_picker.Picked("cron", text=unfinished)
+        else:
+            self.picked = schedule_picker.of_schedule(stored.get("schedule", SCHEDULE))
         self.combines_orgs = "combines_orgs" in sent if self.is_sent else bool(stored.get("combines_orgs"))
         self.combined = loader.combining_at(self.chosen)
         self.objects = drafts.choices(draft) or []
@@ -128,6 +129,7 @@ class Step:
             "quota_ceiling": sent.get("quota_ceiling", "80")[:10],
             "reread_days": sent.get("reread_days", "0")[:10],
             "formula_rhythm": sent.get("formula_rhythm", FormulaRhythm.DAILY.value)[:16],
+            "unfinished_schedule": "",
         }
         if self.new_typed:
             found["new"] = destinations.without_secrets(self.new_typed)
@@ -137,6 +139,7 @@ class Step:
             found["schedule"] = self.picked.schedule
         except ScheduleRefused:
             found["schedule"] = self.draft.settings.get("schedule", SCHEDULE)
+            found["unfinished_schedule"] = self.picked.text if self.picked.repeat == "cron" else ""
         return {name: value.replace("\x00", "") if isinstance(value, str) else value for name, value in found.items()}
 
     @property
