@@ -20,6 +20,8 @@ from datasync_flask.connections.models import Connection, State
 from datasync_flask.extensions import db
 from datasync_flask.extractions import loader
 from datasync_flask.extractions.models import Extraction, Run, RunObject, RunState
+from datasync_flask.extractions.setup import drafts
+from datasync_flask.extractions.setup.models import ExtractionDraft
 from datasync_flask.extractions.texts import run_state
 from datasync_flask.problems.registry import trouble
 from datasync_flask.problems.trouble import During
@@ -27,6 +29,7 @@ from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 RUNS_SHOWN = 10
 EXTRACTIONS_SHOWN = 20
+DRAFTS_SHOWN = 3
 ORGS_SHOWN = 6
 SPARK_HEIGHT = 20
 
@@ -88,6 +91,7 @@ class Overview:
     summary: Summary
     extractions: list[Freshness]
     extraction_count: int
+    drafts: Sequence[ExtractionDraft]
     api_use: list[ApiUse]
 
     @property
@@ -112,6 +116,7 @@ def overview() -> Overview:
         summary=summary,
         extractions=_freshness(shown),
         extraction_count=len(rows),
+        drafts=drafts.shown()[:DRAFTS_SHOWN],
         api_use=_api_use([extraction for extraction, _ in rows]),
     )
 

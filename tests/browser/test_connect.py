@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from datasync_flask.practice_org.org import PASSWORD as SALESFORCE_PASSWORD
 from tests.support.practice import PracticeOrg
@@ -334,3 +334,49 @@ def test_a_phone_needs_no_sideways_scrolling(
     ):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+
+
+def test_a_second_click_on_save_saves_once(new_page: Callable[..., Page], site: Site) -> None:
+    page, held = new_page(), list[Route]()
+    page.goto("/connections/new/salesforce")
+    page.get_by_label("Description").fill("Saved once")
+    page.route("**/connections/new/salesforce", lambda route: held.append(route))
+    button = page.get_by_role("button", name="Save", exact=True)
+    button.scroll_into_view_if_needed()
+    box = button.bounding_box()
+    assert box is not None
+    with page.expect_request("**/connections/new/salesforce"):
+        page.mouse.click(box["x"] + 5, box["y"] + 5)
+    page.mouse.click(box["x"] + 5, box["y"] + 5)
+    page.mouse.move(0, 0)
+    assert len(held) == 1
+    held[0].continue_()
+    expect(page.get_by_role("heading", name="Saved once")).to_be_visible()
+
+
+def test_below_a_long_name_the_buttons_stand_side_by_side(
+    new_page: Callable[..., Page], site: Site, practice: PracticeOrg
+) -> None:
+    page = new_page(viewport={"width": 360, "height": 740})
+    name = "A connection to the sales organisation in Europe, the Middle East and Africa"
+    page.goto(f"/connections/{site.save(practice.register(site.callback_url), description=name)}")
+
+    def top(element: Locator) -> float:
+        box = element.bounding_box()
+        assert box is not None
+        return box["y"]
+
+    heading = page.get_by_role("heading", name=name).bounding_box()
+    assert heading is not None
+    assert heading["width"] > 300
+    menu = page.locator(".head summary")
+    assert top(page.get_by_role("link", name=f"Edit {name}")) == top(menu) >= heading["y"] + heading["height"]
+    menu.click()
+    opened = page.get_by_role("button", name="Duplicate", exact=True).bounding_box()
+    assert opened is not None
+    assert opened["x"] >= 0
+    assert opened["x"] + opened["width"] <= 360
+    page.goto("/connections")
+    # In the list the menu takes no line of its own.
+    row = page.locator("tr", has_text=name)
+    assert abs(top(row.locator("a.name")) - top(row.locator("summary"))) < 12

@@ -103,6 +103,19 @@ def test_the_rows_of_a_day_are_those_of_all_its_runs(clock: time_machine.Travell
     ]
 
 
+def test_an_extraction_that_was_begun_is_resumed_from_home(walk: ConnectionWalk) -> None:
+    walk.make_app()
+    walk.save()
+    walk.visitor.get("/")
+    assert "Choose what to load" in section(walk.visitor, "fresh")
+    begun = walk.visitor.post("/extractions/setup", {"source": walk.id}).headers["Location"].split("/setup/")[0]
+    walk.visitor.get("/")
+    (resume,) = walk.visitor.page.xpath("//section[@aria-labelledby='fresh']//a[contains(., 'Resume')]/@href")
+    assert resume == f"{begun}/setup"
+    # Nothing is counted that isn't there.
+    assert "0 extractions" not in walk.visitor.text
+
+
 def test_a_broken_connection_leads_to_its_fix(walk: ConnectionWalk) -> None:
     walk.make_app()
     walk.save()
