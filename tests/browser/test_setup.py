@@ -228,6 +228,26 @@ def test_settings_that_are_open_are_saved_on_the_way_on(new_page: Callable[..., 
     page.wait_for_url("**/destination")
 
 
+def test_the_summary_of_problems_follows_what_is_tried_next(new_page: Callable[..., Page], connected: str) -> None:
+    page = new_page(bypass_csp=True)
+    begin(page, connected)
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_text("New destination").first.click()
+    page.get_by_label("File or folder").fill("../elsewhere")
+    page.get_by_role("button", name="Continue").click()
+    problems = page.get_by_role("alert")
+    expect(problems).to_be_focused()
+    expect(problems).to_contain_text("The file has to lie inside the data folder")
+    page.get_by_label("File or folder").fill("elsewhere.duckdb")
+    page.get_by_role("button", name="Test connection").click()
+    expect(page.get_by_text("It works: tables can be created")).to_be_visible()
+    expect(problems.filter(has_text="problem")).to_have_count(0)
+    page.get_by_label("File or folder").fill("/etc/passwd")
+    page.get_by_role("button", name="Test connection").click()
+    expect(problems.filter(has_text="problem")).to_contain_text("The file has to lie inside the data folder")
+    assert violations(page, "problems") == []
+
+
 def test_formula_fields_are_refreshed_as_chosen(
     new_page: Callable[..., Page], connected: str, practice: PracticeOrg
 ) -> None:

@@ -100,6 +100,11 @@ def test_what_is_typed_into_the_destination_step_survives(setup: Setup, extracti
     assert setup.send_destination(**typed, do="continue").status_code == 422
     assert setup.visitor.page.xpath("//p[@class='error']")
     assert "kept for an hour" not in setup.visitor.response.text
+    # All that is wrong is said at once.
+    assert setup.send_destination(dataset="1st", at_time="25:00", quota_ceiling="500", do="continue").status_code == 422
+    for field in ("new-host", "dataset", "schedule", "quota_ceiling"):
+        assert setup.visitor.error_at(field), field
+    setup.send_destination(**typed, do="continue")
     assert setup.send_destination(do="close").headers["Location"].startswith("/extractions")
     with setup.walk.app.app_context():
         stored = db.session.get_one(ExtractionDraft, setup.id).settings

@@ -170,11 +170,11 @@ class Step:
         form.keep_password()
 
     def finish(self) -> bool:
-        """Create a new destination and check everything; False if something is wrong, with errors at their fields."""
+        """Create a new destination, check everything, and put all errors at their fields; False if there is one."""
+        made = None
         if self.destination == destinations.NEW:
             made = destinations.save_new(self.new_form, by=current_user.id)
-            if made is None:
-                return False
+        if made is not None:
             self.chosen, self.destination, self.choices = made, made.id, loader.destinations()
             drafts.change(self.draft, {"destination": made.id, "new": {}})
         try:
@@ -186,6 +186,10 @@ class Step:
         form = ExtractionForm(given=sent, tries_filters=False)
         form.validate()
         self.errors |= {name: list(map(str, form[name].errors)) for name in FIELDS if form[name].errors}
+        if self.destination == destinations.NEW:
+            # Its own fields say why there is none.
+            self.errors.pop("destination", None)
+            return False
         if not self.errors:
             drafts.change(
                 self.draft, {"dataset": form.dataset.data, "schedule": schedule, "timezone": form.timezone.data}
