@@ -117,6 +117,27 @@ def test_what_is_typed_into_the_destination_step_survives(setup: Setup, extracti
     assert "Every week on Mon, Fri at 07:15" in setup.visitor.text
 
 
+def test_a_new_destination_is_named_after_its_address_unless_somebody_names_it(setup: Setup) -> None:
+    def name() -> str:
+        return str(setup.visitor.form_values("destination-form")["new-description"])
+
+    setup.open("objects")
+    setup.send_objects(do="continue")
+    setup.open("destination")
+    assert name() == "DuckDB datasync.duckdb"
+    setup.send_destination(**{"new-path": "sales.duckdb", "do": "test"})
+    assert name() == "DuckDB sales.duckdb"
+    setup.send_destination(**{"new-description": "Mine", "do": "test"})
+    setup.send_destination(**{"new-path": "other.duckdb", "do": "test"})
+    assert name() == "Mine"
+    setup.send_destination(**{"new-kind": "postgresql", "do": "show"})
+    address = {"new-host": "db.invalid", "new-database": "crm", "new-username": "me", "new-password": "x"}
+    setup.send_destination(**address, do="test")
+    assert name() == "crm on db.invalid"
+    setup.send_destination(**{"new-host": "other.invalid", "do": "test"})
+    assert name() == "crm on other.invalid"
+
+
 def test_destinations_that_are_there_are_cards_and_name_the_tables_in_their_way(
     setup: Setup, extracting: Extracting
 ) -> None:

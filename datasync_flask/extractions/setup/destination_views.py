@@ -76,9 +76,9 @@ class Step:
         had_fields = "new-kind" in sent and sent.get("shown_kind") == self.kind
         self.new_typed = destinations.typed_in(sent) if had_fields else {}
         typed_before = stored.get("new", {}) if stored.get("new_kind") == self.kind else {}
-        self.new_form: DestinationForm = destinations.new_form(
-            self.kind, typed_before | self.new_typed, is_sent=self.is_sent
-        )
+        typed = typed_before | self.new_typed
+        self.new_form: DestinationForm = destinations.new_form(self.kind, typed)
+        self.usual_description = "" if typed.get("description") else self.new_form.description.data
         if "repeat" in sent:
             self.picked = schedule_picker.of_form(sent)
         elif unfinished := stored.get("unfinished_schedule"):
@@ -133,6 +133,8 @@ class Step:
         }
         if self.new_typed:
             found["new"] = destinations.without_secrets(self.new_typed)
+        elif self.draft.settings.get("new_kind") != self.kind:
+            found["new"] = {}
         if self.dataset != self.usual_dataset or "dataset" in self.draft.settings:
             found["dataset"] = self.dataset
         try:
