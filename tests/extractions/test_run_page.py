@@ -125,6 +125,8 @@ def test_a_failure_says_what_is_intact_and_retries_the_rest(extracting: Extracti
     text = shown(extracting, f"/extractions/{extracting.id}?runs=problems")
     assert "Problems 2" in text
     assert "Last run failed" in text
+    # The object that it failed at, in Salesforce's words.
+    assert "Or remove the object from the extraction. Gone__c: " in text
 
 
 def test_objects_that_a_failed_run_never_began_are_not_waiting(made: Extracting) -> None:
