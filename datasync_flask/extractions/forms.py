@@ -136,6 +136,8 @@ class ExtractionForm(SettingsForm):
         self.extraction, self._tries_filters = extraction, tries_filters
         # Why each filter that couldn't be tried couldn't.
         self.not_tried: list[str] = []
+        # The object whose filter was refused.
+        self.refused_filter = ""
         self.source.choices = [SelectChoice(each.id, each.description) for each in loader.sources()]
         self.destination.choices = [SelectChoice(each.id, each.description) for each in loader.destinations()]
 
@@ -233,6 +235,7 @@ class ExtractionForm(SettingsForm):
             try:
                 filters.check(self.choice(name).filter)
             except filters.FilterRefused as refusal:
+                self._point_to_filter(name)
                 why = gettext(str(refusal))
                 raise ValidationError(gettext("The filter of %(name)s: %(why)s", name=name, why=why)) from None
             try:
@@ -269,10 +272,15 @@ class ExtractionForm(SettingsForm):
                 continue
             trial = filter_trial.tried(source, name, condition)
             if trial.refusal:
+                self._point_to_filter(name)
                 self.objects.errors = [gettext("The filter of %(name)s: %(why)s", name=name, why=trial.refusal)]
                 return False
             self.not_tried += [trial.not_tried] if trial.not_tried else []
         return True
+
+    def _point_to_filter(self, name: str) -> None:
+        self.refused_filter = name
+        self.objects.id = f"filter-{name}"
 
     def _has_free_tables(self) -> bool:
         target, stored, source = self._chosen_destination, self.extraction, self._chosen_source

@@ -126,7 +126,7 @@ def test_a_failure_says_what_is_intact_and_retries_the_rest(extracting: Extracti
     assert "Problems 2" in text
     assert "Last run failed" in text
     # The object that it failed at, in Salesforce's words.
-    assert "Or remove the object from the extraction. Gone__c: " in text
+    assert "Gone__c: NOT_FOUND" in text
 
 
 def test_objects_that_a_failed_run_never_began_are_not_waiting(made: Extracting) -> None:

@@ -99,7 +99,10 @@ def test_a_broken_filter_is_refused_on_every_way_to_save(extracting: Extracting,
             "objects": ["Account"], "schedule": "", "timezone": "UTC", "filter-Account": "Industri = = x"}  # fmt: skip
     visitor = extracting.walk.visitor
     assert visitor.post("/extractions/new", data).status_code == 422
-    assert "Account: Salesforce refuses this filter" in visitor.error_at("objects")
+    assert "Account: Salesforce refuses this filter" in visitor.error_at("filter-Account")
+    # The settings of the object are open, and the summary leads there.
+    assert visitor.page.xpath("//div[@data-object-choice='Account']/details[@open]//input[@aria-invalid='true']")
+    assert visitor.page.xpath("//div[contains(@class, 'summary')]//a/@href") == ["#filter-Account"]
 
 
 def test_a_filter_that_cannot_be_tried_is_saved_and_said_so(setup: Setup, warehouse: str) -> None:
@@ -129,7 +132,7 @@ def test_a_filter_is_never_cut(extracting: Extracting, warehouse: str) -> None:
     data = {"description": "X", "source": extracting.walk.id, "destination": warehouse, "dataset": "crm",
             "objects": ["Account"], "schedule": "", "timezone": "UTC", "filter-Account": long}  # fmt: skip
     assert extracting.walk.visitor.post("/extractions/new", data).status_code == 422
-    assert "at most 2,000 characters" in extracting.walk.visitor.error_at("objects")
+    assert "at most 2,000 characters" in extracting.walk.visitor.error_at("filter-Account")
 
 
 def test_nine_hundred_objects_are_a_small_page(extracting: Extracting, org: Org) -> None:
