@@ -169,6 +169,19 @@ def test_a_tick_belongs_to_its_object_in_every_list(new_page: Callable[..., Page
     expect(page.get_by_role("checkbox", name="User")).not_to_be_checked()
     page.get_by_role("checkbox", name="Account").uncheck()
     expect(basket.locator("li b")).to_have_text(["Contact", "OrderStatus", "Organization"])
+    # The browser's Back and reload bring no ticks of the list that was there before.
+    page.get_by_label("Search objects").fill("org")
+    expect(page.get_by_role("checkbox", name="Organization")).to_be_checked()
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_url("**/destination")
+    page.go_back()
+    for _ in range(2):
+        expect(page.get_by_role("checkbox", name="Contact")).to_be_checked()
+        expect(page.get_by_role("checkbox", name="Account")).not_to_be_checked()
+        expect(page.get_by_role("checkbox", name="User")).not_to_be_checked()
+        page.reload()
+    page.get_by_role("checkbox", name="Account").check()
+    expect(basket.locator("li b")).to_have_text(["Contact", "OrderStatus", "Organization", "Account"])
 
 
 def test_settings_and_removing_keep_the_place_and_the_focus(new_page: Callable[..., Page], connected: str) -> None:
@@ -226,6 +239,22 @@ def test_settings_that_are_open_are_saved_on_the_way_on(new_page: Callable[..., 
     expect(page.get_by_role("heading", name="Settings of User")).to_be_visible()
     page.get_by_role("button", name="Continue").click()
     page.wait_for_url("**/destination")
+
+
+def test_back_finds_the_destination_that_was_chosen(new_page: Callable[..., Page], connected: str, site: Site) -> None:
+    site.post("/connections/new/duckdb", {"description": "Zeta", "path": "zeta.duckdb"})
+    page = new_page()
+    begin(page, connected)
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_text("New destination").first.click()
+    page.get_by_label("File or folder").fill("alpha.duckdb")
+    page.get_by_label("Description").fill("Alpha")
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_url("**/review")
+    page.go_back()
+    # It stands in front of those that were there before.
+    expect(page.get_by_role("radio", name="Alpha")).to_be_checked()
+    expect(page.get_by_role("radio", name="Zeta")).not_to_be_checked()
 
 
 def test_the_summary_of_problems_follows_what_is_tried_next(new_page: Callable[..., Page], connected: str) -> None:
