@@ -129,6 +129,16 @@ def test_a_failure_says_what_is_intact_and_retries_the_rest(extracting: Extracti
     assert "Gone__c: NOT_FOUND" in text
 
 
+def test_a_paused_run_that_was_cancelled_promises_nothing(made: Extracting) -> None:
+    address = going(made, run={"state": RunState.PAUSED, "problem": "run.quota", "due_at": utcnow()})
+    assert "API calls used up." in shown(made, address)
+    made.walk.visitor.post(f"{address}/cancel")
+    text = shown(made, address)
+    assert "Cancelled" in text
+    assert "continues by itself" not in text
+    assert "API calls used up" not in text
+
+
 def test_objects_that_a_failed_run_never_began_are_not_waiting(made: Extracting) -> None:
     address = going(made, step="waiting", started_at=None, run={"state": RunState.FAILED, "ended_at": utcnow()})
     shown(made, address)
