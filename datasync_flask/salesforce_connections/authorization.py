@@ -157,7 +157,9 @@ def receive(state: str, code: str, error: str, description: str, person: SignedI
     if attempt.expires_at < now:
         _end(connection_id, attempt.state_hash)
         raise CallbackRefused(
-            gettext("You left for Salesforce more than 10 minutes ago, so this answer isn’t accepted any more."),
+            gettext(
+                "More than 10 minutes passed since you left for Salesforce, so this answer isn’t accepted any more."
+            ),
             connection_id,
         )
 
