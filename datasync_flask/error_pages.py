@@ -76,8 +76,8 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     if status < 400:
         return error.get_response()
     if status == 401 and is_api():
-        advice = gettext("Send a valid token (Authorization: Bearer). Your account's page makes them.")
-        return _error_page(401, gettext("Who you are isn't known"), advice)
+        advice = gettext("Send a valid token (Authorization: Bearer). You create tokens on the page Your account.")
+        return _error_page(401, gettext("Not signed in"), advice)
     if status == 401:
         return _error_page(401, gettext("You are signed out"), gettext("Sign in again; what was saved is still there."))
     title, advice = _TEXTS.get(status, _FAULT)

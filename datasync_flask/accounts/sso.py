@@ -135,8 +135,8 @@ def link(user: User, claims: dict[str, Any]) -> None:
     if linked is not None and linked.id != user.id:
         raise SignOnRefused(
             gettext(
-                "Whom you signed in as at the sign-on service is linked to another account here. Sign in there as "
-                "yourself, or unlink the other account first."
+                "The person you signed in as at the sign-on service is linked to another account here. Sign in there "
+                "as yourself, or unlink the other account first."
             )
         )
     if present is not None and present.subject != subject:

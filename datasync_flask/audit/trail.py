@@ -33,7 +33,7 @@ class Event(enum.StrEnum):
     PERSON_MADE = "person_made", "Created an account", ("role",)
     PERSON_INVITED = "person_invited", "Invited", ("role",)
     PERSON_JOINED = "person_joined", "Accepted an invitation", ("role",)
-    INVITATION_WITHDRAWN = "invitation_withdrawn", "Withdrew an invitation"
+    INVITATION_WITHDRAWN = "invitation_withdrawn", "Revoked an invitation"
     ROLE_CHANGED = "role_changed", "Changed the role", ("before", "after")
     PERSON_REMOVED = "person_removed", "Removed an account", ("role",)
     RESET_LINK_MADE = "reset_link_made", "Created a password reset link"
@@ -41,7 +41,7 @@ class Event(enum.StrEnum):
     SIGN_ON_LINKED = "sign_on_linked", "Linked single sign-on", ("issuer",)
     SIGN_ON_UNLINKED = "sign_on_unlinked", "Unlinked single sign-on", ("issuer",)
     TOKEN_MADE = "token_made", "Created an API token", ("name",)
-    TOKEN_WITHDRAWN = "token_withdrawn", "Withdrew an API token", ("name",)
+    TOKEN_WITHDRAWN = "token_withdrawn", "Revoked an API token", ("name",)
     CONNECTION_CREATED = "connection_created", "Created a connection", ("kind",)
     CONNECTION_CHANGED = "connection_changed", "Changed a connection", ("changes",)
     CONNECTION_DELETED = "connection_deleted", "Deleted a connection", ("kind",)
@@ -62,7 +62,7 @@ class Event(enum.StrEnum):
     HAND_OFF_MADE = "hand_off_made", "Created a hand-off link", ("until",)
     HAND_OFF_OPENED = "hand_off_opened", "Opened a hand-off link"
     HAND_OFF_USED = "hand_off_used", "Entered the app's values through a hand-off link", ("changes",)
-    HAND_OFF_WITHDRAWN = "hand_off_withdrawn", "Withdrew a hand-off link"
+    HAND_OFF_WITHDRAWN = "hand_off_withdrawn", "Revoked a hand-off link"
     CHANNEL_MADE = "channel_made", "Added a notification", ("kind", "errors_only", "allow_internal")
     CHANNEL_CHANGED = "channel_changed", "Changed a notification", ("kind", "errors_only", "allow_internal")
     CHANNEL_REMOVED = "channel_removed", "Removed a notification", ("kind",)

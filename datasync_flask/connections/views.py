@@ -116,7 +116,11 @@ def duplicate(connection_id: str) -> ResponseReturnValue:
     if "with_extractions" in request.form:
         answers = copied_with_dependants.send(connection_id, copy=copy, by=current_user.id)
         if any(number for _, number in answers):
-            flash(gettext("Its extractions are copied too, with datasets of their own and without a schedule."))
+            flash(
+                gettext(
+                    "Its extractions are copied too, each with its own schema, prefix or folder and without a schedule."
+                )
+            )
     return redirect(url_for("connections.edit", connection_id=copy.id), 303)
 
 

@@ -33,8 +33,8 @@ class PlaceTaken(SettingRefused):
         super().__init__(
             "place",
             gettext(
-                "The extraction %(owner)s loads %(name)s into the same table there already. Change the dataset of one "
-                "of the two extractions first.",
+                "The extraction %(owner)s loads %(name)s into the same table there already. Change the schema, "
+                "prefix or folder of one of the two extractions first.",
                 owner=f"“{owner}”",
                 name=name,
             ),

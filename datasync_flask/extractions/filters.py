@@ -33,8 +33,6 @@ def check(condition: str) -> None:
             if depth < 0:
                 raise FilterRefused("A bracket is closed that was never opened.")
         elif not part.startswith("'"):
-            raise FilterRefused(
-                "It may only say which rows, as what follows WHERE does. Remove what stands behind the condition."
-            )
+            raise FilterRefused("A filter is one condition, as after WHERE. Remove what follows the condition.")
     if depth:
         raise FilterRefused("A bracket isn't closed.")

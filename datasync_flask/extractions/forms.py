@@ -80,9 +80,8 @@ class ExtractionForm(SettingsForm):
     combines_orgs = BooleanField(
         _l("Combine orgs in these tables"),
         description=_l(
-            "Other extractions that do so may load the same objects of other orgs into the same tables. Each row says "
-            "which org it is from, in the columns _datasync_org_id and _datasync_org_name. To change this later, enter "
-            "another schema, prefix or folder: everything is loaded there again."
+            "Only if you load several orgs into the same tables. Each row then says which org it is from, in the "
+            "columns _datasync_org_id and _datasync_org_name."
         ),
         false_values=("", "false", "False"),
     )
@@ -139,6 +138,8 @@ class ExtractionForm(SettingsForm):
         self.extraction, self._tries_filters = extraction, tries_filters
         # Why each filter that couldn't be tried couldn't.
         self.not_tried: list[str] = []
+        # The object whose filter was refused.
+        self.refused_filter = ""
         self.source.choices = [SelectChoice(each.id, each.description) for each in loader.sources()]
         self.destination.choices = [SelectChoice(each.id, each.description) for each in loader.destinations()]
 
@@ -178,7 +179,7 @@ class ExtractionForm(SettingsForm):
             # DuckDB calls a file's database by the file's name, and then can't tell it from a schema of that name.
             raise ValidationError(
                 gettext(
-                    "In DuckDB a dataset can't be called like its file (%(file)s). Choose another name, for instance "
+                    "In DuckDB a schema can't have the name of its file (%(file)s). Choose another name, for instance "
                     "%(name)s_data.",
                     file=path,
                     name=field.data,
@@ -236,6 +237,7 @@ class ExtractionForm(SettingsForm):
             try:
                 filters.check(self.choice(name).filter)
             except filters.FilterRefused as refusal:
+                self._point_to_filter(name)
                 why = gettext(str(refusal))
                 raise ValidationError(gettext("The filter of %(name)s: %(why)s", name=name, why=why)) from None
             try:
@@ -272,10 +274,15 @@ class ExtractionForm(SettingsForm):
                 continue
             trial = filter_trial.tried(source, name, condition)
             if trial.refusal:
+                self._point_to_filter(name)
                 self.objects.errors = [gettext("The filter of %(name)s: %(why)s", name=name, why=trial.refusal)]
                 return False
             self.not_tried += [trial.not_tried] if trial.not_tried else []
         return True
+
+    def _point_to_filter(self, name: str) -> None:
+        self.refused_filter = name
+        self.objects.id = f"filter-{name}"
 
     def _has_free_tables(self) -> bool:
         target, stored, source = self._chosen_destination, self.extraction, self._chosen_source
@@ -299,8 +306,8 @@ class ExtractionForm(SettingsForm):
         stays = stored is not None and (stored.destination_id, stored.dataset) == (target.id, self.dataset.data)
         (self.objects if stays else self.dataset).errors = [
             gettext(
-                "The extraction %(owner)s loads %(name)s into the same table already. Choose another dataset, or leave "
-                "%(name)s out of one of the two.",
+                "The extraction %(owner)s loads %(name)s into the same table already. Choose another "
+                "schema, prefix or folder, or leave %(name)s out of one of the two.",
                 owner=f"“{taken[name]}”",
                 name=name,
             )

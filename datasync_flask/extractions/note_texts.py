@@ -83,7 +83,11 @@ def _formulas(about: str) -> object:
 
 def _shortened(about: str) -> object:
     name, _, short = about.partition(":")
-    return gettext("%(name)s is called %(short)s there: the destination takes no longer name.", name=name, short=short)
+    return gettext(
+        "%(name)s is called %(short)s there, because the destination limits how long a name can be.",
+        name=name,
+        short=short,
+    )
 
 
 def _odd_values(about: str) -> object:

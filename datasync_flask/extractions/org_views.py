@@ -44,20 +44,18 @@ def choose(extraction_id: str) -> ResponseReturnValue:
         flash(gettext("This is settled already."))
     elif choice == "reload" and not extraction.combines_orgs:
         orgs.load_again(extraction, by=current_user.id)
-        flash(gettext("The next run replaces the tables with the rows of the present org."))
+        flash(gettext("The next run replaces the tables with the rows of the current org."))
     elif choice == "dataset":
         dataset = request.form.get("dataset", "").strip()
         if not is_dataset_name(dataset) or dataset == extraction.dataset:
-            flash(gettext("Enter another name for the dataset: small letters, digits and _, a letter first."))
+            flash(gettext("Enter another name: small letters, digits and _, beginning with a letter."))
         else:
             try:
                 orgs.into_other_dataset(extraction, dataset, by=current_user.id)
             except TableTaken as taken:
-                flash(
-                    gettext("Another extraction has the table of %(name)s there. Choose another dataset.", name=taken)
-                )
+                flash(gettext("Another extraction has the table of %(name)s there. Enter another name.", name=taken))
             else:
-                flash(gettext("The next run fills the new dataset. The tables from before stay as they are."))
+                flash(gettext("The next run loads everything there. The tables from before stay as they are."))
     elif choice == "back":
         source = next((each for each in question["sources"] if each.id == request.form.get("source")), None)
         if source is not None:

@@ -18,6 +18,7 @@ from datasync_flask.extractions import schedule, service
 from datasync_flask.extractions.forms import description_field
 from datasync_flask.extractions.models import Extraction, extraction_labels
 from datasync_flask.extractions.service import ExtractionSettings
+from datasync_flask.extractions.setup import schedule_picker
 from datasync_flask.forms import SettingsForm, one_line, strip
 
 labels.USES.append(extraction_labels)
@@ -67,7 +68,7 @@ def values_of(extraction: Extraction) -> dict[str, str]:
     """The stored values of the editable cells, as people type them."""
     return {
         "description": extraction.description,
-        "schedule": extraction.schedule,
+        "schedule": schedule_picker.typed(extraction.schedule),
         "labels": labels.joined(extraction.labels),
     }
 

@@ -178,7 +178,7 @@ def _row_text(row: RunObject, run: Run, gap: Gap | None, seen: Seen, now: dateti
     if run.state != RunState.RUNNING:
         return run_state(run.state)
     if _is_next(row):
-        return str(gettext("Next"))
+        return str(gettext("Not started yet"))
     if _is_prepared_by_salesforce(row):
         so_far = duration_text(seconds_of(row.started_at, now) or 0)
         return str(gettext("Waiting for Salesforce to prepare the data (bulk job, %(time)s so far)", time=so_far))

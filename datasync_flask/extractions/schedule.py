@@ -17,6 +17,12 @@ from datasync_flask.transactions import count_updated
 EVERY = re.compile(r"every\s+(?:(\d{1,4})\s+)?(minute|hour|day|week)s?", re.I)
 _UNITS = {"minute": 1, "hour": 60, "day": 24 * 60, "week": 7 * 24 * 60}
 LEAST_MINUTES = 5
+_IN_GERMAN = re.compile(r"(?:alle\s+(\d{1,4})|jede[nr]?)\s+(minute|stunde|tag|woche)[ne]?", re.I)
+_UNITS_IN_GERMAN = {"minute": "minute", "stunde": "hour", "tag": "day", "woche": "week"}
+_SHORT_FORMS = {
+    "hourly": "every hour", "daily": "every day", "weekly": "every week",
+    "stündlich": "every hour", "täglich": "every day", "wöchentlich": "every week",
+}  # fmt: skip
 
 
 class ScheduleRefused(ValueError):
@@ -25,19 +31,27 @@ class ScheduleRefused(ValueError):
 
 def normalised(text: str) -> str:
     """A schedule with single spaces, checked. Raises ScheduleRefused."""
-    spelled = " ".join(text.split())
+    spelled = _in_english(" ".join(text.split()))
     if not spelled:
         return ""
     every = EVERY.fullmatch(spelled)
     if every:
         if int(every[1] or 1) * _UNITS[every[2].lower()] < LEAST_MINUTES:
-            raise ScheduleRefused("A run every 5 minutes is the most often that is possible.")
+            raise ScheduleRefused("The shortest interval is 5 minutes.")
         return spelled.lower()
     if len(spelled.split()) != 5 or not croniter.is_valid(spelled):
         raise ScheduleRefused(
             "Write every 15 minutes, every 2 hours, every day, or five cron fields like 30 6 * * 1-5."
         )
     return spelled
+
+
+def _in_english(text: str) -> str:
+    """People write in the language of their pages; other texts stay as they are."""
+    if found := _IN_GERMAN.fullmatch(text):
+        unit = _UNITS_IN_GERMAN[found[2].lower()]
+        return f"every {found[1]} {unit}s" if found[1] else f"every {unit}"
+    return _SHORT_FORMS.get(text.lower(), text)
 
 
 def check_timezone(name: str) -> str:

@@ -22,7 +22,7 @@ RUN_TONES = {
     "done": "good",
 }  # fmt: skip
 STEPS = {
-    "waiting": "Next",
+    "waiting": "Not started yet",
     "reading": "Reading",
     "writing": "Writing to the destination",
     "refreshing": "Refreshing formula fields",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from flask import url_for
@@ -20,6 +20,8 @@ from datasync_flask.connections.models import Connection, State
 from datasync_flask.extensions import db
 from datasync_flask.extractions import loader
 from datasync_flask.extractions.models import Extraction, Run, RunObject, RunState
+from datasync_flask.extractions.setup import drafts
+from datasync_flask.extractions.setup.models import ExtractionDraft
 from datasync_flask.extractions.texts import run_state
 from datasync_flask.problems.registry import trouble
 from datasync_flask.problems.trouble import During
@@ -27,6 +29,7 @@ from datasync_flask.salesforce_connections.models import SalesforceConnection
 
 RUNS_SHOWN = 10
 EXTRACTIONS_SHOWN = 20
+DRAFTS_SHOWN = 3
 ORGS_SHOWN = 6
 SPARK_HEIGHT = 20
 
@@ -62,7 +65,7 @@ class Freshness:
     up_to_date_as_of: datetime | None
     spark: tuple[SparkBar, ...]
     spark_label: str
-    rows_today: int
+    rows_lately: int
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ class Overview:
     summary: Summary
     extractions: list[Freshness]
     extraction_count: int
+    drafts: Sequence[ExtractionDraft]
     api_use: list[ApiUse]
 
     @property
@@ -112,6 +116,7 @@ def overview() -> Overview:
         summary=summary,
         extractions=_freshness(shown),
         extraction_count=len(rows),
+        drafts=drafts.shown()[:DRAFTS_SHOWN],
         api_use=_api_use([extraction for extraction, _ in rows]),
     )
 
@@ -175,7 +180,7 @@ def _freshness(rows: Sequence[tuple[Extraction, Run | None]]) -> list[Freshness]
     ids = [extraction.id for extraction, _ in rows]
     by_extraction = _last_runs(ids)
     loaded = _rows_of(run.id for runs in by_extraction.values() for run in runs)
-    today = utcnow().date()
+    lately = _rows_lately(ids)
     found = []
     for extraction, last_run in rows:
         runs = by_extraction.get(extraction.id, [])
@@ -193,7 +198,7 @@ def _freshness(rows: Sequence[tuple[Extraction, Run | None]]) -> list[Freshness]
                 up_to_date_as_of=done[-1].started_at if done else None,
                 spark=bars,
                 spark_label=gettext("%(count)s runs, %(failed)s failed", count=len(runs), failed=failed),
-                rows_today=sum(loaded.get(run.id, 0) for run in runs if run.queued_at.date() == today),
+                rows_lately=lately.get(extraction.id, 0),
             )
         )
     return found
@@ -224,6 +229,17 @@ def _rows_of(run_ids: Iterable[str]) -> dict[str, int]:
         .group_by(RunObject.run_id)
     )
     return {run_id: int(rows) for run_id, rows in db.session.execute(statement)}
+
+
+def _rows_lately(extraction_ids: Sequence[str]) -> dict[str, int]:
+    """How many rows all runs of the last 24 hours loaded or deleted, by extraction; a day's start differs by zone."""
+    statement = (
+        select(Run.extraction_id, func.sum(RunObject.rows + RunObject.deleted))
+        .join(RunObject, RunObject.run_id == Run.id)
+        .where(Run.extraction_id.in_(extraction_ids), Run.queued_at > utcnow() - timedelta(days=1))
+        .group_by(Run.extraction_id)
+    )
+    return {extraction_id: int(rows) for extraction_id, rows in db.session.execute(statement)}
 
 
 def _api_use(extractions: Iterable[Extraction]) -> list[ApiUse]:

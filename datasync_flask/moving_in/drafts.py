@@ -178,7 +178,7 @@ def make(result: Found, choice: Choice, *, by: int | None) -> Made:
             continue
         made.extractions.append(draft)
         result.subject = extraction.description
-        result.changed(gettext("Tables"), gettext("They are in the dataset %(dataset)s.", dataset=draft.dataset))
+        result.changed(gettext("Tables"), gettext("They are in %(dataset)s.", dataset=draft.dataset))
     return made
 
 

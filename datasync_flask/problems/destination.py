@@ -66,7 +66,7 @@ DESTINATION: dict[Fault, Entry] = {
     Fault.TABLE_IN_THE_WAY: Entry(
         "Table already there",
         "A table of this name is already there, and DataSync didn't create it.",
-        ("Choose another dataset, or drop the table.",),
+        ("Choose another schema, prefix or folder, or drop the table.",),
     ),
     Fault.DISK_FULL: Entry(
         "Disk full",

@@ -44,8 +44,8 @@ RUN: dict[RunProblem, Entry] = {
         "Table in use",
         "Another extraction already loads this table, so nothing was written.",
         (
-            "Choose another dataset for one of the two, or remove the object from one of them, then run again. The "
-            "other extraction:",
+            "Choose another schema, prefix or folder for one of the two, or remove the object from one of them, "
+            "then run again. The other extraction:",
         ),
     ),
     RunProblem.TABLE_GIVEN_BACK: Entry(
@@ -57,7 +57,7 @@ RUN: dict[RunProblem, Entry] = {
     RunProblem.LOADED_FROM_OTHER_ORG: Entry(
         "Tables hold another org's rows",
         "The tables hold rows of another org than the one that the connection opens now, so nothing was written.",
-        ("Choose on the extraction's page: load everything again, use another dataset, or go back.",),
+        ("Choose on the extraction's page: load everything again, use another schema, prefix or folder, or go back.",),
     ),
     RunProblem.GAVE_UP: Entry(
         "Run ended too often",

@@ -188,7 +188,7 @@ APP: dict[Problem, Entry] = {
         "Login host doesn't match",
         "Salesforce knows the app, but says that the signed request was meant for another login host.",
         (
-            "Edit the connection and choose the login host of the org where the app was made: Production, "
+            "Edit the connection and choose the login host of the org where the app was created: Production, "
             "Sandbox, or best My Domain with the org's own address.",
         ),
         Action.EDIT,
@@ -299,7 +299,7 @@ APP: dict[Problem, Entry] = {
     ),
     Problem.NO_REFRESH_TOKEN: Entry(
         "Access will end soon",
-        "Salesforce gave access only until the present session ends and no refresh token to renew it.",
+        "Salesforce gave access only until the current session ends and no refresh token to renew it.",
         (
             "In Salesforce, edit the app's OAuth settings: Perform requests at any time (refresh_token, "
             "offline_access) has to be among the Selected OAuth Scopes.",

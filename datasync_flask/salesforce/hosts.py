@@ -217,7 +217,7 @@ def understand_login_address(text: str, trusted: Collection[str] = ()) -> LoginA
     if not host.isascii():
         raise AddressRefused("This address has letters that only look like Latin ones. Type it instead of pasting.")
     if _is_ip_address(host):
-        raise AddressRefused("Salesforce is not reached by number. Use the org's name, like acme.my.salesforce.com.")
+        raise AddressRefused("Salesforce has no numeric addresses. Use the org's name, like acme.my.salesforce.com.")
     if port not in {None, 80, 443}:
         raise AddressRefused("Salesforce doesn't use port %(port)s. Leave it out.", port=port)
     login_host = _login_host_of(host)

@@ -157,7 +157,9 @@ def receive(state: str, code: str, error: str, description: str, person: SignedI
     if attempt.expires_at < now:
         _end(connection_id, attempt.state_hash)
         raise CallbackRefused(
-            gettext("More than 10 minutes passed since you left for Salesforce, so this answer isn't taken any more."),
+            gettext(
+                "More than 10 minutes passed since you left for Salesforce, so this answer isn’t accepted any more."
+            ),
             connection_id,
         )
 
@@ -166,7 +168,9 @@ def receive(state: str, code: str, error: str, description: str, person: SignedI
         current = db.session.get(AuthorizationAttempt, hash_token(state), populate_existing=True)
         if connection is None or current is None or connection.propagation_number != current.propagation_number:
             raise CallbackRefused(
-                gettext("The connection's settings changed while you were in Salesforce, so this answer isn't taken."),
+                gettext(
+                    "The connection's settings changed while you were in Salesforce, so this answer isn’t accepted."
+                ),
                 connection_id,
             )
         if connection.state != State.AUTHORIZING:

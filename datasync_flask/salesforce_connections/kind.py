@@ -218,7 +218,7 @@ def authenticate(connection: SalesforceConnection) -> ResponseReturnValue:
     except SecretUnreadable:
         db.session.rollback()
         form = SalesforceForm(connection, formdata=None)
-        form.client_secret.errors = [gettext("The stored secret can't be read with the present key. Enter it again.")]
+        form.client_secret.errors = [gettext("The stored secret can't be read with the current key. Enter it again.")]
         return _form_page(form, connection)
     db.session.commit()
     queue().wake(connection.id, connection.due_at)

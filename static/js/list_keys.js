@@ -1,5 +1,6 @@
 // Keys in the list: Tab, Enter and Esc in form.editor, as in a spreadsheet; j and k from row to row; e and t edit.
 import { edit, editWhenSaved, rows } from "./quick_edit.js";
+import { cancelTypeAhead } from "./type_ahead.js";
 
 function moveFocus(from, step) {
   const all = rows();
@@ -47,7 +48,7 @@ function tab(event) {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   if (event.key === "Tab") tab(event);
-  else if (event.key === "Escape") event.target.closest?.("tr")?.querySelector("[data-cancel]")?.click();
+  else if (event.key === "Escape" && !cancelTypeAhead()) event.target.closest?.("tr")?.querySelector("[data-cancel]")?.click();
   else if (event.key === "Enter" && event.target.matches("form.editor select")) {
     event.target.form.requestSubmit();
     event.preventDefault();

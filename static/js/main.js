@@ -7,6 +7,7 @@ import "./scripted.js";
 import "./copy.js";
 import "./address_note.js";
 import "./autosave.js";
+import "./sent_once.js";
 import "./show_when.js";
 import "./browser_zone.js";
 import "./unticks.js";

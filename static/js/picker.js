@@ -1,5 +1,6 @@
 // <form data-picker>: arrows go from row to row, from the search into the list and back. [data-arrives] gets the focus
 // when htmx puts it into the page. Where a press of [data-unticks] took its own button away, the next one gets it.
+// What was typed into #object-form is saved before a button of the list leads away from it.
 import { announce } from "./page.js";
 
 function moveInList(event) {
@@ -30,6 +31,22 @@ function focusNext() {
   (left[removed] ?? left.at(-1) ?? document.getElementById("basket-title"))?.focus();
   removed = null;
 }
+
+const changed = new WeakSet();
+const noteChange = (event) => { if (event.target.form) changed.add(event.target.form); };
+document.addEventListener("input", noteChange);
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-choose]")) noteChange(event);
+  const button = event.target.closest("#objects-form button:is([name=settings], [name=do])");
+  const settings = document.getElementById("object-form");
+  if (!button || !settings || !changed.has(settings)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  const then = document.createElement("input");
+  Object.assign(then, { type: "hidden", name: "then", value: button.name === "do" ? button.value : `settings ${button.value}` });
+  settings.append(then);
+  settings.requestSubmit();
+}, { capture: true });
 
 let lastCount = "";
 document.addEventListener("htmx:after:swap", () => {

@@ -2,10 +2,12 @@
 
 const PATIENCE = 3000;
 let typed = null;
+let isCancelled = false;
 let timer = 0;
 
 export function beginTypeAhead() {
   typed = "";
+  isCancelled = false;
   clearTimeout(timer);
   timer = setTimeout(() => { typed = null; }, PATIENCE);
 }
@@ -17,10 +19,17 @@ export function typeAhead(key) {
   return true;
 }
 
+// Esc may come before the field, too; true when it did.
+export function cancelTypeAhead() {
+  isCancelled = typed !== null;
+  return isCancelled;
+}
+
 document.addEventListener("htmx:after:swap", () => {
   const input = document.activeElement;
   if (typed === null || !input?.matches("form.editor input, form.editor select")) return;
-  if (input.matches("input")) {
+  if (isCancelled) input.form.querySelector("[data-cancel]").click();
+  else if (input.matches("input")) {
     input.select();
     if (typed) input.setRangeText(typed, 0, input.value.length, "end");
   }

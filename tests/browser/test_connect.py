@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from datasync_flask.practice_org.org import PASSWORD as SALESFORCE_PASSWORD
 from tests.support.practice import PracticeOrg
@@ -273,91 +273,6 @@ def test_signed_tokens_need_no_secret(
     page.screenshot(path=tmp_path / "connected.png", full_page=True)
 
 
-def test_polls_keep_focus_and_stop_at_rest(new_page: Callable[..., Page], site: Site, practice: PracticeOrg) -> None:
-    page = new_page()
-    app = practice.register(site.callback_url, propagation_seconds=600)
-    fill_in(page, site, app, "Focus")
-    polls: list[int] = []
-    page.on("response", lambda response: polls.append(response.status) if response.url.endswith("/status") else None)
-    save(page)
-    choice = page.get_by_label("Open Salesforce automatically when it’s ready")
-    choice.focus()
-    with page.expect_response(lambda response: response.url.endswith("/status") and response.status == 200):
-        pass
-    page.wait_for_timeout(500)
-    assert page.evaluate("document.activeElement.id") == "continue_automatically"
-    expect(page).to_have_title("Waiting for propagation · Focus · DataSync")
-    practice.change(app["client_id"], known_now=True)
-    state(page, "ready_to_authorize")
-    expect(page.locator("#announcer")).to_have_text("Ready to connect")
-    polls.clear()
-    page.wait_for_timeout(2500)
-    assert polls == []
-
-
-def test_unchanged_polls_are_304(new_page: Callable[..., Page], site: Site, practice: PracticeOrg) -> None:
-    page = new_page()
-    app = practice.register(site.callback_url)
-    connection_id = site.save(app, description="Left open")
-    site.wait_for_state(connection_id, "ready_to_authorize")
-    site.leave(connection_id)
-    page.goto(f"/connections/{connection_id}")
-    polls: list[int] = []
-    page.on("response", lambda response: polls.append(response.status) if response.url.endswith("/status") else None)
-    page.wait_for_timeout(3300)
-    assert polls
-    assert set(polls) == {304}
-
-
-def test_an_open_page_asks_rarely_until_the_next_probe_is_due(
-    new_page: Callable[..., Page], site: Site, practice: PracticeOrg
-) -> None:
-    connection_id = site.save(practice.register(site.callback_url, propagation_seconds=60), description="Rarely")
-    page, asked = new_page(), list[str]()
-
-    def half_a_minute_to_go(route: Route) -> None:
-        answer = route.fetch()
-        route.fulfill(response=answer, body=re.sub(r'(data-next-probe-in)="[^"]*"', r'\1="30"', answer.text()))
-
-    def unchanged(route: Route) -> None:
-        asked.append(route.request.url)
-        route.fulfill(status=304)
-
-    page.route(f"**/connections/{connection_id}", half_a_minute_to_go)
-    page.route("**/status", unchanged)
-    page.clock.install()
-    page.goto(f"/connections/{connection_id}")
-
-    def polls_within(seconds: int) -> int:
-        before = len(asked)
-        for _ in range(seconds):
-            page.clock.run_for(1000)
-            # What was asked meanwhile is answered before time goes on.
-            page.evaluate("1")
-        return len(asked) - before
-
-    assert polls_within(7) == 0
-    assert polls_within(20) == 3
-    assert polls_within(3) <= 1
-    assert polls_within(6) >= 5
-
-
-def test_signed_out_in_another_tab(new_page: Callable[..., Page], site: Site, practice: PracticeOrg) -> None:
-    page = new_page(signed_in=False)
-    page.goto("/login")
-    page.get_by_label("Email").fill(EMAIL)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    fill_in(page, site, practice.register(site.callback_url, propagation_seconds=600), "Signed out")
-    save(page)
-    other = page.context.new_page()
-    other.goto("/connections")
-    other.locator("details.account summary").click()
-    other.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("heading", name="You are signed out")).to_be_visible()
-    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
-
-
 def test_copy(new_page: Callable[..., Page], site: Site) -> None:
     page = new_page(permissions=["clipboard-read", "clipboard-write"])
     page.goto("/connections/new/salesforce")
@@ -419,3 +334,49 @@ def test_a_phone_needs_no_sideways_scrolling(
     ):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+
+
+def test_a_second_click_on_save_saves_once(new_page: Callable[..., Page], site: Site) -> None:
+    page, held = new_page(), list[Route]()
+    page.goto("/connections/new/salesforce")
+    page.get_by_label("Description").fill("Saved once")
+    page.route("**/connections/new/salesforce", lambda route: held.append(route))
+    button = page.get_by_role("button", name="Save", exact=True)
+    button.scroll_into_view_if_needed()
+    box = button.bounding_box()
+    assert box is not None
+    with page.expect_request("**/connections/new/salesforce"):
+        page.mouse.click(box["x"] + 5, box["y"] + 5)
+    page.mouse.click(box["x"] + 5, box["y"] + 5)
+    page.mouse.move(0, 0)
+    assert len(held) == 1
+    held[0].continue_()
+    expect(page.get_by_role("heading", name="Saved once")).to_be_visible()
+
+
+def test_below_a_long_name_the_buttons_stand_side_by_side(
+    new_page: Callable[..., Page], site: Site, practice: PracticeOrg
+) -> None:
+    page = new_page(viewport={"width": 360, "height": 740})
+    name = "A connection to the sales organisation in Europe, the Middle East and Africa"
+    page.goto(f"/connections/{site.save(practice.register(site.callback_url), description=name)}")
+
+    def top(element: Locator) -> float:
+        box = element.bounding_box()
+        assert box is not None
+        return box["y"]
+
+    heading = page.get_by_role("heading", name=name).bounding_box()
+    assert heading is not None
+    assert heading["width"] > 300
+    menu = page.locator(".head summary")
+    assert top(page.get_by_role("link", name=f"Edit {name}")) == top(menu) >= heading["y"] + heading["height"]
+    menu.click()
+    opened = page.get_by_role("button", name="Duplicate", exact=True).bounding_box()
+    assert opened is not None
+    assert opened["x"] >= 0
+    assert opened["x"] + opened["width"] <= 360
+    page.goto("/connections")
+    # In the list the menu takes no line of its own.
+    row = page.locator("tr", has_text=name)
+    assert abs(top(row.locator("a.name")) - top(row.locator("summary"))) < 12

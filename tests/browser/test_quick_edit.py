@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.support.practice import PracticeOrg
 from tests.support.program import Site
@@ -49,6 +49,21 @@ def test_ten_by_keyboard(new_page: Callable[..., Page], site: Site) -> None:
     page.keyboard.type("never saved")
     page.keyboard.press("Escape")
     expect(page.get_by_role("link", name="Keyboard 9", exact=True)).to_be_visible()
+
+
+def test_esc_counts_before_the_field_has_come(new_page: Callable[..., Page], site: Site) -> None:
+    site.save(NOBODY, description="Impatient")
+    page, held = new_page(), list[Route]()
+    page.goto("/connections?q=impatient")
+    page.get_by_role("link", name="Impatient", exact=True).focus()
+    page.route("**/row?edit=*", lambda route: held.append(route))
+    with page.expect_request("**/row?edit=*"):
+        page.keyboard.press("e")
+    page.keyboard.type("never saved")
+    page.keyboard.press("Escape")
+    held[0].continue_()
+    expect(page.get_by_role("link", name="Edit Impatient", exact=True)).to_be_focused()
+    expect(page.locator("form.editor")).to_have_count(0)
 
 
 def test_an_error_stands_in_the_cell(new_page: Callable[..., Page], site: Site) -> None:

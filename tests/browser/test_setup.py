@@ -169,6 +169,19 @@ def test_a_tick_belongs_to_its_object_in_every_list(new_page: Callable[..., Page
     expect(page.get_by_role("checkbox", name="User")).not_to_be_checked()
     page.get_by_role("checkbox", name="Account").uncheck()
     expect(basket.locator("li b")).to_have_text(["Contact", "OrderStatus", "Organization"])
+    # The browser's Back and reload bring no ticks of the list that was there before.
+    page.get_by_label("Search objects").fill("org")
+    expect(page.get_by_role("checkbox", name="Organization")).to_be_checked()
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_url("**/destination")
+    page.go_back()
+    for _ in range(2):
+        expect(page.get_by_role("checkbox", name="Contact")).to_be_checked()
+        expect(page.get_by_role("checkbox", name="Account")).not_to_be_checked()
+        expect(page.get_by_role("checkbox", name="User")).not_to_be_checked()
+        page.reload()
+    page.get_by_role("checkbox", name="Account").check()
+    expect(basket.locator("li b")).to_have_text(["Contact", "OrderStatus", "Organization", "Account"])
 
 
 def test_settings_and_removing_keep_the_place_and_the_focus(new_page: Callable[..., Page], connected: str) -> None:
@@ -198,6 +211,73 @@ def test_settings_and_removing_keep_the_place_and_the_focus(new_page: Callable[.
     expect(page.locator("#basket-title")).to_be_focused()
     expect(page.locator("#basket-title")).to_have_text("0 objects chosen")
     expect(page.locator(".pick input:checked")).to_have_count(0)
+
+
+def test_settings_that_are_open_are_saved_on_the_way_on(new_page: Callable[..., Page], connected: str) -> None:
+    page = new_page()
+    begin(page, connected)
+    page.get_by_role("button", name="Settings Account").click()
+    page.get_by_label("Filter rows").fill("Industry = 'Energy'")
+    page.get_by_role("button", name="Settings Contact").click()
+    expect(page.get_by_role("heading", name="Settings of Contact")).to_be_visible()
+    page.get_by_label("Search fields").fill("created")
+    page.get_by_role("button", name="Leave all out").click()
+    page.get_by_role("button", name="Save settings").click()
+    basket = page.locator("#basket")
+    expect(basket.locator("#chosen-Account")).to_contain_text("filtered")
+    expect(basket.locator("#chosen-Contact")).to_contain_text("left out")
+    # A refusal stays with what was typed.
+    page.get_by_role("button", name="Settings User").click()
+    page.get_by_label("Filter rows").fill("Name = = 'x'")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.locator("#filter-error")).to_contain_text("Salesforce refuses this filter")
+    expect(page.get_by_label("Filter rows")).to_have_value("Name = = 'x'")
+    page.get_by_label("Filter rows").fill("")
+    page.get_by_role("button", name="Save settings").click()
+    # Nothing typed: nothing on the way.
+    page.get_by_role("button", name="Settings User").click()
+    expect(page.get_by_role("heading", name="Settings of User")).to_be_visible()
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_url("**/destination")
+
+
+def test_back_finds_the_destination_that_was_chosen(new_page: Callable[..., Page], connected: str, site: Site) -> None:
+    site.post("/connections/new/duckdb", {"description": "Zeta", "path": "zeta.duckdb"})
+    page = new_page()
+    begin(page, connected)
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_text("New destination").first.click()
+    page.get_by_label("File or folder").fill("alpha.duckdb")
+    page.get_by_label("Description").fill("Alpha")
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_url("**/review")
+    page.go_back()
+    # It stands in front of those that were there before.
+    expect(page.get_by_role("radio", name="Alpha")).to_be_checked()
+    expect(page.get_by_role("radio", name="Zeta")).not_to_be_checked()
+
+
+def test_the_summary_of_problems_follows_what_is_tried_next(new_page: Callable[..., Page], connected: str) -> None:
+    page = new_page(bypass_csp=True)
+    begin(page, connected)
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_text("New destination").first.click()
+    page.get_by_label("File or folder").fill("../elsewhere")
+    page.get_by_role("button", name="Continue").click()
+    problems = page.get_by_role("alert")
+    expect(problems).to_be_focused()
+    expect(problems).to_contain_text("The file has to lie inside the data folder")
+    page.get_by_label("File or folder").fill("elsewhere.duckdb")
+    page.get_by_role("button", name="Test connection").click()
+    expect(page.get_by_text("It works: tables can be created")).to_be_visible()
+    expect(problems.filter(has_text="problem")).to_have_count(0)
+    page.get_by_label("File or folder").fill("/etc/passwd")
+    page.get_by_role("button", name="Test connection").click()
+    expect(problems.filter(has_text="problem")).to_contain_text("The file has to lie inside the data folder")
+    expect(page.locator("#new-path-error")).to_be_visible()
+    # A button that waits for its answer is paler.
+    expect(page.locator(".htmx-request")).to_have_count(0)
+    assert violations(page, "problems") == []
 
 
 def test_formula_fields_are_refreshed_as_chosen(

@@ -46,7 +46,7 @@ def test_linked_by_its_person_and_then_opened_by_it(
     page.goto("/account")
     page.get_by_role("button", name="Link single sign-on").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Link single sign-on")
-    page.get_by_role("link", name="Go on to Company login").click()
+    page.get_by_role("link", name="Continue to Company login").click()
     expect(page.get_by_text("Your account is linked to Company login")).to_be_visible()
     page.goto("/people")
     page.locator("summary", has_text="Remove…").click()

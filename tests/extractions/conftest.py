@@ -10,6 +10,7 @@ from datasync_flask.destinations.registry import DESTINATIONS
 from tests.support.connection import ConnectionWalk
 from tests.support.extraction import Extracting, Org
 from tests.support.servers import ObjectStore
+from tests.support.setup import Setup
 
 
 @pytest.fixture
@@ -41,6 +42,13 @@ def warehouse(extracting: Extracting) -> str:
 @pytest.fixture
 def duckdb(extracting: Extracting) -> str:
     return extracting.make_destination("duckdb", {"path": "w.duckdb"})
+
+
+@pytest.fixture
+def setup(extracting: Extracting, org: Org) -> Setup:
+    for name, count in (("Account", 30), ("Contact", 20), ("Opportunity", 5)):
+        org.do(name, "generate", count=count)
+    return Setup(extracting.walk)
 
 
 @pytest.fixture(params=[*sorted(DESTINATIONS), "object_storage delta"])

@@ -239,7 +239,7 @@ def test_a_filter_stays_in_its_brackets(extracting: Extracting, warehouse: str, 
     data = {"description": "X", "source": extracting.walk.id, "destination": warehouse, "dataset": "crm",
             "objects": ["Account"], "schedule": "", "timezone": "UTC", "filter-Account": condition}  # fmt: skip
     assert visitor.post("/extractions/new", data).status_code == 422
-    assert "Account" in visitor.error_at("objects")
+    assert "Account" in visitor.error_at("filter-Account")
 
 
 @pytest.mark.parametrize(

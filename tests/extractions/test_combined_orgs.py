@@ -211,7 +211,7 @@ def test_without_the_choice_no_other_org_mixes_in(extracting: Extracting, second
     extracting.make(["Account"], sqlite, description="First")
     extracting.done()
     assert "First" in refusal(second, sqlite, combines_orgs="true")
-    assert "Choose another dataset" in refusal(second, sqlite)
+    assert "Choose another schema, prefix or folder" in refusal(second, sqlite)
     # The tables were made without the org's columns.
     fields = {"description": "First", "source": extracting.walk.id, "destination": sqlite, "dataset": "crm",
               "objects": ["Account"], "combines_orgs": "true"}  # fmt: skip
@@ -239,7 +239,7 @@ def test_the_same_org_twice_is_refused(extracting: Extracting, second: Extractin
     assert "not with itself" in text
     assert extracting.walk.visitor.page.get_element_by_id("combines_orgs-error") is not None
     # Not without the choice either.
-    assert "Choose another dataset" in refusal(extracting, sqlite)
+    assert "Choose another schema, prefix or folder" in refusal(extracting, sqlite)
 
 
 def test_types_that_differ_between_orgs_are_told(extracting: Extracting, second: Extracting, destination: str) -> None:

@@ -143,6 +143,21 @@ def test_description_and_schedule_are_edited_with_undo(listed: Listed) -> None:
     assert other
 
 
+def test_germans_read_and_write_schedules_in_german(listed: Listed) -> None:
+    extraction_id = listed.make("Vertrieb", schedule="every 15 minutes")
+    listed.visitor.post("/language", {"language": "de", "next": "/"})
+    listed.visitor.get(f"/extractions/{extraction_id}/row?edit=schedule")
+    (shown,) = listed.visitor.page.xpath("//input[@name='schedule']/@value")
+    assert shown == "Alle 15 Minuten"
+    assert listed.patch(extraction_id, schedule="alle 2 Stunden", was=shown) == 200
+    assert "Alle 2 Stunden" in listed.visitor.text
+    assert listed.stored(extraction_id).schedule == "every 2 hours"
+    # What the undo sends back.
+    (before,) = listed.visitor.page.xpath("//div[@data-toast]/form/input[@name='schedule']/@value")
+    assert listed.patch(extraction_id, schedule=before) == 200
+    assert listed.stored(extraction_id).schedule == "every 15 minutes"
+
+
 def test_a_paused_schedule_starts_nothing(listed: Listed) -> None:
     extraction_id = listed.make("Hourly", schedule="every 1 hours")
     listed.names()

@@ -56,7 +56,7 @@ def test_rows_of_rows_and_that_the_page_may_be_closed(made: Extracting) -> None:
     ("values", "message"),
     [
         ({"job_id": "1"}, "Waiting for Salesforce to prepare the data (bulk job, 0 s so far)"),
-        ({}, "Next"),
+        ({}, "Not started yet"),
         ({"rows": 3000, "pages": 1, "is_read": True}, "Read, waiting to be written"),
         ({"rows": 3000, "step": "writing"}, "Writing to the destination"),
         ({"rows": 3000, "step": "waiting_for_file"}, "Waiting for another run that writes to this file"),
@@ -125,6 +125,18 @@ def test_a_failure_says_what_is_intact_and_retries_the_rest(extracting: Extracti
     text = shown(extracting, f"/extractions/{extracting.id}?runs=problems")
     assert "Problems 2" in text
     assert "Last run failed" in text
+    # The object that it failed at, in Salesforce's words.
+    assert "Gone__c: NOT_FOUND" in text
+
+
+def test_a_paused_run_that_was_cancelled_promises_nothing(made: Extracting) -> None:
+    address = going(made, run={"state": RunState.PAUSED, "problem": "run.quota", "due_at": utcnow()})
+    assert "API calls used up." in shown(made, address)
+    made.walk.visitor.post(f"{address}/cancel")
+    text = shown(made, address)
+    assert "Cancelled" in text
+    assert "continues by itself" not in text
+    assert "API calls used up" not in text
 
 
 def test_objects_that_a_failed_run_never_began_are_not_waiting(made: Extracting) -> None:

@@ -20,6 +20,13 @@ NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
         ("  every  15 Minutes", "every 15 minutes"),
         ("every hour", "every hour"),
         ("30 6 * * 1-5", "30 6 * * 1-5"),
+        ("Daily", "every day"),
+        ("alle 15 Minuten", "every 15 minutes"),
+        ("Jede Stunde", "every hour"),
+        ("alle 2 Tage", "every 2 days"),
+        ("jeden  Tag", "every day"),
+        ("täglich", "every day"),
+        ("alle 3 Wochen", "every 3 weeks"),
     ],
 )
 def test_understood(text: str, expected: str) -> None:
@@ -27,7 +34,18 @@ def test_understood(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["sometimes", "every", "every 1 minute", "* * * * * *", "61 * * * *", "every 15", "x" * 99]
+    "text",
+    [
+        "sometimes",
+        "every",
+        "every 1 minute",
+        "* * * * * *",
+        "61 * * * *",
+        "every 15",
+        "alle 2 Minuten",
+        "jede 15",
+        "x" * 99,
+    ],
 )
 def test_refused(text: str) -> None:
     with pytest.raises(ScheduleRefused):

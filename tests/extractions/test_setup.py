@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 
@@ -13,59 +12,8 @@ from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Extraction, Run
 from datasync_flask.extractions.setup.models import ExtractionDraft
 from tests.support.connection import ConnectionWalk
-from tests.support.extraction import Extracting, Org, only
-from tests.support.visitor import Visitor
-
-
-class Setup:
-    """The steps of one draft."""
-
-    def __init__(self, walk: ConnectionWalk) -> None:
-        self.walk, self.visitor = walk, walk.visitor
-        self.visitor.get(f"/connections/{walk.id}")
-        answer = self.visitor.post("/extractions/setup", {"source": walk.id})
-        assert answer.status_code == 303
-        self.id = answer.headers["Location"].split("/")[2]
-
-    def at(self, step: str) -> str:
-        return f"/extractions/{self.id}/setup/{step}"
-
-    def open(self, step: str, query: str = "") -> Visitor:
-        assert self.visitor.get(self.at(step) + query).status_code == 200, self.visitor.text
-        return self.visitor
-
-    def send(self, step: str, form: str, **changes: Any) -> Any:
-        """Send a step's form as it stands on the page that is open, with changes; lists replace all values."""
-        values: dict[str, Any] = {}
-        for name, value in self.visitor.page.get_element_by_id(form).form_values():
-            values.setdefault(name, []).append(value)
-        return self.visitor.open(self.at(step), method="POST", data={**values, **changes})
-
-    def send_objects(self, **changes: Any) -> Any:
-        return self.send("objects", "objects-form", **changes)
-
-    def send_destination(self, **changes: Any) -> Any:
-        return self.send("destination", "destination-form", **changes)
-
-    @property
-    def chosen(self) -> list[str]:
-        return [name.text_content() for name in self.visitor.page.xpath("//*[@id='basket']//li//b")]
-
-    @property
-    def shown(self) -> list[str]:
-        return [name.text_content() for name in self.visitor.page.xpath("//label[@class='pick']/b")]
-
-    @property
-    def chips(self) -> dict[str, int]:
-        found = self.visitor.page.xpath("//button[@class='chip']")
-        return {chip.text.strip(): int(chip.xpath("string(small)").replace(",", "")) for chip in found}
-
-
-@pytest.fixture
-def setup(extracting: Extracting, org: Org) -> Setup:
-    for name, count in (("Account", 30), ("Contact", 20), ("Opportunity", 5)):
-        org.do(name, "generate", count=count)
-    return Setup(extracting.walk)
+from tests.support.extraction import Extracting
+from tests.support.setup import Setup
 
 
 def test_from_connected_to_rows_with_nothing_typed(setup: Setup, extracting: Extracting) -> None:
@@ -117,45 +65,6 @@ def test_a_draft_is_made_by_a_post_only_and_never_runs(setup: Setup) -> None:
     assert visitor.get(setup.at("objects")).status_code == 404
 
 
-def test_what_is_ticked_keeps_its_place_over_searches_and_groups(setup: Setup) -> None:
-    setup.open("objects")
-    before = setup.chosen
-    assert setup.chips["Suggested"] >= 3
-    assert setup.chips["With rows"] >= 3
-    answer = setup.send_objects(q="orderst", do="search")
-    assert answer.headers["Location"] == setup.at("objects") + "?q=orderst"
-    setup.visitor.follow()
-    assert setup.shown == ["OrderStatus"]
-    assert setup.chosen == before
-    setup.send_objects(objects=["OrderStatus"], show="standard", q="")
-    setup.visitor.follow()
-    assert setup.chosen == [*before, "OrderStatus"]
-    # Unticked where it stands in the list, and removed of the basket.
-    ticked = [name for name in before if name != "Contact"] + ["OrderStatus"]
-    setup.send_objects(objects=ticked, show="standard")
-    setup.visitor.follow()
-    assert "Contact" not in setup.chosen
-    setup.send_objects(remove="Account")
-    setup.visitor.follow()
-    assert "Account" not in setup.chosen
-    setup.send_objects(clear="1")
-    setup.visitor.follow()
-    assert setup.chosen == []
-    assert setup.send_objects(do="continue").status_code == 422
-    assert "Choose at least one object." in setup.visitor.text
-
-
-def test_what_another_tab_changed_meanwhile_stays_changed(setup: Setup) -> None:
-    setup.open("objects", "?show=standard")
-    older, before = setup.visitor.page, setup.chosen
-    setup.send_objects(objects=[*(name for name in before if name != "Contact"), "OrderStatus"], do="close")
-    setup.visitor.page = older
-    setup.send_objects(objects=[*(name for name in before if name != "Opportunity"), "Profile"], do="close")
-    setup.open("objects")
-    assert {"Account", "OrderStatus", "Profile"} <= set(setup.chosen)
-    assert not {"Contact", "Opportunity"} & set(setup.chosen)
-
-
 def test_a_step_is_done_only_when_something_was_chosen_in_it(setup: Setup) -> None:
     def done() -> list[str]:
         return [
@@ -170,88 +79,6 @@ def test_a_step_is_done_only_when_something_was_chosen_in_it(setup: Setup) -> No
     setup.send_objects(do="continue")
     setup.visitor.follow()
     assert len(done()) == 1
-
-
-def test_an_object_has_its_settings_before_anything_is_saved(setup: Setup, org: Org) -> None:
-    address = setup.at("objects/Account")
-    setup.open("objects")
-    # What was ticked on the way there is kept.
-    answer = setup.send_objects(objects=["Account", "Contact"], settings="Account")
-    assert answer.headers["Location"] == address
-    setup.visitor.follow()
-    values = setup.visitor.form_values("object-form")
-    bad = setup.visitor.post(address, {**values, "filter": "Industri = = x", "history": "1"})
-    assert bad.status_code == 422
-    assert "Salesforce refuses this filter:" in setup.visitor.error_at("filter")
-    # Nothing typed is lost.
-    assert setup.visitor.form_values("object-form")["filter"] == "Industri = = x"
-    assert setup.visitor.form_values("object-form")["history"] == "1"
-    assert setup.visitor.post(address, {**values, "which": "some", **only([], values)}).status_code == 422
-    assert setup.visitor.error_at("fields")
-    good = {
-        "tracking_type": "date_deletes", "filter": "Industry = 'Energy'", "which": "some",
-        **only(["Name", "Industry"], values), "deleted": "mark", "history": "1", "cursor": "",
-    }  # fmt: skip
-    assert setup.visitor.post(address, {**good, "try": "1"}).status_code == 200
-    assert "Salesforce accepts this filter." in setup.visitor.text
-    assert setup.visitor.post(address, good).headers["Location"] == setup.at("objects") + "#settings-Account"
-    setup.open("objects")
-    assert "2 fields · Changes and deletions · filtered · history" in setup.visitor.text
-    setup.visitor.post(setup.at("alike"), {"tracking_type": "none", "deleted": "-", "history": "latest", "which": "-"})
-    setup.open("objects")
-    assert "2 fields · Everything · filtered" in setup.visitor.text
-    assert "All fields · Everything" in setup.visitor.text
-    setup.send_objects(do="continue")
-    setup.open("destination")
-    setup.send_destination(do="continue")
-    setup.open("review")
-    assert setup.send("review", "review-form", do="save").headers["Location"] == f"/extractions/{setup.id}"
-    with setup.walk.app.app_context():
-        made = {each.name: each for each in db.session.get_one(Extraction, setup.id).objects}
-        assert made["Account"].fields == ["Name", "Industry"]
-        assert made["Account"].filter == "Industry = 'Energy'"
-        assert made["Account"].marks_deleted
-        assert not made["Account"].keeps_history
-        assert {each.tracking_type for each in made.values()} == {"none"}
-        assert db.session.query(ExtractionDraft).count() == 0
-
-
-def test_a_broken_filter_is_refused_on_every_way_to_save(extracting: Extracting, warehouse: str) -> None:
-    data = {"description": "X", "source": extracting.walk.id, "destination": warehouse, "dataset": "crm",
-            "objects": ["Account"], "schedule": "", "timezone": "UTC", "filter-Account": "Industri = = x"}  # fmt: skip
-    visitor = extracting.walk.visitor
-    assert visitor.post("/extractions/new", data).status_code == 422
-    assert "Account: Salesforce refuses this filter" in visitor.error_at("objects")
-
-
-def test_a_filter_that_cannot_be_tried_is_saved_and_said_so(setup: Setup, warehouse: str) -> None:
-    setup.open("objects")
-    setup.send_objects(objects=["Account"], settings="Account")
-    setup.visitor.follow()
-    values = setup.visitor.form_values("object-form") | {"filter": "Industry = 'Energy'"}
-    setup.walk.practice.fault("query", kind="answer", status=503, body="<html>busy</html>", times=None)
-    try:
-        assert setup.visitor.post(setup.at("objects/Account"), {**values, "try": "1"}).status_code == 200
-        assert "Salesforce accepts this filter." not in setup.visitor.text
-        assert "The filter of Account wasn't tried. The next run tries it." in setup.visitor.text
-        assert setup.visitor.post(setup.at("objects/Account"), values).status_code == 303
-        setup.visitor.follow()
-        assert "The filter of Account wasn't tried. The next run tries it." in setup.visitor.text
-        data = {"description": "X", "source": setup.walk.id, "destination": warehouse, "dataset": "crm",
-                "objects": ["Account"], "schedule": "", "timezone": "UTC", "filter-Account": "Industry = 'x'"}  # fmt: skip
-        assert setup.visitor.post("/extractions/new", data).status_code == 303
-        setup.visitor.follow()
-        assert "The filter of Account wasn't tried. The next run tries it." in setup.visitor.text
-    finally:
-        setup.walk.practice.clear_faults()
-
-
-def test_a_filter_is_never_cut(extracting: Extracting, warehouse: str) -> None:
-    long = " OR ".join(f"Name = 'number {number}'" for number in range(120))
-    data = {"description": "X", "source": extracting.walk.id, "destination": warehouse, "dataset": "crm",
-            "objects": ["Account"], "schedule": "", "timezone": "UTC", "filter-Account": long}  # fmt: skip
-    assert extracting.walk.visitor.post("/extractions/new", data).status_code == 422
-    assert "at most 2,000 characters" in extracting.walk.visitor.error_at("objects")
 
 
 def test_fields_that_are_missing_are_named(extracting: Extracting) -> None:
@@ -273,6 +100,11 @@ def test_what_is_typed_into_the_destination_step_survives(setup: Setup, extracti
     assert setup.send_destination(**typed, do="continue").status_code == 422
     assert setup.visitor.page.xpath("//p[@class='error']")
     assert "kept for an hour" not in setup.visitor.response.text
+    # All that is wrong is said at once.
+    assert setup.send_destination(dataset="1st", at_time="25:00", quota_ceiling="500", do="continue").status_code == 422
+    for field in ("new-host", "dataset", "schedule", "quota_ceiling"):
+        assert setup.visitor.error_at(field), field
+    setup.send_destination(**typed, do="continue")
     assert setup.send_destination(do="close").headers["Location"].startswith("/extractions")
     with setup.walk.app.app_context():
         stored = db.session.get_one(ExtractionDraft, setup.id).settings
@@ -283,6 +115,27 @@ def test_what_is_typed_into_the_destination_step_survives(setup: Setup, extracti
     assert (values["new-host"], values["new-database"], values["dataset"]) == ("127.0.0.1", "crm", "mine")
     assert (values["repeat"], values["at_time"], values["timezone"]) == ("weekly", "07:15", "Europe/Berlin")
     assert "Every week on Mon, Fri at 07:15" in setup.visitor.text
+
+
+def test_a_new_destination_is_named_after_its_address_unless_somebody_names_it(setup: Setup) -> None:
+    def name() -> str:
+        return str(setup.visitor.form_values("destination-form")["new-description"])
+
+    setup.open("objects")
+    setup.send_objects(do="continue")
+    setup.open("destination")
+    assert name() == "DuckDB datasync.duckdb"
+    setup.send_destination(**{"new-path": "sales.duckdb", "do": "test"})
+    assert name() == "DuckDB sales.duckdb"
+    setup.send_destination(**{"new-description": "Mine", "do": "test"})
+    setup.send_destination(**{"new-path": "other.duckdb", "do": "test"})
+    assert name() == "Mine"
+    setup.send_destination(**{"new-kind": "postgresql", "do": "show"})
+    address = {"new-host": "db.invalid", "new-database": "crm", "new-username": "me", "new-password": "x"}
+    setup.send_destination(**address, do="test")
+    assert name() == "crm on db.invalid"
+    setup.send_destination(**{"new-host": "other.invalid", "do": "test"})
+    assert name() == "crm on other.invalid"
 
 
 def test_destinations_that_are_there_are_cards_and_name_the_tables_in_their_way(
@@ -397,25 +250,6 @@ def test_the_edit_page_keeps_its_source_and_all_that_is_typed(extracting: Extrac
     assert visitor.error_at("schedule") == "Choose at least one day."
 
 
-def test_nine_hundred_objects_are_a_small_page(extracting: Extracting, org: Org) -> None:
-    setup = Setup(extracting.walk)
-    setup.open("objects")
-    few = len(setup.visitor.response.data)
-    for number in range(900):
-        namespace = f"pkg{number % 9}__" if number % 3 else ""
-        org.do(f"{namespace}A_long_name_of_an_object_{number}__c", "object", fields={})
-    setup.send_objects(do="refresh")
-    setup.open("objects")
-    assert sum(setup.chips.values()) > 900
-    assert setup.chips["pkg1"] > 50
-    assert len(setup.visitor.response.data) < 1.5 * few
-    setup.open("objects", "?all=all")
-    assert len(setup.shown) >= 900
-    assert len(setup.visitor.response.data) < 300_000
-    setup.open("objects", "?q=OBJECT_777")
-    assert setup.shown == ["A_long_name_of_an_object_777__c"] or re.fullmatch(r"pkg\d__A_.*777__c", setup.shown[0])
-
-
 def test_a_destination_deleted_meanwhile_is_said(extracting: Extracting) -> None:
     setup = Setup(extracting.walk)
     destination = extracting.make_destination("duckdb", {"path": "gone.duckdb"})
@@ -441,3 +275,23 @@ def test_many_drafts_leave_the_list_in_sight(setup: Setup) -> None:
     assert len(drafts.xpath("./ul/li")) == 3
     (rest,) = drafts.xpath("./details")
     assert rest.xpath("string(summary)") == f"{len(rest.xpath('.//li'))} more drafts"
+
+
+def test_a_schedule_that_is_not_right_yet_is_kept_for_later(setup: Setup, warehouse: str) -> None:
+    setup.open("objects")
+    setup.send_objects(objects=["Account"], do="continue")
+    setup.open("destination")
+    setup.send_destination(destination=warehouse, do="continue")
+    setup.open("destination")
+    for press in ("back", "close"):
+        setup.send_destination(repeat="cron", schedule="61 * * * *", do=press)
+        setup.visitor.get(f"/extractions/{setup.id}/setup")
+        # It is asked for before the rest is reviewed.
+        assert setup.visitor.response.headers["Location"] == setup.at("destination")
+        setup.open("destination")
+        assert setup.visitor.form_values("destination-form")["schedule"] == "61 * * * *"
+    assert setup.send_destination(do="continue").status_code == 422
+    assert "Write every 15 minutes" in setup.visitor.error_at("schedule")
+    assert setup.send_destination(schedule="5 * * * *", do="continue").status_code == 303
+    setup.visitor.get(f"/extractions/{setup.id}/setup")
+    assert setup.visitor.response.headers["Location"] == setup.at("review")

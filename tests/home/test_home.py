@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import time_machine
 from flask import Flask
 
 from datasync_flask.clock import utcnow
@@ -82,6 +85,35 @@ def test_a_failed_run_is_told_first_and_counted_beside_home(walk: ConnectionWalk
     walk.visitor.get("/")
     assert section(walk.visitor, "needs-attention") == ""
     assert current(walk.visitor) == ["Home"]
+
+
+def test_the_rows_of_a_day_are_those_of_all_its_runs(clock: time_machine.Traveller, walk: ConnectionWalk) -> None:
+    walk.make_app()
+    walk.save()
+    extracting = extraction_of(walk)
+    end(walk.app, extracting.start(), RunState.DONE, rows=7000)
+    clock.shift(timedelta(days=1, minutes=1))
+    # More runs than the row of small bars has places.
+    for _ in range(12):
+        clock.shift(timedelta(minutes=1))
+        end(walk.app, extracting.start(), RunState.DONE, rows=100)
+    walk.visitor.get("/")
+    assert walk.visitor.page.xpath("//section[@aria-labelledby='fresh']//td[contains(@class, 'num')]/text()") == [
+        "1,200"
+    ]
+
+
+def test_an_extraction_that_was_begun_is_resumed_from_home(walk: ConnectionWalk) -> None:
+    walk.make_app()
+    walk.save()
+    walk.visitor.get("/")
+    assert "Choose what to load" in section(walk.visitor, "fresh")
+    begun = walk.visitor.post("/extractions/setup", {"source": walk.id}).headers["Location"].split("/setup/")[0]
+    walk.visitor.get("/")
+    (resume,) = walk.visitor.page.xpath("//section[@aria-labelledby='fresh']//a[contains(., 'Resume')]/@href")
+    assert resume == f"{begun}/setup"
+    # Nothing is counted that isn't there.
+    assert "0 extractions" not in walk.visitor.text
 
 
 def test_a_broken_connection_leads_to_its_fix(walk: ConnectionWalk) -> None:

@@ -305,7 +305,7 @@ def test_a_lost_key_says_which_secret_to_enter_again(walk: ConnectionWalk) -> No
     walk.to_ready()
     walk.app.extensions["secret_box"] = SecretBox([Fernet.generate_key().decode()])
     assert walk.visitor.post(f"/connections/{walk.id}/authenticate").status_code == 422
-    assert "can't be read with the present key" in walk.visitor.error_at("client_secret")
+    assert "can't be read with the current key" in walk.visitor.error_at("client_secret")
     walk.visitor.submit("connection-form", client_secret=walk.salesforce_app["client_secret"])
     walk.work()
     assert walk.state == "ready_to_authorize"

@@ -263,7 +263,9 @@ def cancel(run: Run) -> None:
     """Ask a run to stop; a run without a process stops at once. Commits."""
     idle = (RunState.QUEUED, RunState.PAUSED, RunState.WAITING)
     statement = update(Run).where(Run.id == run.id, Run.state.in_(idle))
-    ended = {"state": RunState.CANCELLED, "ended_at": utcnow(), "cancel_asked": True, "version": Run.version + 1}
+    # Why it had to wait says nothing about a run that nobody waits for.
+    ended = {"state": RunState.CANCELLED, "ended_at": utcnow(), "cancel_asked": True, "problem": "",
+             "problem_detail": "", "version": Run.version + 1}  # fmt: skip
     if count_updated(statement.values(**ended)) == 0:
         count_updated(
             update(Run).where(Run.id == run.id, Run.state == RunState.RUNNING)

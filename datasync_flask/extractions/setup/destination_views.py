@@ -76,14 +76,15 @@ class Step:
         had_fields = "new-kind" in sent and sent.get("shown_kind") == self.kind
         self.new_typed = destinations.typed_in(sent) if had_fields else {}
         typed_before = stored.get("new", {}) if stored.get("new_kind") == self.kind else {}
-        self.new_form: DestinationForm = destinations.new_form(
-            self.kind, typed_before | self.new_typed, is_sent=self.is_sent
-        )
-        self.picked = (
-            schedule_picker.of_form(sent)
-            if "repeat" in sent
-            else schedule_picker.of_schedule(stored.get("schedule", SCHEDULE))
-        )
+        typed = typed_before | self.new_typed
+        self.new_form: DestinationForm = destinations.new_form(self.kind, typed)
+        self.usual_description = "" if typed.get("description") else self.new_form.description.data
+        if "repeat" in sent:
+            self.picked = schedule_picker.of_form(sent)
+        elif unfinished := stored.get("unfinished_schedule"):
+            self.picked = schedule_picker.Picked("cron", text=unfinished)
+        else:
+            self.picked = schedule_picker.of_schedule(stored.get("schedule", SCHEDULE))
         self.combines_orgs = "combines_orgs" in sent if self.is_sent else bool(stored.get("combines_orgs"))
         self.combined = loader.combining_at(self.chosen)
         self.objects = drafts.choices(draft) or []
@@ -128,15 +129,19 @@ class Step:
             "quota_ceiling": sent.get("quota_ceiling", "80")[:10],
             "reread_days": sent.get("reread_days", "0")[:10],
             "formula_rhythm": sent.get("formula_rhythm", FormulaRhythm.DAILY.value)[:16],
+            "unfinished_schedule": "",
         }
         if self.new_typed:
             found["new"] = destinations.without_secrets(self.new_typed)
+        elif self.draft.settings.get("new_kind") != self.kind:
+            found["new"] = {}
         if self.dataset != self.usual_dataset or "dataset" in self.draft.settings:
             found["dataset"] = self.dataset
         try:
             found["schedule"] = self.picked.schedule
         except ScheduleRefused:
             found["schedule"] = self.draft.settings.get("schedule", SCHEDULE)
+            found["unfinished_schedule"] = self.picked.text if self.picked.repeat == "cron" else ""
         return {name: value.replace("\x00", "") if isinstance(value, str) else value for name, value in found.items()}
 
     @property
@@ -167,11 +172,11 @@ class Step:
         form.keep_password()
 
     def finish(self) -> bool:
-        """Create a new destination and check everything; False if something is wrong, with errors at their fields."""
+        """Create a new destination, check everything, and put all errors at their fields; False if there is one."""
+        made = None
         if self.destination == destinations.NEW:
             made = destinations.save_new(self.new_form, by=current_user.id)
-            if made is None:
-                return False
+        if made is not None:
             self.chosen, self.destination, self.choices = made, made.id, loader.destinations()
             drafts.change(self.draft, {"destination": made.id, "new": {}})
         try:
@@ -183,6 +188,10 @@ class Step:
         form = ExtractionForm(given=sent, tries_filters=False)
         form.validate()
         self.errors |= {name: list(map(str, form[name].errors)) for name in FIELDS if form[name].errors}
+        if self.destination == destinations.NEW:
+            # Its own fields say why there is none.
+            self.errors.pop("destination", None)
+            return False
         if not self.errors:
             drafts.change(
                 self.draft, {"dataset": form.dataset.data, "schedule": schedule, "timezone": form.timezone.data}

@@ -82,7 +82,7 @@ def usual_fields(kind: str) -> dict[str, Any]:
         name = "datasync" if number == 1 else f"datasync_{number}"
         path = f"{name}.{suffix}" if dot else name
         if path.lower() not in taken:
-            return {"path": path, "description": free_name(f"{KINDS[kind].title} {path}")}
+            return {"path": path}
     raise AssertionError("unreachable")
 
 
@@ -95,13 +95,19 @@ def free_name(wanted: str) -> str:
     raise AssertionError("unreachable")
 
 
-def new_form(kind: str, typed: Mapping[str, Any], *, is_sent: bool) -> DestinationForm:
+def usual_description(kind: str, values: Mapping[str, Any]) -> str:
+    """A new destination's description, made of its address; empty while that is."""
+    if values.get("path"):
+        return free_name(f"{KINDS[kind].title} {values['path']}")
+    if values.get("database"):
+        return free_name(f"{values['database']} on {values.get('host', '')}")
+    return free_name(str(values["bucket"])) if values.get("bucket") else ""
+
+
+def new_form(kind: str, typed: Mapping[str, Any]) -> DestinationForm:
     """The form of a new destination, with what was typed in place of defaults."""
     values = usual_fields(kind) | {name: value for name, value in typed.items() if value}
-    if is_sent and not values.get("description") and values.get("database"):
-        values["description"] = free_name(f"{values['database']} on {values.get('host', '')}")
-    if is_sent and not values.get("description") and values.get("bucket"):
-        values["description"] = free_name(str(values["bucket"]))
+    values.setdefault("description", usual_description(kind, values))
     sent = MultiDict({name: str(value) for name, value in values.items()})
     form = DestinationForm(kind, given=sent)
     for name in form._fields.keys() - {"csrf_token"}:
@@ -113,11 +119,15 @@ def new_form(kind: str, typed: Mapping[str, Any], *, is_sent: bool) -> Destinati
 
 def typed_in(sent: Mapping[str, str]) -> dict[str, str]:
     """The values typed into the fields of a new destination."""
-    return {
+    found = {
         name.removeprefix(PREFIX): str(value).replace("\x00", "")[:20_000]
         for name, value in sent.items()
         if name.startswith(PREFIX) and name != f"{PREFIX}kind"
     }
+    # One that nobody changed follows the address.
+    if found.get("description") == sent.get("usual_description"):
+        found["description"] = ""
+    return found
 
 
 def without_secrets(typed: Mapping[str, str]) -> dict[str, str]:

@@ -102,7 +102,8 @@ def next_step(draft: ExtractionDraft) -> str:
     """The next step of a draft."""
     if not draft.objects:
         return "objects"
-    return "review" if draft.settings.get("destination", "new") != "new" else "destination"
+    is_chosen = draft.settings.get("destination", "new") != "new" and not draft.settings.get("unfinished_schedule")
+    return "review" if is_chosen else "destination"
 
 
 def as_sent(values: Mapping[str, Any], chosen: Iterable[ObjectChoice]) -> MultiDict[str, str]:

@@ -77,7 +77,7 @@ def object_settings_page(draft_id: str, name: str) -> ResponseReturnValue:
     if trial.not_tried:
         flash(trial.not_tried)
     drafts.change(draft, objects=[after if choice.name == name else choice for choice in chosen])
-    return redirect(_back(draft, name), 303)
+    return _go_on(draft, name, request.form.get("then", ""))
 
 
 @bp.route("/extractions/<public_id:draft_id>/setup/alike", methods=["GET", "POST"])
@@ -103,6 +103,16 @@ def _seen() -> objects.View:
 def _back(draft: ExtractionDraft, name: str) -> str:
     """Where in the list the settings of an object were opened."""
     return url_for("setup.objects", draft_id=draft.id, _anchor=f"settings-{name}", **_seen().as_query)
+
+
+def _go_on(draft: ExtractionDraft, name: str, then: str) -> ResponseReturnValue:
+    """Go where a button of the list leads that was pressed while the settings of an object were open; else back."""
+    action, _, other = then.partition(" ")
+    if action == "settings" and other:
+        return to_step(draft, "object_settings_page", name=other, **_seen().as_query)
+    if action in {"continue", "alike"}:
+        return to_step(draft, "destination" if action == "continue" else "alike")
+    return close(draft) if action == "close" else redirect(_back(draft, name), 303)
 
 
 def _chosen(draft: ExtractionDraft, found: Catalog) -> list[ObjectChoice]:

@@ -142,6 +142,14 @@ def sentence(schedule: str) -> str:
     return str(gettext("On the schedule %(text)s", text=schedule))
 
 
+def typed(schedule: str) -> str:
+    """A schedule as the reader would type it; normalised() understands it."""
+    locale = get_locale()
+    if locale is None or locale.language == "en" or not EVERY.fullmatch(schedule):
+        return schedule
+    return sentence(schedule)
+
+
 def _every(number: int, unit: str) -> str:
     if unit == "minute":
         return str(ngettext("Every minute", "Every %(num)s minutes", number))
