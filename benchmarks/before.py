@@ -32,8 +32,6 @@ UNITS = {
     "answers": "The same in the web process, milliseconds of CPU",
     "probes": "Probes, milliseconds of a worker's CPU",
 }
-ROUNDS = 3
-
 # What a version measured, in the order of its names; a name has one value for each round.
 Found = dict[str, list[float]]
 
@@ -100,6 +98,7 @@ def main() -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.before")
     parser.add_argument("commit")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each version measures requests (default 3)")
     parser.add_argument("--report", type=Path, default=Path(__file__).with_name("BEFORE.md"))
     options = parser.parse_args()
     head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True, cwd=ROOT)
@@ -107,12 +106,12 @@ def main() -> None:
         f"# This version beside {options.commit}",
         f"Made by `python -m benchmarks.before {options.commit}` on {datetime.now(UTC):%Y-%m-%d}, commit "
         f"{head.stdout.strip()}. Each version has its own requirements and measures the same on the same machine, in "
-        f"turn; of {ROUNDS} rounds the median, of runs one round. A run reads an object of 30 fields.",
+        f"turn; requests {options.rounds} times (the median counts), runs once. A run reads an object of 30 fields.",
     ]
     with earlier(options.commit) as tree:
         trees = tree, ROOT
         for what, title in UNITS.items():
-            parts += [f"## {title}", table(options.commit, *_in_turn(trees, ROUNDS, what))]
+            parts += [f"## {title}", table(options.commit, *_in_turn(trees, options.rounds, what))]
         for rows, line, kind in RUNS:
             parts += [
                 f"## Runs: {rows:,} rows into {kind}, {line}",

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any
 
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from werkzeug.datastructures import MultiDict
@@ -100,7 +101,8 @@ def usual_description(kind: str, values: Mapping[str, Any]) -> str:
     if values.get("path"):
         return free_name(f"{KINDS[kind].title} {values['path']}")
     if values.get("database"):
-        return free_name(f"{values['database']} on {values.get('host', '')}")
+        place = gettext("%(database)s on %(host)s", database=values["database"], host=values.get("host", ""))
+        return free_name(place)
     return free_name(str(values["bucket"])) if values.get("bucket") else ""
 
 
