@@ -50,7 +50,7 @@ test: $(VENV)/.dev test-tools ## Run all tests, the browser ones included
 	$(BIN)/python -m pytest -n $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)') --dist worksteal
 
 .PHONY: check
-check: lint ## Lint, types and the tests that need neither browser nor server: under two minutes
+check: lint ## Lint, types and the quick tests that need neither browser nor server: under two minutes
 	$(BIN)/python -m pytest -q -n $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)') --dist worksteal -m "not (browser or server or slow)"
 
 .PHONY: lint

@@ -200,6 +200,7 @@ def old_app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
     app.extensions["queue"].close()
 
 
+@pytest.mark.slow
 def test_every_row_of_the_release_before_is_kept_and_shown(old_app: Flask) -> None:
     init_migrations(old_app)
     with old_app.app_context():

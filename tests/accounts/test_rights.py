@@ -187,6 +187,7 @@ def test_viewers_read_and_change_nothing(
 
 
 @pytest.mark.parametrize("role", ["editor", "admin"])
+@pytest.mark.slow
 def test_editors_and_administrators_are_let_in(
     sign_in: Callable[..., Visitor], parts: dict[str, str], role: str
 ) -> None:

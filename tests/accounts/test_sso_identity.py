@@ -105,6 +105,7 @@ def link_by_hand(app: Flask, email: str = EMAIL) -> Visitor:
 
 @pytest.mark.parametrize("verified", NOT_TRUE, ids=repr)
 @pytest.mark.parametrize("where", ["id_token", "userinfo"])
+@pytest.mark.slow
 def test_only_true_is_verified(app: Flask, ada: int, provider: IdentityProvider, verified: object, where: str) -> None:
     for email in (EMAIL, "new@example.com"):
         claims = {"email": email, "email_verified": verified}

@@ -151,6 +151,7 @@ def test_a_removed_person_s_token_is_refused(app: Flask, token_of: Callable[[str
     assert app.test_client().get("/api/v1/connections", headers=headers).status_code == 401
 
 
+@pytest.mark.slow
 def test_it_is_as_its_description_says(app: Flask, token_of: Callable[[str], str]) -> None:
     """Whatever is sent, right or wrong: no 500, and no answer that isn't described."""
     headers = {"Authorization": f"Bearer {token_of('admin')}"}

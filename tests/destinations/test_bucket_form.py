@@ -70,6 +70,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("name", "value", "told"), WRONG)
+@pytest.mark.slow
 def test_what_is_not_taken(visitor: Visitor, name: str, value: str, told: str) -> None:
     assert visitor.post(NEW, TYPED | {name: value}).status_code == 422
     assert visitor.error_at(name)

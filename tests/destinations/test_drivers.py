@@ -143,6 +143,7 @@ def test_a_first_load_may_be_a_merge(loader: Loader) -> None:
 
 
 @pytest.mark.parametrize("removes", [True, False])
+@pytest.mark.slow
 def test_deleted_rows_are_removed_or_marked(loader: Loader, removes: bool) -> None:
     loader.load([("1", "one", False), ("2", "two", False)], replaces=True)
     loader.load([("1", "one", True), ("9", "never seen", True)], removes_deleted=removes)
@@ -202,6 +203,7 @@ def test_values_come_through_as_they_are(loader: Loader) -> None:
         assert all(value is None for name, value in second.items() if name != "id" and not name.startswith("_dlt"))
 
 
+@pytest.mark.slow
 def test_a_new_column_and_a_column_that_is_gone(loader: Loader) -> None:
     loader.load([("1", "one", False)], replaces=True)
     loader.load([("2", "two", False, 7)], EVERYTHING[:4])
@@ -214,6 +216,7 @@ def test_a_new_column_and_a_column_that_is_gone(loader: Loader) -> None:
     assert "employees" in [name.lower() for name, _ in loader.destination.preview(TABLE, 1).columns]
 
 
+@pytest.mark.slow
 def test_history_keeps_every_version(loader: Loader) -> None:
     versioned = (*COLUMNS, Column(VERSION_COLUMN, ColumnType.TEXT))
 

@@ -26,6 +26,7 @@ def app(make_app: Callable[..., Flask], settings: Settings) -> Flask:
     "name", ["{}/secret_key", "{}/encryption_keys", "{}/runs/x", "{}/runs", "{}/queue.sqlite", "{}/queue.sqlite-wal",
              "{}", "w.sqlite-journal", "w.duckdb.wal", "w.sqlite-shm", "w.duckdb.tmp", "w.duckdb.tmp/x/../../{}/runs"],
 )  # fmt: skip
+@pytest.mark.slow
 def test_they_are_refused_at_the_field(visitor: Visitor, settings: Settings, kind: str, name: str) -> None:
     values = {"description": "Mine", "path": name.format(settings.instance_dir.name), "anyway": "1"}
     assert visitor.post(f"/connections/new/{kind}", values).status_code == 422

@@ -112,6 +112,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("what", ANSWERS)
+@pytest.mark.slow
 def test_what_stores_answer(tmp_path: Path, what: str) -> None:
     status, code, fault, field = ANSWERS[what]
     with refusing(lambda *_: (status, code)) as endpoint:

@@ -160,6 +160,7 @@ def test_the_service_drops_a_password_that_would_move(app: Flask, stored: tuple[
     [("127.0.0.1", "off"), ("localhost", "off"), ("::1", "off"), ("db.example.invalid", "required"),
      ("localhost.example.invalid", "required"), ("192.0.2.1", "required")],
 )  # fmt: skip
+@pytest.mark.slow
 def test_tls_by_default(app: Flask, visitor: Visitor, host: str, tls: str) -> None:
     settings = {"description": host, "host": host, "port": 1, "database": "d", "username": "u", "anyway": "1"}
     response = visitor.post("/connections/new/postgresql", settings)

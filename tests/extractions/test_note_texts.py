@@ -31,6 +31,7 @@ NOTES = {
 
 
 @pytest.mark.parametrize("kind", NoteKind)
+@pytest.mark.slow
 def test_every_kind_of_note_has_words_in_both_languages(app: Flask, kind: NoteKind) -> None:
     stored, words = NOTES[kind]
     with app.test_request_context():

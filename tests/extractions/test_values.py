@@ -118,6 +118,7 @@ def test_what_goes_in_comes_out_by_both_ways(kind: ColumnType, data: st.DataObje
 @given(
     texts=st.lists(st.none() | st.text(st.characters(exclude_categories=[]), max_size=12) | st.one_of(*TEXTS.values()))
 )
+@pytest.mark.slow
 def test_nothing_is_too_odd_and_both_ways_agree(kind: ColumnType, texts: list[str | None]) -> None:
     csv, rest = by_csv(texts, kind), from_json(texts, kind)
     assert csv.array.equals(rest.array)

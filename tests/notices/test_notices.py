@@ -240,6 +240,7 @@ def test_addresses_and_keys_go_along_when_secrets_are_encrypted_again(walk: Conn
     assert signature == sending.signature_of(key, body)
 
 
+@pytest.mark.slow
 def test_early_warnings(walk: ConnectionWalk, receiver: Receiver) -> None:
     walk.to_connected()
     add(walk.visitor, "webhook", receiver.url)

@@ -248,6 +248,7 @@ def test_a_service_gets_through(answering: Callable[[Answer], int]) -> None:
 
 
 @pytest.mark.parametrize("between", [",", ";", "?x=1,", "&"])
+@pytest.mark.slow
 def test_one_address_is_one_service(answering: Callable[[Answer], int], between: str) -> None:
     reached = []
 
@@ -337,6 +338,7 @@ def test_the_page_itself_asks_nobody(app: Flask, visitor: Visitor, answering: Ca
     assert "hx-trigger" not in visitor.get("/notices/ways").text
 
 
+@pytest.mark.slow
 def test_why_an_address_is_refused_is_translated(app: Flask) -> None:
     with app.test_request_context(headers={"Accept-Language": "de"}):
         for kind, target in (

@@ -87,6 +87,7 @@ def companies(client: Client) -> Client:
         ("name = 'cedar' and SYSTEMMODSTAMP > 2001-01-01t00:00:00z".replace("t00:00:00z", "T00:00:00Z"), "c"),
     ],
 )
+@pytest.mark.slow
 def test_filters_find_what_they_say(companies: Client, where: str, found: str) -> None:
     names = companies.values(f"SELECT Name FROM Account WHERE {where}")
     assert sorted(name[0].lower() for name in names) == list(found)

@@ -121,6 +121,7 @@ def test_every_problem_is_in_german(app: Flask) -> None:
                 assert not set(one.steps) & set(other.steps), code
 
 
+@pytest.mark.slow
 def test_problems_of_salesforce_connections(reader: Reader) -> None:
     for code in SALESFORCE:
         check_salesforce_connection(reader, code)
@@ -150,6 +151,7 @@ def check_salesforce_connection(reader: Reader, code: str) -> None:
     assert not OF_RUNS.search(reader.page(f"/connections/{connection_id}/status"))
 
 
+@pytest.mark.slow
 def test_problems_of_destinations(reader: Reader) -> None:
     extracting = Extracting(reader.walk, reader.app.config["SETTINGS"].instance_dir)
     destination_id = extracting.make_destination("duckdb", {"path": "w.duckdb"})

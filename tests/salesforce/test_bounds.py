@@ -160,6 +160,7 @@ def test_other_packings_are_not_unpacked(packing: bytes) -> None:
     assert peak < 8 * MEGABYTE
 
 
+@pytest.mark.slow
 def test_a_body_that_trickles_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "SLOW_AFTER_SECONDS", 0.3)
 

@@ -49,6 +49,7 @@ def test_deny(walk: ConnectionWalk) -> None:
         ("brand_new_error", "nobody saw this before", "unexpected", "nobody saw this before"),
     ],
 )
+@pytest.mark.slow
 def test_refusals_at_the_token_endpoint(
     walk: ConnectionWalk, error: str, description: str, reason: str, message: str
 ) -> None:

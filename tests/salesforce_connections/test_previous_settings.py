@@ -49,6 +49,7 @@ def works_still(walk: ConnectionWalk) -> None:
         {"permission_level": "full"},
     ],
 )
+@pytest.mark.slow
 def test_changed_settings_leave_what_works(walk: ConnectionWalk, change: dict[str, str]) -> None:
     walk.to_connected()
     save(walk, **change)

@@ -79,6 +79,7 @@ def test_going_on_waiting_finds_the_app(clock: time_machine.Traveller, walk: Con
     assert walk.state == "ready_to_authorize"
 
 
+@pytest.mark.slow
 def test_a_callback_mismatch_waits_and_then_says_what_to_compare(
     clock: time_machine.Traveller, walk: ConnectionWalk
 ) -> None:

@@ -135,6 +135,7 @@ def test_codes_of_salesforces_error_pages_are_found_under_help(walk: ConnectionW
     assert code in walk.visitor.text
 
 
+@pytest.mark.slow
 def test_a_run_says_the_same_as_the_connection_and_waits(walk: ConnectionWalk, tmp_path: Any) -> None:
     walk.to_connected()
     extracting = Extracting(walk, tmp_path)
