@@ -192,25 +192,24 @@ def pieces_of(
 ) -> Iterator[bytes]:
     """Yield a body's unpacked pieces, of a megabyte at most each.
 
-    Raises SalesforceError for a body that is too large, too long under way or too slow, or that has an encoding we
-    didn't request. Only waiting counts as slow, not the caller's work in between.
+    Raises SalesforceError for a body that is too large or too slow, that takes over `max_seconds`, or that has an
+    encoding we didn't request. Only waiting counts, not the caller's work in between.
     """
     packing = response.headers.get("content-encoding", "").strip().lower()
     if packing not in ENCODINGS:
         raise SalesforceError(Problem.NOT_SALESFORCE, f"an answer packed as {packing[:40]}")
-    size, waited, began = 0, 0.0, time.monotonic()
+    size, waited = 0, 0.0
     pieces = response.iter_bytes()
     while True:
         asked = time.monotonic()
         piece = next(pieces, None)
-        now = time.monotonic()
-        waited += now - asked
+        waited += time.monotonic() - asked
         if piece is None:
             return
         size += len(piece)
         if size > max_bytes:
             raise SalesforceError(Problem.NOT_SALESFORCE, f"an answer of more than {max_bytes} bytes")
-        if now - began > max_seconds:
+        if waited > max_seconds:
             raise SalesforceError(Problem.NO_ANSWER_IN_TIME, f"an answer that took over {max_seconds:.0f} seconds")
         if waited > SLOW_AFTER_SECONDS and size < waited * SLOWEST_BYTES_PER_SECOND:
             raise SalesforceError(Problem.NO_ANSWER_IN_TIME, f"an answer of {size} bytes in {waited:.0f} seconds")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
@@ -29,6 +30,26 @@ def test_the_line_is_free_before_the_parser_has_taken_anything() -> None:
     with read_ahead(iter([b"a", b"b"]), was_read.set) as found:
         assert was_read.wait(10)
         assert b"".join(found) == b"ab"
+
+
+def test_an_answer_that_hangs_keeps_no_parser() -> None:
+    goes_on, began = threading.Event(), threading.Event()
+
+    def pieces() -> Iterator[bytes]:
+        yield b"a"
+        goes_on.wait(10)
+        yield b"b"
+
+    def parse() -> None:
+        with read_ahead(pieces(), lambda: None) as found:
+            began.set()
+            assert b"".join(found) == b"ab"
+
+    with ThreadPoolExecutor(1) as pool:
+        parsed = pool.submit(parse)
+        assert not began.wait(0.1)
+        goes_on.set()
+        parsed.result(10)
 
 
 def test_it_waits_for_a_slow_parser(monkeypatch: pytest.MonkeyPatch) -> None:
