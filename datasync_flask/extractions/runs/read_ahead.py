@@ -15,8 +15,8 @@ AHEAD_BYTES = 2 * 1024 * 1024
 def read_ahead(pieces: Iterator[bytes], when_read: Callable[[], None]) -> Iterator[Iterator[bytes]]:
     """Yield the pieces while a thread reads the next ones; `when_read` is called after the last one was read.
 
-    The block begins when there is much to take, so that an answer that hangs keeps no parser. Taking a piece raises what
-    reading it raised. When the block ends, nothing reads any more.
+    The block begins when there is much to take, so that an answer that hangs keeps no parser. Taking a piece raises
+    what reading it raised. When the block ends, nothing reads any more.
     """
     ahead = _Ahead()
     thread = threading.Thread(target=ahead.read, args=(pieces, when_read), name="read-ahead", daemon=True)
