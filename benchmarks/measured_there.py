@@ -38,14 +38,15 @@ def probes() -> list[tuple[str, float]]:
     return [("one of 200 waiting connections is probed", load.work(200, 11.0, 30.0).cpu * 1000)]
 
 
-def runs(origin: str, kind: str, settings: str) -> list[tuple[str, float]]:
-    """Seconds and megabytes of a worker's first run, of a later one, and of one without changes."""
+def runs(origin: str, kind: str, settings: str, which: str) -> list[tuple[str, float]]:
+    """Seconds and megabytes of a worker's first run; if `which` is all, also of a later one, and of one for changes."""
     ours_at = importlib.import_module("benchmarks.ours").Ours
+    wanted = (("first run", 0), ("later run", 1), ("run for changes", 1))
     found = []
     with tempfile.TemporaryDirectory() as folder:
         ours = ours_at(Path(folder), origin, kind, json.loads(settings), count=2)
         try:
-            for name, number in (("first run", 0), ("later run", 1), ("run for changes", 1)):
+            for name, number in wanted if which == "all" else wanted[:1]:
                 ran = ours.run(number)
                 found += [(f"{name}: seconds", ran.seconds), (f"{name}: MB", ran.peak / 1e6)]
         finally:
