@@ -32,8 +32,7 @@ def pages(site: Site, practice: PracticeOrg) -> dict[str, str]:
 
 
 def test_no_violations(new_page: Callable[..., Page], pages: dict[str, str]) -> None:
-    # Colours that fade over would be measured half-way.
-    page, found = new_page(bypass_csp=True, reduced_motion="reduce"), []
+    page, found = new_page(bypass_csp=True), []
     for name, path in pages.items():
         # Browsers note a page that isn't there in their console.
         if name == "not-found":
@@ -106,6 +105,8 @@ def test_print_has_the_content_without_the_controls(new_page: Callable[..., Page
 def violations(page: Page, name: str, rules: Sequence[str] = ()) -> list[str]:
     only = {"type": "rule", "values": list(rules)} if rules else {"type": "tag", "values": TAGS}
     options = {"runOnly": only, "resultTypes": ["violations"]}
+    # Colours that fade over would be measured half-way.
+    page.emulate_media(reduced_motion="reduce")
     # axe_playwright_python would read and run the whole of axe again for each look.
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)

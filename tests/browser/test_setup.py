@@ -275,8 +275,6 @@ def test_the_summary_of_problems_follows_what_is_tried_next(new_page: Callable[.
     page.get_by_role("button", name="Test connection").click()
     expect(problems.filter(has_text="problem")).to_contain_text("The file has to lie inside the data folder")
     expect(page.locator("#new-path-error")).to_be_visible()
-    # A button that waits for its answer is paler.
-    expect(page.locator(".htmx-request")).to_have_count(0)
     assert violations(page, "problems") == []
 
 
