@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import weakref
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -178,8 +178,8 @@ class PostgreSql(SqlDestination):
         for tries_left in reversed(range(TRIES)):
             try:
                 # The binary copy fails on a file without rows.
-                destination = Postgres(credentials, replace_strategy="staging-optimized")
-                dlt_loading.run(load, destination, empty_format="csv", has_versions=has_versions)
+                with closing(Postgres(credentials, replace_strategy="staging-optimized")) as destination:
+                    dlt_loading.run(load, destination, empty_format="csv", has_versions=has_versions)
             except Exception as error:
                 if not tries_left or not _is_created_meanwhile(error):
                     raise self.explain(error) from error

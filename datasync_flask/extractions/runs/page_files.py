@@ -40,7 +40,7 @@ class Body(io.RawIOBase):
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
-        self._held = b""
+        self._held = memoryview(b"")
         self.has_nul = False
         self._quotes = 0
 
@@ -61,8 +61,8 @@ class Body(io.RawIOBase):
         read = bytearray()
         while b"\n" not in read and len(read) < MAX_HEADER_BYTES and (more := self.read(MAX_HEADER_BYTES)):
             read += more
-        self._held = bytes(read) + self._held
-        line = self._held[:MAX_HEADER_BYTES].partition(b"\n")[0]
+        self._held = memoryview(bytes(read) + self._held)
+        line = bytes(self._held[:MAX_HEADER_BYTES]).partition(b"\n")[0]
         return line.decode("utf-8", "replace").strip("\r\ufeff ")
 
     def readinto(self, buffer: Any) -> int:
@@ -71,7 +71,7 @@ class Body(io.RawIOBase):
             piece = next(self._pieces, None)
             if piece is None:
                 return 0
-            self._held, self.has_nul = piece, self.has_nul or b"\x00" in piece
+            self._held, self.has_nul = memoryview(piece), self.has_nul or b"\x00" in piece
             self._quotes += piece.count(b'"')
         count = min(len(buffer), len(self._held))
         buffer[:count] = self._held[:count]
@@ -204,8 +204,6 @@ class PageFiles:
         # Without dictionaries, zstd makes smaller files in two thirds of the time.
         with pq.ParquetWriter(page.draft, self.schema, compression="zstd", use_dictionary=False) as writer:
             yield writer
-        # Pages leave gaps in the memory of their thread that add up; freeing them takes milliseconds.
-        pa.default_memory_pool().release_unused()
 
     def _add(self, writer: pq.ParquetWriter, page: Page, columns: dict[str, Parsed]) -> None:
         """Write rows, and note values that couldn't be stored exactly."""

@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
 END_SECONDS = 5.0
 RUN_ENVIRONMENT = {
-    # Reduces peak memory by a quarter, at the same speed.
-    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    # Threads leave gaps in the memory of other allocators: a third more at their peak, or a fifth slower if trimmed.
+    "ARROW_DEFAULT_MEMORY_POOL": "jemalloc",
     "MALLOC_ARENA_MAX": "2",
     # A process with threads must not be forked.
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
