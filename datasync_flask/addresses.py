@@ -67,8 +67,9 @@ def _refuse_nul() -> None:
 
 def _to_the_public_address() -> ResponseReturnValue | None:
     """Redirect from localhost to 127.0.0.1 (or the other way round), to the address that cookies belong to."""
-    is_for_programs = request.endpoint == "static" or request.blueprint == "operations" or is_api()
-    if request.method != "GET" or is_for_programs or wants_fragment():
+    if request.method != "GET" or wants_fragment() or is_api():
+        return None
+    if request.endpoint == "static" or request.blueprint == "operations":
         return None
     settings: Settings = current_app.config["SETTINGS"]
     wanted, given = urlsplit(settings.effective_public_url), urlsplit(request.host_url)

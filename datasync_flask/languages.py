@@ -24,7 +24,9 @@ def language() -> str:
     if not has_request_context():
         return "en"
     try:
-        kept = current_user.language if current_user.is_authenticated else session.get(_KEY, "")
+        # Look the person up once: each use of the proxy would look them up again.
+        person = current_user._get_current_object()
+        kept = person.language if person.is_authenticated else session.get(_KEY, "")
     except SQLAlchemyError:
         # The page about a missing database mustn't need the database either.
         kept = ""

@@ -172,13 +172,16 @@ def load_signed_in(token: str) -> SignedIn | None:
     # Uses the tables: each request does this, and statements on classes take half as long again.
     user, session = User.__table__.c, UserSession.__table__.c
     found = read_row(
-        select(user.id, user.email, user.role, user.language, user.continue_automatically, session.confirmed_at).where(
-            user.id == session.user_id, session.token_hash == hash_token(token), session.expires_at > utcnow()
-        )
-    )
+        select(
+            user.id, user.email, user.role, user.language, user.continue_automatically, session.confirmed_at,
+            session.expires_at,
+        ).where(user.id == session.user_id, session.token_hash == hash_token(token))
+    )  # fmt: skip
     if found is None:
         return None
-    number, email, role, language, continue_automatically, confirmed_at = found
+    number, email, role, language, continue_automatically, confirmed_at, expires_at = found
+    if expires_at <= utcnow():
+        return None
     return SignedIn(number, email, Role(role), language, continue_automatically, token, confirmed_at)
 
 

@@ -47,7 +47,8 @@ def test_an_unchanged_poll_is_304_without_rendering(walk: ConnectionWalk, monkey
 
     with monkeypatch.context() as patch:
         patch.setattr(kind, "render_template", refuse)
-        for headers in ({"HX-PTag": tag}, {"If-None-Match": first.headers["ETag"]}):
+        entity_tag = first.headers["ETag"]
+        for headers in ({"HX-PTag": tag}, {"If-None-Match": entity_tag}, {"If-None-Match": f"W/{entity_tag}"}):
             again = poll(walk, **headers)
             assert again.status_code == 304
             assert again.data == b""
