@@ -14,7 +14,9 @@ import pytest
 import time_machine
 
 from datasync_flask.clock import utcnow
+from datasync_flask.extensions import db
 from datasync_flask.extractions import forecast
+from datasync_flask.extractions.models import Run
 from datasync_flask.extractions.runs import abandoned_jobs, slices
 from datasync_flask.extractions.runs.calls_left import WaitsForBulk
 from datasync_flask.extractions.runs.endings import BULK_PAUSE
@@ -79,15 +81,13 @@ def test_a_large_object_is_read_by_several_jobs_and_shows_each(
     assert re.search(r"First rows after\s*\d+ s", ready.walk.visitor.text)
 
 
-@pytest.mark.parametrize("killed_at", [1, 4, 7])
-def test_killed_it_goes_on_at_the_slice_and_page_it_was_at(
-    ready: Extracting, monkeypatch: pytest.MonkeyPatch, killed_at: int
-) -> None:
+def kill_at_page(ready: Extracting, monkeypatch: pytest.MonkeyPatch, number: int) -> str:
+    """A run that was killed before it read this page, counted over all slices."""
     original, pages = Reader._read_page, count(1)
     monkeypatch.setattr(slices, "AT_ONCE", 1)
 
     def read(reader: Reader) -> None:
-        if next(pages) == killed_at:
+        if next(pages) == number:
             raise Killed
         original(reader)
 
@@ -96,11 +96,38 @@ def test_killed_it_goes_on_at_the_slice_and_page_it_was_at(
         patch.setattr(Reader, "_read_page", read)
         with pytest.raises(Killed):
             ready.work_on(run_id)
-    assert asked(ready) == ((killed_at + 1) // 2, killed_at - 1)
     make_silent(ready, run_id)
+    return run_id
+
+
+@pytest.mark.parametrize("killed_at", [1, 4, 7])
+def test_killed_it_goes_on_at_the_slice_and_page_it_was_at(
+    ready: Extracting, monkeypatch: pytest.MonkeyPatch, killed_at: int
+) -> None:
+    run_id = kill_at_page(ready, monkeypatch, killed_at)
+    assert asked(ready) == ((killed_at + 1) // 2, killed_at - 1)
     ready.work_on(run_id)
     assert ready.stored(run_id).state == "done"
     assert asked(ready) == (SLICES, 2 * SLICES)
+    ready.assert_same("Account")
+
+
+@pytest.mark.parametrize("in_a_slice", [False, True])
+def test_what_a_newer_version_stored_is_read_from_the_beginning(
+    ready: Extracting, monkeypatch: pytest.MonkeyPatch, in_a_slice: bool
+) -> None:
+    run_id = kill_at_page(ready, monkeypatch, 4)
+    with ready.app.app_context():
+        [row] = db.session.get_one(Run, run_id).objects
+        first, *others = row.progress["slices"]
+        if in_a_slice:
+            row.progress = row.progress | {"slices": [first | {"newer": 1}, *others]}
+        else:
+            row.progress = row.progress | {"newer": 1}
+        db.session.commit()
+    ready.work_on(run_id)
+    assert ready.stored(run_id).state == "done"
+    assert asked(ready) == (2 + SLICES, 3 + 2 * SLICES)
     ready.assert_same("Account")
 
 

@@ -54,7 +54,7 @@ def failing_alone(row_id: int) -> Iterator[None]:
 
 def stored_progress(row: RunObject) -> Progress:
     """The stored progress of reading an object."""
-    return Progress(**row.progress, **{name: getattr(row, name) for name in _SHOWN})
+    return Progress.of(row.progress | {name: getattr(row, name) for name in _SHOWN})
 
 
 def checkpoint(each: ObjectRun) -> None:

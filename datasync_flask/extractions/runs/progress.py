@@ -42,6 +42,14 @@ class Progress:
         """Convert stored slices, which are plain dictionaries."""
         self.slices = [Progress(**each) if isinstance(each, dict) else each for each in self.slices]
 
+    @classmethod
+    def of(cls, stored: dict[str, Any]) -> Progress:
+        """Progress as it was stored; the very beginning if a newer version stored what this one doesn't know."""
+        try:
+            return cls(**stored)
+        except TypeError:
+            return cls()
+
     def begin(self) -> None:
         """Forget all that was read."""
         self.__init__(  # type: ignore[misc]
