@@ -94,7 +94,7 @@ def prepare() -> None:
 def _say_start(settings: Settings, setup_link: str) -> None:
     click.echo(f"\n  DataSync is at {settings.effective_public_url}\n")
     if setup_link:
-        click.echo(f"  There is no account yet. Make the first one here (the link works once):\n  {setup_link}\n")
+        click.echo(f"  There is no account yet. Create the first one here (the link works once):\n  {setup_link}\n")
     if settings.callback_needs_https:
         click.echo("  Salesforce accepts this address only with https: see 'Connect a real org' in the README.\n")
 
@@ -183,10 +183,10 @@ def demo(port: int, practice_port: int | None, propagation: float) -> None:
     Password           {DEMO_PASSWORD}
 
   The practice org is at {practice_origin}/lightning/setup/home
-    Make an app there as the guide in DataSync describes. It is known after {propagation:g} seconds.
-    As Login host choose My Domain and enter {practice_origin}
+    Create an app there as the guide in DataSync describes. The org recognises it after {propagation:g} seconds.
+    For Login host, choose My Domain and enter {practice_origin}
 
-  Or begin at the other end: under Extractions one is ready to press Run on.
+  Or start with the extraction that is ready: open Extractions and press Run now.
 """
     )
     practice = ["practice-org", "--port", str(practice_port), "--propagation", str(propagation)]
