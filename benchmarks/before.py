@@ -105,7 +105,8 @@ def main() -> None:
         f"# This version beside {options.commit}",
         f"Made by `python -m benchmarks.before {options.commit}` on {datetime.now(UTC):%Y-%m-%d}, commit "
         f"{head.stdout.strip()}. Each version has its own requirements and measures the same on the same machine, in "
-        f"turn; requests {options.rounds} times (the median counts), runs once. A run reads an object of 30 fields.",
+        f"turn; requests in {options.rounds} round{'s' * (options.rounds > 1)} (the median counts), runs once. A run "
+        "reads an object of 30 fields.",
     ]
     with earlier(options.commit) as tree:
         trees = tree, ROOT
