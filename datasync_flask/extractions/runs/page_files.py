@@ -27,6 +27,8 @@ BLOCK_BYTES = 2 * 1024 * 1024
 # Names of 800 fields are a few ten thousand bytes.
 MAX_HEADER_BYTES = 1_000_000
 EXAMPLE_CHARACTERS = 60
+# Destinations write row group after row group: small ones cost time, large ones memory.
+ROW_GROUP_BYTES = 8 * 1024 * 1024
 # A changed stamp alone is no new version.
 _NOT_IN_VERSION = {"system_modstamp", "last_modified_date", "last_viewed_date", "last_referenced_date"}
 
@@ -145,6 +147,26 @@ class Page:
 
 
 @dataclass
+class _RowGroups:
+    """Collects rows until there are enough for a row group of the file."""
+
+    writer: pq.ParquetWriter
+    batches: list[pa.RecordBatch] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        self.batches.append(batch)
+        self.size += batch.nbytes
+        if self.size >= ROW_GROUP_BYTES:
+            self.end()
+
+    def end(self) -> None:
+        if self.batches:
+            self.writer.write_table(pa.Table.from_batches(self.batches))
+        self.batches, self.size = [], 0
+
+
+@dataclass
 class PageFiles:
     """The Parquet files of pages, one each, in one folder."""
 
@@ -178,7 +200,7 @@ class PageFiles:
         """Write the CSV of a page; columns in `apart` stay empty. Raises pyarrow.ArrowInvalid for invalid CSV."""
         body, wanted = Body(pieces), [name for name in self.columns if name not in apart]
         batches = cells(body, wanted, is_first_page=page.number == 1, block_bytes=self.block_bytes)
-        with self._writer(page) as writer:
+        with self._row_groups(page) as groups:
             for batch in batches:
                 if is_dropped():
                     raise Dropped
@@ -188,7 +210,7 @@ class PageFiles:
                 }
                 for name in apart:
                     columns[name] = self.hashing.from_json(name, [None] * batch.num_rows, self.columns[name].type)
-                self._add(writer, page, columns)
+                self._add(groups, page, columns)
 
     def write_records(self, page: Page, records: list[dict[str, Any]]) -> None:
         """Write the records of a page of a REST query."""
@@ -196,16 +218,18 @@ class PageFiles:
             name: self.hashing.from_json(name, [record.get(name) for record in records], column.type)
             for name, column in self.columns.items()
         }
-        with self._writer(page) as writer:
-            self._add(writer, page, columns)
+        with self._row_groups(page) as groups:
+            self._add(groups, page, columns)
 
     @contextmanager
-    def _writer(self, page: Page) -> Iterator[pq.ParquetWriter]:
+    def _row_groups(self, page: Page) -> Iterator[_RowGroups]:
         # Without dictionaries, zstd makes smaller files in two thirds of the time.
         with pq.ParquetWriter(page.draft, self.schema, compression="zstd", use_dictionary=False) as writer:
-            yield writer
+            groups = _RowGroups(writer)
+            yield groups
+            groups.end()
 
-    def _add(self, writer: pq.ParquetWriter, page: Page, columns: dict[str, Parsed]) -> None:
+    def _add(self, groups: _RowGroups, page: Page, columns: dict[str, Parsed]) -> None:
         """Write rows, and note values that couldn't be stored exactly."""
         batch = pa.RecordBatch.from_arrays([columns[name].array for name in self.columns], schema=self._rows_schema)
         keys = batch.column(KEY) if KEY in batch.schema.names else None
@@ -219,7 +243,7 @@ class PageFiles:
         page.rows += batch.num_rows
         if self.keeps_history:
             batch = pa.RecordBatch.from_arrays([*batch.columns, versions_of(batch)], schema=self.schema)
-        writer.write_batch(batch)
+        groups.add(batch)
 
     def fill(self, files: Iterable[Path], keys: pa.Array, values: dict[str, pa.Array]) -> None:
         """Put values of columns, by API name, into the rows that have these keys."""
