@@ -24,7 +24,7 @@ from datasync_flask.forms import Refused, SettingRefused, check_names, given_val
 from datasync_flask.problems.destination import Fault
 from datasync_flask.problems.registry import trouble
 
-EVENT_TEXTS = {"destination_works": "Found to work", "destination_fails": "Found not to work"}
+EVENT_TEXTS = {"destination_works": "Check passed", "destination_fails": "Check failed"}
 
 
 class DestinationHandler(ConnectionKind[DestinationConnection]):

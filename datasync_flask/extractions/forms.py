@@ -72,7 +72,7 @@ class ExtractionForm(SettingsForm):
     source = SelectField(_l("Source"), validate_choice=False)
     destination = SelectField(_l("Destination"), validate_choice=False)
     dataset = StringField(
-        _l("Dataset"),
+        _l("Schema, prefix or folder"),
         [InputRequired(_l("Enter a name for the schema, folder or prefix, for instance salesforce."))],
         filters=[strip],
         render_kw={"autocomplete": "off", "spellcheck": "false", "maxlength": 50},

@@ -15,8 +15,9 @@ from datasync_flask import polling
 from datasync_flask.connections.list_query import AddressQuery, page_number
 from datasync_flask.connections.models import description_key
 from datasync_flask.extensions import db
-from datasync_flask.extractions import loader
+from datasync_flask.extractions import gaps, loader
 from datasync_flask.extractions.models import Extraction, Run, RunObject, RunState
+from datasync_flask.extractions.run_page import pill_of
 from datasync_flask.problems.registry import trouble
 from datasync_flask.problems.trouble import During
 from datasync_flask.transactions import read_row
@@ -42,6 +43,13 @@ class Row:
         if state is not None and not state.is_over:
             return "running"
         return "paused" if self.extraction.is_paused else ""
+
+    @property
+    def pill(self) -> tuple[str, str]:
+        """The tone and the text of its newest run's state."""
+        if self.run is None:
+            return "idle", gettext("No runs yet")
+        return pill_of(self.run, len(gaps.of_run(self.run, gaps.types_of(self.extraction))))
 
     @property
     def is_moving(self) -> bool:

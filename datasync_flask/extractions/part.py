@@ -33,5 +33,6 @@ def init_app(app: Flask) -> None:
         run_tone=texts.run_tone,
         run_state=texts.run_state,
         schedule_sentence=schedule_picker.sentence,
+        dataset_word=texts.dataset_word,
         duration_text=texts.duration_text,
     )

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from flask_babel import gettext
+from flask_babel import lazy_gettext as _l
 
+from datasync_flask.destinations.models import DestinationConnection
+from datasync_flask.destinations.registry import DESTINATIONS
 from datasync_flask.languages import translated
 from datasync_flask.problems.registry import trouble
 from datasync_flask.problems.trouble import During
 
+# What a destination calls the place of an extraction's tables, within a sentence.
+DATASET_WORDS = {"schema": _l("schema"), "prefix": _l("table prefix"), "folder": _l("folder")}
 RUN_STATES = {
     "queued": "Queued",
     "running": "Running",
@@ -65,3 +70,8 @@ def duration_text(seconds: int) -> str:
         return str(gettext("%(number)s min", number=minutes))
     hours, rest = divmod(seconds // 60, 60)
     return str(gettext("%(hours)s h %(minutes)s min", hours=hours, minutes=rest))
+
+
+def dataset_word(destination: DestinationConnection) -> str:
+    """The word for the place of tables in a destination: schema, table prefix or folder."""
+    return str(DATASET_WORDS[DESTINATIONS[destination.kind].dataset_is])

@@ -16,6 +16,7 @@ from datasync_flask.connections import history
 from datasync_flask.connections.kinds import KINDS
 from datasync_flask.languages import translated
 from datasync_flask.notices.texts import CHANNELS, ROLES
+from datasync_flask.salesforce_connections import hand_off
 from datasync_flask.templating import time_tag
 
 # Translated where they are shown.
@@ -71,6 +72,12 @@ VALUES = {
 def subject_label(kind: str) -> str:
     """What an event is about, in a word."""
     return translated(SUBJECTS.get(kind, kind))
+
+
+def actor(who: str) -> str:
+    """Who did it. Whoever holds a hand-off link has no account, only somebody who made the link."""
+    maker = who.removeprefix(hand_off.ACTOR)
+    return gettext("hand-off link made by %(name)s", name=maker) if maker != who else who
 
 
 def details(event: AuditEvent) -> list[str]:

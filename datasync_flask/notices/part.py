@@ -11,6 +11,7 @@ def init_app(app: Flask) -> None:
     """Add the pages of notifications to `app`."""
     app.register_blueprint(views.bp)
     app.jinja_env.filters.update(
+        audit_actor=audit_texts.actor,
         audit_details=audit_texts.details,
         audit_subject=audit_texts.subject_label,
         channel_label=texts.channel_label,

@@ -19,6 +19,8 @@ from datasync_flask.salesforce_connections import service, settings
 from datasync_flask.salesforce_connections.models import HandOffLink, SalesforceConnection
 
 LIFETIME = timedelta(days=7)
+# How the audit log names whoever holds a link; its maker's address follows.
+ACTOR = "hand-off link made by "
 # Whoever created a link may have lost the right to do so.
 _OPEN = select(HandOffLink).join(User, HandOffLink.made_by_id == User.id).where(User.role != Role.VIEWER)
 
@@ -51,7 +53,7 @@ def link_of(token: str) -> HandOffLink | None:
         _OPEN.where(HandOffLink.token_hash == hash_token(token), HandOffLink.expires_at > utcnow())
     )
     if link is not None:
-        g.acting_as = f"hand-off link made by {link.made_by}"
+        g.acting_as = f"{ACTOR}{link.made_by}"
         if link.opened_at is None:
             link.opened_at = utcnow()
             trail.record("hand_off_opened", audit_subject(link.connection))

@@ -8,6 +8,7 @@ import "./copy.js";
 import "./address_note.js";
 import "./autosave.js";
 import "./sent_once.js";
+import "./refused.js";
 import "./show_when.js";
 import "./browser_zone.js";
 import "./unticks.js";

@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from PIL import Image, ImageStat
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.support.practice import PracticeOrg
 from tests.support.program import Site
@@ -74,6 +74,48 @@ def test_states_stay_in_their_boxes_in_german_on_a_phone(new_page: Callable[...,
             ".map((pill) => pill.textContent)"
         )
         assert outside == [], name
+
+
+def test_a_phone_shows_the_newest_runs_first(new_page: Callable[..., Page], pages: dict[str, str]) -> None:
+    page = new_page(viewport={"width": 360, "height": 800})
+    page.goto(pages["extraction"])
+    for figure in page.locator(".chart").all():
+        figure.scroll_into_view_if_needed()
+        plot = figure.locator(".runs")
+        assert plot.evaluate("element => element.scrollWidth > element.clientWidth")
+        expect(figure.locator(".point").last).to_be_in_viewport(ratio=1)
+        expect(figure.locator(".scale")).to_be_in_viewport(ratio=1)
+        # The older ones come with the keyboard.
+        figure.locator(".point").first.focus()
+        expect(figure.locator(".point").first).to_be_in_viewport()
+
+
+def test_continue_stays_in_reach_below_a_long_list(new_page: Callable[..., Page], pages: dict[str, str]) -> None:
+    page = new_page(viewport={"width": 360, "height": 480})
+    page.goto(pages["setup-objects"])
+    foot = page.locator("#basket .sticky-foot")
+    expect(foot.get_by_role("button", name="Continue")).to_be_in_viewport(ratio=1)
+    expect(foot).to_contain_text("3 objects chosen")
+    page.get_by_role("searchbox").focus()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        focused = page.locator(":focus")
+        if focused.inner_text() == "Save and close":
+            return
+        beside_foot = focused.evaluate(
+            "(element) => { const { top, bottom } = element.getBoundingClientRect();"
+            " const foot = document.querySelector('#basket .sticky-foot'), box = foot.getBoundingClientRect();"
+            " return foot.contains(element) || bottom <= box.top || top >= box.bottom; }"
+        )
+        assert beside_foot, focused.evaluate("element => element.outerHTML")
+    pytest.fail("Tab doesn't come to the end")
+
+
+def test_a_long_state_leaves_a_name_its_line(new_page: Callable[..., Page], pages: dict[str, str]) -> None:
+    page = new_page(viewport={"width": 360, "height": 800})
+    page.goto(pages["connections"])
+    name = page.get_by_role("link", name="Partner portal UAT", exact=True)
+    assert name.evaluate("element => element.getClientRects().length") == 1
 
 
 def test_nothing_is_lost_in_forced_colours(new_page: Callable[..., Page], pages: dict[str, str]) -> None:

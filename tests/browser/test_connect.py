@@ -380,3 +380,22 @@ def test_below_a_long_name_the_buttons_stand_side_by_side(
     # In the list the menu takes no line of its own.
     row = page.locator("tr", has_text=name)
     assert abs(top(row.locator("a.name")) - top(row.locator("summary"))) < 12
+
+
+@pytest.mark.parametrize("refusals", [1, 2])
+def test_back_after_a_refusal_doesnt_ask_to_resend(new_page: Callable[..., Page], refusals: int) -> None:
+    page = new_page()
+    page.goto("/connections/new/duckdb")
+    page.get_by_label("File or folder").fill(f"resend{refusals}.duckdb")
+    for _ in range(refusals):
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("alert").filter(has_text="There’s a problem")).to_be_visible()
+        # Another press answers with another page.
+        page.evaluate("document.querySelector('.summary').remove()")
+    page.get_by_label("Description").fill(f"Resend {refusals}")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name=f"Resend {refusals}")).to_be_visible()
+    for _ in range(refusals + 1):
+        page.go_back()
+        expect(page.get_by_role("heading", name="New DuckDB destination")).to_be_visible()
+        assert page.evaluate("performance.getEntriesByType('navigation')[0].responseStatus") == 200

@@ -76,6 +76,8 @@ def test_a_gap_is_new_then_stays_then_is_healed(extracting: Extracting, org: Org
     text = shown(extracting)
     assert "Account: 2 rows are missing in duckdb" in text
     assert "The difference has been there for 2 runs" in text
+    extracting.walk.visitor.get("/extractions")
+    assert extracting.walk.visitor.page.xpath("//tbody//*[@data-tone='warning']/text()") == ["Done, 1 difference"]
     assert "2 fewer" in text
     problems = shown(extracting, "?runs=problems")
     assert "Problems 2" in problems

@@ -38,6 +38,9 @@ def test_a_stranger_enters_the_values_and_the_connection_goes_on(walk: Connectio
     walk.visitor.get("/audit?event=hand_off_used")
     assert "hand-off link made by ada@example.com" in walk.visitor.text
     assert walk.salesforce_app["client_secret"] not in walk.visitor.response.text
+    walk.visitor.post("/language", {"language": "de"})
+    walk.visitor.get("/audit?event=hand_off_used")
+    assert "Übergabe-Link von ada@example.com" in walk.visitor.text
 
 
 def test_what_is_typed_wrong_is_told_at_its_field(walk: ConnectionWalk) -> None:

@@ -19,7 +19,7 @@ from datasync_flask.destinations import service as destination_service
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import db
-from datasync_flask.extractions import catalog, loader, service, tables
+from datasync_flask.extractions import catalog, loader, service, tables, texts
 from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
@@ -143,13 +143,13 @@ def _page(draft: ExtractionDraft, destination: DestinationConnection, form: Extr
         steps=step_list(draft, "review"),
         destination=destination,
         form=form,
-        errors={step: texts for step, texts in errors.items() if step},
+        errors={step: said for step, said in errors.items() if step},
         rows=[
             (choice, table, (found.counts or {}).get(choice.name), object_settings.later_runs(choice, draft.source))
             for choice, table in zip(chosen, destinations.table_names(dataset, shown_as, names), strict=True)
         ],
         dataset=dataset,
-        dataset_label=destinations.DATASET_LABELS[shown_as],
+        dataset_word=texts.dataset_word(destination),
         outlook=schedule_picker.outlook(schedule, timezone, utcnow()),
         sum=objects.sum_of(names, found),
         quota=loader.quota_of_source(draft.source),
