@@ -28,6 +28,7 @@ from datasync_flask.extractions.runs.plan import Why
 from datasync_flask.extractions.texts import RUN_STATES, STEPS
 from datasync_flask.languages import LANGUAGES
 from datasync_flask.notices import audit_texts
+from datasync_flask.notices.failures import FAILURES
 from datasync_flask.notices.texts import CHANNELS, ROLES
 from datasync_flask.problems.registry import ENTRIES
 from datasync_flask.problems.trouble import Responsible
@@ -65,7 +66,7 @@ def texts_in_tables() -> Iterator[str]:
     for table in (RUN_STATES, STEPS, ROLES, CHANNELS, *audit):
         yield from table.values()
     yield from (why.value for why in Why)
-    yield from (NOT_COUNTED, IDS_BROKE_OFF, NOT_REFRESHED, ORG_REMOVED)
+    yield from (NOT_COUNTED, IDS_BROKE_OFF, NOT_REFRESHED, ORG_REMOVED, *FAILURES)
     yield from (wording for wording, _ in EVENTS.values())
     yield from (responsible.value for responsible in Responsible)
     yield from (level.title for level in PERMISSION_LEVELS)

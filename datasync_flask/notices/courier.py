@@ -25,7 +25,8 @@ from urllib.request import getproxies
 import httpx2
 
 from datasync_flask.config import LOOPBACK_HOSTS
-from datasync_flask.notices import targets
+from datasync_flask.notices import failures, targets
+from datasync_flask.notices.failures import NotSent
 
 # For the whole delivery.
 TOTAL_SECONDS = 20
@@ -35,10 +36,6 @@ MEMORY_BYTES = 1 << 30
 # The most bytes of a service's answer, unpacked.
 MAX_ANSWER_BYTES = 256 * 1024
 SIGNATURE = "X-DataSync-Signature"
-
-
-class NotSent(Exception):
-    """A message couldn't be delivered; the text says why, without any secret."""
 
 
 def deliver(order: dict[str, Any]) -> None:
@@ -57,9 +54,9 @@ def deliver(order: dict[str, Any]) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise NotSent(f"there was no whole answer within {TOTAL_SECONDS} seconds") from None
+        raise NotSent(failures.TOO_SLOW, seconds=TOTAL_SECONDS) from None
     if done.stdout.strip() != "sent":
-        raise NotSent(done.stdout.strip()[:300] or "sending ended without a result")
+        raise NotSent(done.stdout.strip()[:300] or failures.NO_RESULT)
 
 
 def signature_of(key: str, body: bytes) -> str:
@@ -93,26 +90,30 @@ def _mail(order: dict[str, Any]) -> None:
                 server.starttls(context=trust)
             elif parts.scheme == "smtp" and not may_be_plain:
                 server.close()
-                raise NotSent(
-                    f"the mail server {host} offers no encryption (STARTTLS), so nothing was sent; use smtps:// in "
-                    "DATASYNC_SMTP_URL, or put ?tls=off behind it to send in clear"
-                )
+                raise NotSent(failures.NOT_ENCRYPTED, host=host)
             if parts.username:
                 server.login(unquote(parts.username), unquote(parts.password or ""))
             server.send_message(message)
     except (OSError, smtplib.SMTPException, ValueError) as error:
-        raise NotSent(f"the mail server {host} {_why(error)}") from None
+        raise _about_mail(host, error) from None
 
 
-def _why(error: Exception) -> str:
-    """A text about what went wrong with a host, to follow its name."""
-    if isinstance(error, httpx2.TimeoutException | TimeoutError):
-        return "didn't answer in time"
+def _about_mail(host: str, error: Exception) -> NotSent:
+    if isinstance(error, TimeoutError):
+        return NotSent(failures.MAIL_NO_ANSWER, host=host)
     if isinstance(error, smtplib.SMTPAuthenticationError):
-        return "refused the sign-in"
+        return NotSent(failures.MAIL_NO_SIGN_IN, host=host)
+    if isinstance(error, ConnectionError | socket.gaierror):
+        return NotSent(failures.MAIL_NOT_REACHED, host=host)
+    return NotSent(failures.MAIL_NOT_TAKEN, host=host, error=type(error).__name__)
+
+
+def _about_host(host: str, error: Exception) -> NotSent:
+    if isinstance(error, httpx2.TimeoutException | TimeoutError):
+        return NotSent(failures.NO_ANSWER, host=host)
     if isinstance(error, httpx2.ConnectError | ConnectionError | socket.gaierror):
-        return "can't be reached"
-    return f"didn't take it ({type(error).__name__})"
+        return NotSent(failures.NOT_REACHED, host=host)
+    return NotSent(failures.NOT_TAKEN, host=host, error=type(error).__name__)
 
 
 def _webhook(order: dict[str, Any]) -> None:
@@ -131,9 +132,9 @@ def _webhook(order: dict[str, Any]) -> None:
             with client.stream("POST", order["target"], content=content, headers=headers) as answer:
                 status = answer.status_code
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
-        raise NotSent(limits.refusal or f"{host} {_why(error)}") from None
+        raise (NotSent(limits.refusal) if limits.refusal else _about_host(host, error)) from None
     if not 200 <= status < 300:
-        raise NotSent(f"{host} answered HTTP {status}")
+        raise NotSent(failures.HTTP_STATUS, host=host, status=status)
 
 
 def _service(order: dict[str, Any]) -> None:
@@ -148,12 +149,12 @@ def _service(order: dict[str, Any]) -> None:
     # Apprise.add would split the text into several addresses, of which only the first was checked.
     found = apprise.Apprise.instantiate(order["target"], asset=asset)
     if found is None:
-        raise NotSent("this isn't an address that Apprise knows")
+        raise NotSent(failures.NO_SERVICE)
     sender = apprise.Apprise(found, asset=asset)
     _bound_requests(limits)
     limits.seal("")
     if not sender.notify(title=order["title"], body=order["body"]):
-        raise NotSent(limits.refusal or f"{name}: the service didn't take it")
+        raise NotSent(limits.refusal) if limits.refusal else NotSent(failures.SERVICE_NOT_TAKEN, name=name)
 
 
 class _Limits:
@@ -174,16 +175,16 @@ class _Limits:
     def check_host(self, host: str) -> None:
         """Refuse an internal host. A name that only a company's proxy can resolve is left to that proxy."""
         if host and not self.allow_internal and any(targets.is_internal(str(found[4][0])) for found in _resolved(host)):
-            raise self._refused(f"{host} is an internal address, and internal addresses aren't allowed for it")
+            raise self._refused(failures.INTERNAL % {"host": host})
 
     def _audit(self, event: str, details: tuple[Any, ...]) -> None:
         # https://docs.python.org/3/library/audit_events.html
         if event in {"socket.connect", "socket.sendto"}:
             self._check_address(details[1])
         elif event == "open" and not _is_of_python(details[0]):
-            raise PermissionError("no files of this machine")
+            raise PermissionError(failures.NO_FILES)
         elif event in {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork"}:
-            raise PermissionError("no programs of this machine")
+            raise PermissionError(failures.NO_PROGRAMS)
 
     def _check_address(self, address: Any) -> None:
         host = str(address[0]) if isinstance(address, tuple) else ""
@@ -191,9 +192,9 @@ class _Limits:
             is_internal = targets.is_internal(host)
         except ValueError:
             # A name, or a socket of this machine: only checked addresses are allowed.
-            raise self._refused("a socket of this machine isn't a target") from None
+            raise self._refused(failures.NO_HOST) from None
         if is_internal and not self.allow_internal and host not in self._proxy_addresses:
-            raise self._refused(f"it leads to {host}, and internal addresses aren't allowed for it")
+            raise self._refused(failures.LEADS_INSIDE % {"host": host})
 
     def _refused(self, wording: str) -> OSError:
         self.refusal = wording

@@ -15,5 +15,6 @@ def init_app(app: Flask) -> None:
         audit_details=audit_texts.details,
         audit_subject=audit_texts.subject_label,
         channel_label=texts.channel_label,
+        notice_failure=texts.failure,
         role_label=texts.role_label,
     )

@@ -15,8 +15,9 @@ from datasync_flask import counters
 from datasync_flask.clock import utcnow
 from datasync_flask.config import Settings
 from datasync_flask.extensions import db
-from datasync_flask.notices import courier, service
-from datasync_flask.notices.courier import SIGNATURE, NotSent, signature_of
+from datasync_flask.notices import courier, failures, service
+from datasync_flask.notices.courier import SIGNATURE, signature_of
+from datasync_flask.notices.failures import NotSent
 from datasync_flask.notices.models import Channel, Delivery
 from datasync_flask.security.crypto import SecretUnreadable, secret_box
 from datasync_flask.transactions import count_updated, in_transaction
@@ -87,7 +88,7 @@ def send(channel: Channel, event: str, title: str, body: str, link: str) -> None
         target = service.target_of(channel)
         key = secret_box().open(channel.signing_key_sealed) if channel.signing_key_sealed else ""
     except SecretUnreadable:
-        raise NotSent("its address can't be read with the present keys: remove it and add it again") from None
+        raise NotSent(failures.UNREADABLE) from None
     order: dict[str, Any] = {"kind": channel.kind, "target": target, "allow_internal": channel.allow_internal}
     if channel.kind == "webhook":
         facts = {"event": event, "title": title, "body": body, "link": link, "at": utcnow().isoformat()}
@@ -106,7 +107,7 @@ def mail(address: str, subject: str, text: str) -> None:
     """Send an e-mail through the server in DATASYNC_SMTP_URL. Raises NotSent."""
     settings: Settings = current_app.config["SETTINGS"]
     if not settings.smtp_url:
-        raise NotSent("DATASYNC_SMTP_URL isn't set")
+        raise NotSent(failures.NO_MAIL_SERVER)
     courier.deliver({
         "kind": "email", "target": address, "title": subject, "body": text, "smtp_url": settings.smtp_url,
         "sender": settings.mail_from, "allow_internal": True,

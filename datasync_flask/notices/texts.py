@@ -1,8 +1,9 @@
-"""Texts on administrators' pages: roles and channels."""
+"""Texts on administrators' pages: roles, channels and what kept a message from being sent."""
 
 from __future__ import annotations
 
 from datasync_flask.languages import translated
+from datasync_flask.notices import failures
 
 ROLES = {"viewer": "viewer", "editor": "editor", "admin": "administrator"}
 CHANNELS = {"email": "E-mail", "webhook": "Webhook", "service": "Service"}
@@ -16,3 +17,9 @@ def role_label(role: str) -> str:
 def channel_label(kind: str) -> str:
     """A channel's name."""
     return translated(CHANNELS[kind])
+
+
+def failure(text: str) -> str:
+    """Why a message wasn't delivered, from the text that was stored."""
+    message, values = failures.parts_of(text)
+    return translated(message) % values if values else translated(message)

@@ -145,6 +145,9 @@ def test_a_receiver_that_is_not_there_is_told_in_words(visitor: Visitor, app: Fl
     add(visitor, "webhook", f"http://127.0.0.1:{free_port()}/hook")
     press_test(app, visitor)
     assert "127.0.0.1 can't be reached" in visitor.text
+    visitor.get("/notices", headers={"Accept-Language": "de"})
+    assert "127.0.0.1 ist nicht erreichbar" in visitor.text
+    assert "reached" not in visitor.text
 
 
 @pytest.mark.parametrize("status", [500, 302, 404])

@@ -16,6 +16,7 @@ from flask import Flask
 
 from datasync_flask.extensions import db
 from datasync_flask.notices import courier, targets
+from datasync_flask.notices.failures import NotSent
 from datasync_flask.notices.models import Channel
 from datasync_flask.security.crypto import SecretBox
 from tests.notices.test_notices import add, press_test
@@ -92,7 +93,7 @@ ORDER = {"allow_internal": True, "content": "{}", "signing_key": "key", "title":
 def outcome(kind: str, target: str, **changes: Any) -> str:
     try:
         courier.deliver({**ORDER, "kind": kind, "target": target, **changes})
-    except courier.NotSent as failure:
+    except NotSent as failure:
         return str(failure)
     return "sent"
 
