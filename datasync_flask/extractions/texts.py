@@ -12,7 +12,7 @@ from datasync_flask.problems.registry import trouble
 from datasync_flask.problems.trouble import During
 
 # What a destination calls the place of an extraction's tables, within a sentence.
-DATASET_WORDS = {"schema": _l("schema"), "prefix": _l("table prefix"), "folder": _l("folder")}
+DATASET_NAMES = {"schema": _l("schema"), "prefix": _l("table prefix"), "folder": _l("folder")}
 RUN_STATES = {
     "queued": "Queued",
     "running": "Running",
@@ -74,4 +74,4 @@ def duration_text(seconds: int) -> str:
 
 def dataset_word(destination: DestinationConnection) -> str:
     """The word for the place of tables in a destination: schema, table prefix or folder."""
-    return str(DATASET_WORDS[DESTINATIONS[destination.kind].dataset_is])
+    return str(DATASET_NAMES[DESTINATIONS[destination.kind].dataset_is])
