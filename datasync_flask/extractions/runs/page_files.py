@@ -28,7 +28,7 @@ BLOCK_BYTES = 2 * 1024 * 1024
 MAX_HEADER_BYTES = 1_000_000
 EXAMPLE_CHARACTERS = 60
 # Destinations write row group after row group: small ones cost time, large ones memory.
-ROW_GROUP_BYTES = 8 * 1024 * 1024
+ROW_GROUP_BYTES = 4 * 1024 * 1024
 # A changed stamp alone is no new version.
 _NOT_IN_VERSION = {"system_modstamp", "last_modified_date", "last_viewed_date", "last_referenced_date"}
 
