@@ -10,12 +10,14 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 
 from datasync_flask.salesforce import query
 from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.errors import SalesforceError
+from datasync_flask.salesforce.lanes import MOST
 from datasync_flask.salesforce.query import MAX_QUERY_LENGTH
 
 log = logging.getLogger(__name__)
@@ -49,7 +51,8 @@ def id_ranges(
         if count < 2 or not re.fullmatch(r"\d+", number, re.A):
             return ()
         starts = [first.total * part // count for part in range(count)]
-        pages = [first, *(query.next_page(api, f"{place}-{start}") for start in starts[1:])]
+        with ThreadPoolExecutor(MOST, "range") as pool:
+            pages = [first, *pool.map(lambda start: query.next_page(api, f"{place}-{start}"), starts[1:])]
     except SalesforceError as error:
         if not (error.is_about_the_request or error.problem.is_transient):
             raise
