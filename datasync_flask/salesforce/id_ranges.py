@@ -12,7 +12,10 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
+
+from structlog.contextvars import bind_contextvars, get_contextvars
 
 from datasync_flask.salesforce import query
 from datasync_flask.salesforce.api import SalesforceApi
@@ -51,7 +54,8 @@ def id_ranges(
         if count < 2 or not re.fullmatch(r"\d+", number, re.A):
             return ()
         starts = [first.total * part // count for part in range(count)]
-        with ThreadPoolExecutor(MOST, "range") as pool:
+        mark = partial(bind_contextvars, **get_contextvars())
+        with ThreadPoolExecutor(MOST, "range", mark) as pool:
             pages = [first, *pool.map(lambda start: query.next_page(api, f"{place}-{start}"), starts[1:])]
     except SalesforceError as error:
         if not (error.is_about_the_request or error.problem.is_transient):
