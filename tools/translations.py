@@ -47,7 +47,6 @@ KEYWORDS = {
     "FilterRefused": None,
     "PathRefused": None,
     "ScheduleRefused": None,
-    "TargetRefused": None,
     "ValueRefused": None,
 }
 

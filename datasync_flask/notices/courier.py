@@ -95,25 +95,18 @@ def _mail(order: dict[str, Any]) -> None:
                 server.login(unquote(parts.username), unquote(parts.password or ""))
             server.send_message(message)
     except (OSError, smtplib.SMTPException, ValueError) as error:
-        raise _about_mail(host, error) from None
+        raise NotSent(failures.BY_MAIL_SERVER[_what_happened(error)], host=host, error=type(error).__name__) from None
 
 
-def _about_mail(host: str, error: Exception) -> NotSent:
-    if isinstance(error, TimeoutError):
-        return NotSent(failures.MAIL_NO_ANSWER, host=host)
-    if isinstance(error, smtplib.SMTPAuthenticationError):
-        return NotSent(failures.MAIL_NO_SIGN_IN, host=host)
-    if isinstance(error, ConnectionError | socket.gaierror):
-        return NotSent(failures.MAIL_NOT_REACHED, host=host)
-    return NotSent(failures.MAIL_NOT_TAKEN, host=host, error=type(error).__name__)
-
-
-def _about_host(host: str, error: Exception) -> NotSent:
+def _what_happened(error: Exception) -> str:
+    """The key of its message in `failures`."""
     if isinstance(error, httpx2.TimeoutException | TimeoutError):
-        return NotSent(failures.NO_ANSWER, host=host)
+        return "no_answer"
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return "no_sign_in"
     if isinstance(error, httpx2.ConnectError | ConnectionError | socket.gaierror):
-        return NotSent(failures.NOT_REACHED, host=host)
-    return NotSent(failures.NOT_TAKEN, host=host, error=type(error).__name__)
+        return "not_reached"
+    return "not_taken"
 
 
 def _webhook(order: dict[str, Any]) -> None:
@@ -132,7 +125,9 @@ def _webhook(order: dict[str, Any]) -> None:
             with client.stream("POST", order["target"], content=content, headers=headers) as answer:
                 status = answer.status_code
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
-        raise (NotSent(limits.refusal) if limits.refusal else _about_host(host, error)) from None
+        if limits.refusal:
+            raise NotSent(limits.refusal) from None
+        raise NotSent(failures.BY_HOST[_what_happened(error)], host=host, error=type(error).__name__) from None
     if not 200 <= status < 300:
         raise NotSent(failures.HTTP_STATUS, host=host, status=status)
 

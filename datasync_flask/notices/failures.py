@@ -11,13 +11,18 @@ NOT_ENCRYPTED = (
     "the mail server %(host)s offers no encryption (STARTTLS), so nothing was sent; use smtps:// in "
     "DATASYNC_SMTP_URL, or put ?tls=off behind it to send in clear"
 )
-MAIL_NO_ANSWER = "the mail server %(host)s didn't answer in time"
-MAIL_NO_SIGN_IN = "the mail server %(host)s refused the sign-in"
-MAIL_NOT_REACHED = "the mail server %(host)s can't be reached"
-MAIL_NOT_TAKEN = "the mail server %(host)s didn't take it (%(error)s)"
-NO_ANSWER = "%(host)s didn't answer in time"
-NOT_REACHED = "%(host)s can't be reached"
-NOT_TAKEN = "%(host)s didn't take it (%(error)s)"
+# By what happened; _what_happened in courier.py says which.
+BY_MAIL_SERVER = {
+    "no_answer": "the mail server %(host)s didn't answer in time",
+    "no_sign_in": "the mail server %(host)s refused the sign-in",
+    "not_reached": "the mail server %(host)s can't be reached",
+    "not_taken": "the mail server %(host)s didn't take it (%(error)s)",
+}
+BY_HOST = {
+    "no_answer": "%(host)s didn't answer in time",
+    "not_reached": "%(host)s can't be reached",
+    "not_taken": "%(host)s didn't take it (%(error)s)",
+}
 HTTP_STATUS = "%(host)s answered HTTP %(status)s"
 NO_SERVICE = "this isn't an address that Apprise knows"
 SERVICE_NOT_TAKEN = "%(name)s: the service didn't take it"
@@ -27,12 +32,20 @@ LEADS_INSIDE = "it leads to %(host)s, and internal addresses aren't allowed for 
 NO_HOST = "a socket of this machine isn't a target"
 NO_FILES = "no files of this machine"
 NO_PROGRAMS = "no programs of this machine"
+# Of a target that is refused (targets.py), in the form or later.
+IN_CLEAR = (
+    "%(scheme)s:// sends everything in clear. Use %(encrypted)s://, or allow an internal address if the "
+    "receiver is on this machine or in its own network."
+)
+OTHER_SERVICE = "%(scheme)s:// isn't a service that notices can go to. Choose one reached over https."
+REFUSED_PARAMETERS = "Addresses with template=, verify=, redirect= or the name of a file aren't used. Leave that out."
+INTERNAL_TARGET = "%(host)s is an internal address, and internal addresses aren't allowed for it."
 
 # In this order: what begins with a value matches what begins with words, too.
 FAILURES = (
-    TOO_SLOW, NO_RESULT, NO_MAIL_SERVER, NOT_ENCRYPTED, MAIL_NO_ANSWER, MAIL_NO_SIGN_IN, MAIL_NOT_REACHED,
-    MAIL_NOT_TAKEN, NO_ANSWER, NOT_REACHED, NOT_TAKEN, HTTP_STATUS, NO_SERVICE, SERVICE_NOT_TAKEN, UNREADABLE, INTERNAL,
-    LEADS_INSIDE, NO_HOST, NO_FILES, NO_PROGRAMS,
+    TOO_SLOW, NO_RESULT, NO_MAIL_SERVER, NOT_ENCRYPTED, *BY_MAIL_SERVER.values(), *BY_HOST.values(), HTTP_STATUS,
+    NO_SERVICE, SERVICE_NOT_TAKEN, UNREADABLE, INTERNAL, LEADS_INSIDE, NO_HOST, NO_FILES, NO_PROGRAMS, IN_CLEAR,
+    OTHER_SERVICE, REFUSED_PARAMETERS, INTERNAL_TARGET,
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import re
 from urllib.parse import unquote, urlsplit
 
 from datasync_flask.config import LOOPBACK_HOSTS
+from datasync_flask.notices import failures
 
 # Services that Apprise reaches over https, at their makers' addresses or self-hosted. All others can reach into this
 # machine (syslog, the desktop, a file), or don't use https.
@@ -54,12 +55,7 @@ def check(kind: str, target: str, *, allow_internal: bool) -> None:
     is_plain = scheme == "http" or scheme in PLAIN_SERVICES
     if is_plain and not allow_internal:
         encrypted = "https" if kind == "webhook" else f"{scheme}s"
-        raise TargetRefused(
-            "%(scheme)s:// sends everything in clear. Use %(encrypted)s://, or allow an internal address if the "
-            "receiver is on this machine or in its own network.",
-            scheme=scheme,
-            encrypted=encrypted,
-        )
+        raise TargetRefused(failures.IN_CLEAR, scheme=scheme, encrypted=encrypted)
     host = host_of(kind, target)
     if host in LOOPBACK_HOSTS or (_is_address(host) and is_internal(host)):
         refuse_internal(host, allow_internal=allow_internal)
@@ -67,15 +63,11 @@ def check(kind: str, target: str, *, allow_internal: bool) -> None:
 
 def _check_service(scheme: str, target: str) -> None:
     if scheme not in SERVICES:
-        raise TargetRefused(
-            "%(scheme)s:// isn't a service that notices can go to. Choose one reached over https.", scheme=scheme[:40]
-        )
+        raise TargetRefused(failures.OTHER_SERVICE, scheme=scheme[:40])
     # Apprise also splits at semicolons, and decodes the names of parameters.
     names = (unquote(each.partition("=")[0]).strip() for each in re.split("[?&;]", target)[1:])
     if any(_REFUSED_PARAMETERS.fullmatch(name) for name in names):
-        raise TargetRefused(
-            "Addresses with template=, verify=, redirect= or the name of a file aren't used. Leave that out."
-        )
+        raise TargetRefused(failures.REFUSED_PARAMETERS)
 
 
 def host_of(kind: str, target: str) -> str:
@@ -89,7 +81,7 @@ def host_of(kind: str, target: str) -> str:
 def refuse_internal(host: str, *, allow_internal: bool) -> None:
     """Raise TargetRefused for a host that is known to be internal, unless an administrator allowed it."""
     if not allow_internal:
-        raise TargetRefused("%(host)s is an internal address, and internal addresses aren't allowed for it.", host=host)
+        raise TargetRefused(failures.INTERNAL_TARGET, host=host)
 
 
 def _is_address(host: str) -> bool:

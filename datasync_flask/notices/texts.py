@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from flask_babel import gettext
+
 from datasync_flask.languages import translated
 from datasync_flask.notices import failures
 
@@ -22,4 +24,4 @@ def channel_label(kind: str) -> str:
 def failure(text: str) -> str:
     """Why a message wasn't delivered, from the text that was stored."""
     message, values = failures.parts_of(text)
-    return translated(message) % values if values else translated(message)
+    return str(gettext(message, **values))

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from datasync_flask.notices.failures import FAILURES, NotSent, parts_of
 
-VALUES = {"host": "mail.example.com", "error": "SSLError", "seconds": "20", "status": "503", "name": "slack"}
+VALUES = {
+    "host": "mail.example.com",
+    "error": "SSLError",
+    "seconds": "20",
+    "status": "503",
+    "name": "slack",
+    "scheme": "gotify",
+    "encrypted": "gotifys",
+}
 
 
 @pytest.mark.parametrize("message", FAILURES)
