@@ -11,10 +11,9 @@ import io
 import multiprocessing
 import signal
 import sys
-import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from types import FrameType
@@ -22,6 +21,7 @@ from types import FrameType
 from setproctitle import setproctitle
 
 STOP_SECONDS = 15.0
+CHECK_SECONDS = 0.2
 # A child that ran this long was healthy, so it starts again at once.
 HEALTHY_SECONDS = 60.0
 MAX_PAUSE = 30.0
@@ -44,7 +44,8 @@ class Supervisor:
     """Keeps its children running until SIGINT or SIGTERM, then stops them."""
 
     children: list[Child]
-    _stopping: threading.Event = field(default_factory=threading.Event)
+    # A plain flag: an Event's lock may be held by the very code that a signal interrupts.
+    _is_stopping: bool = False
 
     def run(self) -> None:
         """Start everything, and return when everything has stopped."""
@@ -52,13 +53,14 @@ class Supervisor:
             signal.signal(number, self._stop)
         for child in self.children:
             self._start(child)
-        while not self._stopping.wait(0.2):
+        while not self._is_stopping:
             for child in self.children:
                 self._restart_if_ended(child)
+            time.sleep(CHECK_SECONDS)
         self._stop_children()
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
-        self._stopping.set()
+        self._is_stopping = True
 
     def _start(self, child: Child) -> None:
         child.process = start_fork(child.arguments)

@@ -16,15 +16,17 @@ from pathlib import Path
 import psutil
 import pytest
 import time_machine
+from flask import Flask
 
 from datasync_flask.clock import utcnow
-from datasync_flask.extractions.runs import lease, states
+from datasync_flask.extractions.runs import lease, runner, states
 from datasync_flask.extractions.runs import process as run_process
 from datasync_flask.extractions.runs.process import RUN_ENVIRONMENT, RunProcesses, forks, wait_for_end
 from datasync_flask.extractions.runs.runner import Runner
 from datasync_flask.worker import do_run
 from tests.support import forked
 from tests.support.extraction import Extracting, Org
+from tests.support.interrupted import ends_wherever_it_is_interrupted
 from tests.support.program import wait_for
 
 pytestmark = pytest.mark.slow
@@ -251,3 +253,24 @@ os._exit(0)
         [sys.executable, "-c", code], env=os.environ | RUN_ENVIRONMENT, capture_output=True, text=True, check=True
     )
     assert made.stdout.strip() == "1 ['dlt', 'pyarrow', 'duckdb']"
+
+
+class Waiting:
+    """A runner that waits until it is told to stop."""
+
+    def __init__(self, *_: object) -> None:
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def run(self) -> None:
+        while not self._stop.wait(0.001):
+            pass
+
+
+def test_a_signal_stops_a_run_wherever_it_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "Runner", Waiting)
+    ours, theirs = run_process.forks.Pipe()
+    with ours, theirs:
+        assert ends_wherever_it_is_interrupted(lambda: run_process.work(Flask("run"), "run", "lease", theirs))

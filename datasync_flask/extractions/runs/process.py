@@ -134,16 +134,19 @@ def work(app: Flask, run_id: str, lease_id: str, worker: Connection) -> None:
 
     runner = Runner(app, run_id, lease_id, say_progress)
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        runner.stop()
+    signalled, signals = os.pipe()
 
-    def stop_with_worker() -> None:
-        wait([worker])
+    def pass_on(_number: int, _frame: FrameType | None) -> None:
+        # Another thread stops the run: here its lock may be held by the code that the signal interrupts.
+        os.write(signals, b".")
+
+    def stop_when_told() -> None:
+        wait([worker, signalled])
         runner.stop()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    threading.Thread(target=stop_with_worker, daemon=True, name="stop_with_worker").start()
+        signal.signal(number, pass_on)
+    threading.Thread(target=stop_when_told, daemon=True, name="stop_when_told").start()
     # From here on this process renews the lease itself.
     say_progress()
     runner.run()
