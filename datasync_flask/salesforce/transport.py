@@ -190,16 +190,18 @@ class BoundedClient(httpx2.Client):
 def pieces_of(
     response: httpx2.Response, max_bytes: int = MAX_STREAM_BYTES, max_seconds: float = MAX_STREAM_SECONDS
 ) -> Iterator[bytes]:
-    """Yield a body's unpacked pieces, of a megabyte at most each.
+    """Yield a body's unpacked pieces. Raises what packed_pieces_of() and unpacked() raise."""
+    return unpacked(response, packed_pieces_of(response, max_seconds), max_bytes)
 
-    Raises SalesforceError for a body that is too large or too slow, that takes over `max_seconds`, or that has an
-    encoding we didn't request. Only waiting counts, not the caller's work in between.
+
+def packed_pieces_of(response: httpx2.Response, max_seconds: float = MAX_STREAM_SECONDS) -> Iterator[bytes]:
+    """Yield a body's pieces as they arrive, for unpacked().
+
+    Raises SalesforceError for a body that is too large or too slow, or that takes over `max_seconds`. Only waiting
+    counts, not the caller's work in between.
     """
-    packing = response.headers.get("content-encoding", "").strip().lower()
-    if packing not in ENCODINGS:
-        raise SalesforceError(Problem.NOT_SALESFORCE, f"an answer packed as {packing[:40]}")
     size, waited = 0, 0.0
-    pieces = response.iter_bytes()
+    pieces = response.iter_raw()
     while True:
         asked = time.monotonic()
         piece = next(pieces, None)
@@ -207,13 +209,33 @@ def pieces_of(
         if piece is None:
             return
         size += len(piece)
-        if size > max_bytes:
-            raise SalesforceError(Problem.NOT_SALESFORCE, f"an answer of more than {max_bytes} bytes")
+        _refuse_over(MAX_STREAM_BYTES, size)
         if waited > max_seconds:
             raise SalesforceError(Problem.NO_ANSWER_IN_TIME, f"an answer that took over {max_seconds:.0f} seconds")
         if waited > SLOW_AFTER_SECONDS and size < waited * SLOWEST_BYTES_PER_SECOND:
             raise SalesforceError(Problem.NO_ANSWER_IN_TIME, f"an answer of {size} bytes in {waited:.0f} seconds")
         yield piece
+
+
+def unpacked(response: httpx2.Response, packed: Iterator[bytes], max_bytes: int = MAX_STREAM_BYTES) -> Iterator[bytes]:
+    """Yield what an answer's packed pieces contain, in pieces of a megabyte at most.
+
+    Raises SalesforceError for an encoding we didn't request, and for more than `max_bytes`.
+    """
+    packing = response.headers.get("content-encoding", "").strip().lower()
+    if packing not in ENCODINGS:
+        raise SalesforceError(Problem.NOT_SALESFORCE, f"an answer packed as {packing[:40]}")
+    size = 0
+    # An answer of its own has httpx2's decoders, and no line that waits for them.
+    for piece in httpx2.Response(200, headers={"Content-Encoding": packing}, content=packed).iter_bytes():
+        size += len(piece)
+        _refuse_over(max_bytes, size)
+        yield piece
+
+
+def _refuse_over(max_bytes: int, size: int) -> None:
+    if size > max_bytes:
+        raise SalesforceError(Problem.NOT_SALESFORCE, f"an answer of more than {max_bytes} bytes")
 
 
 def _not_connected(error: httpx2.ConnectError, host: str) -> SalesforceError:

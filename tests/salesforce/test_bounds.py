@@ -30,6 +30,8 @@ Sender = Callable[[socket.socket], None]
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\nSforce-Locator: null\r\n"
 MEGABYTE = 1_000_000
 PACKED = gzip.compress(b" " * 64 * MEGABYTE)
+ROWS = b'"1","x"\n' * 10_000
+PACKED_ROWS = gzip.compress(b'"Id","Name"\n' + ROWS * 400)
 
 
 @contextlib.contextmanager
@@ -123,17 +125,17 @@ def test_a_row_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.Monke
     assert peak < 100 * MEGABYTE
 
 
-def test_a_page_has_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    limited = transport.pieces_of
+def packed_rows(connection: socket.socket) -> None:
+    connection.sendall(HEAD + b"Content-Encoding: gzip\r\n\r\n" + PACKED_ROWS)
+
+
+@pytest.mark.parametrize("send", [endless(ROWS, b'\r\n"Id","Name"'), packed_rows], ids=["endless", "packed"])
+def test_a_page_has_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, send: Sender) -> None:
+    limited = transport.unpacked
     monkeypatch.setattr(
-        "datasync_flask.extractions.runs.reading.pieces_of", lambda found, **_: limited(found, 20 * MEGABYTE)
+        "datasync_flask.extractions.runs.reading.unpacked",
+        lambda response, packed: limited(response, packed, 20 * MEGABYTE),
     )
-
-    def send(connection: socket.socket) -> None:
-        connection.sendall(HEAD + b'\r\n"Id","Name"\n')
-        while True:
-            connection.sendall(b'"1","x"\n' * 10_000)
-
     with server(send) as api:
         error, peak = peak_of(reader(api, tmp_path)._read_page)
     assert "more than 20000000 bytes" in error.detail

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datasync_flask.destinations.base import ORG_ID_COLUMN, ORG_NAME_COLUMN, VERSION_COLUMN, Column, ColumnType
+from datasync_flask.extractions.runs.page_files import WRITTEN
 
 COLUMNS = (Column(ORG_ID_COLUMN, ColumnType.TEXT), Column(ORG_NAME_COLUMN, ColumnType.TEXT))
 
@@ -18,7 +19,7 @@ def add(files: tuple[Path, ...], folder: Path, org_id: str, org_name: str) -> tu
     for file in files:
         source = pq.ParquetFile(file)
         schema = _with_org(source.schema_arrow.empty_table(), org_id, org_name).schema
-        with pq.ParquetWriter(folder / file.name, schema, compression="zstd", use_dictionary=False) as writer:
+        with pq.ParquetWriter(folder / file.name, schema, **WRITTEN) as writer:
             for batch in source.iter_batches():
                 writer.write_table(_with_org(pa.Table.from_batches([batch]), org_id, org_name))
     return tuple(folder / file.name for file in files)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-# How much of an answer may wait for its parser.
+# How much of an answer may wait for its parser, packed: most pages as a whole, so that they leave their lane.
 AHEAD_BYTES = 2 * 1024 * 1024
 
 

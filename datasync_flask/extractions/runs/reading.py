@@ -35,7 +35,7 @@ from datasync_flask.salesforce.id_ranges import id_ranges
 from datasync_flask.salesforce.lanes import MOST
 from datasync_flask.salesforce.query import MAX_QUERY_LENGTH, QueryPage
 from datasync_flask.salesforce.result_pages import NoPlaces
-from datasync_flask.salesforce.transport import pieces_of
+from datasync_flask.salesforce.transport import packed_pieces_of, unpacked
 
 log = logging.getLogger(__name__)
 
@@ -331,8 +331,9 @@ class Reader:
                 with (
                     self.api.lanes.one(lambda: self.api.wait(0)) as leave,
                     bulk.result_page(self.api, self.progress.job_id, at) as result,
-                    read_ahead(pieces_of(result.response, max_seconds=PAGE_SECONDS), leave) as pieces,
+                    read_ahead(packed_pieces_of(result.response, PAGE_SECONDS), leave) as packed,
                 ):
+                    pieces = unpacked(result.response, packed)
                     PARSERS.submit(self.pages.write_csv, page, pieces, self.progress.apart, is_dropped).result()
                     if result.rows is not None and page.rows != result.rows:
                         raise SalesforceError(
