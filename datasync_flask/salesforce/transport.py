@@ -226,8 +226,9 @@ def unpacked(response: httpx2.Response, packed: Iterator[bytes], max_bytes: int 
     if packing not in ENCODINGS:
         raise SalesforceError(Problem.NOT_SALESFORCE, f"an answer packed as {packing[:40]}")
     size = 0
-    # An answer of its own has httpx2's decoders, and no line that waits for them.
-    for piece in httpx2.Response(200, headers={"Content-Encoding": packing}, content=packed).iter_bytes():
+    # httpx2's decoders, which don't know the old name (RFC 9110 section 8.4.1.3).
+    headers = {"Content-Encoding": packing.removeprefix("x-")}
+    for piece in httpx2.Response(200, headers=headers, content=packed).iter_bytes():
         size += len(piece)
         _refuse_over(max_bytes, size)
         yield piece

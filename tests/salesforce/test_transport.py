@@ -8,7 +8,8 @@ import socket
 import socketserver
 import ssl
 import threading
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -100,9 +101,18 @@ def test_half_json_is_none(practice: PracticeOrg) -> None:
     assert json_of(ask(practice)) is None
 
 
-def test_gzip_is_unpacked() -> None:
-    response = transport.httpx2.Response(200, content=gzip.compress(b"[1]"), headers={"Content-Encoding": "gzip"})
-    assert json_of(response) == [1]
+@pytest.mark.parametrize(
+    ("packing", "pack"),
+    [("gzip", gzip.compress), ("X-GZip", gzip.compress), ("deflate", zlib.compress), ("identity", bytes), ("", bytes)],
+)
+def test_a_body_is_unpacked(packing: str, pack: Callable[[bytes], bytes]) -> None:
+    body = pack(b'"Id"\n' * 1000)
+    response = transport.httpx2.Response(
+        200,
+        headers={"Content-Encoding": packing},
+        content=(body[start : start + 7] for start in range(0, len(body), 7)),
+    )
+    assert b"".join(transport.pieces_of(response)) == b'"Id"\n' * 1000
 
 
 @pytest.fixture
