@@ -93,6 +93,11 @@ class Extraction(Model):
 
     __mapper_args__ = {"version_id_col": row_version}
 
+    @property
+    def lasting_gaps(self) -> dict[str, int]:
+        """The objects whose difference from Salesforce lasts: how many rows are missing, or too many (below 0)."""
+        return {chosen.name: chosen.lasting_gap for chosen in self.objects if chosen.lasting_gap}
+
 
 class LoadedAsJson(TypeDecorator[LoadedAs]):
     """How a table is loaded, as JSON."""
@@ -146,6 +151,8 @@ class ExtractionObject(Model):
     loaded_org_id: Mapped[str] = mapped_column(String(18), default="")
     # The org's name in the rows, for tables of several orgs.
     loaded_org_name: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    # How many rows were missing (or, below 0, too many) after the last run, if normal runs don't fix it.
+    lasting_gap: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
     extraction: Mapped[Extraction] = relationship(back_populates="objects")
 
