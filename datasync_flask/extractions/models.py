@@ -157,6 +157,11 @@ class ExtractionObject(Model):
     extraction: Mapped[Extraction] = relationship(back_populates="objects")
 
     @property
+    def is_dateless(self) -> bool:
+        """True when the last run found no date to detect changes by, and nobody has chosen one since."""
+        return self.loaded_as is not None and not self.loaded_as.cursor and not self.cursor_field
+
+    @property
     def effective_tracking_type(self) -> TrackingType:
         """The object's own tracking type, or the connection's."""
         return TrackingType(self.tracking_type or self.extraction.source.tracking_type)
@@ -297,3 +302,5 @@ class ObjectCatalog(Model):
     # Approximate row counts by object, and when Salesforce reported them; None where it doesn't.
     counts: Mapped[dict[str, int] | None] = mapped_column(JSON(none_as_null=True), default=None)
     counted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    # The objects that have no date to detect changes by, as far as they have been described.
+    dateless: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")

@@ -257,6 +257,21 @@ def test_back_finds_the_destination_that_was_chosen(new_page: Callable[..., Page
     expect(page.get_by_role("radio", name="Zeta")).not_to_be_checked()
 
 
+def test_the_last_step_corrects_what_its_checks_find_out(new_page: Callable[..., Page], connected: str) -> None:
+    page = new_page()
+    begin(page, connected)
+    page.get_by_label("Search objects").fill("OrderStatus")
+    page.get_by_role("checkbox", name="OrderStatus").check()
+    expect(page.locator("#chosen-OrderStatus")).to_contain_text("All fields · Changes")
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_url("**/destination")
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_url("**/review")
+    expect(page.locator("#checks")).to_contain_text("No change date, so each run loads everything: OrderStatus")
+    expect(page.locator("#what-is-loaded")).to_have_count(1)
+    expect(page.locator("#what-is-loaded tr", has_text="OrderStatus")).to_contain_text("Everything: no change date")
+
+
 def test_the_summary_of_problems_follows_what_is_tried_next(new_page: Callable[..., Page], connected: str) -> None:
     page = new_page(bypass_csp=True)
     begin(page, connected)

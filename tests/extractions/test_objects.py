@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from datasync_flask.extensions import db
-from datasync_flask.extractions import forecast
-from datasync_flask.extractions.models import Extraction, RunObject
+from datasync_flask.extractions import forecast, service
+from datasync_flask.extractions.models import Extraction, ObjectCatalog, RunObject
 from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.runs.reading import Reader
 from tests.support.extraction import Extracting, Org, only
@@ -88,6 +88,31 @@ def test_what_is_asked_for_during_a_run_is_done_by_the_next_one(
 def test_no_field_at_all_is_refused(loaded: Extracting) -> None:
     assert choose(loaded, which="some", fields=[]) == 422
     assert "Choose at least one field" in loaded.walk.visitor.text
+
+
+def test_what_each_run_loads_is_said_on_the_pages(extracting: Extracting, org: Org, warehouse: str) -> None:
+    def pages() -> tuple[list[str], list[str]]:
+        visitor = extracting.walk.visitor
+        visitor.get(f"/extractions/{extracting.id}")
+        listed = [str(cell.text) for cell in visitor.page.xpath("//section[@aria-labelledby='objects']//td[4]")]
+        visitor.get(f"/extractions/{extracting.id}/edit")
+        return listed, [str(text) for text in visitor.page.xpath("//details/summary/span[@class='soft']/text()")]
+
+    org.do("Account", "generate", count=2)
+    org.do("OrderStatus", "generate", count=2)
+    extracting.make(["Account", "OrderStatus"], warehouse, **{"tracking_type-Account": "date"})
+    assert pages()[0] == ["Everything in the first run, then what changed"] * 2
+    extracting.done()
+    whole = "Everything: no change date"
+    assert pages() == (["Changes", whole], ["All fields · Changes", f"All fields · {whole}"])
+    with extracting.app.app_context():
+        service.reload(db.session.get_one(Extraction, extracting.id), "Account")
+    assert pages()[0] == ["Everything in the next run, then what changed", whole]
+    # The extraction's page needs no list of the org's objects for that.
+    with extracting.app.app_context():
+        db.session.query(ObjectCatalog).delete()
+        db.session.commit()
+    assert pages()[0][1] == whole
 
 
 def test_a_date_of_ones_own_tells_of_changes(loaded: Extracting, org: Org) -> None:

@@ -148,7 +148,7 @@ def _refusal(chosen: list[ObjectChoice]) -> str:
 
 def _page(draft: ExtractionDraft, found: Catalog, view: objects.View, error: str = "") -> ResponseReturnValue:
     chosen = _chosen(draft, found)
-    names = [choice.name for choice in chosen]
+    names, dateless = [choice.name for choice in chosen], catalog.dateless(draft.source)
     page = render_template(
         "extractions/setup/objects.html",
         draft=draft,
@@ -162,7 +162,7 @@ def _page(draft: ExtractionDraft, found: Catalog, view: objects.View, error: str
         error=error,
         no_access=access.explain(draft.source, found.problem) if found.problem else None,
         has_other_sources=len(loader.sources()) > 1,
-        summary_of=lambda choice: object_settings.summary(choice, draft.source),
+        summary_of=lambda choice: object_settings.summary(choice, draft.source, dateless),
     )
     return (page, 422) if error else page
 
