@@ -29,7 +29,7 @@ TRACKING_TYPES = {
     TrackingType.NONE: (_l("None"), _l("Loads everything each time.")),
     TrackingType.DATE: (
         _l("Date"),
-        _l("Loads what changed since the last run. Objects without a date are loaded whole."),
+        _l("Loads what changed since the last run. Objects without a change date are loaded completely."),
     ),
     TrackingType.DATE_DELETES: (
         _l("Date and deletes"),
@@ -131,8 +131,8 @@ class SalesforceSettings:
         choices={key: title for key, (title, _) in TRACKING_TYPES.items()},
         meanings={key: meaning for key, (_, meaning) in TRACKING_TYPES.items()},
         hint=_l(
-            "None loads everything each time. Date loads what changed since the last run; objects without a date are "
-            "loaded whole. Date and deletes also removes what was deleted in Salesforce."
+            "None loads everything each time. Date loads what changed since the last run; objects without a change "
+            "date are loaded completely. Date and deletes also removes what was deleted in Salesforce."
         ),
     )  # fmt: skip
     labels: list[str] = dataclasses.field(default_factory=list)

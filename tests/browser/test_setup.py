@@ -316,7 +316,7 @@ def test_formula_fields_are_refreshed_as_chosen(
     page.goto(extraction)
     page.get_by_role("button", name="Run now").click()
     expect(page.locator("#run-progress")).to_have_attribute("data-state", "done", timeout=60_000)
-    expect(page.locator("main")).to_contain_text("Formula fields refreshed: Age__c. 3 rows had another value.")
+    expect(page.locator("main")).to_contain_text("Formula fields refreshed: Age__c. 3 rows had a new value.")
     page.goto(extraction)
     expect(page.locator("main")).to_contain_text("Formula fields: refreshed")
     page.get_by_role("link", name="Account", exact=False).filter(has_text="All").first.click()

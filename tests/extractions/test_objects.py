@@ -146,7 +146,7 @@ def test_a_difference_is_repaired_by_one_button(loaded: Extracting, org: Org) ->
     loaded.work_on(run_id)
     repaired = loaded.stored(run_id)
     assert (repaired.objects[0].source_count, repaired.objects[0].target_count) == (3, 3)
-    assert repaired.objects[0].notes[0] == "Somebody asked to load everything again."
+    assert repaired.objects[0].notes[0] == "Somebody asked for a reload, so this run loads everything."
     loaded.assert_same("Account")
 
 

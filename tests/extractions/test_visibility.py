@@ -72,7 +72,10 @@ def test_a_field_that_is_hidden_keeps_its_values(extracting: Extracting, org: Or
     assert {row_id: [rows[row_id][name] for name in hidden] for row_id in ids} == before
     assert "unseen:AnnualRevenue,Industry,Score__c" in run.objects[0].notes
     extracting.walk.visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
-    assert "AnnualRevenue, Industry, Score__c aren't visible to this Salesforce user" in extracting.walk.visitor.text
+    assert (
+        "AnnualRevenue, Industry, Score__c are no longer visible to this Salesforce user"
+        in extracting.walk.visitor.text
+    )
     assert "doesn't tell whether a field that went away is hidden or deleted" in extraction_text(extracting)
     extracting.walk.visitor.post(f"/extractions/{extracting.id}/objects/Account/reload")
     extracting.work_on(extracting.walk.visitor.response.headers["Location"].rsplit("/", 1)[-1])

@@ -40,7 +40,7 @@ from datasync_flask.salesforce.errors import SalesforceError
 log = logging.getLogger(__name__)
 
 NOT_REFRESHED = (
-    "Salesforce refused to read the formula fields alone, so they weren't refreshed. The next run tries again."
+    "Salesforce refused to return the formula fields on their own, so they weren’t refreshed. The next run tries again."
 )
 _KEY_COLUMN = Column(KEY, ColumnType.TEXT)
 
