@@ -16,7 +16,8 @@ from datasync_flask.salesforce_connections.visibility import some_names
 def note_text(stored: str) -> str:
     """The text of a stored note."""
     kind, _, about = stored.partition(":")
-    return str(_TEXTS[kind](about)) if kind in _TEXTS else translated(stored)
+    # Runs of earlier versions stored straight apostrophes.
+    return str(_TEXTS[kind](about)) if kind in _TEXTS else translated(stored.replace("'", "’"))
 
 
 def _retyped(name: str) -> object:
@@ -95,7 +96,7 @@ def _odd_values(about: str) -> object:
     name, why, count, examples = json.loads(about)
     messages = {
         "not_of_type": gettext(
-            "%(name)s: %(count)s values aren't of the field's type, so they are empty here.", name=name, count=count
+            "%(name)s: %(count)s values aren’t of the field’s type, so they are empty here.", name=name, count=count
         ),
         "out_of_range": gettext(
             "%(name)s: %(count)s values are larger than a column of this type holds, so they are empty here.",

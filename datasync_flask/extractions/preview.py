@@ -89,7 +89,7 @@ class ObjectDetails:
 
 READING_TEXTS = {
     Reading.BULK: _l("Bulk API, by pages"),
-    Reading.REST: _l("REST: the Bulk API doesn't offer this object"),
+    Reading.REST: _l("REST: the Bulk API doesn’t offer this object"),
     Reading.FILTER: _l("only with a filter, such as one id: Salesforce refuses to list all rows"),
     Reading.NEVER: _l("not at all: Salesforce allows no query of it"),
 }

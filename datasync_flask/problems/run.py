@@ -55,14 +55,14 @@ RUN: dict[RunProblem, Entry] = {
         ("Run again.",),
     ),
     RunProblem.LOADED_FROM_OTHER_ORG: Entry(
-        "Tables hold another org's rows",
+        "Tables hold another org’s rows",
         "The tables hold rows of a different org from the one that this connection opens now, so nothing was written.",
-        ("Choose on the extraction's page: load everything again, use another schema, prefix or folder, or go back.",),
+        ("Choose on the extraction’s page: load everything again, use another schema, prefix or folder, or go back.",),
     ),
     RunProblem.GAVE_UP: Entry(
         "Run ended too often",
-        "The run's process ended unexpectedly several times.",
-        ("Ask whoever runs DataSync to check the server's log, then run again: nothing is lost.",),
+        "The run’s process ended unexpectedly several times.",
+        ("Ask whoever runs DataSync to check the server’s log, then run again: nothing is lost.",),
         responsible=Responsible.OPERATOR,
     ),
 }

@@ -108,7 +108,7 @@ def test_continue_stays_in_reach_below_a_long_list(new_page: Callable[..., Page]
             " return foot.contains(element) || bottom <= box.top || top >= box.bottom; }"
         )
         assert beside_foot, focused.evaluate("element => element.outerHTML")
-    pytest.fail("Tab doesn't come to the end")
+    pytest.fail("Tab doesn’t come to the end")
 
 
 def test_a_long_state_leaves_a_name_its_line(new_page: Callable[..., Page], pages: dict[str, str]) -> None:

@@ -262,7 +262,7 @@ def test_a_dataset_called_like_its_duckdb_file_is_refused_with_the_reason(extrac
     visitor = extracting.walk.visitor
     visitor.get("/extractions/new")
     assert visitor.post("/extractions/new", data).status_code == 422
-    assert "can't have the name of its file" in visitor.error_at("dataset")
+    assert "can’t have the name of its file" in visitor.error_at("dataset")
     assert visitor.post("/extractions/new", {**data, "dataset": "crm_data"}).status_code == 303
 
 

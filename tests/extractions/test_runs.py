@@ -210,7 +210,7 @@ def test_an_object_that_is_gone_fails_alone_with_what_to_do(extracting: Extracti
     extracting.assert_same("Account")
     visitor = extracting.walk.visitor
     visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
-    assert "Salesforce says that what was asked for doesn't exist." in visitor.text
+    assert "Salesforce says that what was asked for doesn’t exist." in visitor.text
     progress = visitor.page.get_element_by_id("run-progress")
     assert progress.get("data-state") == "failed"
     assert progress.get("hx-trigger") is None

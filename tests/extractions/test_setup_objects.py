@@ -152,15 +152,15 @@ def test_a_filter_that_cannot_be_tried_is_saved_and_said_so(setup: Setup, wareho
     try:
         assert setup.visitor.post(setup.at("objects/Account"), {**values, "try": "1"}).status_code == 200
         assert "Salesforce accepts this filter." not in setup.visitor.text
-        assert "The filter of Account wasn't tried. The next run tries it." in setup.visitor.text
+        assert "The filter of Account wasn’t tried. The next run tries it." in setup.visitor.text
         assert setup.visitor.post(setup.at("objects/Account"), values).status_code == 303
         setup.visitor.follow()
-        assert "The filter of Account wasn't tried. The next run tries it." in setup.visitor.text
+        assert "The filter of Account wasn’t tried. The next run tries it." in setup.visitor.text
         data = {"description": "X", "source": setup.walk.id, "destination": warehouse, "dataset": "crm",
                 "objects": ["Account"], "schedule": "", "timezone": "UTC", "filter-Account": "Industry = 'x'"}  # fmt: skip
         assert setup.visitor.post("/extractions/new", data).status_code == 303
         setup.visitor.follow()
-        assert "The filter of Account wasn't tried. The next run tries it." in setup.visitor.text
+        assert "The filter of Account wasn’t tried. The next run tries it." in setup.visitor.text
     finally:
         setup.walk.practice.clear_faults()
 

@@ -26,7 +26,7 @@ class Why(enum.StrEnum):
     """Why a run reads an object this way, for the page."""
 
     NO_DATE = "This object has no change date, so each run loads everything."
-    NO_DELETES = "Rows of this object can't be deleted in Salesforce."
+    NO_DELETES = "Rows of this object can’t be deleted in Salesforce."
     NO_FILTER = (
         "Salesforce can’t filter by the date chosen to detect changes, so the run used the default date or loaded "
         "everything."

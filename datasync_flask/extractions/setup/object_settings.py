@@ -56,7 +56,7 @@ def parse(before: ObjectChoice, sent: MultiDict[str, str], described: Fields) ->
         cursor = sent.get("cursor", "")
         if cursor and cursor not in {field.name for field in described.dates}:
             errors["cursor"] = gettext(
-                "Salesforce doesn't filter by %(name)s, so it can't tell of changes.", name=cursor[:80]
+                "Salesforce doesn’t filter by %(name)s, so it can’t tell of changes.", name=cursor[:80]
             )
             cursor = ""
         try:

@@ -62,7 +62,7 @@ def object_settings_page(draft_id: str, name: str) -> ResponseReturnValue:
     chosen = _chosen(draft, catalog.objects_of(draft.source))
     before = next((choice for choice in chosen if choice.name == name), None)
     if before is None:
-        flash(gettext("%(name)s isn't chosen.", name=name[:80]))
+        flash(gettext("%(name)s isn’t chosen.", name=name[:80]))
         return to_step(draft, "objects")
     described = object_settings.describe(draft.source, name)
     if request.method == "GET":

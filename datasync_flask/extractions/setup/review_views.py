@@ -202,7 +202,7 @@ def _checks(draft: ExtractionDraft, destination: DestinationConnection | None) -
 def _source_check(draft: ExtractionDraft) -> tuple[bool, str]:
     name = draft.source.description
     if draft.source.grant is None:
-        return False, gettext("%(name)s isn't connected yet", name=name)
+        return False, gettext("%(name)s isn’t connected yet", name=name)
     try:
         names = [choice.name for choice in drafts.choices(draft) or []]
         catalog.note_dates_of(draft.source, names[:DESCRIBED])
