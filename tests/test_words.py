@@ -99,7 +99,8 @@ OLD_PHRASES = (
     "It ends after", "What the token is for", "A token may do what you may", "is worthless now", "This link is over",
     "Not saved yet", "You may not do this", "There is nothing here", "Something went wrong here", "It is tried again",
     "Shortcuts of a single key", "There is no computer of this name", "Try fewer words, or the words that stand",
-    "way for notices", "There are no extractions yet",
+    "way for notices", "There are no extractions yet", "Make an app", "makes drafts", "make connections", "You need not wait",
+    "a reload was asked for", "stands in a column of its own", "loaded whole", "had another value",
 )  # fmt: skip
 # As the whole of a text only; within a sentence they may be right.
 OLD_TEXTS = (

@@ -79,7 +79,7 @@ def put_app(
     elif not text_of(values.get(client_id)):
         found.left(
             gettext("Client ID"),
-            gettext("Your file has none. Make an app in Salesforce as the guide beside the connection’s form says."),
+            gettext("Your file has none. Create an app in Salesforce: the guide beside the connection’s form shows how."),
         )
     if connection.username and connection.auth_method != AuthMethod.JWT_BEARER:
         found.changed(
@@ -112,7 +112,7 @@ def remark_on_secrets(found: Found, values: Mapping[Any, Any]) -> None:
         ("password",): (
             gettext("Password"),
             gettext(
-                "Salesforce ends sign-in with username and password on 20 February 2027. Make an app, enter its "
+                "Salesforce ends sign-in with username and password on 20 February 2027. Create an app, enter its "
                 "Client ID and Client Secret, and press Authenticate and Save."
             ),
         ),
