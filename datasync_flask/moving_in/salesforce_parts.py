@@ -79,7 +79,9 @@ def put_app(
     elif not text_of(values.get(client_id)):
         found.left(
             gettext("Client ID"),
-            gettext("Your file has none. Create an app in Salesforce: the guide beside the connection’s form shows how."),
+            gettext(
+                "Your file has none. Create an app in Salesforce: the guide beside the connection’s form shows how."
+            ),
         )
     if connection.username and connection.auth_method != AuthMethod.JWT_BEARER:
         found.changed(

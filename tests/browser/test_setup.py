@@ -43,6 +43,8 @@ def test_from_connected_to_rows_in_at_most_five_actions(new_page: Callable[..., 
     # Nobody typed: a file of its own, and the zone of the browser.
     expect(page.get_by_label("Time zone")).to_have_value("Europe/Berlin")
     expect(page.locator("#schedule-preview")).to_contain_text("Every hour, on the hour")
+    # The server knew the zone already.
+    assert "Times in Europe/Berlin" in page.request.get(page.url).text()
     press(page.get_by_role("button", name="Continue"))
     expect(page.locator("#checks")).to_contain_text("can be written to")
     press(page.get_by_role("button", name="Start the first run"))
