@@ -136,7 +136,7 @@ def test_ids_that_break_off_remove_nothing(extracting: Extracting, org: Org, war
     run = extracting.done()
     assert (run.objects[0].deleted, run.objects[0].target_count) == (0, 6)
     extracting.walk.visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
-    assert "no row was removed this time" in extracting.walk.visitor.text
+    assert "so this run removed no rows" in extracting.walk.visitor.text
     assert extracting.done().objects[0].deleted == 1
     extracting.assert_same("Account")
 
