@@ -192,13 +192,14 @@ class DestinationTable(Model):
 
 
 class TableWriter(Model):
-    """The run that is writing to a table of several orgs; others wait for their turn."""
+    """The run that is writing to a table; others wait for their turn."""
 
     __tablename__ = "table_writers"
 
     place: Mapped[str] = mapped_column(String(600), primary_key=True)
     table_key: Mapped[str] = mapped_column(String(250), primary_key=True)
-    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
+    # No foreign key: a run that was deleted with its extraction writes until it notices.
+    run_id: Mapped[str] = mapped_column(String(16), index=True)
 
 
 class Run(Model):
