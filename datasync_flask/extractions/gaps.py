@@ -45,7 +45,7 @@ class Gap:
 
     def title_at(self, place: str) -> str:
         """The text above a way out of it."""
-        return title_at(place, self.name, self.source - self.target)
+        return gap_title(place, self.name, self.source - self.target)
 
     @property
     def text(self) -> str:
@@ -83,7 +83,7 @@ class Gap:
         )
 
 
-def title_at(place: str, name: str, missing: int) -> str:
+def gap_title(place: str, name: str, missing: int) -> str:
     """How many of an object's rows are missing at a destination, or too many (below 0)."""
     names = {"name": name, "rows": format_decimal(abs(missing)), "place": place}
     if missing > 0:

@@ -192,8 +192,8 @@ def _ready(connection: Connection) -> Attention:
 
 def _differing(extraction: Extraction) -> Attention:
     found, place = extraction.lasting_gaps, extraction.destination.description
-    titles = [gaps.title_at(place, name, missing) for name, missing in found.items()]
-    # Each run has one cure: of several objects, the extraction's page reloads one after the other.
+    titles = [gaps.gap_title(place, name, missing) for name, missing in found.items()]
+    # For several objects, the extraction's page has a button each.
     only = next(iter(found)) if len(found) == 1 else ""
     return Attention(
         tone="warning",
