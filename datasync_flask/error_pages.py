@@ -23,21 +23,21 @@ from datasync_flask.extensions import db
 log = logging.getLogger(__name__)
 
 _TEXTS = {
-    400: (_l("This request can't be understood"), _l("Go back and try again.")),
+    400: (_l("This request can’t be understood"), _l("Go back and try again.")),
     403: (
         _l("You don’t have permission"),
-        _l("Your role doesn't allow it. An administrator of DataSync can give you another one."),
+        _l("Your role doesn’t allow it. An administrator of DataSync can give you another one."),
     ),
     404: (_l("Page not found"), _l("The address is misspelt, or what was here has been deleted.")),
     409: (_l("Something else is going on"), _l("Wait until it is over, then try again.")),
-    422: (_l("Something in it isn't right"), _l("The errors say what.")),
+    422: (_l("Something in it isn’t right"), _l("The errors say what.")),
     405: (_l("This address works differently"), _l("Go back and use the buttons on the page.")),
     413: (_l("That is too much text"), _l("Go back and paste less.")),
     429: (_l("Too many failed tries"), _l("Wait five minutes, then try again. Nobody is locked out for longer.")),
 }
 _FAULT = (
     _l("Something went wrong"),
-    _l("It isn't your fault, and nothing you saved is lost. Try again in a moment."),
+    _l("It isn’t your fault, and nothing you saved is lost. Try again in a moment."),
 )
 
 

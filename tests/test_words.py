@@ -80,7 +80,7 @@ OLD_PHRASES = (
     "The first look is under way", "Last look", "Next look", "Check the Client ID once more", "Was the app made at",
     "we stop looking and tell you", "Take me to Salesforce when it is ready", "when something happens",
     "Go on waiting", "Edit the settings", "Send this to your Salesforce administrator", "Kind of org",
-    "the user may not see the org's limits", "Granted scopes", "Who did what, and from where", "Its name in the list",
+    "the user may not see the org’s limits", "Granted scopes", "Who did what, and from where", "Its name in the list",
     "A person allows access", "Salesforce calls it Consumer Key", "Save at any time, even before",
     "Hand over to somebody", "Hand over…", "Who may change Setup in Salesforce often", "To delete it, type its description",
     "The app in Salesforce stays as it is", "From and to", "An extraction brings chosen objects", "Show the objects of",
@@ -99,7 +99,8 @@ OLD_PHRASES = (
     "It ends after", "What the token is for", "A token may do what you may", "is worthless now", "This link is over",
     "Not saved yet", "You may not do this", "There is nothing here", "Something went wrong here", "It is tried again",
     "Shortcuts of a single key", "There is no computer of this name", "Try fewer words, or the words that stand",
-    "way for notices", "There are no extractions yet",
+    "way for notices", "There are no extractions yet", "Make an app", "makes drafts", "make connections", "You need not wait",
+    "a reload was asked for", "stands in a column of its own", "loaded whole", "had another value",
 )  # fmt: skip
 # As the whole of a text only; within a sentence they may be right.
 OLD_TEXTS = (
@@ -148,6 +149,29 @@ def test_the_documentation_has_nothing_of_the_old_texts() -> None:
     assert len(pages) > 5
     found = {page.name: old for page in pages for old in OLD_PHRASES if old in page.read_text()}
     assert found == {}
+
+
+# Texts about the characters themselves.
+ABOUT_QUOTES = ("A text isn’t closed", "Ein Text ist nicht abgeschlossen")
+
+
+def test_quotes_and_apostrophes_are_typographic() -> None:
+    """On pages and in mails; the documentation's files have straight ones, which its pages show as these."""
+    shown = [re.sub(r"<[^>]*>", "", text) for pair in catalogue() for text in pair if not text.startswith(ABOUT_QUOTES)]
+    assert [text for text in shown if "'" in text or '"' in text] == []
+    mails = [ROOT / "datasync_flask/notices" / name for name in ("signals.py", "warnings.py", "failures.py")]
+    assert [text for path in mails for text in said_in(path) if "'" in text or '"' in text] == []
+    written = [*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")]
+    assert [path.name for path in written if "’" in path.read_text()] == []
+
+
+def said_in(path: Path) -> Iterator[str]:
+    """Yield the strings in a module that are no docstrings."""
+    tree = ast.parse(path.read_text())
+    told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
+            yield node.value
 
 
 def test_german_is_polite_and_uses_german_quotes() -> None:

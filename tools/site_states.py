@@ -131,6 +131,7 @@ def make_extractions(site: Site, practice: PracticeOrg, connections: dict[str, s
     going_run = _run(site, going, "running")
     draft = site.post("/extractions/setup", {"source": source}).headers["location"].removesuffix("/objects")
     _continue(site, f"{draft}/objects")
+    _continue(site, f"{draft}/destination")
     return {
         "destination": at,
         "destination-broken": broken.headers["location"],
@@ -171,11 +172,12 @@ def _extraction(site: Site, **fields: str | list[str]) -> str:
 
 
 def _continue(site: Site, step: str) -> None:
-    """Take what the first step suggests."""
-    form = html.fromstring(site.http.get(step).text).get_element_by_id("objects-form")
-    objects = form.xpath(".//input[@name='objects'][@checked]/@value")
-    hidden = {each.get("name"): each.get("value") for each in form.xpath(".//input[@type='hidden']")}
-    site.http.post(step, data={**hidden, "objects": objects, "do": "continue"})
+    """Take what a step suggests."""
+    form = html.fromstring(site.http.get(step).text).get_element_by_id(f"{step.rsplit('/', 1)[-1]}-form")
+    values: dict[str, list[str]] = {}
+    for name, value in form.form_values():
+        values.setdefault(name, []).append(value)
+    site.http.post(step, data={**values, "do": "continue"})
 
 
 def _run(site: Site, extraction: str, state: str) -> str:

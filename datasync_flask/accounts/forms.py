@@ -41,7 +41,7 @@ class _EmailForm(FlaskForm):
     def validate_email(self, field: EmailField) -> None:
         """Refuse invisible characters, because no account's address has any."""
         if has_unseen(field.data or ""):
-            raise ValidationError(gettext("This address has characters in it that can't be seen. Type it again."))
+            raise ValidationError(gettext("This address has characters in it that can’t be seen. Type it again."))
 
 
 class SignInForm(_EmailForm):

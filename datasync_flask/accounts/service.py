@@ -49,7 +49,7 @@ class AccountError(ValueError):
 def normalise_email(text: str) -> str:
     """`text` as an address in lower case. Raises AccountError when it isn't one."""
     if has_unseen(text):
-        raise AccountError("email", gettext("This address has characters in it that can't be seen. Type it again."))
+        raise AccountError("email", gettext("This address has characters in it that can’t be seen. Type it again."))
     try:
         # Special-use domains such as acme.internal are fine: companies host the tool internally.
         found = validate_email(text.strip(_SPACES), check_deliverability=False, test_environment=True)

@@ -174,7 +174,7 @@ def _subject(claims: dict[str, Any]) -> str:
     ):
         raise SignOnRefused(
             gettext(
-                "The sign-on service didn't say who you are (its answer has no usable “sub”). Tell whoever runs it."
+                "The sign-on service didn’t say who you are (its answer has no usable “sub”). Tell whoever runs it."
             )
         )
     return found
@@ -223,7 +223,7 @@ def _verified_address(claims: dict[str, Any]) -> str:
     except AccountError:
         raise SignOnRefused(
             gettext(
-                "The sign-on service didn't tell your e-mail address. Have whoever runs it send it (the claim “email”) "
+                "The sign-on service didn’t tell your e-mail address. Have whoever runs it send it (the claim “email”) "
                 "or sign in with your password and choose “Link single sign-on” under your account."
             )
         ) from None
@@ -231,7 +231,7 @@ def _verified_address(claims: dict[str, Any]) -> str:
     if claims.get("email_verified") is not True:
         raise SignOnRefused(
             gettext(
-                "Your e-mail address isn't verified: the sign-on service doesn't say so. Have it verified there, or "
+                "Your e-mail address isn’t verified: the sign-on service doesn’t say so. Have it verified there, or "
                 "sign in with your password and choose “Link single sign-on” under your account; without a password, "
                 "ask an administrator for a link to choose one."
             )
@@ -240,7 +240,7 @@ def _verified_address(claims: dict[str, Any]) -> str:
     if _settings().oidc_domains and domain not in _settings().oidc_domains:
         raise SignOnRefused(
             gettext(
-                "Addresses of %(domain)s are not let in here. Use your company's address, or ask an administrator for "
+                "Addresses of %(domain)s are not let in here. Use your company’s address, or ask an administrator for "
                 "an invitation.",
                 domain=domain,
             )

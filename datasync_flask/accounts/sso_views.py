@@ -48,7 +48,7 @@ def _leave(state: str) -> ResponseReturnValue:
 
 def _no_answer(error: Exception) -> str:
     log.warning("the sign-on service can't be reached: %s", type(error).__name__)
-    return str(gettext("The sign-on service doesn't answer. Try again in a moment, or sign in with a password."))
+    return str(gettext("The sign-on service doesn’t answer. Try again in a moment, or sign in with a password."))
 
 
 @bp.get("/sso")
@@ -74,7 +74,7 @@ def receive() -> ResponseReturnValue:
         claims = sso.received_claims()
     except sso.FAULTS as error:
         log.warning("single sign-on failed: %s: %s", type(error).__name__, str(error)[:200])
-        message = gettext("The sign-on service didn't let you in. Begin again; if it goes on, tell whoever runs it.")
+        message = gettext("The sign-on service didn’t let you in. Begin again; if it goes on, tell whoever runs it.")
         return _to_account(message) if is_linking and current_user.is_authenticated else _refused(message)
     if is_linking:
         return _link(claims)
@@ -117,7 +117,7 @@ def unlink() -> ResponseReturnValue:
     if not current_user.user.password_hash:
         return _to_account(
             gettext(
-                "You have no password here and couldn't sign in any more. Ask an administrator for a link to choose "
+                "You have no password here and couldn’t sign in any more. Ask an administrator for a link to choose "
                 "one."
             )
         )

@@ -61,7 +61,7 @@ class Event(enum.StrEnum):
     RUN_CANCELLED = "run_cancelled", "Cancelled a run", ("run",)
     HAND_OFF_MADE = "hand_off_made", "Created a hand-off link", ("until",)
     HAND_OFF_OPENED = "hand_off_opened", "Opened a hand-off link"
-    HAND_OFF_USED = "hand_off_used", "Entered the app's values through a hand-off link", ("changes",)
+    HAND_OFF_USED = "hand_off_used", "Entered the app’s values through a hand-off link", ("changes",)
     HAND_OFF_WITHDRAWN = "hand_off_withdrawn", "Revoked a hand-off link"
     CHANNEL_MADE = "channel_made", "Added a notification", ("kind", "errors_only", "allow_internal")
     CHANNEL_CHANGED = "channel_changed", "Changed a notification", ("kind", "errors_only", "allow_internal")

@@ -59,7 +59,7 @@ def _field(setting: Setting) -> Any:
 class DescribedForm(SettingsForm):
     """A form with a unique description, and with a field for each of some settings."""
 
-    description = description_field(_l("Give the connection a description, for instance the org's name."))
+    description = description_field(_l("Give the connection a description, for instance the org’s name."))
 
     def __init__(
         self, connection: Connection | None, settings: Mapping[str, Setting] = MappingProxyType({}), **options: Any
@@ -141,7 +141,7 @@ class DeleteForm(ConfirmedForm):
     def validate_description(self, field: Any) -> None:
         """Compare as the list does, ignoring case and kind of space."""
         if description_key(field.data or "") != self.connection.description_key:
-            raise ValidationError(gettext("This isn't its description. Nothing was deleted."))
+            raise ValidationError(gettext("This isn’t its description. Nothing was deleted."))
 
     def validate_your_password(self, _field: Any) -> None:
         """Ask for the deleting person's password."""

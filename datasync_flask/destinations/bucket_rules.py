@@ -33,7 +33,7 @@ class BucketRules:
         """Accept a name that all stores accept."""
         if not _BUCKET.fullmatch(field.data or ""):
             raise ValidationError(
-                gettext("A bucket's name has 3 to 63 small letters, digits, dots and dashes, and no path.")
+                gettext("A bucket’s name has 3 to 63 small letters, digits, dots and dashes, and no path.")
             )
 
     def validate_prefix(self, field: Any) -> None:
@@ -63,7 +63,7 @@ class BucketRules:
         if parts.scheme == "http" and not is_this_machine(host) and not _is_administrator() and not self._is_unchanged:
             raise ValidationError(
                 gettext(
-                    "This store isn't on the machine that DataSync runs on, so rows would go over the network in "
+                    "This store isn’t on the machine that DataSync runs on, so rows would go over the network in "
                     "clear. Use an address with https://, or ask an administrator to save it."
                 )
             )

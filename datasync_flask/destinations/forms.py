@@ -120,7 +120,7 @@ class DestinationForm(BucketRules, ConnectionForm):
             if not is_administrator and not was_off:
                 raise ValidationError(
                     gettext(
-                        "This server isn't the machine that DataSync runs on, so rows would go over the network in "
+                        "This server isn’t the machine that DataSync runs on, so rows would go over the network in "
                         "clear. Choose Required or Verified, or ask an administrator to save it with Off."
                     )
                 )
@@ -138,7 +138,7 @@ class DestinationForm(BucketRules, ConnectionForm):
         except ValueError:
             raise ValidationError(
                 gettext(
-                    "This isn't a certificate. Paste the authority's certificate as text (PEM), from BEGIN CERTIFICATE "
+                    "This isn’t a certificate. Paste the authority’s certificate as text (PEM), from BEGIN CERTIFICATE "
                     "to END CERTIFICATE, and no private key."
                 )
             ) from None

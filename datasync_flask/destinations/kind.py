@@ -97,7 +97,7 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
         """The text about what a delete erases."""
         return str(
             gettext(
-                "Its settings, its password and its history are erased here and can't be brought back. Its tables stay "
+                "Its settings, its password and its history are erased here and can’t be brought back. Its tables stay "
                 "where they are."
             )
         )
@@ -150,7 +150,7 @@ def shown_settings(connection: DestinationConnection) -> dict[str, Any]:
             found["tls_ca"] = gettext("stored")
     if "bucket" in found:
         found["endpoint"] = found["endpoint"] or "Amazon S3"
-        found["access_key"] = found["access_key"] or gettext("the machine's own role")
+        found["access_key"] = found["access_key"] or gettext("the machine’s own role")
         found["table_format"] = str(TABLE_FORMATS[found["table_format"]])
     return found
 

@@ -40,7 +40,7 @@ SETTINGS = {
     "path": Setting(_l("File or folder"), "file", filters=(strip,), attributes=_PLAIN),
     "host": Setting(
         _l("Host"), "host", filters=(strip,), attributes=_PLAIN,
-        validators=(InputRequired(_l("Enter the server's name or address.")), _TOO_LONG),
+        validators=(InputRequired(_l("Enter the server’s name or address.")), _TOO_LONG),
     ),
     "port": Setting(
         _l("Port"), "port", default=None, between=(1, 65535),
@@ -48,7 +48,7 @@ SETTINGS = {
     ),
     "database": Setting(
         _l("Database"), "database", filters=(strip,), attributes=_PLAIN,
-        validators=(InputRequired(_l("Enter the database's name.")), _TOO_LONG),
+        validators=(InputRequired(_l("Enter the database’s name.")), _TOO_LONG),
     ),
     "username": Setting(
         _l("Username"), "username", filters=(strip,), attributes=_PLAIN,
@@ -67,8 +67,8 @@ SETTINGS = {
     "tls_ca": Setting(
         _l("CA certificate"), "CA certificate", filters=(_normalise_lines,), longest=MAX_CA,
         hint=_l(
-            "Only for verified, and only where the server's certificate comes from an authority of your own: paste "
-            "that authority's certificate, from BEGIN CERTIFICATE to END CERTIFICATE."
+            "Only for verified, and only where the server’s certificate comes from an authority of your own: paste "
+            "that authority’s certificate, from BEGIN CERTIFICATE to END CERTIFICATE."
         ),
         attributes={"autocomplete": "off", "spellcheck": "false", "rows": "4", "maxlength": str(MAX_CA)},
         about="Certificates (PEM) that verified checks with.",
@@ -78,7 +78,7 @@ SETTINGS = {
     ),
     "bucket": Setting(
         _l("Bucket"), "bucket", filters=(strip,), attributes=_PLAIN,
-        validators=(InputRequired(_l("Enter the bucket's name.")), _TOO_LONG),
+        validators=(InputRequired(_l("Enter the bucket’s name.")), _TOO_LONG),
     ),
     "prefix": Setting(
         _l("Prefix"), "prefix", filters=(strip, _without_slashes), attributes=_PLAIN, validators=(_TOO_LONG,),
@@ -91,7 +91,7 @@ SETTINGS = {
     ),
     "region": Setting(
         _l("Region"), "region", filters=(strip,), attributes=_PLAIN, validators=(_TOO_LONG,),
-        hint=_l("At Amazon the bucket's region, for instance eu-central-1. Other stores seldom need one."),
+        hint=_l("At Amazon the bucket’s region, for instance eu-central-1. Other stores seldom need one."),
     ),
     "access_key": Setting(
         _l("Access key"), "access key", filters=(strip,), attributes=_PLAIN, validators=(_TOO_LONG,),

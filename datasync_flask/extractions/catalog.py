@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
 
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import ObjectCatalog
+from datasync_flask.extractions.runs.plan import cursor_of
 from datasync_flask.extractions.source_api import source_api
 from datasync_flask.salesforce import objects, query
 from datasync_flask.salesforce.descriptions import ObjectDescription, ObjectEntry
@@ -79,10 +81,44 @@ class Described:
     hidden: list[str] | None = None
 
 
+def dateless(connection: SalesforceConnection) -> frozenset[str]:
+    """The org's objects that have no date to detect changes by, as far as they have been described."""
+    kept = db.session.get(ObjectCatalog, connection.id)
+    return frozenset(kept.dateless if kept is not None else ())
+
+
+def note_dates(connection_id: str, descriptions: Iterable[ObjectDescription]) -> None:
+    """Store which of these objects have no date to detect changes by; commits."""
+    found = {each.name: cursor_of(each) for each in descriptions}
+
+    def store() -> None:
+        kept = db.session.get(ObjectCatalog, connection_id, populate_existing=True)
+        before = set(kept.dateless) if kept is not None else set()
+        after = before - found.keys() | {name for name, cursor in found.items() if not cursor}
+        if after != before:
+            db.session.merge(ObjectCatalog(connection_id=connection_id, dateless=sorted(after)))
+
+    in_transaction(store)
+
+
 def describe(connection: SalesforceConnection, name: str) -> ObjectDescription:
     """An object's fields. Raises SalesforceError."""
-    with source_api(connection.id) as api:
-        return objects.describe(api, name)
+    connection_id = connection.id
+    with source_api(connection_id) as api:
+        found = objects.describe(api, name)
+    note_dates(connection_id, [found])
+    return found
+
+
+def note_dates_of(connection: SalesforceConnection, names: Sequence[str]) -> None:
+    """Find out which objects have no date to detect changes by; commits. Raises SalesforceError also if there are no
+    objects and the org doesn't answer.
+    """
+    connection_id = connection.id
+    with source_api(connection_id) as api:
+        api.request("GET", f"{api.base}/")
+        found = objects.describe_many(api, list(names)).values()
+    note_dates(connection_id, [each for each in found if isinstance(each, ObjectDescription)])
 
 
 def describe_closely(connection: SalesforceConnection, name: str, *, counts: bool) -> Described:

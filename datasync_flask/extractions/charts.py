@@ -14,10 +14,9 @@ from datasync_flask.extractions.run_page import seconds_of
 from datasync_flask.extractions.texts import duration_text, run_state
 
 MOST_BARS = 20
-# The drawing and the plot in it: numbers are at its left, bars between its top and its bottom.
-WIDTH, HEIGHT = 560, 140
-LEFT, TOP, BOTTOM = 64, 22, 130
-WIDEST_BAR = 44
+# Bars stand between the plot's top and its bottom, in pixels; across it they have percent, so that they fill any width.
+TOP, BOTTOM = 22, 130
+WIDEST_BAR = 9
 # Values that three grid lines can have, times a power of ten.
 _ROUND = (2, 4, 6, 8, 10)
 
@@ -32,7 +31,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Point:
-    """One run and its position in the plot. Without a height there is no bar."""
+    """One run and its position in the plot: in percent across, in pixels down. Without a height there is no bar."""
 
     run_id: str
     at: datetime
@@ -46,8 +45,13 @@ class Point:
 
     @property
     def middle(self) -> float:
-        """The centre of the text above it."""
+        """Its centre."""
         return round(self.x + self.width / 2, 1)
+
+    @property
+    def text_at(self) -> tuple[float, str]:
+        """The place and the anchor of the text above it, which goes towards the middle so that it isn't cut off."""
+        return (self.x, "start") if self.middle < 50 else (round(self.x + self.width, 1), "end")
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ def _chart(
     scaled = [value_of(run) for run in runs if run.id not in full]
     most = _round_up(max(scaled, default=0), is_time=key == "duration")
     lines = tuple(Line(_y(share * most, most), text(round(share * most))) for share in (0, 0.5, 1))
-    step = (WIDTH - LEFT) / len(runs)
+    step = 100 / len(runs)
     width = min(step * 0.76, WIDEST_BAR)
     points = []
     for place, run in enumerate(runs):
@@ -109,7 +113,7 @@ def _chart(
                 run_id=run.id,
                 at=run.queued_at,
                 kind=kind,
-                x=round(LEFT + (place + 0.5) * step - width / 2, 1),
+                x=round((place + 0.5) * step - width / 2, 1),
                 width=round(width, 1),
                 y=y,
                 height=round(BOTTOM - y, 1) if value else 0,

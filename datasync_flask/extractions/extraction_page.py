@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from datasync_flask.clock import utcnow
-from datasync_flask.extractions import charts, gaps, loader, preview, tables, treatments
+from datasync_flask.extractions import catalog, charts, gaps, loader, preview, tables, treatments
 from datasync_flask.extractions.gaps import Gap
 from datasync_flask.extractions.models import Extraction, ExtractionObject, Run, RunState
 from datasync_flask.extractions.run_page import pill_of, seconds_of, started_by
@@ -69,13 +69,14 @@ def context(extraction: Extraction, *, only_problems: bool) -> dict[str, Any]:
     differences = gaps.over_runs(history, types)
     chosen = {each.name for each in extraction.objects}
     stored, counts = loader.rows_in_destination(extraction), loader.last_counts(extraction)
+    dateless = catalog.dateless(extraction.source)
     table_of = tables.of_extraction(extraction.id)
     over = [run for run in history if RunState(run.state).is_over]
     problems = [run for run in history if gaps.is_problem(run, types)]
     newest = over[0] if over else None
     lines = [
         ObjectLine(
-            preview.of_object(each, extraction),
+            preview.of_object(each, extraction, dateless),
             table_of.get(each.name, ""),
             stored.get(each.name) if each.table_name else None,
             counts.get(each.name),

@@ -27,7 +27,7 @@ def check(condition: str) -> None:
     depth = 0
     for part in _PARTS.findall(condition):
         if part == "'":
-            raise FilterRefused("A text isn't closed: put ' at both of its ends, and \\' for one inside it.")
+            raise FilterRefused("A text isn’t closed: put ' at both of its ends, and \\' for one inside it.")
         if part in "()":
             depth += 1 if part == "(" else -1
             if depth < 0:
@@ -35,4 +35,4 @@ def check(condition: str) -> None:
         elif not part.startswith("'"):
             raise FilterRefused("A filter is one condition, as after WHERE. Remove what follows the condition.")
     if depth:
-        raise FilterRefused("A bracket isn't closed.")
+        raise FilterRefused("A bracket isn’t closed.")

@@ -179,7 +179,7 @@ class ExtractionForm(SettingsForm):
             # DuckDB calls a file's database by the file's name, and then can't tell it from a schema of that name.
             raise ValidationError(
                 gettext(
-                    "In DuckDB a schema can't have the name of its file (%(file)s). Choose another name, for instance "
+                    "In DuckDB a schema can’t have the name of its file (%(file)s). Choose another name, for instance "
                     "%(name)s_data.",
                     file=path,
                     name=field.data,
@@ -192,7 +192,7 @@ class ExtractionForm(SettingsForm):
         if field.data and source is not None and not source.org_id:
             raise ValidationError(gettext("Connect %(name)s first, so that its org is known.", name=source.description))
         if field.data and target is not None and not DESTINATIONS[target.kind].combines_orgs:
-            raise ValidationError(gettext("This kind of destination doesn't combine orgs."))
+            raise ValidationError(gettext("This kind of destination doesn’t combine orgs."))
         if (
             stored is not None
             and stored.combines_orgs != field.data
@@ -201,7 +201,7 @@ class ExtractionForm(SettingsForm):
         ):
             raise ValidationError(
                 gettext(
-                    "The tables in %(dataset)s are only this org's. To combine orgs, enter another schema, prefix or "
+                    "The tables in %(dataset)s are only this org’s. To combine orgs, enter another schema, prefix or "
                     "folder: the next run loads everything there, and the tables in %(dataset)s stay as they are.",
                     dataset=stored.dataset,
                 )
@@ -223,7 +223,7 @@ class ExtractionForm(SettingsForm):
             raise ValidationError(gettext("Choose at most %(number)s objects.", number=MAX_OBJECTS))
         wrong = [name for name in names if not is_api_name(name)]
         if wrong:
-            raise ValidationError(gettext("%(name)s can't be the API name of an object.", name=wrong[0][:80]))
+            raise ValidationError(gettext("%(name)s can’t be the API name of an object.", name=wrong[0][:80]))
         spelled: dict[str, str] = {}
         for name in names:
             if spelled.setdefault(name.lower(), name) != name:

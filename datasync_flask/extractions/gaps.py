@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from flask_babel import format_decimal, gettext, ngettext
 
-from datasync_flask.extractions.models import Extraction, Run, RunObject, RunState
+from datasync_flask.extractions.models import Extraction, ExtractionObject, Run, RunObject, RunState
 
 # A busy org's counts differ by a few rows in most runs: a gap persists if seen three times, or twice with equal size.
 RUNS_THAT_SAY_IT_STAYS = 3
+# The condition for rows that say something about differences.
+IS_COMPARED = (RunObject.step == "done") & RunObject.source_count.is_not(None) & RunObject.target_count.is_not(None)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class Gap:
         if self.is_missing:
             return str(gettext("%(number)s fewer", number=number))
         return str(gettext("%(number)s more", number=number))
+
+    def title_at(self, place: str) -> str:
+        """The text above a way out of it."""
+        return gap_title(place, self.name, self.source - self.target)
 
     @property
     def text(self) -> str:
@@ -77,6 +83,24 @@ class Gap:
         )
 
 
+def gap_title(place: str, name: str, missing: int) -> str:
+    """How many of an object's rows are missing at a destination, or too many (below 0)."""
+    names = {"name": name, "rows": format_decimal(abs(missing)), "place": place}
+    if missing > 0:
+        return str(
+            ngettext(
+                "%(name)s: %(rows)s row is missing in %(place)s", "%(name)s: %(rows)s rows are missing in %(place)s",
+                missing, **names,
+            )
+        )  # fmt: skip
+    return str(
+        ngettext(
+            "%(name)s: %(rows)s row too many in %(place)s", "%(name)s: %(rows)s rows too many in %(place)s",
+            -missing, **names,
+        )
+    )  # fmt: skip
+
+
 def types_of(extraction: Extraction) -> dict[str, str]:
     """The tracking type of each object."""
     return {chosen.name: chosen.effective_tracking_type.value for chosen in extraction.objects}
@@ -91,16 +115,16 @@ def over_runs(history: Sequence[Run], types: Mapping[str, str]) -> dict[str, Gap
     """The difference of each object at its last comparison; the newest run comes first."""
     found = {}
     for name in {row.name for run in history for row in run.objects}:
-        rows = [row for run in history for row in run.objects if row.name == name and _is_compared(row)]
-        gap = _over_rows(rows, types)
+        gap = over_rows([row for run in history for row in run.objects if row.name == name], types)
         if gap is not None:
             found[name] = gap
     return dict(sorted(found.items()))
 
 
-def _over_rows(rows: Sequence[RunObject], types: Mapping[str, str]) -> Gap | None:
+def over_rows(rows: Sequence[RunObject], types: Mapping[str, str]) -> Gap | None:
+    """The difference of one object at its last comparison; its row in the newest run comes first."""
     gaps: list[Gap] = []
-    for row in rows:
+    for row in filter(_is_compared, rows):
         gap = _of_row(row, types)
         if gap is None or (gaps and gap.is_missing != gaps[0].is_missing):
             break
@@ -126,6 +150,12 @@ def _of_row(row: RunObject, types: Mapping[str, str]) -> Gap | None:
     if row.target_count > row.source_count and types.get(row.name) == "date":
         return None
     return Gap(row.name, row.source_count, row.target_count)
+
+
+def lasting(chosen: ExtractionObject, rows: Sequence[RunObject]) -> int:
+    """How many rows of an object are missing, or too many (below 0), if normal runs don't fix it; else 0."""
+    gap = over_rows(rows, {chosen.name: chosen.effective_tracking_type.value})
+    return gap.source - gap.target if gap is not None and gap.stays else 0
 
 
 def is_problem(run: Run, types: Mapping[str, str]) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, ClassVar
 
 from flask import abort
-from flask_babel import gettext
+from flask_babel import gettext, ngettext
 from sqlalchemy import func, select
 
 from datasync_flask import polling
@@ -34,11 +35,19 @@ class Row:
     run: Run | None
     rows: int | None
 
+    @cached_property
+    def differences(self) -> frozenset[str]:
+        """The objects that differ from Salesforce after the newest run, or have differed for several runs."""
+        if self.run is None or not RunState(self.run.state).is_over:
+            return frozenset()
+        found = gaps.of_run(self.run, gaps.types_of(self.extraction)) if self.run.state == RunState.DONE else {}
+        return frozenset({*found, *self.extraction.lasting_gaps})
+
     @property
     def group(self) -> str:
         """Its tab besides *All*: problems, running, paused, or none."""
         state = RunState(self.run.state) if self.run else None
-        if state in {RunState.FAILED, RunState.WAITING}:
+        if state in {RunState.FAILED, RunState.WAITING} or self.differences:
             return "problems"
         if state is not None and not state.is_over:
             return "running"
@@ -49,7 +58,7 @@ class Row:
         """The tone and the text of its newest run's state."""
         if self.run is None:
             return "idle", gettext("No runs yet")
-        return pill_of(self.run, len(gaps.of_run(self.run, gaps.types_of(self.extraction))))
+        return pill_of(self.run, len(self.differences))
 
     @property
     def is_moving(self) -> bool:
@@ -66,8 +75,12 @@ class Row:
 
     @property
     def reason(self) -> str:
-        """Why the newest run stopped, in a few words."""
-        return trouble(self.run.problem, During.RUN).title if self.run and self.run.problem else ""
+        """Why the newest run stopped, or what it left as it was, in a few words."""
+        if self.run and self.run.problem:
+            return trouble(self.run.problem, During.RUN).title
+        if self.differences and self.run and self.run.state == RunState.CANCELLED:
+            return str(ngettext("%(num)s difference", "%(num)s differences", len(self.differences)))
+        return ""
 
     @property
     def version(self) -> str:

@@ -93,6 +93,11 @@ class Extraction(Model):
 
     __mapper_args__ = {"version_id_col": row_version}
 
+    @property
+    def lasting_gaps(self) -> dict[str, int]:
+        """The objects whose difference from Salesforce lasts: how many rows are missing, or too many (below 0)."""
+        return {chosen.name: chosen.lasting_gap for chosen in self.objects if chosen.lasting_gap}
+
 
 class LoadedAsJson(TypeDecorator[LoadedAs]):
     """How a table is loaded, as JSON."""
@@ -146,8 +151,15 @@ class ExtractionObject(Model):
     loaded_org_id: Mapped[str] = mapped_column(String(18), default="")
     # The org's name in the rows, for tables of several orgs.
     loaded_org_name: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    # How many rows were missing (or, below 0, too many) after the last run, if normal runs don't fix it.
+    lasting_gap: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
     extraction: Mapped[Extraction] = relationship(back_populates="objects")
+
+    @property
+    def is_dateless(self) -> bool:
+        """True when the last run found no date to detect changes by, and nobody has chosen one since."""
+        return self.loaded_as is not None and not self.loaded_as.cursor and not self.cursor_field
 
     @property
     def effective_tracking_type(self) -> TrackingType:
@@ -180,13 +192,14 @@ class DestinationTable(Model):
 
 
 class TableWriter(Model):
-    """The run that is writing to a table of several orgs; others wait for their turn."""
+    """The run that is writing to a table; others wait for their turn."""
 
     __tablename__ = "table_writers"
 
     place: Mapped[str] = mapped_column(String(600), primary_key=True)
     table_key: Mapped[str] = mapped_column(String(250), primary_key=True)
-    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
+    # No foreign key: a run that was deleted with its extraction writes until it notices.
+    run_id: Mapped[str] = mapped_column(String(16), index=True)
 
 
 class Run(Model):
@@ -290,3 +303,5 @@ class ObjectCatalog(Model):
     # Approximate row counts by object, and when Salesforce reported them; None where it doesn't.
     counts: Mapped[dict[str, int] | None] = mapped_column(JSON(none_as_null=True), default=None)
     counted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    # The objects that have no date to detect changes by, as far as they have been described.
+    dateless: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")

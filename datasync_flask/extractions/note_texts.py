@@ -16,17 +16,19 @@ from datasync_flask.salesforce_connections.visibility import some_names
 def note_text(stored: str) -> str:
     """The text of a stored note."""
     kind, _, about = stored.partition(":")
-    return str(_TEXTS[kind](about)) if kind in _TEXTS else translated(stored)
+    # Runs of earlier versions stored straight apostrophes.
+    return str(_TEXTS[kind](about)) if kind in _TEXTS else translated(stored.replace("'", "’"))
 
 
 def _retyped(name: str) -> object:
-    return gettext("%(name)s has another type than before: it stands in a column of its own now.", name=name)
+    return gettext("%(name)s has a different type than before, so its values now go into a new column.", name=name)
 
 
 def _differing(about: str) -> object:
     name, _, column = about.partition(":")
     return gettext(
-        "%(name)s has another type in another org of this table. This org's values stand in the column %(column)s.",
+        "%(name)s has a different type in another org that shares this table. This org’s values are in the column "
+        "%(column)s.",
         name=name,
         column=column,
     )
@@ -35,8 +37,8 @@ def _differing(about: str) -> object:
 def _unseen(about: str) -> object:
     names = about.split(",")
     return ngettext(
-        "%(names)s isn't visible to this Salesforce user any more, or was deleted. Its column keeps the values.",
-        "%(names)s aren't visible to this Salesforce user any more, or were deleted. Their columns keep the values.",
+        "%(names)s is no longer visible to this Salesforce user, or was deleted. Its column keeps the values.",
+        "%(names)s are no longer visible to this Salesforce user, or were deleted. Their columns keep the values.",
         len(names),
         names=some_names(names),
     )
@@ -44,8 +46,8 @@ def _unseen(about: str) -> object:
 
 def _beside_bulk(words: str) -> object:
     return gettext(
-        "It was read by REST, which takes more API calls, because Salesforce’s limit for the Bulk API is reached: "
-        "%(words)s",
+        "This object was read by REST, which takes more API calls, because Salesforce’s limit for the Bulk API was "
+        "reached: %(words)s",
         words=words,
     )
 
@@ -60,22 +62,22 @@ def _smaller_pages(rows: str) -> object:
 def _emptied(about: str) -> object:
     names = about.split(",")
     return ngettext(
-        "Emptied, because its field is hashed or left out now: the column “%(names)s”.",
-        "Emptied, because their fields are hashed or left out now: the columns %(names)s.",
+        "The column “%(names)s” was emptied because its field is now hashed or left out.",
+        "The columns %(names)s were emptied because their fields are now hashed or left out.",
         len(names),
         names=some_names(names),
     )
 
 
 def _formula(name: str) -> object:
-    return gettext("%(name)s is a formula: it is read again only when its row changes otherwise.", name=name)
+    return gettext("%(name)s is a formula field. It’s updated only when something else in the row changes.", name=name)
 
 
 def _formulas(about: str) -> object:
     rows, _, fields = about.partition(":")
     return ngettext(
-        "Formula fields refreshed: %(names)s. %(num)s row had another value.",
-        "Formula fields refreshed: %(names)s. %(num)s rows had another value.",
+        "Formula fields refreshed: %(names)s. %(num)s row had a new value.",
+        "Formula fields refreshed: %(names)s. %(num)s rows had a new value.",
         int(rows),
         names=some_names(fields.split(",")),
     )
@@ -84,7 +86,7 @@ def _formulas(about: str) -> object:
 def _shortened(about: str) -> object:
     name, _, short = about.partition(":")
     return gettext(
-        "%(name)s is called %(short)s there, because the destination limits how long a name can be.",
+        "%(name)s is called %(short)s in the destination, which limits the length of names.",
         name=name,
         short=short,
     )
@@ -94,7 +96,7 @@ def _odd_values(about: str) -> object:
     name, why, count, examples = json.loads(about)
     messages = {
         "not_of_type": gettext(
-            "%(name)s: %(count)s values aren't of the field's type, so they are empty here.", name=name, count=count
+            "%(name)s: %(count)s values aren’t of the field’s type, so they are empty here.", name=name, count=count
         ),
         "out_of_range": gettext(
             "%(name)s: %(count)s values are larger than a column of this type holds, so they are empty here.",

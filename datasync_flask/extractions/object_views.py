@@ -50,7 +50,7 @@ def fields(extraction_id: str, name: str) -> ResponseReturnValue:
         try:
             if cursor and cursor not in {field.name for field in dates}:
                 raise treatments.TreatmentRefused(
-                    gettext("Salesforce doesn't filter by %(name)s, so it can't tell of changes.", name=cursor)
+                    gettext("Salesforce doesn’t filter by %(name)s, so it can’t tell of changes.", name=cursor)
                 )
             used = cursor_of(description, cursor)
             treated = treatments.parse(before, request.form, available, used, chosen.field_columns)
@@ -96,7 +96,7 @@ def reload(extraction_id: str, name: str) -> ResponseReturnValue:
     _chosen(extraction, name)
     open_run = states.open_run(extraction_id)
     if open_run is not None:
-        flash(gettext("This run isn't over yet. One run of an extraction at a time."))
+        flash(gettext("This run isn’t over yet. One run of an extraction at a time."))
         return redirect(url_for("extractions.show_run", extraction_id=extraction_id, run_id=open_run), 303)
     service.reload(extraction, name)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,16 +28,21 @@ class ObjectPreview:
     since: datetime | None
 
 
-def of_object(chosen: ExtractionObject, extraction: Extraction) -> ObjectPreview:
-    """A text about what the next run does, as far as known without asking Salesforce."""
+def of_object(chosen: ExtractionObject, extraction: Extraction, dateless: Collection[str]) -> ObjectPreview:
+    """A text about what each run does, as far as known without asking Salesforce.
+
+    `dateless` are the org's objects that have no date to detect changes by.
+    """
     kind = chosen.effective_tracking_type.value
     since = None
     if kind == "none":
         text = gettext("Everything")
+    elif chosen.is_dateless or (chosen.name in dateless and not chosen.cursor_field):
+        text = gettext("Everything: no change date")
     elif chosen.loaded_at is None:
         text = gettext("Everything in the first run, then what changed")
     elif chosen.watermark is None:
-        text = gettext("Everything: this object has no change date, or a reload was asked for")
+        text = gettext("Everything in the next run, then what changed")
     else:
         since = chosen.watermark - timedelta(minutes=extraction.overlap_minutes)
         text = gettext("Changes") if kind == "date" else gettext("Changes and deletions")
@@ -83,7 +89,7 @@ class ObjectDetails:
 
 READING_TEXTS = {
     Reading.BULK: _l("Bulk API, by pages"),
-    Reading.REST: _l("REST: the Bulk API doesn't offer this object"),
+    Reading.REST: _l("REST: the Bulk API doesn’t offer this object"),
     Reading.FILTER: _l("only with a filter, such as one id: Salesforce refuses to list all rows"),
     Reading.NEVER: _l("not at all: Salesforce allows no query of it"),
 }

@@ -57,7 +57,7 @@ def _in_english(text: str) -> str:
 def check_timezone(name: str) -> str:
     """The name of a time zone. Raises ScheduleRefused."""
     if name not in available_timezones():
-        raise ScheduleRefused("This isn't a time zone. Write a name like Europe/Berlin or UTC.")
+        raise ScheduleRefused("This isn’t a time zone. Write a name like Europe/Berlin or UTC.")
     return name
 
 

@@ -138,7 +138,7 @@ def check(choice: ObjectChoice) -> None:
     cursor = choice.cursor_field or USUAL_CURSOR
     for name in (*choice.hashed, *choice.left_out):
         if not is_api_name(name):
-            raise TreatmentRefused(gettext("%(name)s can't be the API name of a field.", name=name[:80]))
+            raise TreatmentRefused(gettext("%(name)s can’t be the API name of a field.", name=name[:80]))
         if is_needed(name, cursor):
             raise TreatmentRefused(_refused(name))
         is_hashed, is_left_out = _has(choice.hashed, name), _has(choice.left_out, name)
@@ -153,7 +153,7 @@ def check(choice: ObjectChoice) -> None:
 
 
 def _refused(name: str) -> str:
-    return str(gettext("%(name)s is needed as it is: without it DataSync can't keep the rows up to date.", name=name))
+    return str(gettext("%(name)s is needed as it is: without it DataSync can’t keep the rows up to date.", name=name))
 
 
 def pending_columns(chosen: ExtractionObject) -> set[str]:

@@ -101,7 +101,7 @@ def start_run(extraction_id: str) -> ResponseReturnValue:
         queue().run_soon(run_id)
     except states.AlreadyRunning as other:
         run_id = other.run_id
-        flash(gettext("This run isn't over yet. One run of an extraction at a time."))
+        flash(gettext("This run isn’t over yet. One run of an extraction at a time."))
     return redirect(url_for("extractions.show_run", extraction_id=extraction_id, run_id=run_id), 303)
 
 

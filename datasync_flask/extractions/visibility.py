@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import select
 
 from datasync_flask.extensions import db
+from datasync_flask.extractions import catalog
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.source_api import source_api
 from datasync_flask.salesforce import objects
@@ -109,3 +110,4 @@ def note_run(connection_id: str, descriptions: Mapping[str, ObjectDescription | 
     seen = {name: seen_of(told, wanted[name]) for name, told in descriptions.items() if name in wanted}
     found = {name: each for name, each in seen.items() if each is not None}
     visibility.note(connection_id, found, wanted, skips_hidden=True)
+    catalog.note_dates(connection_id, [told for told in descriptions.values() if isinstance(told, ObjectDescription)])

@@ -62,8 +62,9 @@ class Document:
 
 
 def _parser() -> MarkdownIt:
-    # Markdown only, no raw HTML.
-    return MarkdownIt("commonmark", {"html": False}).enable("table").use(anchors_plugin, max_level=3)
+    # Markdown only, no raw HTML. Quotes and apostrophes are straight in the files, and typographic as on all pages.
+    options = {"html": False, "typographer": True}
+    return MarkdownIt("commonmark", options).enable(["table", "smartquotes"]).use(anchors_plugin, max_level=3)
 
 
 @cache
@@ -114,7 +115,7 @@ def _plain(token: Token) -> str:
 
 def search(query: str) -> list[tuple[Section, str]]:
     """The sections with all words of `query`, those with a word in the heading first, with an excerpt."""
-    words = query.lower().split()[:10]
+    words = query.lower().replace("'", "’").split()[:10]
     if not words:
         return []
     hits = []

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from flask import url_for
-from flask_babel import gettext
-from sqlalchemy import func, select
+from flask_babel import gettext, ngettext
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import selectinload
 
 from datasync_flask.clock import utcnow
@@ -18,8 +18,8 @@ from datasync_flask.connections.kinds import kind_of
 from datasync_flask.connections.listing import Summary, summarize
 from datasync_flask.connections.models import Connection, State
 from datasync_flask.extensions import db
-from datasync_flask.extractions import loader
-from datasync_flask.extractions.models import Extraction, Run, RunObject, RunState
+from datasync_flask.extractions import gaps, loader
+from datasync_flask.extractions.models import OPEN_STATES, Extraction, ExtractionObject, Run, RunObject, RunState
 from datasync_flask.extractions.setup import drafts
 from datasync_flask.extractions.setup.models import ExtractionDraft
 from datasync_flask.extractions.texts import run_state
@@ -45,6 +45,9 @@ class Attention:
     address: str
     button: str
     is_main: bool
+    # The object that a person who may edit reloads here instead, and where the button posts to.
+    reloads: str = ""
+    posts_to: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,10 +112,17 @@ class Overview:
 def overview() -> Overview:
     """What Home shows."""
     summary, rows = summarize(), loader.all_with_last_run()
-    failed = [(extraction, run) for extraction, run in rows if run is not None and run.state == RunState.FAILED]
+    over = [(extraction, run) for extraction, run in rows if run is not None and RunState(run.state).is_over]
+    failed = [(extraction, run) for extraction, run in over if run.state == RunState.FAILED]
+    differing = [extraction for extraction, run in over if run.state != RunState.FAILED and extraction.lasting_gaps]
     shown = sorted(rows, key=_worst_first)[:EXTRACTIONS_SHOWN]
     return Overview(
-        attention=[*map(_failed_run, failed), *map(_broken, summary.attention), *map(_ready, summary.ready)],
+        attention=[
+            *map(_failed_run, failed),
+            *map(_broken, summary.attention),
+            *map(_ready, summary.ready),
+            *map(_differing, differing),
+        ],
         summary=summary,
         extractions=_freshness(shown),
         extraction_count=len(rows),
@@ -124,18 +134,22 @@ def overview() -> Overview:
 def attention_count() -> int:
     """How many things need attention, for the number beside Home."""
     newest = select(func.max(Run.queued_at)).where(Run.extraction_id == Extraction.id).correlate(Extraction)
-    failed = select(func.count()).select_from(Run).join(Extraction)
-    failed = failed.where(Run.queued_at == newest.scalar_subquery(), Run.state == RunState.FAILED)
+    lasting = exists().where(ExtractionObject.extraction_id == Run.extraction_id, ExtractionObject.lasting_gap != 0)
+    extractions = select(func.count()).select_from(Run).join(Extraction)
+    extractions = extractions.where(
+        Run.queued_at == newest.scalar_subquery(),
+        (Run.state == RunState.FAILED) | (Run.state.not_in(OPEN_STATES) & lasting),
+    )
     waiting_for_somebody = select(func.count()).select_from(Connection.__table__)
     waiting_for_somebody = waiting_for_somebody.where(
         Connection.__table__.c.state.in_((State.NEEDS_ATTENTION, State.READY))
     )
-    return (db.session.scalar(failed) or 0) + (db.session.scalar(waiting_for_somebody) or 0)
+    return (db.session.scalar(extractions) or 0) + (db.session.scalar(waiting_for_somebody) or 0)
 
 
-def _worst_first(row: tuple[Extraction, Run | None]) -> tuple[bool, str]:
+def _worst_first(row: tuple[Extraction, Run | None]) -> tuple[bool, bool, str]:
     extraction, run = row
-    return run is None or run.state != RunState.FAILED, extraction.description_key
+    return run is None or run.state != RunState.FAILED, not extraction.lasting_gaps, extraction.description_key
 
 
 def _failed_run(row: tuple[Extraction, Run]) -> Attention:
@@ -173,6 +187,24 @@ def _ready(connection: Connection) -> Attention:
         address=url_for("connections.show", connection_id=connection.id),
         button=gettext("Connect"),
         is_main=True,
+    )
+
+
+def _differing(extraction: Extraction) -> Attention:
+    found, place = extraction.lasting_gaps, extraction.destination.description
+    titles = [gaps.gap_title(place, name, missing) for name, missing in found.items()]
+    # For several objects, the extraction's page has a button each.
+    only = next(iter(found)) if len(found) == 1 else ""
+    return Attention(
+        tone="warning",
+        state=ngettext("%(num)s difference", "%(num)s differences", len(found)),
+        name=extraction.description,
+        text=gettext("%(differences)s. Normal runs don’t fix this.", differences="; ".join(titles)),
+        address=url_for("extractions.show", extraction_id=extraction.id),
+        button=gettext("See how to fix it"),
+        is_main=True,
+        reloads=only,
+        posts_to=url_for("extraction_objects.reload", extraction_id=extraction.id, name=only) if only else "",
     )
 
 

@@ -75,7 +75,7 @@ def found_in(entries: list[Mapping[Any, Any]]) -> Found:
         kind = text_of(value(entry, "source_type") or configuration.get("sourceType"))
         if kind and "salesforce" not in kind.lower():
             found.subject = name
-            found.left(kind, gettext("This isn't a Salesforce source."))
+            found.left(kind, gettext("This isn’t a Salesforce source."))
             continue
         key = text_of(value(entry, "source_id") or value(entry, "resource_name")) or name
         sources[key] = _Source(_connection(found, configuration, name), configuration)
@@ -167,7 +167,7 @@ def _objects_of_source(found: Found, source: _Source) -> None:
         found.left(
             gettext("Objects"),
             gettext(
-                "Conditions on names need the org's list of objects. Choose them after connecting: %(rules)s.",
+                "Conditions on names need the org’s list of objects. Choose them after connecting: %(rules)s.",
                 rules=listed(others),
             ),
         )
@@ -175,7 +175,7 @@ def _objects_of_source(found: Found, source: _Source) -> None:
     if not objects or found.add_extraction(connection.description, objects, connection) is None:
         found.left(
             gettext("Objects"),
-            gettext("A source doesn't say which streams are read. Import its connection too, or choose the objects."),
+            gettext("A source doesn’t say which streams are read. Import its connection too, or choose the objects."),
         )
 
 
@@ -220,7 +220,7 @@ def _extraction(
         found.left(
             gettext("Fields"),
             gettext(
-                "Your file doesn't write the selected fields as plain names: %(names)s. All fields are chosen.",
+                "Your file doesn’t write the selected fields as plain names: %(names)s. All fields are chosen.",
                 names=listed(unclear),
             ),
         )

@@ -73,7 +73,7 @@ class Settings:
         remark_on_others(found, [*others, *(name for name in values if name not in {"credentials", "domain"})])
         found.left(
             gettext("Objects"),
-            gettext("dlt's settings don't say which objects are read. Import the pipeline's script, or choose them."),
+            gettext("dlt’s settings don’t say which objects are read. Import the pipeline’s script, or choose them."),
         )
         found.connections.append(connection)
         return found
@@ -109,17 +109,17 @@ class Script:
             tree = ast.parse(document.text)
             calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
         except SyntaxError as error:
-            raise FileRefused(gettext("This isn't Python: line %(line)s.", line=error.lineno or 1)) from None
+            raise FileRefused(gettext("This isn’t Python: line %(line)s.", line=error.lineno or 1)) from None
         except (ValueError, RecursionError, MemoryError):
-            raise FileRefused(gettext("This isn't Python.")) from None
+            raise FileRefused(gettext("This isn’t Python.")) from None
         if not any(_name_of(call.func) == "salesforce_source" for call in calls):
-            raise FileRefused(gettext("This script doesn't call salesforce_source."))
+            raise FileRefused(gettext("This script doesn’t call salesforce_source."))
         found, description = Found(), gettext("Salesforce (%(tool)s)", tool="dlt")
         found.subject = description
         chosen = [name for call in calls if _name_of(call.func) == "with_resources" for name in _texts(call.args)]
         unknown = [name for name in chosen if name not in _RESOURCES]
         if unknown:
-            found.left(gettext("Objects"), gettext("dlt's source has no resources with these names: %(names)s.",
+            found.left(gettext("Objects"), gettext("dlt’s source has no resources with these names: %(names)s.",
                                             names=", ".join(unknown)[:500]))  # fmt: skip
         objects = [_object(name) for name in chosen or _RESOURCES if name in _RESOURCES]
         for name, start in _starts(calls):

@@ -91,7 +91,7 @@ def _check_connection(result: Found, connection: FoundConnection, trusted: tuple
         result.changed(
             gettext("Authentication"),
             gettext(
-                "Without the org's own address, a person has to allow access once. Enter My Domain and choose "
+                "Without the org’s own address, a person has to allow access once. Enter My Domain and choose "
                 "Client credentials in the connection to work without."
             ),
         )
@@ -135,7 +135,7 @@ def _check_extraction(result: Found, extraction: FoundExtraction, choice: Choice
         result.left(
             gettext("Objects"),
             gettext(
-                "The org doesn't have these objects, or its user can't see them: %(names)s.", names=listed(unknown)
+                "The org doesn’t have these objects, or its user can’t see them: %(names)s.", names=listed(unknown)
             ),
         )
         extraction.objects = [each for each in extraction.objects if each.name.lower() in known]

@@ -27,5 +27,5 @@ def understand(document: Document) -> tuple[Format, Found]:
     if "datasync" in document.mapping:
         raise FileRefused(gettext("This is an export of DataSync: use the command datasync connection import."))
     raise FileRefused(
-        gettext("This isn't a file of tap-salesforce, Meltano, Airbyte, dlt or ingestr with a Salesforce source.")
+        gettext("This isn’t a file of tap-salesforce, Meltano, Airbyte, dlt or ingestr with a Salesforce source.")
     )

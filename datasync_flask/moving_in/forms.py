@@ -51,7 +51,7 @@ class ImportForm(FlaskForm):
             *(SelectChoice(each.id, each.description) for each in loader.sources()),
         ]
         destinations = [SelectChoice(each.id, each.description) for each in loader.destinations()]
-        self.destination.choices = [SelectChoice("", gettext("None: make connections only")), *destinations]
+        self.destination.choices = [SelectChoice("", gettext("None: create connections only")), *destinations]
         if not self.is_submitted() and len(destinations) == 1:
             self.destination.data = destinations[0].value
         self.document: Document | None = None

@@ -60,7 +60,7 @@ def _tokens(text: str) -> Iterator[Token]:
     while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None:
-            raise FileRefused(gettext("This isn't Terraform: line %(line)s.", line=line))
+            raise FileRefused(gettext("This isn’t Terraform: line %(line)s.", line=line))
         if match.lastgroup != "space":
             kind = next(
                 name for name in ("line", "heredoc", "text", "number", "name", "sign") if match[name] is not None
@@ -80,7 +80,7 @@ class _Reader:
 
     def refusal(self) -> FileRefused:
         at = self.tokens[min(self.position, len(self.tokens) - 1)] if self.tokens else None
-        return FileRefused(gettext("This isn't Terraform: line %(line)s.", line=at.line if at else 1))
+        return FileRefused(gettext("This isn’t Terraform: line %(line)s.", line=at.line if at else 1))
 
     def peek(self) -> Token | None:
         return self.tokens[self.position] if self.position < len(self.tokens) else None

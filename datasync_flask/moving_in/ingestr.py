@@ -128,7 +128,7 @@ def _connection(found: Found, uri: str, number: int) -> FoundConnection:
     try:
         values = {name: text_of(texts[-1]) for name, texts in parse_qs(urlsplit(uri).query, max_num_fields=50).items()}
     except ValueError:
-        raise FileRefused(gettext("The address %(scheme)s can't be understood.", scheme="salesforce://?…")) from None
+        raise FileRefused(gettext("The address %(scheme)s can’t be understood.", scheme="salesforce://?…")) from None
     method = values.get("auth_method") or values.get("grant_type")
     if method == "client_credentials" or (not method and values.keys() & {"client_id", "client_secret"}):
         connection.auth_method = AuthMethod.CLIENT_CREDENTIALS

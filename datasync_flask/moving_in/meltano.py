@@ -147,7 +147,7 @@ def _objects(found: Found, tap: Mapping[Any, Any]) -> list[FoundObject]:
         found.left(
             gettext("Objects"),
             gettext(
-                "Names with * need the org's list of objects and fields. Choose them after connecting: %(rules)s.",
+                "Names with * need the org’s list of objects and fields. Choose them after connecting: %(rules)s.",
                 rules=listed(unclear),
             ),
         )

@@ -82,7 +82,7 @@ def decoded(data: bytes) -> str:
         text = data.decode(encoding)
     except UnicodeDecodeError:
         if not _CONTROL.search(data):
-            raise FileRefused(gettext("This file isn't in UTF-8. Save it in UTF-8 and choose it again.")) from None
+            raise FileRefused(gettext("This file isn’t in UTF-8. Save it in UTF-8 and choose it again.")) from None
         text = "\x00"
     return checked_text(text)
 
@@ -91,7 +91,7 @@ def checked_text(text: str) -> str:
     """The text, if it may be a settings file. Raises FileRefused."""
     if "\x00" in text:
         raise FileRefused(
-            gettext("This isn't a text file. Choose the file with the settings, not a program or archive.")
+            gettext("This isn’t a text file. Choose the file with the settings, not a program or archive.")
         )
     if not text.strip():
         raise FileRefused(gettext("This file is empty."))
@@ -118,10 +118,10 @@ def _json(text: str) -> Any:
             return _yaml(text)
         except FileRefused:
             raise FileRefused(
-                gettext("This isn't JSON: line %(line)s, column %(column)s.", line=error.lineno, column=error.colno)
+                gettext("This isn’t JSON: line %(line)s, column %(column)s.", line=error.lineno, column=error.colno)
             ) from None
     except ValueError:
-        raise FileRefused(gettext("This isn't JSON: a number in it is too long.")) from None
+        raise FileRefused(gettext("This isn’t JSON: a number in it is too long.")) from None
 
 
 def _toml(text: str) -> Any:
@@ -133,9 +133,9 @@ def _toml(text: str) -> Any:
         # The whole message may quote the file, with its secrets.
         place = re.search(r"line (\d+), column (\d+)\)$", str(error))
         if place is None:
-            raise FileRefused(gettext("This isn't TOML.")) from None
+            raise FileRefused(gettext("This isn’t TOML.")) from None
         raise FileRefused(
-            gettext("This isn't TOML: line %(line)s, column %(column)s.", line=place[1], column=place[2])
+            gettext("This isn’t TOML: line %(line)s, column %(column)s.", line=place[1], column=place[2])
         ) from None
 
 
@@ -166,16 +166,16 @@ def _parsed_yaml(text: str) -> Any:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         if error.problem == "tag":
             raise FileRefused(
-                gettext("Line %(line)s has a YAML tag, which isn't read here. Remove it.", line=line)
+                gettext("Line %(line)s has a YAML tag, which isn’t read here. Remove it.", line=line)
             ) from None
-        raise FileRefused(gettext("This isn't YAML: line %(line)s.", line=line)) from None
+        raise FileRefused(gettext("This isn’t YAML: line %(line)s.", line=line)) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         if mark is None:
-            raise FileRefused(gettext("This isn't YAML.")) from None
-        raise FileRefused(gettext("This isn't YAML: line %(line)s.", line=mark.line + 1)) from None
+            raise FileRefused(gettext("This isn’t YAML.")) from None
+        raise FileRefused(gettext("This isn’t YAML: line %(line)s.", line=mark.line + 1)) from None
     except ValueError:
-        raise FileRefused(gettext("This isn't YAML.")) from None
+        raise FileRefused(gettext("This isn’t YAML.")) from None
 
 
 def text_of(value: Any) -> str:

@@ -65,21 +65,23 @@ def put_app(
         found.left(
             gettext("Client ID"),
             gettext(
-                "Add DataSync's certificate to your app. Then enter its Client ID in the connection: %(client_id)s",
+                "Add DataSync’s certificate to your app. Then enter its Client ID in the connection: %(client_id)s",
                 client_id=connection.client_id,
             ),
         )
         connection.client_id = ""
     elif connection.client_id and connection.auth_method == AuthMethod.AUTHORIZATION_CODE:
         found.taken(
-            gettext("Client ID"), gettext("Add DataSync's Callback URL to this app, as the guide beside the form says.")
+            gettext("Client ID"), gettext("Add DataSync’s Callback URL to this app, as the guide beside the form says.")
         )
     elif connection.client_id:
         found.taken(gettext("Client ID"), gettext("Your app can stay as it is."))
     elif not text_of(values.get(client_id)):
         found.left(
             gettext("Client ID"),
-            gettext("Your file has none. Make an app in Salesforce as the guide beside the connection's form says."),
+            gettext(
+                "Your file has none. Create an app in Salesforce: the guide beside the connection’s form shows how."
+            ),
         )
     if connection.username and connection.auth_method != AuthMethod.JWT_BEARER:
         found.changed(
@@ -112,13 +114,13 @@ def remark_on_secrets(found: Found, values: Mapping[Any, Any]) -> None:
         ("password",): (
             gettext("Password"),
             gettext(
-                "Salesforce ends sign-in with username and password on 20 February 2027. Make an app, enter its "
+                "Salesforce ends sign-in with username and password on 20 February 2027. Create an app, enter its "
                 "Client ID and Client Secret, and press Authenticate and Save."
             ),
         ),
         ("security_token", "token"): (
             gettext("Security token"),
-            gettext("It belongs to sign-in with a password. DataSync doesn't need it."),
+            gettext("It belongs to sign-in with a password. DataSync doesn’t need it."),
         ),
         ("client_secret", "consumer_secret"): (
             gettext("Client Secret"),
@@ -127,7 +129,7 @@ def remark_on_secrets(found: Found, values: Mapping[Any, Any]) -> None:
         ("refresh_token",): (
             gettext("Refresh token"),
             gettext(
-                "Two programs with one token can end each other's access. DataSync gets tokens of its own when you "
+                "Two programs with one token can end each other’s access. DataSync gets tokens of its own when you "
                 "press Authenticate and Save."
             ),
         ),
@@ -137,7 +139,7 @@ def remark_on_secrets(found: Found, values: Mapping[Any, Any]) -> None:
         ),
         ("privatekey", "privatekey_file", "private_key"): (
             gettext("Private key"),
-            gettext("DataSync signs with its own certificate. You find it in the guide beside the connection's form."),
+            gettext("DataSync signs with its own certificate. You find it in the guide beside the connection’s form."),
         ),
     }
     for names, (about, text) in texts.items():
@@ -163,7 +165,7 @@ def put_start(found: Found, objects: Iterable[FoundObject], value: Any) -> None:
     about = gettext("Start date")
     start = _salesforce_time(text)
     if start is None:
-        found.left(about, gettext("“%(text)s” isn't a date that a filter can hold. Set a filter in the extraction.",
+        found.left(about, gettext("“%(text)s” isn’t a date that a filter can hold. Set a filter in the extraction.",
                                   text=text[:80]))  # fmt: skip
         return
     dated = [each for each in objects if not each.is_whole]

@@ -39,7 +39,7 @@ def on_connection_moved(connection: Connection, *, before: State, after: State, 
             service.begins(key, "connection_needs_attention", title, _meaning(connection), path)
         elif after is State.CONNECTED:
             title = f"{connection.description} works again"
-            service.is_over(key, "connection_works", title, "You don't need to do anything.", path)
+            service.is_over(key, "connection_works", title, "You don’t need to do anything.", path)
     if event == lifecycle.Event.CHECKED:
         grant = getattr(connection, "grant", None)
         warnings.approved(connection, grant.username if grant else "")  # type: ignore[arg-type]
@@ -63,11 +63,11 @@ def on_visibility(connection: SalesforceConnection, *, is_worse: bool) -> None:
         unseen = visibility.needed_sentences(connection.visibility)
         if unseen:
             body = " ".join([*unseen, visibility.who_can_grant_access()])
-            title = f"{connection.description}: this user can't see all that extractions load"
+            title = f"{connection.description}: this user can’t see all that extractions load"
             service.begins(key, "fields_not_visible", title, body, path, again=is_worse)
         else:
             title = f"{connection.description}: this user sees all that extractions load again"
-            service.is_over(key, "fields_visible", title, "You don't need to do anything.", path)
+            service.is_over(key, "fields_visible", title, "You don’t need to do anything.", path)
 
 
 def on_run_ended(run: Run, **_: Any) -> None:
@@ -80,7 +80,7 @@ def on_run_ended(run: Run, **_: Any) -> None:
             service.begins(key, "run_failed", f"{extraction.description}: a run failed", text, path)
         elif run.state == RunState.DONE:
             title = f"{extraction.description}: a run succeeded again"
-            service.is_over(key, "run_done", title, "You don't need to do anything.", path)
+            service.is_over(key, "run_done", title, "You don’t need to do anything.", path)
 
 
 def on_forecast(extraction: Extraction, *, calls: int, used: int, most: int) -> None:

@@ -47,7 +47,7 @@ class ChannelForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
             Length(max=1000, message=_l("Use at most 1,000 characters.")),
         ],
         description=_l(
-            "An email address, a webhook's address, or an Apprise address such as slack://… or msteams://…. "
+            "An email address, a webhook’s address, or an Apprise address such as slack://… or msteams://…. "
             "It is stored encrypted."
         ),
         render_kw={"autocomplete": "off", "spellcheck": "false", "maxlength": 1000},
@@ -82,7 +82,7 @@ class ChannelForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         elif self.kind.data == "webhook":
             self._check_webhook(text)
         elif "://" not in text:
-            raise ValidationError(gettext("An Apprise address begins with the service's name and ://."))
+            raise ValidationError(gettext("An Apprise address begins with the service’s name and ://."))
         try:
             targets.check(self.kind.data or "", text, allow_internal=bool(self.allow_internal.data))
         except targets.TargetRefused as refusal:
@@ -95,7 +95,7 @@ class ChannelForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         except ValueError:
             is_right = False
         if not is_right:
-            raise ValidationError(gettext("A webhook's address begins with https:// and names a host."))
+            raise ValidationError(gettext("A webhook’s address begins with https:// and names a host."))
 
 
 def _empty_form() -> ChannelForm:

@@ -40,15 +40,15 @@ class _Ending:
 _REFRESH_TOKEN = _Ending(
     "unused",
     "refresh_token_unused",
-    "It wasn't used for 25 days, and many Salesforce apps let it expire after 30. Press Check now on the "
-    "connection's page, or authenticate again.",
+    "It wasn’t used for 25 days, and many Salesforce apps let it expire after 30. Press Check now on the "
+    "connection’s page, or authenticate again.",
     "refresh_token_used",
     "The refresh token is in use again",
 )
 _CERTIFICATE = _Ending(
     "certificate",
     "certificate_ends",
-    "Download the certificate from the connection's page, upload it to the app in Salesforce, and press Authenticate "
+    "Download the certificate from the connection’s page, upload it to the app in Salesforce, and press Authenticate "
     "and Save.",
     "certificate_replaced",
     "The certificate was replaced",
@@ -84,7 +84,7 @@ def _tell(ending: _Ending, titles: dict[str, str]) -> None:
     for connection_id in {key.removeprefix(f"{ending.key}:") for key in told} - titles.keys():
         key = f"{ending.key}:{connection_id}"
         service.is_over(
-            key, ending.event_over, ending.title_over, "You don't need to do anything.", connection_path(connection_id)
+            key, ending.event_over, ending.title_over, "You don’t need to do anything.", connection_path(connection_id)
         )
 
 
@@ -113,7 +113,7 @@ def quota_forecast(extraction_id: str, description: str, calls: int, used: int, 
         service.begins(
             key,
             "quota_forecast",
-            f"{description}: the day's API calls will not be enough",
+            f"{description}: the day’s API calls will not be enough",
             f"The run needs about {calls:,} calls; the org has used {used:,} of {most:,} today and the run pauses at "
             f"{ceiling} %. It continues by itself when calls are available again.",
             path,

@@ -104,9 +104,9 @@ class Doctor:
             )
             yield Finding("browsers", False, text, fix)
         elif not self._settings.public_url and self._is_for_others():
-            fix = gettext("Set it to the address that people's browsers show, like https://datasync.example.com.")
+            fix = gettext("Set it to the address that people’s browsers show, like https://datasync.example.com.")
             yield Finding(
-                "browsers", False, gettext("DATASYNC_PUBLIC_URL isn't set, but others can reach DataSync"), fix
+                "browsers", False, gettext("DATASYNC_PUBLIC_URL isn’t set, but others can reach DataSync"), fix
             )
         else:
             yield Finding("browsers", True, gettext("everybody opens the public address"))
@@ -129,7 +129,7 @@ class Doctor:
 
     def _check_parts(self) -> Iterator[Finding]:
         fixes = {
-            "queue": gettext("Start the queue's server, or correct DATASYNC_QUEUE_URL."),
+            "queue": gettext("Start the queue’s server, or correct DATASYNC_QUEUE_URL."),
             "worker": gettext(
                 "Start one: datasync worker (make run starts it too). Until then nothing is checked or loaded."
             ),
@@ -147,7 +147,7 @@ class Doctor:
             "Put the key they were encrypted with back into DATASYNC_ENCRYPTION_KEYS. If it is lost, open the "
             "connections that need attention and enter their secrets again."
         )
-        text = gettext("%(some)s of %(all)s stored secrets can't be read", some=unreadable, all=readable + unreadable)
+        text = gettext("%(some)s of %(all)s stored secrets can’t be read", some=unreadable, all=readable + unreadable)
         yield Finding("keys", False, text, fix)
 
     def _check_data_folder(self) -> Iterator[Finding]:
@@ -157,7 +157,7 @@ class Doctor:
             nearest = nearest.parent
         if not os.access(nearest, os.W_OK | os.X_OK):
             fix = gettext("Give this user the right, or choose another with DATASYNC_DATA_DIR.")
-            yield Finding("data folder", False, gettext("%(folder)s can't be written", folder=folder), fix)
+            yield Finding("data folder", False, gettext("%(folder)s can’t be written", folder=folder), fix)
             return
         free = shutil.disk_usage(nearest).free
         text = gettext(
@@ -209,8 +209,8 @@ class Doctor:
                 text = gettext(
                     "%(seconds)s s away from %(origin)s", seconds=format_decimal(round(differs)), origin=origin
                 )
-                fix = gettext("Let this machine's clock follow a time server, for instance with systemd-timesyncd.")
+                fix = gettext("Let this machine’s clock follow a time server, for instance with systemd-timesyncd.")
                 yield Finding("clock", False, text, fix)
                 return
-        text = gettext("agrees with Salesforce's") if self._clocks else gettext("nothing to compare it with")
+        text = gettext("agrees with Salesforce’s") if self._clocks else gettext("nothing to compare it with")
         yield Finding("clock", True, text)

@@ -46,7 +46,7 @@ DESTINATION: dict[Fault, Entry] = {
         "Host not found", "There is no host of this name.", ("Check the spelling, or use an IP address.",)
     ),
     Fault.NOT_REACHABLE: Entry(
-        "Host doesn't answer",
+        "Host doesn’t answer",
         "Nothing answers at this host and port.",
         ("Check host and port, that the server runs, and the firewall.",),
     ),
@@ -65,7 +65,7 @@ DESTINATION: dict[Fault, Entry] = {
     ),
     Fault.TABLE_IN_THE_WAY: Entry(
         "Table already there",
-        "A table of this name is already there, and DataSync didn't create it.",
+        "A table of this name is already there, and DataSync didn’t create it.",
         ("Choose another schema, prefix or folder, or drop the table.",),
     ),
     Fault.DISK_FULL: Entry(
@@ -83,12 +83,12 @@ DESTINATION: dict[Fault, Entry] = {
     Fault.BUSY: Entry("File in use", "A run is writing to this file.", ("Try again when it is done.",)),
     Fault.NO_TLS: Entry(
         "No encrypted connection",
-        "The server doesn't offer an encrypted connection (TLS), so nothing was sent to it.",
+        "The server doesn’t offer an encrypted connection (TLS), so nothing was sent to it.",
         ("Switch TLS on there. Only a database on this very machine is used without it.",),
     ),
     Fault.TLS_NOT_VERIFIED: Entry(
         "Certificate not verified",
-        "The server's certificate isn't the one expected, so nothing was sent to it.",
+        "The server’s certificate isn’t the one expected, so nothing was sent to it.",
         (
             "Paste the certificate of the authority (CA) that signed it, and enter the host exactly as it is in the "
             "certificate.",
@@ -96,7 +96,7 @@ DESTINATION: dict[Fault, Entry] = {
     ),
     Fault.PASSWORD_IN_CLEAR: Entry(
         "Password would be revealed",
-        "The server asks for the password in a way that would reveal it, so it wasn't sent.",
+        "The server asks for the password in a way that would reveal it, so it wasn’t sent.",
         (
             "Set the server to ask for SCRAM-SHA-256 (PostgreSQL), or for caching_sha2_password over TLS or "
             "mysql_native_password (MySQL).",
@@ -114,11 +114,11 @@ DESTINATION: dict[Fault, Entry] = {
     ),
     Fault.NAME_REFUSED: Entry(
         "Name not allowed",
-        "A name can't be used for a table, column or folder. Nothing was written.",
+        "A name can’t be used for a table, column or folder. Nothing was written.",
         ("Use a name that begins with a letter and has only letters, digits and underscores.",),
     ),
     Fault.NOT_OURS: Entry(
-        "File is something else", "This file is something else, so it isn't changed.", ("Choose another name.",)
+        "File is something else", "This file is something else, so it isn’t changed.", ("Choose another name.",)
     ),
     Fault.TOO_SLOW: Entry("No answer in time", "There was no answer in time.", ("Check the network, then try again.",)),
     Fault.NO_BUCKET: Entry(
@@ -128,12 +128,12 @@ DESTINATION: dict[Fault, Entry] = {
     ),
     Fault.KEY_REFUSED: Entry(
         "Access key refused",
-        "The store doesn't know this access key, or it has expired.",
+        "The store doesn’t know this access key, or it has expired.",
         ("Enter the access key and its secret key again.",),
     ),
     Fault.SECRET_REFUSED: Entry(
         "Secret key refused",
-        "The secret key doesn't belong to this access key, so the store refused the signature.",
+        "The secret key doesn’t belong to this access key, so the store refused the signature.",
         ("Enter the secret key again.",),
     ),
     Fault.NO_ROLE: Entry(
@@ -143,9 +143,9 @@ DESTINATION: dict[Fault, Entry] = {
     ),
     Fault.NO_RIGHT_IN_BUCKET: Entry(
         "No right in this bucket",
-        "The store doesn't allow this in the bucket.",
+        "The store doesn’t allow this in the bucket.",
         (
-            "Allow the key (or the machine's role) to list the bucket, and to read, write and delete objects below the "
+            "Allow the key (or the machine’s role) to list the bucket, and to read, write and delete objects below the "
             "prefix.",
         ),
     ),
@@ -154,13 +154,13 @@ DESTINATION: dict[Fault, Entry] = {
     ),
     Fault.CLOCK_WRONG: Entry(
         "Clock is wrong",
-        "The clock of this machine differs too much from the store's, so the store refuses every signature.",
-        ("Set the machine's clock by the network (NTP).",),
+        "The clock of this machine differs too much from the store’s, so the store refuses every signature.",
+        ("Set the machine’s clock by the network (NTP).",),
         responsible=Responsible.OPERATOR,
     ),
     Fault.CERTIFICATE_REFUSED: Entry(
-        "Store's certificate not trusted",
-        "This machine doesn't trust the store's certificate, so nothing was sent.",
+        "Store’s certificate not trusted",
+        "This machine doesn’t trust the store’s certificate, so nothing was sent.",
         (
             "Enter the endpoint exactly as it is in the certificate. If it comes from an authority of your own, ask "
             "whoever runs DataSync to name that authority in SSL_CERT_FILE.",

@@ -47,10 +47,10 @@ def trouble(problem: Code, during: During | None = None) -> Trouble:
         meaning, steps = entry.during_run, []
     elif during is During.RUN and code in _SALESFORCE - _ABOUT_ONE_REQUEST:
         # The page with the action says what to do.
-        steps = [gettext("The connection's page says what to do. Then run again: nothing is lost.")]
+        steps = [gettext("The connection’s page says what to do. Then run again: nothing is lost.")]
     elif during is During.CONNECTION and code in _ABOUT_ONE_REQUEST and code != code_of(Problem.UNEXPECTED):
         # Without texts about runs, which may not exist.
-        steps = [gettext("Read Salesforce's own words on the connection's page, fix what they name, then check again.")]
+        steps = [gettext("Read Salesforce’s own words on the connection’s page, fix what they name, then check again.")]
         action = Action.CHECK
     return Trouble(
         code=code,

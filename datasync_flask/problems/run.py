@@ -27,16 +27,16 @@ RUN: dict[RunProblem, Entry] = {
     ),
     RunProblem.FAULT: Entry(
         "Unknown error",
-        "DataSync met an error that it doesn't know. The tables are unchanged.",
+        "DataSync ran into an unexpected error. The tables are unchanged.",
         ("Send the technical log to whoever runs DataSync.",),
         responsible=Responsible.OPERATOR,
     ),
     RunProblem.NO_PROGRESS: Entry(
         "No progress",
-        "No data came any more, so DataSync ended this attempt.",
+        "No more data arrived, so DataSync stopped this attempt.",
         (
-            "A paused run continues by itself where it was, after longer and longer pauses. If it fails in the end, "
-            "check the server's network and Salesforce's status page, then run again: nothing is lost.",
+            "A paused run continues by itself from where it stopped, after longer and longer pauses. If it fails in "
+            "the end, check the server’s network and Salesforce’s status page, then run again: nothing is lost.",
         ),
         responsible=Responsible.OPERATOR,
     ),
@@ -50,19 +50,19 @@ RUN: dict[RunProblem, Entry] = {
     ),
     RunProblem.TABLE_GIVEN_BACK: Entry(
         "Extraction was changed",
-        "The extraction or its destination was changed during the run, and this table doesn't belong to it any more. "
-        "What the run read doesn't count as loaded.",
+        "The extraction or its destination was changed during the run, so this table no longer belongs to it. "
+        "The rows that the run read don’t count as loaded.",
         ("Run again.",),
     ),
     RunProblem.LOADED_FROM_OTHER_ORG: Entry(
-        "Tables hold another org's rows",
-        "The tables hold rows of another org than the one that the connection opens now, so nothing was written.",
-        ("Choose on the extraction's page: load everything again, use another schema, prefix or folder, or go back.",),
+        "Tables hold another org’s rows",
+        "The tables hold rows of a different org from the one that this connection opens now, so nothing was written.",
+        ("Choose on the extraction’s page: load everything again, use another schema, prefix or folder, or go back.",),
     ),
     RunProblem.GAVE_UP: Entry(
         "Run ended too often",
-        "The run's process ended unexpectedly several times.",
-        ("Ask whoever runs DataSync to check the server's log, then run again: nothing is lost.",),
+        "The run’s process ended unexpectedly several times.",
+        ("Ask whoever runs DataSync to check the server’s log, then run again: nothing is lost.",),
         responsible=Responsible.OPERATOR,
     ),
 }

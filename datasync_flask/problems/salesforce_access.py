@@ -9,10 +9,10 @@ from datasync_flask.salesforce.errors import Problem
 ACCESS: dict[Problem, Entry] = {
     Problem.USER_NOT_APPROVED: Entry(
         "User not approved",
-        "The app is open only to users whom an administrator approved, and this user isn't one of them.",
+        "The app is open only to users whom an administrator approved, and this user isn’t one of them.",
         (
-            "Ask the Salesforce administrator to open the app's Policies tab (for a connected app: Manage, then "
-            "Edit Policies) and to add the user's profile or permission set, or to set Permitted Users to All "
+            "Ask the Salesforce administrator to open the app’s Policies tab (for a connected app: Manage, then "
+            "Edit Policies) and to add the user’s profile or permission set, or to set Permitted Users to All "
             "users may self-authorize.",
             "Then authenticate again.",
         ),
@@ -33,7 +33,7 @@ ACCESS: dict[Problem, Entry] = {
     ),
     Problem.DENIED: Entry(
         "Access was denied",
-        "Somebody pressed Deny on Salesforce's Allow Access page.",
+        "Somebody pressed Deny on Salesforce’s Allow Access page.",
         ("Authenticate again and press Allow. Log in to Salesforce as the user whose data should be read.",),
         Action.AUTHENTICATE,
     ),
@@ -56,7 +56,7 @@ ACCESS: dict[Problem, Entry] = {
         "between your browser and Salesforce shortened the address.",
         (
             "Authenticate again, without a proxy or browser extension that changes addresses.",
-            "If it happens again, look at the app's PKCE setting together with your Salesforce administrator.",
+            "If it happens again, look at the app’s PKCE setting together with your Salesforce administrator.",
         ),
         Action.AUTHENTICATE,
         setup_pages=(
@@ -66,15 +66,15 @@ ACCESS: dict[Problem, Entry] = {
     ),
     Problem.REVOKED: Entry(
         "Access was revoked",
-        "Salesforce doesn't accept the permission any more. It was revoked or expired, the user's password was "
-        "reset, the app's secret was changed, or the same user allowed this app more than five times.",
+        "Salesforce doesn’t accept the permission any more. It was revoked or expired, the user’s password was "
+        "reset, the app’s secret was changed, or the same user allowed this app more than five times.",
         ("Authenticate again; everything else about the connection stays as it is.",),
         Action.AUTHENTICATE,
         setup_pages=(OAUTH_USAGE,),
     ),
     Problem.NOT_CONNECTED: Entry(
         "Not connected",
-        "This connection has no access to Salesforce: it hasn't been connected yet, or somebody disconnected it.",
+        "This connection has no access to Salesforce: it hasn’t been connected yet, or somebody disconnected it.",
         ("Open the connection and press Authenticate and Save.",),
         Action.AUTHENTICATE,
     ),
@@ -82,8 +82,8 @@ ACCESS: dict[Problem, Entry] = {
         "Address of this server not allowed",
         "Salesforce refuses requests from the network address of the server DataSync runs on, or outside login hours.",
         (
-            "Ask the Salesforce administrator to open the app's Policies tab (for a connected app: Manage, then "
-            "Edit Policies) and to set IP Relaxation to Relax IP restrictions, or to add this server's public "
+            "Ask the Salesforce administrator to open the app’s Policies tab (for a connected app: Manage, then "
+            "Edit Policies) and to set IP Relaxation to Relax IP restrictions, or to add this server’s public "
             "address to the trusted IP ranges.",
             "Then authenticate again.",
         ),
@@ -98,10 +98,10 @@ ACCESS: dict[Problem, Entry] = {
     Problem.NEVER_CAME_BACK: Entry(
         "Nobody came back from Salesforce",
         "You left for Salesforce more than 10 minutes ago and no answer came back: the tab was closed, or it "
-        "stayed on Salesforce's own error page.",
+        "stayed on Salesforce’s own error page.",
         (
             "Authenticate again.",
-            "If Salesforce shows an error page with redirect_uri_mismatch, compare the app's Callback URL with "
+            "If Salesforce shows an error page with redirect_uri_mismatch, compare the app’s Callback URL with "
             "the one here; with invalid_client_id, wait some more minutes; with OAUTH_APPROVAL_ERROR_GENERIC, ask"
             " the Salesforce administrator whether the app is installed and not blocked.",
         ),

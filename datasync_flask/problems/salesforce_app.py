@@ -18,7 +18,7 @@ APP: dict[Problem, Entry] = {
     Problem.APP_NOT_FOUND: Entry(
         "App not found in this org",
         "Salesforce says that the org behind the login address has no such app. For a new app that is normal for "
-        "2 to 10 minutes; later it means that the app is in another org, or isn't installed in this one.",
+        "2 to 10 minutes; later it means that the app is in another org, or isn’t installed in this one.",
         (
             "Check the login host. If it is Production or Sandbox, choose My Domain and enter the address of the "
             "org where the app was created, like acme--uat.sandbox.my.salesforce.com.",
@@ -34,11 +34,11 @@ APP: dict[Problem, Entry] = {
     ),
     Problem.APP_GONE: Entry(
         "App no longer known",
-        "Salesforce knew this app and doesn't any more: it was deleted, uninstalled or blocked, or the sandbox "
+        "Salesforce knew this app and doesn’t any more: it was deleted, uninstalled or blocked, or the sandbox "
         "was refreshed.",
         (
             "Ask the Salesforce administrator to check that the app is still in External Client App Manager (or App "
-            "Manager) and isn't blocked under Connected Apps OAuth Usage.",
+            "Manager) and isn’t blocked under Connected Apps OAuth Usage.",
             "If it is gone, create it again, enter its new Client ID and Client Secret here, and authenticate.",
         ),
         Action.EDIT,
@@ -51,7 +51,7 @@ APP: dict[Problem, Entry] = {
     ),
     Problem.APP_OF_ANOTHER_ORG: Entry(
         "App belongs to another org",
-        "The app was created in another org, and Salesforce doesn't let users of this org use it.",
+        "The app was created in another org, and Salesforce doesn’t let users of this org use it.",
         (
             "Create the app in the org that data is read from and enter its Client ID and Client Secret here.",
             "Or edit the connection and enter the address of the org where the app was created.",
@@ -67,7 +67,7 @@ APP: dict[Problem, Entry] = {
         "The connection is set to work without a Client Secret, but the app in Salesforce requires one.",
         (
             "Edit the connection, choose that the app requires a secret, and enter the Consumer Secret.",
-            "Or in Salesforce, edit the app's OAuth settings and untick Require secret for Web Server Flow and "
+            "Or in Salesforce, edit the app’s OAuth settings and untick Require secret for Web Server Flow and "
             "Require secret for Refresh Token Flow.",
         ),
         Action.EDIT,
@@ -85,8 +85,8 @@ APP: dict[Problem, Entry] = {
         setup_pages=(COMPANY,),
     ),
     Problem.APPROVAL_FAILED: Entry(
-        "Salesforce couldn't finish the approval",
-        "Salesforce showed its general error page instead of Allow Access. Mostly the app isn't installed in the "
+        "Salesforce couldn’t finish the approval",
+        "Salesforce showed its general error page instead of Allow Access. Mostly the app isn’t installed in the "
         "org, or the user may not approve it.",
         (
             "Ask the Salesforce administrator to open Setup, Connected Apps OAuth Usage, and to install and "
@@ -99,9 +99,9 @@ APP: dict[Problem, Entry] = {
     ),
     Problem.CODE_FLOW_NOT_ENABLED: Entry(
         "Signing in is off for this app",
-        "The app in Salesforce doesn't allow that a person signs in and allows access.",
+        "The app in Salesforce doesn’t allow that a person signs in and allows access.",
         (
-            "In Salesforce, edit the app's OAuth settings and allow the web server flow. Or choose another "
+            "In Salesforce, edit the app’s OAuth settings and allow the web server flow. Or choose another "
             "authentication here that the app allows.",
             "Then authenticate again.",
         ),
@@ -114,9 +114,9 @@ APP: dict[Problem, Entry] = {
     ),
     Problem.FLOW_NOT_ENABLED: Entry(
         "Client credentials are off",
-        "The app doesn't allow anybody to work without a person who allows access.",
+        "The app doesn’t allow anybody to work without a person who allows access.",
         (
-            "In Salesforce, edit the app's OAuth settings and tick Enable Client Credentials Flow; for a signed "
+            "In Salesforce, edit the app’s OAuth settings and tick Enable Client Credentials Flow; for a signed "
             "token, Enable JWT Bearer Flow (in a connected app: Use digital signatures).",
             "Save there and keep waiting: the change takes 2 to 10 minutes.",
         ),
@@ -131,7 +131,7 @@ APP: dict[Problem, Entry] = {
         "No run-as user",
         "Client credentials need a user that the app runs as, and the app names none.",
         (
-            "In Salesforce, open the app's Policies tab (for a connected app: Manage, then Edit Policies), and "
+            "In Salesforce, open the app’s Policies tab (for a connected app: Manage, then Edit Policies), and "
             "name a user under Client Credentials Flow, Run As.",
             "Save there and keep waiting: the change takes 2 to 10 minutes.",
         ),
@@ -144,16 +144,16 @@ APP: dict[Problem, Entry] = {
     ),
     Problem.MY_DOMAIN_NEEDED: Entry(
         "My Domain needed",
-        "Salesforce doesn't offer this kind of authentication at this login host, only at the org's own address.",
-        ("Edit the connection, choose My Domain as its login host and enter the org's address.",),
+        "Salesforce doesn’t offer this kind of authentication at this login host, only at the org’s own address.",
+        ("Edit the connection, choose My Domain as its login host and enter the org’s address.",),
         Action.EDIT,
         setup_pages=(MY_DOMAIN,),
     ),
     Problem.CERTIFICATE_REFUSED: Entry(
         "Certificate refused",
-        "Salesforce knows the app but doesn't accept what DataSync signed: the app holds another certificate, or none.",
+        "Salesforce knows the app but doesn’t accept what DataSync signed: the app holds another certificate, or none.",
         (
-            "Download the certificate from this page and upload it in the app's OAuth settings: under Enable JWT "
+            "Download the certificate from this page and upload it in the app’s OAuth settings: under Enable JWT "
             "Bearer Flow, or in a connected app under Use digital signatures.",
             "Check that the clock of the machine that DataSync runs on is right: what it signs holds for two minutes.",
             "Save there and keep waiting: the change takes 2 to 10 minutes.",
@@ -166,14 +166,14 @@ APP: dict[Problem, Entry] = {
     ),
     Problem.CONSUMER_NOT_APPROVED: Entry(
         "User not approved",
-        "Salesforce says that this user hasn't approved the app. It says so too when there is no user of this name.",
+        "Salesforce says that this user hasn’t approved the app. It says so too when there is no user of this name.",
         (
-            "Compare the Username here with the one on the user's page in Salesforce. It looks like an e-mail "
-            "address but often isn't the user's e-mail address; in a sandbox the sandbox's name follows it.",
-            "In Salesforce, open the app's Policies tab (for a connected app: Manage, then Edit Policies), set "
-            "Permitted Users to Admin approved users are pre-authorized and add the user's profile or a "
+            "Compare the Username here with the one on the user’s page in Salesforce. It looks like an e-mail "
+            "address but often isn’t the user’s e-mail address; in a sandbox the sandbox’s name follows it.",
+            "In Salesforce, open the app’s Policies tab (for a connected app: Manage, then Edit Policies), set "
+            "Permitted Users to Admin approved users are pre-authorized and add the user’s profile or a "
             "permission set that the user has.",
-            "Check that the app's scopes hold api and refresh_token.",
+            "Check that the app’s scopes hold api and refresh_token.",
             "Save there and keep waiting.",
         ),
         Action.KEEP_WAITING,
@@ -185,23 +185,23 @@ APP: dict[Problem, Entry] = {
         ),
     ),
     Problem.AUDIENCE_REFUSED: Entry(
-        "Login host doesn't match",
+        "Login host doesn’t match",
         "Salesforce knows the app, but says that the signed request was meant for another login host.",
         (
             "Edit the connection and choose the login host of the org where the app was created: Production, "
-            "Sandbox, or best My Domain with the org's own address.",
+            "Sandbox, or best My Domain with the org’s own address.",
         ),
         Action.EDIT,
         setup_pages=(MY_DOMAIN,),
     ),
     Problem.CLIENT_UNKNOWN: Entry(
         "Client ID unknown",
-        "Salesforce doesn't know this Client ID. For a new app that is normal for 2 to 10 minutes; later it means"
+        "Salesforce doesn’t know this Client ID. For a new app that is normal for 2 to 10 minutes; later it means"
         " that the Client ID is wrong or belongs to another org.",
         (
             "In Salesforce, open the app and compare its Consumer Key with the Client ID here, to the last character.",
             "Check the login host: an app made in a sandbox is known there only, and the other way round. If it "
-            "is Production or Sandbox, choose My Domain instead and enter the org's own address, like acme--"
+            "is Production or Sandbox, choose My Domain instead and enter the org’s own address, like acme--"
             "uat.sandbox.my.salesforce.com: many orgs are known only there.",
             "If both are right, keep waiting.",
         ),
@@ -212,11 +212,11 @@ APP: dict[Problem, Entry] = {
         ),
     ),
     Problem.CALLBACK_MISMATCH: Entry(
-        "Callback URL doesn't match",
-        "Salesforce knows the app, but the app doesn't list this Callback URL. After a change that is normal for "
+        "Callback URL doesn’t match",
+        "Salesforce knows the app, but the app doesn’t list this Callback URL. After a change that is normal for "
         "2 to 10 minutes; later it means that the two differ.",
         (
-            "Copy the Callback URL from this page and paste it into the app's Callback URL field in Salesforce, "
+            "Copy the Callback URL from this page and paste it into the app’s Callback URL field in Salesforce, "
             "on a line of its own, and save there.",
             "It has to be the same to the last character: https, no slash at the end, no space.",
             "Then keep waiting: the change takes 2 to 10 minutes.",
@@ -231,7 +231,7 @@ APP: dict[Problem, Entry] = {
         "Client Secret refused",
         "Salesforce knows the Client ID but refuses the Client Secret that belongs to it.",
         (
-            "In Salesforce, open the app's Consumer Key and Secret and copy the Consumer Secret again.",
+            "In Salesforce, open the app’s Consumer Key and Secret and copy the Consumer Secret again.",
             "Paste it into Client Secret here and save.",
         ),
         Action.EDIT,
@@ -254,7 +254,7 @@ APP: dict[Problem, Entry] = {
     ),
     Problem.APP_NOT_INSTALLED: Entry(
         "App not installed in the org",
-        "The app isn't installed in this Salesforce org, and the user may not approve apps that aren't.",
+        "The app isn’t installed in this Salesforce org, and the user may not approve apps that aren’t.",
         (
             "Ask the Salesforce administrator to open Setup, Connected Apps OAuth Usage and to click Install next"
             " to the app, or to give the user the permission Approve Uninstalled Connected Apps.",
@@ -269,9 +269,9 @@ APP: dict[Problem, Entry] = {
     ),
     Problem.SCOPE_REFUSED: Entry(
         "Permission level refused",
-        "The app in Salesforce doesn't have all OAuth scopes that the permission level asks for.",
+        "The app in Salesforce doesn’t have all OAuth scopes that the permission level asks for.",
         (
-            "In Salesforce, edit the app's OAuth settings and move the scopes shown for the permission level to "
+            "In Salesforce, edit the app’s OAuth settings and move the scopes shown for the permission level to "
             "Selected OAuth Scopes. Or choose another permission level here.",
             "Wait 2 to 10 minutes and authenticate again.",
         ),
@@ -284,9 +284,9 @@ APP: dict[Problem, Entry] = {
     ),
     Problem.API_SCOPE_MISSING: Entry(
         "No permission for the API",
-        "Salesforce gave a permission that doesn't open its API.",
+        "Salesforce gave a permission that doesn’t open its API.",
         (
-            "In Salesforce, edit the app's OAuth settings and move Manage user data via APIs (api) to Selected "
+            "In Salesforce, edit the app’s OAuth settings and move Manage user data via APIs (api) to Selected "
             "OAuth Scopes.",
             "Wait 2 to 10 minutes and authenticate again.",
         ),
@@ -301,9 +301,9 @@ APP: dict[Problem, Entry] = {
         "Access will end soon",
         "Salesforce gave access only until the current session ends and no refresh token to renew it.",
         (
-            "In Salesforce, edit the app's OAuth settings: Perform requests at any time (refresh_token, "
+            "In Salesforce, edit the app’s OAuth settings: Perform requests at any time (refresh_token, "
             "offline_access) has to be among the Selected OAuth Scopes.",
-            "Then open the app's Policies tab (for a connected app: Manage, then Edit Policies) and set the "
+            "Then open the app’s Policies tab (for a connected app: Manage, then Edit Policies) and set the "
             "Refresh Token Policy to Refresh token is valid until revoked, or to an idle time; not to Immediately"
             " expire refresh token.",
             "Authenticate again.",

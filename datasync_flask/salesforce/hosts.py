@@ -200,11 +200,11 @@ def understand_login_address(text: str, trusted: Collection[str] = ()) -> LoginA
         parts = urlsplit(pasted if has_scheme else f"https://{pasted}")
         host, port = (parts.hostname or "").rstrip("."), parts.port
     except ValueError:
-        raise AddressRefused("This isn't an address. It should look like acme.my.salesforce.com.") from None
+        raise AddressRefused("This isn’t an address. It should look like acme.my.salesforce.com.") from None
     if parts.scheme not in {"http", "https"} or not host:
-        raise AddressRefused("This isn't a web address. It should look like https://acme.my.salesforce.com.")
+        raise AddressRefused("This isn’t a web address. It should look like https://acme.my.salesforce.com.")
     if parts.username is not None:
-        raise AddressRefused("Leave out everything before the @: an org's address has no user name in it.")
+        raise AddressRefused("Leave out everything before the @: an org’s address has no user name in it.")
 
     for origin in trusted:
         same_place = urlsplit(origin).netloc == parts.netloc.lower()
@@ -217,19 +217,19 @@ def understand_login_address(text: str, trusted: Collection[str] = ()) -> LoginA
     if not host.isascii():
         raise AddressRefused("This address has letters that only look like Latin ones. Type it instead of pasting.")
     if _is_ip_address(host):
-        raise AddressRefused("Salesforce has no numeric addresses. Use the org's name, like acme.my.salesforce.com.")
+        raise AddressRefused("Salesforce has no numeric addresses. Use the org’s name, like acme.my.salesforce.com.")
     if port not in {None, 80, 443}:
-        raise AddressRefused("Salesforce doesn't use port %(port)s. Leave it out.", port=port)
+        raise AddressRefused("Salesforce doesn’t use port %(port)s. Leave it out.", port=port)
     login_host = _login_host_of(host)
     if not _HOST_NAME.fullmatch(login_host) or not is_salesforce_host(login_host):
         raise AddressRefused(
-            "%(host)s isn't one of Salesforce's own addresses, so no secret is sent there. "
-            "Look in your browser's address bar while you are in Salesforce, and paste what you see.",
+            "%(host)s isn’t one of Salesforce’s own addresses, so no secret is sent there. "
+            "Look in your browser’s address bar while you are in Salesforce, and paste what you see.",
             host=host,
         )
     if login_host in _NOT_AN_ORG or login_host in LOGIN_DOMAINS:
         raise AddressRefused(
-            "%(host)s is one of Salesforce's public sites, not your org. Use the org's own address.", host=host
+            "%(host)s is one of Salesforce’s public sites, not your org. Use the org’s own address.", host=host
         )
     url = f"https://{login_host}{_site_path(parts) if is_salesforce_host(login_host, SITE_DOMAINS) else ''}"
     return LoginAddress(url, pasted.rstrip("/") != url)

@@ -48,7 +48,7 @@ def no_client_id() -> ValueRefused:
 
 def no_client_secret() -> ValueRefused:
     """The refusal of an impossible Client Secret."""
-    return ValueRefused("This can't be a Client Secret. Copy only the Consumer Secret.")
+    return ValueRefused("This can’t be a Client Secret. Copy only the Consumer Secret.")
 
 
 def no_secret_wanted() -> ValueRefused:
@@ -67,7 +67,7 @@ def client_id_in(text: str) -> str:
     if len(value) > _MAX_LENGTH:
         raise ValueRefused("This is too long for a Client ID. Copy only the Consumer Key.")
     if _E_MAIL.fullmatch(value):
-        raise ValueRefused("This is an e-mail address. The Client ID is the app's Consumer Key in Salesforce.")
+        raise ValueRefused("This is an e-mail address. The Client ID is the app’s Consumer Key in Salesforce.")
     if _SECRET.fullmatch(value) or _OLD_SECRET.fullmatch(value):
         raise ValueRefused("This looks like the Client Secret. The Client ID is the Consumer Key above it.")
     if not re.fullmatch(r"[\x21-\x7e]+", value):

@@ -140,7 +140,7 @@ def receive(state: str, code: str, error: str, description: str, person: SignedI
     if attempt is None:
         raise CallbackRefused(
             gettext(
-                "This answer from Salesforce doesn't belong to anything that is open here. It was used already, a "
+                "This answer from Salesforce doesn’t belong to anything that is open here. It was used already, a "
                 "newer attempt replaced it, or the connection was changed meanwhile."
             ),
             connection_of(state),
@@ -169,12 +169,12 @@ def receive(state: str, code: str, error: str, description: str, person: SignedI
         if connection is None or current is None or connection.propagation_number != current.propagation_number:
             raise CallbackRefused(
                 gettext(
-                    "The connection's settings changed while you were in Salesforce, so this answer isn’t accepted."
+                    "The connection’s settings changed while you were in Salesforce, so this answer isn’t accepted."
                 ),
                 connection_id,
             )
         if connection.state != State.AUTHORIZING:
-            raise CallbackRefused(gettext("The connection isn't waiting for an answer from Salesforce."), connection_id)
+            raise CallbackRefused(gettext("The connection isn’t waiting for an answer from Salesforce."), connection_id)
         if code and not error:
             current.code_sealed = secret_box().seal(code)
             lifecycle.apply(connection, Event.CODE_RECEIVED, now, by=person.id, due_at=now)

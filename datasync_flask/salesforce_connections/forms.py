@@ -54,7 +54,7 @@ class SalesforceForm(ConnectionForm, ConfirmedForm):
         self.login_origin = address.url
         if address.differs:
             self.login_note = gettext(
-                "You pasted %(pasted)s; the org's login address is %(origin)s.",
+                "You pasted %(pasted)s; the org’s login address is %(origin)s.",
                 pasted=field.data,
                 origin=address.url,
             )
@@ -74,7 +74,7 @@ class SalesforceForm(ConnectionForm, ConfirmedForm):
         if needs_my_domain:
             raise ValidationError(
                 gettext(
-                    "Client credentials work only at the org's own address: choose My Domain as the login host "
+                    "Client credentials work only at the org’s own address: choose My Domain as the login host "
                     "and enter an address like acme.my.salesforce.com."
                 )
             )

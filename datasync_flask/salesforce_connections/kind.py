@@ -119,7 +119,7 @@ class SalesforceKind(ConnectionKind[SalesforceConnection]):
     def erased_text(self, connection: SalesforceConnection) -> str:
         """The text about what a delete erases."""
         texts = (
-            gettext("Its settings, its Client Secret, its tokens and its history are erased here and can't be brought "
+            gettext("Its settings, its Client Secret, its tokens and its history are erased here and can’t be brought "
                     "back."),
             gettext("Salesforce is told to revoke the tokens.") if connection.grant else "",
             gettext("The app in Salesforce isn’t changed."),
@@ -218,7 +218,7 @@ def authenticate(connection: SalesforceConnection) -> ResponseReturnValue:
     except SecretUnreadable:
         db.session.rollback()
         form = SalesforceForm(connection, formdata=None)
-        form.client_secret.errors = [gettext("The stored secret can't be read with the current key. Enter it again.")]
+        form.client_secret.errors = [gettext("The stored secret can’t be read with the current key. Enter it again.")]
         return _form_page(form, connection)
     db.session.commit()
     queue().wake(connection.id, connection.due_at)

@@ -29,7 +29,7 @@ TRACKING_TYPES = {
     TrackingType.NONE: (_l("None"), _l("Loads everything each time.")),
     TrackingType.DATE: (
         _l("Date"),
-        _l("Loads what changed since the last run. Objects without a date are loaded whole."),
+        _l("Loads what changed since the last run. Objects without a change date are loaded completely."),
     ),
     TrackingType.DATE_DELETES: (
         _l("Date and deletes"),
@@ -39,7 +39,7 @@ TRACKING_TYPES = {
 AUTH_METHODS = {
     AuthMethod.AUTHORIZATION_CODE: (
         _l("Sign in to Salesforce (recommended)"),
-        _l("Once, on Salesforce's Allow Access page. This is the usual way."),
+        _l("Once, on Salesforce’s Allow Access page. This is the usual way."),
     ),
     AuthMethod.CLIENT_CREDENTIALS: (
         _l("Client credentials (no sign-in)"),
@@ -55,7 +55,7 @@ AUTH_METHODS = {
 _LOGIN_HOSTS = {
     LoginHost.PRODUCTION: (_l("Production"), "login.salesforce.com"),
     LoginHost.SANDBOX: (_l("Sandbox"), "test.salesforce.com"),
-    LoginHost.CUSTOM: (_l("My Domain"), _l("the org's own address")),
+    LoginHost.CUSTOM: (_l("My Domain"), _l("the org’s own address")),
 }
 _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 
@@ -114,7 +114,7 @@ class SalesforceSettings:
             SecretUse.REQUIRED: _l("The app requires its secret"),
             SecretUse.NONE: _l("The app works without a secret (PKCE only)"),
         },
-        hint=_l("As the app's setting Require secret for Web Server Flow in Salesforce says."),
+        hint=_l("As the app’s setting Require secret for Web Server Flow in Salesforce says."),
         show_when="auth_method=authorization_code", shown=lambda _: "",
     )  # fmt: skip
     permission_level: str = setting(
@@ -122,7 +122,7 @@ class SalesforceSettings:
         choices={level.key: _l(level.title) for level in scopes.PERMISSION_LEVELS},
         hint=_l(
             "What DataSync asks for. Salesforce has no read-only scope: what the user may not do, DataSync "
-            "can't do either, so a user who may only read is the safest choice."
+            "can’t do either, so a user who may only read is the safest choice."
         ),
         shown=lambda connection: translated(scopes.BY_KEY[connection.permission_level].title),
     )  # fmt: skip
@@ -131,8 +131,8 @@ class SalesforceSettings:
         choices={key: title for key, (title, _) in TRACKING_TYPES.items()},
         meanings={key: meaning for key, (_, meaning) in TRACKING_TYPES.items()},
         hint=_l(
-            "None loads everything each time. Date loads what changed since the last run; objects without a date are "
-            "loaded whole. Date and deletes also removes what was deleted in Salesforce."
+            "None loads everything each time. Date loads what changed since the last run; objects without a change "
+            "date are loaded completely. Date and deletes also removes what was deleted in Salesforce."
         ),
     )  # fmt: skip
     labels: list[str] = dataclasses.field(default_factory=list)

@@ -113,8 +113,8 @@ def sentences(rows: Collection[ObjectVisibility]) -> list[str]:
         if names:
             found.append(
                 ngettext(
-                    "This Salesforce user can't see %(num)s field of %(name)s: %(names)s.",
-                    "This Salesforce user can't see %(num)s fields of %(name)s: %(names)s.",
+                    "This Salesforce user can’t see %(num)s field of %(name)s: %(names)s.",
+                    "This Salesforce user can’t see %(num)s fields of %(name)s: %(names)s.",
                     len(names), name=row.name, names=some_names(names),
                 )
             )  # fmt: skip
@@ -122,13 +122,13 @@ def sentences(rows: Collection[ObjectVisibility]) -> list[str]:
     if gone:
         found.append(
             ngettext(
-                "This Salesforce user can't see %(num)s object, or it was deleted: %(names)s.",
-                "This Salesforce user can't see %(num)s objects, or they were deleted: %(names)s.",
+                "This Salesforce user can’t see %(num)s object, or it was deleted: %(names)s.",
+                "This Salesforce user can’t see %(num)s objects, or they were deleted: %(names)s.",
                 len(gone), names=some_names(gone),
             )
         )  # fmt: skip
     if any(row.missing and (row.hidden is None or not set(row.missing) <= set(row.hidden)) for row in rows):
-        found.append(gettext("Salesforce doesn't tell whether a field that went away is hidden or deleted."))
+        found.append(gettext("Salesforce doesn’t tell whether a field that went away is hidden or deleted."))
     return [str(each) for each in found]
 
 

@@ -63,12 +63,12 @@ def test_what_cannot_be_seen_is_refused_where_it_means_nothing(app: Flask, visit
     for email in (f"ada{sign}@example.com", f"{EMAIL}{sign}", f"{sign}{EMAIL}"):
         stranger = Visitor(app)
         assert guess(app, email, PASSWORD, start=stranger).status_code == 422
-        assert "can't be seen" in stranger.error_at("email")
+        assert "can’t be seen" in stranger.error_at("email")
         visitor.get("/people")
         assert visitor.post("/people/invite", {"email": f"new{email}", "role": "viewer"}).status_code == 422
-        assert "can't be seen" in visitor.error_at("email")
+        assert "can’t be seen" in visitor.error_at("email")
         with app.app_context():
-            with pytest.raises(service.AccountError, match="can't be seen"):
+            with pytest.raises(service.AccountError, match="can’t be seen"):
                 service.create_user(f"new{email}", PASSWORD, service.Role.VIEWER)
             # What was typed with it is still told by what it was meant for.
             found = service.find(email)

@@ -93,7 +93,7 @@ def test_without_a_role_somebody_only_reads_and_has_no_password(sso_app: Flask, 
     ("email", "claims", "message"),
     [
         ("eve@evil.example", {}, "Addresses of evil.example are not let in here."),
-        ("eve@example.com", {"email_verified": False}, "isn't verified"),
+        ("eve@example.com", {"email_verified": False}, "isn’t verified"),
     ],
 )
 def test_who_is_not_let_in(sso_app: Flask, issuer: str, email: str, claims: dict[str, object], message: str) -> None:
@@ -114,7 +114,7 @@ def test_an_answer_that_nobody_asked_for_opens_nothing(sso_app: Flask) -> None:
 def test_a_provider_that_is_away_says_so(make_app: Callable[..., Flask]) -> None:
     visitor = Visitor(make_app(oidc_issuer="http://127.0.0.1:1", oidc_client_id="x"))
     assert visitor.get("/sso").status_code == 422
-    assert "doesn't answer" in visitor.text
+    assert "doesn’t answer" in visitor.text
 
 
 def test_without_a_provider_there_is_no_such_way(app: Flask) -> None:

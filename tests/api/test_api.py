@@ -110,7 +110,7 @@ def test_an_extraction_and_its_runs(walk: ConnectionWalk, call: Call) -> None:
     walk.practice.fault("query", status=503, body="<html>busy</html>")
     filtered = call("PATCH", path, json={"objects": [{"name": "Account", "filter": "Industry = 'x'"}]})
     assert filtered.status_code == 200
-    assert ["wasn't tried. The next run tries it." in each for each in filtered.get_json()["warnings"]] == [True]
+    assert ["wasn’t tried. The next run tries it." in each for each in filtered.get_json()["warnings"]] == [True]
     started = call("POST", f"{path}/runs")
     assert started.status_code == 202
     run = started.get_json()

@@ -61,7 +61,7 @@ def test_a_filter_that_nobody_could_try_is_named(app: Flask) -> None:
         warned = {each.description: each.warnings for each in bring(yaml.safe_dump(SETTINGS), by=None) if each.warnings}
         db.session.rollback()
     (text,) = warned.pop("Sales to the warehouse")
-    assert text == "The connection isn't connected yet. The filter of Contact wasn't tried. The next run tries it."
+    assert text == "The connection isn’t connected yet. The filter of Contact wasn’t tried. The next run tries it."
     assert not warned
 
 

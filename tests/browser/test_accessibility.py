@@ -76,18 +76,42 @@ def test_states_stay_in_their_boxes_in_german_on_a_phone(new_page: Callable[...,
         assert outside == [], name
 
 
+MORE_RUNS = (
+    "plot => { const first = plot.querySelector('.point');"
+    " for (let more = 0; more < 12; more++) first.before(first.cloneNode(true)); }"
+)
+
+
 def test_a_phone_shows_the_newest_runs_first(new_page: Callable[..., Page], pages: dict[str, str]) -> None:
     page = new_page(viewport={"width": 360, "height": 800})
     page.goto(pages["extraction"])
     for figure in page.locator(".chart").all():
         figure.scroll_into_view_if_needed()
         plot = figure.locator(".runs")
+        # A few runs fit.
+        assert plot.evaluate("element => element.scrollWidth <= element.clientWidth")
+        plot.evaluate(MORE_RUNS)
         assert plot.evaluate("element => element.scrollWidth > element.clientWidth")
         expect(figure.locator(".point").last).to_be_in_viewport(ratio=1)
         expect(figure.locator(".scale")).to_be_in_viewport(ratio=1)
         # The older ones come with the keyboard.
         figure.locator(".point").first.focus()
         expect(figure.locator(".point").first).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("name", ["extraction", "run-done", "run-failed", "setup-review", "people", "audit", "notices"])
+def test_tables_stack_their_cells_on_a_phone(new_page: Callable[..., Page], pages: dict[str, str], name: str) -> None:
+    page = new_page(viewport={"width": 360, "height": 800})
+    page.goto(pages[name])
+    tables = page.locator(".scroll:has(> .stacks)")
+    assert tables.count() >= 1
+    for table in tables.all():
+        assert table.evaluate("element => element.scrollWidth <= element.clientWidth")
+        # Each value beside its heading, those of the first column alone.
+        cells = table.locator("tbody tr").first.locator("td:visible[data-label]")
+        heads = table.locator("thead th:not(.hide-small)").all_text_contents()
+        assert set(cells.evaluate_all("cells => cells.map((cell) => cell.dataset.label)")) <= set(heads[1:])
+        assert cells.count() >= 2
 
 
 def test_continue_stays_in_reach_below_a_long_list(new_page: Callable[..., Page], pages: dict[str, str]) -> None:
@@ -108,7 +132,7 @@ def test_continue_stays_in_reach_below_a_long_list(new_page: Callable[..., Page]
             " return foot.contains(element) || bottom <= box.top || top >= box.bottom; }"
         )
         assert beside_foot, focused.evaluate("element => element.outerHTML")
-    pytest.fail("Tab doesn't come to the end")
+    pytest.fail("Tab doesn’t come to the end")
 
 
 def test_a_long_state_leaves_a_name_its_line(new_page: Callable[..., Page], pages: dict[str, str]) -> None:

@@ -25,7 +25,7 @@ def test_a_file_becomes_drafts(new_page: Callable[..., Page], options: dict[str,
     expect(page.get_by_role("alert")).to_contain_text("Choose a file or paste its text.")
     page.get_by_label("File", exact=True).set_input_files(FILES / name)
     page.get_by_role("button", name="Show what it gives").click()
-    listed = page.get_by_role("table", name="What is taken, and what isn't")
+    listed = page.get_by_role("table", name="What is taken, and what isn’t")
     expect(listed.get_by_role("row", name="Not taken Password").first).to_contain_text("20 February 2027")
     expect(page.get_by_label("Or paste its text")).to_have_value(re.compile("REMOVED"))
     assert "SECRET" not in page.content()

@@ -43,6 +43,8 @@ def test_from_connected_to_rows_in_at_most_five_actions(new_page: Callable[..., 
     # Nobody typed: a file of its own, and the zone of the browser.
     expect(page.get_by_label("Time zone")).to_have_value("Europe/Berlin")
     expect(page.locator("#schedule-preview")).to_contain_text("Every hour, on the hour")
+    # The server knew the zone already.
+    assert "Times in Europe/Berlin" in page.request.get(page.url).text()
     press(page.get_by_role("button", name="Continue"))
     expect(page.locator("#checks")).to_contain_text("can be written to")
     press(page.get_by_role("button", name="Start the first run"))
@@ -257,6 +259,21 @@ def test_back_finds_the_destination_that_was_chosen(new_page: Callable[..., Page
     expect(page.get_by_role("radio", name="Zeta")).not_to_be_checked()
 
 
+def test_the_last_step_corrects_what_its_checks_find_out(new_page: Callable[..., Page], connected: str) -> None:
+    page = new_page()
+    begin(page, connected)
+    page.get_by_label("Search objects").fill("OrderStatus")
+    page.get_by_role("checkbox", name="OrderStatus").check()
+    expect(page.locator("#chosen-OrderStatus")).to_contain_text("All fields · Changes")
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_url("**/destination")
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_url("**/review")
+    expect(page.locator("#checks")).to_contain_text("No change date, so each run loads everything: OrderStatus")
+    expect(page.locator("#what-is-loaded")).to_have_count(1)
+    expect(page.locator("#what-is-loaded tr", has_text="OrderStatus")).to_contain_text("Everything: no change date")
+
+
 def test_the_summary_of_problems_follows_what_is_tried_next(new_page: Callable[..., Page], connected: str) -> None:
     page = new_page(bypass_csp=True)
     begin(page, connected)
@@ -301,7 +318,7 @@ def test_formula_fields_are_refreshed_as_chosen(
     page.goto(extraction)
     page.get_by_role("button", name="Run now").click()
     expect(page.locator("#run-progress")).to_have_attribute("data-state", "done", timeout=60_000)
-    expect(page.locator("main")).to_contain_text("Formula fields refreshed: Age__c. 3 rows had another value.")
+    expect(page.locator("main")).to_contain_text("Formula fields refreshed: Age__c. 3 rows had a new value.")
     page.goto(extraction)
     expect(page.locator("main")).to_contain_text("Formula fields: refreshed")
     page.get_by_role("link", name="Account", exact=False).filter(has_text="All").first.click()

@@ -39,7 +39,7 @@ def test_linked_by_its_person_and_then_opened_by_it(
     provider.says({"email": EMAIL})
     page.goto("/login")
     page.get_by_role("link", name="Sign in with Company login").click()
-    expect(page.get_by_role("alert")).to_contain_text("isn't verified")
+    expect(page.get_by_role("alert")).to_contain_text("isn’t verified")
     page.get_by_label("Email").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()

@@ -52,7 +52,7 @@ def test_a_file_of_another_tool_becomes_drafts(run: Any, tmp_path: Path) -> None
 def test_what_cannot_be_imported_says_why(run: Any, tmp_path: Path) -> None:  # noqa: F811
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\x00")
     picture = run("connection", "import", "picture.png")
-    assert (picture.exit_code, "isn't a text file" in picture.output) == (1, True)
+    assert (picture.exit_code, "isn’t a text file" in picture.output) == (1, True)
     (tmp_path / "endless.json").symlink_to("/dev/zero")
     endless = run("connection", "import", "endless.json")
     assert (endless.exit_code, "at most 20 MB" in endless.output) == (1, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import timedelta
@@ -18,8 +19,10 @@ from datasync_flask.config import Settings
 from datasync_flask.destinations.base import ORG_ID_COLUMN, ORG_NAME_COLUMN, VALID_TO, Patience, Table
 from datasync_flask.destinations.staged import StagedDestination
 from datasync_flask.extensions import db
+from datasync_flask.extractions import service
 from datasync_flask.extractions.models import DestinationTable, Extraction, Run, TableWriter
-from datasync_flask.extractions.runs import states, turns
+from datasync_flask.extractions.runs import lease, states, turns
+from datasync_flask.extractions.runs.endings import Stopped
 from datasync_flask.extractions.runs.runner import Runner
 from datasync_flask.forms import Refused
 from tests.salesforce_connections.test_other_org import OTHER
@@ -252,7 +255,7 @@ def test_types_that_differ_between_orgs_are_told(extracting: Extracting, second:
     run = second.done()
     assert "differing:Score__c:score_c_v_text" in run.objects[0].notes
     second.walk.visitor.get(f"/extractions/{second.id}/runs/{run.id}")
-    assert "another type in another org" in second.walk.visitor.text
+    assert "a different type in another org" in second.walk.visitor.text
     assert "differing:Score__c:score_c" in extracting.done().objects[0].notes
     assert {row.get("score_c_v_text") for row in rows_of(extracting, FIRST)} == {None}
     assert None not in {row["score_c_v_text"] for row in rows_of(second, OTHER)}
@@ -303,6 +306,47 @@ def test_two_runs_take_turns(extracting: Extracting, second: Extracting, sqlite:
             db.session.commit()
             with turns.turn(other, spot, patience, nullcontext()):
                 assert db.session.scalar(select(TableWriter.run_id)) == other
+        assert db.session.query(TableWriter).count() == 0
+
+
+def test_a_deleted_extraction_keeps_its_table_until_its_run_has_stopped(
+    extracting: Extracting, second: Extracting, sqlite: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    combine(extracting, second, sqlite)
+    one, other = extracting.start(), second.start()
+    waited: list[float] = []
+
+    class Waited(Exception):
+        pass
+
+    def pause(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) > 2:
+            raise Waited
+
+    patience = Patience(0, None, pause, lambda _what, _who: None)
+    with extracting.app.app_context():
+        states.claim(one)
+        states.claim(other)
+        (spot,) = {(row.place, row.table_key) for row in db.session.query(DestinationTable)}
+        db.session.commit()
+        with turns.turn(one, spot, patience, nullcontext()):
+            service.delete(db.session.get_one(Extraction, extracting.id), by=None)
+            # Its process doesn't know yet, and writes.
+            with pytest.raises(Waited), turns.turn(other, spot, patience, nullcontext()):
+                pass
+        with turns.turn(other, spot, patience, nullcontext()):
+            pass
+        # The deleted run itself gets no turn any more.
+        with pytest.raises(Stopped), turns.turn(one, spot, patience, nullcontext()):
+            pass
+        # If its process was killed, others wait only as long as for any dead run.
+        db.session.add(TableWriter(place=spot[0], table_key=spot[1], run_id=one))
+        db.session.commit()
+        waited.clear()
+        monkeypatch.setattr(lease, "SILENT_FOR", timedelta(milliseconds=1))
+        with turns.turn(other, spot, Patience(0, None, time.sleep, lambda _what, _who: None), nullcontext()):
+            assert db.session.scalar(select(TableWriter.run_id)) == other
         assert db.session.query(TableWriter).count() == 0
 
 

@@ -144,7 +144,7 @@ def test_a_revoked_permission_waits_for_the_connection_and_goes_on(ready: Extrac
     assert (ready.walk.state, ready.walk.reason) == ("needs_attention", "revoked")
     visitor = ready.walk.visitor
     visitor.get(f"/extractions/{ready.id}/runs/{run.id}")
-    assert "Salesforce doesn't accept the permission any more" in visitor.text
+    assert "Salesforce doesn’t accept the permission any more" in visitor.text
     assert visitor.page.get_element_by_id("run-progress").get("data-state") == "waiting"
     with ready.app.app_context():
         states.wake_waiting()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -151,3 +152,17 @@ def test_a_refreshed_value_that_does_not_fit_is_told(extracting: Extracting, org
     assert ages(extracting) == {made[0]: None, made[1]: 2}
     extracting.walk.visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
     assert made[0] in extracting.walk.visitor.text
+
+
+def test_a_value_that_does_not_fit_is_told_once(extracting: Extracting, org: Org, warehouse: str) -> None:
+    """The run reads it with the changes, and again with the formula fields of all rows."""
+    made = org.do("Account", "insert", rows=[{"Name": "one", "Age__c": 1}])
+    extracting.make(["Account"], warehouse, **{"tracking_type-Account": "date"})
+    extracting.done()
+    make_old(org, "Account", made, Age__c="words")
+    new = org.do("Account", "insert", rows=[{"Name": "two", "Age__c": "more words", "Score__c": "no number"}])
+    extracting.age_watermarks(days=1)
+    told = [json.loads(each.partition(":")[2]) for each in notes(extracting) if each.startswith("value:")]
+    assert sorted((name, count) for name, _, count, _ in told) == [("Age__c", 2), ("Score__c", 1)]
+    examples = {row_id for name, _, _, shown in told if name == "Age__c" for row_id, _ in shown}
+    assert examples == {*made, *new}

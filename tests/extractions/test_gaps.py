@@ -49,6 +49,11 @@ def shown(extracting: Extracting, path: str = "") -> str:
     return extracting.walk.visitor.text
 
 
+def home(extracting: Extracting) -> str:
+    extracting.walk.visitor.get("/")
+    return " ".join(extracting.walk.visitor.page.body.text_content().split())
+
+
 def test_a_gap_is_new_then_stays_then_is_healed(extracting: Extracting, org: Org, duckdb: str) -> None:
     org.do("Account", "generate", count=5)
     extracting.make(["Account"], duckdb, **{"tracking_type-Account": "date"})
@@ -67,6 +72,7 @@ def test_a_gap_is_new_then_stays_then_is_healed(extracting: Extracting, org: Org
     assert not extracting.walk.visitor.page.xpath("//*[@aria-labelledby='differences']//form")
     assert "Every count matches" not in text
     assert "rows are missing" not in shown(extracting)
+    assert "rows are missing" not in home(extracting)
     text = shown(extracting, f"/runs/{extracting.done().id}")
     assert "Still 2 fewer than in Salesforce, the same gap as last time." in text
     assert "should load them" not in text
@@ -76,7 +82,9 @@ def test_a_gap_is_new_then_stays_then_is_healed(extracting: Extracting, org: Org
     text = shown(extracting)
     assert "Account: 2 rows are missing in duckdb" in text
     assert "The difference has been there for 2 runs" in text
-    extracting.walk.visitor.get("/extractions")
+    assert "Account: 2 rows are missing in duckdb. Normal runs don’t fix this. Reload Account" in home(extracting)
+    assert "1 needs attention" in home(extracting)
+    extracting.walk.visitor.get("/extractions?state=problems")
     assert extracting.walk.visitor.page.xpath("//tbody//*[@data-tone='warning']/text()") == ["Done, 1 difference"]
     assert "2 fewer" in text
     problems = shown(extracting, "?runs=problems")
@@ -90,6 +98,7 @@ def test_a_gap_is_new_then_stays_then_is_healed(extracting: Extracting, org: Org
     answer = visitor.post(f"/extractions/{extracting.id}/objects/Account/reload")
     extracting.work_on(answer.headers["Location"].rsplit("/", 1)[-1])
     assert "rows are missing" not in shown(extracting)
+    assert "needs attention" not in home(extracting).lower()
     extracting.assert_same("Account")
 
 

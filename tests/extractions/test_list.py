@@ -10,7 +10,7 @@ from datasync_flask.clock import utcnow
 from datasync_flask.connections.models import Connection, State
 from datasync_flask.extensions import db
 from datasync_flask.extractions import schedule
-from datasync_flask.extractions.models import Extraction, Run, RunObject, RunState
+from datasync_flask.extractions.models import Extraction, ExtractionObject, Run, RunObject, RunState
 from tests.support.connection import ConnectionWalk
 from tests.support.extraction import Extracting
 
@@ -87,6 +87,28 @@ def test_problems_come_first_and_have_a_tab(listed: Listed) -> None:
     listed.visitor.get(f"/extractions/{going}/row")
     tag = listed.visitor.response.headers["HX-PTag"]
     assert listed.visitor.get(f"/extractions/{going}/row", headers={"HX-PTag": tag}).status_code == 304
+
+
+def test_a_run_that_left_a_difference_is_a_problem(listed: Listed) -> None:
+    good, differs = listed.make("A good one"), listed.make("It differs")
+    lasts = listed.make("Stays different")
+    for each in (good, differs, lasts):
+        listed.run(each, RunState.DONE, rows=100)
+    with listed.app.app_context():
+        for row in db.session.query(RunObject).join(Run).filter(Run.extraction_id != lasts):
+            row.source_count = 100 if row.run.extraction_id == good else 105
+        # Its newest run didn't compare it, or ended before it could.
+        db.session.query(ExtractionObject).filter_by(extraction_id=lasts).one().lasting_gap = 5
+        db.session.commit()
+    assert listed.names() == ["It differs", "Stays different", "A good one"]
+    assert listed.tabs() == ["All 3", "Problems 2"]
+    assert listed.names("/extractions?state=problems") == ["It differs", "Stays different"]
+    assert listed.visitor.page.xpath("//tbody//*[@data-tone='warning']/text()") == ["Done, 1 difference"] * 2
+    assert len(listed.visitor.page.xpath("//tbody//a[starts-with(., 'View run')]")) == 2
+    listed.run(lasts, RunState.CANCELLED)
+    assert listed.names("/extractions?state=problems") == ["It differs", "Stays different"]
+    assert "Cancelled" in listed.visitor.text
+    assert "· 1 difference" in listed.visitor.text
 
 
 def test_search_looks_at_names_of_everything_in_the_row(listed: Listed) -> None:

@@ -131,6 +131,6 @@ def test_a_network_that_is_down_is_not_blamed_on_the_address(extracting: Extract
         walk.visitor.post(f"/connections/{walk.id}/check")
         walk.work()
     assert (walk.state, walk.reason) == ("needs_attention", "unreachable")
-    assert "can't connect to Salesforce" in walk.visitor.text
+    assert "can’t connect to Salesforce" in walk.visitor.text
     # Each check asks once, not each request of it.
     assert walk.practice.requests()["token"] <= before + 3

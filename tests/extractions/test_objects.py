@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from datasync_flask.extensions import db
-from datasync_flask.extractions import forecast
-from datasync_flask.extractions.models import Extraction, RunObject
+from datasync_flask.extractions import forecast, service
+from datasync_flask.extractions.models import Extraction, ObjectCatalog, RunObject
 from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.runs.reading import Reader
 from tests.support.extraction import Extracting, Org, only
@@ -90,6 +90,31 @@ def test_no_field_at_all_is_refused(loaded: Extracting) -> None:
     assert "Choose at least one field" in loaded.walk.visitor.text
 
 
+def test_what_each_run_loads_is_said_on_the_pages(extracting: Extracting, org: Org, warehouse: str) -> None:
+    def pages() -> tuple[list[str], list[str]]:
+        visitor = extracting.walk.visitor
+        visitor.get(f"/extractions/{extracting.id}")
+        listed = [str(cell.text) for cell in visitor.page.xpath("//section[@aria-labelledby='objects']//td[4]")]
+        visitor.get(f"/extractions/{extracting.id}/edit")
+        return listed, [str(text) for text in visitor.page.xpath("//details/summary/span[@class='soft']/text()")]
+
+    org.do("Account", "generate", count=2)
+    org.do("OrderStatus", "generate", count=2)
+    extracting.make(["Account", "OrderStatus"], warehouse, **{"tracking_type-Account": "date"})
+    assert pages()[0] == ["Everything in the first run, then what changed"] * 2
+    extracting.done()
+    whole = "Everything: no change date"
+    assert pages() == (["Changes", whole], ["All fields · Changes", f"All fields · {whole}"])
+    with extracting.app.app_context():
+        service.reload(db.session.get_one(Extraction, extracting.id), "Account")
+    assert pages()[0] == ["Everything in the next run, then what changed", whole]
+    # The extraction's page needs no list of the org's objects for that.
+    with extracting.app.app_context():
+        db.session.query(ObjectCatalog).delete()
+        db.session.commit()
+    assert pages()[0][1] == whole
+
+
 def test_a_date_of_ones_own_tells_of_changes(loaded: Extracting, org: Org) -> None:
     org.do("Account", "fields", added={"Touched__c": "datetime"})
     assert choose(loaded, cursor="Touched__c") == 303
@@ -121,7 +146,7 @@ def test_a_difference_is_repaired_by_one_button(loaded: Extracting, org: Org) ->
     loaded.work_on(run_id)
     repaired = loaded.stored(run_id)
     assert (repaired.objects[0].source_count, repaired.objects[0].target_count) == (3, 3)
-    assert repaired.objects[0].notes[0] == "Somebody asked to load everything again."
+    assert repaired.objects[0].notes[0] == "Somebody asked for a reload, so this run loads everything."
     loaded.assert_same("Account")
 
 
@@ -237,7 +262,7 @@ def test_a_dataset_called_like_its_duckdb_file_is_refused_with_the_reason(extrac
     visitor = extracting.walk.visitor
     visitor.get("/extractions/new")
     assert visitor.post("/extractions/new", data).status_code == 422
-    assert "can't have the name of its file" in visitor.error_at("dataset")
+    assert "can’t have the name of its file" in visitor.error_at("dataset")
     assert visitor.post("/extractions/new", {**data, "dataset": "crm_data"}).status_code == 303
 
 

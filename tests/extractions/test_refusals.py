@@ -94,7 +94,7 @@ def test_a_session_refused_for_good_has_its_own_reason(small: Extracting) -> Non
     run = small.run()
     assert (run.state, run.problem) == ("waiting", "salesforce.session_refused")
     assert (small.walk.state, small.walk.reason) == ("needs_attention", "session_refused")
-    assert "wasn't revoked" in page_of(small, run.id)
+    assert "wasn’t revoked" in page_of(small, run.id)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_the_token_endpoint_asks_to_retry(small: Extracting) -> None:
         (400, "LIMIT_EXCEEDED", "Max bulk v2 query result size stored (1000000000) kb per 24 hrs has been exceeded"),
         (400, "FeatureNotEnabled", "Async API not enabled"),
         (403, "API_DISABLED_FOR_ORG", "The Bulk API is not enabled for this Organization."),
-        (403, "INSUFFICIENT_ACCESS", "You don't have permission"),
+        (403, "INSUFFICIENT_ACCESS", "You don’t have permission"),
     ],
 )
 def test_what_bulk_refuses_goes_by_rest(small: Extracting, status: int, code: str, message: str) -> None:
@@ -197,7 +197,7 @@ def test_a_count_that_does_not_come_fails_nothing(small: Extracting, fault: dict
     small.walk.practice.fault("recordCount", **fault)
     run = small.done()
     assert run.objects[0].source_count is None
-    assert "count this object's rows in time" in page_of(small, run.id)
+    assert "count this object’s rows in time" in page_of(small, run.id)
     small.walk.practice.clear_faults()
     small.assert_same("Account")
 

@@ -136,7 +136,7 @@ def test_ids_that_break_off_remove_nothing(extracting: Extracting, org: Org, war
     run = extracting.done()
     assert (run.objects[0].deleted, run.objects[0].target_count) == (0, 6)
     extracting.walk.visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
-    assert "no row was removed this time" in extracting.walk.visitor.text
+    assert "so this run removed no rows" in extracting.walk.visitor.text
     assert extracting.done().objects[0].deleted == 1
     extracting.assert_same("Account")
 
@@ -210,7 +210,7 @@ def test_an_object_that_is_gone_fails_alone_with_what_to_do(extracting: Extracti
     extracting.assert_same("Account")
     visitor = extracting.walk.visitor
     visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
-    assert "Salesforce says that what was asked for doesn't exist." in visitor.text
+    assert "Salesforce says that what was asked for doesn’t exist." in visitor.text
     progress = visitor.page.get_element_by_id("run-progress")
     assert progress.get("data-state") == "failed"
     assert progress.get("hx-trigger") is None

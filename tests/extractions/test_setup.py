@@ -169,7 +169,7 @@ def test_destinations_that_are_there_are_cards_and_name_the_tables_in_their_way(
 
 @pytest.mark.parametrize(
     ("state", "message"),
-    [("draft", "This connection isn't finished yet"), ("waiting", "Salesforce doesn't know the app yet"),
+    [("draft", "This connection isn’t finished yet"), ("waiting", "Salesforce doesn’t know the app yet"),
      ("denied", "Access was denied")],
 )  # fmt: skip
 def test_nobody_is_told_of_revoked_access_that_never_was(walk: ConnectionWalk, state: str, message: str) -> None:
@@ -204,7 +204,7 @@ def test_a_run_without_access_says_what_is_true(extracting: Extracting, warehous
     run = extracting.run()
     assert (run.state, run.problem) == ("waiting", "salesforce.not_connected")
     extracting.walk.visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
-    assert "it hasn't been connected yet" in extracting.walk.visitor.text
+    assert "it hasn’t been connected yet" in extracting.walk.visitor.text
     assert "revoked" not in extracting.walk.visitor.text
 
 

@@ -94,6 +94,44 @@ def test_an_object_has_its_settings_before_anything_is_saved(setup: Setup, org: 
         assert db.session.query(ExtractionDraft).count() == 0
 
 
+def later(setup: Setup) -> list[tuple[str, str]]:
+    """What later runs load, according to the last step."""
+    rows = setup.visitor.page.xpath("//*[@id='what-is-loaded']//tbody/tr")
+    return [(row.xpath("string(td[1])"), row.xpath("string(td[4])")) for row in rows]
+
+
+def test_an_object_without_a_change_date_says_so_before_the_first_run(setup: Setup, warehouse: str) -> None:
+    everything = ("OrderStatus", "Everything: no change date")
+    setup.open("objects")
+    setup.send_objects(objects=["Account", "OrderStatus"], do="continue", at_chosen="Account Contact Opportunity User")
+    setup.open("destination")
+    setup.send_destination(do="continue", destination=warehouse)
+    setup.open("review")
+    assert later(setup)[-1] == ("OrderStatus", "Changes")
+    # The checks ask Salesforce.
+    setup.visitor.get(setup.at("checks"), headers={"HX-Request": "true"})
+    assert "No change date, so each run loads everything: OrderStatus" in setup.visitor.text
+    assert later(setup)[-1] == everything
+    setup.open("review")
+    assert later(setup)[-1] == everything
+    setup.open("objects")
+    assert "All fields · Everything: no change date" in setup.visitor.text
+    # What is loaded whole anyway, or by a date that somebody chose, needs no remark.
+    setup.visitor.post(setup.at("alike"), {"tracking_type": "none", "deleted": "-", "history": "-", "which": "-"})
+    setup.open("review", "?checks=1")
+    assert {text for _, text in later(setup)} == {"Everything"}
+    assert "No change date" not in setup.visitor.text
+
+
+def test_opening_the_settings_of_an_object_finds_out_about_its_date(setup: Setup) -> None:
+    setup.open("objects")
+    setup.send_objects(objects=["OrderStatus"], settings="OrderStatus")
+    setup.visitor.follow()
+    assert "No change date: reload everything each run" in setup.visitor.text
+    setup.open("objects")
+    assert "All fields · Everything: no change date" in setup.visitor.text
+
+
 def test_a_broken_filter_is_refused_on_every_way_to_save(extracting: Extracting, warehouse: str) -> None:
     data = {"description": "X", "source": extracting.walk.id, "destination": warehouse, "dataset": "crm",
             "objects": ["Account"], "schedule": "", "timezone": "UTC", "filter-Account": "Industri = = x"}  # fmt: skip
@@ -114,15 +152,15 @@ def test_a_filter_that_cannot_be_tried_is_saved_and_said_so(setup: Setup, wareho
     try:
         assert setup.visitor.post(setup.at("objects/Account"), {**values, "try": "1"}).status_code == 200
         assert "Salesforce accepts this filter." not in setup.visitor.text
-        assert "The filter of Account wasn't tried. The next run tries it." in setup.visitor.text
+        assert "The filter of Account wasn’t tried. The next run tries it." in setup.visitor.text
         assert setup.visitor.post(setup.at("objects/Account"), values).status_code == 303
         setup.visitor.follow()
-        assert "The filter of Account wasn't tried. The next run tries it." in setup.visitor.text
+        assert "The filter of Account wasn’t tried. The next run tries it." in setup.visitor.text
         data = {"description": "X", "source": setup.walk.id, "destination": warehouse, "dataset": "crm",
                 "objects": ["Account"], "schedule": "", "timezone": "UTC", "filter-Account": "Industry = 'x'"}  # fmt: skip
         assert setup.visitor.post("/extractions/new", data).status_code == 303
         setup.visitor.follow()
-        assert "The filter of Account wasn't tried. The next run tries it." in setup.visitor.text
+        assert "The filter of Account wasn’t tried. The next run tries it." in setup.visitor.text
     finally:
         setup.walk.practice.clear_faults()
 

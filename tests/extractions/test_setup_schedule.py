@@ -11,6 +11,7 @@ from werkzeug.datastructures import MultiDict
 from datasync_flask.extractions.schedule import ScheduleRefused
 from datasync_flask.extractions.setup import schedule_picker
 from datasync_flask.extractions.setup.schedule_picker import of_form, of_schedule
+from tests.support.setup import Setup
 
 NOW = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
 
@@ -48,6 +49,23 @@ def test_every_schedule_comes_back_as_it_was(app: Flask, schedule: str, repeat: 
 def test_what_makes_no_schedule_is_refused(sent: dict[str, str]) -> None:
     with pytest.raises(ScheduleRefused):
         _ = of_form(MultiDict(sent)).schedule
+
+
+@pytest.mark.parametrize(
+    ("cookie", "zone"),
+    [("Europe/Berlin", "Europe/Berlin"), ("", "UTC"), ("Mars/Olympus", "UTC"), ("../../etc/passwd", "UTC")],
+)
+def test_a_new_schedule_begins_in_the_zone_of_the_browser(setup: Setup, cookie: str, zone: str) -> None:
+    if cookie:
+        setup.visitor.client.set_cookie("datasync_zone", cookie, domain="127.0.0.1")
+    setup.open("destination")
+    assert setup.visitor.form_values("destination-form")["timezone"] == zone
+    (told,) = setup.visitor.page.xpath("//*[@id='schedule-preview']/p/text()")
+    assert told == f"Times in {zone}"
+    # What somebody has chosen stays, whatever the browser says.
+    setup.send_destination(do="close", timezone="Asia/Tokyo")
+    setup.open("destination")
+    assert "Times in Asia/Tokyo" in setup.visitor.text
 
 
 def test_the_next_runs_are_told_in_the_zone_that_was_chosen(app: Flask) -> None:

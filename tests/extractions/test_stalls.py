@@ -83,7 +83,7 @@ def test_it_goes_on_by_itself_after_longer_pauses_and_fails_in_the_end(ready: Ex
     run = ready.stored(run_id)
     assert (run.state, run.problem) == ("failed", "run.no_progress")
     ready.walk.visitor.get(f"/extractions/{ready.id}/runs/{run_id}")
-    assert "check the server's network" in ready.walk.visitor.text
+    assert "check the server’s network" in ready.walk.visitor.text
     ready.done()
     ready.assert_same("Account")
 

@@ -23,8 +23,8 @@ def test_hidden_fields_and_objects_are_told_before_the_first_run(
     org.do("Contact", "hide_object")
     extracting.walk.work()
     text = extraction_text(extracting)
-    assert "This Salesforce user can't see 2 fields of Account: Industry, Phone." in text
-    assert "This Salesforce user can't see 1 object, or it was deleted: Contact." in text
+    assert "This Salesforce user can’t see 2 fields of Account: Industry, Phone." in text
+    assert "This Salesforce user can’t see 1 object, or it was deleted: Contact." in text
     assert "A Salesforce administrator can change this in Setup" in text
     links = extracting.walk.visitor.page.xpath("//*[@data-unseen]//a/@href")
     assert [link.removeprefix(extracting.walk.practice.origin) for link in links] == [
@@ -38,7 +38,7 @@ def test_hidden_fields_and_objects_are_told_before_the_first_run(
     org.do("Contact", "show_object")
     extracting.walk.make_due()
     extracting.walk.work()
-    assert "can't see" not in extraction_text(extracting)
+    assert "can’t see" not in extraction_text(extracting)
     (check,) = extracting.walk.show().xpath(".//li[@data-check='visibility']")
     assert check.get("data-verdict") == "ok"
 
@@ -72,8 +72,11 @@ def test_a_field_that_is_hidden_keeps_its_values(extracting: Extracting, org: Or
     assert {row_id: [rows[row_id][name] for name in hidden] for row_id in ids} == before
     assert "unseen:AnnualRevenue,Industry,Score__c" in run.objects[0].notes
     extracting.walk.visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
-    assert "AnnualRevenue, Industry, Score__c aren't visible to this Salesforce user" in extracting.walk.visitor.text
-    assert "doesn't tell whether a field that went away is hidden or deleted" in extraction_text(extracting)
+    assert (
+        "AnnualRevenue, Industry, Score__c are no longer visible to this Salesforce user"
+        in extracting.walk.visitor.text
+    )
+    assert "doesn’t tell whether a field that went away is hidden or deleted" in extraction_text(extracting)
     extracting.walk.visitor.post(f"/extractions/{extracting.id}/objects/Account/reload")
     extracting.work_on(extracting.walk.visitor.response.headers["Location"].rsplit("/", 1)[-1])
     rows = {row["id"]: row for row in extracting.table("Account")}

@@ -63,6 +63,9 @@ def test_all_words_have_to_be_there() -> None:
     assert search("") == []
     assert search("tracking zebra") == []
     assert {section.document for section, _ in search("edit undo")} >= {"using"}
+    # The pages have typographic apostrophes, keyboards the straight one.
+    assert search("doesn't") == search("doesn’t") != []
+    assert "'" not in documents()["security"].sections[0].text
 
 
 def test_excerpts_hold_the_word_that_was_looked_for() -> None:

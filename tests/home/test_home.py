@@ -10,7 +10,7 @@ from flask import Flask
 from datasync_flask.clock import utcnow
 from datasync_flask.connections.models import Connection, State
 from datasync_flask.extensions import db
-from datasync_flask.extractions.models import Run, RunObject, RunState
+from datasync_flask.extractions.models import ExtractionObject, Run, RunObject, RunState
 from tests.support.connection import ConnectionWalk
 from tests.support.extraction import Extracting
 from tests.support.visitor import Visitor
@@ -25,12 +25,12 @@ def current(visitor: Visitor) -> list[str]:
     return [" ".join(link.text_content().split()) for link in visitor.page.xpath("//header//a[@aria-current='page']")]
 
 
-def extraction_of(walk: ConnectionWalk) -> Extracting:
+def extraction_of(walk: ConnectionWalk, *objects: str) -> Extracting:
     with walk.app.app_context():
         db.session.get_one(Connection, walk.id).state = State.CONNECTED
         db.session.commit()
     extracting = Extracting(walk, walk.app.config["SETTINGS"].instance_dir)
-    extracting.make(["Account"], extracting.make_destination("duckdb", {"path": "w.duckdb"}))
+    extracting.make(list(objects) or ["Account"], extracting.make_destination("duckdb", {"path": "w.duckdb"}))
     return extracting
 
 
@@ -39,7 +39,8 @@ def end(app: Flask, run_id: str, state: RunState, rows: int = 0, problem: str = 
         run = db.session.get_one(Run, run_id)
         run.state, run.problem, run.started_at, run.ended_at = state, problem, utcnow(), utcnow()
         run.calls_used, run.calls_max = 1138, 15000
-        db.session.query(RunObject).filter_by(run_id=run_id).one().rows = rows
+        for row in db.session.query(RunObject).filter_by(run_id=run_id):
+            row.rows = rows
         db.session.commit()
 
 
@@ -85,6 +86,65 @@ def test_a_failed_run_is_told_first_and_counted_beside_home(walk: ConnectionWalk
     walk.visitor.get("/")
     assert section(walk.visitor, "needs-attention") == ""
     assert current(walk.visitor) == ["Home"]
+
+
+def differ(app: Flask, **gaps: int) -> None:
+    """Let objects have a difference that lasts."""
+    with app.app_context():
+        for name, gap in gaps.items():
+            db.session.query(ExtractionObject).filter_by(name=name).one().lasting_gap = gap
+        db.session.commit()
+
+
+def ways_out(visitor: Visitor) -> list[tuple[str, str]]:
+    found = visitor.page.xpath("//section[@aria-labelledby='needs-attention']//*[self::a or self::form]")
+    return [(" ".join(each.text_content().split()), each.get("action") or each.get("href")) for each in found]
+
+
+def test_a_difference_that_lasts_is_told_with_the_button_that_cures_it(  # type: ignore[no-untyped-def]
+    walk: ConnectionWalk, sign_in
+) -> None:
+    walk.make_app()
+    walk.save()
+    extracting = extraction_of(walk)
+    end(walk.app, extracting.start(), RunState.DONE, rows=5)
+    differ(walk.app, Account=2)
+    walk.visitor.get("/")
+    told = section(walk.visitor, "needs-attention")
+    assert "1 difference To the warehouseAccount: 2 rows are missing in duckdb. Normal runs don’t fix this." in told
+    page = f"/extractions/{extracting.id}"
+    assert ways_out(walk.visitor) == [("Reload Account To the warehouse", f"{page}/objects/Account/reload")]
+    assert current(walk.visitor) == ["Home1, 1 needs attention"]
+    # Viewers can't reload; they read about it.
+    viewer = sign_in("viewer")
+    viewer.get("/")
+    assert ways_out(viewer) == [("See how to fix it: To the warehouse", page)]
+    # A run that somebody cancels cures nothing; one that is under way may.
+    end(walk.app, extracting.start(), RunState.CANCELLED)
+    walk.visitor.get("/")
+    assert "1 difference" in section(walk.visitor, "needs-attention")
+    run_id = extracting.start()
+    walk.visitor.get("/")
+    assert (section(walk.visitor, "needs-attention"), current(walk.visitor)) == ("", ["Home"])
+    # A failure is told once, and as a failure.
+    end(walk.app, run_id, RunState.FAILED, problem="salesforce.server_error")
+    walk.visitor.get("/")
+    assert len(ways_out(walk.visitor)) == 1
+    assert current(walk.visitor) == ["Home1, 1 needs attention"]
+
+
+def test_several_differences_lead_to_the_page_that_cures_each(walk: ConnectionWalk) -> None:
+    walk.make_app()
+    walk.save()
+    extracting = extraction_of(walk, "Account", "Contact")
+    end(walk.app, extracting.start(), RunState.DONE)
+    differ(walk.app, Account=1, Contact=-3)
+    walk.visitor.get("/")
+    told = section(walk.visitor, "needs-attention")
+    assert "2 differences" in told
+    assert "Account: 1 row is missing in duckdb; Contact: 3 rows too many in duckdb." in told
+    assert ways_out(walk.visitor) == [("See how to fix it: To the warehouse", f"/extractions/{extracting.id}")]
+    assert current(walk.visitor) == ["Home1, 1 needs attention"]
 
 
 def test_the_rows_of_a_day_are_those_of_all_its_runs(clock: time_machine.Traveller, walk: ConnectionWalk) -> None:

@@ -175,7 +175,7 @@ def test_airbytes_api() -> None:
     ]
     assert "Keep history: every version of a row: LoginHistory" in texts(found, Verdict.CHANGED)["Tables"]
     left = texts(found, Verdict.LEFT)
-    assert left["shopify"] == "This isn't a Salesforce source."
+    assert left["shopify"] == "This isn’t a Salesforce source."
     assert {"Client Secret", "Refresh token", "Schedule"} <= left.keys()
 
 
@@ -233,7 +233,7 @@ def test_dlt() -> None:
     assert {"User", "PricebookEntry", "OpportunityContactRole"} <= {each.name for each in objects(everything)}
     with pytest.raises(FileRefused, match="Python: line 2"):
         found_in("import dlt\ndef (", "p.py")
-    with pytest.raises(FileRefused, match="doesn't call salesforce_source"):
+    with pytest.raises(FileRefused, match="doesn’t call salesforce_source"):
         found_in("import dlt\n", "p.py")
 
 

@@ -127,7 +127,7 @@ def test_a_signed_tokens_connection_waits_for_the_certificate(app: Flask, visito
     visitor.submit("import-form", then="make")
     (made,) = stored(app, SalesforceConnection)
     assert (made.state, made.auth_method, made.client_id) == (State.DRAFT, "jwt_bearer", "")
-    assert "Add DataSync's certificate to your app." in remarks(visitor)
+    assert "Add DataSync’s certificate to your app." in remarks(visitor)
 
 
 def test_a_file_is_uploaded_and_comes_back_as_text(app: Flask, visitor: Visitor, warehouse: str) -> None:
@@ -152,15 +152,15 @@ def test_a_file_is_uploaded_and_comes_back_as_text(app: Flask, visitor: Visitor,
 
 BAD_TEXTS = (
     ("", "Choose a file or paste its text."),
-    ('{"password": "SECRET", "b"', "This isn't JSON: line 1"),
+    ('{"password": "SECRET", "b"', "This isn’t JSON: line 1"),
     ("password: SECRET\nusername: !!python/name:os.system x", "Line 2 has a YAML tag"),
-    ("my notes\ntoken = SECRET", "This isn't a file of tap-salesforce"),
-    ("a\x00", "This isn't a text file."),
+    ("my notes\ntoken = SECRET", "This isn’t a file of tap-salesforce"),
+    ("a\x00", "This isn’t a text file."),
     ("a" * 210_000, "This is more than 200 KB."),
 )
 BAD_FILES = (
-    (b"\x89PNG\x00", 422, "This isn't a text file."),
-    (b"{", 422, "This isn't JSON"),
+    (b"\x89PNG\x00", 422, "This isn’t a text file."),
+    (b"{", 422, "This isn’t JSON"),
     (b"a" * 210_000, 422, "200 KB"),
     # Not even the form around it can be read.
     (b"a" * 400_000, 413, "200 KB"),
@@ -204,7 +204,7 @@ def test_streams_alone_read_from_a_connection_that_is_chosen(
     send(visitor, text=document("properties.json").text, destination=warehouse)
     assert "Choose the source" in remarks(visitor)
     send(visitor, text=document("properties.json").text, destination=warehouse, source=walk.id)
-    assert "can't see them: UserRole." in remarks(visitor)
+    assert "can’t see them: UserRole." in remarks(visitor)
     visitor.submit("import-form", then="make")
     (extraction,) = stored(app, Extraction)
     assert [each[0] for each in extraction.shown] == ["Account", "Contact"]

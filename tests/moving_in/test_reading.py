@@ -30,15 +30,15 @@ BOMB = "a: &a [x, x]\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "filename", "reason"),
     [
-        ('{"client_id": "a",\n "b"', "", "This isn't JSON: line 2, column 5."),
-        ('{"a": 1', "x.json", "This isn't JSON"),
-        ("a: b: c", "x.yml", "This isn't YAML: line 1."),
-        ("a: [1\nb: 2", "", "This isn't YAML: line 2."),
-        ("[a]\nb = = 1", "", "This isn't TOML: line 2, column 5."),
-        ("a = 1\na = 2", "x.toml", "This isn't TOML"),
+        ('{"client_id": "a",\n "b"', "", "This isn’t JSON: line 2, column 5."),
+        ('{"a": 1', "x.json", "This isn’t JSON"),
+        ("a: b: c", "x.yml", "This isn’t YAML: line 1."),
+        ("a: [1\nb: 2", "", "This isn’t YAML: line 2."),
+        ("[a]\nb = = 1", "", "This isn’t TOML: line 2, column 5."),
+        ("a = 1\na = 2", "x.toml", "This isn’t TOML"),
         ("a: !!python/object/apply:os.system [ls]", "", "Line 1 has a YAML tag"),
         ("plugins:\n  - !secret x", "meltano.yml", "Line 2 has a YAML tag"),
-        ("a: \x07", "x.yml", "This isn't YAML"),
+        ("a: \x07", "x.yml", "This isn’t YAML"),
         ("[" * 100_000, "", "nested too deeply"),
         ('{"a":' * 100_000, "x.json", "nested too deeply"),
         ("a = " + "[" * 100_000, "x.toml", "nested too deeply"),
@@ -48,8 +48,8 @@ BOMB = "a: &a [x, x]\n" + "".join(
         ("a" + " . a" * 40_000 + " = 1", "x.toml", "nested too deeply"),
         (MANY_OF_MANY, "meltano.yml", "refers to its own parts too often"),
         ('{"a": ' + "9" * 5000 + "}", "", "a number in it is too long"),
-        ("only some words", "", "This isn't a file of tap-salesforce, Meltano, Airbyte, dlt or ingestr"),
-        ('{"host": "db", "port": 5432}', "", "This isn't a file of tap-salesforce"),
+        ("only some words", "", "This isn’t a file of tap-salesforce, Meltano, Airbyte, dlt or ingestr"),
+        ('{"host": "db", "port": 5432}', "", "This isn’t a file of tap-salesforce"),
         ("datasync: 1\nconnections: []", "", "This is an export of DataSync"),
         (BOMB, "", "refers to its own parts too often"),
     ],
@@ -62,8 +62,8 @@ def test_says_why_a_file_cannot_be_read(text: str, filename: str, reason: str) -
 
 @pytest.mark.parametrize(
     ("data", "reason"),
-    [(b"\x89PNG\r\n\x1a\n\x00", "isn't a text file"), (b"PK\x03\x04\xff\xfe", "isn't a text file"), (b" \n", "is empty"),
-     ('{"username": "ü"}'.encode("latin-1"), "isn't in UTF-8"),
+    [(b"\x89PNG\r\n\x1a\n\x00", "isn’t a text file"), (b"PK\x03\x04\xff\xfe", "isn’t a text file"), (b" \n", "is empty"),
+     ('{"username": "ü"}'.encode("latin-1"), "isn’t in UTF-8"),
      (b"", "is empty"), (b"a" * (20 * 1024 * 1024 + 1), "too large")],
 )  # fmt: skip
 def test_refuses_what_is_no_text(data: bytes, reason: str) -> None:
@@ -78,7 +78,7 @@ def test_understands_the_encodings_of_windows() -> None:
 
 def test_parts_that_hold_themselves_are_no_fault() -> None:
     for text in ("a: &a [*a]", "b: &b {password: *b }", "streams: &s [{stream: *s, sync_mode: *s}]\nclient_id: *s"):
-        with pytest.raises(FileRefused, match="This isn't YAML: line 1"):
+        with pytest.raises(FileRefused, match="This isn’t YAML: line 1"):
             found_in(text)
 
 

@@ -144,7 +144,7 @@ def test_a_receiver_that_is_not_there_is_told_in_words(visitor: Visitor, app: Fl
     assert visitor.page.xpath("//select[@name='kind']/option[@selected]/@value") == ["webhook"]
     add(visitor, "webhook", f"http://127.0.0.1:{free_port()}/hook")
     press_test(app, visitor)
-    assert "127.0.0.1 can't be reached" in visitor.text
+    assert "127.0.0.1 can’t be reached" in visitor.text
     visitor.get("/notices", headers={"Accept-Language": "de"})
     assert "127.0.0.1 ist nicht erreichbar" in visitor.text
     assert "reached" not in visitor.text
@@ -201,7 +201,7 @@ def test_by_mail_with_a_test_button(app: Flask, visitor: Visitor, mail_url: str)
         ("email", "a@example.com\nBcc: b@example.com", "space or a line break"),
         ("webhook", "ftp://example.com", "begins with https://"),
         ("webhook", "http://", "begins with https://"),
-        ("service", "slack", "begins with the service's name"),
+        ("service", "slack", "begins with the service’s name"),
         ("email", "", "Enter where notifications go."),
     ],
 )

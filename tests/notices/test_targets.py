@@ -286,7 +286,7 @@ def test_kinds_that_reach_into_this_machine_are_refused(app: Flask, visitor: Vis
         db.session.commit()
     press_test(app, visitor)
     assert "failed:" in visitor.text
-    assert "notices can go to" in visitor.text or "aren't used" in visitor.text
+    assert "notices can go to" in visitor.text or "aren’t used" in visitor.text
 
 
 @pytest.mark.parametrize(

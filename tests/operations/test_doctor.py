@@ -40,7 +40,7 @@ def test_a_lost_key(walk: ConnectionWalk) -> None:
     walk.app.extensions["secret_box"] = SecretBox([Fernet.generate_key().decode()])
     found = examined(walk.app)["keys"]
     assert not found.is_well
-    assert found.text == "1 of 1 stored secrets can't be read"
+    assert found.text == "1 of 1 stored secrets can’t be read"
     assert "DATASYNC_ENCRYPTION_KEYS" in found.fix
 
 

@@ -97,16 +97,16 @@ def test_what_is_no_client_id_is_refused_on_every_way_in(walk: ConnectionWalk, t
 NO_SECRETS = [
     (KEY, "This is the Client ID"),
     ("\u2022" * 16, "Show the value"),
-    ("two words", "can't be a Client Secret"),
+    ("two words", "can’t be a Client Secret"),
     ("https://acme.my.salesforce.com/x", "This is an address"),
     ("00Dxx0000000001EAA", "Salesforce id"),
     (SECRET + SECRET, "more here than the Client Secret"),
-    (f"{SECRET}\n{SECRET}", "can't be a Client Secret"),
-    (f"{SECRET[:30]}\n{SECRET[30:]}", "can't be a Client Secret"),
+    (f"{SECRET}\n{SECRET}", "can’t be a Client Secret"),
+    (f"{SECRET[:30]}\n{SECRET[30:]}", "can’t be a Client Secret"),
     (KEY + SECRET, "This is the Client ID"),
     (f"{SECRET},{KEY}", "more here than the Client Secret"),
     ("00Dxx0000000001!AQ4AQFbn.hQz_session.token", "This is a token"),
-    ("\uff21" + SECRET[1:], "can't be a Client Secret"),
+    ("\uff21" + SECRET[1:], "can’t be a Client Secret"),
 ]
 
 

@@ -41,7 +41,7 @@ def test_deny(walk: ConnectionWalk) -> None:
         ("invalid_grant", "invalid code verifier", "unexpected", "refused the proof (PKCE)"),
         ("invalid_request", "invalid code verifier", "unexpected", "refused the proof (PKCE)"),
         ("invalid_client", "invalid client credentials", "secret_refused", "refuses the Client Secret"),
-        ("invalid_client", "app must be installed into org", "blocked", "isn't installed in this Salesforce org"),
+        ("invalid_client", "app must be installed into org", "blocked", "isn’t installed in this Salesforce org"),
         ("invalid_grant", "ip restricted", "ip_restricted", "network address of the server"),
         ("invalid_app_access", "user is not admin approved to access this app", "blocked", "Permitted Users"),
         ("inactive_user", "inactive user", "blocked", "deactivated"),
@@ -77,7 +77,7 @@ def test_the_secret_refused_as_401(walk: ConnectionWalk) -> None:
         (
             "error=invalid_scope&error_description=the+requested+scope+is+not+allowed",
             "scope_refused",
-            "doesn't have all OAuth scopes",
+            "doesn’t have all OAuth scopes",
         ),
         ("error=OAUTH_APP_BLOCKED&error_description=this+app+is+blocked+by+admin", "blocked", "click Unblock"),
         ("error=access-denied", "denied", "pressed Deny"),
@@ -115,10 +115,10 @@ def test_a_token_without_the_api_scope(walk: ConnectionWalk) -> None:
     walk.to_ready()
     walk.practice.fault("token", kind="change", headers={"scope": "refresh_token id"})
     walk.allow()
-    failed(walk, "scope_refused", "doesn't open its API")
+    failed(walk, "scope_refused", "doesn’t open its API")
 
 
-@pytest.mark.parametrize(("who", "message"), [("org", "edition doesn't include the API"), ("user", "API Enabled")])
+@pytest.mark.parametrize(("who", "message"), [("org", "edition doesn’t include the API"), ("user", "API Enabled")])
 def test_the_api_is_disabled(walk: ConnectionWalk, who: str, message: str) -> None:
     walk.to_ready()
     walk.practice.change_org(api_disabled=who)
@@ -134,7 +134,7 @@ def test_an_instance_that_is_not_salesforces(walk: ConnectionWalk) -> None:
     walk.to_ready()
     walk.practice.fault("token", kind="change", headers={"instance_url": "https://evilsalesforce.com"})
     walk.allow()
-    failed(walk, "unexpected", "isn't one of Salesforce's own")
+    failed(walk, "unexpected", "isn’t one of Salesforce’s own")
 
 
 def test_an_untrusted_redirect_of_the_token_endpoint(clock: time_machine.Traveller, walk: ConnectionWalk) -> None:
@@ -144,7 +144,7 @@ def test_an_untrusted_redirect_of_the_token_endpoint(clock: time_machine.Travell
     walk.work()
     assert walk.state == "authorizing"
     clock.shift(121)
-    failed(walk, "unreachable", "isn't what Salesforce answers")
+    failed(walk, "unreachable", "isn’t what Salesforce answers")
 
 
 def test_client_unknown_at_the_exchange_waits_and_succeeds(clock: time_machine.Traveller, walk: ConnectionWalk) -> None:
@@ -183,7 +183,7 @@ def test_the_exchange_is_not_tried_for_ever(clock: time_machine.Traveller, walk:
             break
         clock.shift(5)
     assert walk.stored().state_since <= NOON + timedelta(seconds=601)
-    failed(walk, "client_unknown", "doesn't know this Client ID")
+    failed(walk, "client_unknown", "doesn’t know this Client ID")
     with walk.app.app_context():
         from datasync_flask.extensions import db
         from datasync_flask.salesforce_connections.models import AuthorizationAttempt
@@ -342,7 +342,7 @@ def test_state_is_single_use(walk: ConnectionWalk) -> None:
 
 @pytest.mark.parametrize("query", ["", "?code=x", "?state=&code=x", "?state=unknown&code=x", "?state=" + "x" * 9000])
 def test_unknown_state(walk: ConnectionWalk, query: str) -> None:
-    refused(walk.visitor, f"/oauth/salesforce/callback{query}", "doesn't belong to anything that is open here")
+    refused(walk.visitor, f"/oauth/salesforce/callback{query}", "doesn’t belong to anything that is open here")
 
 
 def test_expired_state(clock: time_machine.Traveller, walk: ConnectionWalk) -> None:

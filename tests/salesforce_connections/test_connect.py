@@ -19,7 +19,7 @@ def test_the_whole_way(clock: time_machine.Traveller, walk: ConnectionWalk) -> N
     status = walk.show()
     assert status.get("data-reason") == "client_unknown"
     assert "waiting for propagation" in status.text_content().lower()
-    assert "Salesforce doesn't know this Client ID yet." in walk.visitor.text
+    assert "Salesforce doesn’t know this Client ID yet." in walk.visitor.text
     assert "2 to 10 minutes" in walk.visitor.text
     assert "You can close this page" in walk.visitor.text
     times = [element.get("datetime") for element in status.xpath(".//p[@class='soft']//time")]

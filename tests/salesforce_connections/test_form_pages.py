@@ -154,11 +154,11 @@ def test_a_description_is_unique(walk: ConnectionWalk, taken: str) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("login_url", "evilsalesforce.com", "isn't one of Salesforce's own addresses"),
+        ("login_url", "evilsalesforce.com", "isn’t one of Salesforce’s own addresses"),
         ("login_url", "", "Enter the address of your org"),
         ("client_id", "two words", "no spaces"),
         ("client_id", "3" * 600, "too long"),
-        ("client_secret", "geheim wört", "This can't be a Client Secret"),
+        ("client_secret", "geheim wört", "This can’t be a Client Secret"),
         ("description", "x" * 200, "at most 120"),
         ("login_host", "elsewhere", "choose one of the list"),
         ("tracking_type", "x'; DROP TABLE", "choose one of the list"),
@@ -288,7 +288,7 @@ def test_delete_asks_first(walk: ConnectionWalk) -> None:
     assert "Delete Sales EMEA?" in walk.visitor.text
     for typed in ("", "Sales APAC"):
         assert walk.visitor.post(f"/connections/{walk.id}/delete", {"description": typed}).status_code == 422
-        assert walk.visitor.error_at("description") == "This isn't its description. Nothing was deleted."
+        assert walk.visitor.error_at("description") == "This isn’t its description. Nothing was deleted."
     assert walk.state == "connected"
     walk.visitor.get(f"/connections/{walk.id}/delete")
     assert walk.visitor.post(f"/connections/{walk.id}/delete", {"description": " sales  emea"}).status_code == 303
@@ -305,7 +305,7 @@ def test_a_lost_key_says_which_secret_to_enter_again(walk: ConnectionWalk) -> No
     walk.to_ready()
     walk.app.extensions["secret_box"] = SecretBox([Fernet.generate_key().decode()])
     assert walk.visitor.post(f"/connections/{walk.id}/authenticate").status_code == 422
-    assert "can't be read with the current key" in walk.visitor.error_at("client_secret")
+    assert "can’t be read with the current key" in walk.visitor.error_at("client_secret")
     walk.visitor.submit("connection-form", client_secret=walk.salesforce_app["client_secret"])
     walk.work()
     assert walk.state == "ready_to_authorize"

@@ -49,7 +49,7 @@ def test_what_is_typed_wrong_is_told_at_its_field(walk: ConnectionWalk) -> None:
     stranger.get(link)
     assert stranger.post(link, {"client_id": "two words", "client_secret": "also wrong"}).status_code == 422
     assert "no spaces" in stranger.page.get_element_by_id("client_id-error").text_content()
-    assert "This can't be a Client Secret" in stranger.page.get_element_by_id("client_secret-error").text_content()
+    assert "This can’t be a Client Secret" in stranger.page.get_element_by_id("client_secret-error").text_content()
     assert stranger.page.get_element_by_id("client_id").get("value") == "two words"
     assert "also wrong" not in stranger.response.text
 

@@ -56,7 +56,7 @@ def test_my_domain_only(walk: ConnectionWalk) -> None:
             "/connections/new/salesforce", walk.fields(auth_method="client_credentials", **login)
         )
         assert response.status_code == 422
-        assert "only at the org's own address" in walk.visitor.error_at("auth_method")
+        assert "only at the org’s own address" in walk.visitor.error_at("auth_method")
 
 
 def test_a_stale_token_is_replaced_without_a_person(walk: ConnectionWalk) -> None:

@@ -134,9 +134,9 @@ def test_one_odd_refusal_during_the_wait_is_not_believed(walk: ConnectionWalk) -
     ("fault", "reason", "message"),
     [
         ({"status": 503, "body": "<html>down</html>"}, "unreachable", "Salesforce has a fault"),
-        ({"status": 200, "body": "<html>proxy</html>"}, "unreachable", "Answer isn't Salesforce's"),
-        ({"kind": "reset"}, "unreachable", "Salesforce can't be reached"),
-        ({"status": 200, "body": '{"half": '}, "unreachable", "Answer isn't Salesforce's"),
+        ({"status": 200, "body": "<html>proxy</html>"}, "unreachable", "Answer isn’t Salesforce’s"),
+        ({"kind": "reset"}, "unreachable", "Salesforce can’t be reached"),
+        ({"status": 200, "body": '{"half": '}, "unreachable", "Answer isn’t Salesforce’s"),
     ],
 )
 @pytest.mark.slow

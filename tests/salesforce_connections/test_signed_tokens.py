@@ -48,7 +48,7 @@ def test_the_worker_signs_until_salesforce_knows_the_app(clock: time_machine.Tra
     status = walk.show()
     assert (status.get("data-state"), status.get("data-reason")) == ("waiting_for_propagation", "client_unknown")
     assert "waiting for propagation" in status.text_content().lower()
-    assert "holds this site's certificate" in status.text_content()
+    assert "holds this site’s certificate" in status.text_content()
     clock.shift(61)
     walk.work()
     assert walk.state == "connected"

@@ -17,9 +17,9 @@ from datasync_flask.salesforce import query
 from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.descriptions import Field
 
-NOT_COUNTED = "Salesforce didn't count this object's rows in time, so they weren't compared. The rows are loaded."
+NOT_COUNTED = "The rows are loaded, but Salesforce didn’t count this object’s rows in time to compare them."
 IDS_BROKE_OFF = (
-    "Salesforce sent fewer Ids than it said it has, so no row was removed this time. The next run compares them again."
+    "Salesforce sent fewer Ids than it had announced, so this run removed no rows. The next run compares them again."
 )
 
 

@@ -29,7 +29,7 @@ from datasync_flask.extractions.forecast import rows_per_page
 from datasync_flask.extractions.runs import loading
 from datasync_flask.extractions.runs.column_types import arrow_schema
 from datasync_flask.extractions.runs.kept_values import ROWS_BY_ID, as_arrow
-from datasync_flask.extractions.runs.notes import NoteKind, note
+from datasync_flask.extractions.runs.notes import NoteKind, note, without_repeated
 from datasync_flask.extractions.runs.object_run import ObjectRun
 from datasync_flask.extractions.runs.page_files import versions_of
 from datasync_flask.extractions.runs.reading import Reader
@@ -40,7 +40,7 @@ from datasync_flask.salesforce.errors import SalesforceError
 log = logging.getLogger(__name__)
 
 NOT_REFRESHED = (
-    "Salesforce refused to read the formula fields alone, so they weren't refreshed. The next run tries again."
+    "Salesforce refused to return the formula fields on their own, so they weren’t refreshed. The next run tries again."
 )
 _KEY_COLUMN = Column(KEY, ColumnType.TEXT)
 
@@ -67,7 +67,8 @@ def refresh(api: SalesforceApi, destination: Destination, each: ObjectRun) -> No
         files = work.write_changed()
         destination.load(loading.load_of(each, work.columns, files, rows))
     each.outcome.refreshed_formulas = True
-    each.outcome.notes += [told for told in notes_of(reader.progress) if told not in each.outcome.notes]
+    # It read all rows, also those whose changes the run read before.
+    each.outcome.notes = without_repeated(each.outcome.notes, notes_of(reader.progress))
     each.outcome.notes.append(note(NoteKind.FORMULAS, rows, ",".join(each.plan.formulas)))
 
 

@@ -38,3 +38,17 @@ def names_note(kind: NoteKind, names: Iterable[str]) -> str:
 def odd_values_note(field_and_reason: str, count: int, examples: list[list[str]]) -> str:
     """A note about values of a field that couldn't be stored exactly; examples are Ids with their values."""
     return note(NoteKind.ODD_VALUES, json.dumps([*field_and_reason.split("|"), count, examples]))
+
+
+def without_repeated(before: Iterable[str], after: Iterable[str]) -> list[str]:
+    """Both notes, those of `after` last; of two about the same values of a field only the later one, which counted more
+    rows.
+    """
+    after = list(after)
+    repeated = set(map(_subject, after))
+    return [*(each for each in before if _subject(each) not in repeated), *after]
+
+
+def _subject(stored: str) -> tuple[str, ...]:
+    kind, _, about = stored.partition(":")
+    return (kind, *json.loads(about)[:2]) if kind == NoteKind.ODD_VALUES else (stored,)

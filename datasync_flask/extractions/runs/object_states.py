@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 
@@ -11,8 +11,8 @@ from sqlalchemy import select
 from datasync_flask.clock import utcnow
 from datasync_flask.destinations.base import DestinationError, Fault
 from datasync_flask.extensions import db
-from datasync_flask.extractions import tables
-from datasync_flask.extractions.models import ExtractionObject, RunObject
+from datasync_flask.extractions import gaps, tables
+from datasync_flask.extractions.models import ExtractionObject, Run, RunObject
 from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.runs.column_types import shortened_notes
 from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
@@ -106,6 +106,7 @@ def _object_done(each: ObjectRun) -> None:
     row = db.session.get_one(RunObject, each.row_id, populate_existing=True)
     row.step, row.ended_at, row.rows, row.deleted = "done", now, outcome.rows, outcome.deleted
     row.source_count, row.target_count = outcome.source_count, outcome.target_count
+    chosen.lasting_gap = gaps.lasting(chosen, _compared_last(row))
     notes = [reason.value for reason in plan.reasons] + outcome.notes
     notes += [note(NoteKind.RETYPED, name) for name in each.retyped]
     notes += [note(NoteKind.DIFFERING, *pair) for pair in each.differing]
@@ -118,6 +119,13 @@ def _object_done(each: ObjectRun) -> None:
     states.touch(row.run_id)
 
 
+def _compared_last(row: RunObject) -> Sequence[RunObject]:
+    """The object's rows in the newest runs that compared it, as many as tell whether a difference lasts."""
+    of_object = (Run.extraction_id == row.run.extraction_id, RunObject.name == row.name, gaps.IS_COMPARED)
+    newest = select(RunObject).join(Run).where(*of_object).order_by(Run.queued_at.desc())
+    return db.session.scalars(newest.limit(gaps.RUNS_THAT_SAY_IT_STAYS)).all()
+
+
 def org_removed(row_id: int, removed: int) -> None:
     """End an object whose org's rows were removed; the next run loads it as if for the first time. Commits."""
     row = db.session.get_one(RunObject, row_id, populate_existing=True)
@@ -125,6 +133,7 @@ def org_removed(row_id: int, removed: int) -> None:
     if (chosen := db.session.scalar(of_row.execution_options(populate_existing=True))) is not None:
         chosen.table_name = chosen.loaded_org_id = chosen.loaded_org_name = ""
         chosen.loaded_as = chosen.watermark = chosen.loaded_at = chosen.read_whole_at = chosen.ids_compared_at = None
+        chosen.lasting_gap = 0
     row.step, row.ended_at, row.deleted, row.target_count, row.notes = "done", utcnow(), removed, 0, [ORG_REMOVED]
     states.log(row.run_id, f"{row.name}: {removed} rows removed")
     states.touch(row.run_id)

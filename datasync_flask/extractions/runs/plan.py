@@ -25,17 +25,18 @@ NOT_LOADABLE = frozenset({"address", "location", "base64", "complexvalue", "data
 class Why(enum.StrEnum):
     """Why a run reads an object this way, for the page."""
 
-    NO_DATE = "This object has no date that tells when a row changed, so it is loaded whole."
-    NO_DELETES = "Rows of this object can't be deleted in Salesforce."
+    NO_DATE = "This object has no change date, so each run loads everything."
+    NO_DELETES = "Rows of this object can’t be deleted in Salesforce."
     NO_FILTER = (
-        "Salesforce doesn't filter by the date chosen to detect changes, so the run used the default date, or read all."
+        "Salesforce can’t filter by the date chosen to detect changes, so the run used the default date or loaded "
+        "everything."
     )
     FIRST = "The first run loads everything."
-    ASKED = "Somebody asked to load everything again."
-    CHANGED = "The settings changed since the last run, so everything is loaded once."
-    OTHER_KEY = "Values are hashed with another key than in the last run, so everything is loaded once."
-    REREAD = "It is time to load everything again."
-    COMPARES = "Ids are compared, so that rows deleted for good are found."
+    ASKED = "Somebody asked for a reload, so this run loads everything."
+    CHANGED = "The settings have changed since the last run, so this run loads everything."
+    OTHER_KEY = "Values are now hashed with a different key, so this run loads everything."
+    REREAD = "A regular full reload was due."
+    COMPARES = "The run compares Ids to find rows that were permanently deleted."
 
 
 @dataclass(frozen=True)

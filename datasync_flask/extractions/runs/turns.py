@@ -4,8 +4,10 @@ a run.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
@@ -27,10 +29,11 @@ def turn(run_id: str, table: Spot, patience: Patience, waiting: AbstractContextM
 
     Raises what the patience's pause raises, and Stopped for a run that is gone.
     """
-    if not _take(table, run_id):
+    deleted = _Deleted()
+    if not _take(table, run_id, deleted):
         with waiting:
             patience.tell(Fault.BUSY, "")
-            while not _take(table, run_id):
+            while not _take(table, run_id, deleted):
                 patience.pause(ASK_AGAIN_SECONDS)
             patience.tell("", "")
     try:
@@ -39,23 +42,42 @@ def turn(run_id: str, table: Spot, patience: Patience, waiting: AbstractContextM
         in_transaction(lambda: _give_back(table, run_id))
 
 
-def _take(table: Spot, run_id: str) -> bool:
+@dataclass
+class _Deleted:
+    """How long this process has known that the run that writes was deleted."""
+
+    since: float | None = None
+
+    def has_stopped(self) -> bool:
+        """True when the run's process must have noticed, or was killed before."""
+        if self.since is None:
+            self.since = time.monotonic()
+        return time.monotonic() - self.since >= lease.SILENT_FOR.total_seconds()
+
+
+def _exists(run_id: str) -> bool:
+    found = db.session.scalar(select(Run.id).where(Run.id == run_id))
+    db.session.commit()
+    return found is not None
+
+
+def _take(table: Spot, run_id: str, deleted: _Deleted) -> bool:
     place, key = table
     writer = db.session.scalar(select(TableWriter.run_id).filter_by(place=place, table_key=key))
     db.session.commit()
     if writer == run_id:
         # This run was killed while it wrote, and continues.
         return True
+    if not _exists(run_id):
+        # Somebody deleted the extraction.
+        raise Stopped
     if writer is None:
         try:
             in_transaction(lambda: db.session.add(TableWriter(place=place, table_key=key, run_id=run_id)))
         except IntegrityError:
-            if db.session.get(Run, run_id) is None:
-                # Somebody deleted the extraction.
-                raise Stopped from None
             return False
         return True
-    if lease.is_held(writer):
+    if lease.is_held(writer) or not (_exists(writer) or deleted.has_stopped()):
         return False
     over = update(TableWriter).where(
         TableWriter.place == place, TableWriter.table_key == key, TableWriter.run_id == writer

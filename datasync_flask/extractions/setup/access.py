@@ -29,16 +29,16 @@ def explain(connection: SalesforceConnection, error: SalesforceError) -> NoAcces
         return NoAccess(told.title, told.meaning)
     state, later = State(connection.state), gettext("Its objects appear here when it is connected.")
     if state is State.DRAFT:
-        return NoAccess(gettext("This connection isn't finished yet"), f"{missing_text(connection)} {later}")
+        return NoAccess(gettext("This connection isn’t finished yet"), f"{missing_text(connection)} {later}")
     if state is State.WAITING:
         return NoAccess(
-            gettext("Salesforce doesn't know the app yet"),
+            gettext("Salesforce doesn’t know the app yet"),
             gettext("New apps take 2 to 10 minutes, and DataSync checks by itself.") + f" {later}",
         )
     if state is State.NEEDS_ATTENTION and connection.current_problem is not None:
         told = trouble(connection.current_problem, During.CONNECTION)
         return NoAccess(told.title, f"{told.meaning} {later}")
     return NoAccess(
-        gettext("Access isn't given yet"),
+        gettext("Access isn’t given yet"),
         gettext("Open the connection, press Authenticate and Save, and allow access in Salesforce.") + f" {later}",
     )

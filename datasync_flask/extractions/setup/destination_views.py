@@ -200,7 +200,8 @@ class Step:
 
     def page(self) -> str:
         """The page."""
-        timezone = schedule_picker.known_timezone(str(self.draft.settings.get("timezone", "UTC")))
+        usual = schedule_picker.browser_timezone()
+        timezone = schedule_picker.known_timezone(str(self.draft.settings.get("timezone", usual)))
         try:
             outlook = schedule_picker.outlook(self.picked.schedule, timezone, utcnow())
         except ScheduleRefused as refusal:

@@ -35,7 +35,7 @@ def tried(source: SalesforceConnection, name: str, condition: str) -> Trial:
     if not condition or not is_api_name(name):
         return Trial()
     if source.grant is None:
-        return _not_tried(name, gettext("The connection isn't connected yet."))
+        return _not_tried(name, gettext("The connection isn’t connected yet."))
     try:
         with source_api(source.id) as api:
             soql = f"SELECT Id FROM {name} WHERE ({condition}) LIMIT 1"  # noqa: S608 (SOQL; stays in its brackets)
@@ -50,5 +50,5 @@ def tried(source: SalesforceConnection, name: str, condition: str) -> Trial:
 
 
 def _not_tried(name: str, why: str) -> Trial:
-    text = gettext("%(why)s The filter of %(name)s wasn't tried. The next run tries it.", why=why, name=name)
+    text = gettext("%(why)s The filter of %(name)s wasn’t tried. The next run tries it.", why=why, name=name)
     return Trial(not_tried=str(text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,7 +56,7 @@ def parse(before: ObjectChoice, sent: MultiDict[str, str], described: Fields) ->
         cursor = sent.get("cursor", "")
         if cursor and cursor not in {field.name for field in described.dates}:
             errors["cursor"] = gettext(
-                "Salesforce doesn't filter by %(name)s, so it can't tell of changes.", name=cursor[:80]
+                "Salesforce doesn’t filter by %(name)s, so it can’t tell of changes.", name=cursor[:80]
             )
             cursor = ""
         try:
@@ -91,8 +92,16 @@ def alike(sent: MultiDict[str, str]) -> dict[str, Any]:
     return changes
 
 
-def later_runs(choice: ObjectChoice, source: SalesforceConnection) -> str:
-    """What later runs load."""
+def has_to_reload(choice: ObjectChoice, source: SalesforceConnection, dateless: Collection[str]) -> bool:
+    """True for an object whose changes should be tracked, but that has no date to detect them by."""
+    tracking = TrackingType(choice.tracking_type or source.tracking_type)
+    return tracking is not TrackingType.NONE and choice.name in dateless and not choice.cursor_field
+
+
+def later_runs(choice: ObjectChoice, source: SalesforceConnection, dateless: Collection[str]) -> str:
+    """What later runs load; `dateless` are the objects that have no date to detect changes by."""
+    if has_to_reload(choice, source, dateless):
+        return str(gettext("Everything: no change date"))
     words = {
         TrackingType.NONE: gettext("Everything"),
         TrackingType.DATE: gettext("Changes"),
@@ -101,14 +110,14 @@ def later_runs(choice: ObjectChoice, source: SalesforceConnection) -> str:
     return str(words[TrackingType(choice.tracking_type or source.tracking_type)])
 
 
-def summary(choice: ObjectChoice, source: SalesforceConnection) -> str:
+def summary(choice: ObjectChoice, source: SalesforceConnection, dateless: Collection[str]) -> str:
     """A one-line summary of the settings."""
     parts = [
         gettext("All fields")
         if choice.fields is None
         else ngettext("%(num)s field", "%(num)s fields", len(choice.fields))
     ]
-    parts.append(later_runs(choice, source))
+    parts.append(later_runs(choice, source, dateless))
     if choice.filter:
         parts.append(gettext("filtered"))
     if personal := treatments.summary(choice):

@@ -62,7 +62,7 @@ def object_settings_page(draft_id: str, name: str) -> ResponseReturnValue:
     chosen = _chosen(draft, catalog.objects_of(draft.source))
     before = next((choice for choice in chosen if choice.name == name), None)
     if before is None:
-        flash(gettext("%(name)s isn't chosen.", name=name[:80]))
+        flash(gettext("%(name)s isn’t chosen.", name=name[:80]))
         return to_step(draft, "objects")
     described = object_settings.describe(draft.source, name)
     if request.method == "GET":
@@ -148,7 +148,7 @@ def _refusal(chosen: list[ObjectChoice]) -> str:
 
 def _page(draft: ExtractionDraft, found: Catalog, view: objects.View, error: str = "") -> ResponseReturnValue:
     chosen = _chosen(draft, found)
-    names = [choice.name for choice in chosen]
+    names, dateless = [choice.name for choice in chosen], catalog.dateless(draft.source)
     page = render_template(
         "extractions/setup/objects.html",
         draft=draft,
@@ -162,7 +162,7 @@ def _page(draft: ExtractionDraft, found: Catalog, view: objects.View, error: str
         error=error,
         no_access=access.explain(draft.source, found.problem) if found.problem else None,
         has_other_sources=len(loader.sources()) > 1,
-        summary_of=lambda choice: object_settings.summary(choice, draft.source),
+        summary_of=lambda choice: object_settings.summary(choice, draft.source, dateless),
     )
     return (page, 422) if error else page
 

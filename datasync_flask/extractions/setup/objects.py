@@ -99,7 +99,7 @@ class Sum:
 def refusal_of(entry: ObjectEntry) -> str:
     """Why an object can't be loaded, '' when it can."""
     if not entry.can_be_queried or reading_of(entry.name) is Reading.NEVER:
-        return str(gettext("can't be read"))
+        return str(gettext("can’t be read"))
     return str(gettext("needs a filter by id")) if reading_of(entry.name) is Reading.FILTER else ""
 
 

@@ -23,16 +23,18 @@ from datasync_flask.extractions import catalog, loader, service, tables, texts
 from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
+from datasync_flask.extractions.service import ObjectChoice
 from datasync_flask.extractions.setup import access, destinations, drafts, object_settings, objects, schedule_picker
 from datasync_flask.extractions.setup.destination_views import SCHEDULE
 from datasync_flask.extractions.setup.models import ExtractionDraft
 from datasync_flask.extractions.setup.views import bp, close, step_list, to_step
-from datasync_flask.extractions.source_api import source_api
 from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.problems.registry import trouble
 from datasync_flask.queue import queue
 from datasync_flask.salesforce.errors import SalesforceError
 
+# How many of the chosen objects are described before the first run; the others then.
+DESCRIBED = 50
 # The step in which to correct an error of the last form.
 _STEP_OF = {"objects": "objects", "description": "", "source": "source"}
 
@@ -83,11 +85,15 @@ def checks(draft_id: str) -> ResponseReturnValue:
     """Check whether source and destination answer; the page requests this after loading."""
     draft = drafts.editable(draft_id)
     try:
-        found = _checks(draft, _destination(draft))
+        destination = _destination(draft)
+        found = _checks(draft, destination)
+        # The checks may have found out more about what later runs load.
+        rows = _rows(draft, destination, str(_settings(draft, destination)["dataset"])) if destination else []
     except ObjectDeletedError:
         # It became an extraction during the check, so the page is gone too.
         abort(404)
-    return render_template("extractions/setup/_checks.html", checks=found)
+    what = render_template("extractions/setup/_what.html", rows=rows)
+    return render_template("extractions/setup/_checks.html", checks=found) + what
 
 
 def _destination(draft: ExtractionDraft) -> DestinationConnection | None:
@@ -129,12 +135,24 @@ def _form(draft: ExtractionDraft, destination: DestinationConnection) -> Extract
     return ExtractionForm(given=drafts.as_sent(_settings(draft, destination), drafts.choices(draft) or []))
 
 
+def _rows(
+    draft: ExtractionDraft, destination: DestinationConnection | None, dataset: str
+) -> list[tuple[ObjectChoice, str, int | None, str]]:
+    """The chosen objects, each with its table, its number of rows, and what later runs load."""
+    chosen, dateless = drafts.choices(draft) or [], catalog.dateless(draft.source)
+    shown_as, counts = destinations.dataset_is(destination, ""), catalog.kept_counts(draft.source)
+    table_names = destinations.table_names(dataset, shown_as, [choice.name for choice in chosen])
+    return [
+        (choice, table, counts.get(choice.name), object_settings.later_runs(choice, draft.source, dateless))
+        for choice, table in zip(chosen, table_names, strict=True)
+    ]
+
+
 def _page(draft: ExtractionDraft, destination: DestinationConnection, form: ExtractionForm) -> str:
-    chosen = drafts.choices(draft) or []
-    names = [choice.name for choice in chosen]
+    names = [choice.name for choice in drafts.choices(draft) or []]
+    # The checks come first: they may find out more about what later runs load.
+    checks = _checks(draft, destination) if "checks" in request.args else None
     found = catalog.objects_of(draft.source)
-    shown_as = destinations.dataset_is(destination, "")
-    dataset = str(form.dataset.data)
     schedule, timezone = str(form.schedule.data), schedule_picker.known_timezone(str(form.timezone.data))
     errors = {_STEP_OF.get(field.name, "destination"): list(map(str, field.errors)) for field in form if field.errors}
     return render_template(
@@ -144,27 +162,29 @@ def _page(draft: ExtractionDraft, destination: DestinationConnection, form: Extr
         destination=destination,
         form=form,
         errors={step: said for step, said in errors.items() if step},
-        rows=[
-            (choice, table, (found.counts or {}).get(choice.name), object_settings.later_runs(choice, draft.source))
-            for choice, table in zip(chosen, destinations.table_names(dataset, shown_as, names), strict=True)
-        ],
-        dataset=dataset,
+        rows=_rows(draft, destination, str(form.dataset.data)),
+        dataset=str(form.dataset.data),
         dataset_word=texts.dataset_word(destination),
         outlook=schedule_picker.outlook(schedule, timezone, utcnow()),
         sum=objects.sum_of(names, found),
         quota=loader.quota_of_source(draft.source),
         is_connected=draft.source.state == State.CONNECTED,
         no_access=access.explain(draft.source, found.problem) if found.problem else None,
-        checks=_checks(draft, destination) if "checks" in request.args else None,
+        checks=checks,
     )
 
 
 def _checks(draft: ExtractionDraft, destination: DestinationConnection | None) -> list[tuple[bool, str]]:
     """The results: whether each is good, and its text."""
     found = [_source_check(draft)]
+    chosen, dateless = drafts.choices(draft) or [], catalog.dateless(draft.source)
+    names = [choice.name for choice in chosen]
+    reloaded = [each.name for each in chosen if object_settings.has_to_reload(each, draft.source, dateless)]
+    if reloaded:
+        text = gettext("No change date, so each run loads everything: %(names)s", names=", ".join(reloaded))
+        found.append((True, text))
     if destination is not None:
         found.append(_destination_check(destination))
-        names = [choice.name for choice in drafts.choices(draft) or []]
         settings = _settings(draft, destination)
         org_id = draft.source.org_id if settings["combines_orgs"] else ""
         taken = tables.wanted_by(None, destination, str(settings["dataset"]), names, org_id=org_id).taken
@@ -182,10 +202,10 @@ def _checks(draft: ExtractionDraft, destination: DestinationConnection | None) -
 def _source_check(draft: ExtractionDraft) -> tuple[bool, str]:
     name = draft.source.description
     if draft.source.grant is None:
-        return False, gettext("%(name)s isn't connected yet", name=name)
+        return False, gettext("%(name)s isn’t connected yet", name=name)
     try:
-        with source_api(draft.source.id) as api:
-            api.request("GET", f"{api.base}/")
+        names = [choice.name for choice in drafts.choices(draft) or []]
+        catalog.note_dates_of(draft.source, names[:DESCRIBED])
     except SalesforceError as error:
         return False, f"{name}: {trouble(error.problem).title}"
     return True, gettext("%(name)s answers", name=name)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from babel.dates import format_skeleton, get_day_names
+from flask import request
 from flask_babel import get_locale, gettext, ngettext
 from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
@@ -29,6 +30,8 @@ EVERY_MINUTES = (5, 10, 15, 20, 30)
 EVERY_HOURS = (1, 2, 3, 4, 6, 8, 12)
 # As cron counts them, in the order of the week.
 DAYS = (1, 2, 3, 4, 5, 6, 0)
+# What static/js/browser_zone.js writes.
+ZONE_COOKIE = "datasync_zone"
 # Runs beyond this many a day aren't counted.
 MOST_RUNS = 300
 
@@ -191,6 +194,12 @@ def _told(moment: datetime, zone: ZoneInfo) -> str:
 def timezones() -> Sequence[str]:
     """The names of time zones to choose from."""
     return ("UTC", *sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/")))
+
+
+def browser_timezone() -> str:
+    """The browser's time zone, which a script keeps in a cookie; UTC without it."""
+    name = request.cookies.get(ZONE_COOKIE, "")
+    return name if name in timezones() else "UTC"
 
 
 def known_timezone(name: str) -> str:

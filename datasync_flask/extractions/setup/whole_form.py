@@ -59,6 +59,9 @@ def _page(form: ExtractionForm, extraction: Extraction | None) -> str:
     chosen = list(dict.fromkeys(form.objects.data or []))
     destination = next((each for each in loader.destinations() if each.id == form.destination.data), None)
     shown_as = destinations.dataset_is(destination, destinations.USUAL_KIND)
+    dateless = set(catalog.dateless(source)) if source is not None else set()
+    if extraction is not None:
+        dateless.update(each.name for each in extraction.objects if each.is_dateless)
     timezone = schedule_picker.known_timezone(form.timezone.data or "")
     try:
         outlook = schedule_picker.outlook(form.picked.schedule, timezone, utcnow())
@@ -76,7 +79,7 @@ def _page(form: ExtractionForm, extraction: Extraction | None) -> str:
         no_access=access.explain(source, found.problem) if source is not None and found.problem else None,
         tracking_types=TRACKING_TYPES,
         usual_tracking=TRACKING_TYPES[source.tracking_type][0] if source is not None else "",
-        summary_of=lambda choice: object_settings.summary(choice, source) if source is not None else "",
+        summary_of=lambda choice: object_settings.summary(choice, source, dateless) if source is not None else "",
         combined=loader.combining_at(destination, except_id=extraction.id if extraction else ""),
         dataset_label=destinations.DATASET_LABELS[shown_as],
         picker=schedule_picker,
