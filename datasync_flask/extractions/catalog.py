@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
 
@@ -83,20 +84,22 @@ class Described:
 
 def dateless(connection: SalesforceConnection) -> frozenset[str]:
     """The org's objects that have no date to detect changes by, as far as they have been described."""
-    kept = db.session.get(ObjectCatalog, connection.id)
-    return frozenset(kept.dateless if kept is not None else ())
+    return frozenset(name for name, has_date in _dated(connection.id).items() if not has_date)
+
+
+def _dated(connection_id: str) -> dict[str, bool]:
+    kept = db.session.get(ObjectCatalog, connection_id, populate_existing=True)
+    return kept.dated if kept is not None else {}
 
 
 def note_dates(connection_id: str, descriptions: Iterable[ObjectDescription]) -> None:
-    """Store which of these objects have no date to detect changes by; commits."""
-    found = {each.name: cursor_of(each) for each in descriptions}
+    """Store which of these objects have a date to detect changes by; commits."""
+    found = {each.name: bool(cursor_of(each)) for each in descriptions}
 
     def store() -> None:
-        kept = db.session.get(ObjectCatalog, connection_id, populate_existing=True)
-        before = set(kept.dateless) if kept is not None else set()
-        after = before - found.keys() | {name for name, cursor in found.items() if not cursor}
-        if after != before:
-            db.session.merge(ObjectCatalog(connection_id=connection_id, dateless=sorted(after)))
+        before = _dated(connection_id)
+        if before | found != before:
+            db.session.merge(ObjectCatalog(connection_id=connection_id, dated=before | found))
 
     in_transaction(store)
 
@@ -110,15 +113,19 @@ def describe(connection: SalesforceConnection, name: str) -> ObjectDescription:
     return found
 
 
-def note_dates_of(connection: SalesforceConnection, names: Sequence[str]) -> None:
-    """Find out which objects have no date to detect changes by; commits. Raises SalesforceError also if there are no
-    objects and the org doesn't answer.
+def check(connection: SalesforceConnection, names: Sequence[str]) -> None:
+    """Check whether the org answers, and find out by one more call which of these objects have a date to detect changes
+    by, unless that is known; commits. Raises SalesforceError when the org doesn't answer.
     """
-    connection_id = connection.id
+    connection_id, known = connection.id, _dated(connection.id)
+    new = [name for name in names if name not in known][: objects.DESCRIBES_PER_CALL]
+    found: dict[str, ObjectDescription] = {}
     with source_api(connection_id) as api:
         api.request("GET", f"{api.base}/")
-        found = objects.describe_many(api, list(names)).values()
-    note_dates(connection_id, [each for each in found if isinstance(each, ObjectDescription)])
+        # The first run finds out too; somebody is waiting for the page.
+        with suppress(SalesforceError):
+            found = objects.describe_together(api, new) if new else {}
+    note_dates(connection_id, found.values())
 
 
 def describe_closely(connection: SalesforceConnection, name: str, *, counts: bool) -> Described:

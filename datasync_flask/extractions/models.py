@@ -303,5 +303,5 @@ class ObjectCatalog(Model):
     # Approximate row counts by object, and when Salesforce reported them; None where it doesn't.
     counts: Mapped[dict[str, int] | None] = mapped_column(JSON(none_as_null=True), default=None)
     counted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    # The objects that have no date to detect changes by, as far as they have been described.
-    dateless: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    # Whether each object has a date to detect changes by, as far as they have been described.
+    dated: Mapped[dict[str, bool]] = mapped_column(JSON, default=dict, server_default="{}")

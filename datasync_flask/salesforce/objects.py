@@ -55,7 +55,7 @@ def describe_many(api: SalesforceApi, names: list[str]) -> dict[str, ObjectDescr
     found: dict[str, ObjectDescription | SalesforceError] = {}
     for start in range(0, len(names), DESCRIBES_PER_CALL):
         chunk = names[start : start + DESCRIBES_PER_CALL]
-        found.update(_describe_batch(api, chunk) if len(chunk) > 1 else {})
+        found.update(describe_together(api, chunk) if len(chunk) > 1 else {})
     for name in names:
         if name not in found:
             try:
@@ -67,7 +67,8 @@ def describe_many(api: SalesforceApi, names: list[str]) -> dict[str, ObjectDescr
     return found
 
 
-def _describe_batch(api: SalesforceApi, names: list[str]) -> dict[str, ObjectDescription]:
+def describe_together(api: SalesforceApi, names: list[str]) -> dict[str, ObjectDescription]:
+    """The fields of up to 25 objects in one call; those that Salesforce doesn't describe so are left out."""
     requests = [{"method": "GET", "url": f"{api.base}/sobjects/{checked_name(name)}/describe"} for name in names]
     order = {"haltOnError": False, "batchRequests": requests}
     try:

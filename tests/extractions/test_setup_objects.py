@@ -123,6 +123,20 @@ def test_an_object_without_a_change_date_says_so_before_the_first_run(setup: Set
     assert "No change date" not in setup.visitor.text
 
 
+def test_the_checks_describe_objects_by_one_call_until_it_has_succeeded(setup: Setup, warehouse: str) -> None:
+    setup.open("objects")
+    setup.send_objects(objects=["Account", "OrderStatus"], do="continue", at_chosen="Account Contact Opportunity User")
+    setup.open("destination")
+    setup.send_destination(do="continue", destination=warehouse)
+    practice = setup.walk.practice
+    practice.fault("describe", status=503, body="<html>")
+    for calls, has_found_out in ((1, False), (2, True), (2, True)):
+        setup.visitor.get(setup.at("checks"), headers={"HX-Request": "true"})
+        assert "Sales EMEA answers" in setup.visitor.text
+        assert ("No change date" in setup.visitor.text) is has_found_out
+        assert practice.requests()["describe"] == calls
+
+
 def test_opening_the_settings_of_an_object_finds_out_about_its_date(setup: Setup) -> None:
     setup.open("objects")
     setup.send_objects(objects=["OrderStatus"], settings="OrderStatus")

@@ -33,8 +33,6 @@ from datasync_flask.problems.registry import trouble
 from datasync_flask.queue import queue
 from datasync_flask.salesforce.errors import SalesforceError
 
-# How many of the chosen objects are described before the first run; the others then.
-DESCRIBED = 50
 # The step in which to correct an error of the last form.
 _STEP_OF = {"objects": "objects", "description": "", "source": "source"}
 
@@ -205,7 +203,7 @@ def _source_check(draft: ExtractionDraft) -> tuple[bool, str]:
         return False, gettext("%(name)s isn’t connected yet", name=name)
     try:
         names = [choice.name for choice in drafts.choices(draft) or []]
-        catalog.note_dates_of(draft.source, names[:DESCRIBED])
+        catalog.check(draft.source, names)
     except SalesforceError as error:
         return False, f"{name}: {trouble(error.problem).title}"
     return True, gettext("%(name)s answers", name=name)

@@ -1,4 +1,4 @@
-"""the objects of an org that have no date to detect changes by"""
+"""which objects of an org have a date to detect changes by"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,9 +11,9 @@ depends_on = None
 
 def upgrade() -> None:
     with op.batch_alter_table("object_catalogs") as batch:
-        batch.add_column(sa.Column("dateless", sa.JSON(), nullable=False, server_default="[]"))
+        batch.add_column(sa.Column("dated", sa.JSON(), nullable=False, server_default="{}"))
 
 
 def downgrade() -> None:
     with op.batch_alter_table("object_catalogs") as batch:
-        batch.drop_column("dateless")
+        batch.drop_column("dated")
