@@ -1,0 +1,69 @@
+"""Tables with history find the versions of an id by an index: their size doesn't make loads slow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from datasync_flask.destinations.base import VERSION_COLUMN, Column, ColumnType, Load, Table
+from datasync_flask.destinations.registry import open_destination
+from datasync_flask.destinations.staged import StagedDestination
+
+TABLE = Table("crm", "account")
+COLUMNS = (Column("id", ColumnType.TEXT), Column("name", ColumnType.TEXT), Column(VERSION_COLUMN, ColumnType.TEXT))
+
+
+@pytest.fixture(params=["mysql", "sqlite"])
+def destination(request: pytest.FixtureRequest, tmp_path: Path) -> StagedDestination:
+    settings = {"path": "w.sqlite"} if request.param == "sqlite" else request.getfixturevalue("new_mysql_database")()
+    found = open_destination(request.param, settings, tmp_path)
+    assert isinstance(found, StagedDestination)
+    return found
+
+
+def load(destination: StagedDestination, folder: Path, version: str, **how: Any) -> None:
+    file = folder / "rows.parquet"
+    ids = [f"001{number:012}AAA" for number in range(500)]
+    pq.write_table(
+        pa.table({"id": ids, "name": [version] * 500, VERSION_COLUMN: [f"{version}{key}" for key in ids]}), file
+    )
+    destination.load(Load(TABLE, COLUMNS, (file,), 500, keeps_history=True, work_dir=folder, **how))
+
+
+def index_of_one_id(destination: StagedDestination) -> str:
+    """The index by which the database finds the versions of one id, '' when it reads the whole table."""
+    explain = "EXPLAIN" if destination.quote_sign == "`" else "EXPLAIN QUERY PLAN"
+    with destination.transaction() as cursor:
+        cursor.execute(f"{explain} SELECT name FROM crm_account WHERE id = '001000000000007AAA'")
+        (row,) = cursor.fetchall()
+        if destination.quote_sign == "`":
+            return str(dict(zip([each[0] for each in cursor.description], row, strict=True))["key"] or "")
+        return str(row[3]).partition("USING INDEX ")[2].partition(" ")[0]
+
+
+@pytest.mark.parametrize("replaces", [True, False])
+def test_versions_are_found_by_their_id(destination: StagedDestination, tmp_path: Path, replaces: bool) -> None:
+    load(destination, tmp_path, "a", replaces=replaces)
+    load(destination, tmp_path, "b", replaces=replaces)
+    name = index_of_one_id(destination)
+    assert name in {"ids", "crm_account__ids"}
+    # A table of an earlier version has none; the next load creates it.
+    with destination.transaction() as cursor:
+        cursor.execute(f"DROP INDEX {name}{' ON crm_account' if name == 'ids' else ''}")
+    assert index_of_one_id(destination) == ""
+    load(destination, tmp_path, "c", replaces=replaces)
+    assert index_of_one_id(destination) == name
+    assert destination.count(TABLE, without_deleted=False) == 500
+
+
+def test_a_table_that_begins_to_keep_history_gets_the_index(destination: StagedDestination, tmp_path: Path) -> None:
+    file = tmp_path / "plain.parquet"
+    pq.write_table(pa.table({"id": ["001000000000007AAA"], "name": ["plain"]}), file)
+    for _ in range(2):
+        destination.load(Load(TABLE, COLUMNS[:2], (file,), 1, replaces=True, work_dir=tmp_path))
+        load(destination, tmp_path, "a", replaces=False)
+        assert index_of_one_id(destination) in {"ids", "crm_account__ids"}
