@@ -70,7 +70,8 @@ class StagedDestination(SqlDestination):
             columns += [column for column in load.known_columns if column not in columns]
         with self.transaction() as cursor:
             cursor.execute(f"DROP TABLE IF EXISTS {self.path(incoming)}")
-            self._create(cursor, incoming, columns, key=load.table.key)
+            # A load has rows of one org: the id alone tells them apart, and is what they are looked up by.
+            self._create(cursor, incoming, columns, key=(KEY,))
         self._fill(load, incoming, columns)
         with self.transaction() as cursor:
             if swaps:

@@ -1,7 +1,9 @@
-"""Tables with history find the versions of an id by an index: their size doesn't make loads slow."""
+"""The time of a load grows with the number of rows, not with its square."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from datasync_flask.destinations.base import VERSION_COLUMN, Column, ColumnType, Load, Table
+from datasync_flask.destinations.base import (
+    ORG_ID_COLUMN,
+    ORG_NAME_COLUMN,
+    VERSION_COLUMN,
+    Column,
+    ColumnType,
+    Destination,
+    Load,
+    Table,
+)
 from datasync_flask.destinations.registry import open_destination
 from datasync_flask.destinations.staged import StagedDestination
 
@@ -67,3 +78,45 @@ def test_a_table_that_begins_to_keep_history_gets_the_index(destination: StagedD
         destination.load(Load(TABLE, COLUMNS[:2], (file,), 1, replaces=True, work_dir=tmp_path))
         load(destination, tmp_path, "a", replaces=False)
         assert index_of_one_id(destination) in {"ids", "crm_account__ids"}
+
+
+ROWS = 20_000
+# A load takes about a second; where each row is compared with all others, half a minute.
+MOST_SECONDS = 10.0
+
+
+@pytest.fixture(params=["duckdb", "mysql", "postgresql", "sqlite"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Destination:
+    settings: dict[str, Any] = {"path": "warehouse", "schema": ""}
+    if request.param == "postgresql":
+        make: Callable[[], str] = request.getfixturevalue("new_postgresql_database")
+        user, _, rest = make().partition("@")
+        address, _, name = rest.partition("/")
+        host, _, port = address.partition(":")
+        settings |= {"host": host, "port": int(port), "database": name, "username": user, "password": ""}
+    if request.param == "mysql":
+        settings |= request.getfixturevalue("new_mysql_database")()
+    return open_destination(request.param, settings, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("org_id", ["", "00DA0000000001AAAA"])
+@pytest.mark.parametrize("keeps_history", [True, False])
+def test_loads_of_many_rows(database: Destination, tmp_path: Path, keeps_history: bool, org_id: str) -> None:
+    values = {"id": [f"001{number:012}AAA" for number in range(ROWS)], "name": ["x"] * ROWS}
+    if org_id:
+        values |= {ORG_ID_COLUMN: [org_id] * ROWS, ORG_NAME_COLUMN: ["Acme"] * ROWS}
+    table, seconds = Table("crm", "account", org_id), list[float]()
+    for version, replaces in enumerate((True, False, True)):
+        if keeps_history:
+            values |= {VERSION_COLUMN: [f"{version}-{key}" for key in values["id"]]}
+        work = tmp_path / str(version)
+        work.mkdir()
+        schema = pa.schema([pa.field(name, pa.string(), nullable=name != "id") for name in values])
+        pq.write_table(pa.table(values, schema=schema), work / "rows.parquet")
+        columns, files = tuple(Column(name, ColumnType.TEXT) for name in values), (work / "rows.parquet",)
+        began = time.monotonic()
+        database.load(Load(table, columns, files, ROWS, replaces, keeps_history=keeps_history, work_dir=work))
+        seconds.append(time.monotonic() - began)
+        assert database.count(table, without_deleted=True) == ROWS
+    assert max(seconds) < MOST_SECONDS, seconds
