@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pymysql
 import pytest
 
 from datasync_flask.destinations.base import (
@@ -78,6 +79,25 @@ def test_a_table_that_begins_to_keep_history_gets_the_index(destination: StagedD
         destination.load(Load(TABLE, COLUMNS[:2], (file,), 1, replaces=True, work_dir=tmp_path))
         load(destination, tmp_path, "a", replaces=False)
         assert index_of_one_id(destination) in {"ids", "crm_account__ids"}
+
+
+def test_mysql_needs_no_right_to_create_indexes(
+    new_mysql_database: Callable[[], dict[str, Any]], tmp_path: Path
+) -> None:
+    settings = new_mysql_database()
+    name = settings["database"]
+    admin = pymysql.connect(host=settings["host"], port=settings["port"], user="root", autocommit=True)
+    with admin, admin.cursor() as cursor:
+        cursor.execute(f"CREATE USER '{name}'@'%' IDENTIFIED BY 'pw'")
+        rights = "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER"
+        cursor.execute(f"GRANT {rights} ON {name}.* TO '{name}'@'%'")
+        try:
+            destination = open_destination("mysql", {**settings, "username": name, "password": "pw"}, tmp_path)
+            assert isinstance(destination, StagedDestination)
+            load(destination, tmp_path, "a", replaces=True)
+            assert index_of_one_id(destination) == "ids"
+        finally:
+            cursor.execute(f"DROP USER '{name}'@'%'")
 
 
 ROWS = 20_000
