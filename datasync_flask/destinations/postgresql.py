@@ -62,6 +62,11 @@ def _is_created_meanwhile(error: Exception) -> bool:
     return _state_of(error) in {kind.sqlstate for kind in kinds}
 
 
+# dlt's query for history ("NOT IN") takes quadratic time if its result doesn't fit into memory. So do nested loops,
+# which PostgreSQL chooses for a new table: as long as it has no statistics, it expects few rows.
+_SESSION = "-cwork_mem=256MB -cenable_nestloop=off"
+
+
 class PostgreSql(SqlDestination):
     """Writes through dlt; each dataset is a schema of the database."""
 
@@ -173,8 +178,7 @@ class PostgreSql(SqlDestination):
         from datasync_flask.destinations.dlt_postgres import Credentials, Postgres
 
         has_versions = self.begin_history(load, moment_type="TIMESTAMPTZ")
-        # dlt's query for history ("NOT IN") takes quadratic time if its result doesn't fit into memory.
-        credentials = Credentials.of(self.conninfo(), options="-cwork_mem=256MB")
+        credentials = Credentials.of(self.conninfo(), options=_SESSION)
         for tries_left in reversed(range(TRIES)):
             try:
                 # The binary copy fails on a file without rows.

@@ -12,6 +12,7 @@ from typing import Any
 
 from datasync_flask.destinations.base import (
     DECIMAL_PRECISION,
+    KEY,
     Column,
     ColumnType,
     DestinationError,
@@ -130,6 +131,11 @@ class Sqlite(StagedDestination):
         """Both steps are in one transaction: readers see the old table until it is committed."""
         cursor.execute(f"DROP TABLE IF EXISTS {self.path(table)}")
         cursor.execute(f"ALTER TABLE {self.path(incoming)} RENAME TO {self.path(table)}")
+
+    def index_ids(self, cursor: Any, table: Table) -> None:
+        """An index belongs to its table, but its name is one of the file's."""
+        name = self.quoted(f"{self.full_name(table)}__ids")
+        cursor.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {self.path(table)} ({self.quoted(KEY)})")
 
     def value(self, value: Any) -> Any:
         """A Python value for the driver."""

@@ -41,6 +41,13 @@ class StagedDestination(SqlDestination):
         """Replace `table`, which may not exist, with `incoming`; no reader finds a missing or empty table."""
 
     @abstractmethod
+    def index_ids(self, cursor: Any, table: Table) -> None:
+        """Create an index on the ids of a table with history, if it has none.
+
+        There an id has several rows, so it is no primary key; without an index each new row would be compared with all.
+        """
+
+    @abstractmethod
     def value(self, value: Any) -> Any:
         """A Python value for the driver."""
 
@@ -63,7 +70,8 @@ class StagedDestination(SqlDestination):
             columns += [column for column in load.known_columns if column not in columns]
         with self.transaction() as cursor:
             cursor.execute(f"DROP TABLE IF EXISTS {self.path(incoming)}")
-            self._create(cursor, incoming, columns, key=load.table.key)
+            # A load has rows of one org: the id alone tells them apart, and is what they are looked up by.
+            self._create(cursor, incoming, columns, key=(KEY,))
         self._fill(load, incoming, columns)
         with self.transaction() as cursor:
             if swaps:
@@ -78,6 +86,8 @@ class StagedDestination(SqlDestination):
                 if before and column.name.lower() not in before:
                     definition = f"{self.quoted(column.name)} {self.column_type(column)}"
                     cursor.execute(f"ALTER TABLE {self.path(load.table)} ADD COLUMN {definition}")
+            if load.keeps_history:
+                self.index_ids(cursor, load.table)
         with self.transaction() as cursor:
             if load.keeps_history:
                 self._add_versions(cursor, load, incoming, columns)

@@ -234,6 +234,9 @@ class ExtractionForm(SettingsForm):
                         other=name,
                     )
                 )
+            if self.sent.get(f"tracking_type-{name}", "") not in {"", *TRACKING_TYPES}:
+                self.objects.id = f"tracking_type-{name}"
+                raise ValidationError(gettext("The tracking type of %(name)s: choose one of the list.", name=name))
             try:
                 filters.check(self.choice(name).filter)
             except filters.FilterRefused as refusal:

@@ -99,7 +99,9 @@ def context(extraction: Extraction, run: Run, seen: Seen) -> dict[str, Any]:
         "trouble": trouble(run.problem, During.RUN) if run.problem else None,
         "quota": _quota(extraction, run),
         "first_rows": _first_rows(run),
-        "is_at_ceiling": run.problem == code_of(RunProblem.QUOTA),
+        # At the run's own ceiling, or at Salesforce's limit, of which it told in its words.
+        "is_at_ceiling": run.problem == code_of(RunProblem.QUOTA) and not run.problem_detail,
+        "is_at_limit": run.problem == code_of(RunProblem.QUOTA) and bool(run.problem_detail),
         "intact": [line.row.name for line in lines if line.row.step == "done"],
         "not_loaded": [line.row.name for line in lines if line.row.step != "done"] if is_over else [],
         "good_to_know": _notes(run),

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from croniter import CroniterError, croniter
 from sqlalchemy import select, update
 
+from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Extraction
 from datasync_flask.extractions.runs import states
@@ -43,6 +44,8 @@ def normalised(text: str) -> str:
         raise ScheduleRefused(
             "Write every 15 minutes, every 2 hours, every day, or five cron fields like 30 6 * * 1-5."
         )
+    if next_after(spelled, "UTC", utcnow()) is None:
+        raise ScheduleRefused("This schedule would never start a run: no month has such a day.")
     return spelled
 
 

@@ -13,6 +13,7 @@ from datasync_flask.salesforce.answers import QUERY
 from datasync_flask.salesforce.api import SalesforceApi
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.exact_json import number_of
+from datasync_flask.salesforce.hosts import origin_of
 from datasync_flask.salesforce.tries import TRIES
 
 # Longer addresses get 414 or 431.
@@ -49,7 +50,7 @@ class QueryPage:
 def first_page(api: SalesforceApi, soql: str, *, with_deleted: bool = False, tries: int = TRIES) -> QueryPage:
     """The first page of a query; `with_deleted` includes deleted and archived rows."""
     path = f"{api.base}/{'queryAll' if with_deleted else 'query'}"
-    return _page(api.request("GET", path, params={"q": soql}, bounds=replace(QUERY, tries=tries)))
+    return _page(api, api.request("GET", path, params={"q": soql}, bounds=replace(QUERY, tries=tries)))
 
 
 def may_work_in_bulk(error: SalesforceError) -> bool:
@@ -61,7 +62,7 @@ def next_page(api: SalesforceApi, path: str) -> QueryPage:
     """The page at a nextRecordsUrl. Raises SalesforceError, LOCATOR_GONE when it is too old."""
     if not _NEXT_PAGE.fullmatch(path):
         raise SalesforceError(Problem.NOT_SALESFORCE, "a next page somewhere else")
-    return _page(api.request("GET", path, bounds=QUERY))
+    return _page(api, api.request("GET", path, bounds=QUERY))
 
 
 def count(api: SalesforceApi, soql_tail: str) -> int | None:
@@ -78,10 +79,12 @@ def records_in(answer: Any) -> list[dict[str, Any]]:
     return found
 
 
-def _page(answer: Any) -> QueryPage:
+def _page(api: SalesforceApi, answer: Any) -> QueryPage:
     found = records_in(answer)
     next_path, total = answer.get("nextRecordsUrl"), number_of(answer.get("totalSize"))
     if answer.get("done") is False and not isinstance(next_path, str):
         raise SalesforceError(Problem.NOT_SALESFORCE, "a page that isn't the last, without a next one")
     is_last = answer.get("done") is True or not isinstance(next_path, str)
-    return QueryPage(found, len(found) if total is None else total, "" if is_last else str(next_path))
+    # Usually a path; a proxy may write the org's own address before it.
+    path = "" if is_last else str(next_path).removeprefix(origin_of(api.token.instance_url))
+    return QueryPage(found, len(found) if total is None else total, path)

@@ -36,6 +36,18 @@ def page_of(extracting: Extracting, run_id: str) -> str:
     return extracting.walk.visitor.text
 
 
+def test_at_salesforces_own_limit_it_pauses_and_says_so_in_its_words(small: Extracting) -> None:
+    body = refusal("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+    small.walk.practice.fault("results", status=403, body=body, times=1)
+    run = small.run()
+    assert (run.state, run.problem) == ("paused", "run.quota")
+    text = page_of(small, run.id)
+    # The org counts late: by its numbers, most calls are left.
+    assert "Salesforce says that the org's API calls of the last 24 hours are used up." in text
+    assert "TotalRequests Limit exceeded." in text
+    assert "extraction pauses at" not in text
+
+
 ENDED = {"status": 401, "body": refusal("INVALID_SESSION_ID", "Session expired or invalid")}
 DOWN = {"status": 503, "body": "<html>Service Unavailable</html>"}
 

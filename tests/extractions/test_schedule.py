@@ -27,6 +27,7 @@ NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
         ("jeden  Tag", "every day"),
         ("täglich", "every day"),
         ("alle 3 Wochen", "every 3 weeks"),
+        ("0 0 29 2 *", "0 0 29 2 *"),
     ],
 )
 def test_understood(text: str, expected: str) -> None:
@@ -45,6 +46,9 @@ def test_understood(text: str, expected: str) -> None:
         "alle 2 Minuten",
         "jede 15",
         "x" * 99,
+        # Days that no month has.
+        "0 0 30 2 *",
+        "0 6 31 4,6,9,11 *",
     ],
 )
 def test_refused(text: str) -> None:

@@ -157,6 +157,16 @@ def test_a_broken_filter_is_refused_on_every_way_to_save(extracting: Extracting,
     assert visitor.page.xpath("//div[contains(@class, 'summary')]//a/@href") == ["#filter-Account"]
 
 
+def test_a_tracking_type_that_there_is_not_is_refused(extracting: Extracting, warehouse: str) -> None:
+    data = {"description": "X", "source": extracting.walk.id, "destination": warehouse, "dataset": "crm",
+            "objects": ["Account"], "schedule": "", "timezone": "UTC", "tracking_type-Account": "date_delete"}  # fmt: skip
+    visitor = extracting.walk.visitor
+    assert visitor.post("/extractions/new", data).status_code == 422
+    assert "The tracking type of Account: choose one of the list." in visitor.text
+    # Empty means the connection's.
+    assert visitor.post("/extractions/new", data | {"tracking_type-Account": ""}).status_code == 303
+
+
 def test_a_filter_that_cannot_be_tried_is_saved_and_said_so(setup: Setup, warehouse: str) -> None:
     setup.open("objects")
     setup.send_objects(objects=["Account"], settings="Account")

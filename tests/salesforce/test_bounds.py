@@ -276,3 +276,22 @@ def test_rest_pages_in_a_circle_end_with_their_own_reason(tmp_path: Path, count:
         with pytest.raises(SalesforceError) as error:
             list(found._read_rest())
     assert error.value.problem is Problem.PAGES_REPEAT
+
+
+def test_a_next_page_may_have_the_orgs_own_address_and_no_other(tmp_path: Path) -> None:
+    path, last = (
+        "/services/data/v66.0/query/01g-1",
+        json.dumps({"totalSize": 2, "done": True, "records": [{"Id": "2"}]}),
+    )
+    for host, is_read in (("", True), ("{own}", True), ("{own}0", False), ("http://127.0.0.1.example.com", False)):
+        answers = [b"", b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + last.encode()]
+        with server(pages(answers)) as api:
+            answers[0] = json_page(host.format(own=api.token.instance_url) + path)
+            found = in_time(reader(api, tmp_path))
+            if is_read:
+                list(found._read_rest())
+                assert found.progress.rows == 2
+                continue
+            with pytest.raises(SalesforceError) as error:
+                list(found._read_rest())
+            assert error.value.problem is Problem.NOT_SALESFORCE

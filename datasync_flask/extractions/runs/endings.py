@@ -66,8 +66,10 @@ def _end(run_id: str, lease_id: str, error: Exception) -> None:
         case Stopped():
             states.stopped(run_id, lease_id)
             abandoned_jobs.abort_all()
-        case QuotaReached() | SalesforceError(problem=Problem.REQUEST_LIMIT_EXCEEDED):
+        case QuotaReached():
             states.paused(run_id, lease_id, utcnow() + QUOTA_PAUSE, RunProblem.QUOTA)
+        case SalesforceError(problem=Problem.REQUEST_LIMIT_EXCEEDED):
+            states.paused(run_id, lease_id, utcnow() + QUOTA_PAUSE, RunProblem.QUOTA, error.detail)
         case WaitsForBulk():
             states.paused(run_id, lease_id, utcnow() + BULK_PAUSE, Problem.BULK_LIMIT_REACHED, str(error))
         case SalesforceError(problem=Problem.NO_ANSWER_IN_TIME):
