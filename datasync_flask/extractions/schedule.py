@@ -19,6 +19,7 @@ EVERY = re.compile(r"every\s+(?:(\d{1,4})\s+)?(minute|hour|day|week)s?", re.I)
 _UNITS = {"minute": 1, "hour": 60, "day": 24 * 60, "week": 7 * 24 * 60}
 LEAST_MINUTES = 5
 _IN_GERMAN = re.compile(r"(?:alle\s+(\d{1,4})|jede[nr]?)\s+(minute|stunde|tag|woche)[ne]?", re.I)
+_RANDOM = re.compile(r"(?<![a-z])r(?![a-z])", re.I)
 _UNITS_IN_GERMAN = {"minute": "minute", "stunde": "hour", "tag": "day", "woche": "week"}
 _SHORT_FORMS = {
     "hourly": "every hour", "daily": "every day", "weekly": "every week",
@@ -40,7 +41,8 @@ def normalised(text: str) -> str:
         if int(every[1] or 1) * _UNITS[every[2].lower()] < LEAST_MINUTES:
             raise ScheduleRefused("The shortest interval is 5 minutes.")
         return spelled.lower()
-    if len(spelled.split()) != 5 or not croniter.is_valid(spelled):
+    # R is croniter's own, for a random time.
+    if len(spelled.split()) != 5 or _RANDOM.search(spelled) or not croniter.is_valid(spelled):
         raise ScheduleRefused(
             "Write every 15 minutes, every 2 hours, every day, or five cron fields like 30 6 * * 1-5."
         )

@@ -96,6 +96,8 @@ def wait_for_job(api: SalesforceApi, job_id: str) -> int | None:
             words = str(answer.get("errorMessage") or f"the job ended as {state}")
             is_spent = classify_api_error(400, None, words).problem is Problem.BULK_LIMIT_REACHED
             raise NotInBulk(words, Problem.BULK_LIMIT_REACHED if is_spent else Problem.NOT_IN_BULK)
+        if not isinstance(state, str):
+            raise SalesforceError(Problem.NOT_SALESFORCE, "a job without a state")
         api.wait(interval)
         interval = min(interval * 1.5, MAX_POLL_SECONDS)
     raise SalesforceError(Problem.NO_ANSWER_IN_TIME, "a bulk job that took over 24 hours")

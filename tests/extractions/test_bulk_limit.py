@@ -51,7 +51,7 @@ def test_what_fits_is_read_by_rest(ready: Extracting, words: str) -> None:
     ready.assert_same("Account")
     visitor = ready.walk.visitor
     visitor.get(f"/extractions/{ready.id}/runs/{run.id}")
-    assert f"limit for the Bulk API is reached: LIMIT_EXCEEDED: {words}" in visitor.text
+    assert f"limit for the Bulk API was reached: LIMIT_EXCEEDED: {words}" in visitor.text
 
 
 def test_what_does_not_fit_waits_for_bulk_and_goes_on(ready: Extracting) -> None:

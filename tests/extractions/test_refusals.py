@@ -83,6 +83,31 @@ def test_an_answer_that_is_none_is_asked_for_again(small: Extracting, at: str, a
     assert run.objects[0].notes == ["The first run loads everything."]
 
 
+@pytest.mark.parametrize("pages", [0, 2])
+def test_a_job_that_somebody_deletes_meanwhile_is_replaced(small: Extracting, pages: int) -> None:
+    for _ in range(pages):
+        small.walk.practice.fault("results", kind="pass")
+    small.walk.practice.fault("results", status=404, body=refusal("NOT_FOUND", "The requested resource does not exist"))
+    small.done()
+    small.assert_same("Account")
+    assert small.walk.practice.requests()["jobs"] == 2
+
+
+def test_a_job_that_is_always_gone_ends_the_run(small: Extracting) -> None:
+    gone = refusal("NOT_FOUND", "The requested resource does not exist")
+    small.walk.practice.fault("results", status=404, body=gone, times=None)
+    run = small.run()
+    assert (run.state, run.problem) == ("failed", "salesforce.not_found")
+    assert small.walk.practice.requests()["jobs"] == 2
+
+
+def test_a_job_without_a_state_ends_the_run(small: Extracting) -> None:
+    small.walk.practice.fault("job", body='{"id": "750000000000001AAA"}', times=None)
+    run = small.run()
+    assert (run.state, run.problem) == ("failed", "salesforce.not_salesforce")
+    assert "a job without a state" in page_of(small, run.id)
+
+
 @pytest.mark.parametrize("at", ["describe", "recordCount", "jobs", "job", "results"])
 def test_a_503_and_then_an_ended_session_is_no_revocation(small: Extracting, at: str) -> None:
     for answer in (DOWN, ENDED):

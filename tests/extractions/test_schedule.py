@@ -46,6 +46,9 @@ def test_understood(text: str, expected: str) -> None:
         "alle 2 Minuten",
         "jede 15",
         "x" * 99,
+        # At random, which the library knows.
+        "R 6 * * *",
+        "0 R(1-5) * * *",
         # Days that no month has.
         "0 0 30 2 *",
         "0 6 31 4,6,9,11 *",

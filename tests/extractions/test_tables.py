@@ -336,7 +336,7 @@ def test_a_table_that_was_let_go_while_it_was_read_is_not_written(
     old, _ = first.open()
     changing("read", change)
     run = first.run()
-    assert (run.state, run.problem) == ("failed", "run.table_given_back")
+    assert (run.state, run.problem, run.problem_detail) == ("failed", "run.table_given_back", "Account")
     assert not old.has_table(Table("crm", "account"))
     if change is not taken_out:
         # What was read for the old table says nothing about the new one.

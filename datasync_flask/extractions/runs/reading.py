@@ -87,9 +87,9 @@ class Reader:
         if self.progress.slices:
             yield from self._read_slices()
             return
-        if self.progress.job_id:
+        if self.progress.job_id or self.progress.locator:
             try:
-                yield from self._read_job()
+                yield from self._read_job() if self.progress.job_id else self._read_rest_pages()
                 return
             except bulk.NotInBulk as refusal:
                 if refusal.problem is Problem.BULK_LIMIT_REACHED:
@@ -99,17 +99,17 @@ class Reader:
             except SalesforceError as error:
                 if error.problem not in GONE:
                     raise
-        elif self.progress.locator:
+        # Nothing to continue, or the job or the position is gone: begin, because its pages were written only here.
+        for is_last in (False, True):
+            self._begin()
+            first_page = None if self.progress.condition else self._small_result()
             try:
-                yield from self._read_rest_pages()
+                yield from self._read_in_bulk() if first_page is None else self._read_rest(first_page)
                 return
             except SalesforceError as error:
-                if error.problem not in GONE:
+                # Somebody deleted the job while it was read.
+                if is_last or not self.progress.job_id or error.problem not in GONE - {Problem.UNEXPECTED}:
                     raise
-        # Nothing to continue, or the job or the position is gone: begin, because its pages were written only here.
-        self._begin()
-        first_page = None if self.progress.condition else self._small_result()
-        yield from self._read_in_bulk() if first_page is None else self._read_rest(first_page)
 
     def _begin(self, *, is_same_job: bool = False) -> None:
         for file in self.folder.glob("*.parquet*"):

@@ -185,7 +185,10 @@ def finished(run_id: str, lease_id: str) -> bool:
     """End a run whose objects are all over: done, or failed if some of them failed. False when the lease is lost."""
     bad = db.session.scalars(select(RunObject).where(RunObject.run_id == run_id, RunObject.step == "failed")).all()
     if bad:
-        return _end(run_id, lease_id, RunState.FAILED, bad[0].problem, f"{bad[0].name}: {bad[0].problem_detail}")
+        name, detail = bad[0].name, bad[0].problem_detail
+        # Some errors are about the object's name and say nothing else.
+        told = name if detail in {"", name} else f"{name}: {detail}"
+        return _end(run_id, lease_id, RunState.FAILED, bad[0].problem, told)
     return _end(run_id, lease_id, RunState.DONE)
 
 
