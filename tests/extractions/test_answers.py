@@ -107,7 +107,10 @@ def test_a_link_is_removed_and_not_followed(tmp_path: Path) -> None:
 def api_that_answers(answer: Any, headers: dict[bytes, bytes] | None = None) -> SalesforceApi:
     token = TokenAnswer("t", "", "https://acme.my.salesforce.com", "", ())
     api = SalesforceApi(token, "62.0", lambda stale: stale)
-    api._client._transport = httpx2.MockTransport(lambda _: httpx2.Response(200, json=answer, headers=headers))
+    # An iterator: a body that still has to be read, as one from a server.
+    api._client._transport = httpx2.MockTransport(
+        lambda _: httpx2.Response(200, content=iter([json.dumps(answer).encode()]), headers=headers)
+    )
     return api
 
 

@@ -43,7 +43,7 @@ def test_at_salesforces_own_limit_it_pauses_and_says_so_in_its_words(small: Extr
     assert (run.state, run.problem) == ("paused", "run.quota")
     text = page_of(small, run.id)
     # The org counts late: by its numbers, most calls are left.
-    assert "Salesforce says that the org's API calls of the last 24 hours are used up." in text
+    assert "Salesforce says that the org’s API calls of the last 24 hours are used up." in text
     assert "TotalRequests Limit exceeded." in text
     assert "extraction pauses at" not in text
 
