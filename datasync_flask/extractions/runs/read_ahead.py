@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-# How much of an answer may wait for its parser, packed: most pages as a whole, so that they leave their lane.
-AHEAD_BYTES = 2 * 1024 * 1024
+# How much of an answer may wait for its parser, packed: most of a page, so that its lane is soon free for the next one.
+AHEAD_BYTES = 1024 * 1024
 
 
 @contextmanager
