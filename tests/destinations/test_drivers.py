@@ -27,7 +27,7 @@ from datasync_flask.destinations.base import (
 )
 from datasync_flask.destinations.data_folder import PathRefused, inside
 from datasync_flask.destinations.registry import DESTINATIONS, open_destination
-from tests.support.servers import ObjectStore
+from tests.support.servers import ObjectStore, postgresql_settings
 
 pytestmark = pytest.mark.checks_apart
 
@@ -67,10 +67,7 @@ def destination(request: pytest.FixtureRequest, tmp_path: Path) -> Destination:
     settings: dict[str, Any] = {"path": "warehouse", "schema": ""}
     if request.param == "postgresql":
         make: Callable[[], str] = request.getfixturevalue("new_postgresql_database")
-        user, _, rest = make().partition("@")
-        host, _, tail = rest.partition(":")
-        port, _, database = tail.partition("/")
-        settings |= {"host": host, "port": int(port), "database": database, "username": user, "password": ""}
+        settings |= postgresql_settings(make())
     if request.param == "mysql":
         settings |= request.getfixturevalue("new_mysql_database")()
     kind, _, table_format = request.param.partition(" ")

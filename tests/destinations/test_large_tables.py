@@ -24,6 +24,7 @@ from datasync_flask.destinations.base import (
 )
 from datasync_flask.destinations.registry import open_destination
 from datasync_flask.destinations.staged import StagedDestination
+from tests.support.servers import postgresql_settings
 
 TABLE = Table("crm", "account")
 COLUMNS = (Column("id", ColumnType.TEXT), Column("name", ColumnType.TEXT), Column(VERSION_COLUMN, ColumnType.TEXT))
@@ -110,10 +111,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Destination:
     settings: dict[str, Any] = {"path": "warehouse", "schema": ""}
     if request.param == "postgresql":
         make: Callable[[], str] = request.getfixturevalue("new_postgresql_database")
-        user, _, rest = make().partition("@")
-        address, _, name = rest.partition("/")
-        host, _, port = address.partition(":")
-        settings |= {"host": host, "port": int(port), "database": name, "username": user, "password": ""}
+        settings |= postgresql_settings(make())
     if request.param == "mysql":
         settings |= request.getfixturevalue("new_mysql_database")()
     return open_destination(request.param, settings, tmp_path)

@@ -13,6 +13,7 @@ import pytest
 from datasync_flask.extractions.runs.process import RUN_ENVIRONMENT, forks
 from tests.support import forked
 from tests.support.program import wait_for
+from tests.support.servers import postgresql_settings
 
 
 @pytest.fixture
@@ -26,13 +27,6 @@ def connection(address: str) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
-def settings_of(address: str) -> dict[str, Any]:
-    user, _, rest = address.partition("@")
-    host, _, tail = rest.partition(":")
-    port, _, database = tail.partition("/")
-    return {"host": host, "port": int(port), "database": database, "username": user, "password": ""}
-
-
 def test_first_loads_and_merges_lose_nothing_and_share_nothing(
     address: str, connection: psycopg.Connection[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -43,7 +37,7 @@ def test_first_loads_and_merges_lose_nothing_and_share_nothing(
     forks.set_forkserver_preload(["datasync_flask.extractions.runs.preloaded"])
     ready, processes = forks.Barrier(len(places)), []
     for number, place in enumerate(places):
-        arguments = (settings_of(address), place, tmp_path / str(number), ready)
+        arguments = (postgresql_settings(address), place, tmp_path / str(number), ready)
         processes.append(forks.Process(target=forked.load_a_few_times, args=arguments))
         processes[-1].start()
     for process in processes:
@@ -65,7 +59,7 @@ def test_what_another_load_creates_meanwhile_is_no_fault(
 ) -> None:
     """As if another load had created it, and hadn't committed yet."""
     if what == "table":
-        forked.load(settings_of(address), ("other", "account"), tmp_path / "other", 1)
+        forked.load(postgresql_settings(address), ("other", "account"), tmp_path / "other", 1)
         connection.execute("CREATE SCHEMA crm")
         connection.commit()
         connection.execute("CREATE TABLE crm._dlt_loads (LIKE other._dlt_loads)")
@@ -80,6 +74,6 @@ def test_what_another_load_creates_meanwhile_is_no_fault(
 
     with ThreadPoolExecutor(1) as pool:
         committed = pool.submit(commit)
-        forked.load(settings_of(address), ("crm", "account"), tmp_path / "crm", 1)
+        forked.load(postgresql_settings(address), ("crm", "account"), tmp_path / "crm", 1)
         committed.result()
     assert connection.execute("SELECT count(*) FROM crm.account").fetchone() == (2,)

@@ -17,6 +17,7 @@ from datasync_flask.extractions.note_texts import note_text
 from datasync_flask.extractions.runs.column_types import GivenNames, columns_for
 from datasync_flask.extractions.runs.notes import NoteKind, note
 from datasync_flask.salesforce.descriptions import Field
+from tests.support.servers import postgresql_settings
 
 BAD = ["..", "../up", "a/b", "/etc", "a\x00b", "a b", "a;drop", 'a"b', "a`b", "é", "1a", "a.b", "x" * 201, "a\nb"]
 
@@ -69,10 +70,7 @@ def settings_of(request: pytest.FixtureRequest, kind: str) -> dict[str, Any]:
     if kind == "mysql":
         return dict(request.getfixturevalue("new_mysql_database")())
     make: Callable[[], str] = request.getfixturevalue("new_postgresql_database")
-    user, _, rest = make().partition("@")
-    host, _, tail = rest.partition(":")
-    port, _, database = tail.partition("/")
-    return {"host": host, "port": int(port), "database": database, "username": user, "password": ""}
+    return postgresql_settings(make())
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mysql"])

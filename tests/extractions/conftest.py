@@ -9,7 +9,7 @@ import pytest
 from datasync_flask.destinations.registry import DESTINATIONS
 from tests.support.connection import ConnectionWalk
 from tests.support.extraction import Extracting, Org
-from tests.support.servers import ObjectStore
+from tests.support.servers import ObjectStore, postgresql_settings
 from tests.support.setup import Setup
 
 
@@ -57,10 +57,7 @@ def destination(request: pytest.FixtureRequest, extracting: Extracting) -> str:
     settings: dict[str, Any] = {"path": "warehouse"}
     if request.param == "postgresql":
         make: Callable[[], str] = request.getfixturevalue("new_postgresql_database")
-        user, _, rest = make().partition("@")
-        host, _, tail = rest.partition(":")
-        port, _, database = tail.partition("/")
-        settings = {"host": host, "port": port, "database": database, "username": user, "password": "unused"}
+        settings = {**postgresql_settings(make()), "password": "unused"}
     if request.param == "mysql":
         settings = request.getfixturevalue("new_mysql_database")()
     kind, _, table_format = request.param.partition(" ")

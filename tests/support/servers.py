@@ -17,6 +17,8 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2 as httpx
 import psycopg
@@ -78,6 +80,13 @@ def postgresql_server() -> Iterator[str]:
         finally:
             server.terminate()
             server.wait(30)
+
+
+def postgresql_settings(address: str) -> dict[str, Any]:
+    """A destination's settings for USER@HOST:PORT/DATABASE."""
+    url = urlsplit(f"postgresql://{address}")
+    return {"host": url.hostname, "port": url.port, "database": url.path.removeprefix("/"), "username": url.username,
+            "password": ""}  # fmt: skip
 
 
 @contextlib.contextmanager
