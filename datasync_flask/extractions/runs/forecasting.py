@@ -14,20 +14,19 @@ from datasync_flask.salesforce.api import SalesforceApi
 
 def write_forecast(run_id: str, api: SalesforceApi, object_runs: Sequence[ObjectRun]) -> None:
     """Store what the run will cost, and warn if the org's limits don't allow it; commits."""
-    object_runs, counts = list(object_runs), loader.last_counts(states.load(run_id).extraction)
+    extraction = states.load(run_id).extraction
+    refreshed = [each for each in object_runs if each.plan.refreshes_formulas]
+    counts = loader.last_counts(extraction) if refreshed else {}
     cost = forecast.total(
         forecast.of_object(is_whole=each.plan.is_whole, rows=each.progress.expected, fields=len(each.plan.fields))
         for each in object_runs
     ) + forecast.total(
-        forecast.of_refresh(rows=counts.get(each.name), fields=1 + len(each.plan.formulas))
-        for each in object_runs
-        if each.plan.refreshes_formulas
+        forecast.of_refresh(rows=counts.get(each.name), fields=1 + len(each.plan.formulas)) for each in refreshed
     )
     left = bulk.jobs_left(api) if cost.jobs else None
     values = {"forecast_calls": api.calls + cost.calls, "forecast_jobs": cost.jobs, "jobs_left": left}
     states.note_forecast(run_id, values)
     if api.usage is not None:
-        extraction = states.load(run_id).extraction
         if api.usage[0] + cost.calls > api.usage[1] * extraction.quota_ceiling / 100:
             states.log(run_id, "the forecast is above the ceiling of API calls: the run will pause on its way")
         used, most = api.usage

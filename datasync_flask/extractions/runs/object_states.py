@@ -106,7 +106,7 @@ def _object_done(each: ObjectRun) -> None:
     row = db.session.get_one(RunObject, each.row_id, populate_existing=True)
     row.step, row.ended_at, row.rows, row.deleted = "done", now, outcome.rows, outcome.deleted
     row.source_count, row.target_count = outcome.source_count, outcome.target_count
-    chosen.lasting_gap = gaps.lasting(chosen, _compared_last(row))
+    chosen.lasting_gap = gaps.lasting(chosen, _compared_last(chosen))
     notes = [reason.value for reason in plan.reasons] + outcome.notes
     notes += [note(NoteKind.RETYPED, name) for name in each.retyped]
     notes += [note(NoteKind.DIFFERING, *pair) for pair in each.differing]
@@ -119,9 +119,9 @@ def _object_done(each: ObjectRun) -> None:
     states.touch(row.run_id)
 
 
-def _compared_last(row: RunObject) -> Sequence[RunObject]:
+def _compared_last(chosen: ExtractionObject) -> Sequence[RunObject]:
     """The object's rows in the newest runs that compared it, as many as tell whether a difference lasts."""
-    of_object = (Run.extraction_id == row.run.extraction_id, RunObject.name == row.name, gaps.IS_COMPARED)
+    of_object = (Run.extraction_id == chosen.extraction_id, RunObject.name == chosen.name, gaps.IS_COMPARED)
     newest = select(RunObject).join(Run).where(*of_object).order_by(Run.queued_at.desc())
     return db.session.scalars(newest.limit(gaps.RUNS_THAT_SAY_IT_STAYS)).all()
 

@@ -110,8 +110,7 @@ class Runner:
             self._movement.api, self._calls_left = self._api, CallsLeft(self._api, ceiling)
             try:
                 self._pause(0)
-                org_id = orgs.checked_org(self._api, states.load(self._run_id).extraction)
-                org_name = states.load(self._run_id).extraction.source.org_name
+                org_id, org_name = orgs.checked_org(self._api, extraction), extraction.source.org_name
                 timed = self._movement.timed(self._destination)
                 self._context = RunContext(
                     self._api, timed, self._spot_of, held, folder, org_id, org_name, self._calls_left
@@ -181,13 +180,15 @@ class Runner:
                 raise
 
     def _prepare_all(self, rows: list[RunObject]) -> list[ObjectRun]:
-        descriptions = objects.describe_many(self._api, [row.name for row in rows])
+        waiting = [(row.id, row.name, row.step) for row in rows]
+        counted = [row.name for row in rows if may_be_whole(row)]
+        descriptions = objects.describe_many(self._api, [name for _, name, _ in waiting])
         visibility.note_run(self._source_id, descriptions)
-        self._context.counts = objects.record_counts(self._api, [row.name for row in rows if may_be_whole(row)])
+        self._context.counts = objects.record_counts(self._api, counted)
         found = []
-        for row in rows:
-            row_id, description = row.id, descriptions[row.name]
-            self._waits.prepare(row_id, row.step)
+        for row_id, name, step in waiting:
+            description = descriptions[name]
+            self._waits.prepare(row_id, step)
             with failing_alone(row_id):
                 if isinstance(description, SalesforceError):
                     raise description
