@@ -46,6 +46,13 @@ def load_library() -> None:
     dlt.current.run_context()
 
 
+def schema_name(load: Load) -> str:
+    """The name under which dlt records what it creates for a load."""
+    from dlt.common.schema.utils import normalize_schema_name
+
+    return normalize_schema_name(load.name)
+
+
 def run(load: Load, destination: Any, *, empty_format: Any = "parquet", has_versions: bool = False) -> None:
     """Write `load` through dlt into `destination` (a dlt destination). Raises the driver's error.
 

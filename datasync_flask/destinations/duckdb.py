@@ -86,15 +86,20 @@ class DuckDb(SqlDestination):
 
     def load(self, load: Load) -> None:
         """Write through dlt."""
+        import duckdb
+
         with self.alone():
             for tries_left in reversed(range(TRIES)):
                 try:
                     self._load(load)
                     return
                 except DestinationError as error:
+                    is_dropped = isinstance(error.__cause__, duckdb.CatalogException | duckdb.BinderException)
                     # A program opened the file between two of dlt's connections; the next try waits for it.
-                    if error.fault is not Fault.LOCKED or not tries_left:
+                    if not tries_left or not (is_dropped or error.fault is Fault.LOCKED):
                         raise
+                    if is_dropped:
+                        self.forget_dlt_schema(load)
 
     def _load(self, load: Load) -> None:
         import dlt

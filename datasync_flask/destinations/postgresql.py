@@ -62,6 +62,13 @@ def _is_created_meanwhile(error: Exception) -> bool:
     return _state_of(error) in {kind.sqlstate for kind in kinds}
 
 
+def _is_dropped(error: Exception) -> bool:
+    """True if a table or column doesn't exist that dlt has created once."""
+    from psycopg import errors
+
+    return _state_of(error) in {errors.UndefinedTable.sqlstate, errors.UndefinedColumn.sqlstate}
+
+
 # dlt's query for history ("NOT IN") takes quadratic time if its result doesn't fit into memory. So do nested loops,
 # which PostgreSQL chooses for a new table: as long as it has no statistics, it expects few rows.
 _SESSION = "-cwork_mem=256MB -cenable_nestloop=off"
@@ -185,8 +192,11 @@ class PostgreSql(SqlDestination):
                 with closing(Postgres(credentials, replace_strategy="staging-optimized")) as destination:
                     dlt_loading.run(load, destination, empty_format="csv", has_versions=has_versions)
             except Exception as error:
-                if not tries_left or not _is_created_meanwhile(error):
+                is_dropped = _is_dropped(error)
+                if not tries_left or not (is_dropped or _is_created_meanwhile(error)):
                     raise self.explain(error) from error
+                if is_dropped:
+                    self.forget_dlt_schema(load)
             else:
                 return
 

@@ -23,6 +23,7 @@ from datasync_flask.destinations.base import (
     Preview,
     Table,
 )
+from datasync_flask.destinations.dlt_loading import schema_name
 from datasync_flask.destinations.file_lock import ASK_AGAIN_SECONDS
 
 if TYPE_CHECKING:
@@ -244,6 +245,17 @@ class SqlDestination(Destination):
         # Rows there would have no version either.
         self.clear_staging(load.table)
         return True
+
+    def forget_dlt_schema(self, load: Load) -> None:
+        """Have dlt create what a load needs and the database lacks: it trusts its own record of what it created, even
+        if somebody has dropped it since.
+        """
+        for dataset in (load.table.dataset, f"{load.table.dataset}_staging"):
+            record = Table(dataset, "_dlt_version")
+            if self.has_table(record):
+                condition = f"{self.quoted('schema_name')} = {self.marker}"
+                with self.transaction() as cursor:
+                    cursor.execute(f"DELETE FROM {self.path(record)} WHERE {condition}", (schema_name(load),))
 
     def clear_staging(self, table: Table) -> None:
         """Delete the last load's rows, which dlt leaves in its staging table."""

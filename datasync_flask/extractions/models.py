@@ -156,6 +156,11 @@ class ExtractionObject(Model):
 
     extraction: Mapped[Extraction] = relationship(back_populates="objects")
 
+    def forget_rows(self) -> None:
+        """Have the next run load everything as if for the first time."""
+        self.watermark = self.loaded_at = self.read_whole_at = self.ids_compared_at = self.loaded_as = None
+        self.lasting_gap = 0
+
     @property
     def is_dateless(self) -> bool:
         """True when the last run found no date to detect changes by, and nobody has chosen one since."""

@@ -78,8 +78,8 @@ def sources_of(org_id: str, except_id: str) -> list[SalesforceConnection]:
 def load_again(extraction: Extraction, *, by: int) -> None:
     """Let the next run replace the tables with the rows of the current org; commits."""
     for chosen in others(extraction, extraction.source.org_id):
-        chosen.watermark = chosen.loaded_at = chosen.read_whole_at = chosen.ids_compared_at = None
-        chosen.loaded_org_id, chosen.loaded_as = "", None
+        chosen.forget_rows()
+        chosen.loaded_org_id = ""
     _record(extraction, "load everything again", by)
 
 

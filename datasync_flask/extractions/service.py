@@ -124,9 +124,8 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
             chosen = ExtractionObject(name=name, columns={}, field_columns={}, hashed=[], left_out=[])
             extraction.objects.append(chosen)
         if moved:
-            chosen.table_name, chosen.columns, chosen.watermark, chosen.loaded_as = "", {}, None, None
-            chosen.field_columns, chosen.lasting_gap = {}, 0
-            chosen.loaded_at = chosen.read_whole_at = chosen.ids_compared_at = None
+            chosen.forget_rows()
+            chosen.table_name, chosen.columns, chosen.field_columns = "", {}, {}
             chosen.loaded_org_id, chosen.loaded_org_name, chosen.formulas_fresh_at = "", "", None
         elif has_other_source:
             chosen.watermark = None

@@ -126,14 +126,22 @@ def _compared_last(chosen: ExtractionObject) -> Sequence[RunObject]:
     return db.session.scalars(newest.limit(gaps.RUNS_THAT_SAY_IT_STAYS)).all()
 
 
+def table_dropped(each: ObjectRun) -> None:
+    """Have an object loaded as if for the first time: its table is gone. Commits."""
+    chosen = db.session.get_one(ExtractionObject, each.object_id, populate_existing=True)
+    chosen.forget_rows()
+    chosen.columns = {}
+    states.log(db.session.get_one(RunObject, each.row_id).run_id, f"{each.name}: its table is gone")
+    db.session.commit()
+
+
 def org_removed(row_id: int, removed: int) -> None:
     """End an object whose org's rows were removed; the next run loads it as if for the first time. Commits."""
     row = db.session.get_one(RunObject, row_id, populate_existing=True)
     of_row = select(ExtractionObject).filter_by(extraction_id=row.run.extraction_id, name=row.name)
     if (chosen := db.session.scalar(of_row.execution_options(populate_existing=True))) is not None:
         chosen.table_name = chosen.loaded_org_id = chosen.loaded_org_name = ""
-        chosen.loaded_as = chosen.watermark = chosen.loaded_at = chosen.read_whole_at = chosen.ids_compared_at = None
-        chosen.lasting_gap = 0
+        chosen.forget_rows()
     row.step, row.ended_at, row.deleted, row.target_count, row.notes = "done", utcnow(), removed, 0, [ORG_REMOVED]
     states.log(row.run_id, f"{row.name}: {removed} rows removed")
     states.touch(row.run_id)

@@ -32,6 +32,7 @@ class Why(enum.StrEnum):
         "everything."
     )
     FIRST = "The first run loads everything."
+    DROPPED = "The table no longer existed in the destination, so this run loads everything."
     ASKED = "Somebody asked for a reload, so this run loads everything."
     CHANGED = "The settings have changed since the last run, so this run loads everything."
     OTHER_KEY = "Values are now hashed with a different key, so this run loads everything."
@@ -230,6 +231,11 @@ def without_fields(plan: Plan, names: Collection[str]) -> str:
     """The plan's query without some of its fields."""
     kept = ", ".join(found.name for found in plan.fields if found.name not in names)
     return f"SELECT {kept} {plan.soql[plan.soql.index(' FROM ') + 1 :]}"  # noqa: S608 (SOQL, own names)
+
+
+def after_drop(plan: Plan) -> Plan:
+    """The plan of a first load, with the reason that somebody dropped the table."""
+    return replace(plan, reasons=tuple(Why.DROPPED if why is Why.FIRST else why for why in plan.reasons))
 
 
 def with_condition(plan: Plan, condition: str) -> Plan:

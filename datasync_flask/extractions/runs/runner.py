@@ -35,6 +35,7 @@ from datasync_flask.extractions.runs.forecasting import write_forecast
 from datasync_flask.extractions.runs.movement import Movement
 from datasync_flask.extractions.runs.object_run import ObjectRun
 from datasync_flask.extractions.runs.object_states import check_owner, failing_alone
+from datasync_flask.extractions.runs.plan import after_drop
 from datasync_flask.extractions.runs.preparing import RunContext, may_be_whole, prepare
 from datasync_flask.extractions.runs.reading import Reader
 from datasync_flask.extractions.runs.reading_notes import notes_of
@@ -218,9 +219,12 @@ class Runner:
             if error.problem is not Problem.FIELD_GONE:
                 raise
             states.log(self._run_id, f"{each.plan.name}: {error.detail}; its fields are described again")
-        self._waits.prepare(each.row_id, "reading")
-        again = prepare(each.row_id, objects.describe(self._api, each.plan.name), self._context)
+        again = self._prepared_again(each)
         return again, self._read(again)
+
+    def _prepared_again(self, each: ObjectRun) -> ObjectRun:
+        self._waits.prepare(each.row_id, "reading")
+        return prepare(each.row_id, objects.describe(self._api, each.plan.name), self._context)
 
     def _write(self, each: ObjectRun, reader: Reader) -> None:
         self._pause(0)
@@ -228,16 +232,28 @@ class Runner:
         each.outcome.notes = notes_of(reader.progress)
         with self._turn(each.spot):
             self._check_owner(each.object_id, each.name, each.spot)
-            with self._movement.at_destination():
-                loading.write(self._destination, each, reader.files())
-            if each.plan.refreshes_formulas:
-                states.log(self._run_id, f"{each.name}: formula fields of all rows. {each.plan.formula_soql}")
-                self._waits.begin(each.row_id, "refreshing")
-                formula_refresh.refresh(self._api, self._context.destination, each)
-            self._waits.begin(each.row_id, "comparing")
-            comparing.compare(self._api, self._context.destination, each)
+            is_dropped = not each.plan.is_whole and not self._context.destination.has_table(each.table)
+            if not is_dropped:
+                self._load_and_compare(each, reader)
+        if is_dropped:
+            # Changes alone would make a table that lacks most rows.
+            object_states.table_dropped(each)
+            again = self._prepared_again(each)
+            again.plan = after_drop(again.plan)
+            self._write(again, self._read(again))
+            return
         object_states.object_done(each)
         working_files.remove(each.folder, self._context.folder)
+
+    def _load_and_compare(self, each: ObjectRun, reader: Reader) -> None:
+        with self._movement.at_destination():
+            loading.write(self._destination, each, reader.files())
+        if each.plan.refreshes_formulas:
+            states.log(self._run_id, f"{each.name}: formula fields of all rows. {each.plan.formula_soql}")
+            self._waits.begin(each.row_id, "refreshing")
+            formula_refresh.refresh(self._api, self._context.destination, each)
+        self._waits.begin(each.row_id, "comparing")
+        comparing.compare(self._api, self._context.destination, each)
 
     def _turn(self, spot: tables.Spot) -> AbstractContextManager[None]:
         return turns.turn(self._run_id, spot, self._waits.patience, self._movement.at_destination())
