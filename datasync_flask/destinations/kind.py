@@ -90,16 +90,14 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
     def check(self, connection: DestinationConnection, *, by: int | None) -> str:
         """Create, write and remove a small table now."""
         if service.check_again(connection) is None:
-            return str(gettext("It works: tables can be created, written and removed."))
+            return gettext("It works: tables can be created, written and removed.")
         return ""
 
     def erased_text(self, connection: DestinationConnection) -> str:
         """The text about what a delete erases."""
-        return str(
-            gettext(
-                "Its settings, its password and its history are erased here and can’t be brought back. Its tables stay "
-                "where they are."
-            )
+        return gettext(
+            "Its settings, its password and its history are erased here and can’t be brought back. Its tables stay "
+            "where they are."
         )
 
     def duplicate(self, connection: DestinationConnection, *, by: int | None) -> DestinationConnection:
@@ -114,7 +112,7 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
         """Delete a destination; its tables stay where they are."""
         description = connection.description
         service.delete(connection, by=by)
-        return str(gettext("Deleted %(description)s. Its tables stay where they are.", description=description))
+        return gettext("Deleted %(description)s. Its tables stay where they are.", description=description)
 
     def definition(self, connection: DestinationConnection) -> dict[str, Any]:
         """The settings for the API and files."""

@@ -121,7 +121,7 @@ def _chart(
                 result=run_state(run.state),
             )
         )
-    return Chart(key, str(title), str(unit), lines, tuple(points))
+    return Chart(key, title, unit, lines, tuple(points))
 
 
 def _kind(run: Run, full: set[str]) -> str:

@@ -79,7 +79,7 @@ class Row:
         if self.run and self.run.problem:
             return trouble(self.run.problem, During.RUN).title
         if self.differences and self.run and self.run.state == RunState.CANCELLED:
-            return str(ngettext("%(num)s difference", "%(num)s differences", len(self.differences)))
+            return ngettext("%(num)s difference", "%(num)s differences", len(self.differences))
         return ""
 
     @property

@@ -55,7 +55,7 @@ def of_object(chosen: ExtractionObject, extraction: Extraction, dateless: Collec
         text += ", " + gettext("with history")
     if chosen.marks_deleted and kind == "date_deletes":
         text += ", " + gettext("deleted rows are marked")
-    return ObjectPreview(chosen, kind, str(text), since)
+    return ObjectPreview(chosen, kind, text, since)
 
 
 def next_cost(extraction: Extraction, counts: dict[str, int]) -> forecast.Cost:

@@ -84,10 +84,10 @@ def loads_new(choice: ObjectChoice, sent: MultiDict[str, str]) -> bool:
 
 def _reason(name: str, cursor: str) -> str:
     if name == "Id":
-        return str(gettext("Always loaded: identifies the row"))
+        return gettext("Always loaded: identifies the row")
     if name == "IsDeleted":
-        return str(gettext("Always loaded: tells which rows were deleted"))
-    return str(gettext("Always loaded: tells which rows changed")) if is_needed(name, cursor) else ""
+        return gettext("Always loaded: tells which rows were deleted")
+    return gettext("Always loaded: tells which rows changed") if is_needed(name, cursor) else ""
 
 
 def parse(
@@ -153,7 +153,7 @@ def check(choice: ObjectChoice) -> None:
 
 
 def _refused(name: str) -> str:
-    return str(gettext("%(name)s is needed as it is: without it DataSync can’t keep the rows up to date.", name=name))
+    return gettext("%(name)s is needed as it is: without it DataSync can’t keep the rows up to date.", name=name)
 
 
 def pending_columns(chosen: ExtractionObject) -> set[str]:
@@ -167,11 +167,11 @@ def pending_columns(chosen: ExtractionObject) -> set[str]:
 def summary(choice: ObjectChoice | ExtractionObject) -> str:
     """How many fields are hashed and left out; '' when all are loaded unchanged."""
     hashed, left_out = len(choice.hashed), len(choice.left_out)
-    parts = [str(ngettext("%(num)s field hashed", "%(num)s fields hashed", hashed))] if hashed else []
+    parts = [ngettext("%(num)s field hashed", "%(num)s fields hashed", hashed)] if hashed else []
     if left_out:
         parts.append(
-            str(ngettext("%(num)s left out", "%(num)s left out", left_out))
+            ngettext("%(num)s left out", "%(num)s left out", left_out)
             if hashed
-            else str(ngettext("%(num)s field left out", "%(num)s fields left out", left_out))
+            else ngettext("%(num)s field left out", "%(num)s fields left out", left_out)
         )
     return ", ".join(parts)

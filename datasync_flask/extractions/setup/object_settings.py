@@ -101,7 +101,7 @@ def has_to_reload(choice: ObjectChoice, source: SalesforceConnection, dateless: 
 def later_runs(choice: ObjectChoice, source: SalesforceConnection, dateless: Collection[str]) -> str:
     """What later runs load; `dateless` are the objects that have no date to detect changes by."""
     if has_to_reload(choice, source, dateless):
-        return str(gettext("Everything: no change date"))
+        return gettext("Everything: no change date")
     words = {
         TrackingType.NONE: gettext("Everything"),
         TrackingType.DATE: gettext("Changes"),
@@ -124,4 +124,4 @@ def summary(choice: ObjectChoice, source: SalesforceConnection, dateless: Collec
         parts.append(personal)
     if choice.keeps_history:
         parts.append(gettext("history"))
-    return " · ".join(map(str, parts))
+    return " · ".join(parts)

@@ -140,9 +140,9 @@ def _after(draft: ExtractionDraft, found: Catalog) -> list[ObjectChoice]:
 
 def _refusal(chosen: list[ObjectChoice]) -> str:
     if not chosen:
-        return str(gettext("Choose at least one object."))
+        return gettext("Choose at least one object.")
     if len(chosen) > MAX_OBJECTS:
-        return str(gettext("Choose at most %(number)s objects.", number=MAX_OBJECTS))
+        return gettext("Choose at most %(number)s objects.", number=MAX_OBJECTS)
     return ""
 
 

@@ -129,20 +129,20 @@ def sentence(schedule: str) -> str:
     """A sentence about a stored schedule."""
     picked = of_schedule(schedule)
     if picked.repeat == "manual":
-        return str(gettext("Manual"))
+        return gettext("Manual")
     if every := EVERY.fullmatch(schedule):
         return _every(int(every[1] or 1), every[2].lower())
     if picked.repeat == "daily":
-        return str(gettext("Every day at %(time)s", time=picked.at_time))
+        return gettext("Every day at %(time)s", time=picked.at_time)
     days = ", ".join(name for day, name in day_names() if day in picked.on_days)
     if picked.repeat == "weekly":
-        return str(gettext("Every week on %(days)s at %(time)s", days=days, time=picked.at_time))
+        return gettext("Every week on %(days)s at %(time)s", days=days, time=picked.at_time)
     if picked.repeat == "hourly":
         minute = int(picked.at_minute)
         hours = _every(picked.every_hours, "hour")
         at = gettext("on the hour") if minute == 0 else gettext("at minute %(minute)s", minute=minute)
         return f"{hours}, {at}" + ("" if set(picked.on_days) == set(DAYS) else f" ({days})")
-    return str(gettext("On the schedule %(text)s", text=schedule))
+    return gettext("On the schedule %(text)s", text=schedule)
 
 
 def typed(schedule: str) -> str:
@@ -155,12 +155,12 @@ def typed(schedule: str) -> str:
 
 def _every(number: int, unit: str) -> str:
     if unit == "minute":
-        return str(ngettext("Every minute", "Every %(num)s minutes", number))
+        return ngettext("Every minute", "Every %(num)s minutes", number)
     if unit == "hour":
-        return str(ngettext("Every hour", "Every %(num)s hours", number))
+        return ngettext("Every hour", "Every %(num)s hours", number)
     if unit == "day":
-        return str(ngettext("Every day", "Every %(num)s days", number))
-    return str(ngettext("Every week", "Every %(num)s weeks", number))
+        return ngettext("Every day", "Every %(num)s days", number)
+    return ngettext("Every week", "Every %(num)s weeks", number)
 
 
 @dataclass(frozen=True)
