@@ -94,12 +94,7 @@ def rows_in_destination(extraction: Extraction) -> dict[str, int]:
     return _last(RunObject.target_count, extraction)
 
 
-def quota_of(extraction: Extraction) -> tuple[int, int] | None:
-    """(left, most) of the org's API calls today, as the last run or check read them."""
-    return quota_of_source(extraction.source)
-
-
-def quota_of_source(source: SalesforceConnection) -> tuple[int, int] | None:
+def quota_of(source: SalesforceConnection) -> tuple[int, int] | None:
     """(left, most) of an org's API calls today, as the last run or check read them."""
     told = db.session.execute(
         select(Run.calls_used, Run.calls_max)

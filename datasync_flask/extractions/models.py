@@ -243,6 +243,16 @@ class Run(Model):
 
     __table_args__ = (Index("ix_runs_extraction_id_queued_at", "extraction_id", "queued_at"),)
 
+    @property
+    def is_over(self) -> bool:
+        """True when nothing more happens."""
+        return RunState(self.state).is_over
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has read."""
+        return sum(each.rows for each in self.objects)
+
 
 class RunObject(Model):
     """One object in one run: its step and its progress."""

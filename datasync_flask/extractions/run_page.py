@@ -70,7 +70,7 @@ class Whole:
 
 def context(extraction: Extraction, run: Run, seen: Seen) -> dict[str, Any]:
     """The values for the page and its fragment."""
-    now, is_over = utcnow(), RunState(run.state).is_over
+    now, is_over = utcnow(), run.is_over
     types = gaps.types_of(extraction)
     differences = gaps.over_runs(loader.runs_until(run), types) if run.state == RunState.DONE else {}
     here = {row.name for row in run.objects}
@@ -130,8 +130,7 @@ def seconds_of(started_at: datetime | None, ended_at: datetime | None) -> int | 
 
 
 def _line(row: RunObject, run: Run, gap: Gap | None, seen: Seen, now: datetime) -> Line:
-    is_over = RunState(run.state).is_over
-    seconds = seconds_of(row.started_at, row.ended_at or (None if is_over else now))
+    seconds = seconds_of(row.started_at, row.ended_at or (None if run.is_over else now))
     start, width = _share(row, run, now)
     most = max(row.expected or 0, row.rows)
     return Line(
@@ -175,7 +174,7 @@ def _row_text(row: RunObject, run: Run, gap: Gap | None, seen: Seen, now: dateti
         return gettext("Done. Equal to Salesforce.") if is_equal else gettext("Done")
     if row.step == "failed":
         return trouble(row.problem, During.RUN).title
-    if RunState(run.state).is_over:
+    if run.is_over:
         return gettext("Not loaded")
     if run.state != RunState.RUNNING:
         return run_state(run.state)
@@ -268,7 +267,7 @@ def _whole(run: Run, seen: Seen, now: datetime) -> Whole:
     is_moving = any(seen.per_second(row.name, row.rows, now) for row in unread)
     left = _left(unread, now) if is_moving and run.state == RunState.RUNNING else None
     return Whole(
-        rows=sum(row.rows for row in run.objects),
+        rows=run.rows,
         expected=expected,
         is_known=is_known,
         elapsed=duration_text(elapsed) if elapsed is not None else "",
@@ -277,14 +276,14 @@ def _whole(run: Run, seen: Seen, now: datetime) -> Whole:
 
 
 def _headline(run: Run, whole: Whole) -> str:
-    if run.cancel_asked and not RunState(run.state).is_over:
+    if run.cancel_asked and not run.is_over:
         return gettext("Stopping after the current batch…")
     if run.state == RunState.QUEUED or (
         run.state == RunState.RUNNING and not any(row.started_at for row in run.objects)
     ):
         return gettext("Starting…")
     rows = format_decimal(whole.rows)
-    if RunState(run.state).is_over or not whole.is_known:
+    if run.is_over or not whole.is_known:
         return ngettext("%(rows)s row", "%(rows)s rows", whole.rows, rows=rows)
     most = format_decimal(whole.expected)
     return ngettext("%(rows)s of about %(most)s row", "%(rows)s of about %(most)s rows", whole.expected,

@@ -231,7 +231,7 @@ class Step:
                 catalog.kept_counts(self.draft.source),
                 None,
             ),
-            quota=loader.quota_of_source(self.draft.source),
+            quota=loader.quota_of(self.draft.source),
             settings=self.draft.settings,
             rhythm=self.settings["formula_rhythm"],
             rhythms=formula_fields.RHYTHMS,

@@ -157,7 +157,7 @@ def _page(draft: ExtractionDraft, found: Catalog, view: objects.View, error: str
         chosen=chosen,
         names=set(names),
         sum=objects.sum_of(names, found),
-        quota=loader.quota_of_source(draft.source),
+        quota=loader.quota_of(draft.source),
         found=found,
         error=error,
         no_access=access.explain(draft.source, found.problem) if found.problem else None,

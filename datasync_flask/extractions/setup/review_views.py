@@ -165,7 +165,7 @@ def _page(draft: ExtractionDraft, destination: DestinationConnection, form: Extr
         dataset_word=texts.dataset_word(destination),
         outlook=schedule_picker.outlook(schedule, timezone, utcnow()),
         sum=objects.sum_of(names, found),
-        quota=loader.quota_of_source(draft.source),
+        quota=loader.quota_of(draft.source),
         is_connected=draft.source.state == State.CONNECTED,
         no_access=access.explain(draft.source, found.problem) if found.problem else None,
         checks=checks,

@@ -93,5 +93,5 @@ def _page(form: ExtractionForm, extraction: Extraction | None) -> str:
             found.counts or {},
             extraction,
         ),
-        quota=loader.quota_of_source(source) if source is not None else None,
+        quota=loader.quota_of(source) if source is not None else None,
     )
