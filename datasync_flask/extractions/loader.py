@@ -43,32 +43,24 @@ def version_of_run(extraction_id: str, run_id: str) -> str:
     return str(found.version) if found else abort(404)
 
 
+def _newest_runs(extraction_id: str) -> Select[Run]:
+    of_extraction = select(Run).where(Run.extraction_id == extraction_id)
+    return of_extraction.options(selectinload(Run.objects)).order_by(Run.queued_at.desc()).limit(RUNS_SHOWN)
+
+
 def runs_of(extraction_id: str) -> Sequence[Run]:
     """The newest runs of an extraction."""
-    return db.session.scalars(
-        select(Run)
-        .where(Run.extraction_id == extraction_id)
-        .options(selectinload(Run.objects))
-        .order_by(Run.queued_at.desc())
-        .limit(RUNS_SHOWN)
-    ).all()
+    return db.session.scalars(_newest_runs(extraction_id)).all()
 
 
 def runs_until(run: Run) -> Sequence[Run]:
     """A run and those before it, the newest first."""
-    return db.session.scalars(
-        select(Run)
-        .where(Run.extraction_id == run.extraction_id, Run.queued_at <= run.queued_at)
-        .options(selectinload(Run.objects))
-        .order_by(Run.queued_at.desc())
-        .limit(RUNS_SHOWN)
-    ).all()
+    return db.session.scalars(_newest_runs(run.extraction_id).where(Run.queued_at <= run.queued_at)).all()
 
 
 def newest_run(extraction_id: str) -> Run | None:
     """The newest run of an extraction."""
-    newest = select(Run).where(Run.extraction_id == extraction_id).options(selectinload(Run.objects))
-    return db.session.scalar(newest.order_by(Run.queued_at.desc()).limit(1))
+    return db.session.scalar(_newest_runs(extraction_id).limit(1))
 
 
 def counted_last(count: InstrumentedAttribute[int | None]) -> Select[int]:
