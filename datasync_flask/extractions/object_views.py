@@ -11,13 +11,12 @@ from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import needs_role
-from datasync_flask.extractions import catalog, loader, service, tables, treatments
+from datasync_flask.extractions import catalog, loader, run_starts, service, tables, treatments
 from datasync_flask.extractions.formula_fields import RHYTHMS
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.runs.plan import CURSORS, can_be_cursor, cursor_of, loadable
 from datasync_flask.problems.registry import trouble
-from datasync_flask.queue import queue
 from datasync_flask.salesforce.errors import SalesforceError
 
 bp = Blueprint("extraction_objects", __name__)
@@ -96,12 +95,6 @@ def reload(extraction_id: str, name: str) -> ResponseReturnValue:
     _chosen(extraction, name)
     open_run = states.open_run(extraction_id)
     if open_run is not None:
-        flash(gettext("This run isn’t over yet. One run of an extraction at a time."))
-        return redirect(url_for("extractions.show_run", extraction_id=extraction_id, run_id=open_run), 303)
+        return run_starts.show_open_run(extraction_id, open_run)
     service.reload(extraction, name)
-    try:
-        run_id = states.start(extraction_id, current_user.email).id
-        queue().run_soon(run_id)
-    except states.AlreadyRunning as other:
-        run_id = other.run_id
-    return redirect(url_for("extractions.show_run", extraction_id=extraction_id, run_id=run_id), 303)
+    return run_starts.start_run(extraction_id)

@@ -19,9 +19,8 @@ from datasync_flask.destinations import service as destination_service
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import db
-from datasync_flask.extractions import catalog, loader, service, tables, texts
+from datasync_flask.extractions import catalog, loader, run_starts, service, tables, texts
 from datasync_flask.extractions.forms import ExtractionForm
-from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.extractions.service import ObjectChoice
 from datasync_flask.extractions.setup import access, destinations, drafts, object_settings, objects, schedule_picker
@@ -30,7 +29,6 @@ from datasync_flask.extractions.setup.models import ExtractionDraft
 from datasync_flask.extractions.setup.views import bp, close, step_list, to_step
 from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.problems.registry import trouble
-from datasync_flask.queue import queue
 from datasync_flask.salesforce.errors import SalesforceError
 
 # The step in which to correct an error of the last form.
@@ -71,9 +69,7 @@ def review(draft_id: str) -> ResponseReturnValue:
     if action != "start":
         flash(gettext("Saved."))
         return redirect(url_for("extractions.show", extraction_id=saved.id), 303)
-    run_id = states.start(saved.id, current_user.email).id
-    queue().run_soon(run_id)
-    return redirect(url_for("extractions.show_run", extraction_id=saved.id, run_id=run_id), 303)
+    return run_starts.start_run(saved.id)
 
 
 @bp.get("/extractions/<public_id:draft_id>/setup/checks")
