@@ -69,7 +69,7 @@ def context(extraction: Extraction, *, only_problems: bool) -> dict[str, Any]:
     differences = gaps.over_runs(history, types)
     chosen = {each.name for each in extraction.objects}
     stored, counts = loader.rows_in_destination(extraction), loader.last_counts(extraction)
-    dateless = catalog.dateless(extraction.source)
+    dateless = catalog.dateless(extraction.source, extraction)
     table_of = tables.of_extraction(extraction.id)
     problems = [run for run in history if gaps.is_problem(run, types)]
     newest = next((run for run in history if run.is_over), None)

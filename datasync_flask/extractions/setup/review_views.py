@@ -19,11 +19,11 @@ from datasync_flask.destinations import service as destination_service
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import db
-from datasync_flask.extractions import catalog, loader, run_starts, service, tables, texts
+from datasync_flask.extractions import catalog, loader, preview, run_starts, service, tables, texts
 from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.extractions.service import ObjectChoice
-from datasync_flask.extractions.setup import access, destinations, drafts, object_settings, objects, schedule_picker
+from datasync_flask.extractions.setup import access, destinations, drafts, objects, schedule_picker
 from datasync_flask.extractions.setup.destination_views import SCHEDULE
 from datasync_flask.extractions.setup.models import ExtractionDraft
 from datasync_flask.extractions.setup.views import bp, close, step_list, to_step
@@ -137,7 +137,7 @@ def _rows(
     shown_as, counts = destinations.dataset_is(destination, ""), catalog.kept_counts(draft.source)
     table_names = destinations.table_names(dataset, shown_as, [choice.name for choice in chosen])
     return [
-        (choice, table, counts.get(choice.name), object_settings.later_runs(choice, draft.source, dateless))
+        (choice, table, counts.get(choice.name), preview.later_runs(choice, draft.source, dateless))
         for choice, table in zip(chosen, table_names, strict=True)
     ]
 
@@ -173,7 +173,7 @@ def _checks(draft: ExtractionDraft, destination: DestinationConnection | None) -
     found = [_source_check(draft)]
     chosen, dateless = drafts.choices(draft) or [], catalog.dateless(draft.source)
     names = [choice.name for choice in chosen]
-    reloaded = [each.name for each in chosen if object_settings.has_to_reload(each, draft.source, dateless)]
+    reloaded = [each.name for each in chosen if preview.has_to_reload(each, draft.source, dateless)]
     if reloaded:
         text = gettext("No change date, so each run loads everything: %(names)s", names=", ".join(reloaded))
         found.append((True, text))

@@ -59,9 +59,7 @@ def _page(form: ExtractionForm, extraction: Extraction | None) -> str:
     chosen = list(dict.fromkeys(form.objects.data or []))
     destination = next((each for each in loader.destinations() if each.id == form.destination.data), None)
     shown_as = destinations.dataset_is(destination, destinations.USUAL_KIND)
-    dateless = set(catalog.dateless(source)) if source is not None else set()
-    if extraction is not None:
-        dateless.update(each.name for each in extraction.objects if each.is_dateless)
+    dateless = catalog.dateless(source, extraction) if source is not None else set()
     timezone = schedule_picker.known_timezone(form.timezone.data or "")
     try:
         outlook = schedule_picker.outlook(form.picked.schedule, timezone, utcnow())
