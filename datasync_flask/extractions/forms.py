@@ -241,8 +241,7 @@ class ExtractionForm(SettingsForm):
                 filters.check(self.choice(name).filter)
             except filters.FilterRefused as refusal:
                 self._point_to_filter(name)
-                why = gettext(str(refusal))
-                raise ValidationError(gettext("The filter of %(name)s: %(why)s", name=name, why=why)) from None
+                raise ValidationError(gettext("The filter of %(name)s: %(why)s", name=name, why=str(refusal))) from None
             try:
                 treatments.check(self.choice(name))
             except treatments.TreatmentRefused as refusal:
@@ -319,18 +318,12 @@ class ExtractionForm(SettingsForm):
 
     def validate_schedule(self, field: Any) -> None:
         """Parse the schedule: as picked, or as text."""
-        try:
-            field.data = self.picked.schedule if "repeat" in self.sent else schedule.normalised(field.data or "")
-        except schedule.ScheduleRefused as refusal:
-            raise ValidationError(gettext(str(refusal))) from None
+        field.data = self.picked.schedule if "repeat" in self.sent else schedule.normalised(field.data or "")
 
     def validate_timezone(self, field: Any) -> None:
         """A time zone that exists."""
         field.data = field.data or "UTC"
-        try:
-            schedule.check_timezone(field.data)
-        except schedule.ScheduleRefused as refusal:
-            raise ValidationError(gettext(str(refusal))) from None
+        schedule.check_timezone(field.data)
 
     @property
     def picked(self) -> Picked:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from wtforms import StringField
 from wtforms.validators import ValidationError
@@ -54,10 +53,7 @@ class QuickEditForm(SettingsForm):
 
     def validate_schedule(self, field: Any) -> None:
         """Parse the schedule."""
-        try:
-            field.data = schedule.normalised(field.data or "")
-        except schedule.ScheduleRefused as refusal:
-            raise ValidationError(gettext(str(refusal))) from None
+        field.data = schedule.normalised(field.data or "")
 
     def validate_labels(self, field: Any) -> None:
         """Limit labels to what fits into a row of the list."""

@@ -13,7 +13,6 @@ from werkzeug.datastructures import MultiDict
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import needs_role
 from datasync_flask.addresses import wants_fragment
-from datasync_flask.clock import utcnow
 from datasync_flask.connections.kinds import KINDS
 from datasync_flask.destinations.forms import DestinationForm
 from datasync_flask.destinations.models import DestinationConnection
@@ -183,7 +182,7 @@ class Step:
             schedule = self.picked.schedule
         except ScheduleRefused as refusal:
             schedule = ""
-            self.errors["schedule"] = [gettext(str(refusal))]
+            self.errors["schedule"] = [str(refusal)]
         sent = drafts.as_sent({**self.settings, "schedule": schedule}, drafts.choices(self.draft) or [])
         form = ExtractionForm(given=sent, tries_filters=False)
         form.validate()
@@ -202,10 +201,7 @@ class Step:
         """The page."""
         usual = schedule_picker.browser_timezone()
         timezone = schedule_picker.known_timezone(str(self.draft.settings.get("timezone", usual)))
-        try:
-            outlook = schedule_picker.outlook(self.picked.schedule, timezone, utcnow())
-        except ScheduleRefused as refusal:
-            outlook = schedule_picker.Outlook(gettext(str(refusal)))
+        outlook = schedule_picker.outlook_of(self.picked, timezone)
         shown_as = destinations.dataset_is(self.chosen, self.kind)
         return render_template(
             "extractions/setup/destination.html",

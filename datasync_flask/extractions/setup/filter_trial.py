@@ -31,7 +31,7 @@ def tried(source: SalesforceConnection, name: str, condition: str) -> Trial:
     try:
         filters.check(condition)
     except filters.FilterRefused as refused:
-        return Trial(gettext(str(refused)))
+        return Trial(str(refused))
     if not condition or not is_api_name(name):
         return Trial()
     if source.grant is None:

@@ -16,6 +16,7 @@ from flask_babel import get_locale, gettext, ngettext
 from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 
+from datasync_flask.clock import utcnow
 from datasync_flask.extractions.schedule import EVERY, ScheduleRefused, check_timezone, next_after, normalised
 
 REPEATS = {
@@ -62,22 +63,22 @@ class Picked:
             return f"every {self.every_minutes} minutes"
         if self.repeat == "cron":
             if not self.text:
-                raise ScheduleRefused("Write five cron fields like 30 6 * * 1-5, or choose Manual.")
+                raise ScheduleRefused(gettext("Write five cron fields like 30 6 * * 1-5, or choose Manual."))
             return normalised(self.text)
         days = "*"
         if self.repeat != "daily":
             if not self.on_days:
-                raise ScheduleRefused("Choose at least one day.")
+                raise ScheduleRefused(gettext("Choose at least one day."))
             is_every_day = set(self.on_days) == set(DAYS)
             days = "*" if is_every_day else ",".join(str(day) for day in DAYS if day in self.on_days)
         if self.repeat == "hourly":
             if not self.at_minute.isdecimal() or int(self.at_minute) > 59:
-                raise ScheduleRefused("Enter a minute from 0 to 59.")
+                raise ScheduleRefused(gettext("Enter a minute from 0 to 59."))
             hours = "*" if self.every_hours == 1 else f"*/{self.every_hours}"
             return f"{int(self.at_minute)} {hours} * * {days}"
         time = _TIME.fullmatch(self.at_time)
         if time is None:
-            raise ScheduleRefused("Enter a time such as 06:30.")
+            raise ScheduleRefused(gettext("Enter a time such as 06:30."))
         return f"{int(time[2])} {int(time[1])} * * {days}"
 
 
@@ -183,6 +184,14 @@ def outlook(schedule: str, timezone: str, now: datetime, *, shown: int = 3) -> O
         moment = next_after(schedule, timezone, moment)
     runs_a_day = sum(moment <= now + timedelta(days=1) for moment in found)
     return Outlook(sentence(schedule), tuple(_told(moment, zone) for moment in found[:shown]), timezone, runs_a_day)
+
+
+def outlook_of(picked: Picked, timezone: str) -> Outlook:
+    """The outlook from now of what is picked; the refusal in place of the sentence if that is invalid."""
+    try:
+        return outlook(picked.schedule, timezone, utcnow())
+    except ScheduleRefused as refusal:
+        return Outlook(str(refusal))
 
 
 def _told(moment: datetime, zone: ZoneInfo) -> str:

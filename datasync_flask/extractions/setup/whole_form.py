@@ -10,12 +10,10 @@ from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.addresses import wants_fragment
-from datasync_flask.clock import utcnow
 from datasync_flask.connections.descriptions import DescriptionTaken
 from datasync_flask.extractions import catalog, formula_fields, loader, service
 from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.models import Extraction
-from datasync_flask.extractions.schedule import ScheduleRefused
 from datasync_flask.extractions.setup import access, destinations, object_settings, objects, schedule_picker
 from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.salesforce_connections.settings import TRACKING_TYPES
@@ -61,10 +59,7 @@ def _page(form: ExtractionForm, extraction: Extraction | None) -> str:
     shown_as = destinations.dataset_is(destination, destinations.USUAL_KIND)
     dateless = catalog.dateless(source, extraction) if source is not None else set()
     timezone = schedule_picker.known_timezone(form.timezone.data or "")
-    try:
-        outlook = schedule_picker.outlook(form.picked.schedule, timezone, utcnow())
-    except ScheduleRefused as refusal:
-        outlook = schedule_picker.Outlook(gettext(str(refusal)))
+    outlook = schedule_picker.outlook_of(form.picked, timezone)
     return render_template(
         "extractions/form.html",
         form=form,
