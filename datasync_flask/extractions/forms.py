@@ -250,11 +250,11 @@ class ExtractionForm(SettingsForm):
 
     @property
     def _chosen_source(self) -> SalesforceConnection | None:
-        return next((each for each in loader.sources() if each.id == self.source.data), None)
+        return loader.source(self.source.data)
 
     @property
     def _chosen_destination(self) -> DestinationConnection | None:
-        return next((each for each in loader.destinations() if each.id == self.destination.data), None)
+        return loader.destination(self.destination.data)
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Validate the fields. Check that no other extraction has a table this one would write to, and Salesforce

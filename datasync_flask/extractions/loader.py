@@ -141,6 +141,16 @@ def sources() -> Sequence[SalesforceConnection]:
     return db.session.scalars(select(SalesforceConnection).order_by(is_waiting, Connection.description_key)).all()
 
 
+def source(connection_id: str | None) -> SalesforceConnection | None:
+    """One of the connections that can be read from."""
+    return next((each for each in sources() if each.id == connection_id), None)
+
+
 def destinations() -> Sequence[DestinationConnection]:
     """The connections that can be written to."""
     return db.session.scalars(select(DestinationConnection).order_by(Connection.description_key)).all()
+
+
+def destination(connection_id: str | None) -> DestinationConnection | None:
+    """One of the connections that can be written to."""
+    return next((each for each in destinations() if each.id == connection_id), None)

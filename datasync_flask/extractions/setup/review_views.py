@@ -91,8 +91,7 @@ def checks(draft_id: str) -> ResponseReturnValue:
 
 
 def _destination(draft: ExtractionDraft) -> DestinationConnection | None:
-    wanted = draft.settings.get("destination")
-    return next((each for each in loader.destinations() if each.id == wanted), None)
+    return loader.destination(draft.settings.get("destination"))
 
 
 def usual_name(draft: ExtractionDraft, destination: DestinationConnection) -> str:

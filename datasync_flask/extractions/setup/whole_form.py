@@ -52,10 +52,10 @@ def _is_preview() -> bool:
 
 
 def _page(form: ExtractionForm, extraction: Extraction | None) -> str:
-    source = next((each for each in loader.sources() if each.id == form.source.data), None)
+    source = loader.source(form.source.data)
     found = catalog.objects_of(source) if source is not None else catalog.Catalog([])
     chosen = list(dict.fromkeys(form.objects.data or []))
-    destination = next((each for each in loader.destinations() if each.id == form.destination.data), None)
+    destination = loader.destination(form.destination.data)
     shown_as = destinations.dataset_is(destination, destinations.USUAL_KIND)
     dateless = catalog.dateless(source, extraction) if source is not None else set()
     timezone = schedule_picker.known_timezone(form.timezone.data or "")
