@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
-from itertools import count
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
@@ -20,6 +19,7 @@ from datasync_flask.destinations.service import PlaceTaken
 from datasync_flask.extensions import db
 from datasync_flask.extractions import schedule, tables
 from datasync_flask.extractions.models import Extraction, ExtractionObject
+from datasync_flask.extractions.names import numbered
 from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.salesforce_connections import health_check
@@ -245,11 +245,8 @@ def copy_along(old_source_id: str, new_source_id: str, *, by: int | None) -> int
 def _free_dataset(original: Extraction) -> str:
     """A dataset named after an extraction's, in which no other extraction owns a table of its objects."""
     names = [chosen.name for chosen in original.objects]
-    for number in count(1):
-        dataset = f"{original.dataset[:40].rstrip('_')}_copy" + (f"_{number}" if number > 1 else "")
-        if not tables.wanted_by(None, original.destination, dataset, names).taken:
-            return dataset
-    raise AssertionError("unreachable")
+    datasets = numbered(f"{original.dataset[:40].rstrip('_')}_copy")
+    return next(each for each in datasets if not tables.wanted_by(None, original.destination, each, names).taken)
 
 
 def delete(extraction: Extraction, *, by: int | None) -> None:
