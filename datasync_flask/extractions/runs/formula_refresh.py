@@ -28,7 +28,7 @@ from datasync_flask.destinations.parquet_queries import SQL_TYPES, bounded, quot
 from datasync_flask.extractions.forecast import rows_per_page
 from datasync_flask.extractions.runs import loading
 from datasync_flask.extractions.runs.column_types import arrow_schema
-from datasync_flask.extractions.runs.kept_values import ROWS_BY_ID, as_arrow
+from datasync_flask.extractions.runs.kept_values import KEY_COLUMN, ROWS_BY_ID, store_values
 from datasync_flask.extractions.runs.notes import NoteKind, note, without_repeated
 from datasync_flask.extractions.runs.object_run import ObjectRun
 from datasync_flask.extractions.runs.page_files import versions_of
@@ -42,7 +42,6 @@ log = logging.getLogger(__name__)
 NOT_REFRESHED = (
     "Salesforce refused to return the formula fields on their own, so they weren’t refreshed. The next run tries again."
 )
-_KEY_COLUMN = Column(KEY, ColumnType.TEXT)
 
 
 def refresh(api: SalesforceApi, destination: Destination, each: ObjectRun) -> None:
@@ -116,13 +115,8 @@ class _Refresh:
     def store_values(self) -> None:
         """Store the table's values in a file, with the mark of deleted rows."""
         wanted = {column.name for column in self.moving} | {DELETED_COLUMN}
-        self._store(self.stored, [column for column in self.there if column.name in wanted], None)
-
-    def _store(self, file: Path, columns: Sequence[Column], keys: list[str] | None) -> None:
-        schema = arrow_schema((_KEY_COLUMN, *columns))
-        with pq.ParquetWriter(file, schema) as writer:
-            for rows in self.destination.values(self.each.table, tuple(column.name for column in columns), keys):
-                writer.write_table(as_arrow(rows, columns, schema))
+        columns = [column for column in self.there if column.name in wanted]
+        store_values(self.destination, self.each.table, columns, None, self.stored)
 
     def find_changed(self, read: Iterable[Path]) -> int:
         """Store the rows whose values differ, with the new values; return how many."""
@@ -136,7 +130,7 @@ class _Refresh:
             f"SELECT n.* FROM ({rows_of(read)}) n JOIN ({rows_of([self.stored])}) s USING ({KEY}) "  # noqa: S608 (our own)
             f"WHERE {is_here} AND ({differ}) QUALIFY row_number() OVER (PARTITION BY n.{KEY}) = 1"
         )
-        columns = (_KEY_COLUMN, *self.moving)
+        columns = (KEY_COLUMN, *self.moving)
         with pq.ParquetWriter(self.changed, arrow_schema(columns)) as writer:
             for table in self._tables(query, columns):
                 writer.write_table(table)
@@ -152,7 +146,7 @@ class _Refresh:
     def bring_whole_rows(self, rows: int) -> None:
         """Store the changed rows' other values from the table."""
         keys = pq.read_table(self.changed, columns=[KEY]).column(0).to_pylist() if rows <= ROWS_BY_ID else None
-        self._store(self.whole, self.there, keys)
+        store_values(self.destination, self.each.table, self.there, keys, self.whole)
 
     def write_changed(self) -> tuple[Path, ...]:
         """Files with the complete changed rows, with versions if history is kept."""
