@@ -10,7 +10,7 @@ from flask_babel import gettext, ngettext
 from werkzeug.datastructures import MultiDict
 
 from datasync_flask.extractions.models import ExtractionObject
-from datasync_flask.extractions.runs.plan import LoadedAs, is_needed
+from datasync_flask.extractions.runs.plan import LoadedAs, is_needed, unknown
 from datasync_flask.extractions.service import ObjectChoice
 from datasync_flask.salesforce.descriptions import Field, is_api_name
 
@@ -117,20 +117,15 @@ def parse(
         absent = [name for name in absent if _has(before.left_out, name) or _has(was_loaded, name)]
     # A field that the user can't see at the moment keeps its treatment for when it comes back.
     return Treated(
-        None if loads_new(before, sent) else loaded + _unknown(before.fields or [], names),
-        [name for name in loaded if chosen[name] is Treatment.HASH] + _unknown(before.hashed, names),
-        absent + _unknown(before.left_out, names),
+        None if loads_new(before, sent) else loaded + unknown(before.fields or [], names),
+        [name for name in loaded if chosen[name] is Treatment.HASH] + unknown(before.hashed, names),
+        absent + unknown(before.left_out, names),
     )
 
 
 def _sent(before: ObjectChoice, sent: MultiDict[str, str], name: str) -> Treatment:
     value = sent.get(f"treatment-{name}", "")
     return Treatment(value) if value in set(Treatment) else treatment_of(before, name)
-
-
-def _unknown(names: list[str], known: Collection[str]) -> list[str]:
-    letters = {name.lower() for name in known}
-    return [name for name in names if name.lower() not in letters]
 
 
 def check(choice: ObjectChoice) -> None:
@@ -158,8 +153,7 @@ def _refused(name: str) -> str:
 
 def pending_columns(chosen: ExtractionObject) -> set[str]:
     """The columns that the next run empties or hashes: no page shows them until then."""
-    before = chosen.loaded_as or LoadedAs()
-    names = _unknown(chosen.hashed, before.hashed.split(",")) + _unknown(chosen.left_out, before.left_out.split(","))
+    names = (chosen.loaded_as or LoadedAs()).newly_treated(chosen.hashed, chosen.left_out)
     columns = [columns for name, columns in chosen.field_columns.items() if _has(names, name)]
     return {column.lower() for each in columns for column in each.values()}
 

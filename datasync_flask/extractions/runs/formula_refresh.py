@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -97,16 +97,8 @@ class _Refresh:
     def reader(self, api: SalesforceApi) -> Reader:
         """The reader of Id and the fields of all rows."""
         plan = self.each.plan
-        names = ["Id", *plan.formulas]
-        alone = replace(
-            plan,
-            fields=tuple(found for found in plan.fields if found.name in names),
-            soql=plan.formula_soql,
-            with_deleted=False,
-            is_whole=True,
-            keeps_history=False,
-        )
-        columns = {name: self.each.columns[name] for name in names}
+        columns = {name: self.each.columns[name] for name in ("Id", *plan.formulas)}
+        alone = plan.of_all_rows(*plan.formulas)
         found = Reader(api, alone, columns, self.folder / "pages", hashing=self.each.hashing)
         # About as many rows as the table has; this decides whether a bulk job is cheaper.
         found.progress.expected = self.destination.count(self.each.table, without_deleted=True)
