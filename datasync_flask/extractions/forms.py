@@ -333,9 +333,7 @@ class ExtractionForm(SettingsForm):
 
     def choice(self, name: str) -> ObjectChoice:
         """The choice for one object: as posted, or as stored."""
-        stored = (
-            next((each for each in self.extraction.objects if each.name == name), None) if self.extraction else None
-        )
+        stored = self.extraction.object(name) if self.extraction else None
         before = ObjectChoice.of(stored) if stored else ObjectChoice(name)
         if not self.is_submitted():
             return before

@@ -93,6 +93,10 @@ class Extraction(Model):
 
     __mapper_args__ = {"version_id_col": row_version}
 
+    def object(self, name: str) -> ExtractionObject | None:
+        """The chosen object with this name."""
+        return next((chosen for chosen in self.objects if chosen.name == name), None)
+
     @property
     def lasting_gaps(self) -> dict[str, int]:
         """The objects whose difference from Salesforce lasts: how many rows are missing, or too many (below 0)."""

@@ -23,10 +23,7 @@ bp = Blueprint("extraction_objects", __name__)
 
 
 def _chosen(extraction: Extraction, name: str) -> ExtractionObject:
-    found = next((each for each in extraction.objects if each.name == name), None)
-    if found is None:
-        abort(404)
-    return found
+    return extraction.object(name) or abort(404)
 
 
 @bp.route("/extractions/<public_id:extraction_id>/objects/<name>", methods=["GET", "POST"])
@@ -64,7 +61,7 @@ def fields(extraction_id: str, name: str) -> ResponseReturnValue:
                 cursor_field=cursor,
             )
             fills = "fill" in request.form
-            service.choose_fields(extraction, name, choice, fills=fills, by=current_user.id)
+            service.choose_fields(chosen, choice, fills=fills, by=current_user.id)
             flash(gettext("Saved. The next run loads everything once.") if fills else gettext("Saved."))
             return redirect(url_for("extractions.show", extraction_id=extraction.id), 303)
     page = render_template(
@@ -92,9 +89,9 @@ def fields(extraction_id: str, name: str) -> ResponseReturnValue:
 def reload(extraction_id: str, name: str) -> ResponseReturnValue:
     """Reload an object, whatever its watermark; this starts a run."""
     extraction = loader.get_extraction(extraction_id)
-    _chosen(extraction, name)
+    chosen = _chosen(extraction, name)
     open_run = states.open_run(extraction_id)
     if open_run is not None:
         return run_starts.show_open_run(extraction_id, open_run)
-    service.reload(extraction, name)
+    service.reload(chosen)
     return run_starts.start_run(extraction_id)

@@ -9,7 +9,6 @@ from flask_babel import lazy_gettext as _l
 from wtforms import StringField
 from wtforms.validators import ValidationError
 
-from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
 from datasync_flask.connections import labels
 from datasync_flask.extensions import db
@@ -73,9 +72,8 @@ def change(extraction: Extraction, values: dict[str, str], *, by: int | None) ->
     """Store some of the editable values; commits. Raises DescriptionTaken."""
     before = labels.joined(extraction.labels)
     if "labels" in values and labels.put(extraction, labels.parse(values["labels"])):
-        subject = ("extraction", extraction.id, extraction.description)
         changes = {"labels": [before, labels.joined(extraction.labels)]}
-        trail.record("extraction_changed", subject, by=by, changes=changes)
+        service.record_change(extraction, changes, by)
         # A new version makes open lists show the row again.
         extraction.updated_at = utcnow()
     stored = ExtractionSettings.of(extraction)
@@ -93,6 +91,5 @@ def pause(extraction: Extraction, is_paused: bool, *, by: int | None) -> None:
         return
     extraction.is_paused, extraction.updated_at = is_paused, utcnow()
     extraction.next_run_at = schedule.next_of(extraction, utcnow())
-    subject = ("extraction", extraction.id, extraction.description)
-    trail.record("extraction_changed", subject, by=by, changes={"is_paused": [not is_paused, is_paused]})
+    service.record_change(extraction, {"is_paused": [not is_paused, is_paused]}, by)
     db.session.commit()

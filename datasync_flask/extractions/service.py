@@ -144,12 +144,11 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
             db.session.rollback()
             raise TableTaken(min(taken))
         after_all = _as_data(extraction)
-        subject = ("extraction", extraction.id, extraction.description)
         if before_all is None:
-            trail.record(trail.Event.EXTRACTION_CREATED, subject, by=by, objects=sorted(wanted))
+            trail.record(trail.Event.EXTRACTION_CREATED, _subject(extraction), by=by, objects=sorted(wanted))
         elif changes := {name: [before_all.get(name), value] for name, value in after_all.items()
                          if before_all.get(name) != value}:  # fmt: skip
-            trail.record(trail.Event.EXTRACTION_CHANGED, subject, by=by, changes=changes)
+            record_change(extraction, changes, by)
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
@@ -158,6 +157,15 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
         # Find out before the first run what the user can't see.
         health_check.check_soon(extraction.source_id)
     return extraction
+
+
+def _subject(extraction: Extraction) -> tuple[str, str, str]:
+    return "extraction", extraction.id, extraction.description
+
+
+def record_change(extraction: Extraction, changes: dict[str, Any], by: int | None = None) -> None:
+    """Record changed settings, each with its old and its new value, in the audit log. The caller commits."""
+    trail.record(trail.Event.EXTRACTION_CHANGED, _subject(extraction), by=by, changes=changes)
 
 
 def on_destination_changed(destination: DestinationConnection, *, before: dict[str, Any]) -> None:
@@ -184,33 +192,25 @@ def _as_data(extraction: Extraction) -> dict[str, Any]:
     }
 
 
-def reload(extraction: Extraction, name: str) -> bool:
-    """Have the next run load all of an object; commits. False when the extraction has no such object."""
-    chosen = next((each for each in extraction.objects if each.name == name), None)
-    if chosen is None:
-        return False
+def reload(chosen: ExtractionObject) -> None:
+    """Have the next run load all of an object; commits."""
     chosen.watermark = None
-    subject = ("extraction", extraction.id, extraction.description)
-    trail.record(trail.Event.EXTRACTION_CHANGED, subject, changes={f"object {name}": ["", "load everything again"]})
+    record_change(chosen.extraction, {f"object {chosen.name}": ["", "load everything again"]})
     db.session.commit()
-    return True
 
 
-def choose_fields(extraction: Extraction, name: str, choice: ObjectChoice, *, fills: bool, by: int | None) -> None:
+def choose_fields(chosen: ExtractionObject, choice: ObjectChoice, *, fills: bool, by: int | None) -> None:
     """Store which fields of an object are loaded and which date detects changes; commits.
 
     With `fills` the next run reads everything, so that rows loaded before get the new fields too.
     """
-    chosen = next(each for each in extraction.objects if each.name == name)
-    before = ObjectChoice.of(chosen)
+    extraction, before = chosen.extraction, ObjectChoice.of(chosen)
     _set_fields(chosen, choice)
     extraction.updated_at = utcnow()
     if fills:
         chosen.watermark = None
     if before != choice:
-        changes = {f"object {name}": [asdict(before), asdict(choice)]}
-        subject = ("extraction", extraction.id, extraction.description)
-        trail.record(trail.Event.EXTRACTION_CHANGED, subject, by=by, changes=changes)
+        record_change(extraction, {f"object {chosen.name}": [asdict(before), asdict(choice)]}, by)
     db.session.commit()
 
 
@@ -251,6 +251,6 @@ def _free_dataset(original: Extraction) -> str:
 
 def delete(extraction: Extraction, *, by: int | None) -> None:
     """Delete an extraction with its runs; the tables stay, and belong to nobody. Commits."""
-    trail.record(trail.Event.EXTRACTION_DELETED, ("extraction", extraction.id, extraction.description), by=by)
+    trail.record(trail.Event.EXTRACTION_DELETED, _subject(extraction), by=by)
     db.session.execute(sql_delete(Extraction).where(Extraction.id == extraction.id))
     db.session.commit()
