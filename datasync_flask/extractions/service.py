@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
@@ -25,10 +25,6 @@ from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.salesforce_connections import health_check
 
 TAKEN = _l("Another extraction has this description already. Choose another one.")
-_SETTINGS = (
-    "description", "source_id", "destination_id", "dataset", "combines_orgs", "schedule", "timezone", "quota_ceiling",
-    "reread_days", "formula_rhythm",
-)  # fmt: skip
 
 
 @dataclass
@@ -80,6 +76,10 @@ class ExtractionSettings:
         return cls(objects=objects, **{name: getattr(stored, name) for name in _SETTINGS})
 
 
+# The settings of the extraction itself.
+_SETTINGS = tuple(each.name for each in fields(ExtractionSettings) if each.name != "objects")
+
+
 def is_description_taken(description: str, except_id: str = "") -> bool:
     """True when another extraction has this description."""
     key = description_key(description)
@@ -104,12 +104,9 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
     # It keeps the tables: a run stops before it adds rows of another org.
     has_other_source = extraction.source_id != data.source_id
     has_other_schedule = (extraction.schedule, extraction.timezone) != (data.schedule, data.timezone)
-    extraction.description, extraction.description_key = data.description, description_key(data.description)
-    extraction.source_id, extraction.destination_id = data.source_id, data.destination_id
-    extraction.dataset, extraction.combines_orgs = data.dataset, data.combines_orgs
-    extraction.schedule, extraction.timezone = data.schedule, data.timezone
-    extraction.quota_ceiling, extraction.reread_days = data.quota_ceiling, data.reread_days
-    extraction.formula_rhythm = data.formula_rhythm
+    for name in _SETTINGS:
+        setattr(extraction, name, getattr(data, name))
+    extraction.description_key = description_key(data.description)
     if has_other_schedule:
         extraction.next_run_at = schedule.next_of(extraction, now)
     extraction.updated_at = now
