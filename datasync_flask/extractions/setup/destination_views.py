@@ -28,7 +28,6 @@ from datasync_flask.extractions.setup.views import bp, close, step_list, to_step
 FIELDS = (
     "destination", "dataset", "combines_orgs", "schedule", "timezone", "quota_ceiling", "reread_days", "formula_rhythm",
 )  # fmt: skip
-SCHEDULE = "0 * * * *"
 
 
 @bp.route("/extractions/<public_id:draft_id>/setup/destination", methods=["GET", "POST"], endpoint="destination")
@@ -83,7 +82,7 @@ class Step:
         elif unfinished := stored.get("unfinished_schedule"):
             self.picked = schedule_picker.Picked("cron", text=unfinished)
         else:
-            self.picked = schedule_picker.of_schedule(stored.get("schedule", SCHEDULE))
+            self.picked = schedule_picker.of_schedule(stored.get("schedule", drafts.SCHEDULE))
         self.combines_orgs = "combines_orgs" in sent if self.is_sent else bool(stored.get("combines_orgs"))
         self.combined = loader.combining_at(self.chosen)
         self.objects = drafts.choices(draft) or []
@@ -139,26 +138,21 @@ class Step:
         try:
             found["schedule"] = self.picked.schedule
         except ScheduleRefused:
-            found["schedule"] = self.draft.settings.get("schedule", SCHEDULE)
+            found["schedule"] = self.draft.settings.get("schedule", drafts.SCHEDULE)
             found["unfinished_schedule"] = self.picked.text if self.picked.repeat == "cron" else ""
         return {name: value.replace("\x00", "") if isinstance(value, str) else value for name, value in found.items()}
 
     @property
     def settings(self) -> dict[str, Any]:
         """The settings of the step in the format of an extraction's form."""
-        stored = self.draft.settings
-        return {
-            "source": self.draft.source_id,
-            "destination": self.chosen.id if self.chosen is not None else "",
-            "dataset": self.dataset,
-            "combines_orgs": self.combines_orgs,
-            "timezone": stored.get("timezone", "UTC"),
-            "quota_ceiling": stored.get("quota_ceiling", 80),
-            "reread_days": stored.get("reread_days", 0),
-            "formula_rhythm": stored.get("formula_rhythm", FormulaRhythm.DAILY.value),
+        return drafts.settings_of(
+            self.draft,
+            destination=self.chosen.id if self.chosen is not None else "",
+            dataset=self.dataset,
+            combines_orgs=self.combines_orgs,
             # A unique placeholder: the next step asks for the name.
-            "description": self.draft.id,
-        }
+            description=self.draft.id,
+        )
 
     def test(self) -> None:
         """Try a new destination; errors appear at their fields."""

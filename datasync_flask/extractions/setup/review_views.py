@@ -21,10 +21,8 @@ from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import db
 from datasync_flask.extractions import catalog, loader, preview, run_starts, service, tables, texts
 from datasync_flask.extractions.forms import ExtractionForm
-from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.extractions.service import ObjectChoice
 from datasync_flask.extractions.setup import access, destinations, drafts, objects, schedule_picker
-from datasync_flask.extractions.setup.destination_views import SCHEDULE
 from datasync_flask.extractions.setup.models import ExtractionDraft
 from datasync_flask.extractions.setup.views import bp, close, step_list, to_step
 from datasync_flask.extractions.tables import TableTaken
@@ -110,18 +108,12 @@ def _settings(draft: ExtractionDraft, destination: DestinationConnection) -> dic
     stored = draft.settings
     names = [choice.name for choice in drafts.choices(draft) or []]
     usual = destinations.slug(str(destination.settings.get("schema", "")) or draft.source.description)
-    return {
-        "source": draft.source_id,
-        "destination": destination.id,
-        "dataset": stored.get("dataset") or destinations.free_dataset(usual, destination, "", names),
-        "combines_orgs": stored.get("combines_orgs", False),
-        "schedule": stored.get("schedule", SCHEDULE),
-        "timezone": stored.get("timezone", "UTC"),
-        "quota_ceiling": stored.get("quota_ceiling", 80),
-        "reread_days": stored.get("reread_days", 0),
-        "formula_rhythm": stored.get("formula_rhythm", FormulaRhythm.DAILY.value),
-        "description": request.form.get("description", stored.get("description") or usual_name(draft, destination)),
-    }
+    return drafts.settings_of(
+        draft,
+        destination=destination.id,
+        dataset=stored.get("dataset") or destinations.free_dataset(usual, destination, "", names),
+        description=request.form.get("description", stored.get("description") or usual_name(draft, destination)),
+    )
 
 
 def _form(draft: ExtractionDraft, destination: DestinationConnection) -> ExtractionForm:
