@@ -51,7 +51,9 @@ _KEY_HINTS = _PASSWORD_HINTS | {
 class DestinationForm(BucketRules, ConnectionForm):
     """Settings of a destination."""
 
-    description = description_field(_l("Give the destination a description, for instance Warehouse."))
+    description = description_field(
+        _l("Give the destination a description, for instance Warehouse."), _l("Shown in lists")
+    )
     kept_password = HiddenField()
 
     def __init__(

@@ -11,8 +11,9 @@ from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, HiddenField, IntegerField, SelectField, SelectMultipleField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
-from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, ValidationError
+from wtforms.validators import InputRequired, NumberRange, ValidationError
 
+from datasync_flask.connections.forms import description_field
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.registry import DESTINATIONS
 from datasync_flask.extractions import filters, loader, schedule, service, tables, treatments
@@ -22,7 +23,7 @@ from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.extractions.service import ExtractionSettings, ObjectChoice
 from datasync_flask.extractions.setup import filter_trial, schedule_picker
 from datasync_flask.extractions.setup.schedule_picker import Picked
-from datasync_flask.forms import SettingsForm, one_line, strip
+from datasync_flask.forms import SettingsForm, strip
 from datasync_flask.salesforce.descriptions import is_api_name
 from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.salesforce_connections.settings import TRACKING_TYPES
@@ -52,23 +53,21 @@ def is_dataset_name(name: str) -> bool:
     return bool(_DATASET.fullmatch(name))
 
 
-def description_field() -> Any:
-    """The field for an extraction's description."""
-    return StringField(
-        _l("Description"),
-        [
-            DataRequired(_l("Give the extraction a description, for instance Sales to the warehouse.")),
-            Length(max=120, message=_l("Use at most 120 characters.")),
-        ],
-        filters=[one_line, strip],
-        render_kw={"autocomplete": "off", "maxlength": 120},
-    )
+class DescribedExtraction(SettingsForm):
+    """A form with an extraction's unique description."""
+
+    description = description_field(_l("Give the extraction a description, for instance Sales to the warehouse."))
+    extraction: Extraction | None = None
+
+    def validate_description(self, field: Any) -> None:
+        """Refuse a description that another extraction has."""
+        if service.is_description_taken(field.data, self.extraction.id if self.extraction else ""):
+            raise ValidationError(str(service.TAKEN))
 
 
-class ExtractionForm(SettingsForm):
+class ExtractionForm(DescribedExtraction):
     """What an extraction loads, where to, and when."""
 
-    description = description_field()
     source = SelectField(_l("Source"), validate_choice=False)
     destination = SelectField(_l("Destination"), validate_choice=False)
     dataset = StringField(
@@ -152,11 +151,6 @@ class ExtractionForm(SettingsForm):
         """One of the connections that can be written to."""
         if field.data not in {choice.value for choice in field.choices}:
             raise ValidationError(gettext("Choose a destination."))
-
-    def validate_description(self, field: Any) -> None:
-        """Refuse a description that another extraction has."""
-        if service.is_description_taken(field.data, self.extraction.id if self.extraction else ""):
-            raise ValidationError(str(service.TAKEN))
 
     def validate_dataset(self, field: Any) -> None:
         """Accept only names that every destination takes without quoting; convert capitals, spaces and dashes."""

@@ -7,27 +7,25 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 from wtforms import StringField
-from wtforms.validators import ValidationError
 
 from datasync_flask.clock import utcnow
 from datasync_flask.connections import labels
 from datasync_flask.extensions import db
 from datasync_flask.extractions import schedule, service
-from datasync_flask.extractions.forms import description_field
+from datasync_flask.extractions.forms import DescribedExtraction
 from datasync_flask.extractions.models import Extraction, extraction_labels
 from datasync_flask.extractions.service import ExtractionSettings
 from datasync_flask.extractions.setup import schedule_picker
-from datasync_flask.forms import SettingsForm, one_line, strip
+from datasync_flask.forms import one_line, strip
 
 labels.USES.append(extraction_labels)
 
 EDITABLE = ("description", "schedule", "labels")
 
 
-class QuickEditForm(SettingsForm):
+class QuickEditForm(DescribedExtraction):
     """One cell of the list."""
 
-    description = description_field()
     schedule = StringField(
         _l("Schedule"),
         filters=[strip],
@@ -44,11 +42,6 @@ class QuickEditForm(SettingsForm):
     def __init__(self, extraction: Extraction, **kwargs: Any) -> None:
         super().__init__(data=values_of(extraction), **kwargs)
         self.extraction = extraction
-
-    def validate_description(self, field: Any) -> None:
-        """Refuse a description that another extraction has."""
-        if service.is_description_taken(field.data, self.extraction.id):
-            raise ValidationError(str(service.TAKEN))
 
     def validate_schedule(self, field: Any) -> None:
         """Parse the schedule."""
