@@ -15,7 +15,7 @@ from datasync_flask.connections.descriptions import free_description
 from datasync_flask.connections.kinds import ConnectionKind, ShownProblem, definition_of, dependants_of, register
 from datasync_flask.destinations import pages, service
 from datasync_flask.destinations.destination_kind import DestinationKind
-from datasync_flask.destinations.forms import DestinationForm
+from datasync_flask.destinations.forms import DestinationForm, explain_problem
 from datasync_flask.destinations.models import DestinationConnection, class_of
 from datasync_flask.destinations.registry import DESTINATIONS
 from datasync_flask.destinations.settings import SETTINGS, TABLE_FORMATS, TLS_CHOICES
@@ -71,7 +71,7 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
         return {
             "connection": connection,
             "kind": self,
-            "meaning": pages.explain_problem(connection.problem),
+            "meaning": explain_problem(connection.problem),
         }
 
     def problem(self, connection: DestinationConnection) -> ShownProblem:
@@ -131,7 +131,7 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
             raise form.refusal()
         problem = form.find_problem()
         if problem is not None and not values.get("save_anyway"):
-            raise Refused({problem.field or "": [f"{pages.explain_problem(problem.fault)} {problem.detail}".strip()]})
+            raise Refused({problem.field or "": [f"{explain_problem(problem.fault)} {problem.detail}".strip()]})
         try:
             return form.save(problem, by=by)
         except SettingRefused as refusal:

@@ -23,7 +23,6 @@ from datasync_flask.extractions import loader, tables
 from datasync_flask.extractions.models import Extraction
 from datasync_flask.extractions.names import numbered, snake_case
 from datasync_flask.forms import SettingRefused
-from datasync_flask.problems.registry import trouble
 
 NEW = "new"
 USUAL_KIND = "duckdb"
@@ -137,9 +136,7 @@ def problem_of(form: DestinationForm) -> DestinationError | None:
     """Try a valid form's settings, and put an error at its field."""
     problem = form.find_problem()
     if problem is not None:
-        told = trouble(problem.fault).sentences
-        field = form[problem.field] if problem.field in form else form["description"]
-        field.errors = [f"{told} ({problem.detail})" if problem.detail else told]
+        form.show(problem)
     return problem
 
 
