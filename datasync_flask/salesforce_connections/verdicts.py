@@ -74,7 +74,7 @@ def verdict_label(verdict: Verdict) -> str:
         Verdict.FAILED: gettext("Failed"),
         Verdict.UNKNOWN: gettext("Not known"),
     }
-    return str(labels[verdict])
+    return labels[verdict]
 
 
 def as_text(connection: SalesforceConnection) -> str:

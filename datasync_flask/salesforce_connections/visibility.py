@@ -129,7 +129,7 @@ def sentences(rows: Collection[ObjectVisibility]) -> list[str]:
         )  # fmt: skip
     if any(row.missing and (row.hidden is None or not set(row.missing) <= set(row.hidden)) for row in rows):
         found.append(gettext("Salesforce doesn’t tell whether a field that went away is hidden or deleted."))
-    return [str(each) for each in found]
+    return found
 
 
 def who_can_grant_access() -> str:
