@@ -12,8 +12,8 @@ from flask import Flask, Response, abort, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from datasync_flask.practice_org.faults import IS_INNER, the_org
-from datasync_flask.practice_org.org import Token
+from datasync_flask.practice_org.faults import IS_INNER, count_and_fault, the_org
+from datasync_flask.practice_org.org import Fault, Token
 from datasync_flask.practice_org.soql_tokens import SoqlError
 
 # Retired with Summer '22 and Summer '25.
@@ -59,9 +59,12 @@ def bearer() -> Token | None:
     return the_org().live_access(value.strip()) if scheme.lower() in {"bearer", "oauth"} else None
 
 
-def require_api() -> None:
-    """Stop unless the request has a token that opens the API; count the request."""
-    org, token = the_org(), bearer()
+def require_api(at: str) -> Fault | None:
+    """Count a request to an endpoint, and stop unless it has a token that opens the API.
+
+    The due fault is produced first if it replaces the whole answer; else the view gets it.
+    """
+    fault, org, token = count_and_fault(at), the_org(), bearer()
     if token is None:
         stop(401, "INVALID_SESSION_ID", "Session expired or invalid")
     if not {"api", "full"} & set(token.scopes):
@@ -71,11 +74,12 @@ def require_api() -> None:
     if org.settings.api_disabled == "user":
         stop(403, "API_CURRENTLY_DISABLED", "API is disabled for this User")
     if request.environ.get(IS_INNER):
-        return
+        return fault
     with org.lock:
         if org.requests_today >= org.settings.daily_requests:
             stop(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
         org.requests_today += 1
+    return fault
 
 
 def _version_refusal() -> Response | None:

@@ -8,7 +8,7 @@ from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
 from datasync_flask.practice_org.answers import NOT_FOUND, refuse, require_api
-from datasync_flask.practice_org.faults import count_and_fault, the_org
+from datasync_flask.practice_org.faults import the_org
 
 bp = Blueprint("layouts", __name__, url_prefix="/services/data/v<version>/sobjects/<name>")
 
@@ -26,8 +26,7 @@ _LAYOUT = ("buttonLayoutSection", "detailLayoutSections", "editLayoutSections", 
 
 
 def _answered(name: str, answer: Any) -> ResponseReturnValue:
-    count_and_fault("describe")
-    require_api()
+    require_api("describe")
     found = the_org().data.known(name)
     if found is None:
         return refuse(404, "NOT_FOUND", NOT_FOUND)

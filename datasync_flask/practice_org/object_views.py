@@ -15,7 +15,7 @@ from datasync_flask.practice_org import describe as description
 from datasync_flask.practice_org.answers import NOT_FOUND, refuse, require_api, stop
 from datasync_flask.practice_org.catalog import Row, SObject, child_relationship
 from datasync_flask.practice_org.data import Data
-from datasync_flask.practice_org.faults import count_and_fault, the_org
+from datasync_flask.practice_org.faults import the_org
 from datasync_flask.practice_org.oauth_views import origin
 from datasync_flask.practice_org.records import attributes_of, page_of, records_of
 from datasync_flask.practice_org.soql import read_records, run_soql
@@ -38,8 +38,7 @@ def _object(name: str) -> SObject:
 @bp.get("")
 def sobjects(version: str) -> ResponseReturnValue:
     """Describe Global."""
-    count_and_fault("sobjects")
-    require_api()
+    require_api("sobjects")
     entries = [description.entry_of(found, version) for found in the_org().data.listed()]
     return _unless_known({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": entries})
 
@@ -47,8 +46,7 @@ def sobjects(version: str) -> ResponseReturnValue:
 @bp.get("/<name>")
 def one_object(version: str, name: str) -> ResponseReturnValue:
     """An object's entry and its most recently read records."""
-    count_and_fault("sobjects")
-    require_api()
+    require_api("sobjects")
     found = _object(name)
     ids = [row_id for kind, row_id in list(the_org().recent) if kind == found.name]
     rows = [found.rows[row_id] for row_id in ids if row_id in found.rows]
@@ -59,8 +57,7 @@ def one_object(version: str, name: str) -> ResponseReturnValue:
 @bp.get("/<name>/describe")
 def describe(version: str, name: str) -> ResponseReturnValue:
     """The description of an object; with the fault "renamed", under another name: {"Account": "Contact"}."""
-    fault = count_and_fault("describe")
-    require_api()
+    fault = require_api("describe")
     found = _object(name)
     with the_org().data.lock:
         answer = description.describe(the_org().data, found, version, origin())
@@ -88,8 +85,7 @@ def _tagged(response: Response) -> Response:
 @bp.get("/<name>/<row_id>")
 def record(version: str, name: str, row_id: str) -> ResponseReturnValue:
     """One record, with all of its fields or the requested ones."""
-    count_and_fault("record")
-    require_api()
+    require_api("record")
     found, data = _object(name), the_org().data
     if not _ID.fullmatch(row_id):
         return _no_external_id(row_id)
@@ -122,8 +118,7 @@ def related(version: str, name: str, row_id: str, relationship: str) -> Response
     found, data = _object(name), the_org().data
     if row_id.lower() == "id":
         return record(version, name, relationship)
-    count_and_fault("record")
-    require_api()
+    require_api("record")
     if not _ID.fullmatch(row_id):
         return _no_external_id(row_id)
     fields = request.args.get("fields", "Id,Name")
@@ -186,8 +181,7 @@ def _covered(end: datetime) -> str:
 @bp.get("/<name>/updated")
 def updated(version: str, name: str) -> ResponseReturnValue:
     """The ids of the records that changed between two times."""
-    count_and_fault("updated")
-    require_api()
+    require_api("updated")
     found, data = _object(name), the_org().data
     start, end = _span(found, UPDATED_DAYS)
     with data.lock:
@@ -202,8 +196,7 @@ def _within(row: Row, start: datetime, end: datetime) -> bool:
 @bp.get("/<name>/deleted")
 def deleted(version: str, name: str) -> ResponseReturnValue:
     """The ids of the records that were deleted between two times."""
-    count_and_fault("deleted")
-    require_api()
+    require_api("deleted")
     found, data = _object(name), the_org().data
     start, end = _span(found, DELETED_DAYS)
     with data.lock:
