@@ -14,7 +14,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from datasync_flask.practice_org.answers import NOT_FOUND, json_body, refuse, require_api, stop
+from datasync_flask.practice_org.answers import json_body, not_found, refuse, require_api, stop
 from datasync_flask.practice_org.catalog import COMPOUND, NOT_IN_BULK, USER_ID, full_id
 from datasync_flask.practice_org.data import Data
 from datasync_flask.practice_org.faults import the_org
@@ -130,7 +130,7 @@ def _job(job_id: str, version: str) -> Job:
     jobs = _data().jobs
     job = jobs.get(job_id) or next((job for job in jobs.values() if job.id[:15] == job_id), None)
     if job is None:
-        stop(404, "NOT_FOUND", NOT_FOUND)
+        not_found()
     if job.version != version:
         stop(409, "CONFLICT", f"The job was created with API version {job.version}, not {version}.")
     return job
@@ -196,7 +196,7 @@ def result_pages(version: str, job_id: str) -> ResponseReturnValue:
     require_api("resultPages")
     style = the_org().settings.result_pages
     if not style or float(version) < 58:
-        return refuse(404, "NOT_FOUND", NOT_FOUND)
+        not_found()
     found = _job(job_id, version)
     if found.current_state != "JobComplete":
         return "", 204

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from flask import Blueprint, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from datasync_flask.practice_org.answers import NOT_FOUND, json_body, refusal, refuse, require_api, stop
+from datasync_flask.practice_org.answers import json_body, object_called, refusal, refuse, require_api, stop
 from datasync_flask.practice_org.faults import INNER_FAULT, IS_INNER, the_org
 from datasync_flask.practice_org.object_views import is_readable
 from datasync_flask.practice_org.org import Fault
@@ -145,9 +145,7 @@ def several_records(version: str, name: str) -> ResponseReturnValue:
     order = json_body() if request.method == "POST" else {}
     ids = order.get("ids") or request.args.get("ids", "").split(",")
     fields = order.get("fields") or request.args.get("fields", "").split(",")
-    found = the_org().data.known(name)
-    if found is None:
-        return refuse(404, "NOT_FOUND", NOT_FOUND)
+    found = object_called(name)
     if not isinstance(ids, list) or not isinstance(fields, list) or not any(fields) or len(ids) > MOST_RECORDS:
         return refuse(400, "MALFORMED_QUERY", "Required parameters: ids, fields")
     for each in fields:

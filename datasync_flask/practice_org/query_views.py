@@ -10,7 +10,7 @@ from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from datasync_flask.practice_org import describe as description
-from datasync_flask.practice_org.answers import NOT_FOUND, refuse, require_api
+from datasync_flask.practice_org.answers import not_found, object_called, refuse, require_api
 from datasync_flask.practice_org.catalog import DEFINITIONS
 from datasync_flask.practice_org.faults import count_and_fault, the_org
 from datasync_flask.practice_org.oauth_views import origin
@@ -116,9 +116,9 @@ def tooling_objects(version: str) -> ResponseReturnValue:
 def tooling_describe(version: str, name: str) -> ResponseReturnValue:
     """The fields of one of them."""
     require_api("tooling")
-    found = the_org().data.known(name)
-    if found is None or found.name not in TOOLING:
-        return refuse(404, "NOT_FOUND", NOT_FOUND)
+    found = object_called(name)
+    if found.name not in TOOLING:
+        not_found()
     return jsonify(description.describe(the_org().data, found, version, origin()))
 
 

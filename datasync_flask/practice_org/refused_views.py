@@ -11,7 +11,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from datasync_flask.practice_org.answers import NOT_FOUND, json_body, refuse, require_api, stop
+from datasync_flask.practice_org.answers import json_body, object_called, refuse, require_api
 from datasync_flask.practice_org.faults import the_org
 
 bp = Blueprint("refused", __name__, url_prefix="/services")
@@ -28,10 +28,7 @@ _NO_SOAP = ("API_DISABLED_FOR_ORG", "API is not enabled for this Organization or
 
 def _error(name: str) -> dict[str, Any]:
     """The refusal of a write to an object."""
-    found = the_org().data.known(name)
-    if found is None:
-        stop(404, "NOT_FOUND", NOT_FOUND)
-    message = f"entity type cannot be {_VERBS[request.method]}: {found.label}"
+    message = f"entity type cannot be {_VERBS[request.method]}: {object_called(name).label}"
     return {"message": message, "errorCode": "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "fields": []}
 
 
