@@ -26,14 +26,13 @@ def depending_on(connection_id: str) -> Sequence[Extraction]:
 
 def get_extraction(extraction_id: str) -> Extraction:
     """An extraction; 404 when there is none."""
-    found = db.session.get(Extraction, extraction_id, populate_existing=True)
-    return found if found is not None else abort(404)
+    return db.get_or_404(Extraction, extraction_id, populate_existing=True)
 
 
 def get_run(extraction_id: str, run_id: str) -> Run:
     """A run of an extraction; 404 when there is none."""
-    found = db.session.get(Run, run_id, populate_existing=True)
-    return found if found is not None and found.extraction_id == extraction_id else abort(404)
+    found = db.get_or_404(Run, run_id, populate_existing=True)
+    return found if found.extraction_id == extraction_id else abort(404)
 
 
 def version_of_run(extraction_id: str, run_id: str) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from flask import abort
 from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
@@ -48,10 +47,7 @@ def begin(source: SalesforceConnection) -> ExtractionDraft:
 
 def editable(draft_id: str) -> ExtractionDraft:
     """A draft; 404 when there is none."""
-    found = db.session.get(ExtractionDraft, draft_id, populate_existing=True)
-    if found is None:
-        abort(404)
-    return found
+    return db.get_or_404(ExtractionDraft, draft_id, populate_existing=True)
 
 
 def shown() -> Sequence[ExtractionDraft]:
