@@ -97,6 +97,10 @@ class Extraction(Model):
         """The chosen object with this name."""
         return next((chosen for chosen in self.objects if chosen.name == name), None)
 
+    def ceiling_in_calls(self, most: int) -> int:
+        """After how many of the org's daily API calls a run pauses."""
+        return most * self.quota_ceiling // 100
+
     @property
     def lasting_gaps(self) -> dict[str, int]:
         """The objects whose difference from Salesforce lasts: how many rows are missing, or too many (below 0)."""

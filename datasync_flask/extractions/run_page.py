@@ -319,7 +319,7 @@ def _quota(extraction: Extraction, run: Run) -> tuple[int, int, int] | None:
     """How many API calls the org has used today, how many it may use, and at how many runs pause."""
     if not run.calls_max or run.calls_used is None:
         return None
-    return run.calls_used, run.calls_max, run.calls_max * extraction.quota_ceiling // 100
+    return run.calls_used, run.calls_max, extraction.ceiling_in_calls(run.calls_max)
 
 
 def _notes(run: Run) -> list[tuple[str, str]]:

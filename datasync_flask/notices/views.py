@@ -156,10 +156,9 @@ def make() -> ResponseReturnValue:
 @needs_role(Role.ADMIN)
 def test(channel_id: str) -> ResponseReturnValue:
     """Have a message sent; the table shows the result as soon as it is known."""
+    channel = db.get_or_404(Channel, channel_id)
     wording = gettext("This is a test. You get a message here when a connection or a run needs attention.")
-    service.test(
-        db.get_or_404(Channel, channel_id), gettext("DataSync: a test"), wording, public_link("connections.index")
-    )
+    service.test(channel, gettext("DataSync: a test"), wording, public_link("connections.index"))
     return redirect(url_for("notices.index"), 303)
 
 
