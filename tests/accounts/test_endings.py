@@ -15,10 +15,11 @@ from datasync_flask.accounts import service
 from datasync_flask.accounts.endings import HAPPENING_TEXTS, TABLE, Happening
 from datasync_flask.accounts.models import Role
 from datasync_flask.extensions import db
+from datasync_flask.salesforce.transport import trust
 from tests.conftest import EMAIL, PASSWORD
 from tests.support.connection import ConnectionWalk
 from tests.support.identity_provider import IdentityProvider, running_identity_provider
-from tests.support.practice import TRUST, PracticeOrg
+from tests.support.practice import PracticeOrg
 from tests.support.visitor import Visitor
 
 GRACE, NEW_PASSWORD = "grace@example.com", "another long password"
@@ -99,7 +100,7 @@ class Everything:
 
     @staticmethod
     def through_provider(visitor: Visitor, path: str) -> None:
-        answer = httpx2.get(visitor.get(path).headers["Location"], follow_redirects=False, verify=TRUST)
+        answer = httpx2.get(visitor.get(path).headers["Location"], follow_redirects=False, verify=trust())
         back = urlsplit(answer.headers["Location"])
         visitor.get(f"{back.path}?{back.query}")
 
