@@ -182,7 +182,7 @@ def import_(file: BinaryIO, source: str, destination: str, preview: bool, as_jso
                 raise SystemExit(
                     bring_drafts(document, source=source, destination=destination, preview=preview, as_json=as_json)
                 )
-            brought = list(bring(document.text, by=None))
+            brought = list(bring(document.text))
         except (NotOurs, FileRefused) as error:
             raise click.ClickException(str(error)) from None
     if as_json:

@@ -100,7 +100,7 @@ class DuckDb(SqlDestination):
         from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
         # Wait here for whoever has the file open: dlt wouldn't.
-        has_versions = self.begin_history(load, moment_type="TIMESTAMPTZ")
+        has_versions = self.begin_history(load)
         try:
             credentials = DuckDbCredentials(str(self._path))
             credentials.global_config = MEMORY

@@ -176,7 +176,7 @@ class PostgreSql(SqlDestination):
         # Imported here because it loads dlt, which the worker and the pages don't need.
         from datasync_flask.destinations.dlt_postgres import Credentials, Postgres
 
-        has_versions = self.begin_history(load, moment_type="TIMESTAMPTZ")
+        has_versions = self.begin_history(load)
         credentials = Credentials.of(self.conninfo(), options=_SESSION)
         for tries_left in reversed(range(TRIES)):
             try:

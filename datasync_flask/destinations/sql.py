@@ -231,7 +231,7 @@ class SqlDestination(Destination):
         with self.transaction() as cursor:
             cursor.execute(f"UPDATE {self.path(table)} SET {change} WHERE {self.org_condition(table)}", (name,))
 
-    def begin_history(self, load: Load, *, moment_type: str) -> bool:
+    def begin_history(self, load: Load) -> bool:
         """Prepare a table without history for versions: its rows become versions that equal nothing, so this load
         closes them. True when the table has versions, or once had them.
         """
@@ -240,7 +240,7 @@ class SqlDestination(Destination):
             return VERSION_COLUMN in before
         path, version, end = self.path(load.table), self.quoted(VERSION_COLUMN), self.quoted(VALID_TO)
         with self.transaction() as cursor:
-            for name, kind in ((VERSION_COLUMN, "VARCHAR"), (VALID_FROM, moment_type), (VALID_TO, moment_type)):
+            for name, kind in ((VERSION_COLUMN, "VARCHAR"), (VALID_FROM, "TIMESTAMPTZ"), (VALID_TO, "TIMESTAMPTZ")):
                 if name not in before:
                     cursor.execute(f"ALTER TABLE {path} ADD COLUMN {self.quoted(name)} {kind}")
             cursor.execute(f"UPDATE {path} SET {version} = '' WHERE {version} IS NULL AND {end} IS NULL")
