@@ -29,16 +29,6 @@ class Happening(enum.StrEnum):
     SIGNED_OUT_EVERYWHERE = "signed_out_everywhere"
 
 
-HAPPENING_TEXTS: dict[Happening, Any] = {
-    Happening.REMOVED: _l("Removed"),
-    Happening.NO_LONGER_ADMINISTRATOR: _l("No longer administrator"),
-    Happening.NO_LONGER_EDITOR: _l("No longer editor"),
-    Happening.PASSWORD_RESET: _l("Password reset"),
-    Happening.PASSWORD_CHANGED: _l("Own password changed"),
-    Happening.SIGNED_OUT_EVERYWHERE: _l("Signed out everywhere"),
-}
-
-
 @dataclass(frozen=True)
 class Ending:
     """Something that belongs to a person, how it ends, and when."""
