@@ -16,7 +16,7 @@ _KEY = "language"
 
 def translated(text: str) -> str:
     """A text from one of the program's own tables in the language of the page."""
-    return str(gettext(text)) if text else ""
+    return gettext(text) if text else ""
 
 
 def language() -> str:

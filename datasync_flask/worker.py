@@ -27,6 +27,7 @@ from datasync_flask.request_ids import marked
 from datasync_flask.salesforce_connections import due_work, propagation_loop
 from datasync_flask.salesforce_connections.orgs import expire_questions
 from datasync_flask.salesforce_connections.token_grants import revoke_due
+from datasync_flask.security.crypto import secret_box
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def run_extraction(run_id: str) -> None:
 def mail(address: str, subject: str, sealed: str) -> None:
     """Send an e-mail."""
     try:
-        sending.mail(address, subject, current_app.extensions["secret_box"].open(sealed))
+        sending.mail(address, subject, secret_box().open(sealed))
     except sending.NotSent as failure:
         log.warning("an e-mail to %s wasn't sent: %s", address, failure)
 

@@ -44,9 +44,7 @@ KEYWORDS = {
     "ngettext": (1, 2),
     "lazy_gettext": None,
     "AddressRefused": None,
-    "FilterRefused": None,
     "PathRefused": None,
-    "ScheduleRefused": None,
     "ValueRefused": None,
 }
 

@@ -29,16 +29,6 @@ class Happening(enum.StrEnum):
     SIGNED_OUT_EVERYWHERE = "signed_out_everywhere"
 
 
-HAPPENING_TEXTS: dict[Happening, Any] = {
-    Happening.REMOVED: _l("Removed"),
-    Happening.NO_LONGER_ADMINISTRATOR: _l("No longer administrator"),
-    Happening.NO_LONGER_EDITOR: _l("No longer editor"),
-    Happening.PASSWORD_RESET: _l("Password reset"),
-    Happening.PASSWORD_CHANGED: _l("Own password changed"),
-    Happening.SIGNED_OUT_EVERYWHERE: _l("Signed out everywhere"),
-}
-
-
 @dataclass(frozen=True)
 class Ending:
     """Something that belongs to a person, how it ends, and when."""
@@ -50,24 +40,9 @@ class Ending:
     own_label: Any = ""
 
 
-def _end_sessions(user_id: int) -> None:
-    db.session.execute(delete(UserSession).where(UserSession.user_id == user_id))
-
-
-def _end_tokens(user_id: int) -> None:
-    db.session.execute(delete(ApiToken).where(ApiToken.user_id == user_id))
-
-
-def _end_links_to_them(user_id: int) -> None:
-    db.session.execute(delete(PersonLink).where(PersonLink.user_id == user_id))
-
-
-def _end_links_for_others(user_id: int) -> None:
-    db.session.execute(delete(PersonLink).where(PersonLink.invited_by_id == user_id))
-
-
-def _end_sign_on(user_id: int) -> None:
-    db.session.execute(delete(SignOnIdentity).where(SignOnIdentity.user_id == user_id))
+def _rows_of(owner: Any) -> Callable[[int], Any]:
+    """What deletes the rows whose column `owner` is the person."""
+    return lambda user_id: db.session.execute(delete(owner.class_).where(owner == user_id))
 
 
 ALL = frozenset(Happening)
@@ -76,22 +51,22 @@ GONE_OR_RESET = frozenset({Happening.REMOVED, Happening.PASSWORD_RESET})
 TABLE: dict[str, Ending] = {
     "sessions": Ending(
         _l("their sessions in all browsers"),
-        _end_sessions,
+        _rows_of(UserSession.user_id),
         GONE_OR_RESET | {Happening.PASSWORD_CHANGED, Happening.SIGNED_OUT_EVERYWHERE},
         _l("your sessions in all browsers"),
     ),
-    "tokens": Ending(_l("their API tokens"), _end_tokens, GONE_OR_RESET),
+    "tokens": Ending(_l("their API tokens"), _rows_of(ApiToken.user_id), GONE_OR_RESET),
     "links_to_them": Ending(
         _l("earlier links for choosing a new password"),
-        _end_links_to_them,
+        _rows_of(PersonLink.user_id),
         GONE_OR_RESET | {Happening.PASSWORD_CHANGED},
     ),
     "links_for_others": Ending(
         _l("invitations and links for new passwords that they made for others"),
-        _end_links_for_others,
+        _rows_of(PersonLink.invited_by_id),
         GONE_OR_RESET | {Happening.NO_LONGER_ADMINISTRATOR},
     ),
-    "sign_on": Ending(_l("the link to single sign-on"), _end_sign_on, GONE_OR_RESET),
+    "sign_on": Ending(_l("the link to single sign-on"), _rows_of(SignOnIdentity.user_id), GONE_OR_RESET),
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import EmailField, PasswordField, StringField, SubmitField
+from wtforms import EmailField, PasswordField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import InputRequired, Length, ValidationError
 
@@ -52,14 +52,12 @@ class SignInForm(_EmailForm):
         [InputRequired(_l("Enter your password."))],
         render_kw={"autocomplete": "current-password"},
     )
-    submit = SubmitField(_l("Sign in"))
 
 
 class SetupForm(_EmailForm):
     """The first administrator's email and password."""
 
     password = _new_password(_l("Password"))
-    submit = SubmitField(_l("Create administrator"))
 
 
 class InviteForm(_EmailForm):

@@ -65,18 +65,11 @@ def invite() -> ResponseReturnValue:
     return _people_page(form), 422
 
 
-def _person(user_id: int) -> User:
-    found = db.session.get(User, user_id)
-    if found is None:
-        abort(404)
-    return found
-
-
 @bp.post("/people/<int:user_id>/role")
 @needs_role(Role.ADMIN)
 def change_role(user_id: int) -> ResponseReturnValue:
     """Change a person's role."""
-    _person(user_id)
+    db.get_or_404(User, user_id)
     role = request.form.get("role", "")
     if role not in {each.value for each in Role}:
         abort(400)
@@ -92,7 +85,7 @@ def change_role(user_id: int) -> ResponseReturnValue:
 @needs_role(Role.ADMIN)
 def reset(user_id: int) -> ResponseReturnValue:
     """Create a link for choosing a new password; it is shown once."""
-    user = _person(user_id)
+    user = db.get_or_404(User, user_id)
     link = public_link("people.join", token=people.make_reset_link(user, by=current_user))
     _mail(user.email, gettext("A new password for DataSync"), link, gettext("Choose a new password here:"))
     return _people_page(InviteForm(formdata=None), link=link, link_for=user.email)
@@ -102,7 +95,7 @@ def reset(user_id: int) -> ResponseReturnValue:
 @needs_role(Role.ADMIN)
 def remove(user_id: int) -> ResponseReturnValue:
     """Remove an account."""
-    _person(user_id)
+    db.get_or_404(User, user_id)
     try:
         flash(gettext("Removed the account of %(email)s.", email=people.remove(user_id)))
     except service.AccountError as error:

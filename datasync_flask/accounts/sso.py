@@ -119,7 +119,7 @@ def person_of(claims: dict[str, Any]) -> User:
         if found is None:
             raise SignOnRefused(gettext("Somebody else came in with this address just now. Sign in again.")) from None
         user = found
-    told = _role_in(claims.get(_settings().oidc_role_claim) if _settings().oidc_role_claim else None)
+    told = _told_role(claims)
     if told is not None and told != user.role:
         try:
             people.change_role(user.id, told, who=user.email)
@@ -198,8 +198,7 @@ def _account_of_address(subject: str, claims: dict[str, Any]) -> User:
     email = _verified_address(claims)
     user = db.session.scalar(select(User).where(User.email == email))
     if user is None:
-        told = _role_in(claims.get(_settings().oidc_role_claim) if _settings().oidc_role_claim else None)
-        user = User(email=email, password_hash="", role=told or Role.VIEWER)
+        user = User(email=email, password_hash="", role=_told_role(claims) or Role.VIEWER)
         db.session.add(user)
         db.session.flush()
         trail.record(trail.Event.PERSON_JOINED, ("person", user.id, email), who=email, role=str(user.role))
@@ -248,8 +247,10 @@ def _verified_address(claims: dict[str, Any]) -> str:
     return email
 
 
-def _role_in(claim: Any) -> Role | None:
-    """The highest role in a claim, which is a text or a list of texts such as groups."""
+def _told_role(claims: dict[str, Any]) -> Role | None:
+    """The highest role in the role claim, if one is set; it is a text or a list of texts such as groups."""
+    name = _settings().oidc_role_claim
+    claim = claims.get(name) if name else None
     names = {each.lower() for each in (claim if isinstance(claim, list) else [claim]) if isinstance(each, str)}
     found = [role for role in Role if role.value in names]
     return found[-1] if found else None

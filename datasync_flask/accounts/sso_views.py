@@ -48,7 +48,7 @@ def _leave(state: str) -> ResponseReturnValue:
 
 def _no_answer(error: Exception) -> str:
     log.warning("the sign-on service can't be reached: %s", type(error).__name__)
-    return str(gettext("The sign-on service doesn’t answer. Try again in a moment, or sign in with a password."))
+    return gettext("The sign-on service doesn’t answer. Try again in a moment, or sign in with a password.")
 
 
 @bp.get("/sso")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from werkzeug.datastructures import MultiDict
 
 from datasync_flask.connections.descriptions import DescriptionTaken
@@ -51,18 +51,17 @@ def _object_definition(chosen: ExtractionObject) -> dict[str, Any]:
 
 def find_connection(name: str) -> Connection | None:
     """The connection with this id or description."""
-    name = given_text(name)
-    return db.session.scalar(
-        select(Connection).where(or_(Connection.id == name, Connection.description_key == description_key(name)))
-    )
+    return db.session.scalar(select(Connection).where(_is_called(name, Connection)))
 
 
 def find_extraction(name: str) -> Extraction | None:
     """The extraction with this id or description."""
+    return db.session.scalar(select(Extraction).where(_is_called(name, Extraction)))
+
+
+def _is_called(name: str, kind: type[Connection | Extraction]) -> ColumnElement[bool]:
     name = given_text(name)
-    return db.session.scalar(
-        select(Extraction).where(or_(Extraction.id == name, Extraction.description_key == description_key(name)))
-    )
+    return or_(kind.id == name, kind.description_key == description_key(name))
 
 
 def save_connection(values: Mapping[str, Any], existing: Connection | None, *, by: int | None) -> Connection:

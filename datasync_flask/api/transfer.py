@@ -56,7 +56,7 @@ class NotOurs(ValueError):
     """A file isn't an export."""
 
 
-def bring(text: str, *, by: int | None) -> Iterator[Brought]:
+def bring(text: str) -> Iterator[Brought]:
     """Save a file's entries, changing those with the same description. Raises NotOurs."""
     try:
         found = yaml.safe_load(text)
@@ -64,16 +64,16 @@ def bring(text: str, *, by: int | None) -> Iterator[Brought]:
         raise NotOurs(f"This isn't YAML: {' '.join(str(error).split())[:300]}") from None
     if not isinstance(found, dict) or found.get("datasync") != FORMAT:
         raise NotOurs(f"This isn't an export of DataSync: it has to begin with 'datasync: {FORMAT}'.")
-    for part in ("connections", "extractions"):
-        if not isinstance(found.get(part, []), list):
-            raise NotOurs(f"'{part}' has to be a list.")
-    for values in found.get("connections") or []:
-        yield _bring(values, "connection", by)
-    for values in found.get("extractions") or []:
-        yield _bring(values, "extraction", by)
+    kinds = ("connection", "extraction")
+    for kind in kinds:
+        if not isinstance(found.get(f"{kind}s", []), list):
+            raise NotOurs(f"'{kind}s' has to be a list.")
+    for kind in kinds:
+        for values in found.get(f"{kind}s", []):
+            yield _bring(values, kind)
 
 
-def _bring(values: Any, kind: str, by: int | None) -> Brought:
+def _bring(values: Any, kind: str) -> Brought:
     if not isinstance(values, dict):
         return Brought(kind, str(values)[:80], "refused", "an entry has to be settings with their values")
     description = str(values.get("description") or "")
@@ -82,10 +82,10 @@ def _bring(values: Any, kind: str, by: int | None) -> Brought:
             existing = find_connection(description)
             # Save a destination even if its server isn't reachable yet, and show that it doesn't work.
             anyway = {} if values.get("kind") == "salesforce" else {"save_anyway": True}
-            save_connection({**values, **anyway}, existing, by=by)
+            save_connection({**values, **anyway}, existing, by=None)
             return Brought(kind, description, "changed" if existing else "made")
         extraction = find_extraction(description)
-        saved = save_extraction(values, extraction, by=by)
+        saved = save_extraction(values, extraction, by=None)
         return Brought(kind, description, "changed" if extraction else "made", warnings=saved.warnings)
     except Refused as refusal:
         db.session.rollback()

@@ -14,19 +14,11 @@ if TYPE_CHECKING:
 
 
 def _find(name: str) -> SalesforceConnection:
-    from sqlalchemy import or_, select
-    from sqlalchemy.orm import selectinload
-
-    from datasync_flask.connections.models import Connection, description_key
-    from datasync_flask.extensions import db
+    from datasync_flask.api.definitions import find_connection
     from datasync_flask.salesforce_connections.models import SalesforceConnection
 
-    found = db.session.scalar(
-        select(SalesforceConnection)
-        .where(or_(Connection.id == name, Connection.description_key == description_key(name)))
-        .options(selectinload(SalesforceConnection.grant))
-    )
-    if found is None:
+    found = find_connection(name)
+    if not isinstance(found, SalesforceConnection):
         raise click.ClickException(f"There is no connection with the description or id {name!r}.")
     return found
 
@@ -190,7 +182,7 @@ def import_(file: BinaryIO, source: str, destination: str, preview: bool, as_jso
                 raise SystemExit(
                     bring_drafts(document, source=source, destination=destination, preview=preview, as_json=as_json)
                 )
-            brought = list(bring(document.text, by=None))
+            brought = list(bring(document.text))
         except (NotOurs, FileRefused) as error:
             raise click.ClickException(str(error)) from None
     if as_json:

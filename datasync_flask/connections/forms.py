@@ -29,13 +29,13 @@ from datasync_flask.security.crypto import SecretUnreadable, secret_box
 HELD_BACK_SECONDS = 3600
 
 
-def description_field(missing: Any) -> Any:
-    """The field for a description; `missing` is the error if it is empty."""
+def description_field(missing: Any, hint: Any = "") -> Any:
+    """The field for a description; `missing` is the error if it is empty, `hint` stands below it."""
     return StringField(
         _l("Description"),
         [DataRequired(missing), Length(max=MAX_LENGTH, message=_l("Use at most 120 characters."))],
         filters=[one_line, strip],
-        description=_l("Shown in lists"),
+        description=hint,
         render_kw={"autocomplete": "off", "maxlength": MAX_LENGTH},
     )
 
@@ -59,7 +59,9 @@ def _field(setting: Setting) -> Any:
 class DescribedForm(SettingsForm):
     """A form with a unique description, and with a field for each of some settings."""
 
-    description = description_field(_l("Give the connection a description, for instance the org’s name."))
+    description = description_field(
+        _l("Give the connection a description, for instance the org’s name."), _l("Shown in lists")
+    )
 
     def __init__(
         self, connection: Connection | None, settings: Mapping[str, Setting] = MappingProxyType({}), **options: Any

@@ -90,7 +90,7 @@ def _change_text(name: str, value: Any) -> str:
     field = setting_label(name)
     if isinstance(value, list) and len(value) == 2:
         old, new = (setting_value(name, str(part)) or gettext("nothing") for part in value)
-        return str(gettext("%(field)s from %(old)s to %(new)s", field=field, old=old, new=new))
+        return gettext("%(field)s from %(old)s to %(new)s", field=field, old=old, new=new)
     return field
 
 

@@ -27,16 +27,10 @@ DESTINATIONS = "destinations"
 # These queries use tables, because each query on the models would join every kind's table.
 _ALL = Connection.__table__
 
+# The columns of all kinds to sort by; each kind has more in its own table.
 SORTINGS: dict[str, Any] = {
-    "description": _ALL.c.description_key.asc(),
-    "-description": _ALL.c.description_key.desc(),
-    "kind": _ALL.c.kind.asc(),
-    "-kind": _ALL.c.kind.desc(),
-    "state": _ALL.c.state.asc(),
-    "-state": _ALL.c.state.desc(),
-    "activity": _ALL.c.state_since.asc(),
-    "-activity": _ALL.c.state_since.desc(),
-}
+    "description": _ALL.c.description_key, "kind": _ALL.c.kind, "state": _ALL.c.state, "activity": _ALL.c.state_since,
+}  # fmt: skip
 _FIRST_LABEL = (
     select(func.min(Label.key))
     .join(connection_labels, connection_labels.c.label_id == Label.id)
@@ -53,16 +47,13 @@ GROUPINGS: dict[str, tuple[Any, ...]] = {
 
 
 def _column(sort: str) -> Any:
-    """The column of a kind's own table that a sorting uses, if any."""
-    name = sort.removeprefix("-")
-    return next((found for kind in KINDS.values() if (found := kind.in_list.sortings.get(name)) is not None), None)
+    """The column that a sorting uses; None: there is no such sorting."""
+    name, of_kinds = sort.removeprefix("-"), (kind.in_list.sortings for kind in KINDS.values())
+    return next((columns[name] for columns in (SORTINGS, *of_kinds) if name in columns), None)
 
 
 def _order(sort: str) -> Any:
-    column = _column(sort)
-    if column is None:
-        return SORTINGS[sort]
-    return column.desc() if sort.startswith("-") else column.asc()
+    return _column(sort).desc() if sort.startswith("-") else _column(sort).asc()
 
 
 def _kinds_of(name: str) -> list[str]:
@@ -92,7 +83,7 @@ class ListQuery(AddressQuery):
             state=state if state in set(State) else "",
             label=args.get("label", "")[:200],
             group=group if group in GROUPINGS else "",
-            sort=sort if sort in SORTINGS or _column(sort) is not None else "description",
+            sort=sort if _column(sort) is not None else "description",
             number=page_number(args.get("page", "")),
         )
 
@@ -109,11 +100,10 @@ class ListQuery(AddressQuery):
 
     def source(self) -> Any:
         """The tables to select from: the kinds' own tables only if they affect the rows or their order."""
-        sorted_by = _column(self.sort)
-        columns = [*self._searched, *([sorted_by] if sorted_by is not None else [])]
         found: Any = _ALL
-        for table in dict.fromkeys(column.table for column in columns):
-            found = found.outerjoin(table, table.c.id == _ALL.c.id)
+        for table in dict.fromkeys(column.table for column in (*self._searched, _column(self.sort))):
+            if table is not _ALL:
+                found = found.outerjoin(table, table.c.id == _ALL.c.id)
         return found
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
@@ -183,7 +173,6 @@ def _rows() -> Select[Connection]:
 
 def page_of_connections(query: ListQuery) -> Page:
     """One page of the connections with everything its rows show."""
-    number = max(query.number, 1)
     source = query.source()
     counted = select(_ALL.c.kind, _ALL.c.state, func.count()).select_from(source).where(*query.matches())
     counts = {(kind, state): count for kind, state, count in db.session.execute(counted.group_by("kind", "state"))}
@@ -191,12 +180,12 @@ def page_of_connections(query: ListQuery) -> Page:
     total = sum(counts[kind, state] for kind, state in counts if kind in kinds and query.state in {"", state})
     order = (*GROUPINGS.get(query.group, ()), _order(query.sort), _ALL.c.description_key)
     chosen = select(_ALL.c.id).select_from(source).where(*query.conditions()).order_by(*order)
-    ids = db.session.scalars(chosen.limit(PAGE_SIZE).offset((number - 1) * PAGE_SIZE)).all()
+    ids = db.session.scalars(chosen.limit(PAGE_SIZE).offset((query.number - 1) * PAGE_SIZE)).all()
     found = {row.id: row for row in db.session.scalars(_rows().where(Connection.id.in_(ids)))}
     rows = [found[row_id] for row_id in ids if row_id in found]
     groups = [(heading, list(members)) for heading, members in groupby(rows, query.heading)]
     is_empty = not counts and db.session.scalar(select(_ALL.c.id).limit(1)) is None
-    return Page(groups, number, max(1, -(-total // PAGE_SIZE)), total, counts, is_empty)
+    return Page(groups, query.number, max(1, -(-total // PAGE_SIZE)), total, counts, is_empty)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TypeVar, overload
 
-from flask import abort
-
 from datasync_flask.connections.models import Connection
 from datasync_flask.extensions import db
 
@@ -18,5 +16,4 @@ def get_connection(connection_id: str) -> Connection: ...
 def get_connection(connection_id: str, kind: type[C]) -> C: ...
 def get_connection(connection_id: str, kind: type[Connection] = Connection) -> Connection:
     """A connection of any kind, or of one; 404 when there is none."""
-    connection = db.session.get(kind, connection_id, populate_existing=True)
-    return connection if connection is not None else abort(404)
+    return db.get_or_404(kind, connection_id, populate_existing=True)

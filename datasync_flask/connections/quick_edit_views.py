@@ -77,12 +77,12 @@ def _row(
     before: str = "",
     focus: str = "",
 ) -> str:
-    context: dict[str, Any] = {
-        "connection": connection,
-        "editing": editing,
-        "form": form or kind_of(connection).quick_form(connection, formdata=None),
-        "saved": saved,
-        "before": before,
-        "focus": focus,
-    }
-    return render_template("connections/_row.html", **context)
+    return render_template(
+        "connections/_row.html",
+        connection=connection,
+        editing=editing,
+        form=form or kind_of(connection).quick_form(connection, formdata=None),
+        saved=saved,
+        before=before,
+        focus=focus,
+    )

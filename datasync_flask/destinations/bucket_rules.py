@@ -18,7 +18,8 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"[A-Za-z0-9_][\w.=\-]*(/[A-Za-z0-9_][\w.=\-]*)*", re.ASCII)
 
 
-def _is_administrator() -> bool:
+def is_administrator() -> bool:
+    """True for an administrator, and outside of a request for whoever runs the program."""
     return not current_user or not current_user.is_authenticated or current_user.has_role(Role.ADMIN)
 
 
@@ -60,7 +61,7 @@ class BucketRules:
                     "bucket and path."
                 )
             )
-        if parts.scheme == "http" and not is_this_machine(host) and not _is_administrator() and not self._is_unchanged:
+        if parts.scheme == "http" and not is_this_machine(host) and not is_administrator() and not self._is_unchanged:
             raise ValidationError(
                 gettext(
                     "This store isn’t on the machine that DataSync runs on, so rows would go over the network in "
@@ -79,7 +80,7 @@ class BucketRules:
         """Let only administrators choose the machine's role, with which one can write wherever the machine may."""
         if field.data and not re.fullmatch(r"[!-~]{1,200}", field.data):
             raise ValidationError(gettext("An access key has letters, digits and signs only, and no spaces."))
-        if not field.data and not _is_administrator() and not self._is_unchanged:
+        if not field.data and not is_administrator() and not self._is_unchanged:
             raise ValidationError(
                 gettext(
                     "Enter an access key. Only an administrator may have DataSync write with the role of its machine."

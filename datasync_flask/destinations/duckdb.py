@@ -72,13 +72,12 @@ class DuckDb(SqlDestination):
 
     def columns_of(self, table: Table) -> list[tuple[str, str]]:
         """Names and types of a table's columns."""
-        with self.transaction() as cursor:
-            cursor.execute(
-                "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database() "
-                "AND schema_name = ? AND table_name = ? ORDER BY column_index",
-                (table.dataset, table.name),
-            )
-            return [(str(name), str(kind)) for name, kind in cursor.fetchall()]
+        return self._names_and_types(
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database() "
+            "AND schema_name = ? AND table_name = ? ORDER BY column_index",
+            table.dataset,
+            table.name,
+        )
 
     def check(self) -> None:
         """See whether tables can be made, written and dropped."""
@@ -106,7 +105,7 @@ class DuckDb(SqlDestination):
         from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
         # Wait here for whoever has the file open: dlt wouldn't.
-        has_versions = self.begin_history(load, moment_type="TIMESTAMPTZ")
+        has_versions = self.begin_history(load)
         try:
             credentials = DuckDbCredentials(str(self._path))
             credentials.global_config = MEMORY

@@ -7,16 +7,14 @@ from typing import Any
 from flask import current_app
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
-from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 from wtforms import HiddenField
 from wtforms.validators import ValidationError
 
-from datasync_flask.accounts.models import Role
 from datasync_flask.connections.forms import ConnectionForm, description_field, keep, open_kept
 from datasync_flask.destinations import service
 from datasync_flask.destinations.base import DestinationError
-from datasync_flask.destinations.bucket_rules import BucketRules
+from datasync_flask.destinations.bucket_rules import BucketRules, is_administrator
 from datasync_flask.destinations.data_folder import PathRefused, check_free, inside
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.registry import DESTINATIONS
@@ -31,6 +29,8 @@ from datasync_flask.destinations.tls import (
     tls_of,
 )
 from datasync_flask.forms import SettingRefused
+from datasync_flask.problems.destination import Fault
+from datasync_flask.problems.registry import trouble
 
 _PASSWORD_HINTS = {
     "new": _l("It is stored encrypted and never shown again."),
@@ -48,10 +48,20 @@ _KEY_HINTS = _PASSWORD_HINTS | {
 }
 
 
+def explain_problem(fault: str, detail: str = "") -> str:
+    """The meaning of a destination's fault and what to do, with the driver's own words; '' when there is none."""
+    if not fault:
+        return ""
+    sentences = trouble(Fault(fault)).sentences
+    return f"{sentences} ({detail})" if detail else sentences
+
+
 class DestinationForm(BucketRules, ConnectionForm):
     """Settings of a destination."""
 
-    description = description_field(_l("Give the destination a description, for instance Warehouse."))
+    description = description_field(
+        _l("Give the destination a description, for instance Warehouse."), _l("Shown in lists")
+    )
     kept_password = HiddenField()
 
     def __init__(
@@ -113,11 +123,8 @@ class DestinationForm(BucketRules, ConnectionForm):
     def validate_tls(self, field: Any) -> None:
         """Require encryption to another machine, unless an administrator decides otherwise."""
         if field.data == Tls.OFF and not is_this_machine(self.host.data or ""):
-            is_administrator = (
-                not current_user or not current_user.is_authenticated or current_user.has_role(Role.ADMIN)
-            )
             was_off = self.connection is not None and self.connection.is_server_of(self.settings())
-            if not is_administrator and not was_off:
+            if not is_administrator() and not was_off:
                 raise ValidationError(
                     gettext(
                         "This server isn’t the machine that DataSync runs on, so rows would go over the network in "
@@ -205,6 +212,11 @@ class DestinationForm(BucketRules, ConnectionForm):
         except DestinationError as error:
             return error
         return None
+
+    def show(self, problem: DestinationError) -> None:
+        """Put a problem at its field."""
+        field = self[problem.field if problem.field in self else "description"]
+        field.errors = [explain_problem(problem.fault, problem.detail)]
 
     def save(self, problem: DestinationError | None, *, by: int | None) -> DestinationConnection:
         """Store the validated settings with their problem, if any; commits. Raises DescriptionTaken."""

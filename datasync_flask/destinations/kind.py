@@ -15,7 +15,7 @@ from datasync_flask.connections.descriptions import free_description
 from datasync_flask.connections.kinds import ConnectionKind, ShownProblem, definition_of, dependants_of, register
 from datasync_flask.destinations import pages, service
 from datasync_flask.destinations.destination_kind import DestinationKind
-from datasync_flask.destinations.forms import DestinationForm
+from datasync_flask.destinations.forms import DestinationForm, explain_problem
 from datasync_flask.destinations.models import DestinationConnection, class_of
 from datasync_flask.destinations.registry import DESTINATIONS
 from datasync_flask.destinations.settings import SETTINGS, TABLE_FORMATS, TLS_CHOICES
@@ -71,7 +71,7 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
         return {
             "connection": connection,
             "kind": self,
-            "meaning": pages.explain_problem(connection.problem),
+            "meaning": explain_problem(connection.problem),
         }
 
     def problem(self, connection: DestinationConnection) -> ShownProblem:
@@ -90,16 +90,14 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
     def check(self, connection: DestinationConnection, *, by: int | None) -> str:
         """Create, write and remove a small table now."""
         if service.check_again(connection) is None:
-            return str(gettext("It works: tables can be created, written and removed."))
+            return gettext("It works: tables can be created, written and removed.")
         return ""
 
     def erased_text(self, connection: DestinationConnection) -> str:
         """The text about what a delete erases."""
-        return str(
-            gettext(
-                "Its settings, its password and its history are erased here and can’t be brought back. Its tables stay "
-                "where they are."
-            )
+        return gettext(
+            "Its settings, its password and its history are erased here and can’t be brought back. Its tables stay "
+            "where they are."
         )
 
     def duplicate(self, connection: DestinationConnection, *, by: int | None) -> DestinationConnection:
@@ -114,7 +112,7 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
         """Delete a destination; its tables stay where they are."""
         description = connection.description
         service.delete(connection, by=by)
-        return str(gettext("Deleted %(description)s. Its tables stay where they are.", description=description))
+        return gettext("Deleted %(description)s. Its tables stay where they are.", description=description)
 
     def definition(self, connection: DestinationConnection) -> dict[str, Any]:
         """The settings for the API and files."""
@@ -133,7 +131,7 @@ class DestinationHandler(ConnectionKind[DestinationConnection]):
             raise form.refusal()
         problem = form.find_problem()
         if problem is not None and not values.get("save_anyway"):
-            raise Refused({problem.field or "": [f"{pages.explain_problem(problem.fault)} {problem.detail}".strip()]})
+            raise Refused({problem.field or "": [f"{explain_problem(problem.fault)} {problem.detail}".strip()]})
         try:
             return form.save(problem, by=by)
         except SettingRefused as refusal:

@@ -119,13 +119,11 @@ class MySql(StagedDestination):
 
     def columns_of(self, table: Table) -> list[tuple[str, str]]:
         """Names and types of a table's columns."""
-        with self.transaction() as cursor:
-            cursor.execute(
-                "SELECT column_name, column_type FROM information_schema.columns "
-                "WHERE table_schema = DATABASE() AND table_name = %s ORDER BY ordinal_position",
-                (self.full_name(table),),
-            )
-            return [(str(name), str(kind)) for name, kind in cursor.fetchall()]
+        return self._names_and_types(
+            "SELECT column_name, column_type FROM information_schema.columns "
+            "WHERE table_schema = DATABASE() AND table_name = %s ORDER BY ordinal_position",
+            self.full_name(table),
+        )
 
     def check(self) -> None:
         """Check whether tables can be created, written and dropped."""
@@ -174,10 +172,6 @@ class MySql(StagedDestination):
     def value(self, value: Any) -> Any:
         """A Python value for the driver: times are UTC, without a zone in the column."""
         return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
-
-    def now(self) -> Any:
-        """The current time for the driver."""
-        return self.value(datetime.now(UTC))
 
     def snippets(self, table: Table) -> dict[str, str]:
         """How to read the table from other programs."""

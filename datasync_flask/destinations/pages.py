@@ -9,11 +9,9 @@ from flask_login import current_user
 
 from datasync_flask.connections import labels
 from datasync_flask.connections.forms import form_page
-from datasync_flask.destinations.forms import DestinationForm
+from datasync_flask.destinations.forms import DestinationForm, explain_problem
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.forms import SettingRefused
-from datasync_flask.problems.destination import Fault
-from datasync_flask.problems.registry import trouble
 
 
 def save(kind: str, connection: DestinationConnection | None) -> ResponseReturnValue:
@@ -36,8 +34,7 @@ def _save(form: DestinationForm, connection: DestinationConnection | None) -> Re
         return _form_page(form, connection)
     problem = form.find_problem()
     if problem is not None and "anyway" not in request.form:
-        name = problem.field if problem.field in form else "description"
-        form[name].errors = [explain_problem(problem.fault, problem.detail)]
+        form.show(problem)
         return _form_page(form, connection, offers_anyway=True)
     try:
         saved = form.save(problem, by=current_user.id)
@@ -46,14 +43,6 @@ def _save(form: DestinationForm, connection: DestinationConnection | None) -> Re
         return _form_page(form, connection)
     flash(gettext("Saved."))
     return redirect(url_for("connections.show", connection_id=saved.id), 303)
-
-
-def explain_problem(fault: str, detail: str = "") -> str:
-    """The meaning of a destination's fault and what to do, with the driver's own words; '' when there is none."""
-    if not fault:
-        return ""
-    sentences = trouble(Fault(fault)).sentences
-    return f"{sentences} ({detail})" if detail else sentences
 
 
 def _form_page(

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,13 +83,16 @@ class Parquet(Destination):
 
     def load(self, load: Load) -> None:
         """Write a new file from the old one and the new rows, and replace the old one with it."""
-        with self._alone(load.table), self._faults():
-            old = queries.rows_of([self.file(load.table)])
-            self._write(load.table, queries.loaded(load, old, self._columns(load.table)))
+        self._rewrite(load.table, partial(queries.loaded, load))
 
     def _alone(self, table: Table) -> AbstractContextManager[None]:
         # Readers use the old file until the new one replaces it; only writers have to wait.
         return FileLock(self.file(table)).held(self.patience)
+
+    def _rewrite(self, table: Table, rewritten: Callable[[str, list[str]], str]) -> None:
+        """Write the file anew: `rewritten` turns a query for the old rows, and their columns, into one for the new."""
+        with self._alone(table), self._faults():
+            self._write(table, rewritten(queries.rows_of([self.file(table)]), self._columns(table)))
 
     def _write(self, table: Table, query: str) -> None:
         target = self.file(table)
@@ -151,16 +155,12 @@ class Parquet(Destination):
 
     def delete(self, table: Table, keys: list[str], *, marks: bool) -> int:
         """Rewrite the file without the rows, or with is_deleted set."""
-        with self._alone(table), self._faults():
-            old = queries.rows_of([self.file(table)])
-            self._write(table, queries.without(table, keys, old, self._columns(table), marks=marks))
+        self._rewrite(table, partial(queries.without, table, keys, marks=marks))
         return len(keys)
 
     def empty(self, table: Table, names: tuple[str, ...]) -> None:
         """Rewrite the file with the columns empty."""
-        with self._alone(table), self._faults():
-            old = queries.rows_of([self.file(table)])
-            self._write(table, queries.emptied(table, names, old, self._columns(table)))
+        self._rewrite(table, partial(queries.emptied, table, names))
 
     def remove_org(self, table: Table) -> int:
         """Rewrite the file without the rows of the table's org; return how many were current."""
@@ -171,8 +171,7 @@ class Parquet(Destination):
 
     def rename_org(self, table: Table, name: str) -> None:
         """Rewrite the file with the name in the rows of the table's org."""
-        with self._alone(table), self._faults():
-            self._write(table, queries.with_org_name(table, name, queries.rows_of([self.file(table)])))
+        self._rewrite(table, lambda old, _names: queries.with_org_name(table, name, old))
 
     def preview(self, table: Table, rows: int) -> Preview:
         """Columns with their types, and the first rows."""

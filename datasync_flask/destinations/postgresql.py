@@ -163,13 +163,12 @@ class PostgreSql(SqlDestination):
 
     def columns_of(self, table: Table) -> list[tuple[str, str]]:
         """Names and types of a table's columns."""
-        with self.transaction() as cursor:
-            cursor.execute(
-                "SELECT column_name, data_type FROM information_schema.columns "
-                "WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position",
-                (table.dataset, table.name),
-            )
-            return [(str(name), str(kind)) for name, kind in cursor.fetchall()]
+        return self._names_and_types(
+            "SELECT column_name, data_type FROM information_schema.columns "
+            "WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position",
+            table.dataset,
+            table.name,
+        )
 
     def check(self) -> None:
         """Check whether a schema can be created, and tables in it written and dropped."""
@@ -184,7 +183,7 @@ class PostgreSql(SqlDestination):
         # Imported here because it loads dlt, which the worker and the pages don't need.
         from datasync_flask.destinations.dlt_postgres import Credentials, Postgres
 
-        has_versions = self.begin_history(load, moment_type="TIMESTAMPTZ")
+        has_versions = self.begin_history(load)
         credentials = Credentials.of(self.conninfo(), options=_SESSION)
         for tries_left in reversed(range(TRIES)):
             try:

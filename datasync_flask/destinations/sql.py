@@ -52,6 +52,11 @@ class SqlDestination(Destination):
     def columns_of(self, table: Table) -> list[tuple[str, str]]:
         """Names and types of a table's columns in their order; [] when there is no such table."""
 
+    def _names_and_types(self, statement: str, *parameters: str) -> list[tuple[str, str]]:
+        with self.transaction() as cursor:
+            cursor.execute(statement, parameters)
+            return [(str(name), str(kind)) for name, kind in cursor.fetchall()]
+
     def quoted(self, name: str) -> str:
         """A name quoted."""
         sign = self.quote_sign
@@ -127,7 +132,7 @@ class SqlDestination(Destination):
         return f"{self.quoted(ORG_ID_COLUMN)} = '{table.org_id}'" if table.org_id else "TRUE"
 
     def _current_only(self, table: Table, *, without_deleted: bool) -> str:
-        names = {name.lower() for name, _ in self.columns_of(table)}
+        names = self.column_names(table)
         conditions = [self.org_condition(table)]
         if VALID_TO in names:
             conditions.append(f"{self.quoted(VALID_TO)} IS NULL")
@@ -157,12 +162,16 @@ class SqlDestination(Destination):
         """How many of these rows exist and aren't marked as deleted."""
         path, found = f"{self.path(table)}{self._current_only(table, without_deleted=True)}", 0
         with self.transaction() as cursor:
-            for start in range(0, len(keys), DELETES_AT_ONCE):
-                chunk = keys[start : start + DELETES_AT_ONCE]
-                markers = ", ".join([self.marker] * len(chunk))
-                cursor.execute(f"SELECT COUNT(*) FROM {path} AND {self.quoted(KEY)} IN ({markers})", tuple(chunk))
+            for which, chunk in self._chunks(keys):
+                cursor.execute(f"SELECT COUNT(*) FROM {path} AND {which}", chunk)
                 found += int(cursor.fetchone()[0])
         return found
+
+    def _chunks(self, keys: list[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Yield the condition for some keys at a time, and these as its parameters."""
+        for start in range(0, len(keys), DELETES_AT_ONCE):
+            chunk = tuple(keys[start : start + DELETES_AT_ONCE])
+            yield f"{self.quoted(KEY)} IN ({', '.join([self.marker] * len(chunk))})", chunk
 
     def column_names(self, table: Table) -> set[str]:
         """The names of a table's columns; none when there is no such table."""
@@ -182,16 +191,13 @@ class SqlDestination(Destination):
                     while rows := stream.fetchmany(KEYS_AT_ONCE):
                         yield rows
                 return
-            for start in range(0, len(keys), DELETES_AT_ONCE):
-                chunk = keys[start : start + DELETES_AT_ONCE]
-                which = f"{self.quoted(KEY)} IN ({', '.join([self.marker] * len(chunk))})"
-                cursor.execute(f"{statement}{holds} AND {which}", tuple(chunk))
+            for which, chunk in self._chunks(keys):
+                cursor.execute(f"{statement}{holds} AND {which}", chunk)
                 yield cursor.fetchall()
 
     def delete(self, table: Table, keys: list[str], *, marks: bool) -> int:
         """Delete rows by their ids, or with `marks` set is_deleted; return how many. In one transaction."""
-        names = {name.lower() for name, _ in self.columns_of(table)}
-        key, path, gone = self.quoted(KEY), self.path(table), 0
+        names, path, gone = self.column_names(table), self.path(table), 0
         action = f"DELETE FROM {path}"
         if marks and DELETED_COLUMN in names:
             action = f"UPDATE {path} SET {self.quoted(DELETED_COLUMN)} = TRUE"
@@ -201,18 +207,15 @@ class SqlDestination(Destination):
         holds = f" AND {self.org_condition(table)}"
         holds += f" AND {self.quoted(VALID_TO)} IS NULL" if VALID_TO in names else ""
         with self.transaction() as cursor:
-            for start in range(0, len(keys), DELETES_AT_ONCE):
-                chunk = keys[start : start + DELETES_AT_ONCE]
-                marks_of_chunk = ", ".join([self.marker] * len(chunk))
-                cursor.execute(f"{action} WHERE {key} IN ({marks_of_chunk}){holds}", tuple(chunk))
+            for which, chunk in self._chunks(keys):
+                cursor.execute(f"{action} WHERE {which}{holds}", chunk)
                 gone += self.changed(cursor, len(chunk))
         return gone
 
     def empty(self, table: Table, names: tuple[str, ...]) -> None:
         """Empty columns in all rows."""
-        there = {name.lower() for name, _ in self.columns_of(table)}
         changes = [f"{self.quoted(name)} = NULL" for name in names]
-        changes += [f"{self.quoted(VERSION_COLUMN)} = ''"] if VERSION_COLUMN in there else []
+        changes += [f"{self.quoted(VERSION_COLUMN)} = ''"] if VERSION_COLUMN in self.column_names(table) else []
         with self.transaction() as cursor:
             cursor.execute(f"UPDATE {self.path(table)} SET {', '.join(changes)} WHERE {self.org_condition(table)}")
 
@@ -229,16 +232,16 @@ class SqlDestination(Destination):
         with self.transaction() as cursor:
             cursor.execute(f"UPDATE {self.path(table)} SET {change} WHERE {self.org_condition(table)}", (name,))
 
-    def begin_history(self, load: Load, *, moment_type: str) -> bool:
+    def begin_history(self, load: Load) -> bool:
         """Prepare a table without history for versions: its rows become versions that equal nothing, so this load
         closes them. True when the table has versions, or once had them.
         """
-        before = {name.lower() for name, _ in self.columns_of(load.table)}
+        before = self.column_names(load.table)
         if not (load.keeps_history and load.replaces and before):
             return VERSION_COLUMN in before
         path, version, end = self.path(load.table), self.quoted(VERSION_COLUMN), self.quoted(VALID_TO)
         with self.transaction() as cursor:
-            for name, kind in ((VERSION_COLUMN, "VARCHAR"), (VALID_FROM, moment_type), (VALID_TO, moment_type)):
+            for name, kind in ((VERSION_COLUMN, "VARCHAR"), (VALID_FROM, "TIMESTAMPTZ"), (VALID_TO, "TIMESTAMPTZ")):
                 if name not in before:
                     cursor.execute(f"ALTER TABLE {path} ADD COLUMN {self.quoted(name)} {kind}")
             cursor.execute(f"UPDATE {path} SET {version} = '' WHERE {version} IS NULL AND {end} IS NULL")

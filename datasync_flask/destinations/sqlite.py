@@ -115,9 +115,8 @@ class Sqlite(StagedDestination):
 
     def columns_of(self, table: Table) -> list[tuple[str, str]]:
         """Names and types of a table's columns; also used while this process writes."""
-        with self._reading(), self.transaction() as cursor:
-            cursor.execute("SELECT name, type FROM pragma_table_info(?)", (self.full_name(table),))
-            return [(str(name), str(kind)) for name, kind in cursor.fetchall()]
+        with self._reading():
+            return self._names_and_types("SELECT name, type FROM pragma_table_info(?)", self.full_name(table))
 
     def check(self) -> None:
         """Check whether tables can be created, written and dropped."""
@@ -149,10 +148,6 @@ class Sqlite(StagedDestination):
             # A text that looks like a number: SQLite stores it exactly if it can.
             return format(value.normalize(_ALL_DIGITS), "f")
         return value
-
-    def now(self) -> Any:
-        """The current time for the driver."""
-        return self.value(datetime.now(UTC))
 
     def snippets(self, table: Table) -> dict[str, str]:
         """How to read the table from other programs."""

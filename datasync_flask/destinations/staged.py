@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from datasync_flask.destinations.base import (
@@ -62,7 +63,7 @@ class StagedDestination(SqlDestination):
     def load(self, load: Load) -> None:
         """Write to a new table, then swap or merge it."""
         incoming = Table(load.table.dataset, f"{load.table.name}__incoming")
-        before = {name.lower() for name, _ in self.columns_of(load.table)}
+        before = self.column_names(load.table)
         columns = list(load.columns)
         swaps = load.replaces and not load.keeps_history and not load.table.org_id
         if swaps:
@@ -184,7 +185,7 @@ class StagedDestination(SqlDestination):
         key, version = self.quoted(KEY), self.quoted(VERSION_COLUMN)
         target, source = self.path(load.table), self.path(incoming)
         begin, end = self.quoted(VALID_FROM), self.quoted(VALID_TO)
-        now = self.now()
+        now = self.value(datetime.now(UTC))
         # In tables of several orgs, a row's version includes its org.
         same = f"SELECT 1 FROM {source} s WHERE s.{key} = {target}.{key} AND s.{version} = {target}.{version}"
         affected = self.org_condition(load.table)
@@ -199,7 +200,3 @@ class StagedDestination(SqlDestination):
             f"WHERE NOT EXISTS ({holds})",
             (now,),
         )
-
-    @abstractmethod
-    def now(self) -> Any:
-        """The current time for the driver."""

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
-from datasync_flask.extractions.models import ObjectCatalog
+from datasync_flask.extractions.models import Extraction, ObjectCatalog
 from datasync_flask.extractions.runs.plan import cursor_of
 from datasync_flask.extractions.source_api import source_api
 from datasync_flask.salesforce import objects, query
@@ -82,9 +82,12 @@ class Described:
     hidden: list[str] | None = None
 
 
-def dateless(connection: SalesforceConnection) -> frozenset[str]:
-    """The org's objects that have no date to detect changes by, as far as they have been described."""
-    return frozenset(name for name, has_date in _dated(connection.id).items() if not has_date)
+def dateless(connection: SalesforceConnection, extraction: Extraction | None = None) -> set[str]:
+    """The org's objects that have no date to detect changes by, as far as they have been described or the last run of
+    an extraction found out.
+    """
+    found = {name for name, has_date in _dated(connection.id).items() if not has_date}
+    return found.union(each.name for each in extraction.objects if each.is_dateless) if extraction else found
 
 
 def _dated(connection_id: str) -> dict[str, bool]:

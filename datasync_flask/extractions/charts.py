@@ -82,13 +82,9 @@ def of_runs(runs: Sequence[Run]) -> list[Chart]:
     if not over:
         return []
     return [
-        _chart("rows", gettext("Rows per run"), gettext("Rows"), over, _rows_of, format_decimal),
+        _chart("rows", gettext("Rows per run"), gettext("Rows"), over, lambda run: run.rows, format_decimal),
         _chart("duration", gettext("Duration per run"), gettext("Duration"), over, _duration_of, duration_text),
     ]
-
-
-def _rows_of(run: Run) -> int:
-    return sum(row.rows for row in run.objects)
 
 
 def _duration_of(run: Run) -> int:
@@ -121,7 +117,7 @@ def _chart(
                 result=run_state(run.state),
             )
         )
-    return Chart(key, str(title), str(unit), lines, tuple(points))
+    return Chart(key, title, unit, lines, tuple(points))
 
 
 def _kind(run: Run, full: set[str]) -> str:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, render_template
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import needs_role
-from datasync_flask.extractions import loader, quick_edit, tables
+from datasync_flask.extractions import loader, quick_edit, run_starts, tables
 from datasync_flask.extractions.models import Extraction
-from datasync_flask.extractions.runs import states
-from datasync_flask.queue import queue
 
 bp = Blueprint("combined_orgs", __name__)
 
@@ -31,13 +28,7 @@ def remove_rows(extraction_id: str) -> ResponseReturnValue:
     """Start the run that removes the org's rows; the schedule stops, or it would load them again."""
     extraction = _combining(extraction_id)
     quick_edit.pause(extraction, is_paused=True, by=current_user.id)
-    try:
-        run_id = states.start(extraction_id, current_user.email, removes_rows=True).id
-        queue().run_soon(run_id)
-    except states.AlreadyRunning as other:
-        run_id = other.run_id
-        flash(gettext("This run isn’t over yet. One run of an extraction at a time."))
-    return redirect(url_for("extractions.show_run", extraction_id=extraction_id, run_id=run_id), 303)
+    return run_starts.start_run(extraction_id, removes_rows=True)
 
 
 def parts_of(extraction: Extraction) -> dict[str, object]:

@@ -69,11 +69,11 @@ def context(extraction: Extraction, *, only_problems: bool) -> dict[str, Any]:
     differences = gaps.over_runs(history, types)
     chosen = {each.name for each in extraction.objects}
     stored, counts = loader.rows_in_destination(extraction), loader.last_counts(extraction)
-    dateless = catalog.dateless(extraction.source)
+    dateless = catalog.dateless(extraction.source, extraction)
     table_of = tables.of_extraction(extraction.id)
-    over = [run for run in history if RunState(run.state).is_over]
     problems = [run for run in history if gaps.is_problem(run, types)]
-    newest = over[0] if over else None
+    newest = next((run for run in history if run.is_over), None)
+    failed = newest if newest is not None and newest.state == RunState.FAILED else None
     lines = [
         ObjectLine(
             preview.of_object(each, extraction, dateless),
@@ -89,24 +89,20 @@ def context(extraction: Extraction, *, only_problems: bool) -> dict[str, Any]:
         "as_of": _as_of(extraction),
         "is_late": extraction.next_run_at is not None and extraction.next_run_at < utcnow(),
         "rows": sum(line.rows for line in lines if line.rows is not None) if stored else None,
-        "last_rows": _rows_of(newest) if newest is not None and newest.state == RunState.DONE else None,
+        "last_rows": newest.rows if newest is not None and newest.state == RunState.DONE else None,
         "quota": _quota(extraction),
         "cost": preview.next_cost(extraction, counts),
         "lines": lines,
         "staying": [gap for name, gap in differences.items() if gap.stays and name in chosen],
-        "failure": trouble(newest.problem, During.RUN) if newest is not None and _failed(newest) else None,
-        "failed_run": newest,
+        "failure": trouble(failed.problem, During.RUN) if failed is not None else None,
+        "failed_run": failed,
         "charts": charts.of_runs(history),
-        "open_run": next((run for run in history if not RunState(run.state).is_over), None),
+        "open_run": next((run for run in history if not run.is_over), None),
         "runs": [_run_line(run, types) for run in (problems if only_problems else history)],
         "run_count": len(history),
         "problem_count": len(problems),
         "only_problems": only_problems,
     }
-
-
-def _failed(run: Run) -> bool:
-    return run.state == RunState.FAILED
 
 
 def _as_of(extraction: Extraction) -> datetime | None:
@@ -116,15 +112,11 @@ def _as_of(extraction: Extraction) -> datetime | None:
 
 
 def _quota(extraction: Extraction) -> Quota | None:
-    heard = loader.quota_of(extraction)
+    heard = loader.quota_of(extraction.source)
     if heard is None or not heard[1]:
         return None
     left, most = heard
     return Quota(most - left, most, round((most - left) / most * 100, 1), extraction.quota_ceiling)
-
-
-def _rows_of(run: Run) -> int:
-    return sum(row.rows for row in run.objects)
 
 
 def _run_line(run: Run, types: Mapping[str, str]) -> RunLine:
@@ -136,7 +128,7 @@ def _run_line(run: Run, types: Mapping[str, str]) -> RunLine:
         text=text,
         reason=trouble(run.problem, During.RUN).title if run.problem else "",
         duration=duration_text(seconds) if seconds is not None else "",
-        rows=_rows_of(run),
+        rows=run.rows,
         deleted=sum(row.deleted for row in run.objects),
         by=started_by(run),
     )

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from flask_babel import gettext
+
 MAX_LENGTH = 2_000
 # Strings, brackets, and anything that would end the condition and begin another part of the query.
 _PARTS = re.compile(
@@ -23,16 +25,18 @@ class FilterRefused(ValueError):
 def check(condition: str) -> None:
     """Check a condition as far as possible without asking Salesforce. Raises FilterRefused."""
     if len(condition) > MAX_LENGTH:
-        raise FilterRefused("A filter has at most 2,000 characters.")
+        raise FilterRefused(gettext("A filter has at most 2,000 characters."))
     depth = 0
     for part in _PARTS.findall(condition):
         if part == "'":
-            raise FilterRefused("A text isn’t closed: put ' at both of its ends, and \\' for one inside it.")
+            raise FilterRefused(gettext("A text isn’t closed: put ' at both of its ends, and \\' for one inside it."))
         if part in "()":
             depth += 1 if part == "(" else -1
             if depth < 0:
-                raise FilterRefused("A bracket is closed that was never opened.")
+                raise FilterRefused(gettext("A bracket is closed that was never opened."))
         elif not part.startswith("'"):
-            raise FilterRefused("A filter is one condition, as after WHERE. Remove what follows the condition.")
+            raise FilterRefused(
+                gettext("A filter is one condition, as after WHERE. Remove what follows the condition.")
+            )
     if depth:
-        raise FilterRefused("A bracket isn’t closed.")
+        raise FilterRefused(gettext("A bracket isn’t closed."))

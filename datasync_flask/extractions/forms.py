@@ -11,8 +11,9 @@ from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, HiddenField, IntegerField, SelectField, SelectMultipleField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
-from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, ValidationError
+from wtforms.validators import InputRequired, NumberRange, ValidationError
 
+from datasync_flask.connections.forms import description_field
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.registry import DESTINATIONS
 from datasync_flask.extractions import filters, loader, schedule, service, tables, treatments
@@ -22,7 +23,7 @@ from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.extractions.service import ExtractionSettings, ObjectChoice
 from datasync_flask.extractions.setup import filter_trial, schedule_picker
 from datasync_flask.extractions.setup.schedule_picker import Picked
-from datasync_flask.forms import SettingsForm, one_line, strip
+from datasync_flask.forms import SettingsForm, strip
 from datasync_flask.salesforce.descriptions import is_api_name
 from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.salesforce_connections.settings import TRACKING_TYPES
@@ -52,23 +53,21 @@ def is_dataset_name(name: str) -> bool:
     return bool(_DATASET.fullmatch(name))
 
 
-def description_field() -> Any:
-    """The field for an extraction's description."""
-    return StringField(
-        _l("Description"),
-        [
-            DataRequired(_l("Give the extraction a description, for instance Sales to the warehouse.")),
-            Length(max=120, message=_l("Use at most 120 characters.")),
-        ],
-        filters=[one_line, strip],
-        render_kw={"autocomplete": "off", "maxlength": 120},
-    )
+class DescribedExtraction(SettingsForm):
+    """A form with an extraction's unique description."""
+
+    description = description_field(_l("Give the extraction a description, for instance Sales to the warehouse."))
+    extraction: Extraction | None = None
+
+    def validate_description(self, field: Any) -> None:
+        """Refuse a description that another extraction has."""
+        if service.is_description_taken(field.data, self.extraction.id if self.extraction else ""):
+            raise ValidationError(str(service.TAKEN))
 
 
-class ExtractionForm(SettingsForm):
+class ExtractionForm(DescribedExtraction):
     """What an extraction loads, where to, and when."""
 
-    description = description_field()
     source = SelectField(_l("Source"), validate_choice=False)
     destination = SelectField(_l("Destination"), validate_choice=False)
     dataset = StringField(
@@ -153,11 +152,6 @@ class ExtractionForm(SettingsForm):
         if field.data not in {choice.value for choice in field.choices}:
             raise ValidationError(gettext("Choose a destination."))
 
-    def validate_description(self, field: Any) -> None:
-        """Refuse a description that another extraction has."""
-        if service.is_description_taken(field.data, self.extraction.id if self.extraction else ""):
-            raise ValidationError(str(service.TAKEN))
-
     def validate_dataset(self, field: Any) -> None:
         """Accept only names that every destination takes without quoting; convert capitals, spaces and dashes."""
         field.data = re.sub(r"[\s-]+", "_", (field.data or "").strip().lower())
@@ -241,8 +235,7 @@ class ExtractionForm(SettingsForm):
                 filters.check(self.choice(name).filter)
             except filters.FilterRefused as refusal:
                 self._point_to_filter(name)
-                why = gettext(str(refusal))
-                raise ValidationError(gettext("The filter of %(name)s: %(why)s", name=name, why=why)) from None
+                raise ValidationError(gettext("The filter of %(name)s: %(why)s", name=name, why=str(refusal))) from None
             try:
                 treatments.check(self.choice(name))
             except treatments.TreatmentRefused as refusal:
@@ -251,11 +244,11 @@ class ExtractionForm(SettingsForm):
 
     @property
     def _chosen_source(self) -> SalesforceConnection | None:
-        return next((each for each in loader.sources() if each.id == self.source.data), None)
+        return loader.source(self.source.data)
 
     @property
     def _chosen_destination(self) -> DestinationConnection | None:
-        return next((each for each in loader.destinations() if each.id == self.destination.data), None)
+        return loader.destination(self.destination.data)
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Validate the fields. Check that no other extraction has a table this one would write to, and Salesforce
@@ -319,18 +312,12 @@ class ExtractionForm(SettingsForm):
 
     def validate_schedule(self, field: Any) -> None:
         """Parse the schedule: as picked, or as text."""
-        try:
-            field.data = self.picked.schedule if "repeat" in self.sent else schedule.normalised(field.data or "")
-        except schedule.ScheduleRefused as refusal:
-            raise ValidationError(gettext(str(refusal))) from None
+        field.data = self.picked.schedule if "repeat" in self.sent else schedule.normalised(field.data or "")
 
     def validate_timezone(self, field: Any) -> None:
         """A time zone that exists."""
         field.data = field.data or "UTC"
-        try:
-            schedule.check_timezone(field.data)
-        except schedule.ScheduleRefused as refusal:
-            raise ValidationError(gettext(str(refusal))) from None
+        schedule.check_timezone(field.data)
 
     @property
     def picked(self) -> Picked:
@@ -340,9 +327,7 @@ class ExtractionForm(SettingsForm):
 
     def choice(self, name: str) -> ObjectChoice:
         """The choice for one object: as posted, or as stored."""
-        stored = (
-            next((each for each in self.extraction.objects if each.name == name), None) if self.extraction else None
-        )
+        stored = self.extraction.object(name) if self.extraction else None
         before = ObjectChoice.of(stored) if stored else ObjectChoice(name)
         if not self.is_submitted():
             return before

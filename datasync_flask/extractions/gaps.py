@@ -40,8 +40,8 @@ class Gap:
         """The text for a table."""
         number = format_decimal(self.rows)
         if self.is_missing:
-            return str(gettext("%(number)s fewer", number=number))
-        return str(gettext("%(number)s more", number=number))
+            return gettext("%(number)s fewer", number=number)
+        return gettext("%(number)s more", number=number)
 
     def title_at(self, place: str) -> str:
         """The text above a way out of it."""
@@ -52,34 +52,25 @@ class Gap:
         """The meaning, and what to do."""
         number = format_decimal(self.rows)
         if self.is_missing and self.stays:
-            return str(
-                ngettext(
-                    "Still %(number)s fewer than in Salesforce, the same gap as last time. "
-                    "A normal run doesn’t fix it: reload %(name)s.",
-                    "Still %(number)s fewer than in Salesforce, for %(num)s runs now. "
-                    "A normal run doesn’t fix it: reload %(name)s.",
-                    self.runs if self.runs > 2 else 1,
-                    number=number, name=self.name,
-                )
+            return ngettext(
+                "Still %(number)s fewer than in Salesforce, the same gap as last time. "
+                "A normal run doesn’t fix it: reload %(name)s.",
+                "Still %(number)s fewer than in Salesforce, for %(num)s runs now. "
+                "A normal run doesn’t fix it: reload %(name)s.",
+                self.runs if self.runs > 2 else 1,
+                number=number, name=self.name,
             )  # fmt: skip
         if self.is_missing:
-            return str(
-                gettext(
-                    "%(number)s fewer than in Salesforce. If they were added during the run, "
-                    "the next run should load them.",
-                    number=number,
-                )
-            )
-        if self.stays:
-            return str(
-                gettext("Still %(number)s more than in Salesforce. Reload %(name)s.", number=number, name=self.name)
-            )
-        return str(
-            gettext(
-                "%(number)s more than in Salesforce. If they were deleted during the run, "
-                "the next run should remove them.",
+            return gettext(
+                "%(number)s fewer than in Salesforce. If they were added during the run, "
+                "the next run should load them.",
                 number=number,
             )
+        if self.stays:
+            return gettext("Still %(number)s more than in Salesforce. Reload %(name)s.", number=number, name=self.name)
+        return gettext(
+            "%(number)s more than in Salesforce. If they were deleted during the run, the next run should remove them.",
+            number=number,
         )
 
 
@@ -87,17 +78,13 @@ def gap_title(place: str, name: str, missing: int) -> str:
     """How many of an object's rows are missing at a destination, or too many (below 0)."""
     names = {"name": name, "rows": format_decimal(abs(missing)), "place": place}
     if missing > 0:
-        return str(
-            ngettext(
-                "%(name)s: %(rows)s row is missing in %(place)s", "%(name)s: %(rows)s rows are missing in %(place)s",
-                missing, **names,
-            )
+        return ngettext(
+            "%(name)s: %(rows)s row is missing in %(place)s", "%(name)s: %(rows)s rows are missing in %(place)s",
+            missing, **names,
         )  # fmt: skip
-    return str(
-        ngettext(
-            "%(name)s: %(rows)s row too many in %(place)s", "%(name)s: %(rows)s rows too many in %(place)s",
-            -missing, **names,
-        )
+    return ngettext(
+        "%(name)s: %(rows)s row too many in %(place)s", "%(name)s: %(rows)s rows too many in %(place)s",
+        -missing, **names,
     )  # fmt: skip
 
 

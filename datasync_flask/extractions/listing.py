@@ -38,7 +38,7 @@ class Row:
     @cached_property
     def differences(self) -> frozenset[str]:
         """The objects that differ from Salesforce after the newest run, or have differed for several runs."""
-        if self.run is None or not RunState(self.run.state).is_over:
+        if self.run is None or not self.run.is_over:
             return frozenset()
         found = gaps.of_run(self.run, gaps.types_of(self.extraction)) if self.run.state == RunState.DONE else {}
         return frozenset({*found, *self.extraction.lasting_gaps})
@@ -46,10 +46,9 @@ class Row:
     @property
     def group(self) -> str:
         """Its tab besides *All*: problems, running, paused, or none."""
-        state = RunState(self.run.state) if self.run else None
-        if state in {RunState.FAILED, RunState.WAITING} or self.differences:
+        if (self.run and self.run.state in {RunState.FAILED, RunState.WAITING}) or self.differences:
             return "problems"
-        if state is not None and not state.is_over:
+        if self.is_moving:
             return "running"
         return "paused" if self.extraction.is_paused else ""
 
@@ -63,7 +62,7 @@ class Row:
     @property
     def is_moving(self) -> bool:
         """True when the row changes by itself."""
-        return self.run is not None and not RunState(self.run.state).is_over
+        return self.run is not None and not self.run.is_over
 
     @property
     def progress(self) -> int | None:
@@ -71,7 +70,7 @@ class Row:
         expected = sum(each.expected or 0 for each in self.run.objects) if self.run else 0
         if not self.is_moving or self.run is None or not expected:
             return None
-        return min(100 * sum(each.rows for each in self.run.objects) // expected, 100)
+        return min(100 * self.run.rows // expected, 100)
 
     @property
     def reason(self) -> str:
@@ -79,7 +78,7 @@ class Row:
         if self.run and self.run.problem:
             return trouble(self.run.problem, During.RUN).title
         if self.differences and self.run and self.run.state == RunState.CANCELLED:
-            return str(ngettext("%(num)s difference", "%(num)s differences", len(self.differences)))
+            return ngettext("%(num)s difference", "%(num)s differences", len(self.differences))
         return ""
 
     @property

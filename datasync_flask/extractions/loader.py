@@ -26,14 +26,13 @@ def depending_on(connection_id: str) -> Sequence[Extraction]:
 
 def get_extraction(extraction_id: str) -> Extraction:
     """An extraction; 404 when there is none."""
-    found = db.session.get(Extraction, extraction_id, populate_existing=True)
-    return found if found is not None else abort(404)
+    return db.get_or_404(Extraction, extraction_id, populate_existing=True)
 
 
 def get_run(extraction_id: str, run_id: str) -> Run:
     """A run of an extraction; 404 when there is none."""
-    found = db.session.get(Run, run_id, populate_existing=True)
-    return found if found is not None and found.extraction_id == extraction_id else abort(404)
+    found = db.get_or_404(Run, run_id, populate_existing=True)
+    return found if found.extraction_id == extraction_id else abort(404)
 
 
 def version_of_run(extraction_id: str, run_id: str) -> str:
@@ -43,32 +42,24 @@ def version_of_run(extraction_id: str, run_id: str) -> str:
     return str(found.version) if found else abort(404)
 
 
+def _newest_runs(extraction_id: str) -> Select[Run]:
+    of_extraction = select(Run).where(Run.extraction_id == extraction_id)
+    return of_extraction.options(selectinload(Run.objects)).order_by(Run.queued_at.desc()).limit(RUNS_SHOWN)
+
+
 def runs_of(extraction_id: str) -> Sequence[Run]:
     """The newest runs of an extraction."""
-    return db.session.scalars(
-        select(Run)
-        .where(Run.extraction_id == extraction_id)
-        .options(selectinload(Run.objects))
-        .order_by(Run.queued_at.desc())
-        .limit(RUNS_SHOWN)
-    ).all()
+    return db.session.scalars(_newest_runs(extraction_id)).all()
 
 
 def runs_until(run: Run) -> Sequence[Run]:
     """A run and those before it, the newest first."""
-    return db.session.scalars(
-        select(Run)
-        .where(Run.extraction_id == run.extraction_id, Run.queued_at <= run.queued_at)
-        .options(selectinload(Run.objects))
-        .order_by(Run.queued_at.desc())
-        .limit(RUNS_SHOWN)
-    ).all()
+    return db.session.scalars(_newest_runs(run.extraction_id).where(Run.queued_at <= run.queued_at)).all()
 
 
 def newest_run(extraction_id: str) -> Run | None:
     """The newest run of an extraction."""
-    newest = select(Run).where(Run.extraction_id == extraction_id).options(selectinload(Run.objects))
-    return db.session.scalar(newest.order_by(Run.queued_at.desc()).limit(1))
+    return db.session.scalar(_newest_runs(extraction_id).limit(1))
 
 
 def counted_last(count: InstrumentedAttribute[int | None]) -> Select[int]:
@@ -94,12 +85,7 @@ def rows_in_destination(extraction: Extraction) -> dict[str, int]:
     return _last(RunObject.target_count, extraction)
 
 
-def quota_of(extraction: Extraction) -> tuple[int, int] | None:
-    """(left, most) of the org's API calls today, as the last run or check read them."""
-    return quota_of_source(extraction.source)
-
-
-def quota_of_source(source: SalesforceConnection) -> tuple[int, int] | None:
+def quota_of(source: SalesforceConnection) -> tuple[int, int] | None:
     """(left, most) of an org's API calls today, as the last run or check read them."""
     told = db.session.execute(
         select(Run.calls_used, Run.calls_max)
@@ -154,6 +140,16 @@ def sources() -> Sequence[SalesforceConnection]:
     return db.session.scalars(select(SalesforceConnection).order_by(is_waiting, Connection.description_key)).all()
 
 
+def source(connection_id: str | None) -> SalesforceConnection | None:
+    """One of the connections that can be read from."""
+    return next((each for each in sources() if each.id == connection_id), None)
+
+
 def destinations() -> Sequence[DestinationConnection]:
     """The connections that can be written to."""
     return db.session.scalars(select(DestinationConnection).order_by(Connection.description_key)).all()
+
+
+def destination(connection_id: str | None) -> DestinationConnection | None:
+    """One of the connections that can be written to."""
+    return next((each for each in destinations() if each.id == connection_id), None)

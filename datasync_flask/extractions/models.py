@@ -93,6 +93,14 @@ class Extraction(Model):
 
     __mapper_args__ = {"version_id_col": row_version}
 
+    def object(self, name: str) -> ExtractionObject | None:
+        """The chosen object with this name."""
+        return next((chosen for chosen in self.objects if chosen.name == name), None)
+
+    def ceiling_in_calls(self, most: int) -> int:
+        """After how many of the org's daily API calls a run pauses."""
+        return most * self.quota_ceiling // 100
+
     @property
     def lasting_gaps(self) -> dict[str, int]:
         """The objects whose difference from Salesforce lasts: how many rows are missing, or too many (below 0)."""
@@ -247,6 +255,16 @@ class Run(Model):
     )
 
     __table_args__ = (Index("ix_runs_extraction_id_queued_at", "extraction_id", "queued_at"),)
+
+    @property
+    def is_over(self) -> bool:
+        """True when nothing more happens."""
+        return RunState(self.state).is_over
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has read."""
+        return sum(each.rows for each in self.objects)
 
 
 class RunObject(Model):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterator
+from itertools import count
 
 from datasync_flask.destinations.base import shorten
 
@@ -32,3 +33,9 @@ def new_name(wanted: str, taken: Container[str], limit: int | None = None) -> st
         wanted += "_x"
         name = shorten(wanted, limit)
     return name
+
+
+def numbered(name: str, between: str = "_") -> Iterator[str]:
+    """A name, then the same with _2, _3 and so on at its end."""
+    yield name
+    yield from (f"{name}{between}{number}" for number in count(2))

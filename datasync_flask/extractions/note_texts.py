@@ -17,14 +17,14 @@ def note_text(stored: str) -> str:
     """The text of a stored note."""
     kind, _, about = stored.partition(":")
     # Runs of earlier versions stored straight apostrophes.
-    return str(_TEXTS[kind](about)) if kind in _TEXTS else translated(stored.replace("'", "’"))
+    return _TEXTS[kind](about) if kind in _TEXTS else translated(stored.replace("'", "’"))
 
 
-def _retyped(name: str) -> object:
+def _retyped(name: str) -> str:
     return gettext("%(name)s has a different type than before, so its values now go into a new column.", name=name)
 
 
-def _differing(about: str) -> object:
+def _differing(about: str) -> str:
     name, _, column = about.partition(":")
     return gettext(
         "%(name)s has a different type in another org that shares this table. This org’s values are in the column "
@@ -34,7 +34,7 @@ def _differing(about: str) -> object:
     )
 
 
-def _unseen(about: str) -> object:
+def _unseen(about: str) -> str:
     names = about.split(",")
     return ngettext(
         "%(names)s is no longer visible to this Salesforce user, or was deleted. Its column keeps the values.",
@@ -44,7 +44,7 @@ def _unseen(about: str) -> object:
     )
 
 
-def _beside_bulk(words: str) -> object:
+def _beside_bulk(words: str) -> str:
     return gettext(
         "This object was read by REST, which takes more API calls, because Salesforce’s limit for the Bulk API was "
         "reached: %(words)s",
@@ -52,14 +52,14 @@ def _beside_bulk(words: str) -> object:
     )
 
 
-def _smaller_pages(rows: str) -> object:
+def _smaller_pages(rows: str) -> str:
     return gettext(
         "Salesforce didn’t send large pages in time, so it was asked for %(number)s rows at a time.",
         number=format_decimal(int(rows)),
     )
 
 
-def _emptied(about: str) -> object:
+def _emptied(about: str) -> str:
     names = about.split(",")
     return ngettext(
         "The column “%(names)s” was emptied because its field is now hashed or left out.",
@@ -69,11 +69,11 @@ def _emptied(about: str) -> object:
     )
 
 
-def _formula(name: str) -> object:
+def _formula(name: str) -> str:
     return gettext("%(name)s is a formula field. It’s updated only when something else in the row changes.", name=name)
 
 
-def _formulas(about: str) -> object:
+def _formulas(about: str) -> str:
     rows, _, fields = about.partition(":")
     return ngettext(
         "Formula fields refreshed: %(names)s. %(num)s row had a new value.",
@@ -83,7 +83,7 @@ def _formulas(about: str) -> object:
     )
 
 
-def _shortened(about: str) -> object:
+def _shortened(about: str) -> str:
     name, _, short = about.partition(":")
     return gettext(
         "%(name)s is called %(short)s in the destination, which limits the length of names.",
@@ -92,7 +92,7 @@ def _shortened(about: str) -> object:
     )
 
 
-def _odd_values(about: str) -> object:
+def _odd_values(about: str) -> str:
     name, why, count, examples = json.loads(about)
     messages = {
         "not_of_type": gettext(
@@ -118,7 +118,7 @@ def _odd_values(about: str) -> object:
     return f"{messages[why]} {gettext('For example %(examples)s', examples=shown)}"
 
 
-_TEXTS: dict[str, Callable[[str], object]] = {
+_TEXTS: dict[str, Callable[[str], str]] = {
     NoteKind.RETYPED: _retyped,
     NoteKind.DIFFERING: _differing,
     NoteKind.UNSEEN: _unseen,

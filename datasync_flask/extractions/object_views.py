@@ -11,23 +11,19 @@ from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import needs_role
-from datasync_flask.extractions import catalog, loader, service, tables, treatments
+from datasync_flask.extractions import catalog, loader, run_starts, service, tables, treatments
 from datasync_flask.extractions.formula_fields import RHYTHMS
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.runs.plan import CURSORS, can_be_cursor, cursor_of, loadable
 from datasync_flask.problems.registry import trouble
-from datasync_flask.queue import queue
 from datasync_flask.salesforce.errors import SalesforceError
 
 bp = Blueprint("extraction_objects", __name__)
 
 
 def _chosen(extraction: Extraction, name: str) -> ExtractionObject:
-    found = next((each for each in extraction.objects if each.name == name), None)
-    if found is None:
-        abort(404)
-    return found
+    return extraction.object(name) or abort(404)
 
 
 @bp.route("/extractions/<public_id:extraction_id>/objects/<name>", methods=["GET", "POST"])
@@ -65,7 +61,7 @@ def fields(extraction_id: str, name: str) -> ResponseReturnValue:
                 cursor_field=cursor,
             )
             fills = "fill" in request.form
-            service.choose_fields(extraction, name, choice, fills=fills, by=current_user.id)
+            service.choose_fields(chosen, choice, fills=fills, by=current_user.id)
             flash(gettext("Saved. The next run loads everything once.") if fills else gettext("Saved."))
             return redirect(url_for("extractions.show", extraction_id=extraction.id), 303)
     page = render_template(
@@ -93,15 +89,9 @@ def fields(extraction_id: str, name: str) -> ResponseReturnValue:
 def reload(extraction_id: str, name: str) -> ResponseReturnValue:
     """Reload an object, whatever its watermark; this starts a run."""
     extraction = loader.get_extraction(extraction_id)
-    _chosen(extraction, name)
+    chosen = _chosen(extraction, name)
     open_run = states.open_run(extraction_id)
     if open_run is not None:
-        flash(gettext("This run isn’t over yet. One run of an extraction at a time."))
-        return redirect(url_for("extractions.show_run", extraction_id=extraction_id, run_id=open_run), 303)
-    service.reload(extraction, name)
-    try:
-        run_id = states.start(extraction_id, current_user.email).id
-        queue().run_soon(run_id)
-    except states.AlreadyRunning as other:
-        run_id = other.run_id
-    return redirect(url_for("extractions.show_run", extraction_id=extraction_id, run_id=run_id), 303)
+        return run_starts.show_open_run(extraction_id, open_run)
+    service.reload(chosen)
+    return run_starts.start_run(extraction_id)

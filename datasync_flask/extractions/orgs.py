@@ -7,7 +7,6 @@ from functools import partial
 
 from sqlalchemy import select
 
-from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
 from datasync_flask.extractions import service
@@ -96,6 +95,5 @@ def back_to(extraction: Extraction, source: SalesforceConnection, *, by: int) ->
 
 def _record(extraction: Extraction, choice: str, by: int) -> None:
     extraction.updated_at = utcnow()
-    subject = ("extraction", extraction.id, extraction.description)
-    trail.record(trail.Event.EXTRACTION_CHANGED, subject, by=by, changes={"org": ["", choice]})
+    service.record_change(extraction, {"org": ["", choice]}, by)
     db.session.commit()

@@ -14,8 +14,10 @@ from datasync_flask.extractions import forecast, formula_fields
 from datasync_flask.extractions.catalog import Described
 from datasync_flask.extractions.models import Extraction, ExtractionObject
 from datasync_flask.extractions.runs.plan import cursor_of, loadable
+from datasync_flask.extractions.service import ObjectChoice
 from datasync_flask.salesforce.descriptions import Field
 from datasync_flask.salesforce.query_support import Reading, reading_of
+from datasync_flask.salesforce_connections.models import SalesforceConnection, TrackingType
 
 
 @dataclass(frozen=True)
@@ -23,29 +25,42 @@ class ObjectPreview:
     """One object of an extraction with what the next run does."""
 
     chosen: ExtractionObject
-    tracking_type: str
+    tracking_type: TrackingType
     text: str
     since: datetime | None
 
 
-def of_object(chosen: ExtractionObject, extraction: Extraction, dateless: Collection[str]) -> ObjectPreview:
-    """A text about what each run does, as far as known without asking Salesforce.
+def has_to_reload(
+    choice: ObjectChoice | ExtractionObject, source: SalesforceConnection, dateless: Collection[str]
+) -> bool:
+    """True for an object whose changes should be tracked, but that has no date to detect them by."""
+    tracking = TrackingType(choice.tracking_type or source.tracking_type)
+    return tracking is not TrackingType.NONE and choice.name in dateless and not choice.cursor_field
 
-    `dateless` are the org's objects that have no date to detect changes by.
-    """
-    kind = chosen.effective_tracking_type.value
-    since = None
-    if kind == "none":
-        text = gettext("Everything")
-    elif chosen.is_dateless or (chosen.name in dateless and not chosen.cursor_field):
-        text = gettext("Everything: no change date")
-    elif chosen.loaded_at is None:
-        text = gettext("Everything in the first run, then what changed")
-    elif chosen.watermark is None:
-        text = gettext("Everything in the next run, then what changed")
-    else:
-        since = chosen.watermark - timedelta(minutes=extraction.overlap_minutes)
-        text = gettext("Changes") if kind == "date" else gettext("Changes and deletions")
+
+def later_runs(choice: ObjectChoice | ExtractionObject, source: SalesforceConnection, dateless: Collection[str]) -> str:
+    """What later runs load; `dateless` are the objects that have no date to detect changes by."""
+    if has_to_reload(choice, source, dateless):
+        return gettext("Everything: no change date")
+    words = {
+        TrackingType.NONE: gettext("Everything"),
+        TrackingType.DATE: gettext("Changes"),
+        TrackingType.DATE_DELETES: gettext("Changes and deletions"),
+    }
+    return words[TrackingType(choice.tracking_type or source.tracking_type)]
+
+
+def of_object(chosen: ExtractionObject, extraction: Extraction, dateless: Collection[str]) -> ObjectPreview:
+    """A text about what each run does, as far as known without asking Salesforce."""
+    tracking = chosen.effective_tracking_type
+    text, since = later_runs(chosen, extraction.source, dateless), None
+    if tracking is not TrackingType.NONE and not has_to_reload(chosen, extraction.source, dateless):
+        if chosen.loaded_at is None:
+            text = gettext("Everything in the first run, then what changed")
+        elif chosen.watermark is None:
+            text = gettext("Everything in the next run, then what changed")
+        else:
+            since = chosen.watermark - timedelta(minutes=extraction.overlap_minutes)
     had_history = chosen.loaded_as and chosen.loaded_as.keeps_history
     if had_history is False and chosen.keeps_history:
         text = gettext("Everything once, which becomes the first version of each row")
@@ -53,9 +68,9 @@ def of_object(chosen: ExtractionObject, extraction: Extraction, dateless: Collec
         text = gettext("Everything once, then the current rows only: older versions are deleted.")
     elif chosen.keeps_history:
         text += ", " + gettext("with history")
-    if chosen.marks_deleted and kind == "date_deletes":
+    if chosen.marks_deleted and tracking is TrackingType.DATE_DELETES:
         text += ", " + gettext("deleted rows are marked")
-    return ObjectPreview(chosen, kind, str(text), since)
+    return ObjectPreview(chosen, tracking, text, since)
 
 
 def next_cost(extraction: Extraction, counts: dict[str, int]) -> forecast.Cost:

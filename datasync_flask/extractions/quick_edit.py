@@ -5,31 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from wtforms import StringField
-from wtforms.validators import ValidationError
 
-from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
 from datasync_flask.connections import labels
 from datasync_flask.extensions import db
 from datasync_flask.extractions import schedule, service
-from datasync_flask.extractions.forms import description_field
+from datasync_flask.extractions.forms import DescribedExtraction
 from datasync_flask.extractions.models import Extraction, extraction_labels
 from datasync_flask.extractions.service import ExtractionSettings
 from datasync_flask.extractions.setup import schedule_picker
-from datasync_flask.forms import SettingsForm, one_line, strip
+from datasync_flask.forms import one_line, strip
 
 labels.USES.append(extraction_labels)
 
 EDITABLE = ("description", "schedule", "labels")
 
 
-class QuickEditForm(SettingsForm):
+class QuickEditForm(DescribedExtraction):
     """One cell of the list."""
 
-    description = description_field()
     schedule = StringField(
         _l("Schedule"),
         filters=[strip],
@@ -47,17 +43,9 @@ class QuickEditForm(SettingsForm):
         super().__init__(data=values_of(extraction), **kwargs)
         self.extraction = extraction
 
-    def validate_description(self, field: Any) -> None:
-        """Refuse a description that another extraction has."""
-        if service.is_description_taken(field.data, self.extraction.id):
-            raise ValidationError(str(service.TAKEN))
-
     def validate_schedule(self, field: Any) -> None:
         """Parse the schedule."""
-        try:
-            field.data = schedule.normalised(field.data or "")
-        except schedule.ScheduleRefused as refusal:
-            raise ValidationError(gettext(str(refusal))) from None
+        field.data = schedule.normalised(field.data or "")
 
     def validate_labels(self, field: Any) -> None:
         """Limit labels to what fits into a row of the list."""
@@ -77,9 +65,8 @@ def change(extraction: Extraction, values: dict[str, str], *, by: int | None) ->
     """Store some of the editable values; commits. Raises DescriptionTaken."""
     before = labels.joined(extraction.labels)
     if "labels" in values and labels.put(extraction, labels.parse(values["labels"])):
-        subject = ("extraction", extraction.id, extraction.description)
         changes = {"labels": [before, labels.joined(extraction.labels)]}
-        trail.record("extraction_changed", subject, by=by, changes=changes)
+        service.record_change(extraction, changes, by)
         # A new version makes open lists show the row again.
         extraction.updated_at = utcnow()
     stored = ExtractionSettings.of(extraction)
@@ -97,6 +84,5 @@ def pause(extraction: Extraction, is_paused: bool, *, by: int | None) -> None:
         return
     extraction.is_paused, extraction.updated_at = is_paused, utcnow()
     extraction.next_run_at = schedule.next_of(extraction, utcnow())
-    subject = ("extraction", extraction.id, extraction.description)
-    trail.record("extraction_changed", subject, by=by, changes={"is_paused": [not is_paused, is_paused]})
+    service.record_change(extraction, {"is_paused": [not is_paused, is_paused]}, by)
     db.session.commit()

@@ -70,7 +70,7 @@ class Whole:
 
 def context(extraction: Extraction, run: Run, seen: Seen) -> dict[str, Any]:
     """The values for the page and its fragment."""
-    now, is_over = utcnow(), RunState(run.state).is_over
+    now, is_over = utcnow(), run.is_over
     types = gaps.types_of(extraction)
     differences = gaps.over_runs(loader.runs_until(run), types) if run.state == RunState.DONE else {}
     here = {row.name for row in run.objects}
@@ -113,13 +113,13 @@ def context(extraction: Extraction, run: Run, seen: Seen) -> dict[str, Any]:
 def pill_of(run: Run, differences: int) -> tuple[str, str]:
     """The tone and the text of a run's state; a run that left differences isn't simply done."""
     if run.state == RunState.DONE and differences:
-        return "warning", str(ngettext("Done, %(num)s difference", "Done, %(num)s differences", differences))
+        return "warning", ngettext("Done, %(num)s difference", "Done, %(num)s differences", differences)
     return run_tone(run.state), run_state(run.state)
 
 
 def started_by(run: Run) -> str:
     """Who started a run."""
-    return str(gettext("Schedule")) if run.started_by == states.SCHEDULE else run.started_by
+    return gettext("Schedule") if run.started_by == states.SCHEDULE else run.started_by
 
 
 def seconds_of(started_at: datetime | None, ended_at: datetime | None) -> int | None:
@@ -130,8 +130,7 @@ def seconds_of(started_at: datetime | None, ended_at: datetime | None) -> int | 
 
 
 def _line(row: RunObject, run: Run, gap: Gap | None, seen: Seen, now: datetime) -> Line:
-    is_over = RunState(run.state).is_over
-    seconds = seconds_of(row.started_at, row.ended_at or (None if is_over else now))
+    seconds = seconds_of(row.started_at, row.ended_at or (None if run.is_over else now))
     start, width = _share(row, run, now)
     most = max(row.expected or 0, row.rows)
     return Line(
@@ -172,20 +171,20 @@ def _row_text(row: RunObject, run: Run, gap: Gap | None, seen: Seen, now: dateti
         if gap is not None:
             return gap.text
         is_equal = row.source_count is not None and row.source_count == row.target_count
-        return str(gettext("Done. Equal to Salesforce.") if is_equal else gettext("Done"))
+        return gettext("Done. Equal to Salesforce.") if is_equal else gettext("Done")
     if row.step == "failed":
         return trouble(row.problem, During.RUN).title
-    if RunState(run.state).is_over:
-        return str(gettext("Not loaded"))
+    if run.is_over:
+        return gettext("Not loaded")
     if run.state != RunState.RUNNING:
         return run_state(run.state)
     if _is_next(row):
-        return str(gettext("Not started yet"))
+        return gettext("Not started yet")
     if _is_prepared_by_salesforce(row):
         so_far = duration_text(seconds_of(row.started_at, now) or 0)
-        return str(gettext("Waiting for Salesforce to prepare the data (bulk job, %(time)s so far)", time=so_far))
+        return gettext("Waiting for Salesforce to prepare the data (bulk job, %(time)s so far)", time=so_far)
     if row.step == "reading" and row.is_read:
-        return str(gettext("Read, waiting to be written"))
+        return gettext("Read, waiting to be written")
     if row.step == "reading":
         return _reading_text(row, seen, now)
     return step_text(row.step)
@@ -194,11 +193,11 @@ def _row_text(row: RunObject, run: Run, gap: Gap | None, seen: Seen, now: dateti
 def _reading_text(row: RunObject, seen: Seen, now: datetime) -> str:
     rate, left = seen.per_second(row.name, row.rows, now), _left([row], now)
     if not rate:
-        return str(gettext("Reading"))
+        return gettext("Reading")
     number = format_decimal(round(rate) or 1)
     if left is None:
-        return str(gettext("Reading, %(number)s rows/s", number=number))
-    return str(gettext("Reading, %(number)s rows/s, about %(time)s left", number=number, time=duration_text(left)))
+        return gettext("Reading, %(number)s rows/s", number=number)
+    return gettext("Reading, %(number)s rows/s, about %(time)s left", number=number, time=duration_text(left))
 
 
 def _slices(row: RunObject) -> list[str]:
@@ -217,7 +216,7 @@ def _slices(row: RunObject) -> list[str]:
     if done:
         found.insert(0, ngettext("%(num)s of %(all)s slice read", "%(num)s of %(all)s slices read", done,
                                  all=len(slices)))  # fmt: skip
-    return [str(words) for words in found]
+    return found
 
 
 def _first_rows(run: Run) -> str:
@@ -240,12 +239,12 @@ def _left(rows: Sequence[RunObject], now: datetime) -> int | None:
 
 
 def _count(row: RunObject) -> str:
-    rows = str(format_decimal(row.rows))
+    rows = format_decimal(row.rows)
     if row.step in {"waiting", "reading"} and row.expected:
         most = format_decimal(row.expected)
         if _is_next(row):
-            return str(gettext("about %(number)s", number=most))
-        return str(gettext("%(number)s of %(most)s", number=rows, most=most))
+            return gettext("about %(number)s", number=most)
+        return gettext("%(number)s of %(most)s", number=rows, most=most)
     return rows
 
 
@@ -268,7 +267,7 @@ def _whole(run: Run, seen: Seen, now: datetime) -> Whole:
     is_moving = any(seen.per_second(row.name, row.rows, now) for row in unread)
     left = _left(unread, now) if is_moving and run.state == RunState.RUNNING else None
     return Whole(
-        rows=sum(row.rows for row in run.objects),
+        rows=run.rows,
         expected=expected,
         is_known=is_known,
         elapsed=duration_text(elapsed) if elapsed is not None else "",
@@ -277,23 +276,23 @@ def _whole(run: Run, seen: Seen, now: datetime) -> Whole:
 
 
 def _headline(run: Run, whole: Whole) -> str:
-    if run.cancel_asked and not RunState(run.state).is_over:
-        return str(gettext("Stopping after the current batch…"))
+    if run.cancel_asked and not run.is_over:
+        return gettext("Stopping after the current batch…")
     if run.state == RunState.QUEUED or (
         run.state == RunState.RUNNING and not any(row.started_at for row in run.objects)
     ):
-        return str(gettext("Starting…"))
+        return gettext("Starting…")
     rows = format_decimal(whole.rows)
-    if RunState(run.state).is_over or not whole.is_known:
-        return str(ngettext("%(rows)s row", "%(rows)s rows", whole.rows, rows=rows))
+    if run.is_over or not whole.is_known:
+        return ngettext("%(rows)s row", "%(rows)s rows", whole.rows, rows=rows)
     most = format_decimal(whole.expected)
-    return str(ngettext("%(rows)s of about %(most)s row", "%(rows)s of about %(most)s rows", whole.expected,
-                        rows=rows, most=most))  # fmt: skip
+    return ngettext("%(rows)s of about %(most)s row", "%(rows)s of about %(most)s rows", whole.expected,
+                    rows=rows, most=most)  # fmt: skip
 
 
 def _tab_title(run: Run, whole: Whole, differences: int) -> str:
     if run.state == RunState.RUNNING and whole.expected and whole.is_known:
-        return str(gettext("%(percent)s %%", percent=whole.percent))
+        return gettext("%(percent)s %%", percent=whole.percent)
     return pill_of(run, differences)[1]
 
 
@@ -313,14 +312,14 @@ def _result(extraction: Extraction, lines: Sequence[Line], whole: Whole) -> tupl
     text = ngettext("%(num)s table in %(time)s.", "%(num)s tables in %(time)s.", len(lines), time=whole.elapsed)
     if not any(line.gap for line in lines) and all(line.row.source_count == line.row.target_count for line in lines):
         text += " " + gettext("Every count matches Salesforce.")
-    return str(title), str(text)
+    return title, text
 
 
 def _quota(extraction: Extraction, run: Run) -> tuple[int, int, int] | None:
     """How many API calls the org has used today, how many it may use, and at how many runs pause."""
     if not run.calls_max or run.calls_used is None:
         return None
-    return run.calls_used, run.calls_max, run.calls_max * extraction.quota_ceiling // 100
+    return run.calls_used, run.calls_max, extraction.ceiling_in_calls(run.calls_max)
 
 
 def _notes(run: Run) -> list[tuple[str, str]]:

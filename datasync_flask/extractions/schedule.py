@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 from croniter import CroniterError, croniter
+from flask_babel import gettext
 from sqlalchemy import select, update
+from wtforms.validators import ValidationError
 
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
@@ -27,8 +29,8 @@ _SHORT_FORMS = {
 }  # fmt: skip
 
 
-class ScheduleRefused(ValueError):
-    """A schedule is invalid; the text says what is possible."""
+class ScheduleRefused(ValidationError):
+    """A schedule is invalid; the text says what is possible. In a validator it becomes the field's error."""
 
 
 def normalised(text: str) -> str:
@@ -39,15 +41,15 @@ def normalised(text: str) -> str:
     every = EVERY.fullmatch(spelled)
     if every:
         if int(every[1] or 1) * _UNITS[every[2].lower()] < LEAST_MINUTES:
-            raise ScheduleRefused("The shortest interval is 5 minutes.")
+            raise ScheduleRefused(gettext("The shortest interval is 5 minutes."))
         return spelled.lower()
     # R is croniter's own, for a random time.
     if len(spelled.split()) != 5 or _RANDOM.search(spelled) or not croniter.is_valid(spelled):
         raise ScheduleRefused(
-            "Write every 15 minutes, every 2 hours, every day, or five cron fields like 30 6 * * 1-5."
+            gettext("Write every 15 minutes, every 2 hours, every day, or five cron fields like 30 6 * * 1-5.")
         )
     if next_after(spelled, "UTC", utcnow()) is None:
-        raise ScheduleRefused("This schedule would never start a run: no month has such a day.")
+        raise ScheduleRefused(gettext("This schedule would never start a run: no month has such a day."))
     return spelled
 
 
@@ -62,7 +64,7 @@ def _in_english(text: str) -> str:
 def check_timezone(name: str) -> str:
     """The name of a time zone. Raises ScheduleRefused."""
     if name not in available_timezones():
-        raise ScheduleRefused("This isn’t a time zone. Write a name like Europe/Berlin or UTC.")
+        raise ScheduleRefused(gettext("This isn’t a time zone. Write a name like Europe/Berlin or UTC."))
     return name
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
-from itertools import count
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
@@ -20,15 +19,12 @@ from datasync_flask.destinations.service import PlaceTaken
 from datasync_flask.extensions import db
 from datasync_flask.extractions import schedule, tables
 from datasync_flask.extractions.models import Extraction, ExtractionObject
+from datasync_flask.extractions.names import numbered
 from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.salesforce_connections import health_check
 
 TAKEN = _l("Another extraction has this description already. Choose another one.")
-_SETTINGS = (
-    "description", "source_id", "destination_id", "dataset", "combines_orgs", "schedule", "timezone", "quota_ceiling",
-    "reread_days", "formula_rhythm",
-)  # fmt: skip
 
 
 @dataclass
@@ -80,6 +76,10 @@ class ExtractionSettings:
         return cls(objects=objects, **{name: getattr(stored, name) for name in _SETTINGS})
 
 
+# The settings of the extraction itself.
+_SETTINGS = tuple(each.name for each in fields(ExtractionSettings) if each.name != "objects")
+
+
 def is_description_taken(description: str, except_id: str = "") -> bool:
     """True when another extraction has this description."""
     key = description_key(description)
@@ -104,12 +104,9 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
     # It keeps the tables: a run stops before it adds rows of another org.
     has_other_source = extraction.source_id != data.source_id
     has_other_schedule = (extraction.schedule, extraction.timezone) != (data.schedule, data.timezone)
-    extraction.description, extraction.description_key = data.description, description_key(data.description)
-    extraction.source_id, extraction.destination_id = data.source_id, data.destination_id
-    extraction.dataset, extraction.combines_orgs = data.dataset, data.combines_orgs
-    extraction.schedule, extraction.timezone = data.schedule, data.timezone
-    extraction.quota_ceiling, extraction.reread_days = data.quota_ceiling, data.reread_days
-    extraction.formula_rhythm = data.formula_rhythm
+    for name in _SETTINGS:
+        setattr(extraction, name, getattr(data, name))
+    extraction.description_key = description_key(data.description)
     if has_other_schedule:
         extraction.next_run_at = schedule.next_of(extraction, now)
     extraction.updated_at = now
@@ -143,12 +140,11 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
             db.session.rollback()
             raise TableTaken(min(taken))
         after_all = _as_data(extraction)
-        subject = ("extraction", extraction.id, extraction.description)
         if before_all is None:
-            trail.record(trail.Event.EXTRACTION_CREATED, subject, by=by, objects=sorted(wanted))
+            trail.record(trail.Event.EXTRACTION_CREATED, _subject(extraction), by=by, objects=sorted(wanted))
         elif changes := {name: [before_all.get(name), value] for name, value in after_all.items()
                          if before_all.get(name) != value}:  # fmt: skip
-            trail.record(trail.Event.EXTRACTION_CHANGED, subject, by=by, changes=changes)
+            record_change(extraction, changes, by)
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
@@ -157,6 +153,15 @@ def save(extraction: Extraction | None, data: ExtractionSettings, *, by: int | N
         # Find out before the first run what the user can't see.
         health_check.check_soon(extraction.source_id)
     return extraction
+
+
+def _subject(extraction: Extraction) -> tuple[str, str, str]:
+    return "extraction", extraction.id, extraction.description
+
+
+def record_change(extraction: Extraction, changes: dict[str, Any], by: int | None = None) -> None:
+    """Record changed settings, each with its old and its new value, in the audit log. The caller commits."""
+    trail.record(trail.Event.EXTRACTION_CHANGED, _subject(extraction), by=by, changes=changes)
 
 
 def on_destination_changed(destination: DestinationConnection, *, before: dict[str, Any]) -> None:
@@ -183,33 +188,25 @@ def _as_data(extraction: Extraction) -> dict[str, Any]:
     }
 
 
-def reload(extraction: Extraction, name: str) -> bool:
-    """Have the next run load all of an object; commits. False when the extraction has no such object."""
-    chosen = next((each for each in extraction.objects if each.name == name), None)
-    if chosen is None:
-        return False
+def reload(chosen: ExtractionObject) -> None:
+    """Have the next run load all of an object; commits."""
     chosen.watermark = None
-    subject = ("extraction", extraction.id, extraction.description)
-    trail.record(trail.Event.EXTRACTION_CHANGED, subject, changes={f"object {name}": ["", "load everything again"]})
+    record_change(chosen.extraction, {f"object {chosen.name}": ["", "load everything again"]})
     db.session.commit()
-    return True
 
 
-def choose_fields(extraction: Extraction, name: str, choice: ObjectChoice, *, fills: bool, by: int | None) -> None:
+def choose_fields(chosen: ExtractionObject, choice: ObjectChoice, *, fills: bool, by: int | None) -> None:
     """Store which fields of an object are loaded and which date detects changes; commits.
 
     With `fills` the next run reads everything, so that rows loaded before get the new fields too.
     """
-    chosen = next(each for each in extraction.objects if each.name == name)
-    before = ObjectChoice.of(chosen)
+    extraction, before = chosen.extraction, ObjectChoice.of(chosen)
     _set_fields(chosen, choice)
     extraction.updated_at = utcnow()
     if fills:
         chosen.watermark = None
     if before != choice:
-        changes = {f"object {name}": [asdict(before), asdict(choice)]}
-        subject = ("extraction", extraction.id, extraction.description)
-        trail.record(trail.Event.EXTRACTION_CHANGED, subject, by=by, changes=changes)
+        record_change(extraction, {f"object {chosen.name}": [asdict(before), asdict(choice)]}, by)
     db.session.commit()
 
 
@@ -244,15 +241,12 @@ def copy_along(old_source_id: str, new_source_id: str, *, by: int | None) -> int
 def _free_dataset(original: Extraction) -> str:
     """A dataset named after an extraction's, in which no other extraction owns a table of its objects."""
     names = [chosen.name for chosen in original.objects]
-    for number in count(1):
-        dataset = f"{original.dataset[:40].rstrip('_')}_copy" + (f"_{number}" if number > 1 else "")
-        if not tables.wanted_by(None, original.destination, dataset, names).taken:
-            return dataset
-    raise AssertionError("unreachable")
+    datasets = numbered(f"{original.dataset[:40].rstrip('_')}_copy")
+    return next(each for each in datasets if not tables.wanted_by(None, original.destination, each, names).taken)
 
 
 def delete(extraction: Extraction, *, by: int | None) -> None:
     """Delete an extraction with its runs; the tables stay, and belong to nobody. Commits."""
-    trail.record(trail.Event.EXTRACTION_DELETED, ("extraction", extraction.id, extraction.description), by=by)
+    trail.record(trail.Event.EXTRACTION_DELETED, _subject(extraction), by=by)
     db.session.execute(sql_delete(Extraction).where(Extraction.id == extraction.id))
     db.session.commit()

@@ -62,14 +62,14 @@ def explain_problem(problem: str) -> str:
 def duration_text(seconds: int) -> str:
     """A short text for a span of time."""
     if seconds < 60:
-        return str(gettext("%(number)s s", number=seconds))
+        return gettext("%(number)s s", number=seconds)
     if seconds < 3600:
         minutes, rest = divmod(seconds, 60)
         if rest and minutes < 10:
-            return str(gettext("%(minutes)s min %(seconds)s s", minutes=minutes, seconds=rest))
-        return str(gettext("%(number)s min", number=minutes))
+            return gettext("%(minutes)s min %(seconds)s s", minutes=minutes, seconds=rest)
+        return gettext("%(number)s min", number=minutes)
     hours, rest = divmod(seconds // 60, 60)
-    return str(gettext("%(hours)s h %(minutes)s min", hours=hours, minutes=rest))
+    return gettext("%(hours)s h %(minutes)s min", hours=hours, minutes=rest)
 
 
 def dataset_word(destination: DestinationConnection) -> str:

@@ -10,7 +10,7 @@ from flask_babel import gettext, ngettext
 from werkzeug.datastructures import MultiDict
 
 from datasync_flask.extractions.models import ExtractionObject
-from datasync_flask.extractions.runs.plan import LoadedAs, is_needed
+from datasync_flask.extractions.runs.plan import LoadedAs, is_needed, unknown
 from datasync_flask.extractions.service import ObjectChoice
 from datasync_flask.salesforce.descriptions import Field, is_api_name
 
@@ -84,10 +84,10 @@ def loads_new(choice: ObjectChoice, sent: MultiDict[str, str]) -> bool:
 
 def _reason(name: str, cursor: str) -> str:
     if name == "Id":
-        return str(gettext("Always loaded: identifies the row"))
+        return gettext("Always loaded: identifies the row")
     if name == "IsDeleted":
-        return str(gettext("Always loaded: tells which rows were deleted"))
-    return str(gettext("Always loaded: tells which rows changed")) if is_needed(name, cursor) else ""
+        return gettext("Always loaded: tells which rows were deleted")
+    return gettext("Always loaded: tells which rows changed") if is_needed(name, cursor) else ""
 
 
 def parse(
@@ -117,20 +117,15 @@ def parse(
         absent = [name for name in absent if _has(before.left_out, name) or _has(was_loaded, name)]
     # A field that the user can't see at the moment keeps its treatment for when it comes back.
     return Treated(
-        None if loads_new(before, sent) else loaded + _unknown(before.fields or [], names),
-        [name for name in loaded if chosen[name] is Treatment.HASH] + _unknown(before.hashed, names),
-        absent + _unknown(before.left_out, names),
+        None if loads_new(before, sent) else loaded + unknown(before.fields or [], names),
+        [name for name in loaded if chosen[name] is Treatment.HASH] + unknown(before.hashed, names),
+        absent + unknown(before.left_out, names),
     )
 
 
 def _sent(before: ObjectChoice, sent: MultiDict[str, str], name: str) -> Treatment:
     value = sent.get(f"treatment-{name}", "")
     return Treatment(value) if value in set(Treatment) else treatment_of(before, name)
-
-
-def _unknown(names: list[str], known: Collection[str]) -> list[str]:
-    letters = {name.lower() for name in known}
-    return [name for name in names if name.lower() not in letters]
 
 
 def check(choice: ObjectChoice) -> None:
@@ -153,13 +148,12 @@ def check(choice: ObjectChoice) -> None:
 
 
 def _refused(name: str) -> str:
-    return str(gettext("%(name)s is needed as it is: without it DataSync can’t keep the rows up to date.", name=name))
+    return gettext("%(name)s is needed as it is: without it DataSync can’t keep the rows up to date.", name=name)
 
 
 def pending_columns(chosen: ExtractionObject) -> set[str]:
     """The columns that the next run empties or hashes: no page shows them until then."""
-    before = chosen.loaded_as or LoadedAs()
-    names = _unknown(chosen.hashed, before.hashed.split(",")) + _unknown(chosen.left_out, before.left_out.split(","))
+    names = (chosen.loaded_as or LoadedAs()).newly_treated(chosen.hashed, chosen.left_out)
     columns = [columns for name, columns in chosen.field_columns.items() if _has(names, name)]
     return {column.lower() for each in columns for column in each.values()}
 
@@ -167,11 +161,11 @@ def pending_columns(chosen: ExtractionObject) -> set[str]:
 def summary(choice: ObjectChoice | ExtractionObject) -> str:
     """How many fields are hashed and left out; '' when all are loaded unchanged."""
     hashed, left_out = len(choice.hashed), len(choice.left_out)
-    parts = [str(ngettext("%(num)s field hashed", "%(num)s fields hashed", hashed))] if hashed else []
+    parts = [ngettext("%(num)s field hashed", "%(num)s fields hashed", hashed)] if hashed else []
     if left_out:
         parts.append(
-            str(ngettext("%(num)s left out", "%(num)s left out", left_out))
+            ngettext("%(num)s left out", "%(num)s left out", left_out)
             if hashed
-            else str(ngettext("%(num)s field left out", "%(num)s fields left out", left_out))
+            else ngettext("%(num)s field left out", "%(num)s fields left out", left_out)
         )
     return ", ".join(parts)

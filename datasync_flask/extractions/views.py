@@ -24,6 +24,7 @@ from datasync_flask.extractions import (
     org_views,
     preview,
     run_page,
+    run_starts,
     service,
 )
 from datasync_flask.extractions.models import Extraction, Run
@@ -31,7 +32,6 @@ from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.runs.rates import Seen
 from datasync_flask.extractions.setup import access, drafts, whole_form
 from datasync_flask.polling import polled
-from datasync_flask.queue import queue
 from datasync_flask.salesforce.errors import SalesforceError
 from datasync_flask.salesforce_connections import visibility
 from datasync_flask.salesforce_connections.models import SalesforceConnection
@@ -96,13 +96,7 @@ def show(extraction_id: str) -> ResponseReturnValue:
 def start_run(extraction_id: str) -> ResponseReturnValue:
     """Start a run, only of the objects named if any, or go to the run that isn't over."""
     loader.get_extraction(extraction_id)
-    try:
-        run_id = states.start(extraction_id, current_user.email, only=request.form.getlist("objects")).id
-        queue().run_soon(run_id)
-    except states.AlreadyRunning as other:
-        run_id = other.run_id
-        flash(gettext("This run isn’t over yet. One run of an extraction at a time."))
-    return redirect(url_for("extractions.show_run", extraction_id=extraction_id, run_id=run_id), 303)
+    return run_starts.start_run(extraction_id, only=request.form.getlist("objects"))
 
 
 @bp.get("/extractions/<public_id:extraction_id>/runs/<public_id:run_id>")

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from datasync_flask.extensions import db
 from datasync_flask.extractions import catalog
 from datasync_flask.extractions.models import Extraction, ExtractionObject
+from datasync_flask.extractions.runs.plan import unknown
 from datasync_flask.extractions.source_api import source_api
 from datasync_flask.salesforce import objects
 from datasync_flask.salesforce.api import SalesforceApi
@@ -38,9 +39,7 @@ def connect() -> None:
 def needed_fields(chosen: ExtractionObject) -> set[str]:
     """The fields that were chosen for an object, or loaded before."""
     fields = chosen.fields if chosen.fields is not None else chosen.field_columns
-    left_out = {name.lower() for name in chosen.left_out}
-    named = (*fields, *([chosen.cursor_field] if chosen.cursor_field else []))
-    return {name for name in named if name.lower() not in left_out}
+    return set(unknown(filter(None, (*fields, chosen.cursor_field)), chosen.left_out))
 
 
 def missing_fields(chosen: ExtractionObject, description: ObjectDescription) -> tuple[str, ...]:
@@ -49,9 +48,7 @@ def missing_fields(chosen: ExtractionObject, description: ObjectDescription) -> 
 
 
 def _unseen(names: Iterable[str], description: ObjectDescription) -> tuple[str, ...]:
-    """The names that no field has, in whatever capitals: these can be changed in Salesforce."""
-    seen = {field.name.lower() for field in description.fields}
-    return tuple(sorted({name for name in names if name.lower() not in seen}))
+    return tuple(sorted(set(unknown(names, (field.name for field in description.fields)))))
 
 
 def read_objects(connection_id: str) -> dict[str, set[str]]:

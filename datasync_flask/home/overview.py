@@ -106,13 +106,13 @@ class Overview:
     def is_moving(self) -> bool:
         """True when the page changes by itself."""
         runs = (each.last_run for each in self.extractions if each.last_run)
-        return self.summary.is_moving or any(not RunState(run.state).is_over for run in runs)
+        return self.summary.is_moving or any(not run.is_over for run in runs)
 
 
 def overview() -> Overview:
     """What Home shows."""
     summary, rows = summarize(), loader.all_with_last_run()
-    over = [(extraction, run) for extraction, run in rows if run is not None and RunState(run.state).is_over]
+    over = [(extraction, run) for extraction, run in rows if run is not None and run.is_over]
     failed = [(extraction, run) for extraction, run in over if run.state == RunState.FAILED]
     differing = [extraction for extraction, run in over if run.state != RunState.FAILED and extraction.lasting_gaps]
     shown = sorted(rows, key=_worst_first)[:EXTRACTIONS_SHOWN]
@@ -285,7 +285,7 @@ def _api_use(extractions: Iterable[Extraction]) -> list[ApiUse]:
     db.session.scalars(wanted.options(selectinload(SalesforceConnection.grant))).all()
     found = []
     for group in list(by_source.values())[:ORGS_SHOWN]:
-        quota = loader.quota_of(group[0])
+        quota = loader.quota_of(group[0].source)
         if quota is not None:
             left, most = quota
             ceiling = min(each.quota_ceiling for each in group)

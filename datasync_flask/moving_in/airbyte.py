@@ -14,14 +14,10 @@ from flask_babel import gettext
 from datasync_flask.moving_in.found import Found, FoundConnection, FoundObject, listed
 from datasync_flask.moving_in.reading import Document, FileRefused, is_true, items, mapping, text_of
 from datasync_flask.moving_in.salesforce_parts import (
-    put_app,
+    add_connection,
     put_domain,
     put_sandbox,
     put_start,
-    remark_on_login,
-    remark_on_others,
-    remark_on_secrets,
-    usual_cursor,
 )
 from datasync_flask.salesforce_connections.models import AuthMethod
 
@@ -143,12 +139,8 @@ def _connection(found: Found, configuration: Mapping[Any, Any], name: str) -> Fo
         connection.auth_method = AuthMethod.CLIENT_CREDENTIALS
     put_domain(found, connection, text_of(configuration.get("domain_url")))
     put_sandbox(connection, is_true(configuration.get("is_sandbox")))
-    remark_on_login(found, connection)
-    put_app(found, connection, configuration, "client_id", "")
-    remark_on_secrets(found, configuration)
-    remark_on_others(found, [name for name in configuration if name not in _KNOWN])
-    found.connections.append(connection)
-    return connection
+    others = [name for name in configuration if name not in _KNOWN]
+    return add_connection(found, connection, configuration, client_id="client_id", others=others)
 
 
 def _objects_of_source(found: Found, source: _Source) -> None:
@@ -247,6 +239,6 @@ def _object(stream: Mapping[Any, Any], config: Mapping[Any, Any]) -> FoundObject
     return FoundObject(
         name,
         is_whole=text_of(value(config, "sync_mode")).startswith("full_refresh"),
-        cursor_field="" if cursor == usual_cursor(name) else cursor,
+        cursor_field=cursor,
         fields=fields if fields and is_chosen else None,
     )

@@ -15,13 +15,10 @@ from flask_babel import gettext
 from datasync_flask.moving_in.found import Found, FoundConnection, FoundObject
 from datasync_flask.moving_in.reading import Document, FileRefused, mapping, part, text_of
 from datasync_flask.moving_in.salesforce_parts import (
+    add_connection,
     object_called,
-    put_app,
     put_domain,
     put_start,
-    remark_on_login,
-    remark_on_others,
-    remark_on_secrets,
 )
 from datasync_flask.salesforce_connections.models import AuthMethod
 
@@ -66,16 +63,13 @@ class Settings:
         for place in (values.get("domain"), credentials.get("domain"), credentials.get("instance_url"),
                       credentials.get("instance")):  # fmt: skip
             put_domain(found, connection, text_of(place))
-        remark_on_login(found, connection)
-        put_app(found, connection, credentials, "consumer_key", "user_name")
-        remark_on_secrets(found, credentials)
         others = [name for name in credentials if name not in _KNOWN]
-        remark_on_others(found, [*others, *(name for name in values if name not in {"credentials", "domain"})])
+        others += [name for name in values if name not in {"credentials", "domain"}]
+        add_connection(found, connection, credentials, client_id="consumer_key", username="user_name", others=others)
         found.left(
             gettext("Objects"),
             gettext("dlt’s settings don’t say which objects are read. Import the pipeline’s script, or choose them."),
         )
-        found.connections.append(connection)
         return found
 
 

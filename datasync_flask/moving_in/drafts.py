@@ -99,7 +99,7 @@ def _check_connection(result: Found, connection: FoundConnection, trusted: tuple
     try:
         connection.client_id = client_id_in(connection.client_id)
     except ValueRefused as refusal:
-        result.left(gettext("Client ID"), gettext(refusal.message))
+        result.left(gettext("Client ID"), str(refusal))
         connection.client_id = ""
     if connection.username and not (_USERNAME.fullmatch(connection.username) and len(connection.username) <= 255):
         result.left(

@@ -12,7 +12,6 @@ from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import HiddenField, TextAreaField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
-from wtforms.validators import ValidationError
 
 from datasync_flask.extractions import loader
 from datasync_flask.forms import ListedChoice
@@ -24,6 +23,16 @@ from datasync_flask.moving_in.reading import Document, FileRefused, checked_text
 
 # What fits into a request together with the form.
 MAX_KILOBYTES = 200
+
+
+def too_large() -> FileRefused:
+    """The refusal of what is more than a page takes."""
+    return FileRefused(
+        gettext(
+            "This is more than %(most)s KB. Use the command datasync connection import on the server instead.",
+            most=MAX_KILOBYTES,
+        )
+    )
 
 
 class ImportForm(FlaskForm):
@@ -67,33 +76,22 @@ class ImportForm(FlaskForm):
             return
         name = PurePath(field.data.filename or "").name[:200]
         data = field.data.read()
-        try:
-            self._check_size(len(data))
-            self._read(Document(decoded(data), name))
-        except FileRefused as refusal:
-            raise ValidationError(str(refusal)) from None
+        self._check_size(len(data))
+        self._read(Document(decoded(data), name))
 
     def validate_text(self, field: Any) -> None:
         """Read the pasted text, unless a file was chosen."""
         if self.has_file:
             return
-        try:
-            if not (field.data or "").strip():
-                raise FileRefused(gettext("Choose a file or paste its text."))
-            self._check_size(len(field.data.encode("utf-8", "ignore")))
-            name = PurePath(self.filename.data or "").name[:200]
-            self._read(Document(checked_text(field.data.replace("\r\n", "\n")), name))
-        except FileRefused as refusal:
-            raise ValidationError(str(refusal)) from None
+        if not (field.data or "").strip():
+            raise FileRefused(gettext("Choose a file or paste its text."))
+        self._check_size(len(field.data.encode("utf-8", "ignore")))
+        name = PurePath(self.filename.data or "").name[:200]
+        self._read(Document(checked_text(field.data.replace("\r\n", "\n")), name))
 
     def _check_size(self, size: int) -> None:
         if size > MAX_KILOBYTES * 1024:
-            raise FileRefused(
-                gettext(
-                    "This is more than %(most)s KB. Use the command datasync connection import on the server instead.",
-                    most=MAX_KILOBYTES,
-                )
-            )
+            raise too_large()
 
     def _read(self, document: Document) -> None:
         self.document = document

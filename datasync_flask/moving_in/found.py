@@ -57,15 +57,28 @@ class FoundConnection:
     username: str = ""
 
 
+def usual_cursor(name: str) -> str:
+    """The field that usually detects an object's changes, judged by the object's name."""
+    if name == "LoginHistory":
+        return "LoginTime"
+    if name.endswith("History"):
+        return "CreatedDate"
+    return "LastModifiedDate" if name.endswith("Share") else "SystemModstamp"
+
+
 @dataclass
 class FoundObject:
-    """An object with its choices; `fields` None: all."""
+    """An object with its choices; `fields` None: all. The usual date to detect changes by isn't stored."""
 
     name: str
     is_whole: bool = False
     cursor_field: str = ""
     filter: str = ""
     fields: list[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.cursor_field == usual_cursor(self.name):
+            self.cursor_field = ""
 
     def settings(self) -> dict[str, object]:
         """The object in the format of an extraction's definition."""

@@ -15,14 +15,10 @@ from flask_babel import gettext
 from datasync_flask.moving_in.found import Found, FoundConnection, FoundObject
 from datasync_flask.moving_in.reading import Document, FileRefused, text_of
 from datasync_flask.moving_in.salesforce_parts import (
+    add_connection,
     object_called,
-    put_app,
     put_domain,
     put_start,
-    remark_on_login,
-    remark_on_others,
-    remark_on_secrets,
-    usual_cursor,
 )
 from datasync_flask.salesforce_connections.models import AuthMethod
 
@@ -133,12 +129,8 @@ def _connection(found: Found, uri: str, number: int) -> FoundConnection:
     if method == "client_credentials" or (not method and values.keys() & {"client_id", "client_secret"}):
         connection.auth_method = AuthMethod.CLIENT_CREDENTIALS
     put_domain(found, connection, values.get("domain", ""))
-    remark_on_login(found, connection)
-    put_app(found, connection, values, "client_id", "username")
-    remark_on_secrets(found, values)
-    remark_on_others(found, values.keys() - _KNOWN)
-    found.connections.append(connection)
-    return connection
+    others = values.keys() - _KNOWN
+    return add_connection(found, connection, values, client_id="client_id", username="username", others=others)
 
 
 def _take_table(
@@ -151,11 +143,7 @@ def _take_table(
         found.left(table[:80], gettext("ingestr has no table with this name for Salesforce."))
         return
     key = options.get("incremental-key", "")
-    each = FoundObject(
-        name,
-        is_whole=not key and (is_custom or table in _WHOLE),
-        cursor_field="" if key == usual_cursor(name) else key,
-    )
+    each = FoundObject(name, is_whole=not key and (is_custom or table in _WHOLE), cursor_field=key)
     put_start(found, [each], options.get("interval-start"))
     if options.get("interval-end"):
         found.left(

@@ -13,7 +13,7 @@ from flask_babel import gettext
 
 from datasync_flask.moving_in.found import Found, FoundObject, listed
 from datasync_flask.moving_in.reading import Document, FileRefused, items, mapping, part, text_of
-from datasync_flask.moving_in.salesforce_parts import put_start, usual_cursor
+from datasync_flask.moving_in.salesforce_parts import put_start
 from datasync_flask.moving_in.singer import connection_from
 
 _WILDCARD = re.compile(r"[*?\[\]]")
@@ -160,6 +160,6 @@ def _object(name: str, fields: list[str] | None, facts: Mapping[Any, Any]) -> Fo
     return FoundObject(
         name,
         is_whole=text_of(facts.get("replication-method")) == "FULL_TABLE",
-        cursor_field="" if cursor == usual_cursor(name) else cursor,
+        cursor_field=cursor,
         fields=fields,
     )

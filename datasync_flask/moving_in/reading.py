@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 from flask_babel import gettext
+from wtforms.validators import ValidationError
 
 # The command reads catalogues of whole orgs; the page is limited by the size of a request.
 MAX_BYTES = 20 * 1024 * 1024
@@ -34,8 +35,8 @@ _REFERENCE = re.compile(r"\$\{?[A-Za-z_]\w*\}?|\$\{.*\}|\{\{.*\}\}", re.DOTALL)
 _PLACEHOLDER = re.compile(r"<[^<>]*>|\.\.\.my_\w+\.\.\.|please set me up!|REMOVED", re.IGNORECASE)
 
 
-class FileRefused(ValueError):
-    """A file can't be read; the text says why, for the person who chose it."""
+class FileRefused(ValidationError):
+    """A file can't be read; the text says why, for the person who chose it. A validator lets it pass."""
 
 
 class _TextLoader(yaml.BaseLoader):

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask_babel import gettext
 
-from datasync_flask.moving_in.found import Found, FoundConnection, FoundObject, listed
+from datasync_flask.moving_in.found import Found, FoundConnection, FoundObject, listed, usual_cursor
 from datasync_flask.moving_in.reading import is_missing, text_of
 from datasync_flask.salesforce_connections.models import AuthMethod, LoginHost
 
@@ -46,7 +46,27 @@ def put_sandbox(connection: FoundConnection, is_sandbox: bool) -> None:
         connection.login_host = LoginHost.SANDBOX if is_sandbox else LoginHost.PRODUCTION
 
 
-def remark_on_login(found: Found, connection: FoundConnection) -> None:
+def add_connection(
+    found: Found,
+    connection: FoundConnection,
+    values: Mapping[Any, Any],
+    *,
+    client_id: str,
+    username: str = "",
+    others: Iterable[Any],
+) -> FoundConnection:
+    """Add a connection whose Client ID and Username are the settings with these names, with remarks on its login
+    address, its secrets and the `others`.
+    """
+    _remark_on_login(found, connection)
+    _put_app(found, connection, values, client_id, username)
+    _remark_on_secrets(found, values)
+    _remark_on_others(found, others)
+    found.connections.append(connection)
+    return connection
+
+
+def _remark_on_login(found: Found, connection: FoundConnection) -> None:
     """Remark on the login address, unless there is a remark that the file has none."""
     if any((each.subject, each.about) == (found.subject, gettext("Login host")) for each in found.remarks):
         return
@@ -54,7 +74,7 @@ def remark_on_login(found: Found, connection: FoundConnection) -> None:
     found.taken(gettext("Login host"), known.get(connection.login_host, connection.login_url))
 
 
-def put_app(
+def _put_app(
     found: Found, connection: FoundConnection, values: Mapping[Any, Any], client_id: str, username: str
 ) -> None:
     """Use the settings with these names as Client ID and Username."""
@@ -108,7 +128,7 @@ def _remark_missing(found: Found, about: str, text: str) -> None:
         found.left(about, gettext("Your file has a placeholder here. Enter the value in the connection."))
 
 
-def remark_on_secrets(found: Found, values: Mapping[Any, Any]) -> None:
+def _remark_on_secrets(found: Found, values: Mapping[Any, Any]) -> None:
     """Remark on each secret in these settings that it isn't taken, and what replaces it."""
     texts = {
         ("password",): (
@@ -147,7 +167,7 @@ def remark_on_secrets(found: Found, values: Mapping[Any, Any]) -> None:
             found.left(about, text)
 
 
-def remark_on_others(found: Found, names: Iterable[Any]) -> None:
+def _remark_on_others(found: Found, names: Iterable[Any]) -> None:
     """Remark on settings that DataSync doesn't have."""
     others = sorted({text_of(name) for name in names} - {""})
     if others:
@@ -184,15 +204,6 @@ def put_start(found: Found, objects: Iterable[FoundObject], value: Any) -> None:
             about,
             gettext("No object here is read by date. Set a filter like SystemModstamp >= %(start)s.", start=start),
         )
-
-
-def usual_cursor(name: str) -> str:
-    """The field that usually detects an object's changes, judged by the object's name."""
-    if name == "LoginHistory":
-        return "LoginTime"
-    if name.endswith("History"):
-        return "CreatedDate"
-    return "LastModifiedDate" if name.endswith("Share") else "SystemModstamp"
 
 
 def _salesforce_time(text: str) -> str | None:

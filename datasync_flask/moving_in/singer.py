@@ -14,14 +14,10 @@ from flask_babel import gettext
 from datasync_flask.moving_in.found import Found, FoundConnection, FoundObject
 from datasync_flask.moving_in.reading import Document, FileRefused, is_true, items, mapping, part, text_of
 from datasync_flask.moving_in.salesforce_parts import (
-    put_app,
+    add_connection,
     put_domain,
     put_sandbox,
     put_start,
-    remark_on_login,
-    remark_on_others,
-    remark_on_secrets,
-    usual_cursor,
 )
 from datasync_flask.salesforce_connections.models import AuthMethod, LoginHost
 
@@ -61,12 +57,8 @@ def connection_from(found: Found, config: Mapping[Any, Any], description: str) -
     if connection.login_host == LoginHost.CUSTOM and not config.keys() & _OF_A_PERSON:
         # With only the org's own address, the tap signs in as its app.
         connection.auth_method = AuthMethod.CLIENT_CREDENTIALS
-    remark_on_login(found, connection)
-    put_app(found, connection, config, "client_id", "username")
-    remark_on_secrets(found, config)
-    remark_on_others(found, [name for name in config if name not in _KNOWN])
-    found.connections.append(connection)
-    return connection
+    others = [name for name in config if name not in _KNOWN]
+    return add_connection(found, connection, config, client_id="client_id", username="username", others=others)
 
 
 class Config:
@@ -139,7 +131,7 @@ class Catalogue:
         return FoundObject(
             name,
             is_whole=method == "FULL_TABLE",
-            cursor_field="" if cursor == usual_cursor(name) else cursor,
+            cursor_field=cursor,
             fields=chosen if has_choice and chosen else None,
         )
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from flask import Blueprint, current_app, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import needs_role
+from datasync_flask.moving_in import forms
 from datasync_flask.moving_in.drafts import Made, checked, make
 from datasync_flask.moving_in.formats import FORMATS
-from datasync_flask.moving_in.forms import MAX_KILOBYTES, ImportForm
+from datasync_flask.moving_in.forms import ImportForm
 from datasync_flask.moving_in.found import VERDICT_TEXTS, Found
 
 bp = Blueprint("moving_in", __name__)
@@ -37,12 +37,7 @@ def index() -> ResponseReturnValue:
 def too_large(_error: Exception) -> ResponseReturnValue:
     """Answer a request that was too large to read."""
     form = ImportForm(formdata=None)
-    form.file.errors = [
-        gettext(
-            "This is more than %(most)s KB. Use the command datasync connection import on the server instead.",
-            most=MAX_KILOBYTES,
-        )
-    ]
+    form.file.errors = [str(forms.too_large())]
     return _page(form), 413
 
 

@@ -121,7 +121,7 @@ def _differences(label: str, before: Mapping[str, Any], after: Mapping[str, Any]
 
 def _shown(name: str, value: Any) -> str:
     if isinstance(value, bool):
-        return str(gettext("yes") if value else gettext("no"))
+        return gettext("yes") if value else gettext("no")
     if value is None or value in ("", [], {}):
         return "–"
     if isinstance(value, list):

@@ -15,7 +15,7 @@ from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
 from datasync_flask.notices.models import Channel, Delivery, Notice
 from datasync_flask.queue import queue
-from datasync_flask.security.crypto import SecretBox
+from datasync_flask.security.crypto import secret_box
 
 TEST_EVENT = "test"
 
@@ -39,7 +39,7 @@ def begins(key: str, event: str, title: str, body: str, path: str, *, again: boo
     _order(event, title, body, path, is_error=True)
 
 
-def is_over(key: str, event: str, title: str, body: str, path: str) -> None:
+def is_over(key: str, event: str, title: str, path: str, body: str = "You don’t need to do anything.") -> None:
     """Resolve an alert if it was raised. The caller commits."""
     gone = db.session.execute(delete(Notice).where(Notice.key == key).execution_options(synchronize_session="fetch"))
     if gone.rowcount:  # type: ignore[attr-defined]
@@ -61,11 +61,6 @@ def _send_soon(_session: object) -> None:
     queue().deliver_soon()
 
 
-def _box() -> SecretBox:
-    found: SecretBox = current_app.extensions["secret_box"]
-    return found
-
-
 def channels() -> Sequence[Channel]:
     """All channels."""
     return db.session.scalars(select(Channel).order_by(Channel.description)).all()
@@ -73,7 +68,7 @@ def channels() -> Sequence[Channel]:
 
 def target_of(channel: Channel) -> str:
     """A channel's address. Raises SecretUnreadable."""
-    return _box().open(channel.target_sealed)
+    return secret_box().open(channel.target_sealed)
 
 
 def test(channel: Channel, title: str, body: str, link: str) -> None:
@@ -95,7 +90,7 @@ def make(
     kind: str, description: str, target: str, *, errors_only: bool, allow_internal: bool = False
 ) -> tuple[Channel, str]:
     """Create a channel; return it with the key for checking a webhook's signatures, else ''. Commits."""
-    box, signing_key = _box(), secrets.token_urlsafe(32) if kind == "webhook" else ""
+    box, signing_key = secret_box(), secrets.token_urlsafe(32) if kind == "webhook" else ""
     channel = Channel(
         kind=kind, description=description, target_sealed=box.seal(target), errors_only=errors_only,
         signing_key_sealed=box.seal(signing_key) if signing_key else "", created_at=utcnow(), last_error="",

@@ -9,7 +9,7 @@ from flask_babel import force_locale, gettext
 
 from datasync_flask.connections import history
 from datasync_flask.connections.models import Connection, State
-from datasync_flask.extractions.models import Extraction, Run, RunState
+from datasync_flask.extractions.models import Run, RunState
 from datasync_flask.extractions.runs import states
 from datasync_flask.notices import service, warnings
 from datasync_flask.problems.destination import Fault
@@ -23,7 +23,7 @@ def init_app(_app: Flask) -> None:
     """Connect the handlers; calling it twice changes nothing."""
     history.moved.connect(on_connection_moved)
     states.ended.connect(on_run_ended)
-    states.forecast_made.connect(on_forecast)
+    states.forecast_made.connect(warnings.quota_forecast)
     visibility.noted.connect(on_visibility)
 
 
@@ -39,7 +39,7 @@ def on_connection_moved(connection: Connection, *, before: State, after: State, 
             service.begins(key, "connection_needs_attention", title, _meaning(connection), path)
         elif after is State.CONNECTED:
             title = f"{connection.description} works again"
-            service.is_over(key, "connection_works", title, "You don’t need to do anything.", path)
+            service.is_over(key, "connection_works", title, path)
     if event == lifecycle.Event.CHECKED:
         grant = getattr(connection, "grant", None)
         warnings.approved(connection, grant.username if grant else "")  # type: ignore[arg-type]
@@ -67,7 +67,7 @@ def on_visibility(connection: SalesforceConnection, *, is_worse: bool) -> None:
             service.begins(key, "fields_not_visible", title, body, path, again=is_worse)
         else:
             title = f"{connection.description}: this user sees all that extractions load again"
-            service.is_over(key, "fields_visible", title, "You don’t need to do anything.", path)
+            service.is_over(key, "fields_visible", title, path)
 
 
 def on_run_ended(run: Run, **_: Any) -> None:
@@ -80,9 +80,4 @@ def on_run_ended(run: Run, **_: Any) -> None:
             service.begins(key, "run_failed", f"{extraction.description}: a run failed", text, path)
         elif run.state == RunState.DONE:
             title = f"{extraction.description}: a run succeeded again"
-            service.is_over(key, "run_done", title, "You don’t need to do anything.", path)
-
-
-def on_forecast(extraction: Extraction, *, calls: int, used: int, most: int) -> None:
-    """Raise an alert for a run that will reach the ceiling of API calls; commits."""
-    warnings.quota_forecast(extraction.id, extraction.description, calls, used, most, extraction.quota_ceiling)
+            service.is_over(key, "run_done", title, path)

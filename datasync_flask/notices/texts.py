@@ -24,4 +24,4 @@ def channel_label(kind: str) -> str:
 def failure(text: str) -> str:
     """Why a message wasn't delivered, from the text that was stored."""
     message, values = failures.parts_of(text)
-    return str(gettext(message, **values))
+    return gettext(message, **values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
@@ -152,19 +152,13 @@ def make() -> ResponseReturnValue:
     return redirect(url_for("notices.index"), 303)
 
 
-def _channel(channel_id: str) -> Channel:
-    found = db.session.get(Channel, channel_id)
-    if found is None:
-        abort(404)
-    return found
-
-
 @bp.post("/notices/<public_id:channel_id>/test")
 @needs_role(Role.ADMIN)
 def test(channel_id: str) -> ResponseReturnValue:
     """Have a message sent; the table shows the result as soon as it is known."""
+    channel = db.get_or_404(Channel, channel_id)
     wording = gettext("This is a test. You get a message here when a connection or a run needs attention.")
-    service.test(_channel(channel_id), gettext("DataSync: a test"), wording, public_link("connections.index"))
+    service.test(channel, gettext("DataSync: a test"), wording, public_link("connections.index"))
     return redirect(url_for("notices.index"), 303)
 
 
@@ -173,7 +167,7 @@ def test(channel_id: str) -> ResponseReturnValue:
 def change(channel_id: str) -> ResponseReturnValue:
     """Choose whether to send recoveries, and whether the address may be internal."""
     service.change(
-        _channel(channel_id),
+        db.get_or_404(Channel, channel_id),
         errors_only="errors_only" in request.form,
         allow_internal="allow_internal" in request.form,
     )
@@ -185,6 +179,6 @@ def change(channel_id: str) -> ResponseReturnValue:
 @needs_role(Role.ADMIN)
 def remove(channel_id: str) -> ResponseReturnValue:
     """Remove a channel."""
-    service.remove(_channel(channel_id))
+    service.remove(db.get_or_404(Channel, channel_id))
     flash(gettext("Removed."))
     return redirect(url_for("notices.index"), 303)

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from datasync_flask.clock import utcnow
 from datasync_flask.connections.models import ConnectionEvent, State
 from datasync_flask.extensions import db
+from datasync_flask.extractions.models import Extraction
 from datasync_flask.notices import service
 from datasync_flask.notices.models import Notice
 from datasync_flask.salesforce_connections.certificates import EXPIRES_SOON
@@ -83,9 +84,7 @@ def _tell(ending: _Ending, titles: dict[str, str]) -> None:
     told = db.session.scalars(select(Notice.key).where(Notice.key.startswith(f"{ending.key}:"))).all()
     for connection_id in {key.removeprefix(f"{ending.key}:") for key in told} - titles.keys():
         key = f"{ending.key}:{connection_id}"
-        service.is_over(
-            key, ending.event_over, ending.title_over, "You don’t need to do anything.", connection_path(connection_id)
-        )
+        service.is_over(key, ending.event_over, ending.title_over, connection_path(connection_id))
 
 
 def approved(connection: SalesforceConnection, username: str) -> None:
@@ -106,18 +105,18 @@ def approved(connection: SalesforceConnection, username: str) -> None:
         )
 
 
-def quota_forecast(extraction_id: str, description: str, calls: int, used: int, most: int, ceiling: int) -> None:
+def quota_forecast(extraction: Extraction, *, calls: int, used: int, most: int) -> None:
     """Raise an alert if a run will reach the ceiling of API calls, or resolve it if it won't; commits."""
-    key, path = f"quota:{extraction_id}", f"/extractions/{extraction_id}"
-    if used + calls > most * ceiling / 100:
+    key, path = f"quota:{extraction.id}", f"/extractions/{extraction.id}"
+    if used + calls > extraction.ceiling_in_calls(most):
         service.begins(
             key,
             "quota_forecast",
-            f"{description}: the day’s API calls will not be enough",
+            f"{extraction.description}: the day’s API calls will not be enough",
             f"The run needs about {calls:,} calls; the org has used {used:,} of {most:,} today and the run pauses at "
-            f"{ceiling} %. It continues by itself when calls are available again.",
+            f"{extraction.quota_ceiling} %. It continues by itself when calls are available again.",
             path,
         )
     else:
-        service.is_over(key, "quota_enough", f"{description}: there are enough API calls again", "", path)
+        service.is_over(key, "quota_enough", f"{extraction.description}: there are enough API calls again", path, "")
     db.session.commit()

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -144,15 +145,10 @@ def _read_tables(archive: tarfile.TarFile) -> int:
             if f"tables/{table.name}.jsonl" not in archive.getnames():
                 continue
             lines = archive.extractfile(f"tables/{table.name}.jsonl")
-            rows: list[dict[str, Any]] = []
-            for row in _rows(cast("Iterator[bytes]", lines), table, connection):
-                rows.append(row)
-                total += 1
-                if len(rows) == ROWS_AT_ONCE:
-                    connection.execute(insert(table), rows)
-                    rows.clear()
-            if rows:
-                connection.execute(insert(table), rows)
+            rows = _rows(cast("Iterator[bytes]", lines), table, connection)
+            while some := list(islice(rows, ROWS_AT_ONCE)):
+                connection.execute(insert(table), some)
+                total += len(some)
             _go_on_counting(connection, table)
         runs = reflected.tables.get("runs")
         if runs is not None:

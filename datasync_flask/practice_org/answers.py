@@ -12,8 +12,9 @@ from flask import Flask, Response, abort, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from datasync_flask.practice_org.faults import IS_INNER, the_org
-from datasync_flask.practice_org.org import Token
+from datasync_flask.practice_org.catalog import SObject
+from datasync_flask.practice_org.faults import IS_INNER, count_and_fault, the_org
+from datasync_flask.practice_org.org import Fault, Token
 from datasync_flask.practice_org.soql_tokens import SoqlError
 
 # Retired with Summer '22 and Summer '25.
@@ -21,7 +22,7 @@ RETIRED = range(7, 31)
 _SEASONS = ("Summer", "Winter", "Spring")
 # "Summer '14" is 31.0, with three releases a year since; a Winter release belongs to the next year.
 VERSIONS = [(f"{_SEASONS[(number - 31) % 3]} '{14 + (number - 29) // 3}", f"{number}.0") for number in range(31, 69)]
-NOT_FOUND = "The requested resource does not exist"
+_NOT_FOUND = "The requested resource does not exist"
 _PATH = re.compile(r"/services/data/v([^/]+)", re.A)
 _KILOBYTE = 1024
 MAX_ADDRESS = 16_384
@@ -45,6 +46,16 @@ def stop(status: int, code: str, message: str) -> NoReturn:
     abort(refuse(status, code, message))
 
 
+def not_found() -> NoReturn:
+    """End the request with the answer for what doesn't exist."""
+    stop(404, "NOT_FOUND", _NOT_FOUND)
+
+
+def object_called(name: str) -> SObject:
+    """An object that the user can see; stops if there is none."""
+    return the_org().data.known(name) or not_found()
+
+
 def json_body() -> dict[str, Any]:
     """The JSON object that was sent; stops with the refusal of Salesforce's parser if it isn't one."""
     data = request.get_json(force=True, silent=True)
@@ -59,9 +70,12 @@ def bearer() -> Token | None:
     return the_org().live_access(value.strip()) if scheme.lower() in {"bearer", "oauth"} else None
 
 
-def require_api() -> None:
-    """Stop unless the request has a token that opens the API; count the request."""
-    org, token = the_org(), bearer()
+def require_api(at: str) -> Fault | None:
+    """Count a request to an endpoint, and stop unless it has a token that opens the API.
+
+    The due fault is produced first if it replaces the whole answer; else the view gets it.
+    """
+    fault, org, token = count_and_fault(at), the_org(), bearer()
     if token is None:
         stop(401, "INVALID_SESSION_ID", "Session expired or invalid")
     if not {"api", "full"} & set(token.scopes):
@@ -71,11 +85,12 @@ def require_api() -> None:
     if org.settings.api_disabled == "user":
         stop(403, "API_CURRENTLY_DISABLED", "API is disabled for this User")
     if request.environ.get(IS_INNER):
-        return
+        return fault
     with org.lock:
         if org.requests_today >= org.settings.daily_requests:
             stop(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
         org.requests_today += 1
+    return fault
 
 
 def _version_refusal() -> Response | None:
@@ -85,7 +100,7 @@ def _version_refusal() -> Response | None:
     number = re.fullmatch(r"(\d{1,2})\.0", found[1], re.A)
     if number is not None and int(number[1]) in RETIRED:
         return refuse(410, "GONE", f"API version {found[1]} is retired and no longer available.")
-    return refuse(404, "NOT_FOUND", NOT_FOUND)
+    return refuse(404, "NOT_FOUND", _NOT_FOUND)
 
 
 def _before() -> ResponseReturnValue | None:
@@ -151,7 +166,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
         return refuse(405, "METHOD_NOT_ALLOWED", message)
     if error.code == 404:
         is_apex = request.path.startswith("/services/apexrest")
-        return refuse(404, "NOT_FOUND", "Could not find a match for URL" if is_apex else NOT_FOUND)
+        return refuse(404, "NOT_FOUND", "Could not find a match for URL" if is_apex else _NOT_FOUND)
     if error.code and error.code >= 500:
         return refuse(500, "UNKNOWN_EXCEPTION", "An unexpected error occurred. Please try again.")
     return refuse(error.code or 400, "INVALID_REQUEST", "The request can't be read")

@@ -33,8 +33,7 @@ def versions() -> ResponseReturnValue:
 @bp.get("/v<version>")
 def resources(version: str) -> ResponseReturnValue:
     """The map of resources."""
-    count_and_fault("api")
-    require_api()
+    require_api("api")
     base = f"/services/data/v{version}"
     return jsonify({name: f"{base}/{name}" for name in _RESOURCES} | {"identity": identity_address()})
 
@@ -42,8 +41,7 @@ def resources(version: str) -> ResponseReturnValue:
 @bp.get("/v<version>/limits")
 def limits(version: str) -> ResponseReturnValue:
     """The org's limits, which the user may not be allowed to see."""
-    count_and_fault("api")
-    require_api()
+    require_api("api")
     org = the_org()
     if org.settings.limits_forbidden:
         return refuse(403, "FORBIDDEN", "You don't have permission to view limits.")
@@ -59,8 +57,7 @@ def limits(version: str) -> ResponseReturnValue:
 @bp.get("/v<version>/limits/recordCount")
 def record_count(version: str) -> ResponseReturnValue:
     """Approximate row counts of objects, without unknown objects, histories, shares and feeds."""
-    count_and_fault("recordCount")
-    require_api()
+    require_api("recordCount")
     org = the_org()
     if org.settings.limits_forbidden:
         return refuse(403, "FORBIDDEN", "You don't have permission to view record counts.")
@@ -76,8 +73,7 @@ def record_count(version: str) -> ResponseReturnValue:
 @bp.get("/v<version>/recent")
 def recent(version: str) -> ResponseReturnValue:
     """The most recently read records."""
-    count_and_fault("recent")
-    require_api()
+    require_api("recent")
     limit = request.args.get("limit", 200, type=int)
     data, found = the_org().data, []
     with data.lock:

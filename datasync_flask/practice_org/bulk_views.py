@@ -14,10 +14,10 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from datasync_flask.practice_org.answers import NOT_FOUND, json_body, refuse, require_api, stop
+from datasync_flask.practice_org.answers import json_body, not_found, refuse, require_api, stop
 from datasync_flask.practice_org.catalog import COMPOUND, NOT_IN_BULK, USER_ID, full_id
 from datasync_flask.practice_org.data import Data
-from datasync_flask.practice_org.faults import count_and_fault, the_org
+from datasync_flask.practice_org.faults import the_org
 from datasync_flask.practice_org.jobs import DELIMITERS, LINE_ENDINGS, Job
 from datasync_flask.practice_org.soql import run_soql
 from datasync_flask.practice_org.soql_answer import Answer
@@ -69,8 +69,7 @@ def _shown(job: Job) -> dict[str, Any]:
 @bp.get("")
 def resources(version: str) -> ResponseReturnValue:
     """The kinds of jobs."""
-    count_and_fault("api")
-    require_api()
+    require_api("api")
     base = f"/services/data/v{version}/jobs"
     return jsonify({name: f"{base}/{name}" for name in ("ingest", "query")})
 
@@ -78,8 +77,7 @@ def resources(version: str) -> ResponseReturnValue:
 @bp.post("/query")
 def create_job(version: str) -> ResponseReturnValue:
     """Create a query job."""
-    count_and_fault("jobs")
-    require_api()
+    require_api("jobs")
     order, settings = json_body(), the_org().settings
     if settings.bulk_off:
         return refuse(400, "FEATURENOTENABLED", "Async API not enabled")
@@ -121,8 +119,7 @@ def _refuse_what_bulk_cannot(answer: Answer) -> None:
 @bp.get("/query")
 def list_jobs(version: str) -> ResponseReturnValue:
     """All jobs, the newest first."""
-    count_and_fault("jobs")
-    require_api()
+    require_api("jobs")
     kind = request.args.get("jobType", "V2Query")
     with _data().lock:
         records = [_listed(job) for job in reversed(_data().jobs.values())] if kind == "V2Query" else []
@@ -133,7 +130,7 @@ def _job(job_id: str, version: str) -> Job:
     jobs = _data().jobs
     job = jobs.get(job_id) or next((job for job in jobs.values() if job.id[:15] == job_id), None)
     if job is None:
-        stop(404, "NOT_FOUND", NOT_FOUND)
+        not_found()
     if job.version != version:
         stop(409, "CONFLICT", f"The job was created with API version {job.version}, not {version}.")
     return job
@@ -142,8 +139,7 @@ def _job(job_id: str, version: str) -> Job:
 @bp.route("/query/<job_id>", methods=["GET", "PATCH", "DELETE"])
 def job(version: str, job_id: str) -> ResponseReturnValue:
     """Show, abort or delete a job."""
-    count_and_fault("job")
-    require_api()
+    require_api("job")
     found = _job(job_id, version)
     if request.method == "DELETE":
         if found.current_state == "InProgress":
@@ -181,8 +177,7 @@ def _size() -> int:
 @bp.get("/query/<job_id>/results")
 def results(version: str, job_id: str) -> ResponseReturnValue:
     """One page of a job's result as CSV."""
-    count_and_fault("results")
-    require_api()
+    require_api("results")
     found = _job(job_id, version)
     if found.current_state != "JobComplete":
         return "", 204
@@ -198,11 +193,10 @@ def results(version: str, job_id: str) -> ResponseReturnValue:
 @bp.get("/query/<job_id>/resultPages")
 def result_pages(version: str, job_id: str) -> ResponseReturnValue:
     """The addresses of up to five pages of a result, which can be fetched side by side."""
-    count_and_fault("resultPages")
-    require_api()
+    require_api("resultPages")
     style = the_org().settings.result_pages
     if not style or float(version) < 58:
-        return refuse(404, "NOT_FOUND", NOT_FOUND)
+        not_found()
     found = _job(job_id, version)
     if found.current_state != "JobComplete":
         return "", 204

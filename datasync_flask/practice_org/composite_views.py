@@ -13,8 +13,8 @@ from urllib.parse import quote
 from flask import Blueprint, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from datasync_flask.practice_org.answers import NOT_FOUND, json_body, refusal, refuse, require_api, stop
-from datasync_flask.practice_org.faults import INNER_FAULT, IS_INNER, count_and_fault, the_org
+from datasync_flask.practice_org.answers import json_body, object_called, refusal, refuse, require_api, stop
+from datasync_flask.practice_org.faults import INNER_FAULT, IS_INNER, the_org
 from datasync_flask.practice_org.object_views import is_readable
 from datasync_flask.practice_org.org import Fault
 from datasync_flask.practice_org.records import records_of
@@ -72,8 +72,7 @@ def _parts_of(name: str) -> tuple[list[Any], dict[str, Any]]:
 @bp.get("")
 def resources(version: str) -> ResponseReturnValue:
     """The composite resources."""
-    count_and_fault("composite")
-    require_api()
+    require_api("composite")
     base = f"/services/data/v{version}/composite"
     return jsonify({"batch": f"{base}/batch", "sobjects": f"{base}/sobjects"})
 
@@ -81,8 +80,7 @@ def resources(version: str) -> ResponseReturnValue:
 @bp.post("/batch")
 def batch(version: str) -> ResponseReturnValue:
     """Independent requests; with the fault "shuffled", answered in the opposite order."""
-    fault = count_and_fault("describe")
-    require_api()
+    fault = require_api("describe")
     parts, order = _parts_of("batchRequests")
     results: list[dict[str, Any]] = []
     is_halted = False
@@ -101,8 +99,7 @@ def batch(version: str) -> ResponseReturnValue:
 @bp.post("")
 def composite(version: str) -> ResponseReturnValue:
     """Requests in which later ones can use the answers of earlier ones."""
-    count_and_fault("composite")
-    require_api()
+    require_api("composite")
     parts, order = _parts_of("compositeRequest")
     answered: dict[str, Inner] = {}
     for number, part in enumerate(parts):
@@ -144,14 +141,11 @@ def _ask_with(part: Any, version: str, answered: dict[str, Inner]) -> Inner:
 @bp.route("/sobjects/<name>", methods=["GET", "POST"])
 def several_records(version: str, name: str) -> ResponseReturnValue:
     """Records of one object by their ids, null for missing ones."""
-    count_and_fault("record")
-    require_api()
+    require_api("record")
     order = json_body() if request.method == "POST" else {}
     ids = order.get("ids") or request.args.get("ids", "").split(",")
     fields = order.get("fields") or request.args.get("fields", "").split(",")
-    found = the_org().data.known(name)
-    if found is None:
-        return refuse(404, "NOT_FOUND", NOT_FOUND)
+    found = object_called(name)
     if not isinstance(ids, list) or not isinstance(fields, list) or not any(fields) or len(ids) > MOST_RECORDS:
         return refuse(400, "MALFORMED_QUERY", "Required parameters: ids, fields")
     for each in fields:

@@ -150,16 +150,14 @@ class Data:
         if found.has_dates:
             row["SystemModstamp"] = row["LastModifiedDate"] = at or now()
 
-    def update(
-        self, name: str, ids: list[str], values: Row, *, stamps: bool = True, at: datetime | None = None
-    ) -> None:
+    def update(self, name: str, ids: list[str], values: Row, *, stamps: bool = True) -> None:
         """Change rows; without `stamps`, they change as a formula does, without any date."""
         with self.lock:
             found = self.object(name)
             for row_id in ids:
                 found.rows[row_id].update(_typed(found, values))
                 if stamps:
-                    self._stamp(found, found.rows[row_id], at)
+                    self._stamp(found, found.rows[row_id])
 
     def delete(self, name: str, ids: list[str], *, hard: bool = False) -> None:
         """Delete rows, into the recycle bin or for good."""

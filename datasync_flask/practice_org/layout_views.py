@@ -7,8 +7,7 @@ from typing import Any
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
-from datasync_flask.practice_org.answers import NOT_FOUND, refuse, require_api
-from datasync_flask.practice_org.faults import count_and_fault, the_org
+from datasync_flask.practice_org.answers import object_called, require_api
 
 bp = Blueprint("layouts", __name__, url_prefix="/services/data/v<version>/sobjects/<name>")
 
@@ -26,11 +25,8 @@ _LAYOUT = ("buttonLayoutSection", "detailLayoutSections", "editLayoutSections", 
 
 
 def _answered(name: str, answer: Any) -> ResponseReturnValue:
-    count_and_fault("describe")
-    require_api()
-    found = the_org().data.known(name)
-    if found is None:
-        return refuse(404, "NOT_FOUND", NOT_FOUND)
+    require_api("describe")
+    found = object_called(name)
     return jsonify({**answer, "sobjectType": found.name} if "listviews" in answer else answer)
 
 

@@ -12,10 +12,10 @@ from flask.typing import ResponseReturnValue
 from werkzeug.http import http_date, parse_date
 
 from datasync_flask.practice_org import describe as description
-from datasync_flask.practice_org.answers import NOT_FOUND, refuse, require_api, stop
+from datasync_flask.practice_org.answers import not_found, object_called, refuse, require_api, stop
 from datasync_flask.practice_org.catalog import Row, SObject, child_relationship
 from datasync_flask.practice_org.data import Data
-from datasync_flask.practice_org.faults import count_and_fault, the_org
+from datasync_flask.practice_org.faults import the_org
 from datasync_flask.practice_org.oauth_views import origin
 from datasync_flask.practice_org.records import attributes_of, page_of, records_of
 from datasync_flask.practice_org.soql import read_records, run_soql
@@ -28,18 +28,10 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:|$)", re.A)
 _ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?", re.A)
 
 
-def _object(name: str) -> SObject:
-    found = the_org().data.known(name)
-    if found is None:
-        stop(404, "NOT_FOUND", NOT_FOUND)
-    return found
-
-
 @bp.get("")
 def sobjects(version: str) -> ResponseReturnValue:
     """Describe Global."""
-    count_and_fault("sobjects")
-    require_api()
+    require_api("sobjects")
     entries = [description.entry_of(found, version) for found in the_org().data.listed()]
     return _unless_known({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": entries})
 
@@ -47,9 +39,8 @@ def sobjects(version: str) -> ResponseReturnValue:
 @bp.get("/<name>")
 def one_object(version: str, name: str) -> ResponseReturnValue:
     """An object's entry and its most recently read records."""
-    count_and_fault("sobjects")
-    require_api()
-    found = _object(name)
+    require_api("sobjects")
+    found = object_called(name)
     ids = [row_id for kind, row_id in list(the_org().recent) if kind == found.name]
     rows = [found.rows[row_id] for row_id in ids if row_id in found.rows]
     recent = [{"attributes": attributes_of(found, row, version), "Id": row["Id"]} for row in rows]
@@ -59,9 +50,8 @@ def one_object(version: str, name: str) -> ResponseReturnValue:
 @bp.get("/<name>/describe")
 def describe(version: str, name: str) -> ResponseReturnValue:
     """The description of an object; with the fault "renamed", under another name: {"Account": "Contact"}."""
-    fault = count_and_fault("describe")
-    require_api()
-    found = _object(name)
+    fault = require_api("describe")
+    found = object_called(name)
     with the_org().data.lock:
         answer = description.describe(the_org().data, found, version, origin())
     names = json.loads(fault.body) if fault is not None and fault.kind == "renamed" else {}
@@ -88,9 +78,8 @@ def _tagged(response: Response) -> Response:
 @bp.get("/<name>/<row_id>")
 def record(version: str, name: str, row_id: str) -> ResponseReturnValue:
     """One record, with all of its fields or the requested ones."""
-    count_and_fault("record")
-    require_api()
-    found, data = _object(name), the_org().data
+    require_api("record")
+    found, data = object_called(name), the_org().data
     if not _ID.fullmatch(row_id):
         return _no_external_id(row_id)
     asked = [each.strip() for each in request.args.get("fields", "").split(",") if each.strip()]
@@ -100,7 +89,7 @@ def record(version: str, name: str, row_id: str) -> ResponseReturnValue:
     names = asked if "id" in map(str.lower, asked) or not asked else [*asked, "Id"]
     answer = read_records(data, found.name, names or list(found.fields), [row_id])
     if not answer.rows:
-        return refuse(404, "NOT_FOUND", NOT_FOUND)
+        not_found()
     row = answer.rows[0]
     if row.get("IsDeleted"):
         return refuse(404, "ENTITY_IS_DELETED", "entity is deleted")
@@ -119,11 +108,10 @@ def _no_external_id(name: str) -> ResponseReturnValue:
 @bp.get("/<name>/<row_id>/<relationship>")
 def related(version: str, name: str, row_id: str, relationship: str) -> ResponseReturnValue:
     """The target of a record's relationship: one record, or a page of children. Id is the only external id."""
-    found, data = _object(name), the_org().data
+    found, data = object_called(name), the_org().data
     if row_id.lower() == "id":
         return record(version, name, relationship)
-    count_and_fault("record")
-    require_api()
+    require_api("record")
     if not _ID.fullmatch(row_id):
         return _no_external_id(row_id)
     fields = request.args.get("fields", "Id,Name")
@@ -131,16 +119,12 @@ def related(version: str, name: str, row_id: str, relationship: str) -> Response
     if reference:
         rows = read_records(data, found.name, [reference], [row_id]).rows
         target = rows[0].get(reference) if rows else None
-        return record(version, found.target_of(reference), str(target)) if target else _nothing()
+        return record(version, found.target_of(reference), str(target)) if target else not_found()
     for child, field in data.children_of(found.name):
         if child.is_accessible and child_relationship(child, field).lower() == relationship.lower():
             soql = f"SELECT {fields} FROM {child.name} WHERE {field} = '{row_id}'"  # noqa: S608 (SOQL)
             return jsonify(page_of(run_soql(data, soql, with_deleted=False), version))
-    return _nothing()
-
-
-def _nothing() -> ResponseReturnValue:
-    return refuse(404, "NOT_FOUND", NOT_FOUND)
+    return not_found()
 
 
 def is_readable(data: Data, found: SObject, path: str) -> bool:
@@ -186,9 +170,8 @@ def _covered(end: datetime) -> str:
 @bp.get("/<name>/updated")
 def updated(version: str, name: str) -> ResponseReturnValue:
     """The ids of the records that changed between two times."""
-    count_and_fault("updated")
-    require_api()
-    found, data = _object(name), the_org().data
+    require_api("updated")
+    found, data = object_called(name), the_org().data
     start, end = _span(found, UPDATED_DAYS)
     with data.lock:
         ids = [row["Id"] for row in found.rows.values() if not row["IsDeleted"] and _within(row, start, end)]
@@ -202,9 +185,8 @@ def _within(row: Row, start: datetime, end: datetime) -> bool:
 @bp.get("/<name>/deleted")
 def deleted(version: str, name: str) -> ResponseReturnValue:
     """The ids of the records that were deleted between two times."""
-    count_and_fault("deleted")
-    require_api()
-    found, data = _object(name), the_org().data
+    require_api("deleted")
+    found, data = object_called(name), the_org().data
     start, end = _span(found, DELETED_DAYS)
     with data.lock:
         entries = [

@@ -10,7 +10,7 @@ from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from datasync_flask.practice_org import describe as description
-from datasync_flask.practice_org.answers import NOT_FOUND, refuse, require_api
+from datasync_flask.practice_org.answers import not_found, object_called, refuse, require_api
 from datasync_flask.practice_org.catalog import DEFINITIONS
 from datasync_flask.practice_org.faults import count_and_fault, the_org
 from datasync_flask.practice_org.oauth_views import origin
@@ -73,16 +73,14 @@ def _explained() -> ResponseReturnValue:
 def query(version: str) -> ResponseReturnValue:
     """A query."""
     count_and_fault("api")
-    count_and_fault("query")
-    require_api()
+    require_api("query")
     return _explained() if "explain" in request.args else _answer_query(version, with_deleted=False)
 
 
 @bp.get("/queryAll")
 def query_all(version: str) -> ResponseReturnValue:
     """A query that includes deleted rows."""
-    count_and_fault("query")
-    require_api()
+    require_api("query")
     return _answer_query(version, with_deleted=True)
 
 
@@ -90,8 +88,7 @@ def query_all(version: str) -> ResponseReturnValue:
 @bp.get("/queryAll/<locator>")
 def query_more(version: str, locator: str) -> ResponseReturnValue:
     """The next rows of a query."""
-    count_and_fault("query")
-    require_api()
+    require_api("query")
     name, _, start = locator.partition("-")
     answer = the_org().locators.get(name)
     if answer is None or not re.fullmatch(r"\d{1,9}", start, re.A):
@@ -102,8 +99,7 @@ def query_more(version: str, locator: str) -> ResponseReturnValue:
 @bp.get("/tooling")
 def tooling(version: str) -> ResponseReturnValue:
     """The resources of the Tooling API."""
-    count_and_fault("tooling")
-    require_api()
+    require_api("tooling")
     base = f"/services/data/v{version}/tooling"
     return jsonify({name: f"{base}/{name}" for name in ("query", "sobjects")})
 
@@ -111,8 +107,7 @@ def tooling(version: str) -> ResponseReturnValue:
 @bp.get("/tooling/sobjects")
 def tooling_objects(version: str) -> ResponseReturnValue:
     """The objects of the Tooling API."""
-    count_and_fault("tooling")
-    require_api()
+    require_api("tooling")
     entries = [description.entry_of(the_org().data.objects[name], version) for name in TOOLING]
     return jsonify({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": entries})
 
@@ -120,19 +115,17 @@ def tooling_objects(version: str) -> ResponseReturnValue:
 @bp.get("/tooling/sobjects/<name>/describe")
 def tooling_describe(version: str, name: str) -> ResponseReturnValue:
     """The fields of one of them."""
-    count_and_fault("tooling")
-    require_api()
-    found = the_org().data.known(name)
-    if found is None or found.name not in TOOLING:
-        return refuse(404, "NOT_FOUND", NOT_FOUND)
+    require_api("tooling")
+    found = object_called(name)
+    if found.name not in TOOLING:
+        not_found()
     return jsonify(description.describe(the_org().data, found, version, origin()))
 
 
 @bp.get("/tooling/query")
 def tooling_query(version: str) -> ResponseReturnValue:
     """A query about objects and fields."""
-    count_and_fault("tooling")
-    require_api()
+    require_api("tooling")
     answer = run_soql(the_org().data, request.args.get("q", ""), with_deleted=False)
     if answer.object.name not in TOOLING:
         return refuse(400, "INVALID_TYPE", f"sObject type '{answer.object.name}' is not supported.")

@@ -11,8 +11,8 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from datasync_flask.practice_org.answers import NOT_FOUND, json_body, refuse, require_api, stop
-from datasync_flask.practice_org.faults import count_and_fault, the_org
+from datasync_flask.practice_org.answers import json_body, object_called, refuse, require_api
+from datasync_flask.practice_org.faults import the_org
 
 bp = Blueprint("refused", __name__, url_prefix="/services")
 
@@ -28,10 +28,7 @@ _NO_SOAP = ("API_DISABLED_FOR_ORG", "API is not enabled for this Organization or
 
 def _error(name: str) -> dict[str, Any]:
     """The refusal of a write to an object."""
-    found = the_org().data.known(name)
-    if found is None:
-        stop(404, "NOT_FOUND", NOT_FOUND)
-    message = f"entity type cannot be {_VERBS[request.method]}: {found.label}"
+    message = f"entity type cannot be {_VERBS[request.method]}: {object_called(name).label}"
     return {"message": message, "errorCode": "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "fields": []}
 
 
@@ -40,8 +37,7 @@ def _error(name: str) -> dict[str, Any]:
 @bp.route(f"{_REST}/sobjects/<name>/<row_id>/<value>", methods=["PATCH", "DELETE"])
 def write(version: str, name: str, row_id: str = "", value: str = "") -> ResponseReturnValue:
     """Create, change or delete a record."""
-    count_and_fault("record")
-    require_api()
+    require_api("record")
     return jsonify([_error(name)]), 400
 
 
@@ -49,8 +45,7 @@ def write(version: str, name: str, row_id: str = "", value: str = "") -> Respons
 @bp.patch(f"{_REST}/composite/sobjects/<name>/<field>")
 def write_several(version: str, name: str = "", field: str = "") -> ResponseReturnValue:
     """Create, change or delete several records: each has its own answer."""
-    count_and_fault("record")
-    require_api()
+    require_api("record")
     if request.method == "DELETE":
         ids = [each for each in request.args.get("ids", "").split(",") if each]
         prefixes = {found.prefix: found.name for found in the_org().data.listed() if found.associate is None}
@@ -68,8 +63,7 @@ def write_several(version: str, name: str = "", field: str = "") -> ResponseRetu
 @bp.post(f"{_REST}/composite/tree/<name>")
 def write_tree(version: str, name: str) -> ResponseReturnValue:
     """Create records with their children."""
-    count_and_fault("record")
-    require_api()
+    require_api("record")
     error, records = _in_results(_error(name)), json_body().get("records")
     if not isinstance(records, list):
         return refuse(400, "JSON_PARSER_ERROR", "Required field missing: records")
@@ -85,8 +79,7 @@ def _in_results(error: dict[str, Any]) -> dict[str, Any]:
 @bp.route(f"{_REST}/jobs/ingest", methods=["GET", "POST"])
 def ingest(version: str) -> ResponseReturnValue:
     """Jobs that write: there are none, and none can be created."""
-    count_and_fault("jobs")
-    require_api()
+    require_api("jobs")
     if request.method == "GET":
         return jsonify({"done": True, "records": [], "nextRecordsUrl": None})
     return jsonify([_error(str(json_body().get("object", "")))]), 400

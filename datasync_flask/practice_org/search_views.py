@@ -14,7 +14,7 @@ from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from datasync_flask.practice_org.answers import json_body, refuse, require_api
-from datasync_flask.practice_org.faults import count_and_fault, the_org
+from datasync_flask.practice_org.faults import the_org
 from datasync_flask.practice_org.records import records_of
 from datasync_flask.practice_org.soql import Answer, run_soql
 from datasync_flask.practice_org.soql_tokens import SoqlError
@@ -66,8 +66,7 @@ def _parts(text: str) -> list[str]:
 @bp.get("/search")
 def search(version: str) -> ResponseReturnValue:
     """SOSL."""
-    count_and_fault("search")
-    require_api()
+    require_api("search")
     text = request.args.get("q", "")
     asked = re.search(r"FIND\s*\{(?P<words>[^}]*)\}", text, re.I)
     if asked is None:
@@ -89,8 +88,7 @@ def search(version: str) -> ResponseReturnValue:
 @bp.route("/parameterizedSearch", methods=["GET", "POST"])
 def parameterized_search(version: str) -> ResponseReturnValue:
     """A search for plain words, with parameters in the address or as JSON."""
-    count_and_fault("search")
-    require_api()
+    require_api("search")
     order = json_body() if request.method == "POST" else _order_of_address()
     fields, objects = order.get("fields"), order.get("sobjects")
     usual = ",".join(map(str, fields)) if isinstance(fields, list) and fields else "Id"

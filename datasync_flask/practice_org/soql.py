@@ -12,7 +12,7 @@ from datasync_flask.practice_org import soql_parser as tree
 from datasync_flask.practice_org.catalog import Row, SObject, child_relationship
 from datasync_flask.practice_org.data import Data
 from datasync_flask.practice_org.soql_answer import Answer, Column
-from datasync_flask.practice_org.soql_filters import Filter, Operand, sort_key
+from datasync_flask.practice_org.soql_filters import Filter, Operand, normal
 from datasync_flask.practice_org.soql_groups import Group, groups_of, key_of
 from datasync_flask.practice_org.soql_scope import APPENDIX, Scope
 from datasync_flask.practice_org.soql_tokens import SoqlError, pointed
@@ -235,7 +235,7 @@ def _ordered(scope: Scope, rows: list[Any]) -> list[Any]:
         if not operand.is_filterable or operand.kind == "multipicklist":
             words = f"field '{operand.name}' can not be sorted in a query call"
             raise scope.refuse(order.item.at, "INVALID_FIELD", words)
-        key = sort_key(operand)
+        key = normal(operand)
         empty = [row for row in rows if key(row) is None]
         full = [row for row in rows if key(row) is not None]
         try:

@@ -64,7 +64,7 @@ class Filter:
         operand = self.operand_of(node.item)
         if not operand.is_filterable:
             self._refuse(node.item.at, "INVALID_FIELD", f"field '{operand.name}' can not be filtered in a query call")
-        read = _normal(operand)
+        read = normal(operand)
         if node.subquery is not None:
             ids = self.ids_of(node.subquery, operand)
             return lambda row: (read(row) in ids) == (node.sign == "IN")
@@ -86,7 +86,7 @@ class Filter:
         raise SoqlError(code, pointed(self.text, at, words))
 
     def _literal(self, operand: Operand, token: Token, at: int) -> Any:
-        """The literal to compare a field with, in the form that `_normal` gives rows' values."""
+        """The literal to compare a field with, in the form that `normal` gives rows' values."""
         kind, is_text = operand.kind, token.kind == "string"
         if token.upper == "NULL":
             return None
@@ -152,8 +152,8 @@ class Filter:
         return included if node.sign == "INCLUDES" else lambda row: not included(row)
 
 
-def _normal(operand: Operand) -> Read:
-    """How to read a field for comparing: texts without case, ids by their first 15 characters."""
+def normal(operand: Operand) -> Read:
+    """How to read a field for comparing and sorting: texts without case, ids by their first 15 characters."""
     read, kind = operand.read, operand.kind
     if kind in IDS:
         return lambda row: (read(row) or "")[:15] or None
@@ -165,11 +165,6 @@ def _normal(operand: Operand) -> Read:
         return None if value is None else str(value).casefold() or None
 
     return text
-
-
-def sort_key(operand: Operand) -> Read:
-    """The key for sorting rows."""
-    return _normal(operand)
 
 
 def _against(read: Read, sign: str, value: Any, operand: Operand, found: Filter, at: int) -> Test:

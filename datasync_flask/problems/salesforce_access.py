@@ -18,10 +18,7 @@ ACCESS: dict[Problem, Entry] = {
         ),
         Action.AUTHENTICATE,
         responsible=Responsible.SALESFORCE_ADMINISTRATOR,
-        setup_pages=(
-            EXTERNAL_APPS,
-            APP_MANAGER,
-        ),
+        setup_pages=(EXTERNAL_APPS, APP_MANAGER),
     ),
     Problem.USER_INACTIVE: Entry(
         "User or org inactive",
@@ -59,10 +56,7 @@ ACCESS: dict[Problem, Entry] = {
             "If it happens again, look at the app’s PKCE setting together with your Salesforce administrator.",
         ),
         Action.AUTHENTICATE,
-        setup_pages=(
-            EXTERNAL_APPS,
-            APP_MANAGER,
-        ),
+        setup_pages=(EXTERNAL_APPS, APP_MANAGER),
     ),
     Problem.REVOKED: Entry(
         "Access was revoked",
@@ -89,11 +83,7 @@ ACCESS: dict[Problem, Entry] = {
         ),
         Action.AUTHENTICATE,
         responsible=Responsible.SALESFORCE_ADMINISTRATOR,
-        setup_pages=(
-            EXTERNAL_APPS,
-            APP_MANAGER,
-            NETWORK_ACCESS,
-        ),
+        setup_pages=(EXTERNAL_APPS, APP_MANAGER, NETWORK_ACCESS),
     ),
     Problem.NEVER_CAME_BACK: Entry(
         "Nobody came back from Salesforce",

@@ -26,11 +26,7 @@ APP: dict[Problem, Entry] = {
             "If both are right, keep waiting.",
         ),
         Action.KEEP_WAITING,
-        setup_pages=(
-            EXTERNAL_APPS,
-            APP_MANAGER,
-            OAUTH_USAGE,
-        ),
+        setup_pages=(EXTERNAL_APPS, APP_MANAGER, OAUTH_USAGE),
     ),
     Problem.APP_GONE: Entry(
         "App no longer known",
@@ -43,11 +39,7 @@ APP: dict[Problem, Entry] = {
         ),
         Action.EDIT,
         responsible=Responsible.SALESFORCE_ADMINISTRATOR,
-        setup_pages=(
-            EXTERNAL_APPS,
-            APP_MANAGER,
-            OAUTH_USAGE,
-        ),
+        setup_pages=(EXTERNAL_APPS, APP_MANAGER, OAUTH_USAGE),
     ),
     Problem.APP_OF_ANOTHER_ORG: Entry(
         "App belongs to another org",
@@ -57,10 +49,7 @@ APP: dict[Problem, Entry] = {
             "Or edit the connection and enter the address of the org where the app was created.",
         ),
         Action.EDIT,
-        setup_pages=(
-            EXTERNAL_APPS,
-            APP_MANAGER,
-        ),
+        setup_pages=(EXTERNAL_APPS, APP_MANAGER),
     ),
     Problem.SECRET_NEEDED: Entry(
         "Client Secret needed",
@@ -71,10 +60,7 @@ APP: dict[Problem, Entry] = {
             "Require secret for Refresh Token Flow.",
         ),
         Action.EDIT,
-        setup_pages=(
-            EXTERNAL_APPS,
-            APP_MANAGER,
-        ),
+        setup_pages=(EXTERNAL_APPS, APP_MANAGER),
     ),
     Problem.ORG_INACTIVE: Entry(
         "Org inactive",
@@ -107,10 +93,7 @@ APP: dict[Problem, Entry] = {
         ),
         Action.AUTHENTICATE,
         responsible=Responsible.SALESFORCE_ADMINISTRATOR,
-        setup_pages=(
-            EXTERNAL_APPS,
-            APP_MANAGER,
-        ),
+        setup_pages=(EXTERNAL_APPS, APP_MANAGER),
     ),
     Problem.FLOW_NOT_ENABLED: Entry(
         "Client credentials are off",
@@ -122,10 +105,7 @@ APP: dict[Problem, Entry] = {
         ),
         Action.KEEP_WAITING,
         responsible=Responsible.SALESFORCE_ADMINISTRATOR,
-        setup_pages=(
-            EXTERNAL_APPS,
-            APP_MANAGER,
-        ),
+        setup_pages=(EXTERNAL_APPS, APP_MANAGER),
     ),
     Problem.NO_RUN_AS_USER: Entry(
         "No run-as user",
@@ -137,10 +117,7 @@ APP: dict[Problem, Entry] = {
         ),
         Action.KEEP_WAITING,
         responsible=Responsible.SALESFORCE_ADMINISTRATOR,
-        setup_pages=(
-            EXTERNAL_APPS,
-            APP_MANAGER,
-        ),
+        setup_pages=(EXTERNAL_APPS, APP_MANAGER),
     ),
     Problem.MY_DOMAIN_NEEDED: Entry(
         "My Domain needed",
@@ -159,10 +136,7 @@ APP: dict[Problem, Entry] = {
             "Save there and keep waiting: the change takes 2 to 10 minutes.",
         ),
         Action.KEEP_WAITING,
-        setup_pages=(
-            EXTERNAL_APPS,
-            APP_MANAGER,
-        ),
+        setup_pages=(EXTERNAL_APPS, APP_MANAGER),
     ),
     Problem.CONSUMER_NOT_APPROVED: Entry(
         "User not approved",
@@ -178,11 +152,7 @@ APP: dict[Problem, Entry] = {
         ),
         Action.KEEP_WAITING,
         responsible=Responsible.SALESFORCE_ADMINISTRATOR,
-        setup_pages=(
-            EXTERNAL_APPS,
-            APP_MANAGER,
-            USERS,
-        ),
+        setup_pages=(EXTERNAL_APPS, APP_MANAGER, USERS),
     ),
     Problem.AUDIENCE_REFUSED: Entry(
         "Login host doesn’t match",
@@ -206,10 +176,7 @@ APP: dict[Problem, Entry] = {
             "If both are right, keep waiting.",
         ),
         Action.KEEP_WAITING,
-        setup_pages=(
-            EXTERNAL_APPS,
-            APP_MANAGER,
-        ),
+        setup_pages=(EXTERNAL_APPS, APP_MANAGER),
     ),
     Problem.CALLBACK_MISMATCH: Entry(
         "Callback URL doesn’t match",
@@ -222,10 +189,7 @@ APP: dict[Problem, Entry] = {
             "Then keep waiting: the change takes 2 to 10 minutes.",
         ),
         Action.KEEP_WAITING,
-        setup_pages=(
-            EXTERNAL_APPS,
-            APP_MANAGER,
-        ),
+        setup_pages=(EXTERNAL_APPS, APP_MANAGER),
     ),
     Problem.SECRET_REFUSED: Entry(
         "Client Secret refused",
@@ -235,10 +199,7 @@ APP: dict[Problem, Entry] = {
             "Paste it into Client Secret here and save.",
         ),
         Action.EDIT,
-        setup_pages=(
-            EXTERNAL_APPS,
-            APP_MANAGER,
-        ),
+        setup_pages=(EXTERNAL_APPS, APP_MANAGER),
     ),
     Problem.APP_BLOCKED: Entry(
         "App blocked",
@@ -262,10 +223,7 @@ APP: dict[Problem, Entry] = {
         ),
         Action.AUTHENTICATE,
         responsible=Responsible.SALESFORCE_ADMINISTRATOR,
-        setup_pages=(
-            OAUTH_USAGE,
-            PERMISSION_SETS,
-        ),
+        setup_pages=(OAUTH_USAGE, PERMISSION_SETS),
     ),
     Problem.SCOPE_REFUSED: Entry(
         "Permission level refused",
@@ -277,10 +235,7 @@ APP: dict[Problem, Entry] = {
         ),
         Action.AUTHENTICATE,
         responsible=Responsible.SALESFORCE_ADMINISTRATOR,
-        setup_pages=(
-            EXTERNAL_APPS,
-            APP_MANAGER,
-        ),
+        setup_pages=(EXTERNAL_APPS, APP_MANAGER),
     ),
     Problem.API_SCOPE_MISSING: Entry(
         "No permission for the API",
@@ -292,10 +247,7 @@ APP: dict[Problem, Entry] = {
         ),
         Action.AUTHENTICATE,
         responsible=Responsible.SALESFORCE_ADMINISTRATOR,
-        setup_pages=(
-            EXTERNAL_APPS,
-            APP_MANAGER,
-        ),
+        setup_pages=(EXTERNAL_APPS, APP_MANAGER),
     ),
     Problem.NO_REFRESH_TOKEN: Entry(
         "Access will end soon",
@@ -310,9 +262,6 @@ APP: dict[Problem, Entry] = {
         ),
         Action.AUTHENTICATE,
         responsible=Responsible.SALESFORCE_ADMINISTRATOR,
-        setup_pages=(
-            EXTERNAL_APPS,
-            APP_MANAGER,
-        ),
+        setup_pages=(EXTERNAL_APPS, APP_MANAGER),
     ),
 }

@@ -27,11 +27,7 @@ DATA: dict[Problem, Entry] = {
         ),
         Action.CHECK,
         responsible=Responsible.SALESFORCE_ADMINISTRATOR,
-        setup_pages=(
-            EXTERNAL_APPS,
-            APP_MANAGER,
-            SESSION_SETTINGS,
-        ),
+        setup_pages=(EXTERNAL_APPS, APP_MANAGER, SESSION_SETTINGS),
     ),
     Problem.BULK_LIMIT_REACHED: Entry(
         "Bulk API limit reached",
@@ -159,10 +155,7 @@ DATA: dict[Problem, Entry] = {
         ),
         Action.CHECK,
         responsible=Responsible.SALESFORCE_ADMINISTRATOR,
-        setup_pages=(
-            PERMISSION_SETS,
-            USERS,
-        ),
+        setup_pages=(PERMISSION_SETS, USERS),
     ),
     Problem.DATA_API_CLOSED: Entry(
         "Data API closed",
@@ -175,9 +168,6 @@ DATA: dict[Problem, Entry] = {
         ),
         Action.CHECK,
         responsible=Responsible.SALESFORCE_ADMINISTRATOR,
-        setup_pages=(
-            PERMISSION_SETS,
-            COMPANY,
-        ),
+        setup_pages=(PERMISSION_SETS, COMPANY),
     ),
 }

@@ -118,20 +118,20 @@ def record_counts(api: SalesforceApi, names: list[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for start in range(0, len(names), COUNTS_PER_CALL):
         asked = names[start : start + COUNTS_PER_CALL]
-        answer = api.comfort(f"{api.base}/limits/recordCount", sObjects=",".join(asked))
-        told = answer.get("sObjects") if isinstance(answer, dict) else None
-        if not isinstance(told, list):
+        counts = _record_counts(api, sObjects=",".join(asked))
+        if counts is None:
             break
-        for entry in told:
-            if isinstance(entry, dict) and entry.get("name") in asked:
-                count = number_of(entry.get("count"))
-                found |= {} if count is None else {entry["name"]: count}
+        found |= {name: count for name, count in counts.items() if name in asked}
     return found
 
 
 def all_record_counts(api: SalesforceApi) -> dict[str, int] | None:
     """Approximate row counts of all objects, in one call; None if Salesforce doesn't say."""
-    answer = api.comfort(f"{api.base}/limits/recordCount")
+    return _record_counts(api)
+
+
+def _record_counts(api: SalesforceApi, **params: str) -> dict[str, int] | None:
+    answer = api.comfort(f"{api.base}/limits/recordCount", **params)
     told = answer.get("sObjects") if isinstance(answer, dict) else None
     if not isinstance(told, list):
         return None

@@ -8,6 +8,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from flask_babel import gettext
+from wtforms.validators import ValidationError
+
 _MAX_LENGTH = 512
 _QUOTES = "\"'`\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b\u00ab\u00bb\u2039\u203a\u300c\u300d"
 _LABEL = re.compile(
@@ -33,27 +36,11 @@ _TOKEN = re.compile(
 _SHORT_ID = re.compile(r"(00D|005|00e|0H4|0Ci|0xI|888|001|003)[0-9A-Za-z]{12}")
 
 
-class ValueRefused(ValueError):
-    """The entered text can't be the value; `message` says why, for the person who typed it."""
+class ValueRefused(ValidationError):
+    """The entered text can't be the value; says why, to the person who typed it. A validator lets it pass."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-
-
-def no_client_id() -> ValueRefused:
-    """The refusal of an impossible Client ID."""
-    return ValueRefused("A Client ID has only letters, digits and signs, no spaces. Copy it again.")
-
-
-def no_client_secret() -> ValueRefused:
-    """The refusal of an impossible Client Secret."""
-    return ValueRefused("This can’t be a Client Secret. Copy only the Consumer Secret.")
-
-
-def no_secret_wanted() -> ValueRefused:
-    """The refusal of a secret for an app that is set to have none."""
-    return ValueRefused("Leave this empty, or choose under Require secret that the app requires its secret.")
+        super().__init__(gettext(message))
 
 
 def client_id_in(text: str) -> str:
@@ -71,7 +58,7 @@ def client_id_in(text: str) -> str:
     if _SECRET.fullmatch(value) or _OLD_SECRET.fullmatch(value):
         raise ValueRefused("This looks like the Client Secret. The Client ID is the Consumer Key above it.")
     if not re.fullmatch(r"[\x21-\x7e]+", value):
-        raise no_client_id()
+        raise ValueRefused("A Client ID has only letters, digits and signs, no spaces. Copy it again.")
     if _holds_more_than_key(value):
         raise ValueRefused("There is more here than the Client ID. Copy only the Consumer Key.")
     return value
@@ -90,7 +77,7 @@ def client_secret_in(text: str, *, client_id: str) -> str:
     if _CONSUMER_KEY.fullmatch(value) or value == client_id:
         raise ValueRefused("This is the Client ID. The Client Secret is the Consumer Secret, which stands below it.")
     if len(value) > _MAX_LENGTH or not re.fullmatch(r"[\x21-\x7e]+", value):
-        raise no_client_secret()
+        raise ValueRefused("This can’t be a Client Secret. Copy only the Consumer Secret.")
     if _KEY_INSIDE.search(value) or _SEVERAL_SECRETS.fullmatch(value):
         raise ValueRefused("There is more here than the Client Secret. Copy only the Consumer Secret.")
     return value

@@ -63,8 +63,7 @@ class AttemptStore(FlaskIntegration):
     def set_state_data(self, session: Any, state: str, data: dict[str, Any]) -> None:
         """Store state (hashed) and PKCE verifier (encrypted), bound to the person, the browser and the connection."""
         connection, now = self._connection, utcnow()
-        for earlier in list(connection.attempts):
-            connection.attempts.remove(earlier)
+        connection.attempts.clear()
         connection.attempts.append(
             AuthorizationAttempt(
                 state_hash=hash_token(state),

@@ -81,10 +81,7 @@ class SalesforceForm(ConnectionForm, ConfirmedForm):
 
     def validate_client_id(self, field: Any) -> None:
         """Clean the pasted text; refuse an impossible Consumer Key."""
-        try:
-            field.data = app_values.client_id_in(field.data or "")
-        except ValueRefused as refusal:
-            raise ValidationError(gettext(refusal.message)) from None
+        field.data = app_values.client_id_in(field.data or "")
 
     def validate_username(self, field: Any) -> None:
         """Refuse an impossible Salesforce username, which has the form of an e-mail address."""
@@ -99,10 +96,10 @@ class SalesforceForm(ConnectionForm, ConfirmedForm):
             text = app_values.client_secret_in(text, client_id=self.client_id.data or "")
             if text and self._works_without_secret:
                 # Don't store it either, because nothing uses it.
-                raise app_values.no_secret_wanted()
-        except ValueRefused as refusal:
+                raise ValueRefused("Leave this empty, or choose under Require secret that the app requires its secret.")
+        except ValueRefused:
             self.kept_secret.data = ""
-            raise ValidationError(gettext(refusal.message)) from None
+            raise
         self._found_secret = text
         if not text and (address := self._address_of_secret()):
             raise ValidationError(
@@ -184,18 +181,12 @@ class HandOffForm(SettingsForm):
 
     def validate_client_id(self, field: Any) -> None:
         """Clean the pasted text; refuse an impossible or missing Consumer Key."""
-        try:
-            field.data = app_values.client_id_in(field.data)
-            if not field.data:
-                raise ValidationError(gettext("Enter the Client ID. It is the app’s Consumer Key."))
-        except ValueRefused as refusal:
-            raise ValidationError(gettext(refusal.message)) from None
+        field.data = app_values.client_id_in(field.data)
+        if not field.data:
+            raise ValidationError(gettext("Enter the Client ID. It is the app’s Consumer Key."))
 
     def validate_client_secret(self, field: Any) -> None:
         """Clean the pasted text; refuse an impossible or missing Consumer Secret."""
-        try:
-            field.data = app_values.client_secret_in(field.data, client_id=self.client_id.data or "")
-            if not field.data:
-                raise ValidationError(gettext("Enter the Client Secret. It is the app’s Consumer Secret."))
-        except ValueRefused as refusal:
-            raise ValidationError(gettext(refusal.message)) from None
+        field.data = app_values.client_secret_in(field.data, client_id=self.client_id.data or "")
+        if not field.data:
+            raise ValidationError(gettext("Enter the Client Secret. It is the app’s Consumer Secret."))

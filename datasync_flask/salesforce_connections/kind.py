@@ -114,7 +114,7 @@ class SalesforceKind(ConnectionKind[SalesforceConnection]):
         """Have the worker make real API calls."""
         service.order_check(connection, by=by)
         queue().wake(connection.id)
-        return str(gettext("Asked Salesforce. The result appears here in a few seconds."))
+        return gettext("Asked Salesforce. The result appears here in a few seconds.")
 
     def erased_text(self, connection: SalesforceConnection) -> str:
         """The text about what a delete erases."""
@@ -136,12 +136,10 @@ class SalesforceKind(ConnectionKind[SalesforceConnection]):
         service.delete(connection, by=by)
         queue().revoke_soon()
         if not had_tokens:
-            return str(gettext("Deleted %(description)s.", description=description))
-        return str(
-            gettext(
-                "Deleted %(description)s. Its tokens are erased here, and Salesforce is being told to revoke them.",
-                description=description,
-            )
+            return gettext("Deleted %(description)s.", description=description)
+        return gettext(
+            "Deleted %(description)s. Its tokens are erased here, and Salesforce is being told to revoke them.",
+            description=description,
         )
 
     def definition(self, connection: SalesforceConnection) -> dict[str, Any]:

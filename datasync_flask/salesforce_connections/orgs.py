@@ -98,8 +98,7 @@ def _restore_settings(connection: SalesforceConnection) -> None:
     # Whatever is under way for the abandoned settings no longer counts.
     connection.propagation_number += 1
     connection.next_probe_at = None
-    for attempt in list(connection.attempts):
-        connection.attempts.remove(attempt)
+    connection.attempts.clear()
     connection.updated_at = utcnow()
 
 

@@ -79,8 +79,7 @@ def start(connection: SalesforceConnection, now: datetime, *, by: int | None = N
     connection.next_probe_at = now
     connection.callback_url = current_app.config["SETTINGS"].callback_url
     connection.certificate = certificates.usable() if connection.signs else None
-    for attempt in list(connection.attempts):
-        connection.attempts.remove(attempt)
+    connection.attempts.clear()
     token_grants.drop_trial(connection)
     lifecycle.apply(connection, Event.PROPAGATION_STARTED, now, by=by, due_at=now)
 

@@ -77,8 +77,7 @@ def continue_life(connection: SalesforceConnection, changes: Changes, *, by: int
     restarts = any(declared[name].restarts for name in changes if name in declared)
     if not connection.is_complete:
         if connection.state != State.DRAFT:
-            for attempt in list(connection.attempts):
-                connection.attempts.remove(attempt)
+            connection.attempts.clear()
             lifecycle.apply(connection, Event.SAVED_INCOMPLETE, utcnow(), by=by)
     elif restarts or connection.state == State.DRAFT:
         propagation.start(connection, utcnow(), by=by)
@@ -133,8 +132,7 @@ def disconnect(connection: SalesforceConnection, *, by: int | None) -> bool:
     """Erase the tokens here and have them revoked at Salesforce; commits. True if there were tokens."""
     now = utcnow()
     had_tokens = token_grants.give_back(connection)
-    for attempt in list(connection.attempts):
-        connection.attempts.remove(attempt)
+    connection.attempts.clear()
     event = Event.DISCONNECTED if connection.is_complete else Event.SAVED_INCOMPLETE
     lifecycle.apply(connection, event, now, by=by)
     db.session.commit()

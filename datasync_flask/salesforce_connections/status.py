@@ -69,9 +69,9 @@ def _administrators_message(connection: SalesforceConnection, problem: Problem |
 def waiting_text(problem: Problem) -> str:
     """A text about what the last probe saw, while that may still be propagation."""
     if problem is Problem.CLIENT_UNKNOWN:
-        return str(gettext("Salesforce doesn’t know this Client ID yet."))
+        return gettext("Salesforce doesn’t know this Client ID yet.")
     if problem is Problem.CALLBACK_MISMATCH:
-        return str(gettext("Salesforce knows the app, but not yet this Callback URL."))
+        return gettext("Salesforce knows the app, but not yet this Callback URL.")
     return f"{problem_title(problem)}."
 
 

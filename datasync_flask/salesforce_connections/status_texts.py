@@ -42,11 +42,11 @@ def road(connection: SalesforceConnection, *, knows_app: bool) -> list[Step]:
 def missing_text(connection: SalesforceConnection) -> str:
     """A text about what a draft still needs."""
     if connection.signs and not connection.client_id and not connection.username:
-        return str(gettext("The Client ID and the Username are still missing."))
+        return gettext("The Client ID and the Username are still missing.")
     if connection.needs_secret and not connection.client_id and not connection.client_secret_sealed:
-        return str(gettext("The Client ID and the Client Secret are still missing."))
+        return gettext("The Client ID and the Client Secret are still missing.")
     if not connection.client_id:
-        return str(gettext("The Client ID is still missing."))
+        return gettext("The Client ID is still missing.")
     if connection.signs:
-        return str(gettext("The Username is still missing."))
-    return str(gettext("The Client Secret is still missing."))
+        return gettext("The Username is still missing.")
+    return gettext("The Client Secret is still missing.")

@@ -301,17 +301,17 @@ def order_revocation(
     """Have tokens revoked at Salesforce, unless they are the same as those still in use."""
     # Revoking a refresh token also ends its access tokens (Salesforce help "Revoke OAuth Tokens").
     sealed = tokens.refresh_token_sealed or tokens.access_token_sealed
-    if any(_has(kept, sealed) for kept in unless if kept is not None):
-        return
     settings = tokens.app_settings or store.app_settings(connection)
-    origin = login_origin_of(settings["login_host"], settings["login_url"])
-    db.session.add(Revocation(origin=origin, token_sealed=sealed, due_at=utcnow()))
+    _order_unless_used(login_origin_of(settings["login_host"], settings["login_url"]), sealed, unless)
 
 
 def discard(connection: SalesforceConnection | None, origin: str, answer: TokenAnswer) -> None:
     """Have the tokens of an unwanted answer revoked (the caller commits)."""
     sealed = secret_box().seal(answer.refresh_token or answer.access_token)
-    in_use = (connection.grant, connection.trial) if connection is not None else ()
+    _order_unless_used(origin, sealed, (connection.grant, connection.trial) if connection is not None else ())
+
+
+def _order_unless_used(origin: str, sealed: str, in_use: Iterable[SalesforceGrant | TrialGrant | None]) -> None:
     if not any(_has(kept, sealed) for kept in in_use if kept is not None):
         db.session.add(Revocation(origin=origin, token_sealed=sealed, due_at=utcnow()))
 

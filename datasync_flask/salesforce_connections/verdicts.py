@@ -74,7 +74,7 @@ def verdict_label(verdict: Verdict) -> str:
         Verdict.FAILED: gettext("Failed"),
         Verdict.UNKNOWN: gettext("Not known"),
     }
-    return str(labels[verdict])
+    return labels[verdict]
 
 
 def as_text(connection: SalesforceConnection) -> str:
@@ -137,10 +137,10 @@ def _good_texts(connection: SalesforceConnection) -> dict[str, str]:
 
 def _not_known(connection: SalesforceConnection, code: str) -> str:
     if connection.state == State.DRAFT:
-        return str(gettext("Not checked yet: the connection is a draft."))
+        return gettext("Not checked yet: the connection is a draft.")
     if code == "signed_in" and connection.state == State.READY:
-        return str(gettext("Not checked yet: nobody has allowed access."))
-    return str(gettext("Not checked yet: the checks before it come first."))
+        return gettext("Not checked yet: nobody has allowed access.")
+    return gettext("Not checked yet: the checks before it come first.")
 
 
 def _of_limits(grant: SalesforceGrant | None) -> dict[str, tuple[Verdict, str]]:

@@ -102,7 +102,7 @@ def some_names(names: list[str]) -> str:
     """Names as running text: the first ones, and the number of the others."""
     told = ", ".join(names[:MAX_NAMES])
     more = len(names) - MAX_NAMES
-    return str(gettext("%(names)s and %(count)s more", names=told, count=more)) if more > 0 else told
+    return gettext("%(names)s and %(count)s more", names=told, count=more) if more > 0 else told
 
 
 def sentences(rows: Collection[ObjectVisibility]) -> list[str]:
@@ -129,34 +129,28 @@ def sentences(rows: Collection[ObjectVisibility]) -> list[str]:
         )  # fmt: skip
     if any(row.missing and (row.hidden is None or not set(row.missing) <= set(row.hidden)) for row in rows):
         found.append(gettext("Salesforce doesn’t tell whether a field that went away is hidden or deleted."))
-    return [str(each) for each in found]
+    return found
 
 
 def who_can_grant_access() -> str:
     """Who can change what the user sees, and where."""
-    return str(
-        gettext(
-            "A Salesforce administrator can change this in Setup: give the user a permission set with read access to "
-            "these objects and fields."
-        )
+    return gettext(
+        "A Salesforce administrator can change this in Setup: give the user a permission set with read access to "
+        "these objects and fields."
     )
 
 
 def why_unknown() -> str:
     """A text about why hidden fields are unknown."""
-    return str(
-        gettext(
-            "Salesforce tells only users with the permission View Setup and Configuration which other fields are "
-            "hidden."
-        )
+    return gettext(
+        "Salesforce tells only users with the permission View Setup and Configuration which other fields are hidden."
     )
 
 
 def verdict(rows: Collection[ObjectVisibility]) -> tuple[Verdict, str]:
     """The verdict on whether the user sees what extractions read, and what they can't see."""
     if not rows:
-        text = gettext("Not checked yet. DataSync checks the objects and fields that it loads.")
-        return Verdict.UNKNOWN, str(text)
+        return Verdict.UNKNOWN, gettext("Not checked yet. DataSync checks the objects and fields that it loads.")
     if unseen := sentences(rows):
         return Verdict.WARNING, " ".join([*unseen, who_can_grant_access()])
     if any(row.hidden is None for row in rows):
@@ -167,7 +161,7 @@ def verdict(rows: Collection[ObjectVisibility]) -> tuple[Verdict, str]:
         "The user sees all fields of the %(num)s objects that are loaded.",
         len(rows),
     )
-    return Verdict.OK, str(text)
+    return Verdict.OK, text
 
 
 def needed_sentences(rows: Collection[ObjectVisibility]) -> list[str]:

@@ -13,8 +13,8 @@ from flask import Flask
 
 from datasync_flask.accounts.models import User
 from datasync_flask.extensions import db
+from datasync_flask.salesforce.transport import trust
 from tests.conftest import PASSWORD
-from tests.support.practice import TRUST
 from tests.support.servers import free_port, wait_until_open
 from tests.support.visitor import Visitor
 
@@ -44,7 +44,7 @@ def sso_app(make_app: Callable[..., Flask], issuer: str) -> Flask:
 def know(issuer: str, email: str, **claims: object) -> None:
     """Let the provider know a person."""
     httpx2.put(
-        f"{issuer}/users/{email}", json={"email": email, "email_verified": True, **claims}, verify=TRUST
+        f"{issuer}/users/{email}", json={"email": email, "email_verified": True, **claims}, verify=trust()
     ).raise_for_status()
 
 
@@ -53,7 +53,7 @@ def sign_in(app: Flask, email: str, target: str = "/connections") -> Visitor:
     answer = visitor.get(f"/sso?next={target}")
     assert answer.status_code == 302, visitor.text
     assert "code_challenge_method=S256" in answer.headers["Location"]
-    back = httpx2.post(answer.headers["Location"], data={"sub": email}, follow_redirects=False, verify=TRUST)
+    back = httpx2.post(answer.headers["Location"], data={"sub": email}, follow_redirects=False, verify=trust())
     assert back.status_code == 302, back.text
     parts = urlsplit(back.headers["Location"])
     visitor.get(f"{parts.path}?{parts.query}")

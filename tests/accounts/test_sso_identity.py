@@ -15,9 +15,9 @@ from flask import Flask
 from datasync_flask.accounts.models import Role, User, UserSession
 from datasync_flask.accounts.service import create_user
 from datasync_flask.extensions import db
+from datasync_flask.salesforce.transport import trust
 from tests.conftest import EMAIL, PASSWORD
 from tests.support.identity_provider import MISSING, IdentityProvider, running_identity_provider
-from tests.support.practice import TRUST
 from tests.support.visitor import Visitor
 
 VERIFIED = {"email": EMAIL, "email_verified": True}
@@ -62,7 +62,7 @@ def ada(app: Flask) -> int:
 def walk_there_and_back(visitor: Visitor, path: str) -> Visitor:
     leaving = visitor.get(path)
     assert leaving.status_code == 302, visitor.text
-    back = urlsplit(httpx2.get(leaving.headers["Location"], follow_redirects=False, verify=TRUST).headers["Location"])
+    back = urlsplit(httpx2.get(leaving.headers["Location"], follow_redirects=False, verify=trust()).headers["Location"])
     visitor.get(f"{back.path}?{back.query}")
     return visitor
 
@@ -338,7 +338,7 @@ def test_signed_out_in_the_middle_of_linking(app: Flask, ada: int, provider: Ide
     visitor.get("/account")
     visitor.post("/account/sso", {})
     leaving = visitor.get("/account/sso/begin").headers["Location"]
-    back = urlsplit(httpx2.get(leaving, follow_redirects=False, verify=TRUST).headers["Location"])
+    back = urlsplit(httpx2.get(leaving, follow_redirects=False, verify=trust()).headers["Location"])
     with app.app_context():
         db.session.query(UserSession).delete()
         db.session.commit()

@@ -34,7 +34,7 @@ SETTINGS: dict[str, Any] = {
 
 def brought(app: Flask, settings: Any) -> list[tuple[str, str, str]]:
     with app.app_context():
-        found = [(each.what, each.description, each.errors) for each in bring(yaml.safe_dump(settings), by=None)]
+        found = [(each.what, each.description, each.errors) for each in bring(yaml.safe_dump(settings))]
         db.session.rollback()
         return found
 
@@ -58,7 +58,7 @@ def test_what_comes_in_goes_out_again(app: Flask) -> None:
 
 def test_a_filter_that_nobody_could_try_is_named(app: Flask) -> None:
     with app.app_context():
-        warned = {each.description: each.warnings for each in bring(yaml.safe_dump(SETTINGS), by=None) if each.warnings}
+        warned = {each.description: each.warnings for each in bring(yaml.safe_dump(SETTINGS)) if each.warnings}
         db.session.rollback()
     (text,) = warned.pop("Sales to the warehouse")
     assert text == "The connection isn’t connected yet. The filter of Contact wasn’t tried. The next run tries it."
@@ -107,4 +107,4 @@ def test_each_mistake_is_told_and_the_rest_is_saved(app: Flask) -> None:
 )
 def test_what_is_no_export(app: Flask, text: str) -> None:
     with app.app_context(), pytest.raises(NotOurs):
-        list(bring(text, by=None))
+        list(bring(text))

@@ -90,7 +90,7 @@ def test_another_server_asks_for_the_password_again(
         kind = connection.kind
         given = {name: value for name, value in settings.items() if name not in {"password", "anyway"}}
         entry = {"kind": kind, **given, **changes}
-        (brought,) = bring(f"datasync: 1\nconnections: [{entry!r}]\n", by=None)
+        (brought,) = bring(f"datasync: 1\nconnections: [{entry!r}]\n")
         assert brought.what == "refused"
         assert "password" in brought.errors
     assert not was_contacted(stranger)

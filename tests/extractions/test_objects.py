@@ -106,7 +106,7 @@ def test_what_each_run_loads_is_said_on_the_pages(extracting: Extracting, org: O
     whole = "Everything: no change date"
     assert pages() == (["Changes", whole], ["All fields · Changes", f"All fields · {whole}"])
     with extracting.app.app_context():
-        service.reload(db.session.get_one(Extraction, extracting.id), "Account")
+        service.reload(db.session.get_one(Extraction, extracting.id).object("Account"))
     assert pages()[0] == ["Everything in the next run, then what changed", whole]
     # The extraction's page needs no list of the org's objects for that.
     with extracting.app.app_context():

@@ -16,6 +16,7 @@ from flask import Flask
 from datasync_flask.clock import utcnow
 from datasync_flask.connections.models import ConnectionEvent
 from datasync_flask.extensions import db
+from datasync_flask.extractions.models import Extraction
 from datasync_flask.notices import sending, warnings
 from datasync_flask.notices.models import Channel, Delivery
 from datasync_flask.operations.key_rotation import rotate_all
@@ -247,6 +248,7 @@ def test_addresses_and_keys_go_along_when_secrets_are_encrypted_again(walk: Conn
 def test_early_warnings(walk: ConnectionWalk, receiver: Receiver) -> None:
     walk.to_connected()
     add(walk.visitor, "webhook", receiver.url)
+    nightly = Extraction(id="0123456789abcdef", description="Nightly", quota_ceiling=80)
     with walk.app.app_context():
         grant = db.session.query(SalesforceGrant).one()
         grant.refreshed_at = utcnow() - warnings.UNUSED_FOR
@@ -255,8 +257,8 @@ def test_early_warnings(walk: ConnectionWalk, receiver: Receiver) -> None:
         db.session.commit()
         warnings.scan()
         warnings.scan()
-        warnings.quota_forecast("0123456789abcdef", "Nightly", 500, 900, 1000, 80)
-        warnings.quota_forecast("0123456789abcdef", "Nightly", 500, 900, 1000, 80)
+        warnings.quota_forecast(nightly, calls=500, used=900, most=1000)
+        warnings.quota_forecast(nightly, calls=500, used=900, most=1000)
     walk.allow()
     walk.work()
     send(walk.app)
@@ -264,7 +266,7 @@ def test_early_warnings(walk: ConnectionWalk, receiver: Receiver) -> None:
     assert events == ["fifth_approval", "quota_forecast", "refresh_token_unused"]
     with walk.app.app_context():
         warnings.scan()
-        warnings.quota_forecast("0123456789abcdef", "Nightly", 5, 100, 1000, 80)
+        warnings.quota_forecast(nightly, calls=5, used=100, most=1000)
     send(walk.app)
     assert sorted(facts["event"] for facts, _, _ in receiver.got[3:]) == ["quota_enough", "refresh_token_used"]
 

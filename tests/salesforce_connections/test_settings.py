@@ -92,6 +92,6 @@ def test_api_and_files(call: Callable[..., Any], walk: ConnectionWalk) -> None:
         found = yaml.safe_load(export())
         assert found["connections"][0]["region"] == "apac"
         found["connections"][0]["region"] = "emea"
-        assert [each.errors for each in bring(yaml.safe_dump(found), by=None)] == [""]
+        assert [each.errors for each in bring(yaml.safe_dump(found))] == [""]
         assert yaml.safe_load(export()) == found
         db.session.rollback()

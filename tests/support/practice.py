@@ -13,9 +13,7 @@ from werkzeug.serving import make_server
 
 from datasync_flask.practice_org.org import PASSWORD, USERNAME, Org
 from datasync_flask.practice_org.server import QuietHandler, create_practice_org
-
-# Made once: reading the certificates for each client would be a tenth of the suite's time.
-TRUST = httpx2.create_ssl_context()
+from datasync_flask.salesforce.transport import trust
 
 
 class PracticeOrg:
@@ -23,7 +21,7 @@ class PracticeOrg:
 
     def __init__(self, origin: str) -> None:
         self.origin = origin
-        self.http = httpx2.Client(base_url=origin, timeout=10, verify=TRUST)
+        self.http = httpx2.Client(base_url=origin, timeout=10, verify=trust())
 
     def register(self, callback_url: str, **settings: Any) -> dict[str, Any]:
         settings.setdefault("propagation_seconds", 0)
@@ -62,7 +60,7 @@ class PracticeOrg:
 
     def answer_as_person(self, authorize_url: str, choice: str = "allow") -> str:
         """Do in Salesforce what a person does there; return where Salesforce sends them ('' for its own error page)."""
-        with httpx2.Client(base_url=self.origin, timeout=10, verify=TRUST) as browser:
+        with httpx2.Client(base_url=self.origin, timeout=10, verify=trust()) as browser:
             browser.post("/login", data={"username": USERNAME, "pw": PASSWORD})
             page = browser.get(authorize_url)
             if page.is_redirect:

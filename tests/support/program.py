@@ -17,7 +17,8 @@ import httpx2
 import psutil
 from lxml import html
 
-from tests.support.practice import TRUST, PracticeOrg
+from datasync_flask.salesforce.transport import trust
+from tests.support.practice import PracticeOrg
 from tests.support.servers import free_port, wait_until_open
 
 EMAIL, PASSWORD = "ada@example.com", "correct horse battery"
@@ -102,7 +103,7 @@ class Site:
 
     def __init__(self, program: Program, practice: PracticeOrg, address: str) -> None:
         self.program, self.practice, self.address = program, practice, address
-        self.http = httpx2.Client(base_url=address, timeout=20, verify=TRUST)
+        self.http = httpx2.Client(base_url=address, timeout=20, verify=trust())
 
     @property
     def callback_url(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,7 +14,6 @@ from datasync_flask.extractions.runs.object_run import ObjectRun
 from datasync_flask.extractions.runs.reading import Reader
 from datasync_flask.salesforce import query
 from datasync_flask.salesforce.api import SalesforceApi
-from datasync_flask.salesforce.descriptions import Field
 
 NOT_COUNTED = "The rows are loaded, but Salesforce didn’t count this object’s rows in time to compare them."
 IDS_BROKE_OFF = (
@@ -43,15 +41,8 @@ def compare(api: SalesforceApi, destination: Destination, each: ObjectRun) -> No
 
 def _ids_gone(api: SalesforceApi, destination: Destination, each: ObjectRun) -> list[str] | None:
     """The Ids that the table has but Salesforce no longer has; None if Salesforce sent fewer than it announced."""
-    ids = replace(
-        each.plan,
-        fields=(Field("Id", "Id", "id"),),
-        soql=f"SELECT Id FROM {each.plan.count_tail}",  # noqa: S608 (SOQL, of our own names)
-        with_deleted=False,
-        is_whole=True,
-        keeps_history=False,
-    )
-    reader = Reader(api, ids, {"Id": Column("id", ColumnType.TEXT)}, each.folder / "ids", calls_left=each.calls_left)
+    columns = {"Id": Column("id", ColumnType.TEXT)}
+    reader = Reader(api, each.plan.of_all_rows(), columns, each.folder / "ids", calls_left=each.calls_left)
     deque(reader.read(), maxlen=0)
     if reader.progress.rows < (reader.progress.expected or 0):
         return None

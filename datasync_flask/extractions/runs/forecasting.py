@@ -27,9 +27,9 @@ def write_forecast(run_id: str, api: SalesforceApi, object_runs: Sequence[Object
     values = {"forecast_calls": api.calls + cost.calls, "forecast_jobs": cost.jobs, "jobs_left": left}
     states.note_forecast(run_id, values)
     if api.usage is not None:
-        if api.usage[0] + cost.calls > api.usage[1] * extraction.quota_ceiling / 100:
-            states.log(run_id, "the forecast is above the ceiling of API calls: the run will pause on its way")
         used, most = api.usage
+        if used + cost.calls > extraction.ceiling_in_calls(most):
+            states.log(run_id, "the forecast is above the ceiling of API calls: the run will pause on its way")
         states.forecast_made.send(extraction, calls=cost.calls, used=used, most=most)
     if left is not None and left < cost.jobs:
         states.log(run_id, f"only {left} bulk jobs are left today: each object is read by one")

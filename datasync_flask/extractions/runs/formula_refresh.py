@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -28,7 +28,7 @@ from datasync_flask.destinations.parquet_queries import SQL_TYPES, bounded, quot
 from datasync_flask.extractions.forecast import rows_per_page
 from datasync_flask.extractions.runs import loading
 from datasync_flask.extractions.runs.column_types import arrow_schema
-from datasync_flask.extractions.runs.kept_values import ROWS_BY_ID, as_arrow
+from datasync_flask.extractions.runs.kept_values import KEY_COLUMN, ROWS_BY_ID, store_values
 from datasync_flask.extractions.runs.notes import NoteKind, note, without_repeated
 from datasync_flask.extractions.runs.object_run import ObjectRun
 from datasync_flask.extractions.runs.page_files import versions_of
@@ -42,7 +42,6 @@ log = logging.getLogger(__name__)
 NOT_REFRESHED = (
     "Salesforce refused to return the formula fields on their own, so they weren’t refreshed. The next run tries again."
 )
-_KEY_COLUMN = Column(KEY, ColumnType.TEXT)
 
 
 def refresh(api: SalesforceApi, destination: Destination, each: ObjectRun) -> None:
@@ -98,16 +97,8 @@ class _Refresh:
     def reader(self, api: SalesforceApi) -> Reader:
         """The reader of Id and the fields of all rows."""
         plan = self.each.plan
-        names = ["Id", *plan.formulas]
-        alone = replace(
-            plan,
-            fields=tuple(found for found in plan.fields if found.name in names),
-            soql=plan.formula_soql,
-            with_deleted=False,
-            is_whole=True,
-            keeps_history=False,
-        )
-        columns = {name: self.each.columns[name] for name in names}
+        columns = {name: self.each.columns[name] for name in ("Id", *plan.formulas)}
+        alone = plan.of_all_rows(*plan.formulas)
         found = Reader(api, alone, columns, self.folder / "pages", hashing=self.each.hashing)
         # About as many rows as the table has; this decides whether a bulk job is cheaper.
         found.progress.expected = self.destination.count(self.each.table, without_deleted=True)
@@ -116,13 +107,8 @@ class _Refresh:
     def store_values(self) -> None:
         """Store the table's values in a file, with the mark of deleted rows."""
         wanted = {column.name for column in self.moving} | {DELETED_COLUMN}
-        self._store(self.stored, [column for column in self.there if column.name in wanted], None)
-
-    def _store(self, file: Path, columns: Sequence[Column], keys: list[str] | None) -> None:
-        schema = arrow_schema((_KEY_COLUMN, *columns))
-        with pq.ParquetWriter(file, schema) as writer:
-            for rows in self.destination.values(self.each.table, tuple(column.name for column in columns), keys):
-                writer.write_table(as_arrow(rows, columns, schema))
+        columns = [column for column in self.there if column.name in wanted]
+        store_values(self.destination, self.each.table, columns, None, self.stored)
 
     def find_changed(self, read: Iterable[Path]) -> int:
         """Store the rows whose values differ, with the new values; return how many."""
@@ -136,7 +122,7 @@ class _Refresh:
             f"SELECT n.* FROM ({rows_of(read)}) n JOIN ({rows_of([self.stored])}) s USING ({KEY}) "  # noqa: S608 (our own)
             f"WHERE {is_here} AND ({differ}) QUALIFY row_number() OVER (PARTITION BY n.{KEY}) = 1"
         )
-        columns = (_KEY_COLUMN, *self.moving)
+        columns = (KEY_COLUMN, *self.moving)
         with pq.ParquetWriter(self.changed, arrow_schema(columns)) as writer:
             for table in self._tables(query, columns):
                 writer.write_table(table)
@@ -152,7 +138,7 @@ class _Refresh:
     def bring_whole_rows(self, rows: int) -> None:
         """Store the changed rows' other values from the table."""
         keys = pq.read_table(self.changed, columns=[KEY]).column(0).to_pylist() if rows <= ROWS_BY_ID else None
-        self._store(self.whole, self.there, keys)
+        store_values(self.destination, self.each.table, self.there, keys, self.whole)
 
     def write_changed(self) -> tuple[Path, ...]:
         """Files with the complete changed rows, with versions if history is kept."""

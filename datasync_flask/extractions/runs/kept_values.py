@@ -24,12 +24,14 @@ from datasync_flask.destinations.base import (
     Column,
     ColumnType,
     Destination,
+    Table,
 )
 from datasync_flask.extractions.runs.column_types import ARROW_TYPES, arrow_schema
 from datasync_flask.extractions.runs.object_run import ObjectRun
 
 # Up to this many rows are read by their ids; for more, the whole columns are read once.
 ROWS_BY_ID = 5_000
+KEY_COLUMN = Column(KEY, ColumnType.TEXT)
 LARGEST_DECIMAL = Decimal("9" * DECIMAL_PRECISION).scaleb(-DECIMAL_SCALE, Context(prec=DECIMAL_PRECISION))
 
 
@@ -47,13 +49,20 @@ def bring_along(
     keys = None
     if each.progress.rows <= ROWS_BY_ID:
         keys = [key for file in files for key in pq.read_table(file, columns=[KEY]).column(0).to_pylist()]
-    schema = arrow_schema((Column(KEY, ColumnType.TEXT), *columns))
-    with pq.ParquetWriter(stored, schema) as writer:
-        for rows in destination.values(each.table, tuple(column.name for column in columns), keys):
-            writer.write_table(as_arrow(rows, columns, schema))
+    store_values(destination, each.table, columns, keys, stored)
     for file in files:
         pq.write_table(_with_values(pq.read_table(file), stored, columns), folder / file.name)
     return tuple(folder / file.name for file in files), columns
+
+
+def store_values(
+    destination: Destination, table: Table, columns: Sequence[Column], keys: list[str] | None, file: Path
+) -> None:
+    """Write the keys and values of a table's rows, or of those with these keys, to a file."""
+    schema = arrow_schema((KEY_COLUMN, *columns))
+    with pq.ParquetWriter(file, schema) as writer:
+        for rows in destination.values(table, tuple(column.name for column in columns), keys):
+            writer.write_table(_as_arrow(rows, columns, schema))
 
 
 def _with_values(read: pa.Table, stored: Path, columns: tuple[Column, ...]) -> pa.Table:
@@ -73,7 +82,7 @@ def _with_values(read: pa.Table, stored: Path, columns: tuple[Column, ...]) -> p
     return read.select(names)
 
 
-def as_arrow(rows: Sequence[Sequence[Any]], columns: Sequence[Column], schema: pa.Schema) -> pa.Table:
+def _as_arrow(rows: Sequence[Sequence[Any]], columns: Sequence[Column], schema: pa.Schema) -> pa.Table:
     """A key and values per row, as a destination's driver returns them, in the columns' types."""
     kinds = [ColumnType.TEXT, *(column.type for column in columns)]
     return pa.table(

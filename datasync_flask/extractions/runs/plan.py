@@ -55,6 +55,10 @@ class LoadedAs:
     # The mark of the key of the hashes; '' where there are none, or nobody knows.
     key: str = ""
 
+    def newly_treated(self, hashed: Iterable[str], left_out: Iterable[str]) -> list[str]:
+        """The fields that are hashed or left out now, and weren't when the table was loaded."""
+        return [*unknown(hashed, self.hashed.split(",")), *unknown(left_out, self.left_out.split(","))]
+
     @property
     def rows(self) -> tuple[bool, bool, bool, str, str]:
         """The part that decides which rows are in the table, and their content."""
@@ -118,10 +122,17 @@ class Plan:
         """The part after ``SELECT COUNT() FROM`` for the same rows without the time window."""
         return f"{self.name} WHERE {self.loaded_as.filter}" if self.loaded_as.filter else self.name
 
-    @property
-    def formula_soql(self) -> str:
-        """The query for the formula fields of all rows."""
-        return f"SELECT {', '.join(('Id', *self.formulas))} FROM {self.count_tail}"  # noqa: S608 (SOQL, own names)
+    def of_all_rows(self, *names: str) -> Plan:
+        """The plan that reads only the Id and these fields, of all rows."""
+        names = ("Id", *names)
+        return replace(
+            self,
+            fields=tuple(found for found in self.fields if found.name in names),
+            soql=f"SELECT {', '.join(names)} FROM {self.count_tail}",  # noqa: S608 (SOQL, own names)
+            with_deleted=False,
+            is_whole=True,
+            keeps_history=False,
+        )
 
 
 def loadable(description: ObjectDescription) -> tuple[Field, ...]:
@@ -176,7 +187,6 @@ def make_plan(description: ObjectDescription, choice: Choice, now: datetime) -> 
         _joined(hashed), _joined(left_out), choice.key if hashed else "",
     )  # fmt: skip
     before = choice.loaded_as or LoadedAs()
-    emptied = {*_new(hashed, before.hashed), *_new(left_out, before.left_out)}
     is_whole = not (tracks_changes and cursor)
     if not is_whole and choice.watermark is None:
         is_whole = True
@@ -223,7 +233,7 @@ def make_plan(description: ObjectDescription, choice: Choice, now: datetime) -> 
         and not is_whole
         and choice.formula_rhythm.is_due(choice.formulas_fresh_at, now),
         hashed=frozenset(found.name for found in chosen if found.name in hashed),
-        emptied=tuple(sorted(emptied)),
+        emptied=tuple(sorted(set(before.newly_treated(hashed, left_out)))),
     )
 
 
@@ -247,10 +257,10 @@ def _joined(names: Collection[str]) -> str:
     return ",".join(sorted(names))
 
 
-def _new(names: Iterable[str], before: str) -> list[str]:
-    """The names that weren't among those of before, whatever their capitals."""
-    known = before.lower().split(",")
-    return [name for name in names if name.lower() not in known]
+def unknown(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """The names that aren't among the known ones, whatever their capitals."""
+    lower = {name.lower() for name in known}
+    return [name for name in names if name.lower() not in lower]
 
 
 def _is_due(last: datetime | None, every: timedelta | None, now: datetime) -> bool:

@@ -82,7 +82,7 @@ def choice_of(chosen: ExtractionObject, extraction: Extraction) -> Choice:
 
 def chosen_for(row: RunObject) -> ExtractionObject | None:
     """The stored object; None when it was removed from the extraction."""
-    return next((each for each in row.run.extraction.objects if each.name == row.name), None)
+    return row.run.extraction.object(row.name)
 
 
 def may_be_whole(row: RunObject) -> bool:

@@ -249,7 +249,8 @@ class Runner:
         with self._movement.at_destination():
             loading.write(self._destination, each, reader.files())
         if each.plan.refreshes_formulas:
-            states.log(self._run_id, f"{each.name}: formula fields of all rows. {each.plan.formula_soql}")
+            soql = each.plan.of_all_rows(*each.plan.formulas).soql
+            states.log(self._run_id, f"{each.name}: formula fields of all rows. {soql}")
             self._waits.begin(each.row_id, "refreshing")
             formula_refresh.refresh(self._api, self._context.destination, each)
         self._waits.begin(each.row_id, "comparing")

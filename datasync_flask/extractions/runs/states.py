@@ -174,7 +174,7 @@ def _end(run_id: str, lease_id: str, state: RunState, problem: str = "", detail:
         run = load(run_id)
         ended.send(run)
         counters.count("runs", state)
-        counters.count("rows", "", sum(row.rows for row in run.objects))
+        counters.count("rows", "", run.rows)
         counters.count("api_calls", "", run.api_calls)
 
     in_transaction(tell)

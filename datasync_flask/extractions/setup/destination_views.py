@@ -13,7 +13,6 @@ from werkzeug.datastructures import MultiDict
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import needs_role
 from datasync_flask.addresses import wants_fragment
-from datasync_flask.clock import utcnow
 from datasync_flask.connections.kinds import KINDS
 from datasync_flask.destinations.forms import DestinationForm
 from datasync_flask.destinations.models import DestinationConnection
@@ -29,7 +28,6 @@ from datasync_flask.extractions.setup.views import bp, close, step_list, to_step
 FIELDS = (
     "destination", "dataset", "combines_orgs", "schedule", "timezone", "quota_ceiling", "reread_days", "formula_rhythm",
 )  # fmt: skip
-SCHEDULE = "0 * * * *"
 
 
 @bp.route("/extractions/<public_id:draft_id>/setup/destination", methods=["GET", "POST"], endpoint="destination")
@@ -84,7 +82,7 @@ class Step:
         elif unfinished := stored.get("unfinished_schedule"):
             self.picked = schedule_picker.Picked("cron", text=unfinished)
         else:
-            self.picked = schedule_picker.of_schedule(stored.get("schedule", SCHEDULE))
+            self.picked = schedule_picker.of_schedule(stored.get("schedule", drafts.SCHEDULE))
         self.combines_orgs = "combines_orgs" in sent if self.is_sent else bool(stored.get("combines_orgs"))
         self.combined = loader.combining_at(self.chosen)
         self.objects = drafts.choices(draft) or []
@@ -140,26 +138,21 @@ class Step:
         try:
             found["schedule"] = self.picked.schedule
         except ScheduleRefused:
-            found["schedule"] = self.draft.settings.get("schedule", SCHEDULE)
+            found["schedule"] = self.draft.settings.get("schedule", drafts.SCHEDULE)
             found["unfinished_schedule"] = self.picked.text if self.picked.repeat == "cron" else ""
         return {name: value.replace("\x00", "") if isinstance(value, str) else value for name, value in found.items()}
 
     @property
     def settings(self) -> dict[str, Any]:
         """The settings of the step in the format of an extraction's form."""
-        stored = self.draft.settings
-        return {
-            "source": self.draft.source_id,
-            "destination": self.chosen.id if self.chosen is not None else "",
-            "dataset": self.dataset,
-            "combines_orgs": self.combines_orgs,
-            "timezone": stored.get("timezone", "UTC"),
-            "quota_ceiling": stored.get("quota_ceiling", 80),
-            "reread_days": stored.get("reread_days", 0),
-            "formula_rhythm": stored.get("formula_rhythm", FormulaRhythm.DAILY.value),
+        return drafts.settings_of(
+            self.draft,
+            destination=self.chosen.id if self.chosen is not None else "",
+            dataset=self.dataset,
+            combines_orgs=self.combines_orgs,
             # A unique placeholder: the next step asks for the name.
-            "description": self.draft.id,
-        }
+            description=self.draft.id,
+        )
 
     def test(self) -> None:
         """Try a new destination; errors appear at their fields."""
@@ -183,7 +176,7 @@ class Step:
             schedule = self.picked.schedule
         except ScheduleRefused as refusal:
             schedule = ""
-            self.errors["schedule"] = [gettext(str(refusal))]
+            self.errors["schedule"] = [str(refusal)]
         sent = drafts.as_sent({**self.settings, "schedule": schedule}, drafts.choices(self.draft) or [])
         form = ExtractionForm(given=sent, tries_filters=False)
         form.validate()
@@ -202,10 +195,7 @@ class Step:
         """The page."""
         usual = schedule_picker.browser_timezone()
         timezone = schedule_picker.known_timezone(str(self.draft.settings.get("timezone", usual)))
-        try:
-            outlook = schedule_picker.outlook(self.picked.schedule, timezone, utcnow())
-        except ScheduleRefused as refusal:
-            outlook = schedule_picker.Outlook(gettext(str(refusal)))
+        outlook = schedule_picker.outlook_of(self.picked, timezone)
         shown_as = destinations.dataset_is(self.chosen, self.kind)
         return render_template(
             "extractions/setup/destination.html",
@@ -231,7 +221,7 @@ class Step:
                 catalog.kept_counts(self.draft.source),
                 None,
             ),
-            quota=loader.quota_of_source(self.draft.source),
+            quota=loader.quota_of(self.draft.source),
             settings=self.draft.settings,
             rhythm=self.settings["formula_rhythm"],
             rhythms=formula_fields.RHYTHMS,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from itertools import count
 from typing import Any
 
 from flask_babel import gettext
@@ -22,9 +21,8 @@ from datasync_flask.destinations.registry import DESTINATIONS
 from datasync_flask.extensions import db
 from datasync_flask.extractions import loader, tables
 from datasync_flask.extractions.models import Extraction
-from datasync_flask.extractions.names import snake_case
+from datasync_flask.extractions.names import numbered, snake_case
 from datasync_flask.forms import SettingRefused
-from datasync_flask.problems.registry import trouble
 
 NEW = "new"
 USUAL_KIND = "duckdb"
@@ -66,11 +64,7 @@ def free_dataset(wanted: str, destination: DestinationConnection | None, new_pat
     base = f"{wanted}_data" if path.rsplit("/", 1)[-1].rpartition(".")[0].lower() == wanted else wanted
     if destination is None:
         return base
-    for number in count(1):
-        candidate = base if number == 1 else f"{base}_{number}"
-        if not tables.wanted_by(None, destination, candidate, names).taken:
-            return candidate
-    raise AssertionError("unreachable")
+    return next(each for each in numbered(base) if not tables.wanted_by(None, destination, each, names).taken)
 
 
 def usual_fields(kind: str) -> dict[str, Any]:
@@ -79,21 +73,13 @@ def usual_fields(kind: str) -> dict[str, Any]:
         return {"port": DESTINATIONS[kind].default_port} if DESTINATIONS[kind].default_port else {}
     _, dot, suffix = DESTINATIONS[kind].example.rpartition(".")
     taken = {str(each.settings.get("path", "")).lower() for each in loader.destinations()}
-    for number in count(1):
-        name = "datasync" if number == 1 else f"datasync_{number}"
-        path = f"{name}.{suffix}" if dot else name
-        if path.lower() not in taken:
-            return {"path": path}
-    raise AssertionError("unreachable")
+    paths = (f"{name}.{suffix}" if dot else name for name in numbered("datasync"))
+    return {"path": next(path for path in paths if path.lower() not in taken)}
 
 
 def free_name(wanted: str) -> str:
     """A description that no other connection has."""
-    for number in count(1):
-        name = wanted[:110] if number == 1 else f"{wanted[:110]} {number}"
-        if not is_description_taken(name):
-            return name
-    raise AssertionError("unreachable")
+    return next(name for name in numbered(wanted[:110], " ") if not is_description_taken(name))
 
 
 def usual_description(kind: str, values: Mapping[str, Any]) -> str:
@@ -150,9 +136,7 @@ def problem_of(form: DestinationForm) -> DestinationError | None:
     """Try a valid form's settings, and put an error at its field."""
     problem = form.find_problem()
     if problem is not None:
-        told = trouble(problem.fault).sentences
-        field = form[problem.field] if problem.field in form else form["description"]
-        field.errors = [f"{told} ({problem.detail})" if problem.detail else told]
+        form.show(problem)
     return problem
 
 

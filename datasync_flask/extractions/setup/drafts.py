@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from flask import abort
 from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
@@ -17,10 +16,21 @@ from werkzeug.datastructures import MultiDict
 from datasync_flask.accounts.models import Role
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
+from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.extractions.service import ObjectChoice
 from datasync_flask.extractions.setup.models import ExtractionDraft
 from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.transactions import in_transaction
+
+SCHEDULE = "0 * * * *"
+_DEFAULTS: Mapping[str, Any] = {
+    "combines_orgs": False,
+    "schedule": SCHEDULE,
+    "timezone": "UTC",
+    "quota_ceiling": 80,
+    "reread_days": 0,
+    "formula_rhythm": FormulaRhythm.DAILY.value,
+}
 
 
 def begin(source: SalesforceConnection) -> ExtractionDraft:
@@ -37,10 +47,7 @@ def begin(source: SalesforceConnection) -> ExtractionDraft:
 
 def editable(draft_id: str) -> ExtractionDraft:
     """A draft; 404 when there is none."""
-    found = db.session.get(ExtractionDraft, draft_id, populate_existing=True)
-    if found is None:
-        abort(404)
-    return found
+    return db.get_or_404(ExtractionDraft, draft_id, populate_existing=True)
 
 
 def shown() -> Sequence[ExtractionDraft]:
@@ -96,6 +103,12 @@ def discard(draft: ExtractionDraft) -> None:
 def choices(draft: ExtractionDraft) -> list[ObjectChoice] | None:
     """The chosen objects with their settings; None when nobody has chosen yet."""
     return None if draft.objects is None else [ObjectChoice(**chosen) for chosen in draft.objects]
+
+
+def settings_of(draft: ExtractionDraft, **others: Any) -> dict[str, Any]:
+    """The settings of a draft, stored or default, in the format of an extraction's form, with `others` in it."""
+    stored = {name: draft.settings.get(name, usual) for name, usual in _DEFAULTS.items()}
+    return {"source": draft.source_id, **stored, **others}
 
 
 def next_step(draft: ExtractionDraft) -> str:

@@ -31,7 +31,7 @@ def tried(source: SalesforceConnection, name: str, condition: str) -> Trial:
     try:
         filters.check(condition)
     except filters.FilterRefused as refused:
-        return Trial(str(gettext(str(refused))))
+        return Trial(str(refused))
     if not condition or not is_api_name(name):
         return Trial()
     if source.grant is None:
@@ -45,10 +45,10 @@ def tried(source: SalesforceConnection, name: str, condition: str) -> Trial:
             log.info("the filter of %s wasn't tried: %s", name, error)
             return _not_tried(name, f"{trouble(error.problem).title}.")
         words = error.detail or trouble(error.problem).sentences
-        return Trial(str(gettext("Salesforce refuses this filter: %(words)s", words=words)))
+        return Trial(gettext("Salesforce refuses this filter: %(words)s", words=words))
     return Trial()
 
 
 def _not_tried(name: str, why: str) -> Trial:
     text = gettext("%(why)s The filter of %(name)s wasn’t tried. The next run tries it.", why=why, name=name)
-    return Trial(not_tried=str(text))
+    return Trial(not_tried=text)

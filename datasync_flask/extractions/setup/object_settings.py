@@ -9,12 +9,12 @@ from typing import Any
 from flask_babel import gettext, ngettext
 from werkzeug.datastructures import MultiDict
 
-from datasync_flask.extractions import catalog, treatments
+from datasync_flask.extractions import catalog, preview, treatments
 from datasync_flask.extractions.runs.plan import CURSORS, can_be_cursor, cursor_of, loadable
 from datasync_flask.extractions.service import ObjectChoice
 from datasync_flask.salesforce.descriptions import Field
 from datasync_flask.salesforce.errors import SalesforceError
-from datasync_flask.salesforce_connections.models import SalesforceConnection, TrackingType
+from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.salesforce_connections.settings import TRACKING_TYPES
 
 
@@ -92,24 +92,6 @@ def alike(sent: MultiDict[str, str]) -> dict[str, Any]:
     return changes
 
 
-def has_to_reload(choice: ObjectChoice, source: SalesforceConnection, dateless: Collection[str]) -> bool:
-    """True for an object whose changes should be tracked, but that has no date to detect them by."""
-    tracking = TrackingType(choice.tracking_type or source.tracking_type)
-    return tracking is not TrackingType.NONE and choice.name in dateless and not choice.cursor_field
-
-
-def later_runs(choice: ObjectChoice, source: SalesforceConnection, dateless: Collection[str]) -> str:
-    """What later runs load; `dateless` are the objects that have no date to detect changes by."""
-    if has_to_reload(choice, source, dateless):
-        return str(gettext("Everything: no change date"))
-    words = {
-        TrackingType.NONE: gettext("Everything"),
-        TrackingType.DATE: gettext("Changes"),
-        TrackingType.DATE_DELETES: gettext("Changes and deletions"),
-    }
-    return str(words[TrackingType(choice.tracking_type or source.tracking_type)])
-
-
 def summary(choice: ObjectChoice, source: SalesforceConnection, dateless: Collection[str]) -> str:
     """A one-line summary of the settings."""
     parts = [
@@ -117,11 +99,11 @@ def summary(choice: ObjectChoice, source: SalesforceConnection, dateless: Collec
         if choice.fields is None
         else ngettext("%(num)s field", "%(num)s fields", len(choice.fields))
     ]
-    parts.append(later_runs(choice, source, dateless))
+    parts.append(preview.later_runs(choice, source, dateless))
     if choice.filter:
         parts.append(gettext("filtered"))
     if personal := treatments.summary(choice):
         parts.append(personal)
     if choice.keeps_history:
         parts.append(gettext("history"))
-    return " · ".join(map(str, parts))
+    return " · ".join(parts)

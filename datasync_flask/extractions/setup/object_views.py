@@ -140,9 +140,9 @@ def _after(draft: ExtractionDraft, found: Catalog) -> list[ObjectChoice]:
 
 def _refusal(chosen: list[ObjectChoice]) -> str:
     if not chosen:
-        return str(gettext("Choose at least one object."))
+        return gettext("Choose at least one object.")
     if len(chosen) > MAX_OBJECTS:
-        return str(gettext("Choose at most %(number)s objects.", number=MAX_OBJECTS))
+        return gettext("Choose at most %(number)s objects.", number=MAX_OBJECTS)
     return ""
 
 
@@ -157,7 +157,7 @@ def _page(draft: ExtractionDraft, found: Catalog, view: objects.View, error: str
         chosen=chosen,
         names=set(names),
         sum=objects.sum_of(names, found),
-        quota=loader.quota_of_source(draft.source),
+        quota=loader.quota_of(draft.source),
         found=found,
         error=error,
         no_access=access.explain(draft.source, found.problem) if found.problem else None,

@@ -92,15 +92,15 @@ class Sum:
     def time(self) -> str:
         """A text about how long it takes."""
         if self.minutes < 1:
-            return str(gettext("under a minute"))
-        return str(gettext("about %(number)s min", number=self.minutes))
+            return gettext("under a minute")
+        return gettext("about %(number)s min", number=self.minutes)
 
 
 def refusal_of(entry: ObjectEntry) -> str:
     """Why an object can't be loaded, '' when it can."""
     if not entry.can_be_queried or reading_of(entry.name) is Reading.NEVER:
-        return str(gettext("can’t be read"))
-    return str(gettext("needs a filter by id")) if reading_of(entry.name) is Reading.FILTER else ""
+        return gettext("can’t be read")
+    return gettext("needs a filter by id") if reading_of(entry.name) is Reading.FILTER else ""
 
 
 def suggested(found: Catalog) -> list[str]:

@@ -19,18 +19,14 @@ from datasync_flask.destinations import service as destination_service
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.extensions import db
-from datasync_flask.extractions import catalog, loader, service, tables, texts
+from datasync_flask.extractions import catalog, loader, preview, run_starts, service, tables, texts
 from datasync_flask.extractions.forms import ExtractionForm
-from datasync_flask.extractions.runs import states
-from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.extractions.service import ObjectChoice
-from datasync_flask.extractions.setup import access, destinations, drafts, object_settings, objects, schedule_picker
-from datasync_flask.extractions.setup.destination_views import SCHEDULE
+from datasync_flask.extractions.setup import access, destinations, drafts, objects, schedule_picker
 from datasync_flask.extractions.setup.models import ExtractionDraft
 from datasync_flask.extractions.setup.views import bp, close, step_list, to_step
 from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.problems.registry import trouble
-from datasync_flask.queue import queue
 from datasync_flask.salesforce.errors import SalesforceError
 
 # The step in which to correct an error of the last form.
@@ -71,9 +67,7 @@ def review(draft_id: str) -> ResponseReturnValue:
     if action != "start":
         flash(gettext("Saved."))
         return redirect(url_for("extractions.show", extraction_id=saved.id), 303)
-    run_id = states.start(saved.id, current_user.email).id
-    queue().run_soon(run_id)
-    return redirect(url_for("extractions.show_run", extraction_id=saved.id, run_id=run_id), 303)
+    return run_starts.start_run(saved.id)
 
 
 @bp.get("/extractions/<public_id:draft_id>/setup/checks")
@@ -95,8 +89,7 @@ def checks(draft_id: str) -> ResponseReturnValue:
 
 
 def _destination(draft: ExtractionDraft) -> DestinationConnection | None:
-    wanted = draft.settings.get("destination")
-    return next((each for each in loader.destinations() if each.id == wanted), None)
+    return loader.destination(draft.settings.get("destination"))
 
 
 def usual_name(draft: ExtractionDraft, destination: DestinationConnection) -> str:
@@ -115,18 +108,12 @@ def _settings(draft: ExtractionDraft, destination: DestinationConnection) -> dic
     stored = draft.settings
     names = [choice.name for choice in drafts.choices(draft) or []]
     usual = destinations.slug(str(destination.settings.get("schema", "")) or draft.source.description)
-    return {
-        "source": draft.source_id,
-        "destination": destination.id,
-        "dataset": stored.get("dataset") or destinations.free_dataset(usual, destination, "", names),
-        "combines_orgs": stored.get("combines_orgs", False),
-        "schedule": stored.get("schedule", SCHEDULE),
-        "timezone": stored.get("timezone", "UTC"),
-        "quota_ceiling": stored.get("quota_ceiling", 80),
-        "reread_days": stored.get("reread_days", 0),
-        "formula_rhythm": stored.get("formula_rhythm", FormulaRhythm.DAILY.value),
-        "description": request.form.get("description", stored.get("description") or usual_name(draft, destination)),
-    }
+    return drafts.settings_of(
+        draft,
+        destination=destination.id,
+        dataset=stored.get("dataset") or destinations.free_dataset(usual, destination, "", names),
+        description=request.form.get("description", stored.get("description") or usual_name(draft, destination)),
+    )
 
 
 def _form(draft: ExtractionDraft, destination: DestinationConnection) -> ExtractionForm:
@@ -141,7 +128,7 @@ def _rows(
     shown_as, counts = destinations.dataset_is(destination, ""), catalog.kept_counts(draft.source)
     table_names = destinations.table_names(dataset, shown_as, [choice.name for choice in chosen])
     return [
-        (choice, table, counts.get(choice.name), object_settings.later_runs(choice, draft.source, dateless))
+        (choice, table, counts.get(choice.name), preview.later_runs(choice, draft.source, dateless))
         for choice, table in zip(chosen, table_names, strict=True)
     ]
 
@@ -165,7 +152,7 @@ def _page(draft: ExtractionDraft, destination: DestinationConnection, form: Extr
         dataset_word=texts.dataset_word(destination),
         outlook=schedule_picker.outlook(schedule, timezone, utcnow()),
         sum=objects.sum_of(names, found),
-        quota=loader.quota_of_source(draft.source),
+        quota=loader.quota_of(draft.source),
         is_connected=draft.source.state == State.CONNECTED,
         no_access=access.explain(draft.source, found.problem) if found.problem else None,
         checks=checks,
@@ -177,7 +164,7 @@ def _checks(draft: ExtractionDraft, destination: DestinationConnection | None) -
     found = [_source_check(draft)]
     chosen, dateless = drafts.choices(draft) or [], catalog.dateless(draft.source)
     names = [choice.name for choice in chosen]
-    reloaded = [each.name for each in chosen if object_settings.has_to_reload(each, draft.source, dateless)]
+    reloaded = [each.name for each in chosen if preview.has_to_reload(each, draft.source, dateless)]
     if reloaded:
         text = gettext("No change date, so each run loads everything: %(names)s", names=", ".join(reloaded))
         found.append((True, text))

@@ -16,6 +16,7 @@ from flask_babel import get_locale, gettext, ngettext
 from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 
+from datasync_flask.clock import utcnow
 from datasync_flask.extractions.schedule import EVERY, ScheduleRefused, check_timezone, next_after, normalised
 
 REPEATS = {
@@ -62,22 +63,22 @@ class Picked:
             return f"every {self.every_minutes} minutes"
         if self.repeat == "cron":
             if not self.text:
-                raise ScheduleRefused("Write five cron fields like 30 6 * * 1-5, or choose Manual.")
+                raise ScheduleRefused(gettext("Write five cron fields like 30 6 * * 1-5, or choose Manual."))
             return normalised(self.text)
         days = "*"
         if self.repeat != "daily":
             if not self.on_days:
-                raise ScheduleRefused("Choose at least one day.")
+                raise ScheduleRefused(gettext("Choose at least one day."))
             is_every_day = set(self.on_days) == set(DAYS)
             days = "*" if is_every_day else ",".join(str(day) for day in DAYS if day in self.on_days)
         if self.repeat == "hourly":
             if not self.at_minute.isdecimal() or int(self.at_minute) > 59:
-                raise ScheduleRefused("Enter a minute from 0 to 59.")
+                raise ScheduleRefused(gettext("Enter a minute from 0 to 59."))
             hours = "*" if self.every_hours == 1 else f"*/{self.every_hours}"
             return f"{int(self.at_minute)} {hours} * * {days}"
         time = _TIME.fullmatch(self.at_time)
         if time is None:
-            raise ScheduleRefused("Enter a time such as 06:30.")
+            raise ScheduleRefused(gettext("Enter a time such as 06:30."))
         return f"{int(time[2])} {int(time[1])} * * {days}"
 
 
@@ -129,20 +130,20 @@ def sentence(schedule: str) -> str:
     """A sentence about a stored schedule."""
     picked = of_schedule(schedule)
     if picked.repeat == "manual":
-        return str(gettext("Manual"))
+        return gettext("Manual")
     if every := EVERY.fullmatch(schedule):
         return _every(int(every[1] or 1), every[2].lower())
     if picked.repeat == "daily":
-        return str(gettext("Every day at %(time)s", time=picked.at_time))
+        return gettext("Every day at %(time)s", time=picked.at_time)
     days = ", ".join(name for day, name in day_names() if day in picked.on_days)
     if picked.repeat == "weekly":
-        return str(gettext("Every week on %(days)s at %(time)s", days=days, time=picked.at_time))
+        return gettext("Every week on %(days)s at %(time)s", days=days, time=picked.at_time)
     if picked.repeat == "hourly":
         minute = int(picked.at_minute)
         hours = _every(picked.every_hours, "hour")
         at = gettext("on the hour") if minute == 0 else gettext("at minute %(minute)s", minute=minute)
         return f"{hours}, {at}" + ("" if set(picked.on_days) == set(DAYS) else f" ({days})")
-    return str(gettext("On the schedule %(text)s", text=schedule))
+    return gettext("On the schedule %(text)s", text=schedule)
 
 
 def typed(schedule: str) -> str:
@@ -155,12 +156,12 @@ def typed(schedule: str) -> str:
 
 def _every(number: int, unit: str) -> str:
     if unit == "minute":
-        return str(ngettext("Every minute", "Every %(num)s minutes", number))
+        return ngettext("Every minute", "Every %(num)s minutes", number)
     if unit == "hour":
-        return str(ngettext("Every hour", "Every %(num)s hours", number))
+        return ngettext("Every hour", "Every %(num)s hours", number)
     if unit == "day":
-        return str(ngettext("Every day", "Every %(num)s days", number))
-    return str(ngettext("Every week", "Every %(num)s weeks", number))
+        return ngettext("Every day", "Every %(num)s days", number)
+    return ngettext("Every week", "Every %(num)s weeks", number)
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,14 @@ def outlook(schedule: str, timezone: str, now: datetime, *, shown: int = 3) -> O
         moment = next_after(schedule, timezone, moment)
     runs_a_day = sum(moment <= now + timedelta(days=1) for moment in found)
     return Outlook(sentence(schedule), tuple(_told(moment, zone) for moment in found[:shown]), timezone, runs_a_day)
+
+
+def outlook_of(picked: Picked, timezone: str) -> Outlook:
+    """The outlook from now of what is picked; the refusal in place of the sentence if that is invalid."""
+    try:
+        return outlook(picked.schedule, timezone, utcnow())
+    except ScheduleRefused as refusal:
+        return Outlook(str(refusal))
 
 
 def _told(moment: datetime, zone: ZoneInfo) -> str:

@@ -36,7 +36,7 @@ def _made_already() -> ResponseReturnValue | None:
 @needs_role(Role.EDITOR)
 def begin() -> ResponseReturnValue:
     """Begin a draft."""
-    source = next((each for each in loader.sources() if each.id == request.form.get("source")), None)
+    source = loader.source(request.form.get("source"))
     if source is None:
         flash(gettext("Choose a source."))
         return redirect(url_for("extractions.new"), 303)
@@ -57,7 +57,7 @@ def source(draft_id: str) -> ResponseReturnValue:
     """Choose another source."""
     draft = drafts.editable(draft_id)
     if request.method == "POST":
-        found = next((each for each in loader.sources() if each.id == request.form.get("source")), None)
+        found = loader.source(request.form.get("source"))
         if found is None:
             abort(422)
         if found.id != draft.source_id:

@@ -10,12 +10,10 @@ from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.addresses import wants_fragment
-from datasync_flask.clock import utcnow
 from datasync_flask.connections.descriptions import DescriptionTaken
 from datasync_flask.extractions import catalog, formula_fields, loader, service
 from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.models import Extraction
-from datasync_flask.extractions.schedule import ScheduleRefused
 from datasync_flask.extractions.setup import access, destinations, object_settings, objects, schedule_picker
 from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.salesforce_connections.settings import TRACKING_TYPES
@@ -54,19 +52,14 @@ def _is_preview() -> bool:
 
 
 def _page(form: ExtractionForm, extraction: Extraction | None) -> str:
-    source = next((each for each in loader.sources() if each.id == form.source.data), None)
+    source = loader.source(form.source.data)
     found = catalog.objects_of(source) if source is not None else catalog.Catalog([])
     chosen = list(dict.fromkeys(form.objects.data or []))
-    destination = next((each for each in loader.destinations() if each.id == form.destination.data), None)
+    destination = loader.destination(form.destination.data)
     shown_as = destinations.dataset_is(destination, destinations.USUAL_KIND)
-    dateless = set(catalog.dateless(source)) if source is not None else set()
-    if extraction is not None:
-        dateless.update(each.name for each in extraction.objects if each.is_dateless)
+    dateless = catalog.dateless(source, extraction) if source is not None else set()
     timezone = schedule_picker.known_timezone(form.timezone.data or "")
-    try:
-        outlook = schedule_picker.outlook(form.picked.schedule, timezone, utcnow())
-    except ScheduleRefused as refusal:
-        outlook = schedule_picker.Outlook(gettext(str(refusal)))
+    outlook = schedule_picker.outlook_of(form.picked, timezone)
     return render_template(
         "extractions/form.html",
         form=form,
@@ -93,5 +86,5 @@ def _page(form: ExtractionForm, extraction: Extraction | None) -> str:
             found.counts or {},
             extraction,
         ),
-        quota=loader.quota_of_source(source) if source is not None else None,
+        quota=loader.quota_of(source) if source is not None else None,
     )
