@@ -224,6 +224,7 @@ def test_what_is_connected_to_is_what_was_checked() -> None:
     limits._audit("socket.connect", (None, ("8.8.8.8", 443)))
 
 
+@pytest.mark.slow
 def test_redirects_are_not_followed(answering: Callable[[Answer], int]) -> None:
     reached: list[bool] = []
 
