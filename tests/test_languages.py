@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from babel.messages.catalog import Message
+import pytest
+from babel.messages.catalog import Catalog, Message
 from flask import Flask
 
 from tests.support.connection import ConnectionWalk
 from tests.support.visitor import Visitor
 from tools import translations
 
-GERMAN = translations.merged("de")
+
+@pytest.fixture(scope="module")
+def german() -> Catalog:
+    return translations.merged("de")
 
 
 def placeholders(text: str) -> list[str]:
@@ -25,17 +29,17 @@ def pairs(message: Message) -> list[tuple[str, str]]:
     return list(zip(ids, strings, strict=True))
 
 
-def test_every_text_is_translated_with_its_placeholders() -> None:
-    assert translations.untranslated(GERMAN) == []
-    for message in filter(lambda message: message.id, GERMAN):
+def test_every_text_is_translated_with_its_placeholders(german: Catalog) -> None:
+    assert translations.untranslated(german) == []
+    for message in filter(lambda message: message.id, german):
         for original, translation in pairs(message):
             assert placeholders(original) == placeholders(translation), original
 
 
-def test_the_catalogue_is_what_the_tool_makes() -> None:
+def test_the_catalogue_is_what_the_tool_makes(german: Catalog) -> None:
     folder = translations.FOLDER / "de" / "LC_MESSAGES"
-    assert (folder / "messages.po").read_bytes() == translations.as_po(GERMAN), "run: make translations"
-    assert (folder / "messages.mo").read_bytes() == translations.as_mo(GERMAN), "run: make translations"
+    assert (folder / "messages.po").read_bytes() == translations.as_po(german), "run: make translations"
+    assert (folder / "messages.mo").read_bytes() == translations.as_mo(german), "run: make translations"
 
 
 def test_the_browser_is_listened_to(app: Flask, people: dict[str, int]) -> None:

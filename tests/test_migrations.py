@@ -110,6 +110,7 @@ def test_rows_of_the_first_schema_survive_the_upgrade(empty_url: str, tmp_path: 
         db.engine.dispose()
 
 
+@pytest.mark.slow
 def test_tables_and_columns_of_before_have_owners(empty_url: str, tmp_path: Path) -> None:
     app = create_app(_settings(empty_url, tmp_path))
     init_migrations(app)
@@ -176,6 +177,7 @@ def test_tables_and_columns_of_before_have_owners(empty_url: str, tmp_path: Path
         db.engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_run_of_before_finds_all_that_it_had_read(empty_url: str, tmp_path: Path) -> None:
     app = create_app(_settings(empty_url, tmp_path))
     init_migrations(app)
@@ -253,6 +255,7 @@ def test_several_processes_may_upgrade_at_once(empty_url: str, tmp_path: Path) -
     assert [process.returncode for process in started] == [0] * 4, outputs
 
 
+@pytest.mark.slow
 def test_a_migration_that_breaks_off_leaves_the_schema_of_before(
     empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

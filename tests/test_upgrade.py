@@ -241,6 +241,7 @@ def check_pages(app: Flask) -> None:
         assert visitor.get(path).status_code == 200, path
 
 
+@pytest.mark.slow
 def test_the_version_before_goes_on_writing_beside_this_one(old_app: Flask) -> None:
     """A process that isn't replaced yet knows the schema that it started with: what it writes is taken and shown."""
     init_migrations(old_app)

@@ -272,6 +272,7 @@ def test_the_set_up_link(app: Flask) -> None:
     assert stranger.get(link.removeprefix("http://127.0.0.1:5000")).status_code == 200
 
 
+@pytest.mark.slow
 def test_the_token_of_the_metrics(make_app: Callable[..., Flask]) -> None:
     stranger = Visitor(make_app(metrics_token="let-prometheus-in"))
 

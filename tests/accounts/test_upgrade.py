@@ -18,6 +18,7 @@ from datasync_flask.extensions import db
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.slow
 def test_links_of_people_who_were_removed_end_with_the_upgrade(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

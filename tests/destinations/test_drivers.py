@@ -62,7 +62,8 @@ EVERYTHING = (
 KINDS = [*sorted(DESTINATIONS), "object_storage delta"]
 
 
-@pytest.fixture(params=KINDS)
+# DuckDB's tables are written by dlt, whose start alone takes seconds.
+@pytest.fixture(params=[pytest.param(kind, marks=pytest.mark.slow if kind == "duckdb" else ()) for kind in KINDS])
 def destination(request: pytest.FixtureRequest, tmp_path: Path) -> Destination:
     settings: dict[str, Any] = {"path": "warehouse", "schema": ""}
     if request.param == "postgresql":

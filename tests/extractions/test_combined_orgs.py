@@ -2,90 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
-from datetime import timedelta
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import Flask
-from sqlalchemy import select
 
 from datasync_flask.api.definitions import extraction_definition, save_extraction
-from datasync_flask.clock import utcnow
-from datasync_flask.config import Settings
-from datasync_flask.destinations.base import ORG_ID_COLUMN, ORG_NAME_COLUMN, VALID_TO, Patience, Table
+from datasync_flask.destinations.base import ORG_NAME_COLUMN, VALID_TO, Table
 from datasync_flask.destinations.staged import StagedDestination
 from datasync_flask.extensions import db
-from datasync_flask.extractions import service
-from datasync_flask.extractions.models import DestinationTable, Extraction, Run, TableWriter
-from datasync_flask.extractions.runs import lease, states, turns
-from datasync_flask.extractions.runs.endings import Stopped
+from datasync_flask.extractions.models import Extraction, Run
+from datasync_flask.extractions.runs import states, turns
 from datasync_flask.extractions.runs.runner import Runner
 from datasync_flask.forms import Refused
-from tests.salesforce_connections.test_other_org import OTHER
-from tests.support.connection import ConnectionWalk
+from tests.support.combined_orgs import FIRST, OTHER, combine, load_both, rows_of
 from tests.support.extraction import Extracting
-from tests.support.practice import PracticeOrg, running_practice_org
-from tests.support.visitor import Visitor
-
-FIRST = "00D5g000004PrctEAC"
-Shown = list[dict[str, Any]]
-
-
-@pytest.fixture
-def second_practice() -> Iterator[PracticeOrg]:
-    with running_practice_org() as practice:
-        practice.change_org(org_id=OTHER, org_name="Other Org")
-        yield practice
-
-
-@pytest.fixture
-def settings(settings: Settings, second_practice: PracticeOrg) -> Settings:
-    return settings.model_copy(update={"salesforce_hosts": (*settings.salesforce_hosts, second_practice.origin)})
-
-
-@pytest.fixture
-def second(
-    extracting: Extracting, app: Flask, visitor: Visitor, second_practice: PracticeOrg, tmp_path: Path
-) -> Extracting:
-    """A second connected org, in the same app."""
-    walk = ConnectionWalk(app, visitor, second_practice)
-    walk.make_app()
-    walk.save(description="Sales APAC")
-    walk.work()
-    walk.allow()
-    walk.work()
-    assert walk.state == "connected", visitor.text
-    return Extracting(walk, tmp_path)
-
-
-@pytest.fixture
-def sqlite(extracting: Extracting) -> str:
-    """What is decided before the first write is the same for each kind."""
-    return extracting.make_destination("sqlite", {"path": "w.sqlite"})
-
-
-def combine(first: Extracting, second: Extracting, destination: str, **fields: Any) -> None:
-    fields = {"combines_orgs": "true", "tracking_type-Account": "date_deletes"} | fields
-    first.make(["Account"], destination, description="First", **fields)
-    second.make(["Account"], destination, description="Second", **fields)
-
-
-def load_both(
-    first: Extracting, second: Extracting, destination: str, rows: tuple[int, int] = (6, 4), **fields: Any
-) -> None:
-    first.org.do("Account", "generate", count=rows[0])
-    second.org.do("Account", "generate", count=rows[1])
-    combine(first, second, destination, **fields)
-    first.done()
-    second.done()
-
-
-def rows_of(each: Extracting, org_id: str) -> Shown:
-    return [row for row in each.table("Account") if row[ORG_ID_COLUMN] == org_id]
 
 
 def refusal(each: Extracting, destination: str, **fields: Any) -> str:
@@ -121,8 +52,8 @@ def test_two_orgs_in_one_table(extracting: Extracting, second: Extracting, desti
     second.done()
 
 
-def test_what_pages_show_is_of_one_org(extracting: Extracting, second: Extracting, sqlite: str) -> None:
-    load_both(extracting, second, sqlite)
+def test_what_pages_show_is_of_one_org(extracting: Extracting, second: Extracting, warehouse: str) -> None:
+    load_both(extracting, second, warehouse)
     visitor = extracting.walk.visitor
     visitor.get(f"/extractions/{second.id}")
     assert "First" in visitor.text
@@ -170,9 +101,9 @@ def test_taking_one_org_out(extracting: Extracting, second: Extracting, destinat
 
 
 def test_taking_out_takes_its_time_and_keeps_to_its_own_table(
-    extracting: Extracting, second: Extracting, sqlite: str, monkeypatch: pytest.MonkeyPatch
+    extracting: Extracting, second: Extracting, warehouse: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load_both(extracting, second, sqlite)
+    load_both(extracting, second, warehouse)
     gets_on, remove = [], StagedDestination.remove_org
 
     def remove_slowly(destination: Any, table: Table) -> int:
@@ -209,40 +140,40 @@ def test_taking_out_takes_its_time_and_keeps_to_its_own_table(
     assert (len(rows_of(extracting, FIRST)), rows_of(second, OTHER)) == (6, [])
 
 
-def test_without_the_choice_no_other_org_mixes_in(extracting: Extracting, second: Extracting, sqlite: str) -> None:
+def test_without_the_choice_no_other_org_mixes_in(extracting: Extracting, second: Extracting, warehouse: str) -> None:
     extracting.org.do("Account", "generate", count=2)
-    extracting.make(["Account"], sqlite, description="First")
+    extracting.make(["Account"], warehouse, description="First")
     extracting.done()
-    assert "First" in refusal(second, sqlite, combines_orgs="true")
-    assert "Choose another schema, prefix or folder" in refusal(second, sqlite)
+    assert "First" in refusal(second, warehouse, combines_orgs="true")
+    assert "Choose another schema, prefix or folder" in refusal(second, warehouse)
     # The tables were made without the org's columns.
-    fields = {"description": "First", "source": extracting.walk.id, "destination": sqlite, "dataset": "crm",
+    fields = {"description": "First", "source": extracting.walk.id, "destination": warehouse, "dataset": "crm",
               "objects": ["Account"], "combines_orgs": "true"}  # fmt: skip
     visitor = extracting.walk.visitor
     assert visitor.post(f"/extractions/{extracting.id}/edit", fields).status_code == 422
     assert "the next run loads everything there" in visitor.text
     assert visitor.post(f"/extractions/{extracting.id}/edit", {**fields, "dataset": "all_orgs"}).status_code == 303
     assert extracting.done().objects[0].is_whole
-    second.make(["Account"], sqlite, description="Second", dataset="all_orgs", combines_orgs="true")
+    second.make(["Account"], warehouse, description="Second", dataset="all_orgs", combines_orgs="true")
     second.done()
 
 
-def test_a_table_without_the_columns_is_not_mixed_into(extracting: Extracting, sqlite: str) -> None:
-    extracting.make(["Account"], sqlite)
+def test_a_table_without_the_columns_is_not_mixed_into(extracting: Extracting, warehouse: str) -> None:
+    extracting.make(["Account"], warehouse)
     extracting.done()
     assert extracting.walk.visitor.post(f"/extractions/{extracting.id}/delete").status_code == 303
-    extracting.make(["Account"], sqlite, combines_orgs="true")
+    extracting.make(["Account"], warehouse, combines_orgs="true")
     run = extracting.run()
     assert (run.state, run.problem) == ("failed", "destination.table_in_the_way")
 
 
-def test_the_same_org_twice_is_refused(extracting: Extracting, second: Extracting, sqlite: str) -> None:
-    combine(extracting, second, sqlite)
-    text = refusal(extracting, sqlite, combines_orgs="true")
+def test_the_same_org_twice_is_refused(extracting: Extracting, second: Extracting, warehouse: str) -> None:
+    combine(extracting, second, warehouse)
+    text = refusal(extracting, warehouse, combines_orgs="true")
     assert "not with itself" in text
     assert extracting.walk.visitor.page.get_element_by_id("combines_orgs-error") is not None
     # Not without the choice either.
-    assert "Choose another schema, prefix or folder" in refusal(extracting, sqlite)
+    assert "Choose another schema, prefix or folder" in refusal(extracting, warehouse)
 
 
 def test_types_that_differ_between_orgs_are_told(extracting: Extracting, second: Extracting, destination: str) -> None:
@@ -262,12 +193,12 @@ def test_types_that_differ_between_orgs_are_told(extracting: Extracting, second:
 
 
 def test_capitals_that_differ_between_orgs_make_no_other_column(
-    extracting: Extracting, second: Extracting, sqlite: str
+    extracting: Extracting, second: Extracting, warehouse: str
 ) -> None:
     for each, name in ((extracting, "My_Field__c"), (second, "my_field__C")):
         each.org.do("Account", "fields", added={name: "string"}, removed=[])
         each.org.do("Account", "insert", rows=[{"Name": "One", name: "value"}])
-    combine(extracting, second, sqlite)
+    combine(extracting, second, warehouse)
     extracting.done()
     assert [note for note in second.done().objects[0].notes if "differing" in note] == []
     rows = second.table("Account")
@@ -275,93 +206,20 @@ def test_capitals_that_differ_between_orgs_make_no_other_column(
     assert "my_field_c_x" not in rows[0]
 
 
-def test_two_runs_take_turns(extracting: Extracting, second: Extracting, sqlite: str) -> None:
-    combine(extracting, second, sqlite)
-    one, other = extracting.start(), second.start()
-    with extracting.app.app_context():
-        states.claim(one)
-        states.claim(other)
-
-        class Waited(Exception):
-            pass
-
-        told: list[str] = []
-
-        def pause(_: float) -> None:
-            raise Waited
-
-        patience = Patience(0, None, pause, lambda what, _who: told.append(what))
-        (spot,) = {(row.place, row.table_key) for row in db.session.query(DestinationTable)}
-        db.session.commit()
-        with turns.turn(one, spot, patience, nullcontext()):
-            with pytest.raises(Waited), turns.turn(other, spot, patience, nullcontext()):
-                pass
-            assert told == ["busy"]
-        with turns.turn(other, spot, patience, nullcontext()):
-            pass
-        assert db.session.query(TableWriter).count() == 0
-        # A run that was killed in its turn keeps nobody waiting.
-        with turns.turn(one, spot, patience, nullcontext()):
-            db.session.get_one(Run, one).heartbeat_at = utcnow() - timedelta(minutes=1)
-            db.session.commit()
-            with turns.turn(other, spot, patience, nullcontext()):
-                assert db.session.scalar(select(TableWriter.run_id)) == other
-        assert db.session.query(TableWriter).count() == 0
-
-
-def test_a_deleted_extraction_keeps_its_table_until_its_run_has_stopped(
-    extracting: Extracting, second: Extracting, sqlite: str, monkeypatch: pytest.MonkeyPatch
+def test_the_step_offers_the_dataset_of_the_other_org(
+    extracting: Extracting, second: Extracting, warehouse: str
 ) -> None:
-    combine(extracting, second, sqlite)
-    one, other = extracting.start(), second.start()
-    waited: list[float] = []
-
-    class Waited(Exception):
-        pass
-
-    def pause(seconds: float) -> None:
-        waited.append(seconds)
-        if len(waited) > 2:
-            raise Waited
-
-    patience = Patience(0, None, pause, lambda _what, _who: None)
-    with extracting.app.app_context():
-        states.claim(one)
-        states.claim(other)
-        (spot,) = {(row.place, row.table_key) for row in db.session.query(DestinationTable)}
-        db.session.commit()
-        with turns.turn(one, spot, patience, nullcontext()):
-            service.delete(db.session.get_one(Extraction, extracting.id), by=None)
-            # Its process doesn't know yet, and writes.
-            with pytest.raises(Waited), turns.turn(other, spot, patience, nullcontext()):
-                pass
-        with turns.turn(other, spot, patience, nullcontext()):
-            pass
-        # The deleted run itself gets no turn any more.
-        with pytest.raises(Stopped), turns.turn(one, spot, patience, nullcontext()):
-            pass
-        # If its process was killed, others wait only as long as for any dead run.
-        db.session.add(TableWriter(place=spot[0], table_key=spot[1], run_id=one))
-        db.session.commit()
-        waited.clear()
-        monkeypatch.setattr(lease, "SILENT_FOR", timedelta(milliseconds=1))
-        with turns.turn(other, spot, Patience(0, None, time.sleep, lambda _what, _who: None), nullcontext()):
-            assert db.session.scalar(select(TableWriter.run_id)) == other
-        assert db.session.query(TableWriter).count() == 0
-
-
-def test_the_step_offers_the_dataset_of_the_other_org(extracting: Extracting, second: Extracting, sqlite: str) -> None:
-    extracting.make(["Account"], sqlite, description="First", dataset="all_orgs", combines_orgs="true")
+    extracting.make(["Account"], warehouse, description="First", dataset="all_orgs", combines_orgs="true")
     visitor = second.walk.visitor
     response = visitor.post("/extractions/setup", {"source": second.walk.id})
     draft_id = response.headers["Location"].split("/")[2]
     visitor.post(f"/extractions/{draft_id}/setup/objects", {"objects": ["Account"], "do": "continue"})
     step = f"/extractions/{draft_id}/setup/destination"
-    visitor.post(step, {"destination": sqlite, "combines_orgs": "true", "do": "show"})
+    visitor.post(step, {"destination": warehouse, "combines_orgs": "true", "do": "show"})
     assert "Already combined here: all_orgs (First, Practice Org)" in visitor.text
     assert visitor.page.get_element_by_id("dataset").get("value") == "all_orgs"
     assert visitor.page.get_element_by_id("combines_orgs").get("checked") is not None
-    sent = {"destination": sqlite, "combines_orgs": "true", "dataset": "all_orgs", "do": "continue"}
+    sent = {"destination": warehouse, "combines_orgs": "true", "dataset": "all_orgs", "do": "continue"}
     assert visitor.post(step, sent).status_code == 303
     assert (
         visitor.post(f"/extractions/{draft_id}/setup/review", {"description": "Second", "do": "save"}).status_code
@@ -371,8 +229,8 @@ def test_the_step_offers_the_dataset_of_the_other_org(extracting: Extracting, se
     assert second.done().state == "done"
 
 
-def test_a_program_chooses_by_the_same_name(extracting: Extracting, second: Extracting, sqlite: str) -> None:
-    combine(extracting, second, sqlite)
+def test_a_program_chooses_by_the_same_name(extracting: Extracting, second: Extracting, warehouse: str) -> None:
+    combine(extracting, second, warehouse)
     second.done()
     with second.app.app_context():
         stored = db.session.get_one(Extraction, second.id)
@@ -381,54 +239,3 @@ def test_a_program_chooses_by_the_same_name(extracting: Extracting, second: Extr
         with pytest.raises(Refused) as refused:
             save_extraction({"combines_orgs": False}, stored, by=None)
         assert refused.value.errors.keys() == {"combines_orgs"}
-
-
-@pytest.mark.parametrize("fields", [{}, {"history-Account": "on"}])
-def test_a_renamed_org_has_its_new_name_in_all_rows_after_the_next_run(
-    extracting: Extracting, second: Extracting, sqlite: str, fields: dict[str, str]
-) -> None:
-    load_both(extracting, second, sqlite, **fields)
-    (touched, *_) = second.org.ids("Account")
-    second.org.do("Account", "update", ids=[touched], values={"Name": "Changed"})
-    second.done()
-
-    def versions() -> list[tuple[str, str, str]]:
-        opened, dataset = extracting.open()
-        shown = opened.preview(Table(dataset, "account"), 100)
-        at = [[name for name, _ in shown.columns].index(name) for name in (ORG_NAME_COLUMN, "id", "name")]
-        return sorted((str(row[at[0]]), str(row[at[1]]), str(row[at[2]])) for row in shown.rows)
-
-    before = versions()
-    second.walk.practice.change_org(org_name="Renamed Org")
-    second.walk.visitor.post(f"/connections/{second.walk.id}/check")
-    second.walk.work()
-    renamed = sorted((org.replace("Other Org", "Renamed Org"), *others) for org, *others in before)
-    # Nothing else has changed, then a row has, then everything is read again.
-    assert [row.is_whole for row in second.done().objects] == [False]
-    assert versions() == renamed
-    second.org.do("Account", "update", ids=[touched], values={"Name": "Again"})
-    second.done()
-    second.walk.visitor.post(f"/extractions/{second.id}/objects/Account/reload")
-    with second.app.app_context():
-        run_id = states.open_run(second.id)
-    assert run_id
-    second.work_on(run_id)
-    assert second.stored(run_id).objects[0].is_whole
-    assert {name for name, *_ in versions()} == {"Practice Org", "Renamed Org"}
-    assert {row["id"] for row in rows_of(second, OTHER)} == set(second.org.ids("Account"))
-    assert len(versions()) == len(before) + len(fields)
-    extracting.done()
-    assert len(versions()) == len(before) + len(fields)
-
-
-def test_an_org_renamed_while_everything_is_read_with_history(
-    extracting: Extracting, second: Extracting, sqlite: str
-) -> None:
-    load_both(extracting, second, sqlite, **{"history-Account": "on"})
-    second.walk.practice.change_org(org_name="Renamed Org")
-    second.walk.visitor.post(f"/connections/{second.walk.id}/check")
-    second.walk.work()
-    response = second.walk.visitor.post(f"/extractions/{second.id}/objects/Account/reload")
-    second.work_on(response.headers["Location"].rsplit("/", 1)[-1])
-    assert {row[ORG_NAME_COLUMN] for row in rows_of(second, OTHER)} == {"Renamed Org"}
-    assert len(rows_of(second, OTHER)) == 4

@@ -104,6 +104,7 @@ BACK = {
 
 @pytest.mark.parametrize("kind", list(ColumnType))
 @given(data=st.data())
+@pytest.mark.slow
 def test_what_goes_in_comes_out_by_both_ways(kind: ColumnType, data: st.DataObject) -> None:
     texts = data.draw(st.lists(st.none() | TEXTS[kind], max_size=6))
     csv, rest = by_csv(texts, kind), from_json(texts, kind)

@@ -194,6 +194,7 @@ def queries(draw: st.DrawFn) -> str:
 
 @hypothesis.settings(max_examples=400)
 @hypothesis.given(queries())
+@pytest.mark.slow
 def test_any_query_is_answered_or_refused(soql: str) -> None:
     with suppress(SoqlError):
         answer = run_soql(DATA, soql, with_deleted=True)

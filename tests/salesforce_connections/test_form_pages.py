@@ -350,6 +350,7 @@ HOSTILE = [
         st.text(max_size=80) | st.sampled_from(HOSTILE),
     )
 )  # fmt: skip
+@pytest.mark.slow
 def test_no_input_breaks_the_form(walk: ConnectionWalk, fields: dict[str, str]) -> None:
     typed = {**walk.fields(), **fields}
     response = walk.visitor.post(NEW, {key: value.encode("utf-8", "surrogatepass") for key, value in typed.items()})

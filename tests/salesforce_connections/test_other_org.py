@@ -9,9 +9,8 @@ import time_machine
 
 from datasync_flask.salesforce_connections import orgs, token_grants
 from datasync_flask.salesforce_connections.models import same_org
+from tests.support.combined_orgs import OTHER
 from tests.support.connection import ConnectionWalk
-
-OTHER = "00D5g000004OthrEAC"
 
 
 def status_text(walk: ConnectionWalk) -> str:

@@ -67,6 +67,7 @@ def test_an_unknown_client_ends_after_the_deadline_with_a_checklist(
     assert walk.practice.requests() == asked
 
 
+@pytest.mark.slow
 def test_going_on_waiting_finds_the_app(clock: time_machine.Traveller, walk: ConnectionWalk) -> None:
     walk.make_app(propagation_seconds=3600)
     walk.save()

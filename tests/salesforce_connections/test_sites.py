@@ -60,6 +60,7 @@ def database_url(tmp_path: Path, _sqlite_template: Path) -> str:
     return f"sqlite:///{path}"
 
 
+@pytest.mark.slow
 def test_the_whole_way_of_a_site(app: Flask, visitor: Visitor, site: PracticeOrg, tmp_path: Path) -> None:
     walk = ConnectionWalk(app, visitor, site)
     walk.make_app()

@@ -51,6 +51,7 @@ def database_dump() -> str:
     return json.dumps(rows, default=str)
 
 
+@pytest.mark.slow
 def test_no_planted_secret_is_anywhere(
     walk: ConnectionWalk, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:

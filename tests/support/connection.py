@@ -123,3 +123,13 @@ class ConnectionWalk:
             assert connection is not None
             connection.due_at = utcnow() - timedelta(seconds=1)
             db.session.commit()
+
+
+def failed(walk: ConnectionWalk, reason: str, *message: str) -> None:
+    """Let the worker work; the connection then needs attention for this reason, and its page says so."""
+    walk.work()
+    assert (walk.state, walk.reason) == ("needs_attention", reason), walk.visitor.text
+    for part in message:
+        assert part in walk.visitor.text
+    assert walk.visitor.status.get("hx-trigger") is None
+    assert "Authenticate and Save" in walk.visitor.text

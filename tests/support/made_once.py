@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 from apispec import APISpec
 from flask import Flask
 from flask_smorest import Api, Blueprint
 from jinja2 import FileSystemBytecodeCache
-from sqlalchemy import Engine, event
 from werkzeug.routing import Rule
-
-from datasync_flask.extensions import db
 
 
 def compile_routes_once(patch: pytest.MonkeyPatch) -> None:
-    """Keep the functions by which Werkzeug builds addresses: they depend on a route's text alone."""
+    """Keep the functions by which Werkzeug builds addresses: they depend on a route's text alone.
+
+    No public name leads there, and compiling them takes three times as long as the rest of an app.
+    """
     compiled: dict[tuple[Any, ...], Callable[..., Any]] = {}
     compile_builder = Rule._compile_builder
 
@@ -34,21 +36,23 @@ def compile_routes_once(patch: pytest.MonkeyPatch) -> None:
 
 
 def compile_statements_once(patch: pytest.MonkeyPatch) -> None:
-    """Have all engines of a kind of database share what SQLAlchemy compiled: it keeps that by engine and dialect."""
-    first: dict[str, Engine] = {}
-    make = db._make_engine
+    """Have all engines of a kind of database share what SQLAlchemy compiled; its keys contain the dialect."""
+    dialects: dict[str, sqlalchemy.Dialect] = {}
+    compiled: defaultdict[str, dict[Any, Any]] = defaultdict(dict)
+    make = sqlalchemy.engine_from_config
 
-    def make_alike(bind_key: str | None, options: dict[str, Any], app: Flask) -> Engine:
-        engine = make(bind_key, options, app)
-        known = first.get(engine.dialect.name)
-        if known:
-            engine.dialect, engine._compiled_cache = known.dialect, known._compiled_cache
+    def make_alike(*arguments: Any, **options: Any) -> sqlalchemy.Engine:
+        engine = make(*arguments, **options)
+        name = engine.dialect.name
+        engine.update_execution_options(compiled_cache=compiled[name])
+        if name in dialects:
+            engine.dialect = dialects[name]
         else:
             # A dialect knows its server only after the first connection.
-            event.listen(engine, "connect", lambda *_: first.setdefault(engine.dialect.name, engine))
+            sqlalchemy.event.listen(engine, "connect", lambda *_: dialects.setdefault(name, engine.dialect))
         return engine
 
-    patch.setattr(db, "_make_engine", make_alike)
+    patch.setattr(sqlalchemy, "engine_from_config", make_alike)
 
 
 def compile_templates_once(patch: pytest.MonkeyPatch, folder: Path) -> None:
