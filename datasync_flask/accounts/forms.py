@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms.validators import InputRequired, Length
 
-from datasync_flask.accounts.service import MIN_PASSWORD_LENGTH, has_unseen
+from datasync_flask.accounts.service import MIN_PASSWORD_LENGTH, refuse_unseen
 from datasync_flask.forms import ListedChoice
 
 
@@ -39,9 +38,8 @@ class _EmailForm(FlaskForm):
     )
 
     def validate_email(self, field: EmailField) -> None:
-        """Refuse invisible characters, because no account's address has any."""
-        if has_unseen(field.data or ""):
-            raise ValidationError(gettext("This address has characters in it that can’t be seen. Type it again."))
+        """Refuse invisible characters."""
+        refuse_unseen(field.data or "")
 
 
 class SignInForm(_EmailForm):

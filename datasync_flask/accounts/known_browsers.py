@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import secrets
 
-from flask import Response, after_this_request, current_app, request
+from flask import current_app, request
 from itsdangerous import BadData, URLSafeSerializer
 
 from datasync_flask.accounts.models import hash_token
+from datasync_flask.security.cookies import set_cookie
 
 COOKIE = "datasync_known_browser"
 _LIFETIME_SECONDS = 365 * 86400
@@ -35,16 +36,4 @@ def remember(address: str) -> None:
     browser = known_for(address) or secrets.token_hex(8)
     value = _serializer().dumps([hash_token(address), browser])
     assert isinstance(value, str)  # noqa: S101 (of a text the serializer makes a text; its types allow bytes)
-
-    @after_this_request
-    def set_cookie(response: Response) -> Response:
-        response.set_cookie(
-            COOKIE,
-            value,
-            max_age=_LIFETIME_SECONDS,
-            path=current_app.session_interface.get_cookie_path(current_app),
-            secure=current_app.config["SESSION_COOKIE_SECURE"],
-            httponly=True,
-            samesite="Lax",
-        )
-        return response
+    set_cookie(COOKIE, value, _LIFETIME_SECONDS)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from datasync_flask.accounts import endings
 from datasync_flask.accounts.endings import Happening
 from datasync_flask.accounts.models import ApiToken, PersonLink, Role, SignedIn, User, UserSession, hash_token
-from datasync_flask.accounts.service import AccountError, check_password, hash_password, normalise_email
+from datasync_flask.accounts.service import AccountError, check_password, hash_password, normalise_email, refuse_taken
 from datasync_flask.audit import trail
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
@@ -42,8 +42,7 @@ def open_links() -> Sequence[PersonLink]:
 def invite(email: str, role: Role, *, by: SignedIn) -> str:
     """Create an invitation and return its token, which is shown once; commits. Raises AccountError."""
     address = normalise_email(email)
-    if db.session.scalar(select(User.id).where(User.email == address)) is not None:
-        raise AccountError("email", gettext("There is already an account for %(address)s.", address=address))
+    refuse_taken(address)
     token = _new_link(address, role, None, by, INVITATION_LIFETIME)
     trail.record(trail.Event.PERSON_INVITED, ("person", "", address), role=role.value)
     db.session.commit()

@@ -13,6 +13,7 @@ from email_validator import EmailNotValidError, validate_email
 from flask import Flask, current_app
 from flask_babel import gettext
 from sqlalchemy import delete, select, update
+from wtforms.validators import ValidationError
 
 from datasync_flask.accounts import endings, guessing
 from datasync_flask.accounts.endings import Happening
@@ -38,7 +39,7 @@ def _nobodys_hash() -> str:
     return _hasher.hash("nobody has this password")
 
 
-class AccountError(ValueError):
+class AccountError(ValidationError):
     """An account cannot be made or changed; `field` says which input is wrong, the text what to do."""
 
     def __init__(self, field: str, message: str) -> None:
@@ -48,14 +49,19 @@ class AccountError(ValueError):
 
 def normalise_email(text: str) -> str:
     """`text` as an address in lower case. Raises AccountError when it isn't one."""
-    if has_unseen(text):
-        raise AccountError("email", gettext("This address has characters in it that can’t be seen. Type it again."))
+    refuse_unseen(text)
     try:
         # Special-use domains such as acme.internal are fine: companies host the tool internally.
         found = validate_email(text.strip(_SPACES), check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         raise AccountError("email", gettext("Enter an email address, like ada@example.com.")) from None
     return found.normalized.lower()
+
+
+def refuse_unseen(email: str) -> None:
+    """Raise AccountError for invisible characters, because no account's address has any."""
+    if has_unseen(email):
+        raise AccountError("email", gettext("This address has characters in it that can’t be seen. Type it again."))
 
 
 def has_unseen(text: str) -> bool:
@@ -106,11 +112,16 @@ def any_account() -> bool:
     return db.session.scalar(select(User.id).limit(1)) is not None
 
 
+def refuse_taken(address: str) -> None:
+    """Raise AccountError when there is an account for an address."""
+    if db.session.scalar(select(User.id).where(User.email == address)) is not None:
+        raise AccountError("email", gettext("There is already an account for %(address)s.", address=address))
+
+
 def create_user(email: str, password: str, role: Role) -> User:
     """Add an account and commit it. Raises AccountError for a bad or taken address or a bad password."""
     address, secret = normalise_email(email), check_password(password)
-    if db.session.scalar(select(User.id).where(User.email == address)) is not None:
-        raise AccountError("email", gettext("There is already an account for %(address)s.", address=address))
+    refuse_taken(address)
     user = User(email=address, password_hash=_hasher.hash(secret), role=role)
     db.session.add(user)
     db.session.flush()

@@ -17,13 +17,10 @@ from datasync_flask.extensions import db
 from datasync_flask.extractions import service as extractions
 from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.models import Extraction, ExtractionObject
-from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.forms import Refused, check_names, given_text, given_values
 
-EXTRACTION_FIELDS = (
-    "description", "dataset", "combines_orgs", "schedule", "timezone", "quota_ceiling", "reread_days", "formula_rhythm",
-)  # fmt: skip
+EXTRACTION_FIELDS = ("description", "dataset", *extractions.DEFAULTS)
 OBJECT_FIELDS = (
     "name", "tracking_type", "filter", "fields", "hashed", "left_out", "cursor_field", "keeps_history", "marks_deleted",
 )  # fmt: skip
@@ -77,15 +74,7 @@ def save_connection(values: Mapping[str, Any], existing: Connection | None, *, b
 def save_extraction(values: Mapping[str, Any], existing: Extraction | None, *, by: int | None) -> SavedExtraction:
     """Save an extraction from its settings; missing ones stay as they are. Raises Refused."""
     check_names(values, {"source", "destination", "objects", *EXTRACTION_FIELDS})
-    base: dict[str, Any] = {
-        "timezone": "UTC",
-        "quota_ceiling": 80,
-        "reread_days": 0,
-        "formula_rhythm": FormulaRhythm.DAILY,
-    }
-    if existing is not None:
-        base = extraction_definition(existing)
-    merged = {**base, **values}
+    merged = {**(extraction_definition(existing) if existing is not None else extractions.DEFAULTS), **values}
     objects = merged.pop("objects", [])
     for name in ("source", "destination"):
         found = find_connection(str(merged.get(name) or ""))

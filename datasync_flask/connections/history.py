@@ -68,11 +68,6 @@ def setting_value(name: str, value: str) -> str:
     return str(choices[value]) if value in choices else value
 
 
-def problem_title(problem: Problem) -> str:
-    """A short text for a list."""
-    return trouble(problem).title
-
-
 def event_text(event: ConnectionEvent) -> str:
     """One line of history."""
     text = translated(EVENT_TEXTS.get(event.event, event.event))
@@ -82,7 +77,7 @@ def event_text(event: ConnectionEvent) -> str:
         both = gettext("%(field)s from %(old)s to %(new)s", field="", old=event.detail["was"], new=event.detail["now"])
         return f"{text}: {both.strip()}"
     if event.problem:
-        return f"{text}: {problem_title(Problem(event.problem))}"
+        return f"{text}: {trouble(Problem(event.problem)).title}"
     return text
 
 

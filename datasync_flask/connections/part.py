@@ -20,4 +20,3 @@ def init_app(app: Flask) -> None:
         state_tone=history.state_tone,
         status_tag=polls.connection_tag,
     )
-    app.jinja_env.filters["state_label"] = history.state_label

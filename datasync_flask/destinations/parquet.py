@@ -90,7 +90,7 @@ class Parquet(Destination):
         return FileLock(self.file(table)).held(self.patience)
 
     def _rewrite(self, table: Table, rewritten: Callable[[str, list[str]], str]) -> None:
-        """Write the file anew: `rewritten` turns a query for the old rows, and their columns, into one for the new."""
+        """Write the file again: `rewritten` turns a query for the old rows, and their columns, into one for the new."""
         with self._alone(table), self._faults():
             self._write(table, rewritten(queries.rows_of([self.file(table)]), self._columns(table)))
 

@@ -38,9 +38,6 @@ _NOT_FREE = {
     "sqlite": re.compile(r"sqlite(_.*)?"),
 }
 MAX_OBJECTS = 500
-_OWN = (
-    "description", "dataset", "combines_orgs", "schedule", "timezone", "quota_ceiling", "reread_days", "formula_rhythm",
-)  # fmt: skip
 
 
 def names_in(text: str) -> list[str] | None:
@@ -126,7 +123,7 @@ class ExtractionForm(DescribedExtraction):
     ) -> None:
         values: dict[str, Any] = {}
         if extraction is not None:
-            values = {name: getattr(extraction, name) for name in _OWN}
+            values = {name: getattr(extraction, name) for name in ("description", "dataset", *service.DEFAULTS)}
             values |= {
                 "source": extraction.source_id,
                 "destination": extraction.destination_id,

@@ -53,13 +53,7 @@ def fields(extraction_id: str, name: str) -> ResponseReturnValue:
         except treatments.TreatmentRefused as refusal:
             mistake = str(refusal)
         else:
-            choice = replace(
-                before,
-                fields=treated.fields,
-                hashed=treated.hashed,
-                left_out=treated.left_out,
-                cursor_field=cursor,
-            )
+            choice = replace(before, **vars(treated), cursor_field=cursor)
             fills = "fill" in request.form
             service.choose_fields(chosen, choice, fills=fills, by=current_user.id)
             flash(gettext("Saved. The next run loads everything once.") if fills else gettext("Saved."))

@@ -29,10 +29,8 @@ def init_app(app: Flask) -> None:
         app.register_blueprint(blueprint)
     app.jinja_env.globals.update(
         drafts_of_source=drafts.of_source,
-        explain_problem=texts.explain_problem,
         run_tone=texts.run_tone,
         run_state=texts.run_state,
         schedule_sentence=schedule_picker.sentence,
         dataset_word=texts.dataset_word,
-        duration_text=texts.duration_text,
     )

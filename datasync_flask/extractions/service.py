@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
@@ -76,6 +77,10 @@ class ExtractionSettings:
         return cls(objects=objects, **{name: getattr(stored, name) for name in _SETTINGS})
 
 
+# The values of a new extraction, by setting.
+DEFAULTS: Mapping[str, Any] = {
+    each.name: each.default for each in fields(ExtractionSettings) if each.default is not MISSING
+}
 # The settings of the extraction itself.
 _SETTINGS = tuple(each.name for each in fields(ExtractionSettings) if each.name != "objects")
 

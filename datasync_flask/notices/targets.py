@@ -52,13 +52,14 @@ def check(kind: str, target: str, *, allow_internal: bool) -> None:
     scheme = urlsplit(target).scheme.lower() if kind == "webhook" else target.partition("://")[0].lower()
     if kind == "service":
         _check_service(scheme, target)
-    is_plain = scheme == "http" or scheme in PLAIN_SERVICES
-    if is_plain and not allow_internal:
+    if allow_internal:
+        return
+    if scheme == "http" or scheme in PLAIN_SERVICES:
         encrypted = "https" if kind == "webhook" else f"{scheme}s"
         raise TargetRefused(failures.IN_CLEAR, scheme=scheme, encrypted=encrypted)
     host = host_of(kind, target)
     if host in LOOPBACK_HOSTS or (_is_address(host) and is_internal(host)):
-        refuse_internal(host, allow_internal=allow_internal)
+        raise TargetRefused(failures.INTERNAL_TARGET, host=host)
 
 
 def _check_service(scheme: str, target: str) -> None:
@@ -76,12 +77,6 @@ def host_of(kind: str, target: str) -> str:
         return (urlsplit(target).hostname or "").rstrip(".") if kind != "email" else ""
     except ValueError:
         return ""
-
-
-def refuse_internal(host: str, *, allow_internal: bool) -> None:
-    """Raise TargetRefused for a host that is known to be internal, unless an administrator allowed it."""
-    if not allow_internal:
-        raise TargetRefused(failures.INTERNAL_TARGET, host=host)
 
 
 def _is_address(host: str) -> bool:

@@ -16,7 +16,7 @@ from wtforms.validators import InputRequired, Length, ValidationError
 
 from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import fragment, needs_role
-from datasync_flask.accounts.service import AccountError, normalise_email
+from datasync_flask.accounts.service import normalise_email
 from datasync_flask.addresses import public_link
 from datasync_flask.extensions import db
 from datasync_flask.forms import ListedChoice
@@ -75,10 +75,7 @@ class ChannelForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         if any(ord(character) <= 32 for character in text):
             raise ValidationError(gettext("There is a space or a line break in it. Copy it again."))
         if self.kind.data == "email":
-            try:
-                normalise_email(text)
-            except AccountError as error:
-                raise ValidationError(str(error)) from None
+            normalise_email(text)
         elif self.kind.data == "webhook":
             self._check_webhook(text)
         elif "://" not in text:

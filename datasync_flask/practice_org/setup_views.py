@@ -87,7 +87,7 @@ def new(menu: str) -> ResponseReturnValue:
             return redirect(url_for("setup.detail", menu=menu, client_id=app.client_id))
         error = "Callback URL: You must enter a value"
     return render_template(
-        "setup_app_form.html", kind=kind, title=KINDS[kind][0], menu=menu, app=None, labels=SCOPE_LABELS, error=error
+        "setup_app_form.html", kind=kind, title=KINDS[kind][0], app=None, labels=SCOPE_LABELS, error=error
     )
 
 
@@ -99,7 +99,7 @@ def edit(menu: str, client_id: str) -> ResponseReturnValue:
         the_org().change(app, _posted())
         return redirect(url_for("setup.detail", menu=menu, client_id=client_id))
     return render_template(
-        "setup_app_form.html", kind=kind, title=KINDS[kind][0], menu=menu, app=app, labels=SCOPE_LABELS, error=""
+        "setup_app_form.html", kind=kind, title=KINDS[kind][0], app=app, labels=SCOPE_LABELS, error=""
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 
-from flask import after_this_request, current_app, request
-from flask.wrappers import Response
+from flask import request
+
+from datasync_flask.security.cookies import set_cookie
 
 COOKIE = "datasync_browser"
 _LIFETIME = 3600
@@ -14,22 +15,7 @@ _LIFETIME = 3600
 def mark_of_browser() -> str:
     """The mark of this browser; the cookie stores it for the next hour."""
     mark = known_mark() or secrets.token_urlsafe(32)
-
-    def remember(response: Response) -> Response:
-        config = current_app.config
-        response.set_cookie(
-            COOKIE,
-            mark,
-            max_age=_LIFETIME,
-            path=current_app.session_interface.get_cookie_path(current_app),
-            secure=bool(config["SESSION_COOKIE_SECURE"]),
-            httponly=True,
-            # Salesforce's redirect comes from another site; it is a top-level GET, which Lax lets through.
-            samesite="Lax",
-        )
-        return response
-
-    after_this_request(remember)
+    set_cookie(COOKIE, mark, _LIFETIME)
     return mark
 
 

@@ -10,7 +10,6 @@ from flask_babel import gettext
 from flask_login import current_user
 
 from datasync_flask.clock import utcnow
-from datasync_flask.connections.history import problem_title
 from datasync_flask.connections.kinds import Verdict, dependants_of
 from datasync_flask.connections.models import Connection, State
 from datasync_flask.connections.polls import connection_tag
@@ -72,7 +71,7 @@ def waiting_text(problem: Problem) -> str:
         return gettext("Salesforce doesn’t know this Client ID yet.")
     if problem is Problem.CALLBACK_MISMATCH:
         return gettext("Salesforce knows the app, but not yet this Callback URL.")
-    return f"{problem_title(problem)}."
+    return f"{trouble(problem).title}."
 
 
 def next_probe_in(connection: Connection) -> float:

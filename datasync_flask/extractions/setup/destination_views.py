@@ -17,7 +17,7 @@ from datasync_flask.connections.kinds import KINDS
 from datasync_flask.destinations.forms import DestinationForm
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.registry import DESTINATIONS
-from datasync_flask.extractions import catalog, formula_fields, loader
+from datasync_flask.extractions import catalog, formula_fields, loader, service
 from datasync_flask.extractions.forms import ExtractionForm
 from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.extractions.schedule import ScheduleRefused
@@ -25,9 +25,7 @@ from datasync_flask.extractions.setup import destinations, drafts, objects, sche
 from datasync_flask.extractions.setup.models import ExtractionDraft
 from datasync_flask.extractions.setup.views import bp, close, step_list, to_step
 
-FIELDS = (
-    "destination", "dataset", "combines_orgs", "schedule", "timezone", "quota_ceiling", "reread_days", "formula_rhythm",
-)  # fmt: skip
+FIELDS = ("destination", "dataset", *service.DEFAULTS)
 
 
 @bp.route("/extractions/<public_id:draft_id>/setup/destination", methods=["GET", "POST"], endpoint="destination")
@@ -203,10 +201,8 @@ class Step:
             steps=step_list(self.draft, "destination"),
             step=self,
             kinds={key: KINDS[key] for key in DESTINATIONS},
-            kinds_by_key=KINDS,
             names=self.names,
             dataset_label=destinations.DATASET_LABELS[shown_as],
-            shown_as=shown_as,
             table_names=destinations.table_names(self.dataset, shown_as, self.names[:3]),
             picked=self.picked,
             outlook=outlook,

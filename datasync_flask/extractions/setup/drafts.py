@@ -16,21 +16,13 @@ from werkzeug.datastructures import MultiDict
 from datasync_flask.accounts.models import Role
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
-from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
-from datasync_flask.extractions.service import ObjectChoice
+from datasync_flask.extractions.service import DEFAULTS, ObjectChoice
 from datasync_flask.extractions.setup.models import ExtractionDraft
 from datasync_flask.salesforce_connections.models import SalesforceConnection
 from datasync_flask.transactions import in_transaction
 
 SCHEDULE = "0 * * * *"
-_DEFAULTS: Mapping[str, Any] = {
-    "combines_orgs": False,
-    "schedule": SCHEDULE,
-    "timezone": "UTC",
-    "quota_ceiling": 80,
-    "reread_days": 0,
-    "formula_rhythm": FormulaRhythm.DAILY.value,
-}
+_DEFAULTS: Mapping[str, Any] = {**DEFAULTS, "schedule": SCHEDULE}
 
 
 def begin(source: SalesforceConnection) -> ExtractionDraft:

@@ -65,11 +65,9 @@ def parse(before: ObjectChoice, sent: MultiDict[str, str], described: Fields) ->
             errors["fields"] = str(refusal)
     after = replace(
         before,
+        **vars(treated),
         tracking_type=tracking if tracking in TRACKING_TYPES else "",
         filter=condition,
-        fields=treated.fields,
-        hashed=treated.hashed,
-        left_out=treated.left_out,
         cursor_field=cursor,
         marks_deleted=sent.get("deleted") == "mark",
         keeps_history="history" in sent,

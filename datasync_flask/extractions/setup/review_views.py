@@ -14,7 +14,6 @@ from datasync_flask.accounts.models import Role
 from datasync_flask.accounts.rights import fragment, needs_role
 from datasync_flask.clock import utcnow
 from datasync_flask.connections.descriptions import DescriptionTaken
-from datasync_flask.connections.models import State
 from datasync_flask.destinations import service as destination_service
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.destinations.models import DestinationConnection
@@ -153,7 +152,6 @@ def _page(draft: ExtractionDraft, destination: DestinationConnection, form: Extr
         outlook=schedule_picker.outlook(schedule, timezone, utcnow()),
         sum=objects.sum_of(names, found),
         quota=loader.quota_of(draft.source),
-        is_connected=draft.source.state == State.CONNECTED,
         no_access=access.explain(draft.source, found.problem) if found.problem else None,
         checks=checks,
     )
