@@ -6,13 +6,12 @@ from typing import Any
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
-from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, StringField, SubmitField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import InputRequired, Length, ValidationError
 
 from datasync_flask.accounts.service import MIN_PASSWORD_LENGTH, has_unseen
-from datasync_flask.forms import ListedChoice
+from datasync_flask.forms import ListedChoice, PostedForm
 
 
 def _new_password(label: Any) -> PasswordField:
@@ -26,7 +25,7 @@ def _new_password(label: Any) -> PasswordField:
     )
 
 
-class _EmailForm(FlaskForm):
+class _EmailForm(PostedForm):
     """The field that both forms begin with."""
 
     email = EmailField(
@@ -76,7 +75,7 @@ class InviteForm(_EmailForm):
     )
 
 
-class PasswordForm(FlaskForm):
+class PasswordForm(PostedForm):
     """A new password; for one's own account, the current one too."""
 
     present = PasswordField(
@@ -92,7 +91,7 @@ class PasswordForm(FlaskForm):
             del self["present"]
 
 
-class TokenForm(FlaskForm):
+class TokenForm(PostedForm):
     """An API token's name and lifetime."""
 
     name = StringField(
