@@ -60,6 +60,19 @@ def test_an_ended_session_is_renewed_whatever_came_before(caller: Caller, answer
     assert len(set(caller.stale)) == len(caller.stale) == answers.count(ENDED)
 
 
+@pytest.mark.parametrize(("times", "is_well"), [(1, True), (3, True), (None, False)])
+def test_a_renewal_may_give_the_same_token_again(caller: Caller, times: int | None, is_well: bool) -> None:
+    """While a session is valid, Salesforce may answer with it as often as it is asked."""
+    held = caller.api.token
+    caller.api = SalesforceApi(held, "66.0", lambda _: held, (caller.practice.origin,), wait=caller.waited.append)
+    caller.practice.fault("describe", **ENDED, times=times)
+    if is_well:
+        assert objects.describe(caller.api, "Account").name == "Account"
+    else:
+        assert caller.problem() is Problem.SESSION_REFUSED
+    assert caller.waited == [0.5, 2.0, 8.0][:times]
+
+
 def test_a_token_that_is_refused_however_new_is_no_revocation(caller: Caller) -> None:
     caller.practice.fault("describe", **ENDED, times=None)
     assert caller.problem() is Problem.SESSION_REFUSED
