@@ -27,6 +27,7 @@ from datasync_flask.destinations.base import (
 from datasync_flask.destinations.parquet_queries import SQL_TYPES, bounded, quoted, rows_of
 from datasync_flask.extractions.forecast import rows_per_page
 from datasync_flask.extractions.runs import loading
+from datasync_flask.extractions.runs.calls_left import WaitsForBulk
 from datasync_flask.extractions.runs.column_types import arrow_schema
 from datasync_flask.extractions.runs.kept_values import ROWS_BY_ID, as_arrow
 from datasync_flask.extractions.runs.notes import NoteKind, note, without_repeated
@@ -42,11 +43,16 @@ log = logging.getLogger(__name__)
 NOT_REFRESHED = (
     "Salesforce refused to return the formula fields on their own, so they weren’t refreshed. The next run tries again."
 )
+NO_CALLS_LEFT = (
+    "Salesforce’s limit for the Bulk API was reached, and too few API calls are left for reading the formula fields by "
+    "REST, so they weren’t refreshed. The next run tries again."
+)
 _KEY_COLUMN = Column(KEY, ColumnType.TEXT)
 
 
 def refresh(api: SalesforceApi, destination: Destination, each: ObjectRun) -> None:
-    """Bring an object's self-moving fields up to date; if Salesforce refuses, they stay as they were.
+    """Bring an object's self-moving fields up to date; if Salesforce refuses or it takes more API calls than are left,
+    they stay as they were.
 
     Raises DestinationError, and SalesforceError for errors that aren't about this query.
     """
@@ -59,6 +65,11 @@ def refresh(api: SalesforceApi, destination: Destination, each: ObjectRun) -> No
             raise
         log.info("formula fields of %s: %s", each.plan.name, error)
         each.outcome.notes.append(NOT_REFRESHED)
+        return
+    except WaitsForBulk as reason:
+        # The rows themselves are loaded: they don't wait for this.
+        log.info("formula fields of %s: %s", each.plan.name, reason)
+        each.outcome.notes.append(NO_CALLS_LEFT)
         return
     work.store_values()
     rows = work.find_changed(reader.files())
@@ -108,7 +119,8 @@ class _Refresh:
             keeps_history=False,
         )
         columns = {name: self.each.columns[name] for name in names}
-        found = Reader(api, alone, columns, self.folder / "pages", hashing=self.each.hashing)
+        pages = self.folder / "pages"
+        found = Reader(api, alone, columns, pages, calls_left=self.each.calls_left, hashing=self.each.hashing)
         # About as many rows as the table has; this decides whether a bulk job is cheaper.
         found.progress.expected = self.destination.count(self.each.table, without_deleted=True)
         return found
