@@ -11,8 +11,9 @@ from typing import Any
 from flask import request
 from flask_babel import gettext
 from flask_wtf import FlaskForm
-from werkzeug.datastructures import MultiDict
-from wtforms import RadioField, SelectField
+from flask_wtf.form import SUBMIT_METHODS
+from werkzeug.datastructures import CombinedMultiDict, MultiDict
+from wtforms import FileField, RadioField, SelectField
 from wtforms.validators import ValidationError
 
 
@@ -73,7 +74,24 @@ class RadioChoice(ListedChoice, RadioField):
     """The same as radio buttons."""
 
 
-class SettingsForm(FlaskForm):
+class PostedForm(FlaskForm):
+    """A form posted by a page. A file counts only for a field of files, and JSON for none: other fields expect text."""
+
+    class Meta(FlaskForm.Meta):
+        """Where the values come from."""
+
+        def wrap_formdata(self, form: Any, formdata: Any) -> MultiDict[str, Any] | None:
+            """The given values, or else those of the request."""
+            if formdata is None or isinstance(formdata, MultiDict):
+                return formdata
+            if request.method not in SUBMIT_METHODS or not (request.form or request.files):
+                return None
+            fields = {field.name for field in form if isinstance(field, FileField)}
+            files = MultiDict((name, file) for name, file in request.files.items(multi=True) if name in fields)
+            return CombinedMultiDict([files, request.form])
+
+
+class SettingsForm(PostedForm):
     """A form posted by a page, or filled by a program; then without a CSRF token, which only browsers need."""
 
     def __init__(self, *args: Any, given: MultiDict[str, str] | None = None, **kwargs: Any) -> None:
@@ -129,10 +147,10 @@ class SettingsForm(FlaskForm):
 
 
 def given_text(value: Any) -> str:
-    """A program's value in the format of a form."""
+    """A program's value in the format of a form: without NUL and half characters, which no browser sends."""
     if isinstance(value, bool):
         return "true" if value else ""
-    return "" if value is None else str(value).replace("\x00", "")
+    return "" if value is None else re.sub("[\ud800-\udfff]", "\ufffd", str(value)).replace("\x00", "")
 
 
 def given_values(values: Mapping[str, Any], stored: Mapping[str, Any]) -> MultiDict[str, str]:
@@ -147,7 +165,7 @@ def given_values(values: Mapping[str, Any], stored: Mapping[str, Any]) -> MultiD
             raise Refused({name: [gettext("This has to be a text or a number.")]})
         given.add(name, given_text(value))
     if labels is not None:
-        given.add("label_names", ", ".join(labels))
+        given.add("label_names", given_text(", ".join(labels)))
     return given
 
 

@@ -22,7 +22,7 @@ from datasync_flask.connections import history
 from datasync_flask.destinations import kind as destination_kinds
 from datasync_flask.destinations.registry import DESTINATIONS
 from datasync_flask.extractions.runs.comparing import IDS_BROKE_OFF, NOT_COUNTED
-from datasync_flask.extractions.runs.formula_refresh import NOT_REFRESHED
+from datasync_flask.extractions.runs.formula_refresh import NO_CALLS_LEFT, NOT_REFRESHED
 from datasync_flask.extractions.runs.object_states import ORG_REMOVED
 from datasync_flask.extractions.runs.plan import Why
 from datasync_flask.extractions.texts import RUN_STATES, STEPS
@@ -63,7 +63,7 @@ def texts_in_tables() -> Iterator[str]:
     for table in (RUN_STATES, STEPS, ROLES, CHANNELS, *audit):
         yield from table.values()
     yield from (why.value for why in Why)
-    yield from (NOT_COUNTED, IDS_BROKE_OFF, NOT_REFRESHED, ORG_REMOVED, *FAILURES)
+    yield from (NOT_COUNTED, IDS_BROKE_OFF, NOT_REFRESHED, NO_CALLS_LEFT, ORG_REMOVED, *FAILURES)
     yield from (wording for wording, _ in EVENTS.values())
     yield from (responsible.value for responsible in Responsible)
     yield from (level.title for level in PERMISSION_LEVELS)

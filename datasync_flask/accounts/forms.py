@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import InputRequired, Length
 
 from datasync_flask.accounts.service import MIN_PASSWORD_LENGTH, refuse_unseen
-from datasync_flask.forms import ListedChoice
+from datasync_flask.forms import ListedChoice, PostedForm
 
 
 def _new_password(label: Any) -> PasswordField:
@@ -25,7 +24,7 @@ def _new_password(label: Any) -> PasswordField:
     )
 
 
-class _EmailForm(FlaskForm):
+class _EmailForm(PostedForm):
     """The field that both forms begin with."""
 
     email = EmailField(
@@ -72,7 +71,7 @@ class InviteForm(_EmailForm):
     )
 
 
-class PasswordForm(FlaskForm):
+class PasswordForm(PostedForm):
     """A new password; for one's own account, the current one too."""
 
     present = PasswordField(
@@ -88,7 +87,7 @@ class PasswordForm(FlaskForm):
             del self["present"]
 
 
-class TokenForm(FlaskForm):
+class TokenForm(PostedForm):
     """An API token's name and lifetime."""
 
     name = StringField(

@@ -107,6 +107,9 @@ def _give_objects(given: MultiDict[str, str], objects: Any) -> None:
         if unknown:
             unknown_name = min(map(str, unknown))
             raise Refused({"objects": [f"{gettext('There is no such setting here.')} ({unknown_name})"]})
+        if chosen.get("fields") == []:
+            # In a form no field means all of them; whoever sends an empty list doesn't want all.
+            raise Refused({"objects": [gettext("Choose at least one field, or all of them.")]})
         name = given_text(chosen["name"])
         given.add("objects", name)
         for listed in ("fields", "hashed", "left_out"):

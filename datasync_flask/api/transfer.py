@@ -20,7 +20,7 @@ from datasync_flask.connections.kinds import definition_of
 from datasync_flask.connections.models import Connection
 from datasync_flask.extensions import db
 from datasync_flask.extractions.models import Extraction
-from datasync_flask.forms import Refused
+from datasync_flask.forms import Refused, given_text
 
 FORMAT = 1
 _HEAD = """\
@@ -60,23 +60,26 @@ def bring(text: str) -> Iterator[Brought]:
     """Save a file's entries, changing those with the same description. Raises NotOurs."""
     try:
         found = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
+        # A ValueError is about a value that looks like a date or a number and is none.
         raise NotOurs(f"This isn't YAML: {' '.join(str(error).split())[:300]}") from None
+    except RecursionError:
+        raise NotOurs("This isn't an export of DataSync: it is nested too deeply.") from None
     if not isinstance(found, dict) or found.get("datasync") != FORMAT:
         raise NotOurs(f"This isn't an export of DataSync: it has to begin with 'datasync: {FORMAT}'.")
     kinds = ("connection", "extraction")
     for kind in kinds:
-        if not isinstance(found.get(f"{kind}s", []), list):
+        if not isinstance(found.get(f"{kind}s") or [], list):
             raise NotOurs(f"'{kind}s' has to be a list.")
     for kind in kinds:
-        for values in found.get(f"{kind}s", []):
+        for values in found.get(f"{kind}s") or []:
             yield _bring(values, kind)
 
 
 def _bring(values: Any, kind: str) -> Brought:
     if not isinstance(values, dict):
-        return Brought(kind, str(values)[:80], "refused", "an entry has to be settings with their values")
-    description = str(values.get("description") or "")
+        return Brought(kind, given_text(values)[:80], "refused", "an entry has to be settings with their values")
+    description = given_text(values.get("description") or "")
     try:
         if kind == "connection":
             existing = find_connection(description)
@@ -89,4 +92,4 @@ def _bring(values: Any, kind: str) -> Brought:
         return Brought(kind, description, "changed" if extraction else "made", warnings=saved.warnings)
     except Refused as refusal:
         db.session.rollback()
-        return Brought(kind, description, "refused", str(refusal))
+        return Brought(kind, description, "refused", given_text(refusal))

@@ -8,6 +8,7 @@ from flask import Flask
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_smorest import Api, Blueprint, abort
+from flask_smorest.arguments import FlaskParser
 from sqlalchemy import func, select
 
 from datasync_flask.accounts.models import Role
@@ -32,7 +33,23 @@ from datasync_flask.extractions.texts import explain_problem
 from datasync_flask.forms import Refused
 from datasync_flask.queue import queue
 
-bp = Blueprint("api", __name__, url_prefix="/api/v1", description="Connections, extractions and their runs.")
+
+class _Arguments(FlaskParser):  # type: ignore[misc]  # flask-smorest has no types
+    """Reads bodies, and refuses those that Python's parser gives up on."""
+
+    def load_json(self, req: Any, schema: Any) -> Any:
+        """The body's JSON; nested too deeply and numbers of thousands of digits are as wrong as half a body."""
+        try:
+            return super().load_json(req, schema)
+        except (RecursionError, ValueError):
+            abort(400, messages={"json": ["Invalid JSON body."]})
+
+
+class _Blueprint(Blueprint):  # type: ignore[misc]
+    ARGUMENTS_PARSER = _Arguments()
+
+
+bp = _Blueprint("api", __name__, url_prefix="/api/v1", description="Connections, extractions and their runs.")
 
 
 class _Description(Api):  # type: ignore[misc]  # flask-smorest has no types

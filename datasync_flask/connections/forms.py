@@ -11,7 +11,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
-from flask_wtf import FlaskForm
 from wtforms import HiddenField, IntegerField, PasswordField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, Length, ValidationError
@@ -22,7 +21,7 @@ from datasync_flask.connections import labels
 from datasync_flask.connections.descriptions import MAX_LENGTH, DescriptionTaken, is_description_taken
 from datasync_flask.connections.models import Connection, description_key
 from datasync_flask.connections.settings import Setting
-from datasync_flask.forms import ListedChoice, RadioChoice, SettingsForm, one_line, strip
+from datasync_flask.forms import ListedChoice, PostedForm, RadioChoice, SettingsForm, one_line, strip
 from datasync_flask.security.crypto import SecretUnreadable, secret_box
 
 # How long a typed secret is kept for the next try, if the form has a mistake in another field.
@@ -111,7 +110,7 @@ class ConnectionForm(DescribedForm):
         return [label.name for label in self.connection.labels] if self.connection else []
 
 
-class ConfirmedForm(FlaskForm):
+class ConfirmedForm(PostedForm):
     """Asks for the person's own password before an action that is hard to undo, unless they entered it recently."""
 
     your_password = PasswordField(_l("Your own password"), render_kw={"autocomplete": "current-password"})

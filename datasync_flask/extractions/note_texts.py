@@ -95,25 +95,27 @@ def _shortened(about: str) -> str:
 def _odd_values(about: str) -> str:
     name, why, count, examples = json.loads(about)
     messages = {
-        "not_of_type": gettext(
-            "%(name)s: %(count)s values aren’t of the field’s type, so they are empty here.", name=name, count=count
+        "not_of_type": ngettext(
+            "%(name)s: %(num)s value isn’t of the field’s type, so it is empty here.",
+            "%(name)s: %(num)s values aren’t of the field’s type, so they are empty here.",
+            count, name=name,
         ),
-        "out_of_range": gettext(
-            "%(name)s: %(count)s values are larger than a column of this type holds, so they are empty here.",
-            name=name,
-            count=count,
+        "out_of_range": ngettext(
+            "%(name)s: %(num)s value is larger than a column of this type holds, so it is empty here.",
+            "%(name)s: %(num)s values are larger than a column of this type holds, so they are empty here.",
+            count, name=name,
         ),
-        "rounded": gettext(
-            "%(name)s: %(count)s values have more digits than a column of this type holds. They are rounded here.",
-            name=name,
-            count=count,
+        "rounded": ngettext(
+            "%(name)s: %(num)s value has more digits than a column of this type holds. It is rounded here.",
+            "%(name)s: %(num)s values have more digits than a column of this type holds. They are rounded here.",
+            count, name=name,
         ),
-        "characters": gettext(
-            "%(name)s: %(count)s values have characters that no text can hold. They are left out or replaced here.",
-            name=name,
-            count=count,
+        "characters": ngettext(
+            "%(name)s: %(num)s value has characters that no text can hold. They are left out or replaced here.",
+            "%(name)s: %(num)s values have characters that no text can hold. They are left out or replaced here.",
+            count, name=name,
         ),
-    }
+    }  # fmt: skip
     shown = "; ".join(f"{key}: {tidy(text)}" for key, text in examples)
     return f"{messages[why]} {gettext('For example %(examples)s', examples=shown)}"
 

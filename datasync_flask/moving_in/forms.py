@@ -8,13 +8,12 @@ from typing import Any
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
-from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import HiddenField, TextAreaField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 
 from datasync_flask.extractions import loader
-from datasync_flask.forms import ListedChoice
+from datasync_flask.forms import ListedChoice, PostedForm
 from datasync_flask.moving_in.drafts import Choice
 from datasync_flask.moving_in.formats import understand
 from datasync_flask.moving_in.found import Format, Found
@@ -35,7 +34,7 @@ def too_large() -> FileRefused:
     )
 
 
-class ImportForm(FlaskForm):
+class ImportForm(PostedForm):
     """Settings of another tool. The page shows them again without secrets."""
 
     file = FileField(

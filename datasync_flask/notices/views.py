@@ -9,7 +9,6 @@ from flask import Blueprint, current_app, flash, redirect, render_template, requ
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
-from flask_wtf import FlaskForm
 from wtforms import BooleanField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import InputRequired, Length, ValidationError
@@ -19,7 +18,7 @@ from datasync_flask.accounts.rights import fragment, needs_role
 from datasync_flask.accounts.service import normalise_email
 from datasync_flask.addresses import public_link
 from datasync_flask.extensions import db
-from datasync_flask.forms import ListedChoice
+from datasync_flask.forms import ListedChoice, PostedForm
 from datasync_flask.notices import service, targets
 from datasync_flask.notices.models import Channel
 
@@ -29,7 +28,7 @@ bp = Blueprint("notices", __name__)
 POLL_SECONDS = 1
 
 
-class ChannelForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+class ChannelForm(PostedForm):
     """The form of a channel."""
 
     kind = ListedChoice(

@@ -51,8 +51,8 @@ log = logging.getLogger(__name__)
 # The newest version this program was written for; with an older org, we use the org's newest.
 PINNED_VERSION = "66.0"
 
-# Not what one app used: per-app-api-usage.
-_LIMIT_INFO = re.compile(r"(?<![\w-])api-usage=(\d+)/(\d+)", re.A)
+# Not what one app used: per-app-api-usage. No org has more calls than nine digits tell.
+_LIMIT_INFO = re.compile(r"(?<![\w-])api-usage=(\d{1,9})/(\d{1,9})(?!\d)", re.A)
 # It becomes part of every address.
 VERSION = re.compile(r"\d{1,3}\.\d", re.A)
 

@@ -42,7 +42,7 @@ def _quoted(text: str) -> str:
 
 
 def number_of(value: Any) -> int | None:
-    """A non-negative whole number in JSON, read with or without `loads`; None for anything else."""
+    """A non-negative whole number of up to 18 digits in JSON, read with or without `loads`; None for anything else."""
     if isinstance(value, JsonNumber) and value.isascii() and value.isdigit() and len(value) < 19:
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**18 else None

@@ -20,6 +20,8 @@ from datasync_flask.salesforce.query import records_in
 
 VERSIONS_PATH = "/services/data/"
 
+# No org has more calls a day; the database takes no larger numbers.
+_MOST_CALLS = 10**9
 _RECORD_ID = re.compile(r"[0-9A-Za-z]{15,18}")
 _ORG_ID = re.compile(r"00D[0-9A-Za-z]{12}([0-9A-Za-z]{3})?")
 
@@ -152,7 +154,10 @@ def _read_limits(get: Get, api: SalesforceApi, report: AccessReport) -> None:
     """Read the day's API calls; without "View Setup and Configuration" the org refuses, and the header has to do."""
     try:
         daily = get(f"{api.base}/limits")["DailyApiRequests"]
-        report.api_calls_max, report.api_calls_left = int(daily["Max"]), int(daily["Remaining"])
+        most, left = int(daily["Max"]), int(daily["Remaining"])
+        if max(abs(most), abs(left)) > _MOST_CALLS:
+            raise ValueError(most, left)
+        report.api_calls_max, report.api_calls_left = most, left
     except (SalesforceError, KeyError, TypeError, ValueError):
         if api.usage is not None:
             used, most = api.usage

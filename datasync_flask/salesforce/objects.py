@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from dataclasses import replace
 
 from datasync_flask.salesforce import query
 from datasync_flask.salesforce.answers import COMFORT, OPTIONAL
@@ -26,6 +27,8 @@ from datasync_flask.salesforce.exact_json import number_of
 log = logging.getLogger(__name__)
 
 DESCRIBES_PER_CALL = 25
+# Faults of one resource, or of a proxy that knows only some: objects can be described one by one.
+_MAY_BE_THE_BATCHS = frozenset({Problem.SERVER_ERROR, Problem.NOT_SALESFORCE, Problem.NO_ANSWER_IN_TIME})
 COUNTS_PER_CALL = 100
 
 
@@ -72,9 +75,10 @@ def describe_together(api: SalesforceApi, names: list[str]) -> dict[str, ObjectD
     requests = [{"method": "GET", "url": f"{api.base}/sobjects/{checked_name(name)}/describe"} for name in names]
     order = {"haltOnError": False, "batchRequests": requests}
     try:
-        answer = api.request("POST", f"{api.base}/composite/batch", json=order, bounds=OPTIONAL)
+        answer = api.request("POST", f"{api.base}/composite/batch", json=order, bounds=replace(OPTIONAL, tries=2))
     except SalesforceError as error:
-        if error.is_about_the_request:
+        if error.is_about_the_request or error.problem in _MAY_BE_THE_BATCHS:
+            log.info("%s are described one by one: %s", ", ".join(names), error)
             return {}
         raise
     results = answer.get("results") if isinstance(answer, dict) else None

@@ -21,6 +21,7 @@ MAX_QUERY_LENGTH = 12_000
 # Salesforce's page size for a REST query.
 REST_PAGE_ROWS = 2_000
 
+_PATH_BELOW_VERSION = re.compile(r"/?(?=query(?:All)?/)", re.A)
 _NEXT_PAGE = re.compile(r"/services/data/v\d{1,3}\.\d/(?:query|queryAll)/(?!\.)[\w.~=+-]{1,200}", re.A)
 
 
@@ -85,6 +86,8 @@ def _page(api: SalesforceApi, answer: Any) -> QueryPage:
     if answer.get("done") is False and not isinstance(next_path, str):
         raise SalesforceError(Problem.NOT_SALESFORCE, "a page that isn't the last, without a next one")
     is_last = answer.get("done") is True or not isinstance(next_path, str)
-    # Usually a path; a proxy may write the org's own address before it.
+    # Usually a path; a proxy may write the org's own address before it, and Bulk leaves out the version's.
     path = "" if is_last else str(next_path).removeprefix(origin_of(api.token.instance_url))
+    if below := _PATH_BELOW_VERSION.match(path):
+        path = f"{api.base}/{path[below.end() :]}"
     return QueryPage(found, len(found) if total is None else total, path)

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
+from html import escape
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, urljoin, urlsplit
 
 import httpx2
 from structlog.contextvars import get_contextvars
@@ -38,6 +39,14 @@ MAX_STREAM_SECONDS = 3600.0
 SLOW_AFTER_SECONDS, SLOWEST_BYTES_PER_SECOND = 60.0, 1_000
 # Other encodings may be stacked, or expand more than a thousandfold.
 ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
+
+# What a request holds that no page, log or history may show.
+_SECRET_FIELDS = frozenset(
+    {"client_secret", "refresh_token", "code", "code_verifier", "assertion", "client_assertion", "token"}
+)
+_SECRETS_PLACE = b"\xe2\x80\xa6"
+# A shorter one, or one of letters alone, may be a word of the answer.
+_SHORTEST_SECRET = 6
 
 # httpx2 sets these again for the decoded body.
 _BODY_HEADERS = {b"content-encoding", b"content-length", b"transfer-encoding"}
@@ -148,6 +157,9 @@ class BoundedClient(httpx2.Client):
     def whole(self, response: httpx2.Response, *, max_bytes: int = 0) -> httpx2.Response:
         """An open answer with its body read, as far as the request's limits allow. Raises SalesforceError."""
         content, request = self._read(response, max_bytes), response.request
+        if response.status_code >= 400:
+            # Its words are shown and stored.
+            content = _without_secrets_of(request, content)
         # As bytes: one that isn't ASCII couldn't be written again.
         headers = [pair for pair in response.headers.raw if pair[0].lower() not in _BODY_HEADERS]
         return httpx2.Response(response.status_code, headers=headers, content=content, request=request)
@@ -185,6 +197,19 @@ class BoundedClient(httpx2.Client):
     def _read(self, response: httpx2.Response, max_bytes: int) -> bytes:
         most = max_bytes or int(response.request.extensions.get(MAX_BYTES_KEY) or self._max_bytes)
         return b"".join(pieces_of(response, most, self._seconds_for(response.request)))
+
+
+def _without_secrets_of(request: httpx2.Request, content: bytes) -> bytes:
+    """An answer without the secrets of its request, which a server or a proxy may repeat in its error."""
+    found = [request.headers.get("authorization", "").partition(" ")[2]]
+    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        fields = parse_qsl(request.content.decode("utf-8", "replace"))
+        found += [value for name, value in fields if name in _SECRET_FIELDS]
+    for secret in sorted(found, key=len, reverse=True):
+        if len(secret) >= _SHORTEST_SECRET and not secret.isalpha():
+            for form in {secret, quote(secret, safe=""), quote_plus(secret), escape(secret), json.dumps(secret)[1:-1]}:
+                content = content.replace(form.encode(), _SECRETS_PLACE)
+    return content
 
 
 def pieces_of(

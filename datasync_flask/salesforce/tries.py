@@ -69,7 +69,10 @@ class Tries:
                 self._wait(refusal)
                 return
             if self._caller.token.access_token == stale.access_token:
-                raise error
+                # Salesforce takes the session for valid, so one of its servers may not know it yet.
+                if self._renewals >= self._most:
+                    raise error
+                self._caller.wait(FIRST_PAUSE * 4**self._renewals)
         self._renewals += 1
 
     def _wait(self, error: SalesforceError) -> None:

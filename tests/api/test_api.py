@@ -93,6 +93,36 @@ def test_a_nul_character_is_no_fault_of_ours(walk: ConnectionWalk, call: Call) -
         assert call("POST", "/extractions", json=values | changed).status_code in {201, 422}
 
 
+def test_half_a_character_is_stored_as_no_character(walk: ConnectionWalk, call: Call) -> None:
+    """JSON can have lone surrogates; neither the database nor an address for Salesforce takes any."""
+    walk.to_connected()
+    made = call("POST", "/connections", json={"kind": "duckdb", "description": "W\ud800", "path": "w.duckdb"})
+    assert made.get_json()["description"] == "W\ufffd"
+    assert call("PATCH", f"/connections/{made.get_json()['id']}", json={"labels": ["a\0", "\udfff"]}).get_json()[
+        "labels"
+    ] == ["a", "\ufffd"]
+    values = {"description": "X", "source": "Sales EMEA", "destination": "W\udc00", "dataset": "crm"}
+    for chosen in ({"name": "Acc\ud800"}, {"name": "Account", "filter": "Name = '\ud800'"}):
+        assert call("POST", "/extractions", json=values | {"objects": [chosen]}).status_code in {201, 422}
+
+
+def test_an_empty_list_of_fields_loads_nothing_more(walk: ConnectionWalk, call: Call) -> None:
+    """It isn't taken for all fields, of which some may be nobody's business."""
+    walk.to_connected()
+    call("POST", "/connections", json={"kind": "duckdb", "description": "W", "path": "w.duckdb"})
+    values = {"description": "X", "source": "Sales EMEA", "destination": "W", "dataset": "crm"}
+    refused = call("POST", "/extractions", json=values | {"objects": [{"name": "Contact", "fields": []}]})
+    assert (refused.status_code, refused.get_json()["errors"]["json"]) == (
+        422, {"objects": ["Choose at least one field, or all of them."]}
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 20_000, b'{"quota_ceiling":' + b"9" * 5000 + b"}"])
+def test_json_that_the_parser_gives_up_on_is_refused(call: Call, body: bytes) -> None:
+    refused = call("POST", "/extractions", data=body, content_type="application/json")
+    assert (refused.status_code, refused.get_json()["errors"]) == (400, {"json": ["Invalid JSON body."]})
+
+
 def test_an_extraction_and_its_runs(walk: ConnectionWalk, call: Call) -> None:
     walk.to_connected()
     assert (

@@ -102,8 +102,32 @@ def test_each_mistake_is_told_and_the_rest_is_saved(app: Flask) -> None:
     assert texts[7] == "source: There is no connection with this description or id."
 
 
+def test_half_a_character_can_be_printed(app: Flask) -> None:
+    wrong = {"datasync": 1, "connections": ["\ud800", {"kind": "sqlite", "description": "a\ud800b", "\udc00": 1}]}
+    with app.app_context():
+        for each in bring(yaml.safe_dump(wrong), by=None):
+            assert f"{each.description}{each.errors}".encode()
+        db.session.rollback()
+
+
+def test_an_empty_part_brings_nothing(app: Flask) -> None:
+    with app.app_context():
+        assert not list(bring("datasync: 1\nconnections:\nextractions:\n", by=None))
+
+
 @pytest.mark.parametrize(
-    "text", ["", "a: [", "- 1", "datasync: 2", "datasync: 1\nconnections: 5", "!!python/object:os.x"]
+    "text",
+    [
+        "",
+        "a: [",
+        "- 1",
+        "datasync: 2",
+        "datasync: 1\nconnections: 5",
+        "!!python/object:os.x",
+        "datasync: 1\nconnections: [2026-13-45]",
+        f"datasync: {'9' * 5000}",
+        f"datasync: 1\nconnections: {'[' * 5000}",
+    ],
 )
 def test_what_is_no_export(app: Flask, text: str) -> None:
     with app.app_context(), pytest.raises(NotOurs):

@@ -13,6 +13,7 @@ from datasync_flask.extractions import filters
 from datasync_flask.extractions.runs import working_files
 from datasync_flask.salesforce import bulk, objects, query
 from datasync_flask.salesforce.api import SalesforceApi
+from datasync_flask.salesforce.data_refusals import classify_api_error
 from datasync_flask.salesforce.errors import Problem, SalesforceError
 from datasync_flask.salesforce.oauth import TokenAnswer, read_token_answer
 from tests.support.extraction import Extracting, Org
@@ -61,6 +62,26 @@ def test_a_batch_may_answer_in_another_order(extracting: Extracting, org: Org, w
         org.do(name, "generate", count=3)
     extracting.make(names, warehouse)
     extracting.walk.practice.fault("describe", kind="shuffled", times=None)
+    extracting.done()
+    extracting.assert_same("Account")
+    extracting.assert_same("Contact", ("Name", "Email"))
+
+
+@pytest.mark.parametrize("status", [501, 503])
+def test_objects_are_described_one_by_one_where_the_batch_has_a_fault(
+    extracting: Extracting, org: Org, warehouse: str, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    for name in ("Account", "Contact"):
+        org.do(name, "generate", count=3)
+    extracting.make(["Account", "Contact"], warehouse)
+    ask = SalesforceApi.once
+
+    def once(api: SalesforceApi, method: str, path: str, **content: Any) -> Any:
+        if path.endswith("/composite/batch"):
+            raise classify_api_error(status, None, "<html>Unsupported method</html>")
+        return ask(api, method, path, **content)
+
+    monkeypatch.setattr(SalesforceApi, "once", once)
     extracting.done()
     extracting.assert_same("Account")
     extracting.assert_same("Contact", ("Name", "Email"))

@@ -15,7 +15,7 @@ from tests.support.extraction import Extracting, Org
 # Words of SQL, and what statements of ours or of dlt call their tables and columns.
 WORDS = (
     "Table", "Values", "Index", "Key", "User", "Case", "Default", "Column", "Check", "Primary", "Unique", "Rank", "Grant",
-    "Rowid", "Version", "Fresh", "Old", "Piece", "Ids", "Select__c", "Order__c", "Group__c",
+    "Rowid", "Version", "Fresh", "Old", "Piece", "Ids", "Ctid", "Xmin", "Tableoid", "Select__c", "Order__c", "Group__c",
 )  # fmt: skip
 LONG = "npsp__OpportunityPaymentScheduleRecurringDonationInstallment"
 FIELDS = (*WORDS, f"{LONG}One__c", f"{LONG}Two__c")

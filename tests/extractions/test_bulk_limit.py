@@ -11,6 +11,7 @@ import time_machine
 from datasync_flask.clock import utcnow
 from datasync_flask.extractions.runs import lease
 from datasync_flask.extractions.runs.endings import BULK_PAUSE
+from datasync_flask.extractions.runs.formula_refresh import NO_CALLS_LEFT
 from datasync_flask.extractions.runs.reading import Reader
 from tests.support.extraction import Extracting, Org
 
@@ -52,6 +53,27 @@ def test_what_fits_is_read_by_rest(ready: Extracting, words: str) -> None:
     visitor = ready.walk.visitor
     visitor.get(f"/extractions/{ready.id}/runs/{run.id}")
     assert f"limit for the Bulk API was reached: LIMIT_EXCEEDED: {words}" in visitor.text
+
+
+def test_formula_fields_wait_for_bulk_and_nothing_waits_for_them(
+    extracting: Extracting, org: Org, warehouse: str
+) -> None:
+    """They take no calls that the run can't finish with: it would begin again each time, and never get to its end."""
+    org.do("Account", "generate", count=20_000)
+    ids = org.ids("Account")
+    extracting.make(["Account"], warehouse)
+    extracting.done()
+    org.do("Account", "formula", ids=ids, values={"Age__c": 12345.5})
+    org.do("Account", "update", ids=ids[:1], values={"Name": "Changed"})
+    extracting.age_watermarks(days=1)
+    spent(extracting, JOBS)
+    leave(extracting, 14)
+    (account,) = extracting.done().objects
+    assert NO_CALLS_LEFT in account.notes
+    assert next(row["name"] for row in extracting.table("Account") if row["id"] == ids[0]) == "Changed"
+    extracting.walk.practice.change_org(daily_requests=15_000, daily_bulk_jobs=100)
+    extracting.done()
+    extracting.assert_same("Account", ("Name", "Age__c"))
 
 
 def test_what_does_not_fit_waits_for_bulk_and_goes_on(ready: Extracting) -> None:

@@ -286,6 +286,41 @@ def test_a_run_that_goes_on_with_another_key_begins_again(
     assert here == {row["LastName"]: hash_of(extracting, row["Email"]) if "Email" in row else None for row in ROWS}
 
 
+@pytest.mark.parametrize("history", [False, True])
+def test_hashes_of_two_types_never_meet_in_a_column(
+    extracting: Extracting, contacts: Org, warehouse: str, monkeypatch: pytest.MonkeyPatch, history: bool
+) -> None:
+    """A text 1500.50 that becomes a number is 1500.5, which has another hash; a row that is older isn't read again."""
+    fields = {"hashed-Contact": "Email,Birthdate", "tracking_type-Contact": "date"}
+    extracting.make(["Contact"], warehouse, **fields | ({"history-Contact": "on"} if history else {}))
+    extracting.done()
+    assert not extracting.done().objects[0].is_whole
+    with extracting.app.app_context():
+        (chosen,) = db.session.get_one(Extraction, extracting.id).objects
+        assert chosen.loaded_as is not None
+        assert chosen.loaded_as.hashed_types == "birthdate:date,email:text"
+        # As if it had been a text until now.
+        chosen.loaded_as = replace(chosen.loaded_as, hashed_types="birthdate:text,email:text")
+        db.session.commit()
+    run = extracting.done()
+    assert run.objects[0].is_whole
+    assert any("another type now" in note for note in run.objects[0].notes)
+    assert not extracting.done().objects[0].is_whole
+
+
+def test_a_hashed_field_that_is_hidden_for_a_while_is_not_loaded_again(
+    extracting: Extracting, contacts: Org, warehouse: str
+) -> None:
+    extracting.make(["Contact"], warehouse, **{"hashed-Contact": "Email", "tracking_type-Contact": "date"})
+    extracting.done()
+    contacts.do("Contact", "hide", fields=["Email"])
+    assert not extracting.done().objects[0].is_whole
+    with extracting.app.app_context():
+        (chosen,) = db.session.get_one(Extraction, extracting.id).objects
+        assert chosen.loaded_as is not None
+        assert chosen.loaded_as.types == {"email": "text"}
+
+
 def test_a_filter_may_use_a_hashed_field(extracting: Extracting, contacts: Org, warehouse: str) -> None:
     extracting.make(
         ["Contact"], warehouse, **{"filter-Contact": f"Email = '{CLEAR}1@example.com'", "hashed-Contact": "Email"}

@@ -170,7 +170,7 @@ def test_odd_values_are_told_on_the_run_and_the_rest_is_loaded(
     visitor = extracting.walk.visitor
     visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
     for name in ("Amount__c", "Day__c", "Flag__c", "Count__c", "Text__c"):
-        assert f"{name}: 1 values" in visitor.text, name
+        assert f"{name}: 1 value " in visitor.text, name
     assert f"{keys[1]}: 10000-01-01" in visitor.text
     assert "Data__c: " not in visitor.text
 

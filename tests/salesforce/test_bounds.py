@@ -18,7 +18,7 @@ from datasync_flask.destinations.base import Column, ColumnType
 from datasync_flask.extractions.runs.plan import Choice, make_plan
 from datasync_flask.extractions.runs.progress import Progress
 from datasync_flask.extractions.runs.reading import Reader
-from datasync_flask.salesforce import oauth, objects, transport
+from datasync_flask.salesforce import oauth, objects, query, transport
 from datasync_flask.salesforce.answers import COMFORT, Bounds
 from datasync_flask.salesforce.api import PATIENT, SalesforceApi
 from datasync_flask.salesforce.descriptions import Field, ObjectDescription
@@ -276,6 +276,13 @@ def test_rest_pages_in_a_circle_end_with_their_own_reason(tmp_path: Path, count:
         with pytest.raises(SalesforceError) as error:
             list(found._read_rest())
     assert error.value.problem is Problem.PAGES_REPEAT
+
+
+@pytest.mark.parametrize("path", ["query/01g-1", "/queryAll/01g-1"])
+def test_a_next_page_may_be_below_the_versions_address(path: str) -> None:
+    with server(pages([json_page(path)])) as api:
+        page = query.first_page(api, "SELECT Id FROM Account")
+    assert page.next_path == f"/services/data/v66.0/{path.lstrip('/')}"
 
 
 def test_a_next_page_may_have_the_orgs_own_address_and_no_other(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import httpx2
 import pytest
 
 from datasync_flask.salesforce import oauth, objects, query
@@ -58,6 +59,37 @@ def test_an_ended_session_is_renewed_whatever_came_before(caller: Caller, answer
         caller.practice.fault("describe", **answer)
     assert objects.describe(caller.api, "Account").name == "Account"
     assert len(set(caller.stale)) == len(caller.stale) == answers.count(ENDED)
+
+
+def test_a_token_that_the_answer_repeats_is_not_shown(caller: Caller) -> None:
+    token = caller.api.token.access_token
+    caller.practice.fault("describe", status=400, body=refusal("ODD", f"Bearer {token} isn't known"), times=None)
+    with pytest.raises(SalesforceError) as error:
+        objects.describe(caller.api, "Account")
+    assert error.value.detail == "ODD: Bearer \u2026 isn't known"
+
+
+@pytest.mark.parametrize(
+    ("usage", "told"), [("api-usage=99999999999999999999/1", None), ("api-usage=3/15000", (3, 15000))]
+)
+def test_a_number_of_calls_that_no_org_has_is_none(caller: Caller, usage: str, told: tuple[int, int] | None) -> None:
+    """The database takes no larger ones."""
+    caller.api.usage = None
+    caller.api._note(httpx2.Response(200, headers={"Sforce-Limit-Info": usage}))
+    assert caller.api.usage == told
+
+
+@pytest.mark.parametrize(("times", "is_well"), [(1, True), (3, True), (None, False)])
+def test_a_renewal_may_give_the_same_token_again(caller: Caller, times: int | None, is_well: bool) -> None:
+    """While a session is valid, Salesforce may answer with it as often as it is asked."""
+    held = caller.api.token
+    caller.api = SalesforceApi(held, "66.0", lambda _: held, (caller.practice.origin,), wait=caller.waited.append)
+    caller.practice.fault("describe", **ENDED, times=times)
+    if is_well:
+        assert objects.describe(caller.api, "Account").name == "Account"
+    else:
+        assert caller.problem() is Problem.SESSION_REFUSED
+    assert caller.waited == [0.5, 2.0, 8.0][:times]
 
 
 def test_a_token_that_is_refused_however_new_is_no_revocation(caller: Caller) -> None:

@@ -81,7 +81,15 @@ def test_user_that_nobody_tells_stays_unknown(token: TokenAnswer, practice: Prac
 
 
 @pytest.mark.parametrize(
-    "body", ["{}", "[]", '{"DailyApiRequests": 7}', '{"DailyApiRequests": {"Max": "many"}}', "<html>"]
+    "body",
+    [
+        "{}",
+        "[]",
+        '{"DailyApiRequests": 7}',
+        '{"DailyApiRequests": {"Max": "many"}}',
+        '{"DailyApiRequests": {"Max": 99999999999999999999, "Remaining": 1}}',
+        "<html>",
+    ],
 )
 def test_odd_limits_fall_back_to_the_header(token: TokenAnswer, practice: PracticeOrg, body: str) -> None:
     # versions, organization, then limits: the third call to the API.

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+from dataclasses import replace
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
 from hypothesis import given
@@ -120,6 +122,27 @@ def test_an_identity_url_elsewhere_is_not_kept() -> None:
 def test_revoking_what_is_dead_already_is_fine(credentials: AppCredentials, practice: PracticeOrg, answer: str) -> None:
     practice.fault("revoke", status=400, body=answer)
     oauth.revoke(credentials, "token")
+
+
+@pytest.mark.parametrize("form", ["{}", "<b>{}</b>", "client_secret={}&x=1"])
+def test_a_secret_that_the_answer_repeats_is_not_shown(
+    credentials: AppCredentials, practice: PracticeOrg, form: str
+) -> None:
+    """Neither in the fault's words nor, with them, on pages, in the history and in logs."""
+    awkward = replace(credentials, client_secret='s3cret+/="é')
+    for app, told in (
+        (credentials, credentials.client_secret),
+        (awkward, awkward.client_secret),
+        (awkward, quote_plus(awkward.client_secret)),
+    ):
+        practice.refuse("token", "odd_error", form.format(told))
+        with pytest.raises(SalesforceError) as error:
+            oauth.exchange_without_person(app)
+        assert form.format("\u2026") in error.value.detail
+    practice.refuse("token", "invalid_grant", form.format("5Aep861.refresh"))
+    with pytest.raises(SalesforceError) as error:
+        oauth.refresh(credentials, "5Aep861.refresh")
+    assert "5Aep861" not in error.value.detail
 
 
 def test_revoking_that_fails(credentials: AppCredentials, practice: PracticeOrg) -> None:

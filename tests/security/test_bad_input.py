@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -170,6 +171,26 @@ def test_quick_edits(walk: ConnectionWalk) -> None:
                 base_url=walk.visitor.address, buffered=True,
             )  # fmt: skip
             hold(answer, value, field)
+
+
+def test_files_and_json_in_place_of_text(walk: ConnectionWalk) -> None:
+    walk.save(client_id="")
+    token = {"csrf_token": walk.visitor.csrf_token}
+    for method, path, field in (
+        ("PATCH", f"/connections/{walk.id}", "description"),
+        ("POST", "/connections/new/salesforce", "client_secret"),
+        ("POST", "/connections/new/duckdb", "path"),
+        ("POST", "/extractions/new", "dataset"),
+        ("POST", "/account/tokens", "name"),
+        ("POST", "/account/password", "password"),
+        ("POST", "/login", "email"),
+    ):
+        as_file = walk.visitor.open(path, method=method, data={**token, field: (io.BytesIO(b"x"), "x.txt")})
+        assert as_file.status_code in {200, 422}, path
+        for body in ([1], {field: {"a": 1}}):
+            header = {"X-CSRFToken": token["csrf_token"]}
+            answer = walk.visitor.open(path, method=method, json=body, headers=header)
+            assert answer.status_code in {200, 422}, (path, body)
 
 
 def test_every_parameter_of_an_address(walk: ConnectionWalk, tmp_path: Path) -> None:

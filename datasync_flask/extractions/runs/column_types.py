@@ -53,6 +53,8 @@ ARROW_TYPES = {
 # By API name: the field's columns with their types, the oldest first.
 GivenNames = dict[str, dict[str, str]]
 _NONE: Mapping[str, str] = MappingProxyType({})
+# Columns that each table of PostgreSQL has already ("System Columns" in its documentation).
+_OF_POSTGRESQL = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
 # Columns with a meaning for destinations, and the one field that may use each ('' for none).
 _RESERVED = {
     KEY: "Id",
@@ -60,6 +62,7 @@ _RESERVED = {
     **dict.fromkeys(
         (VALID_FROM, VALID_TO, VERSION_COLUMN, ORG_ID_COLUMN, ORG_NAME_COLUMN, "_dlt_id", "_dlt_load_id"), ""
     ),
+    **dict.fromkeys(_OF_POSTGRESQL, ""),
 }
 
 

@@ -27,6 +27,7 @@ from datasync_flask.destinations.base import (
 from datasync_flask.destinations.parquet_queries import SQL_TYPES, bounded, quoted, rows_of
 from datasync_flask.extractions.forecast import rows_per_page
 from datasync_flask.extractions.runs import loading
+from datasync_flask.extractions.runs.calls_left import WaitsForBulk
 from datasync_flask.extractions.runs.column_types import arrow_schema
 from datasync_flask.extractions.runs.kept_values import KEY_COLUMN, ROWS_BY_ID, store_values
 from datasync_flask.extractions.runs.notes import NoteKind, note, without_repeated
@@ -42,10 +43,15 @@ log = logging.getLogger(__name__)
 NOT_REFRESHED = (
     "Salesforce refused to return the formula fields on their own, so they weren’t refreshed. The next run tries again."
 )
+NO_CALLS_LEFT = (
+    "Salesforce’s limit for the Bulk API was reached, and too few API calls are left for reading the formula fields by "
+    "REST, so they weren’t refreshed. The next run tries again."
+)
 
 
 def refresh(api: SalesforceApi, destination: Destination, each: ObjectRun) -> None:
-    """Bring an object's self-moving fields up to date; if Salesforce refuses, they stay as they were.
+    """Bring an object's self-moving fields up to date; if Salesforce refuses or it takes more API calls than are left,
+    they stay as they were.
 
     Raises DestinationError, and SalesforceError for errors that aren't about this query.
     """
@@ -58,6 +64,11 @@ def refresh(api: SalesforceApi, destination: Destination, each: ObjectRun) -> No
             raise
         log.info("formula fields of %s: %s", each.plan.name, error)
         each.outcome.notes.append(NOT_REFRESHED)
+        return
+    except WaitsForBulk as reason:
+        # The rows themselves are loaded: they don't wait for this.
+        log.info("formula fields of %s: %s", each.plan.name, reason)
+        each.outcome.notes.append(NO_CALLS_LEFT)
         return
     work.store_values()
     rows = work.find_changed(reader.files())
@@ -98,8 +109,8 @@ class _Refresh:
         """The reader of Id and the fields of all rows."""
         plan = self.each.plan
         columns = {name: self.each.columns[name] for name in ("Id", *plan.formulas)}
-        alone = plan.of_all_rows(*plan.formulas)
-        found = Reader(api, alone, columns, self.folder / "pages", hashing=self.each.hashing)
+        alone, pages = plan.of_all_rows(*plan.formulas), self.folder / "pages"
+        found = Reader(api, alone, columns, pages, calls_left=self.each.calls_left, hashing=self.each.hashing)
         # About as many rows as the table has; this decides whether a bulk job is cheaper.
         found.progress.expected = self.destination.count(self.each.table, without_deleted=True)
         return found

@@ -80,8 +80,10 @@ class ObjectRun:
         """Continue reading; False if it has to begin again: another query, other columns, missing pages."""
         columns = {name: [column.name, column.type.value] for name, column in self.columns.items()}
         reads: dict[str, Any] = {"at": self.planned_at.isoformat(), "soql": self.plan.soql, "columns": columns}
-        # Don't continue with pages that have plain values.
-        reads |= {"hashed": sorted(self.plan.hashed), "key": self.plan.loaded_as.key} if self.plan.hashed else {}
+        # Don't continue with pages that have plain values, or other hashes.
+        if self.plan.hashed:
+            key, types = self.plan.loaded_as.key, self.plan.loaded_as.types
+            reads |= {"hashed": sorted(self.plan.hashed), "key": key, "types": types}
         goes_on = stored.reads == reads and len(list((self.folder / "pages").rglob("*.parquet"))) >= stored.pages
         self.progress = stored if goes_on else Progress(reads)
         return goes_on

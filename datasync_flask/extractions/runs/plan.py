@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from datasync_flask.extractions.runs.column_types import type_of
 from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.salesforce.descriptions import Field, ObjectDescription
 
@@ -36,6 +37,7 @@ class Why(enum.StrEnum):
     ASKED = "Somebody asked for a reload, so this run loads everything."
     CHANGED = "The settings have changed since the last run, so this run loads everything."
     OTHER_KEY = "Values are now hashed with a different key, so this run loads everything."
+    OTHER_TYPE = "A hashed field has another type now, which gives other hashes, so this run loads everything."
     REREAD = "A regular full reload was due."
     COMPARES = "The run compares Ids to find rows that were permanently deleted."
 
@@ -54,6 +56,13 @@ class LoadedAs:
     left_out: str = ""
     # The mark of the key of the hashes; '' where there are none, or nobody knows.
     key: str = ""
+    # The types of the hashed fields, as name:type in small letters: the text that is hashed depends on the type.
+    hashed_types: str = ""
+
+    @property
+    def types(self) -> dict[str, str]:
+        """The types of the hashed fields by their names in small letters, as far as they are known."""
+        return dict(pair.split(":", 1) for pair in self.hashed_types.split(",") if pair)
 
     def newly_treated(self, hashed: Iterable[str], left_out: Iterable[str]) -> list[str]:
         """The fields that are hashed or left out now, and weren't when the table was loaded."""
@@ -182,11 +191,15 @@ def make_plan(description: ObjectDescription, choice: Choice, now: datetime) -> 
     if choice.tracking_type == "date_deletes" and not has_flag:
         reasons.append(Why.NO_DELETES)
     row_filter = choice.filter.strip()
+    before = choice.loaded_as or LoadedAs()
+    types = {found.name.lower(): type_of(found).value for found in chosen if found.name in hashed}
+    # A field that can't be seen at the moment keeps its hashes.
+    unseen = {name: kind for name, kind in before.types.items() if name in {each.lower() for each in hashed}}
     loaded_as = LoadedAs(
         choice.tracking_type, cursor, choice.keeps_history, choice.marks_deleted, row_filter,
         _joined(hashed), _joined(left_out), choice.key if hashed else "",
+        _joined([f"{name}:{kind}" for name, kind in (unseen | types).items()]),
     )  # fmt: skip
-    before = choice.loaded_as or LoadedAs()
     is_whole = not (tracks_changes and cursor)
     if not is_whole and choice.watermark is None:
         is_whole = True
@@ -198,6 +211,9 @@ def make_plan(description: ObjectDescription, choice: Choice, now: datetime) -> 
         # Hashes of two keys in one column would join nothing.
         is_whole = True
         reasons.append(Why.OTHER_KEY)
+    elif not is_whole and any(before.types.get(name, kind) != kind for name, kind in types.items()):
+        is_whole = True
+        reasons.append(Why.OTHER_TYPE)
     elif not is_whole and _is_due(choice.read_whole_at, choice.reread_every, now):
         is_whole = True
         reasons.append(Why.REREAD)
