@@ -17,6 +17,7 @@ class RunProblem(enum.StrEnum):
     TABLE_GIVEN_BACK = "table_given_back"
     LOADED_FROM_OTHER_ORG = "loaded_from_other_org"
     GAVE_UP = "gave_up"
+    SERVER_DISK_FULL = "server_disk_full"
 
 
 RUN: dict[RunProblem, Entry] = {
@@ -63,6 +64,12 @@ RUN: dict[RunProblem, Entry] = {
         "Run ended too often",
         "The run’s process ended unexpectedly several times.",
         ("Ask whoever runs DataSync to check the server’s log, then run again: nothing is lost.",),
+        responsible=Responsible.OPERATOR,
+    ),
+    RunProblem.SERVER_DISK_FULL: Entry(
+        "DataSync’s disk is full",
+        "There is no room left on the server where DataSync keeps what a run has read until it is written.",
+        ("Make room on that server, then run again: nothing is lost.",),
         responsible=Responsible.OPERATOR,
     ),
 }

@@ -89,6 +89,16 @@ def test_killed_while_writing_it_is_written_again(ready: Extracting, monkeypatch
     ready.assert_same("Account")
 
 
+def with_full_disk(extracting: Extracting, most: int) -> Run:
+    """Do a run while no file may grow beyond so many bytes: writing fails as it does where there is no room."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    try:
+        return extracting.run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
 @pytest.mark.parametrize("kind", ["duckdb", "sqlite"])
 def test_a_disk_that_is_full_leaves_the_table_as_it_was(extracting: Extracting, org: Org, kind: str) -> None:
     org.do("Account", "generate", count=50)
@@ -98,17 +108,25 @@ def test_a_disk_that_is_full_leaves_the_table_as_it_was(extracting: Extracting, 
     extracting.done()
     before = sorted(row["id"] for row in extracting.table("Account"))
     org.do("Account", "generate", count=20_000)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    # No file may grow beyond this: writing fails as it does where there is no room.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_200_000, hard))
-    try:
-        run = extracting.run()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    # Room for the working files, but not for the table.
+    run = with_full_disk(extracting, 2_400_000)
     assert run.state == "failed"
     assert run.problem.startswith("destination."), run.problem
     assert sorted(row["id"] for row in extracting.table("Account")) == before
     assert extracting.done().state == "done"
+    extracting.assert_same("Account")
+
+
+def test_a_full_disk_of_the_server_is_named_and_nothing_is_lost(
+    extracting: Extracting, org: Org, warehouse: str
+) -> None:
+    org.do("Account", "generate", count=20_000)
+    extracting.make(["Account"], warehouse)
+    run = with_full_disk(extracting, 1_000_000)
+    assert (run.state, run.problem) == ("failed", "run.server_disk_full"), run.problem_detail
+    extracting.walk.visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
+    assert "Make room on that server, then run again: nothing is lost." in extracting.walk.visitor.text
+    extracting.done()
     extracting.assert_same("Account")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,6 +85,8 @@ def _end(run_id: str, lease_id: str, error: Exception) -> None:
             states.failed(run_id, lease_id, Problem.SECRETS_UNREADABLE, str(error))
         case DestinationError():
             states.failed(run_id, lease_id, error.fault, error.detail)
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG):
+            states.failed(run_id, lease_id, RunProblem.SERVER_DISK_FULL, str(error))
         case _:
             # A fault of this program: reported as one, with its traceback in the worker's log.
             log.error("run %s ended by a fault", run_id, exc_info=error)
