@@ -105,14 +105,14 @@ def test_each_mistake_is_told_and_the_rest_is_saved(app: Flask) -> None:
 def test_half_a_character_can_be_printed(app: Flask) -> None:
     wrong = {"datasync": 1, "connections": ["\ud800", {"kind": "sqlite", "description": "a\ud800b", "\udc00": 1}]}
     with app.app_context():
-        for each in bring(yaml.safe_dump(wrong), by=None):
+        for each in bring(yaml.safe_dump(wrong)):
             assert f"{each.description}{each.errors}".encode()
         db.session.rollback()
 
 
 def test_an_empty_part_brings_nothing(app: Flask) -> None:
     with app.app_context():
-        assert not list(bring("datasync: 1\nconnections:\nextractions:\n", by=None))
+        assert not list(bring("datasync: 1\nconnections:\nextractions:\n"))
 
 
 @pytest.mark.parametrize(
