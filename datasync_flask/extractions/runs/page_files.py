@@ -30,8 +30,9 @@ MAX_HEADER_BYTES = 1_000_000
 EXAMPLE_CHARACTERS = 60
 # Destinations write row group after row group: small ones cost time, large ones memory.
 ROW_GROUP_BYTES = 4 * 1024 * 1024
-# For files that are read once, as a whole: zstd would take a tenth more of a page's time, and so would statistics.
-WRITTEN: dict[str, Any] = {"compression": "lz4", "use_dictionary": False, "write_statistics": False}
+# For files that are read once, as a whole. Without dictionaries, zstd makes smaller files in two thirds of the time;
+# statistics would take a fifth of it.
+WRITTEN: dict[str, Any] = {"compression": "zstd", "use_dictionary": False, "write_statistics": False}
 # A changed stamp alone is no new version.
 _NOT_IN_VERSION = {"system_modstamp", "last_modified_date", "last_viewed_date", "last_referenced_date"}
 
