@@ -35,7 +35,8 @@ def tables(origin: str) -> Iterator[Any]:
     import pyarrow as pa
     import pyarrow.csv as pa_csv
 
-    from datasync_flask.extractions.runs.column_types import arrow_schema, columns_for
+    from datasync_flask.extractions.runs.arrow_types import arrow_schema
+    from datasync_flask.extractions.runs.column_types import columns_for
     from datasync_flask.extractions.runs.values import parsed
     from datasync_flask.salesforce.descriptions import Field
 

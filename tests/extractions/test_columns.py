@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datasync_flask.destinations.base import DECIMAL_SCALE, Column, ColumnType
-from datasync_flask.extractions.runs.column_types import ARROW_TYPES, arrow_schema
+from datasync_flask.extractions.runs.arrow_types import ARROW_TYPES, arrow_schema
 from datasync_flask.extractions.runs.values import parsed
 
 STEP = Decimal(1).scaleb(-DECIMAL_SCALE)

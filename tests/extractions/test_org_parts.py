@@ -29,7 +29,7 @@ from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.registry import open_destination
 from datasync_flask.destinations.service import settings_of
 from datasync_flask.extensions import db
-from datasync_flask.extractions.runs.column_types import arrow_schema
+from datasync_flask.extractions.runs.arrow_types import arrow_schema
 from tests.support.extraction import Extracting
 
 ONE, OTHER = Table("crm", "account", "00D000000000001EAA"), Table("crm", "account", "00D000000000002EAA")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from datasync_flask.destinations.base import Column, ColumnType
 from datasync_flask.extractions.runs import inexact
-from datasync_flask.extractions.runs.column_types import arrow_schema
+from datasync_flask.extractions.runs.arrow_types import arrow_schema
 from datasync_flask.extractions.runs.values import Parsed, Why, from_csv, from_json
 from datasync_flask.salesforce import exact_json
 from tests.extractions.test_columns import values

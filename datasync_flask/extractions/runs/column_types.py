@@ -1,4 +1,4 @@
-"""Salesforce's fields as columns: names in snake case, types of Arrow. Values are parsed in values.py.
+"""Salesforce's fields as columns: names in snake case, and types. Values are parsed in values.py.
 
 Source: Object Reference "Field Types".
 """
@@ -8,11 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 
-import pyarrow as pa
-
 from datasync_flask.destinations.base import (
-    DECIMAL_PRECISION,
-    DECIMAL_SCALE,
     DELETED_COLUMN,
     KEY,
     ORG_ID_COLUMN,
@@ -39,17 +35,6 @@ _TYPES = {
     "datetime": ColumnType.TIMESTAMP,
     "time": ColumnType.TIME,
 }
-ARROW_TYPES = {
-    ColumnType.TEXT: pa.string(),
-    ColumnType.BIGINT: pa.int64(),
-    ColumnType.DOUBLE: pa.float64(),
-    ColumnType.DECIMAL: pa.decimal128(DECIMAL_PRECISION, DECIMAL_SCALE),
-    ColumnType.BOOL: pa.bool_(),
-    ColumnType.DATE: pa.date32(),
-    ColumnType.TIMESTAMP: pa.timestamp("us", "UTC"),
-    ColumnType.TIME: pa.time64("us"),
-}
-
 # By API name: the field's columns with their types, the oldest first.
 GivenNames = dict[str, dict[str, str]]
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -64,11 +49,6 @@ _RESERVED = {
     ),
     **dict.fromkeys(_OF_POSTGRESQL, ""),
 }
-
-
-def arrow_schema(columns: Iterable[Column]) -> pa.Schema:
-    """The Arrow schema of columns. If it differs from the table's, dlt rewrites each file."""
-    return pa.schema([pa.field(each.name, ARROW_TYPES[each.type], nullable=each.name != KEY) for each in columns])
 
 
 def is_shortened(name: str, column: str) -> bool:

@@ -27,8 +27,8 @@ from datasync_flask.destinations.base import (
 from datasync_flask.destinations.parquet_queries import SQL_TYPES, bounded, quoted, rows_of
 from datasync_flask.extractions.forecast import rows_per_page
 from datasync_flask.extractions.runs import loading
+from datasync_flask.extractions.runs.arrow_types import arrow_schema
 from datasync_flask.extractions.runs.calls_left import WaitsForBulk
-from datasync_flask.extractions.runs.column_types import arrow_schema
 from datasync_flask.extractions.runs.kept_values import KEY_COLUMN, ROWS_BY_ID, store_values
 from datasync_flask.extractions.runs.notes import NoteKind, note, without_repeated
 from datasync_flask.extractions.runs.object_run import ObjectRun

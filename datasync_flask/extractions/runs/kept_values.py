@@ -26,7 +26,7 @@ from datasync_flask.destinations.base import (
     Destination,
     Table,
 )
-from datasync_flask.extractions.runs.column_types import ARROW_TYPES, arrow_schema
+from datasync_flask.extractions.runs.arrow_types import ARROW_TYPES, arrow_schema
 from datasync_flask.extractions.runs.object_run import ObjectRun
 
 # Up to this many rows are read by their ids; for more, the whole columns are read once.

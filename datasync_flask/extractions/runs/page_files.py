@@ -17,7 +17,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from datasync_flask.destinations.base import KEY, VERSION_COLUMN, Column
-from datasync_flask.extractions.runs.column_types import arrow_schema
+from datasync_flask.extractions.runs.arrow_types import arrow_schema
 from datasync_flask.extractions.runs.hashing import Hashing
 from datasync_flask.extractions.runs.values import EXAMPLES, Parsed
 from datasync_flask.salesforce.errors import Problem, SalesforceError

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datasync_flask.destinations.base import DECIMAL_PRECISION, DECIMAL_SCALE, ColumnType
-from datasync_flask.extractions.runs.column_types import ARROW_TYPES
+from datasync_flask.extractions.runs.arrow_types import ARROW_TYPES
 from datasync_flask.salesforce import exact_json
 
 # A float is written with up to 17 digits, some of them after zeros.
