@@ -45,7 +45,9 @@ class _Ahead:
                         return
                     self._waiting.append(piece)
                     self._size += len(piece)
-                    self._changed.notify_all()
+                    # Waking the parser for every piece would cost more than reading it.
+                    if len(self._waiting) == 1 or self._size >= AHEAD_BYTES:
+                        self._changed.notify_all()
         except Exception as error:
             self._error = error
         finally:
@@ -65,8 +67,10 @@ class _Ahead:
                 if not self._waiting:
                     break
                 piece = self._waiting.popleft()
+                was_full = self._size >= AHEAD_BYTES
                 self._size -= len(piece)
-                self._changed.notify_all()
+                if was_full:
+                    self._changed.notify_all()
             yield piece
         if self._error is not None:
             raise self._error
