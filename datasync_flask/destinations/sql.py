@@ -33,6 +33,11 @@ KEYS_AT_ONCE = 50_000
 DELETES_AT_ONCE = 500
 
 
+def _staging(dataset: str) -> str:
+    # As dlt names it.
+    return f"{dataset}_staging"
+
+
 class SqlDestination(Destination):
     """A database; its driver's errors become DestinationErrors."""
 
@@ -253,7 +258,7 @@ class SqlDestination(Destination):
         """Have dlt create what a load needs and the database lacks: it trusts its own record of what it created, even
         if somebody has dropped it since.
         """
-        for dataset in (load.table.dataset, f"{load.table.dataset}_staging"):
+        for dataset in (load.table.dataset, _staging(load.table.dataset)):
             record = Table(dataset, "_dlt_version")
             if self.has_table(record):
                 condition = f"{self.quoted('schema_name')} = {self.marker}"
@@ -262,7 +267,7 @@ class SqlDestination(Destination):
 
     def clear_staging(self, table: Table) -> None:
         """Delete the last load's rows, which dlt leaves in its staging table."""
-        staging = Table(f"{table.dataset}_staging", table.name)
+        staging = Table(_staging(table.dataset), table.name)
         if self.has_table(staging):
             with self.transaction() as cursor:
                 cursor.execute(f"DELETE FROM {self.path(staging)}")

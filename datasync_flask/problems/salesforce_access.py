@@ -100,7 +100,7 @@ ACCESS: dict[Problem, Entry] = {
     Problem.OTHER_ORG: Entry(
         "Another org answered",
         "Access was given for another org than the one this connection belongs to. Nothing was read from it.",
-        ("Choose below which org the connection belongs to.",),
+        ("Open the connection and choose which org it belongs to.",),
         Action.AUTHENTICATE,
     ),
 }

@@ -23,7 +23,7 @@ from datasync_flask.clock import utcnow
 from datasync_flask.destinations import object_storage, object_tables
 from datasync_flask.destinations.base import Column, ColumnType, Destination, DestinationError, Fault, Load, Table
 from datasync_flask.destinations.registry import open_destination
-from tests.support.killed import Killed, die
+from tests.support.killed import Killed, die, killed_at
 from tests.support.servers import ObjectStore, free_port, object_store, wait_until_open
 from tests.support.store_proxy import refusing
 
@@ -188,14 +188,12 @@ def test_killed_in_the_middle(bucket: Bucket, monkeypatch: pytest.MonkeyPatch, w
     assert bucket.rows() == {"1": "new", "2": "old", "3": "new"}
 
 
-def test_what_does_not_count_any_more_goes_after_a_day(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_does_not_count_any_more_goes_after_a_day(bucket: Bucket) -> None:
     bucket.load({"1": "a"}, replaces=True)
     first = set(bucket.files())
     kind = object_tables.DeltaLog if bucket.format == "delta" else object_tables.ManifestLog
-    with monkeypatch.context() as patched:
-        patched.setattr(kind, "commit", die)
-        with pytest.raises(Killed):
-            bucket.load({"1": "b"}, replaces=True)
+    with killed_at(kind, "commit"):
+        bucket.load({"1": "b"}, replaces=True)
     lost = bucket.stored() - first
     assert len(lost) == 1
     bucket.load({"1": "c"}, replaces=True)

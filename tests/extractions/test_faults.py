@@ -20,7 +20,7 @@ from datasync_flask.extractions.runs.reading import Reader
 from datasync_flask.salesforce_connections import store
 from datasync_flask.security.crypto import secret_box
 from tests.support.extraction import Extracting, Org
-from tests.support.killed import Killed
+from tests.support.killed import Killed, killed_at
 
 pytestmark = pytest.mark.slow
 
@@ -43,21 +43,17 @@ def make_silent(extracting: Extracting, run_id: str) -> None:
 
 
 @pytest.mark.parametrize("at_page", [0, 3, 6])
-def test_killed_while_reading_it_goes_on_where_it_was(
-    ready: Extracting, monkeypatch: pytest.MonkeyPatch, at_page: int
-) -> None:
+def test_killed_while_reading_it_goes_on_where_it_was(ready: Extracting, at_page: int) -> None:
     run_id = ready.start()
     original = Reader._read_page
 
-    def die(self: Reader) -> None:
+    def read_page(self: Reader) -> None:
         if self.progress.pages == at_page:
             raise Killed
         original(self)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Reader, "_read_page", die)
-        with pytest.raises(Killed):
-            ready.work_on(run_id)
+    with killed_at(Reader, "_read_page", read_page):
+        ready.work_on(run_id)
     assert ready.stored(run_id).state == "running"
     with ready.app.app_context():
         assert states.claim(run_id) == ""
@@ -71,16 +67,10 @@ def test_killed_while_reading_it_goes_on_where_it_was(
     ready.assert_same("Account")
 
 
-def test_killed_while_writing_it_is_written_again(ready: Extracting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_while_writing_it_is_written_again(ready: Extracting) -> None:
     run_id = ready.start()
-
-    def die(*_: object) -> None:
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(object_states, "object_done", die)
-        with pytest.raises(Killed):
-            ready.work_on(run_id)
+    with killed_at(object_states, "object_done"):
+        ready.work_on(run_id)
     make_silent(ready, run_id)
     with ready.app.app_context():
         # The table is there, though nobody had time to write down whose it is.

@@ -15,7 +15,7 @@ from datasync_flask.extractions.runs.formula_rhythm import FormulaRhythm
 from datasync_flask.forms import Refused
 from tests.extractions.test_faults import make_silent
 from tests.support.extraction import Extracting, Org
-from tests.support.killed import Killed, die
+from tests.support.killed import killed_at
 
 ALL = ("Name", "Industry", "AnnualRevenue", "Score__c", "Age__c")
 
@@ -195,16 +195,12 @@ def test_where_salesforce_refuses_the_rest_is_loaded(
 
 
 @pytest.mark.parametrize("moment", [(loading, "load_of"), (comparing, "compare")])
-def test_a_run_that_breaks_off_repeats_it(
-    account: Extracting, org: Org, monkeypatch: pytest.MonkeyPatch, moment: tuple[Any, str]
-) -> None:
+def test_a_run_that_breaks_off_repeats_it(account: Extracting, org: Org, moment: tuple[Any, str]) -> None:
     org.do("Account", "formula", ids=org.ids("Account"), values={"Age__c": 99.5})
     module, name = moment
     run_id = account.start()
-    with monkeypatch.context() as patch:
-        patch.setattr(module, name, die)
-        with pytest.raises(Killed):
-            account.work_on(run_id)
+    with killed_at(module, name):
+        account.work_on(run_id)
     make_silent(account, run_id)
     account.work_on(run_id)
     assert account.stored(run_id).state == "done"

@@ -22,7 +22,7 @@ from datasync_flask.extractions.runs.page_files import what_is_wrong
 from datasync_flask.extractions.runs.reading import Reader
 from datasync_flask.operations import key_rotation
 from tests.support.extraction import Extracting, Org
-from tests.support.killed import Killed, die
+from tests.support.killed import Killed, killed_at
 
 CLEAR = "ada.planted"
 ROWS = [
@@ -81,10 +81,8 @@ def test_a_hashed_value_is_nowhere_in_clear(
     extracting.make(["Contact"], warehouse)
     assert treat(extracting, Email="hash", Birthdate="hash", FirstName="leave_out") == 303
     run_id = extracting.start()
-    with monkeypatch.context() as patch:
-        patch.setattr(object_states, "object_done", die)
-        with pytest.raises(Killed):
-            extracting.work_on(run_id)
+    with killed_at(object_states, "object_done"):
+        extracting.work_on(run_id)
     # Nobody had time to remove the working files.
     assert list(extracting.folder.rglob("000001.parquet"))
     assert in_files(extracting, CLEAR) == []
@@ -106,9 +104,7 @@ def test_a_hashed_value_is_nowhere_in_clear(
     assert "2 fields hashed, 1 left out" in visitor.text
 
 
-def test_killed_while_reading_nothing_stays_in_clear(
-    extracting: Extracting, contacts: Org, warehouse: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_killed_while_reading_nothing_stays_in_clear(extracting: Extracting, contacts: Org, warehouse: str) -> None:
     extracting.make(["Contact"], warehouse)
     run_id, original = extracting.start(), Reader.read
 
@@ -116,10 +112,8 @@ def test_killed_while_reading_nothing_stays_in_clear(
         yield from original(self)
         raise Killed
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Reader, "read", read)
-        with pytest.raises(Killed):
-            extracting.work_on(run_id)
+    with killed_at(Reader, "read", read):
+        extracting.work_on(run_id)
     # These pages were read before; the run doesn't go on with them.
     assert in_files(extracting, CLEAR)
     assert treat(extracting, Email="hash") == 303
@@ -270,14 +264,12 @@ def test_hashes_of_two_keys_never_meet_in_a_column(
 
 
 def test_a_run_that_goes_on_with_another_key_begins_again(
-    extracting: Extracting, contacts: Org, warehouse: str, monkeypatch: pytest.MonkeyPatch
+    extracting: Extracting, contacts: Org, warehouse: str
 ) -> None:
     extracting.make(["Contact"], warehouse, **{"hashed-Contact": "Email"})
     run_id = extracting.start()
-    with monkeypatch.context() as patch:
-        patch.setattr(object_states, "object_done", die)
-        with pytest.raises(Killed):
-            extracting.work_on(run_id)
+    with killed_at(object_states, "object_done"):
+        extracting.work_on(run_id)
     with extracting.app.app_context():
         make_new()
         db.session.commit()
@@ -288,7 +280,7 @@ def test_a_run_that_goes_on_with_another_key_begins_again(
 
 @pytest.mark.parametrize("history", [False, True])
 def test_hashes_of_two_types_never_meet_in_a_column(
-    extracting: Extracting, contacts: Org, warehouse: str, monkeypatch: pytest.MonkeyPatch, history: bool
+    extracting: Extracting, contacts: Org, warehouse: str, history: bool
 ) -> None:
     """A text 1500.50 that becomes a number is 1500.5, which has another hash; a row that is older isn't read again."""
     fields = {"hashed-Contact": "Email,Birthdate", "tracking_type-Contact": "date"}

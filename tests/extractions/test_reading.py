@@ -84,6 +84,12 @@ def test_what_is_no_result_is_refused(tmp_path: Path) -> None:
         rows_of(b"<html>maintenance</html>", tmp_path)
 
 
+def test_a_result_with_other_columns_is_refused_with_those_that_are_missing(tmp_path: Path) -> None:
+    body = as_csv([("Id", "Title", "SystemModstamp"), ("1", "Alpha", STAMP)])
+    with pytest.raises(SalesforceError, match="a result of 3 columns, asked for 3; without Name"):
+        rows_of(body, tmp_path)
+
+
 def test_a_row_larger_than_a_block_asks_for_a_larger_one(tmp_path: Path) -> None:
     body = as_csv([HEADER, ("1", "x" * 131_072, STAMP)])
     with pytest.raises(pa.ArrowInvalid):

@@ -14,7 +14,7 @@ from datasync_flask.salesforce import api, query
 from datasync_flask.salesforce.api import SalesforceApi
 from tests.extractions.test_faults import make_silent
 from tests.support.extraction import Extracting, Org
-from tests.support.killed import Killed
+from tests.support.killed import Killed, killed_at
 
 
 def refusal(code: str, message: str = "") -> str:
@@ -195,7 +195,7 @@ def test_a_place_that_rest_forgot_is_read_again_from_the_beginning(
 
 @pytest.mark.parametrize("is_forgotten", [False, True])
 def test_killed_while_rest_reads_it_goes_on_where_it_was(
-    extracting: Extracting, org: Org, warehouse: str, monkeypatch: pytest.MonkeyPatch, is_forgotten: bool
+    extracting: Extracting, org: Org, warehouse: str, is_forgotten: bool
 ) -> None:
     org.do("Account", "generate", count=5900)
     extracting.make(["Account"], warehouse)
@@ -208,10 +208,8 @@ def test_killed_while_rest_reads_it_goes_on_where_it_was(
         return original(api, path)
 
     run_id = extracting.start()
-    with monkeypatch.context() as patch:
-        patch.setattr(query, "next_page", next_page)
-        with pytest.raises(Killed):
-            extracting.work_on(run_id)
+    with killed_at(query, "next_page", next_page):
+        extracting.work_on(run_id)
     assert extracting.stored(run_id).objects[0].rows == 2000
     practice = extracting.walk.practice
     if is_forgotten:

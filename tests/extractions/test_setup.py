@@ -208,6 +208,21 @@ def test_a_run_without_access_says_what_is_true(extracting: Extracting, warehous
     assert "revoked" not in extracting.walk.visitor.text
 
 
+def test_a_run_without_access_keeps_the_reason_of_its_connection(extracting: Extracting, warehouse: str) -> None:
+    walk = extracting.walk
+    denied = walk.save(description="Denied")
+    walk.work()
+    walk.allow("deny")
+    extracting.make(["Account"], warehouse, source=denied)
+    run = extracting.run()
+    assert (run.state, run.problem) == ("waiting", "salesforce.access_denied")
+    walk.visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
+    assert "Access was denied" in walk.visitor.text
+    walk.visitor.get(f"/connections/{denied}")
+    assert "Access was denied" in walk.visitor.text
+    assert "Not connected" not in walk.visitor.text
+
+
 def test_the_source_can_be_changed_and_its_objects_with_it(setup: Setup) -> None:
     visitor = setup.visitor
     setup.open("objects")

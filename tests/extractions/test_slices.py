@@ -26,7 +26,7 @@ from datasync_flask.salesforce import bulk
 from tests.extractions.test_bulk_limit import leave
 from tests.extractions.test_faults import make_silent
 from tests.support.extraction import Extracting, Org
-from tests.support.killed import Killed
+from tests.support.killed import Killed, killed_at
 
 ROWS, SLICES = 7000, 4
 
@@ -92,10 +92,8 @@ def kill_at_page(ready: Extracting, monkeypatch: pytest.MonkeyPatch, number: int
         original(reader)
 
     run_id = ready.start()
-    with monkeypatch.context() as patch:
-        patch.setattr(Reader, "_read_page", read)
-        with pytest.raises(Killed):
-            ready.work_on(run_id)
+    with killed_at(Reader, "_read_page", read):
+        ready.work_on(run_id)
     make_silent(ready, run_id)
     return run_id
 

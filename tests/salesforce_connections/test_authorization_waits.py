@@ -10,7 +10,7 @@ import time_machine
 
 from tests.support.clock import NOON
 from tests.support.connection import CALLBACK_URL, ConnectionWalk, failed
-from tests.support.killed import Killed
+from tests.support.killed import Killed, killed_at
 
 
 def test_client_unknown_at_the_exchange_waits_and_succeeds(clock: time_machine.Traveller, walk: ConnectionWalk) -> None:
@@ -104,9 +104,7 @@ def test_nobody_comes_back(clock: time_machine.Traveller, walk: ConnectionWalk) 
     failed(walk, "timed_out", "more than 10 minutes ago", "redirect_uri_mismatch")
 
 
-def test_killed_while_the_answer_was_taken_in(
-    clock: time_machine.Traveller, walk: ConnectionWalk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_killed_while_the_answer_was_taken_in(clock: time_machine.Traveller, walk: ConnectionWalk) -> None:
     from datasync_flask.salesforce_connections import authorization
 
     walk.to_ready()
@@ -117,10 +115,8 @@ def test_killed_while_the_answer_was_taken_in(
         real(*args)
         raise Killed
 
-    with monkeypatch.context() as patch:
-        patch.setattr(authorization, "_use_up", use_up_and_die)
-        with pytest.raises(Killed):
-            walk.come_back(location)
+    with killed_at(authorization, "_use_up", use_up_and_die):
+        walk.come_back(location)
     assert walk.state == "authorizing"
     clock.shift(601)
     failed(walk, "timed_out")

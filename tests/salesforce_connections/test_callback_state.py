@@ -9,7 +9,7 @@ import time_machine
 
 from datasync_flask.accounts.models import Role
 from tests.support.connection import ConnectionWalk, failed
-from tests.support.killed import Killed, die
+from tests.support.killed import Killed, killed_at
 from tests.support.visitor import Visitor
 
 
@@ -76,24 +76,20 @@ def test_the_callback_needs_a_signed_in_editor(walk: ConnectionWalk, sign_in: An
     assert sign_in("viewer").get("/oauth/salesforce/callback?state=x&code=y").status_code == 403
 
 
-def test_killed_between_callback_and_exchange(
-    clock: time_machine.Traveller, walk: ConnectionWalk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_killed_between_callback_and_exchange(clock: time_machine.Traveller, walk: ConnectionWalk) -> None:
     from datasync_flask.salesforce_connections import authorization
 
     walk.to_ready()
     walk.allow()
-    with monkeypatch.context() as patch:
-        patch.setattr(authorization.salesforce_oauth, "exchange_code", die)
-        with pytest.raises(Killed):
-            walk.work()
+    with killed_at(authorization.salesforce_oauth, "exchange_code"):
+        walk.work()
     clock.shift(31)
     walk.work()
     assert walk.state == "connected"
 
 
 def test_killed_between_exchange_and_commit_says_what_to_do(
-    clock: time_machine.Traveller, walk: ConnectionWalk, monkeypatch: pytest.MonkeyPatch
+    clock: time_machine.Traveller, walk: ConnectionWalk
 ) -> None:
     from datasync_flask.salesforce_connections import authorization
 
@@ -105,9 +101,7 @@ def test_killed_between_exchange_and_commit_says_what_to_do(
 
     walk.to_ready()
     walk.allow()
-    with monkeypatch.context() as patch:
-        patch.setattr(authorization.salesforce_oauth, "exchange_code", exchange_and_die)
-        with pytest.raises(Killed):
-            walk.work()
+    with killed_at(authorization.salesforce_oauth, "exchange_code", exchange_and_die):
+        walk.work()
     clock.shift(31)
     failed(walk, "code_expired", "Authenticate again")

@@ -12,7 +12,7 @@ from datasync_flask import clock_repairs
 from datasync_flask.clock import utcnow
 from datasync_flask.salesforce_connections import token_grants
 from tests.support.connection import ConnectionWalk
-from tests.support.killed import Killed
+from tests.support.killed import killed_at
 from tests.support.visitor import Visitor
 
 pytestmark = pytest.mark.each_on_both
@@ -83,21 +83,14 @@ def test_the_daily_check_comes(clock: time_machine.Traveller, walk: ConnectionWa
     assert checked.grant.checked_at == utcnow()
 
 
-def test_a_refresh_that_died_before_the_clock_went_back(
-    clock: time_machine.Traveller, walk: ConnectionWalk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refresh_that_died_before_the_clock_went_back(clock: time_machine.Traveller, walk: ConnectionWalk) -> None:
     walk.to_connected(**LONG_KNOWN)
     walk.practice.expire()
 
-    def die(*_: object) -> None:
-        raise Killed
-
     with walk.app.app_context():
         stale = token_grants.current_token(walk.id)
-        with monkeypatch.context() as patch:
-            patch.setattr(token_grants, "_ask_for_new_token", die)
-            with pytest.raises(Killed):
-                token_grants.refreshed_token(walk.id, stale)
+        with killed_at(token_grants, "_ask_for_new_token"):
+            token_grants.refreshed_token(walk.id, stale)
         clock.shift(timedelta(hours=-2))
         clock_repairs.repair(utcnow())
         assert token_grants.refreshed_token(walk.id, stale).token.access_token != stale.token.access_token

@@ -17,7 +17,7 @@ from datasync_flask.salesforce_connections.propagation import (
 )
 from tests.support.clock import NOON
 from tests.support.connection import CALLBACK_URL, ConnectionWalk
-from tests.support.killed import Killed, die
+from tests.support.killed import killed_at
 
 
 @given(
@@ -232,17 +232,13 @@ def test_two_workers_do_not_double_the_probes(walk: ConnectionWalk) -> None:
     assert walk.practice.requests() == {"token": 1}
 
 
-def test_a_worker_that_died_is_taken_over_from(
-    clock: time_machine.Traveller, walk: ConnectionWalk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_that_died_is_taken_over_from(clock: time_machine.Traveller, walk: ConnectionWalk) -> None:
     from datasync_flask.salesforce_connections import propagation
 
     walk.make_app()
     walk.save()
-    with monkeypatch.context() as patch:
-        patch.setattr(propagation.probe, "probe_app", die)
-        with pytest.raises(Killed):
-            walk.work()
+    with killed_at(propagation.probe, "probe_app"):
+        walk.work()
     walk.work()
     assert walk.state == "waiting_for_propagation"
     clock.shift(31)

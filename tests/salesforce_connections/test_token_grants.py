@@ -17,7 +17,7 @@ from datasync_flask.salesforce_connections import token_grants
 from datasync_flask.salesforce_connections.models import Revocation, SalesforceGrant
 from tests.support.clock import NOON
 from tests.support.connection import ConnectionWalk
-from tests.support.killed import Killed, die
+from tests.support.killed import killed_at
 
 
 def check(walk: ConnectionWalk) -> None:
@@ -125,15 +125,13 @@ def test_a_revoked_grant(walk: ConnectionWalk) -> None:
 
 
 def test_a_rotated_token_lost_between_answer_and_commit_ends_in_revoked_never_in_a_loop(
-    clock: time_machine.Traveller, walk: ConnectionWalk, monkeypatch: pytest.MonkeyPatch
+    clock: time_machine.Traveller, walk: ConnectionWalk
 ) -> None:
     walk.to_connected(rotation=True)
     walk.practice.expire()
     walk.visitor.post(f"/connections/{walk.id}/check")
-    with monkeypatch.context() as patch:
-        patch.setattr(token_grants, "_store_refreshed", die)
-        with pytest.raises(Killed):
-            walk.work()
+    with killed_at(token_grants, "_store_refreshed"):
+        walk.work()
     clock.shift(31)
     walk.work()
     assert (walk.state, walk.reason) == ("needs_attention", "revoked")

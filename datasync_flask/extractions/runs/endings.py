@@ -49,6 +49,10 @@ class QuotaReached(Exception):
     """The org's API calls today have reached the ceiling."""
 
 
+class NotConnected(SalesforceError):
+    """The connection has no access to Salesforce, for the reason that its own page shows."""
+
+
 @contextmanager
 def ending(app: Flask, run_id: str, lease_id: str) -> Iterator[None]:
     """Turn an exception that ends the block into the run's state."""
@@ -69,6 +73,8 @@ def _end(run_id: str, lease_id: str, error: Exception) -> None:
             abandoned_jobs.abort_all()
         case QuotaReached():
             states.paused(run_id, lease_id, utcnow() + QUOTA_PAUSE, RunProblem.QUOTA)
+        case NotConnected():
+            states.waiting_for_connection(run_id, lease_id, error)
         case SalesforceError(problem=Problem.REQUEST_LIMIT_EXCEEDED):
             states.paused(run_id, lease_id, utcnow() + QUOTA_PAUSE, RunProblem.QUOTA, error.detail)
         case WaitsForBulk():
@@ -76,7 +82,7 @@ def _end(run_id: str, lease_id: str, error: Exception) -> None:
         case SalesforceError(problem=Problem.NO_ANSWER_IN_TIME):
             states.stalled(run_id, lease_id, error.detail)
         case SalesforceError() if error.problem in _LOST or (error.is_about_access and not error.problem.is_transient):
-            states.waiting_for_connection(run_id, lease_id, error)
+            states.connection_lost(run_id, lease_id, error)
         case SalesforceError():
             states.failed(run_id, lease_id, error.problem, error.detail)
         case orgs.LoadedFromOtherOrg():

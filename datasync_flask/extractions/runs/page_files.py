@@ -28,6 +28,8 @@ QUOTE = pa.scalar(ord('"'), pa.uint8())
 # Names of 800 fields are a few ten thousand bytes.
 MAX_HEADER_BYTES = 1_000_000
 EXAMPLE_CHARACTERS = 60
+# How many missing columns an error names.
+SHOWN_NAMES = 5
 # Destinations write row group after row group: small ones cost time, large ones memory.
 ROW_GROUP_BYTES = 4 * 1024 * 1024
 # For files that are read once, as a whole. Without dictionaries, zstd makes smaller files in two thirds of the time;
@@ -107,10 +109,13 @@ def cells(body: Body, wanted: list[str], *, is_first_page: bool, block_bytes: in
         return
     # A line that was cut off is no header.
     names = [name.strip().strip('"') for name in header.split(",")] if len(header) < MAX_HEADER_BYTES else []
-    is_header = {name.lower() for name in names} == {name.lower() for name in wanted}
+    found = {name.lower() for name in names}
+    is_header = found == {name.lower() for name in wanted}
     if not is_header:
         if is_first_page:
-            raise SalesforceError(Problem.NOT_SALESFORCE, f"a result of {len(names)} columns, asked for {len(wanted)}")
+            missing = ", ".join([name for name in wanted if name.lower() not in found][:SHOWN_NAMES])
+            counts = f"a result of {len(names)} columns, asked for {len(wanted)}"
+            raise SalesforceError(Problem.NOT_SALESFORCE, f"{counts}; without {missing}" if missing else counts)
         # Some sources say that only the first page has a header: then the first line is a row.
         names = list(wanted)
     reader = pa_csv.open_csv(

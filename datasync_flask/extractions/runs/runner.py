@@ -29,7 +29,7 @@ from datasync_flask.extractions.runs import (
     working_files,
 )
 from datasync_flask.extractions.runs.calls_left import CallsLeft, WaitsForBulk
-from datasync_flask.extractions.runs.endings import QuotaReached, Stopped, ending
+from datasync_flask.extractions.runs.endings import NotConnected, QuotaReached, Stopped, ending
 from datasync_flask.extractions.runs.file_waits import FileWaits
 from datasync_flask.extractions.runs.forecasting import write_forecast
 from datasync_flask.extractions.runs.movement import Movement
@@ -102,8 +102,10 @@ class Runner:
             self._remove_rows(extraction)
             return
         extraction_id, self._source_id, ceiling = extraction.id, extraction.source_id, extraction.quota_ceiling
-        if extraction.source.state not in {State.CONNECTED, State.AUTHORIZING} and extraction.source.grant is None:
-            raise SalesforceError(Problem.NOT_CONNECTED, "the connection isn't connected")
+        source = extraction.source
+        if source.state not in {State.CONNECTED, State.AUTHORIZING} and source.grant is None:
+            known = source.current_problem if source.state == State.NEEDS_ATTENTION else None
+            raise NotConnected(known or Problem.NOT_CONNECTED, source.problem_detail if known else "")
         self._destination = self._open_destination(extraction)
         db.session.commit()
         held, folder = tables.reserve_for_run(extraction_id), states.folder_of(self._run_id)

@@ -230,12 +230,17 @@ def stalled(run_id: str, lease_id: str, detail: str = "") -> None:
 
 
 def waiting_for_connection(run_id: str, lease_id: str, error: SalesforceError) -> None:
-    """Set the connection to needs_attention; the run continues when it works again."""
-    run = load(run_id)
-    source_id = run.extraction.source_id
+    """Let the run wait until the connection works; commits."""
     lease.write(run_id, lease_id, state=RunState.WAITING, problem=code_of(error.problem), problem_detail=error.detail,
           lease_id="", tries=Run.tries - 1)  # fmt: skip
     log(run_id, f"waiting for the connection: {error}")
+    db.session.commit()
+
+
+def connection_lost(run_id: str, lease_id: str, error: SalesforceError) -> None:
+    """Set the connection to needs_attention, and let the run wait until it works again."""
+    source_id = load(run_id).extraction.source_id
+    waiting_for_connection(run_id, lease_id, error)
 
     # Check these soon: the answer may have changed, or there is a question for a person.
     is_checked = error.problem in {Problem.DATA_API_CLOSED, Problem.INSTANCE_MOVED, Problem.OTHER_ORG}
