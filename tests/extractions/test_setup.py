@@ -215,7 +215,7 @@ def test_a_run_without_access_keeps_the_reason_of_its_connection(extracting: Ext
     walk.allow("deny")
     extracting.make(["Account"], warehouse, source=denied)
     run = extracting.run()
-    assert (run.state, run.problem) == ("waiting", "salesforce.access_denied")
+    assert (run.state, run.problem) == ("waiting", "salesforce.denied")
     walk.visitor.get(f"/extractions/{extracting.id}/runs/{run.id}")
     assert "Access was denied" in walk.visitor.text
     walk.visitor.get(f"/connections/{denied}")
