@@ -105,8 +105,7 @@ def _give_objects(given: MultiDict[str, str], objects: Any) -> None:
             raise Refused({"objects": [gettext("Each object has a name, such as Account.")]})
         unknown = chosen.keys() - set(OBJECT_FIELDS)
         if unknown:
-            unknown_name = min(map(str, unknown))
-            raise Refused({"objects": [f"{gettext('There is no such setting here.')} ({unknown_name})"]})
+            raise Refused({"objects": [gettext("There is no such setting here.") + f" ({min(map(str, unknown))})"]})
         if chosen.get("fields") == []:
             # In a form no field means all of them; whoever sends an empty list doesn't want all.
             raise Refused({"objects": [gettext("Choose at least one field, or all of them.")]})

@@ -117,7 +117,7 @@ def _odd_values(about: str) -> str:
         ),
     }  # fmt: skip
     shown = "; ".join(f"{key}: {tidy(text)}" for key, text in examples)
-    return f"{messages[why]} {gettext('For example %(examples)s', examples=shown)}"
+    return messages[why] + " " + gettext("For example %(examples)s", examples=shown)
 
 
 _TEXTS: dict[str, Callable[[str], str]] = {
