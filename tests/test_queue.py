@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
@@ -17,11 +17,12 @@ from tests.support.worker import sweep, work_off
 
 
 @pytest.fixture
-def other_version(settings: Settings) -> Huey:
+def other_version(settings: Settings) -> Iterator[Huey]:
     """A process of a version whose tasks have other names."""
     huey = queue._make_huey(settings)
     huey._registry = type(huey._registry)()
-    return huey
+    yield huey
+    huey.storage.close()
 
 
 def put_by_name(other: Huey, name: str, *arguments: str) -> None:

@@ -6,6 +6,7 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def sealed(password: str) -> bytes:
 
 
 def store_sign_in(profile: Path, origin: str) -> None:
-    with sqlite3.connect(profile / "Default" / "Login Data") as store:
+    with closing(sqlite3.connect(profile / "Default" / "Login Data")) as store, store:
         columns = store.execute("PRAGMA table_info(logins)").fetchall()
         values: dict[str, object] = {
             name: "" if "CHAR" in kind else b"" if kind == "BLOB" else 0
@@ -135,7 +136,7 @@ def test_only_signing_in_is_filled(filling: BrowserContext, site: Site) -> None:
     wrong = {path: found for path in paths if (found := [n for n in filled_on(page, path) if n not in own])}
     assert wrong == {}
     # Signed in a while ago: some pages ask for the password once more.
-    with sqlite3.connect(site.program.folder / "instance" / "datasync.sqlite") as database:
+    with closing(sqlite3.connect(site.program.folder / "instance" / "datasync.sqlite")) as database, database:
         database.execute("UPDATE user_sessions SET confirmed_at = '2020-01-01 00:00:00.000000'")
     for path in (f"/connections/{known}/edit", f"/connections/{known}/delete", f"/connections/{draft}/delete"):
         found = filled_on(page, path)
@@ -173,6 +174,6 @@ def test_the_whole_way_sends_salesforce_nothing_of_the_sign_in(filling: BrowserC
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("heading", name="Renamed")).to_be_visible()
     expect(status).to_have_attribute("data-state", "connected")
-    with sqlite3.connect(site.program.folder / "instance" / "datasync.sqlite") as database:
+    with closing(sqlite3.connect(site.program.folder / "instance" / "datasync.sqlite")) as database:
         saved = database.execute("SELECT client_id FROM salesforce_connections").fetchall()
     assert EMAIL not in {value for (value,) in saved}
