@@ -182,6 +182,21 @@ def test_each_slice_keeps_the_values_of_a_hidden_field(ready: Extracting, org: O
     assert {row["id"]: row["industry"] for row in ready.table("Account")} == before
 
 
+@pytest.mark.parametrize("choice", ["history-Account", "mark-Account"])
+def test_what_is_chosen_while_it_is_stopped_holds_for_all_rows(
+    ready: Extracting, org: Org, monkeypatch: pytest.MonkeyPatch, choice: str
+) -> None:
+    gone = org.ids("Account")[:5]
+    org.do("Account", "delete", ids=gone)
+    run_id = kill_at_page(ready, monkeypatch, 4)
+    ready.edit(**{choice: "on"})
+    ready.work_on(run_id)
+    assert ready.stored(run_id).state == "done"
+    here = {row["id"]: row for row in ready.table("Account")}
+    assert len(here) == (ROWS if choice == "mark-Account" else ROWS - len(gone))
+    assert {row_id for row_id, row in here.items() if row["is_deleted"]} == (set(gone) & here.keys())
+
+
 UNSORTED = {
     "totalSize": ROWS, "done": False, "nextRecordsUrl": "/services/data/v66.0/query/0r85g0000000000AAA-2000",
     "records": [{"Id": "001zz0000000001AAA"}],
