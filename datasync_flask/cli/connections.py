@@ -155,8 +155,11 @@ def export(output: Path | None) -> None:
         text = export()
     if output is None:
         click.echo(text, nl=False)
-    else:
+        return
+    try:
         output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{output} can't be written: {error.strerror}.") from None
 
 
 @connection.command("import")

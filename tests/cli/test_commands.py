@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,6 +83,12 @@ def test_an_unknown_connection(run: Any, app: Any) -> None:
     answer = run("connection", "show", "nobody")
     assert answer.exit_code == 1
     assert "There is no connection" in answer.output
+
+
+def test_an_export_that_has_no_place(run: Any, app: Any, tmp_path: Path) -> None:
+    answer = run("connection", "export", "-o", str(tmp_path / "none" / "all.yaml"))
+    assert answer.exit_code == 1
+    assert "all.yaml can't be written: No such file or directory." in answer.output
 
 
 def test_people(run: Any, app: Any) -> None:
