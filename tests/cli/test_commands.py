@@ -13,6 +13,7 @@ from cryptography.fernet import Fernet
 from datasync_flask import cli
 from datasync_flask.config import Settings
 from tests.support.connection import ConnectionWalk
+from tests.support.visitor import Visitor
 
 
 @pytest.fixture
@@ -79,10 +80,12 @@ def test_no_secret_is_printed(walk: ConnectionWalk, run: Any) -> None:
         assert secret not in printed
 
 
-def test_an_unknown_connection(run: Any, app: Any) -> None:
-    answer = run("connection", "show", "nobody")
+@pytest.mark.parametrize("name", ["nobody", "Warehouse"])
+def test_what_is_no_salesforce_connection(run: Any, visitor: Visitor, name: str) -> None:
+    visitor.post("/connections/new/sqlite", {"description": "Warehouse", "path": "w.sqlite"})
+    answer = run("connection", "show", name)
     assert answer.exit_code == 1
-    assert "There is no connection" in answer.output
+    assert f"There is no Salesforce connection with the description or id '{name}'." in answer.output
 
 
 def test_an_export_that_has_no_place(run: Any, app: Any, tmp_path: Path) -> None:
