@@ -1,4 +1,4 @@
-"""Commands about connections, with the same texts as the pages."""
+"""Commands about Salesforce connections, with the same texts as the pages; export and import have all kinds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _find(name: str) -> SalesforceConnection:
 
     found = find_connection(name)
     if not isinstance(found, SalesforceConnection):
-        raise click.ClickException(f"There is no connection with the description or id {name!r}.")
+        raise click.ClickException(f"There is no Salesforce connection with the description or id {name!r}.")
     return found
 
 
@@ -89,7 +89,7 @@ def connection() -> None:
 @connection.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_connections(as_json: bool) -> None:
-    """List all connections with their state."""
+    """List all Salesforce connections with their state."""
     from sqlalchemy import select
     from sqlalchemy.orm import selectinload
 
@@ -116,7 +116,7 @@ def list_connections(as_json: bool) -> None:
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(name: str, as_json: bool) -> None:
-    """Show the connection with the description or id NAME."""
+    """Show the Salesforce connection with the description or id NAME."""
     from datasync_flask.cli.session import app_session
 
     with app_session():
@@ -127,7 +127,7 @@ def show(name: str, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(name: str, as_json: bool) -> None:
-    """Test the connection NAME with real API calls now; exit status 1 when it doesn't work."""
+    """Test the Salesforce connection NAME with real API calls now; exit status 1 when it doesn't work."""
     from datasync_flask.cli.session import app_session
     from datasync_flask.connections.models import State
     from datasync_flask.salesforce_connections.health_check import check_now
@@ -155,8 +155,11 @@ def export(output: Path | None) -> None:
         text = export()
     if output is None:
         click.echo(text, nl=False)
-    else:
+        return
+    try:
         output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{output} can't be written: {error.strerror}.") from None
 
 
 @connection.command("import")

@@ -178,7 +178,7 @@ def on_destination_changed(destination: DestinationConnection, *, before: dict[s
         return
     for extraction in db.session.scalars(select(Extraction).where(Extraction.destination_id == destination.id)).all():
         for chosen in extraction.objects:
-            chosen.watermark = None
+            chosen.forget_rows()
         if taken := tables.reserve(extraction, destination).taken:
             name = min(taken)
             raise PlaceTaken(taken[name], name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from cryptography.fernet import Fernet
 from datasync_flask import cli
 from datasync_flask.config import Settings
 from tests.support.connection import ConnectionWalk
+from tests.support.visitor import Visitor
 
 
 @pytest.fixture
@@ -78,10 +80,18 @@ def test_no_secret_is_printed(walk: ConnectionWalk, run: Any) -> None:
         assert secret not in printed
 
 
-def test_an_unknown_connection(run: Any, app: Any) -> None:
-    answer = run("connection", "show", "nobody")
+@pytest.mark.parametrize("name", ["nobody", "Warehouse"])
+def test_what_is_no_salesforce_connection(run: Any, visitor: Visitor, name: str) -> None:
+    visitor.post("/connections/new/sqlite", {"description": "Warehouse", "path": "w.sqlite"})
+    answer = run("connection", "show", name)
     assert answer.exit_code == 1
-    assert "There is no connection" in answer.output
+    assert f"There is no Salesforce connection with the description or id '{name}'." in answer.output
+
+
+def test_an_export_that_has_no_place(run: Any, app: Any, tmp_path: Path) -> None:
+    answer = run("connection", "export", "-o", str(tmp_path / "none" / "all.yaml"))
+    assert answer.exit_code == 1
+    assert "all.yaml can't be written: No such file or directory." in answer.output
 
 
 def test_people(run: Any, app: Any) -> None:

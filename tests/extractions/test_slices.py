@@ -14,6 +14,7 @@ import pytest
 import time_machine
 
 from datasync_flask.clock import utcnow
+from datasync_flask.destinations.base import ORG_ID_COLUMN
 from datasync_flask.extensions import db
 from datasync_flask.extractions import forecast
 from datasync_flask.extractions.models import Run
@@ -25,6 +26,7 @@ from datasync_flask.extractions.source_api import source_api
 from datasync_flask.salesforce import bulk
 from tests.extractions.test_bulk_limit import leave
 from tests.extractions.test_faults import make_silent
+from tests.support.combined_orgs import FIRST
 from tests.support.extraction import Extracting, Org
 from tests.support.killed import Killed, killed_at
 
@@ -160,6 +162,39 @@ def test_a_filter_stays_beside_the_ranges(ready: Extracting, org: Org) -> None:
     ready.done()
     assert {row["id"] for row in ready.table("Account")} == set(wanted)
     assert asked(ready) == (SLICES, 2 * SLICES)
+
+
+def test_each_slice_has_its_rows_in_a_table_of_several_orgs(ready: Extracting) -> None:
+    ready.edit(combines_orgs="true", dataset="all_orgs")
+    ready.done()
+    ready.assert_same("Account")
+    assert {row[ORG_ID_COLUMN] for row in ready.table("Account")} == {FIRST}
+
+
+def test_each_slice_keeps_the_values_of_a_hidden_field(ready: Extracting, org: Org) -> None:
+    ready.done()
+    before = {row["id"]: row["industry"] for row in ready.table("Account")}
+    org.do("Account", "hide", fields=["Industry"])
+    visitor = ready.walk.visitor
+    visitor.post(f"/extractions/{ready.id}/objects/Account/reload")
+    ready.work_on(visitor.response.headers["Location"].rsplit("/", 1)[-1])
+    ready.assert_same("Account", ("Name",))
+    assert {row["id"]: row["industry"] for row in ready.table("Account")} == before
+
+
+@pytest.mark.parametrize("choice", ["history-Account", "mark-Account"])
+def test_what_is_chosen_while_it_is_stopped_holds_for_all_rows(
+    ready: Extracting, org: Org, monkeypatch: pytest.MonkeyPatch, choice: str
+) -> None:
+    gone = org.ids("Account")[:5]
+    org.do("Account", "delete", ids=gone)
+    run_id = kill_at_page(ready, monkeypatch, 4)
+    ready.edit(**{choice: "on"})
+    ready.work_on(run_id)
+    assert ready.stored(run_id).state == "done"
+    here = {row["id"]: row for row in ready.table("Account")}
+    assert len(here) == (ROWS if choice == "mark-Account" else ROWS - len(gone))
+    assert {row_id for row_id, row in here.items() if row["is_deleted"]} == (set(gone) & here.keys())
 
 
 UNSORTED = {

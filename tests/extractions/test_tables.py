@@ -86,40 +86,6 @@ def test_two_connections_to_one_place(first: Extracting) -> None:
     assert "“To the warehouse”" in refused(first, other)
 
 
-def move(extracting: Extracting, destination: str, path: str) -> int:
-    """Have a destination lead to another file; return the answer's status."""
-    visitor = extracting.walk.visitor
-    return int(visitor.post(f"/connections/{destination}/edit", {"description": "Warehouse", "path": path}).status_code)
-
-
-def test_a_destination_that_moves_has_its_tables_decided_when_it_is_saved(first: Extracting, warehouse: str) -> None:
-    visitor = first.walk.visitor
-    answer = visitor.post("/connections/new/sqlite", {"description": "Other", "path": "other.sqlite"})
-    other = answer.headers["Location"].rsplit("/", 1)[-1]
-    assert visitor.post("/extractions/new", form(first, other)).status_code == 303
-    assert move(first, warehouse, "other.sqlite") == 422
-    assert "“Second”" in visitor.error_at("path")
-    assert "Account" in visitor.error_at("path")
-    # Nothing of it was stored: here it still has its table, and there the other one.
-    assert "“To the warehouse”" in refused(first, warehouse, description="New")
-    assert move(first, warehouse, "third.sqlite") == 303
-    answer = visitor.post("/connections/new/sqlite", {"description": "Third", "path": "third.sqlite"})
-    assert "“To the warehouse”" in refused(first, answer.headers["Location"].rsplit("/", 1)[-1], description="New")
-    answer = visitor.post("/connections/new/sqlite", {"description": "Before", "path": "w.sqlite"})
-    former = answer.headers["Location"].rsplit("/", 1)[-1]
-    assert visitor.post("/extractions/new", form(first, former, description="New")).status_code == 303
-
-
-def test_a_destination_that_moved_gets_everything(first: Extracting, org: Org, warehouse: str) -> None:
-    first.edit(**{"tracking_type-Account": "date_deletes"})
-    first.done()
-    assert move(first, warehouse, "moved.sqlite") == 303
-    first.age_watermarks(hours=1)
-    org.do("Account", "generate", count=1)
-    assert first.done().objects[0].is_whole
-    first.assert_same("Account")
-
-
 def test_copies_get_datasets_of_their_own(first: Extracting) -> None:
     with first.app.app_context():
         for _ in range(3):
@@ -376,13 +342,24 @@ def test_a_table_that_was_let_go_while_a_run_waited_for_its_turn_is_not_written(
     assert not old.has_table(Table("crm", "account"))
 
 
+def delete_it(first: Extracting) -> None:
+    assert first.walk.visitor.post(f"/extractions/{first.id}/delete").status_code == 303
+
+
 def test_a_run_whose_extraction_is_deleted_waits_for_nothing(
     first: Extracting, changing: Callable[[str, Callable[[Extracting], None]], None]
 ) -> None:
-    def delete_it(first: Extracting) -> None:
-        assert first.walk.visitor.post(f"/extractions/{first.id}/delete").status_code == 303
-
     old, _ = first.open()
     changing("read", delete_it)
     first.work_on(first.start())
     assert not old.has_table(Table("crm", "account"))
+
+
+def test_a_run_whose_extraction_is_deleted_while_it_writes_is_no_fault(
+    first: Extracting,
+    changing: Callable[[str, Callable[[Extracting], None]], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    changing("write", delete_it)
+    first.work_on(first.start())
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []

@@ -28,6 +28,7 @@ from datasync_flask.destinations.base import (
 )
 from datasync_flask.extractions.runs.arrow_types import ARROW_TYPES, arrow_schema
 from datasync_flask.extractions.runs.object_run import ObjectRun
+from datasync_flask.extractions.runs.page_files import paths_in
 
 # Up to this many rows are read by their ids; for more, the whole columns are read once.
 ROWS_BY_ID = 5_000
@@ -44,15 +45,14 @@ def bring_along(
     if not columns:
         return files, ()
     folder = each.folder / "kept"
-    folder.mkdir(parents=True, exist_ok=True)
-    stored = folder / "stored.parquet"
+    found, stored = paths_in(folder, files), folder / "stored.parquet"
     keys = None
     if each.progress.rows <= ROWS_BY_ID:
         keys = [key for file in files for key in pq.read_table(file, columns=[KEY]).column(0).to_pylist()]
     store_values(destination, each.table, columns, keys, stored)
-    for file in files:
-        pq.write_table(_with_values(pq.read_table(file), stored, columns), folder / file.name)
-    return tuple(folder / file.name for file in files), columns
+    for file, path in zip(files, found, strict=True):
+        pq.write_table(_with_values(pq.read_table(file), stored, columns), path)
+    return found, columns
 
 
 def store_values(

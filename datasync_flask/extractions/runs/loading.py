@@ -12,6 +12,7 @@ from datasync_flask.destinations.base import DELETED_COLUMN, KEY, VERSION_COLUMN
 from datasync_flask.extractions.runs import deletions, inexact, kept_values, org_columns
 from datasync_flask.extractions.runs.notes import NoteKind, names_note
 from datasync_flask.extractions.runs.object_run import ObjectRun
+from datasync_flask.extractions.runs.page_files import paths_in
 
 DELETES_AT_ONCE = 5_000
 
@@ -92,13 +93,12 @@ def delete(destination: Destination, each: ObjectRun, keys: list[str]) -> int:
 
 def _without_deleted(folder: Path, files: tuple[Path, ...]) -> tuple[tuple[Path, ...], int, list[str]]:
     """Files without the rows deleted in Salesforce, their number of rows, and the ids of the deleted ones."""
-    rows, gone = 0, list[str]()
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in files:
+    rows, gone, found = 0, list[str](), paths_in(folder, files)
+    for file, path in zip(files, found, strict=True):
         table = pq.read_table(file)
         is_deleted = pc.fill_null(table.column(DELETED_COLUMN), False)
         gone += table.filter(is_deleted).column(KEY).to_pylist()
         kept = table.filter(pc.invert(is_deleted))
         rows += kept.num_rows
-        pq.write_table(kept, folder / file.name)
-    return tuple(folder / file.name for file in files), rows, gone
+        pq.write_table(kept, path)
+    return found, rows, gone

@@ -80,6 +80,9 @@ class ObjectRun:
         """Continue reading; False if it has to begin again: another query, other columns, missing pages."""
         columns = {name: [column.name, column.type.value] for name, column in self.columns.items()}
         reads: dict[str, Any] = {"at": self.planned_at.isoformat(), "soql": self.plan.soql, "columns": columns}
+        # These decide which rows and columns are in the pages.
+        reads |= {"deleted": True} if self.plan.with_deleted else {}
+        reads |= {"versions": True} if self.plan.keeps_history else {}
         # Don't continue with pages that have plain values, or other hashes.
         if self.plan.hashed:
             key, types = self.plan.loaded_as.key, self.plan.loaded_as.types

@@ -8,21 +8,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datasync_flask.destinations.base import ORG_ID_COLUMN, ORG_NAME_COLUMN, VERSION_COLUMN, Column, ColumnType
-from datasync_flask.extractions.runs.page_files import WRITTEN
+from datasync_flask.extractions.runs.page_files import WRITTEN, paths_in
 
 COLUMNS = (Column(ORG_ID_COLUMN, ColumnType.TEXT), Column(ORG_NAME_COLUMN, ColumnType.TEXT))
 
 
 def add(files: tuple[Path, ...], folder: Path, org_id: str, org_name: str) -> tuple[Path, ...]:
     """Files with the org's columns added to what was read."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in files:
+    found = paths_in(folder, files)
+    for file, path in zip(files, found, strict=True):
         source = pq.ParquetFile(file)
         schema = _with_org(source.schema_arrow.empty_table(), org_id, org_name).schema
-        with pq.ParquetWriter(folder / file.name, schema, **WRITTEN) as writer:
+        with pq.ParquetWriter(path, schema, **WRITTEN) as writer:
             for batch in source.iter_batches():
                 writer.write_table(_with_org(pa.Table.from_batches([batch]), org_id, org_name))
-    return tuple(folder / file.name for file in files)
+    return found
 
 
 def _with_org(rows: pa.Table, org_id: str, org_name: str) -> pa.Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,6 +139,12 @@ def cells(body: Body, wanted: list[str], *, is_first_page: bool, block_bytes: in
     if body.ends_inside_a_value:
         # Arrow takes what there is of the value for all of it.
         raise pa.ArrowInvalid("a value without an end")
+
+
+def paths_in(folder: Path, files: Sequence[Path]) -> tuple[Path, ...]:
+    """A path in a folder for what is made of each file: files of several slices have the same names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return tuple(folder / f"{number:06}.parquet" for number in range(len(files)))
 
 
 def versions_of(batch: pa.RecordBatch) -> pa.Array:

@@ -118,11 +118,20 @@ def _table_of(chosen: ExtractionObject, context: RunContext) -> Table:
     return Table(extraction.dataset, context.tables.of[chosen.name], org_id)
 
 
-def _is_foreign(destination: Destination, table: Table) -> bool:
-    """True for a table that isn't the extraction's, or has no columns for the org."""
+def _check_table(chosen: ExtractionObject, destination: Destination, table: Table) -> None:
+    """Check that a table is free or the object's own, before the first load. Raises DestinationError.
+
+    If the destination leads to another place now, the object's own table may have moved there, with all its columns.
+    """
     if not destination.has_table(table):
-        return False
-    return not table.org_id or ORG_ID_COLUMN not in destination.column_names(table)
+        chosen.columns = {}
+    elif table.org_id:
+        if ORG_ID_COLUMN not in destination.column_names(table):
+            raise DestinationError(
+                Fault.TABLE_IN_THE_WAY, f"{table.dataset}: {table.name} has no column {ORG_ID_COLUMN}"
+            )
+    elif not chosen.table_name or chosen.columns.keys() - destination.column_names(table):
+        raise DestinationError(Fault.TABLE_IN_THE_WAY, f"{table.dataset}: {table.name}")
 
 
 def _differing(columns: Mapping[str, Column], elsewhere: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str]]:
@@ -158,6 +167,9 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
         raise SalesforceError(Problem.OBJECT_GONE, "it was removed from the extraction")
     if row.name in context.tables.taken:
         raise TableTaken(context.tables.taken[row.name])
+    table = _table_of(chosen, context)
+    if chosen.loaded_at is None:
+        _check_table(chosen, context.destination, table)
     now, stored = utcnow(), object_states.stored_progress(row)
     # A continued run keeps its plan: pages of two plans mustn't get into one table.
     planned_at = datetime.fromisoformat(stored.reads["at"]) if stored.reads else _begins_at(context.api, now)
@@ -170,7 +182,6 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
     limit = context.destination.max_name_length
     columns, retyped = columns_for(plan.fields, names, chosen.columns, limit, plan.hashed, elsewhere)
     context.destination.check_width((*columns.values(), *(org_columns.COLUMNS if extraction.combines_orgs else ())))
-    table = _table_of(chosen, context)
     org_name = context.org_name or chosen.loaded_org_name
     if _has_new_formula(chosen, plan, columns):
         chosen.formulas_fresh_at = None
@@ -203,9 +214,6 @@ def prepare(row_id: int, description: ObjectDescription, context: RunContext) ->
         working_files.remove(each.folder, context.folder)
     if plan.is_whole and each.progress.expected is None and not plan.loaded_as.filter:
         each.progress.expected = context.counts.get(plan.name)
-    if not chosen.table_name and _is_foreign(context.destination, each.table):
-        why = f" has no column {ORG_ID_COLUMN}" if each.table.org_id else ""
-        raise DestinationError(Fault.TABLE_IN_THE_WAY, f"{each.table.dataset}: {each.table.name}{why}")
     # Store this before writing: a run that is killed while it writes must recognise the table.
     chosen.table_name, chosen.field_columns = each.table.name, names
     chosen.loaded_org_id = each.table.org_id or context.org_id[:18]
