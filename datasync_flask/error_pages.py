@@ -106,7 +106,7 @@ def _csrf_error(error: CSRFError) -> ResponseReturnValue:
         return _error_page(
             401,
             gettext("You are signed out"),
-            gettext("Sign in again, go back to the page and press the button again."),
+            gettext("Sign in again, then press the button on the page again."),
         )
     return _error_page(
         400,

@@ -84,9 +84,9 @@ class SalesforceForm(ConnectionForm, ConfirmedForm):
         field.data = app_values.client_id_in(field.data or "")
 
     def validate_username(self, field: Any) -> None:
-        """Refuse an impossible Salesforce username, which has the form of an e-mail address."""
+        """Refuse an impossible Salesforce username, which has the form of an email address."""
         if field.data and not re.fullmatch(r"[^@\s]+@[^@\s]+", field.data):
-            raise ValidationError(gettext("A Salesforce Username has the form of an e-mail address, with an @ in it."))
+            raise ValidationError(gettext("A Salesforce Username has the form of an email address, with an @ in it."))
 
     def validate_client_secret(self, field: Any) -> None:
         """Use the typed secret, or the one kept from the previous try; refuse an impossible one."""
