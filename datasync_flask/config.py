@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     web_threads: int = Field(default=16, ge=1, le=256)
     worker_threads: int = Field(default=4, ge=1, le=64)
     metrics_token: str = ""
-    # smtp://user:password@host:587 or smtps://…; empty: no e-mail.
+    # smtp://user:password@host:587 or smtps://…; empty: no email.
     smtp_url: str = ""
     mail_from: str = "datasync@localhost"
     oidc_issuer: str = ""

@@ -6,8 +6,10 @@ import logging
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask, jsonify, make_response, render_template, request
+from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
@@ -16,7 +18,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, TooManyRequests
 
 from datasync_flask.accounts.rights import answers_with_fragment
-from datasync_flask.addresses import is_api, wants_fragment
+from datasync_flask.addresses import is_api, this_page, wants_fragment
 from datasync_flask.clock import utcnow
 from datasync_flask.extensions import db
 
@@ -56,12 +58,19 @@ def _error_page(
         return api_error(
             status, told.get("message") or f"{title}. {advice}", told.get("errors") or told.get("messages")
         )
-    if wants_fragment() or answers_with_fragment():
-        fragment = render_template(
-            "errors/_fragment.html", status=status, title=title, advice=advice, again_at=again_at
-        )
-        return fragment, status
-    return render_template("errors/error.html", status=status, title=title, advice=advice, again_at=again_at), status
+    name = "errors/_fragment.html" if wants_fragment() or answers_with_fragment() else "errors/error.html"
+    return_to = _page_to_return_to() if status == 401 else None
+    page = render_template(name, status=status, title=title, advice=advice, again_at=again_at, return_to=return_to)
+    return page, status
+
+
+def _page_to_return_to() -> str | None:
+    """The page for somebody who signs in again: the one that htmx asked from, or the address if it has a page."""
+    if wants_fragment():
+        shown = urlsplit(request.headers.get("HX-Current-URL", ""))
+        return shown._replace(scheme="", netloc="", fragment="").geturl() or None
+    adapter = request_ctx.url_adapter
+    return this_page() if adapter is not None and adapter.test(method="GET") else None
 
 
 def api_error(status: int, message: str, errors: dict[str, Any] | None = None) -> ResponseReturnValue:
@@ -97,7 +106,7 @@ def _csrf_error(error: CSRFError) -> ResponseReturnValue:
         return _error_page(
             401,
             gettext("You are signed out"),
-            gettext("Sign in again, go back to the page and press the button again."),
+            gettext("Sign in again, then press the button on the page again."),
         )
     return _error_page(
         400,

@@ -67,7 +67,7 @@ class ListedChoice(SelectField):
         try:
             super().pre_validate(form)
         except ValidationError:
-            raise ValidationError(gettext("%(field)s: choose one of the list.", field=self.label.text)) from None
+            raise ValidationError(gettext("%(field)s: choose one from the list.", field=self.label.text)) from None
 
 
 class RadioChoice(ListedChoice, RadioField):

@@ -60,7 +60,7 @@ class Queue:
         self.put("run_extraction", run_id)
 
     def mail_soon(self, address: str, subject: str, text: str) -> None:
-        """Have the worker send an e-mail; its text is encrypted in the queue."""
+        """Have the worker send an email; its text is encrypted in the queue."""
         self.put("mail", address, subject, self._app.extensions["secret_box"].seal(text))
 
     def deliver_soon(self) -> None:
@@ -122,7 +122,7 @@ class _Huey(Huey):  # type: ignore[misc]  # Huey has no types
 class _QueueFile(sqlite3.Connection):
     """Keeps committed data when a process ends, but doesn't wait for the disk.
 
-    After a power failure, lost tasks are still due in the database, and the sweep finds them; only an e-mail of the
+    After a power failure, lost tasks are still due in the database, and the sweep finds them; only an email of the
     last seconds has to be requested again.
     """
 

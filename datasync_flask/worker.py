@@ -53,11 +53,11 @@ def run_extraction(run_id: str) -> None:
 
 
 def mail(address: str, subject: str, sealed: str) -> None:
-    """Send an e-mail."""
+    """Send an email."""
     try:
         sending.mail(address, subject, secret_box().open(sealed))
     except sending.NotSent as failure:
-        log.warning("an e-mail to %s wasn't sent: %s", address, failure)
+        log.warning("an email to %s wasn't sent: %s", address, failure)
 
 
 def sweep(ahead: timedelta = timedelta(0)) -> None:

@@ -222,7 +222,7 @@ def _verified_address(claims: dict[str, Any]) -> str:
     except AccountError:
         raise SignOnRefused(
             gettext(
-                "The sign-on service didn’t tell your e-mail address. Have whoever runs it send it (the claim “email”) "
+                "The sign-on service didn’t give your email address. Have whoever runs it send it (the claim “email”) "
                 "or sign in with your password and choose “Link single sign-on” under your account."
             )
         ) from None
@@ -230,7 +230,7 @@ def _verified_address(claims: dict[str, Any]) -> str:
     if claims.get("email_verified") is not True:
         raise SignOnRefused(
             gettext(
-                "Your e-mail address isn’t verified: the sign-on service doesn’t say so. Have it verified there, or "
+                "Your email address isn’t verified: the sign-on service doesn’t say so. Have it verified there, or "
                 "sign in with your password and choose “Link single sign-on” under your account; without a password, "
                 "ask an administrator for a link to choose one."
             )

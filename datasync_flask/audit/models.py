@@ -20,7 +20,7 @@ class AuditEvent(Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, index=True)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), default=None)
-    # The e-mail address at that time, or another actor: the command line, a hand-off link.
+    # The email address at that time, or another actor: the command line, a hand-off link.
     who: Mapped[str] = mapped_column(String(254), default="")
     address: Mapped[str] = mapped_column(String(45), default="")
     event: Mapped[str] = mapped_column(String(40), index=True)

@@ -117,7 +117,7 @@ def record_saved(connection: Connection, changes: Mapping[str, Any], *, is_new: 
 
 @dataclass(frozen=True)
 class HistoryLine:
-    """One event with the e-mail address of who did it ('' for DataSync itself)."""
+    """One event with the email address of who did it ('' for DataSync itself)."""
 
     event: ConnectionEvent
     who: str

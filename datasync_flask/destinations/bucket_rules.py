@@ -64,8 +64,8 @@ class BucketRules:
         if parts.scheme == "http" and not is_this_machine(host) and not is_administrator() and not self._is_unchanged:
             raise ValidationError(
                 gettext(
-                    "This store isn’t on the machine that DataSync runs on, so rows would go over the network in "
-                    "clear. Use an address with https://, or ask an administrator to save it."
+                    "This store isn’t on the machine that DataSync runs on, so rows would go over the network "
+                    "unencrypted. Use an address with https://, or ask an administrator to save it."
                 )
             )
 

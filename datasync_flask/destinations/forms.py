@@ -127,8 +127,8 @@ class DestinationForm(BucketRules, ConnectionForm):
             if not is_administrator() and not was_off:
                 raise ValidationError(
                     gettext(
-                        "This server isn’t the machine that DataSync runs on, so rows would go over the network in "
-                        "clear. Choose Required or Verified, or ask an administrator to save it with Off."
+                        "This server isn’t the machine that DataSync runs on, so rows would go over the network "
+                        "unencrypted. Choose Required or Verified, or ask an administrator to save it with Off."
                     )
                 )
 

@@ -227,7 +227,7 @@ class ExtractionForm(DescribedExtraction):
                 )
             if self.sent.get(f"tracking_type-{name}", "") not in {"", *TRACKING_TYPES}:
                 self.objects.id = f"tracking_type-{name}"
-                raise ValidationError(gettext("The tracking type of %(name)s: choose one of the list.", name=name))
+                raise ValidationError(gettext("The tracking type of %(name)s: choose one from the list.", name=name))
             try:
                 filters.check(self.choice(name).filter)
             except filters.FilterRefused as refusal:

@@ -41,8 +41,8 @@ def fields(extraction_id: str, name: str) -> ResponseReturnValue:
     dates = [field for field in available if can_be_cursor(field)]
     mistake = ""
     before = service.ObjectChoice.of(chosen)
+    cursor = request.form.get("cursor", chosen.cursor_field if request.method == "GET" else "")
     if request.method == "POST":
-        cursor = request.form.get("cursor", "")
         try:
             if cursor and cursor not in {field.name for field in dates}:
                 raise treatments.TreatmentRefused(
@@ -50,6 +50,8 @@ def fields(extraction_id: str, name: str) -> ResponseReturnValue:
                 )
             used = cursor_of(description, cursor)
             treated = treatments.parse(before, request.form, available, used, chosen.field_columns)
+            if request.form.get("edited") not in {None, extraction.updated_at.isoformat()}:
+                raise treatments.TreatmentRefused(str(service.OVERTAKEN))
         except treatments.TreatmentRefused as refusal:
             mistake = str(refusal)
         else:
@@ -68,6 +70,8 @@ def fields(extraction_id: str, name: str) -> ResponseReturnValue:
         ),
         loads_new=treatments.loads_new(before, request.form),
         dates=[field for field in dates if field.name not in CURSORS],
+        cursor=cursor,
+        fills="fill" in request.form,
         usual_cursor=cursor_of(description),
         formula_fields=[field.name for field in available if field.is_self_moving],
         rhythm=RHYTHMS[extraction.formula_rhythm],

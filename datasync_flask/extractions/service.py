@@ -26,6 +26,10 @@ from datasync_flask.extractions.tables import TableTaken
 from datasync_flask.salesforce_connections import health_check
 
 TAKEN = _l("Another extraction has this description already. Choose another one.")
+OVERTAKEN = _l(
+    "Somebody changed this extraction since you opened this page. Below is what you typed. Press the button again to "
+    "replace what is saved now."
+)
 
 
 @dataclass

@@ -103,7 +103,7 @@ def _check_connection(result: Found, connection: FoundConnection, trusted: tuple
         connection.client_id = ""
     if connection.username and not (_USERNAME.fullmatch(connection.username) and len(connection.username) <= 255):
         result.left(
-            gettext("Username"), gettext("A Salesforce Username has the form of an e-mail address, with an @ in it.")
+            gettext("Username"), gettext("A Salesforce Username has the form of an email address, with an @ in it.")
         )
         connection.username = ""
 

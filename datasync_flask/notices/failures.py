@@ -9,7 +9,7 @@ NO_RESULT = "sending ended without a result"
 NO_MAIL_SERVER = "DATASYNC_SMTP_URL isn’t set"
 NOT_ENCRYPTED = (
     "the mail server %(host)s offers no encryption (STARTTLS), so nothing was sent; use smtps:// in "
-    "DATASYNC_SMTP_URL, or put ?tls=off behind it to send in clear"
+    "DATASYNC_SMTP_URL, or put ?tls=off behind it to send unencrypted"
 )
 # By what happened; _what_happened in courier.py says which.
 BY_MAIL_SERVER = {
@@ -34,7 +34,7 @@ NO_FILES = "no files of this machine"
 NO_PROGRAMS = "no programs of this machine"
 # Of a target that is refused (targets.py), in the form or later.
 IN_CLEAR = (
-    "%(scheme)s:// sends everything in clear. Use %(encrypted)s://, or allow an internal address if the "
+    "%(scheme)s:// sends everything unencrypted. Use %(encrypted)s://, or allow an internal address if the "
     "receiver is on this machine or in its own network."
 )
 OTHER_SERVICE = "%(scheme)s:// isn’t a service that notices can go to. Choose one reached over https."

@@ -13,7 +13,7 @@ from datasync_flask.extensions import Model
 
 
 class Channel(Model):
-    """A channel: an e-mail address, a webhook, or a service."""
+    """A channel: an email address, a webhook, or a service."""
 
     __tablename__ = "notice_channels"
 

@@ -1,4 +1,4 @@
-"""Sends due messages by e-mail, to webhooks (signed) and to services. Only the worker does this, never a page."""
+"""Sends due messages by email, to webhooks (signed) and to services. Only the worker does this, never a page."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def send(channel: Channel, event: str, title: str, body: str, link: str) -> None
 
 
 def mail(address: str, subject: str, text: str) -> None:
-    """Send an e-mail through the server in DATASYNC_SMTP_URL. Raises NotSent."""
+    """Send an email through the server in DATASYNC_SMTP_URL. Raises NotSent."""
     settings: Settings = current_app.config["SETTINGS"]
     if not settings.smtp_url:
         raise NotSent(failures.NO_MAIL_SERVER)

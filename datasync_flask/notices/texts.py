@@ -8,7 +8,7 @@ from datasync_flask.languages import translated
 from datasync_flask.notices import failures
 
 ROLES = {"viewer": "viewer", "editor": "editor", "admin": "administrator"}
-CHANNELS = {"email": "E-mail", "webhook": "Webhook", "service": "Service"}
+CHANNELS = {"email": "Email", "webhook": "Webhook", "service": "Service"}
 
 
 def role_label(role: str) -> str:

@@ -110,7 +110,7 @@ DESTINATION: dict[Fault, Entry] = {
     Fault.ROW_TOO_WIDE: Entry(
         "Row too wide",
         "This object has more fields, or longer texts in one row, than a table can hold there.",
-        ("Choose fewer fields for the object (the link all fields beside it).",),
+        ("Choose fewer fields for the object (the link in its column Fields).",),
     ),
     Fault.NAME_REFUSED: Entry(
         "Name not allowed",

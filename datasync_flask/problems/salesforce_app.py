@@ -97,7 +97,7 @@ APP: dict[Problem, Entry] = {
     ),
     Problem.FLOW_NOT_ENABLED: Entry(
         "Client credentials are off",
-        "The app doesn’t allow anybody to work without a person who allows access.",
+        "The app gives access only to a person who signs in and allows it.",
         (
             "In Salesforce, edit the app’s OAuth settings and tick Enable Client Credentials Flow; for a signed "
             "token, Enable JWT Bearer Flow (in a connected app: Use digital signatures).",
@@ -142,8 +142,8 @@ APP: dict[Problem, Entry] = {
         "User not approved",
         "Salesforce says that this user hasn’t approved the app. It says so too when there is no user of this name.",
         (
-            "Compare the Username here with the one on the user’s page in Salesforce. It looks like an e-mail "
-            "address but often isn’t the user’s e-mail address; in a sandbox the sandbox’s name follows it.",
+            "Compare the Username here with the one on the user’s page in Salesforce. It looks like an email "
+            "address but often isn’t the user’s email address; in a sandbox the sandbox’s name follows it.",
             "In Salesforce, open the app’s Policies tab (for a connected app: Manage, then Edit Policies), set "
             "Permitted Users to Admin approved users are pre-authorized and add the user’s profile or a "
             "permission set that the user has.",
@@ -159,7 +159,7 @@ APP: dict[Problem, Entry] = {
         "Salesforce knows the app, but says that the signed request was meant for another login host.",
         (
             "Edit the connection and choose the login host of the org where the app was created: Production, "
-            "Sandbox, or best My Domain with the org’s own address.",
+            "Sandbox, or, better, My Domain with the org’s own address.",
         ),
         Action.EDIT,
         setup_pages=(MY_DOMAIN,),
@@ -251,7 +251,7 @@ APP: dict[Problem, Entry] = {
     ),
     Problem.NO_REFRESH_TOKEN: Entry(
         "Access will end soon",
-        "Salesforce gave access only until the current session ends and no refresh token to renew it.",
+        "Salesforce gave access only until the current session ends, and no refresh token to renew it.",
         (
             "In Salesforce, edit the app’s OAuth settings: Perform requests at any time (refresh_token, "
             "offline_access) has to be among the Selected OAuth Scopes.",

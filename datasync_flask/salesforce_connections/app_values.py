@@ -54,7 +54,7 @@ def client_id_in(text: str) -> str:
     if len(value) > _MAX_LENGTH:
         raise ValueRefused("This is too long for a Client ID. Copy only the Consumer Key.")
     if _E_MAIL.fullmatch(value):
-        raise ValueRefused("This is an e-mail address. The Client ID is the app’s Consumer Key in Salesforce.")
+        raise ValueRefused("This is an email address. The Client ID is the app’s Consumer Key in Salesforce.")
     if _SECRET.fullmatch(value) or _OLD_SECRET.fullmatch(value):
         raise ValueRefused("This looks like the Client Secret. The Client ID is the Consumer Key above it.")
     if not re.fullmatch(r"[\x21-\x7e]+", value):

@@ -84,14 +84,13 @@ class SalesforceForm(ConnectionForm, ConfirmedForm):
         field.data = app_values.client_id_in(field.data or "")
 
     def validate_username(self, field: Any) -> None:
-        """Refuse an impossible Salesforce username, which has the form of an e-mail address."""
+        """Refuse an impossible Salesforce username, which has the form of an email address."""
         if field.data and not re.fullmatch(r"[^@\s]+@[^@\s]+", field.data):
-            raise ValidationError(gettext("A Salesforce Username has the form of an e-mail address, with an @ in it."))
+            raise ValidationError(gettext("A Salesforce Username has the form of an email address, with an @ in it."))
 
     def validate_client_secret(self, field: Any) -> None:
         """Use the typed secret, or the one kept from the previous try; refuse an impossible one."""
-        too_old = gettext("Enter the Client Secret again: it was kept for an hour only.")
-        text = field.data or open_kept(self.kept_secret, too_old)
+        text = field.data or open_kept(self.kept_secret, _secret_too_old())
         try:
             text = app_values.client_secret_in(text, client_id=self.client_id.data or "")
             if text and self._works_without_secret:
@@ -154,6 +153,10 @@ class SalesforceForm(ConnectionForm, ConfirmedForm):
         return self.connection.login_url if self.connection else ""
 
 
+def _secret_too_old() -> str:
+    return gettext("Enter the Client Secret again: it was kept for an hour only.")
+
+
 def _without_nul(value: str | None) -> str:
     return (value or "").replace("\x00", "")
 
@@ -173,11 +176,12 @@ class HandOffForm(SettingsForm):
         description=_l("Salesforce calls it Consumer Secret. It is stored encrypted and never shown again."),
         render_kw={"autocomplete": "new-password", "spellcheck": "false", "maxlength": 600},
     )
+    kept_secret = HiddenField()
 
     def __init__(self, connection: SalesforceConnection) -> None:
         super().__init__()
         if not connection.needs_secret:
-            del self["client_secret"]
+            del self["client_secret"], self["kept_secret"]
 
     def validate_client_id(self, field: Any) -> None:
         """Clean the pasted text; refuse an impossible or missing Consumer Key."""
@@ -187,6 +191,11 @@ class HandOffForm(SettingsForm):
 
     def validate_client_secret(self, field: Any) -> None:
         """Clean the pasted text; refuse an impossible or missing Consumer Secret."""
-        field.data = app_values.client_secret_in(field.data, client_id=self.client_id.data or "")
+        text = field.data or open_kept(self.kept_secret, _secret_too_old())
+        self.kept_secret.data = ""
+        field.data = app_values.client_secret_in(text, client_id=self.client_id.data or "")
         if not field.data:
             raise ValidationError(gettext("Enter the Client Secret. It is the app’s Consumer Secret."))
+        if self.client_id.errors:
+            keep(self.kept_secret, field.data)
+            field.description = gettext("The secret you typed is kept. Leave this empty to use it.")

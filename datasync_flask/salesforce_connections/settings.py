@@ -99,7 +99,7 @@ class SalesforceSettings:
     )  # fmt: skip
     username: str = setting(
         _l("Username"), "username", "", restarts=True, filters=(strip,), show_when="auth_method=jwt_bearer",
-        hint=_l("The Salesforce user in whose name data is read, best one who may only read."),
+        hint=_l("The Salesforce user in whose name data is read, ideally one who may only read."),
         validators=(Length(max=255, message=_l("Use at most 255 characters.")),),
         attributes=_PLAIN | {"maxlength": "255"},
         shown=lambda connection: _missing(connection.username) if connection.signs else "",

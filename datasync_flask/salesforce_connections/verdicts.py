@@ -154,11 +154,11 @@ def _of_limits(grant: SalesforceGrant | None) -> dict[str, tuple[Verdict, str]]:
                 Verdict.WARNING,
                 gettext("This user can’t see the org’s limits. It needs the permission View Setup and Configuration."),
             ),
-            "api_calls": (Verdict.UNKNOWN, gettext("Salesforce didn’t tell how many API calls are left.")),
+            "api_calls": (Verdict.UNKNOWN, gettext("Salesforce didn’t say how many API calls are left.")),
         }
     text = ngettext(
         "%(left)s of %(most)s API call left today.", "%(left)s of %(most)s API calls left today.", most,
         left=format_decimal(left), most=format_decimal(most),
     )  # fmt: skip
     calls = Verdict.OK if left > most * FEW_CALLS_LEFT else Verdict.WARNING if left else Verdict.FAILED
-    return {"limits": (Verdict.OK, gettext("Salesforce tells the org’s limits.")), "api_calls": (calls, text)}
+    return {"limits": (Verdict.OK, gettext("Salesforce shows the org’s limits.")), "api_calls": (calls, text)}

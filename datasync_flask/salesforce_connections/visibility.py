@@ -128,7 +128,7 @@ def sentences(rows: Collection[ObjectVisibility]) -> list[str]:
             )
         )  # fmt: skip
     if any(row.missing and (row.hidden is None or not set(row.missing) <= set(row.hidden)) for row in rows):
-        found.append(gettext("Salesforce doesn’t tell whether a field that went away is hidden or deleted."))
+        found.append(gettext("Salesforce doesn’t say whether a field that went away is hidden or deleted."))
     return found
 
 
@@ -142,9 +142,7 @@ def who_can_grant_access() -> str:
 
 def why_unknown() -> str:
     """A text about why hidden fields are unknown."""
-    return gettext(
-        "Salesforce tells only users with the permission View Setup and Configuration which other fields are hidden."
-    )
+    return gettext("Only users with the permission View Setup and Configuration can see which other fields are hidden.")
 
 
 def verdict(rows: Collection[ObjectVisibility]) -> tuple[Verdict, str]:

@@ -1,5 +1,5 @@
 // Keys in the list: Tab, Enter and Esc in form.editor, as in a spreadsheet; j and k from row to row; e and t edit.
-import { edit, editWhenSaved, rows } from "./quick_edit.js";
+import { edit, editWhenSaved, isChanged, rows } from "./quick_edit.js";
 import { cancelTypeAhead } from "./type_ahead.js";
 
 function moveFocus(from, step) {
@@ -41,8 +41,8 @@ function tab(event) {
   if (!next) return;
   event.preventDefault();
   editWhenSaved(next);
-  if (event.target.value === form.elements.namedItem("was").value) row.querySelector("[data-cancel]").click();
-  else form.requestSubmit();
+  if (isChanged(form)) form.requestSubmit();
+  else row.querySelector("[data-cancel]").click();
 }
 
 document.addEventListener("keydown", (event) => {

@@ -17,6 +17,7 @@ import "./guide.js";
 import "./status.js";
 import "./run.js";
 import "./polling.js";
+import "./trouble.js";
 import "./menu.js";
 import "./filter.js";
 import "./type_ahead.js";

@@ -1,6 +1,6 @@
 // [data-next-probe-in="seconds"]: polls are rare while there can hardly be news, because nobody sees the page, or because
-// the worker's next probe is still to come. A poll without an answer says so in #offline, until one has an answer.
-import { atEachSwap, texts } from "./page.js";
+// the worker's next probe is still to come.
+import { atEachSwap } from "./page.js";
 
 const HIDDEN_PAUSE = 15000;
 const EARLY_PAUSE = 8000;
@@ -24,7 +24,3 @@ document.addEventListener("htmx:before:request", (event) => {
   if (now - known.asked < pause) event.preventDefault();
   else polled.set(event.target, { ...known, asked: now });
 });
-
-const offline = document.getElementById("offline");
-document.addEventListener("htmx:error", () => { offline.textContent = texts.offline; offline.hidden = false; });
-document.addEventListener("htmx:after:request", () => { offline.hidden = true; });

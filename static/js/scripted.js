@@ -1,4 +1,4 @@
-// data-scripted: shown only where JavaScript runs. data-focus: has the focus when the page opens.
+// data-scripted: shown only where JavaScript runs. data-focus: has the focus when the page opens, or a refused form comes.
 import { atEachSwap } from "./page.js";
 
 atEachSwap(() => {
@@ -8,6 +8,9 @@ atEachSwap(() => {
     if (document.activeElement === document.body) element.focus();
     element.removeAttribute("autofocus");
   }
+  const summary = document.querySelector("main > [data-focus]");
+  summary?.focus();
+  summary?.removeAttribute("data-focus");
 });
 
 document.querySelector("[data-focus]")?.focus();

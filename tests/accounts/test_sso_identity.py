@@ -195,7 +195,7 @@ def test_a_provider_without_userinfo(app: Flask, ada: int, provider: IdentityPro
     provider.says(VERIFIED)
     assert is_in(come_by_sso(app))
     provider.says({"sub": "another"})
-    assert "didn’t tell your e-mail address" in come_by_sso(app).text
+    assert "didn’t give your email address" in come_by_sso(app).text
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_odd_addresses(make_sso_app: Callable[..., Flask], provider: IdentityPro
     provider.says({"email": email, "email_verified": True})
     visitor = come_by_sso(app)
     assert visitor.response.status_code == 422
-    assert "didn’t tell your e-mail address" in visitor.text
+    assert "didn’t give your email address" in visitor.text
     assert people_here(app) == {}
 
 

@@ -24,6 +24,9 @@ QUIET = [
 ]
 
 
+# Answers whose lines in the console are meant.
+MEANT = ("401 (UNAUTHORIZED)", "422", "502 (Bad Gateway)")
+
 # A machine that is busy with other tests isn't a slow page.
 expect.set_options(timeout=15_000)
 
@@ -51,12 +54,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, practice: PracticeOrg) -> Ite
 
 def record_console(context: BrowserContext, complaints: list[str]) -> None:
     def complain(message: Any) -> None:
-        # A page that is left in the middle of a poll, and answers that are meant, are not complaints.
-        if (
-            message.type in {"error", "warning"}
-            and "401 (UNAUTHORIZED)" not in message.text
-            and "422" not in message.text
-        ):
+        if message.type in {"error", "warning"} and not any(status in message.text for status in MEANT):
             complaints.append(f"{message.page.url if message.page else ''}: {message.text}")
 
     context.on("console", complain)

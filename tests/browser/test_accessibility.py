@@ -142,6 +142,21 @@ def test_a_long_state_leaves_a_name_its_line(new_page: Callable[..., Page], page
     assert name.evaluate("element => element.getClientRects().length") == 1
 
 
+@pytest.mark.parametrize("width", [320, 360])
+def test_a_long_tracking_type_stays_beside_the_state(
+    new_page: Callable[..., Page], pages: dict[str, str], width: int
+) -> None:
+    page = new_page(viewport={"width": width, "height": 800}, locale="de-DE")
+    page.goto(pages["connections"])
+    below = page.locator("td[data-cell=tracking_type]").evaluate_all(
+        "cells => cells.filter((cell) => { const button = cell.querySelector('button').getBoundingClientRect();"
+        " const pill = cell.closest('tr').querySelector('.pill').getBoundingClientRect();"
+        " return button.right > pill.left && button.top < pill.bottom && button.bottom > pill.top; })"
+        ".map((cell) => cell.closest('tr').innerText)"
+    )
+    assert below == []
+
+
 def test_nothing_is_lost_in_forced_colours(new_page: Callable[..., Page], pages: dict[str, str]) -> None:
     page = new_page(forced_colors="active", reduced_motion="reduce")
     page.goto(pages["run-running"])

@@ -189,6 +189,9 @@ def test_errors_of_authenticate_and_save_appear_in_the_form(new_page: Callable[.
     page.get_by_label("Description").fill("Draft, renamed")
     page.get_by_role("button", name="Authenticate and Save").click()
     expect(page.locator("#client_id-error")).to_contain_text("Enter the Client ID")
+    # The button was far below it.
+    expect(page.get_by_role("alert")).to_be_focused()
+    expect(page.get_by_role("alert")).to_be_in_viewport()
     assert page.get_by_label("Description").input_value() == "Draft, renamed"
     expect(page.get_by_role("button", name="Copy").first).to_be_visible()
 

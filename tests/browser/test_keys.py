@@ -73,7 +73,14 @@ def test_a_click_beside_the_words_edits_the_cell(new_page: Callable[..., Page], 
     expect(page.get_by_label("Tracking type of Clickable")).to_be_focused()
     page.keyboard.press("Escape")
     page.locator("td[data-cell=description]").click(position={"x": 5, "y": 5})
-    expect(page.get_by_label("Description of Clickable")).to_be_focused()
+    field = page.get_by_label("Description of Clickable")
+    expect(field).to_be_focused()
+    # What is typed is saved first.
+    field.fill("Clicked")
+    page.locator("td[data-cell=tracking_type]").click(position={"x": 5, "y": 5})
+    expect(page.get_by_label("Tracking type of Clicked")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Clicked", exact=True)).to_be_visible()
 
 
 @pytest.mark.parametrize("ended_by", ["Escape", "Enter"])

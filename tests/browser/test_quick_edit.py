@@ -165,7 +165,8 @@ def test_a_row_keeps_its_height_and_the_pencil_gets_the_focus_back(new_page: Cal
 def test_what_a_search_found_is_said_in_a_region_that_was_there_before(
     new_page: Callable[..., Page], site: Site
 ) -> None:
-    site.save(NOBODY, description="Said aloud")
+    for name in ("Said aloud", "Another one"):
+        site.save(NOBODY, description=name)
     page = new_page()
     page.goto("/connections")
     page.get_by_role("searchbox").fill("said aloud")

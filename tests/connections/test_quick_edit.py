@@ -48,7 +48,7 @@ def test_saving_offers_undo_and_says_what_a_tracking_type_means(walk: Connection
     [
         ({"description": "  "}, "Give the connection a description"),
         ({"description": "x" * 200}, "at most 120"),
-        ({"tracking_type": "everything"}, "choose one of the list"),
+        ({"tracking_type": "everything"}, "choose one from the list"),
     ],
 )
 def test_errors_stand_in_the_cell_with_what_was_typed(

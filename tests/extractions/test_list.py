@@ -207,11 +207,15 @@ def test_pausing_in_the_row_keeps_the_focus(listed: Listed) -> None:
 
 def test_a_time_of_day_names_its_zone(listed: Listed) -> None:
     """The next run beside it stands in the reader's zone."""
-    listed.make("Nightly", schedule="0 2 * * *")
-    listed.make("Often", schedule="every 15 minutes")
+    nightly = listed.make("Nightly", schedule="0 2 * * *")
+    often = listed.make("Often", schedule="every 15 minutes")
     listed.names()
     assert "Every day at 02:00, UTC" in listed.visitor.text
     assert "Every 15 minutes, UTC" not in listed.visitor.text
+    for extraction_id, sentence in ((nightly, "Every day at 02:00 (UTC)"), (often, "Every 15 minutes")):
+        listed.visitor.get(f"/extractions/{extraction_id}")
+        assert f"· {sentence}" in listed.visitor.text
+    assert "Every 15 minutes (UTC)" not in listed.visitor.text
 
 
 def test_viewers_see_the_list_and_change_nothing(listed: Listed, sign_in) -> None:  # type: ignore[no-untyped-def]

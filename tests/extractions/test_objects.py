@@ -48,6 +48,26 @@ def test_chosen_fields_are_loaded_and_no_others(extracting: Extracting, org: Org
     assert "annual_revenue" not in extracting.table("Account")[0]
 
 
+def test_what_somebody_else_saved_is_not_overwritten_unseen(loaded: Extracting, org: Org) -> None:
+    org.do("Account", "fields", added={"Touched__c": "datetime"})
+    visitor = loaded.walk.visitor
+    address = f"/extractions/{loaded.id}/objects/Account"
+    visitor.get(address)
+    opened = visitor.form_values("fields-form")
+    assert choose(loaded, which="some", fields=["Name"]) == 303
+    late = opened | {"cursor": "Touched__c", "fill": "1", "treatment-Industry": "hash"}
+    assert visitor.post(address, late).status_code == 422
+    assert "Somebody changed this extraction since you opened this page" in visitor.text
+    shown = visitor.form_values("fields-form")
+    assert {name: shown[name] for name in ("cursor", "fill", "treatment-Industry")} == {
+        "cursor": "Touched__c", "fill": "1", "treatment-Industry": "hash",
+    }  # fmt: skip
+    # Once more is meant.
+    assert visitor.submit("fields-form").status_code == 303
+    visitor.get(address)
+    assert visitor.form_values("fields-form")["treatment-Industry"] == "hash"
+
+
 def test_a_field_chosen_later_is_filled_when_asked(loaded: Extracting, org: Org) -> None:
     choose(loaded, which="some", fields=["Name"])
     org.do("Account", "fields", added={"Extra__c": "string"})

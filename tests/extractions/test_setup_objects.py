@@ -162,7 +162,7 @@ def test_a_tracking_type_that_there_is_not_is_refused(extracting: Extracting, wa
             "objects": ["Account"], "schedule": "", "timezone": "UTC", "tracking_type-Account": "date_delete"}  # fmt: skip
     visitor = extracting.walk.visitor
     assert visitor.post("/extractions/new", data).status_code == 422
-    assert "The tracking type of Account: choose one of the list." in visitor.text
+    assert "The tracking type of Account: choose one from the list." in visitor.text
     # Empty means the connection's.
     assert visitor.post("/extractions/new", data | {"tracking_type-Account": ""}).status_code == 303
 

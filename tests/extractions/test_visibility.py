@@ -76,7 +76,7 @@ def test_a_field_that_is_hidden_keeps_its_values(extracting: Extracting, org: Or
         "AnnualRevenue, Industry, Score__c are no longer visible to this Salesforce user"
         in extracting.walk.visitor.text
     )
-    assert "doesn’t tell whether a field that went away is hidden or deleted" in extraction_text(extracting)
+    assert "doesn’t say whether a field that went away is hidden or deleted" in extraction_text(extracting)
     extracting.walk.visitor.post(f"/extractions/{extracting.id}/objects/Account/reload")
     extracting.work_on(extracting.walk.visitor.response.headers["Location"].rsplit("/", 1)[-1])
     rows = {row["id"]: row for row in extracting.table("Account")}

@@ -293,12 +293,12 @@ def test_kinds_that_reach_into_this_machine_are_refused(app: Flask, visitor: Vis
 @pytest.mark.parametrize(
     ("kind", "target", "wording"),
     [
-        ("webhook", "http://hooks.example.com/x", "in clear"),
-        ("webhook", "http://127.0.0.1/x", "in clear"),
+        ("webhook", "http://hooks.example.com/x", "unencrypted"),
+        ("webhook", "http://127.0.0.1/x", "unencrypted"),
         ("webhook", "https://127.0.0.1/x", "internal"),
         ("webhook", "https://[::1]/x", "internal"),
         ("webhook", "https://169.254.169.254/latest", "internal"),
-        ("service", "json://example.com/x", "in clear"),
+        ("service", "json://example.com/x", "unencrypted"),
         ("service", "jsons://10.0.0.1/x", "internal"),
     ],
 )
@@ -320,7 +320,7 @@ def test_the_choice_can_be_taken_back(app: Flask, visitor: Visitor, answering: C
     values = {name: value for name, value in form.form_values() if name != "allow_internal"}
     visitor.post(form.get("action"), values)
     press_test(app, visitor)
-    assert "in clear" in visitor.text
+    assert "unencrypted" in visitor.text
 
 
 def test_the_page_itself_asks_nobody(app: Flask, visitor: Visitor, answering: Callable[[Answer], int]) -> None:

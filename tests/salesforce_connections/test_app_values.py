@@ -46,7 +46,7 @@ NO_CLIENT_IDS = [
     (f"{KEY[:40]} {KEY[40:]}", "no spaces"),
     ("https://acme.my.salesforce.com/services/oauth2/authorize?client_id=3MVG9x", "after client_id="),
     ("acme.my.salesforce.com", "This is an address"),
-    ("ada@example.com", "e-mail address"),
+    ("ada@example.com", "email address"),
     (SECRET, "looks like the Client Secret"),
     (SECRET.lower(), "looks like the Client Secret"),
     ("00Dxx0000000001EAA", "Salesforce id"),
@@ -71,9 +71,9 @@ NO_CLIENT_IDS = [
     (KEY[:30] + "\u0430" + KEY[31:], "no spaces"),
     (KEY + "\u2800", "no spaces"),
     ("1234567890123456789", "looks like the Client Secret"),
-    ("ada@localhost", "e-mail address"),
-    ("<ada@example.com>", "e-mail address"),
-    ("mailto:ada@example.com", "e-mail address"),
+    ("ada@localhost", "email address"),
+    ("<ada@example.com>", "email address"),
+    ("mailto:ada@example.com", "email address"),
     ("login.salesforce.com/services/oauth2/authorize", "This is an address"),
     ("https://evil.example", "This is an address"),
     ("00Dxx0000000001!AQ4AQFbn.hQz_session.token", "This is a token"),
@@ -128,7 +128,7 @@ def test_the_hand_off_page_asks_the_same(walk: ConnectionWalk) -> None:
     stranger, link = Visitor(walk.app), make_link(walk)
     stranger.get(link)
     assert stranger.post(link, {"client_id": "ada@example.com", "client_secret": KEY}).status_code == 422
-    assert "e-mail address" in stranger.error_at("client_id")
+    assert "email address" in stranger.error_at("client_id")
     assert "This is the Client ID" in stranger.error_at("client_secret")
     typed = {
         "client_id": f" \u201c{walk.client_id}\u201d ",

@@ -160,10 +160,10 @@ def test_a_description_is_unique(walk: ConnectionWalk, taken: str) -> None:
         ("client_id", "3" * 600, "too long"),
         ("client_secret", "geheim wört", "This can’t be a Client Secret"),
         ("description", "x" * 200, "at most 120"),
-        ("login_host", "elsewhere", "choose one of the list"),
-        ("tracking_type", "x'; DROP TABLE", "choose one of the list"),
-        ("permission_level", "root", "choose one of the list"),
-        ("auth_method", "password", "choose one of the list"),
+        ("login_host", "elsewhere", "choose one from the list"),
+        ("tracking_type", "x'; DROP TABLE", "choose one from the list"),
+        ("permission_level", "root", "choose one from the list"),
+        ("auth_method", "password", "choose one from the list"),
     ],
 )
 def test_every_fault_stands_at_its_field(walk: ConnectionWalk, field: str, value: str, message: str) -> None:

@@ -54,6 +54,21 @@ def test_what_is_typed_wrong_is_told_at_its_field(walk: ConnectionWalk) -> None:
     assert "also wrong" not in stranger.response.text
 
 
+def test_a_mistake_in_the_client_id_loses_no_secret(walk: ConnectionWalk) -> None:
+    walk.make_app()
+    walk.save(client_id="", client_secret="")
+    secret = walk.salesforce_app["client_secret"]
+    stranger, link = Visitor(walk.app), make_link(walk)
+    stranger.get(link)
+    assert stranger.post(link, {"client_id": "two words", "client_secret": secret}).status_code == 422
+    assert "The secret you typed is kept" in stranger.page.get_element_by_id("client_secret-hint").text_content()
+    assert secret not in stranger.response.text
+    form = stranger.page.get_element_by_id("hand-off-form")
+    assert stranger.post(link, dict(form.form_values()) | {"client_id": walk.client_id}).status_code == 303
+    walk.work()
+    assert walk.state == "ready_to_authorize"
+
+
 def test_the_link_opens_nothing_else_and_shows_no_more_than_needed(walk: ConnectionWalk) -> None:
     walk.to_connected()
     stranger, link = Visitor(walk.app), make_link(walk)

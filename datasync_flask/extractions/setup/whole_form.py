@@ -29,12 +29,7 @@ def answer(extraction: Extraction | None) -> ResponseReturnValue:
         return _page(form, extraction)
     if form.validate():
         if extraction is not None and form.was_overtaken(extraction.updated_at):
-            form.form_errors = [
-                gettext(
-                    "Somebody changed this extraction since you opened this page. Below is what you typed. Press the "
-                    "button again to replace what is saved now."
-                )
-            ]
+            form.form_errors = [str(service.OVERTAKEN)]
             return _page(form, extraction), 422
         try:
             saved = service.save(extraction, form.settings(), by=current_user.id)
