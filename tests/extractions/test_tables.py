@@ -342,13 +342,24 @@ def test_a_table_that_was_let_go_while_a_run_waited_for_its_turn_is_not_written(
     assert not old.has_table(Table("crm", "account"))
 
 
+def delete_it(first: Extracting) -> None:
+    assert first.walk.visitor.post(f"/extractions/{first.id}/delete").status_code == 303
+
+
 def test_a_run_whose_extraction_is_deleted_waits_for_nothing(
     first: Extracting, changing: Callable[[str, Callable[[Extracting], None]], None]
 ) -> None:
-    def delete_it(first: Extracting) -> None:
-        assert first.walk.visitor.post(f"/extractions/{first.id}/delete").status_code == 303
-
     old, _ = first.open()
     changing("read", delete_it)
     first.work_on(first.start())
     assert not old.has_table(Table("crm", "account"))
+
+
+def test_a_run_whose_extraction_is_deleted_while_it_writes_is_no_fault(
+    first: Extracting,
+    changing: Callable[[str, Callable[[Extracting], None]], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    changing("write", delete_it)
+    first.work_on(first.start())
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []

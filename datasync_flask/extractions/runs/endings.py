@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from datasync_flask.clock import utcnow
 from datasync_flask.destinations.base import DestinationError
 from datasync_flask.extractions import orgs
-from datasync_flask.extractions.runs import abandoned_jobs, states
+from datasync_flask.extractions.runs import abandoned_jobs, lease, states
 from datasync_flask.extractions.runs.calls_left import WaitsForBulk
 from datasync_flask.problems.run import RunProblem
 from datasync_flask.salesforce.errors import Problem, SalesforceError
@@ -93,6 +93,8 @@ def _end(run_id: str, lease_id: str, error: Exception) -> None:
             states.failed(run_id, lease_id, error.fault, error.detail)
         case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG):
             states.failed(run_id, lease_id, RunProblem.SERVER_DISK_FULL, str(error))
+        case _ if not lease.exists(run_id):
+            log.info("run %s has ended: somebody deleted its extraction", run_id)
         case _:
             # A fault of this program: reported as one, with its traceback in the worker's log.
             log.error("run %s ended by a fault", run_id, exc_info=error)

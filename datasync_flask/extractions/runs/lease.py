@@ -49,6 +49,13 @@ def is_held(run_id: str) -> bool:
     return found is not None
 
 
+def exists(run_id: str) -> bool:
+    """True unless the run's extraction was deleted."""
+    found = db.session.scalar(select(Run.id).where(Run.id == run_id))
+    db.session.commit()
+    return found is not None
+
+
 def take(run_id: str) -> str:
     """Lease a free run and return the lease's id; '' when it isn't free."""
     now, lease_id = utcnow(), secrets.token_hex(8)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from datasync_flask.destinations.base import Fault, Patience
 from datasync_flask.extensions import db
-from datasync_flask.extractions.models import Run, TableWriter
+from datasync_flask.extractions.models import TableWriter
 from datasync_flask.extractions.runs import lease
 from datasync_flask.extractions.runs.endings import Stopped
 from datasync_flask.extractions.tables import Spot
@@ -55,12 +55,6 @@ class _Deleted:
         return time.monotonic() - self.since >= lease.SILENT_FOR.total_seconds()
 
 
-def _exists(run_id: str) -> bool:
-    found = db.session.scalar(select(Run.id).where(Run.id == run_id))
-    db.session.commit()
-    return found is not None
-
-
 def _take(table: Spot, run_id: str, deleted: _Deleted) -> bool:
     place, key = table
     writer = db.session.scalar(select(TableWriter.run_id).filter_by(place=place, table_key=key))
@@ -68,7 +62,7 @@ def _take(table: Spot, run_id: str, deleted: _Deleted) -> bool:
     if writer == run_id:
         # This run was killed while it wrote, and continues.
         return True
-    if not _exists(run_id):
+    if not lease.exists(run_id):
         # Somebody deleted the extraction.
         raise Stopped
     if writer is None:
@@ -77,7 +71,7 @@ def _take(table: Spot, run_id: str, deleted: _Deleted) -> bool:
         except IntegrityError:
             return False
         return True
-    if lease.is_held(writer) or not (_exists(writer) or deleted.has_stopped()):
+    if lease.is_held(writer) or not (lease.exists(writer) or deleted.has_stopped()):
         return False
     over = update(TableWriter).where(
         TableWriter.place == place, TableWriter.table_key == key, TableWriter.run_id == writer
