@@ -106,7 +106,7 @@ def _whole_connection(connection: Connection) -> dict[str, Any]:
 def _run(run: Run) -> dict[str, Any]:
     return {
         "id": run.id, "state": str(run.state), "started_by": run.started_by, "started_at": run.started_at,
-        "ended_at": run.ended_at, "api_calls": run.api_calls, "message": explain_problem(run.problem),
+        "ended_at": run.ended_at, "api_calls": run.api_calls, "message": explain_problem(run),
         "detail": run.problem_detail,
         "objects": [
             {name: getattr(each, name) for name in ("name", "step", "rows", "deleted", "source_count", "target_count")}

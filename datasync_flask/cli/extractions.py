@@ -39,7 +39,7 @@ def _run_facts(run: Run | None) -> dict[str, Any] | None:
         "started_at": run.started_at.isoformat() if run.started_at else None,
         "ended_at": run.ended_at.isoformat() if run.ended_at else None,
         "api_calls": run.api_calls,
-        "message": explain_problem(run.problem),
+        "message": explain_problem(run),
         "detail": run.problem_detail,
         "objects": [
             {

@@ -16,7 +16,7 @@ from datasync_flask.extractions.models import Extraction, Run, RunObject, RunSta
 from datasync_flask.extractions.note_texts import note_text
 from datasync_flask.extractions.runs import states
 from datasync_flask.extractions.runs.rates import Seen
-from datasync_flask.extractions.texts import duration_text, run_state, run_tone, step_text
+from datasync_flask.extractions.texts import duration_text, run_state, run_tone, run_trouble, step_text
 from datasync_flask.problems.registry import code_of, trouble
 from datasync_flask.problems.run import RunProblem
 from datasync_flask.problems.trouble import During, Trouble
@@ -96,7 +96,7 @@ def context(extraction: Extraction, run: Run, seen: Seen) -> dict[str, Any]:
         "news": _news(run, len(differences), result),
         "result": result,
         "differences": list(differences.values()),
-        "trouble": trouble(run.problem, During.RUN) if run.problem else None,
+        "trouble": run_trouble(run),
         "quota": _quota(extraction, run),
         "first_rows": _first_rows(run),
         # At the run's own ceiling, or at Salesforce's limit, of which it told in its words.

@@ -7,9 +7,10 @@ from flask_babel import lazy_gettext as _l
 
 from datasync_flask.destinations.models import DestinationConnection
 from datasync_flask.destinations.registry import DESTINATIONS
+from datasync_flask.extractions.models import Run, RunState
 from datasync_flask.languages import translated
 from datasync_flask.problems.registry import trouble
-from datasync_flask.problems.trouble import During
+from datasync_flask.problems.trouble import During, Trouble
 
 # What a destination calls the place of an extraction's tables, within a sentence.
 DATASET_NAMES = {"schema": _l("schema"), "prefix": _l("table prefix"), "folder": _l("folder")}
@@ -54,9 +55,15 @@ def step_text(step: str) -> str:
     return translated(STEPS[step])
 
 
-def explain_problem(problem: str) -> str:
-    """What the problem of a run or of an object means and what to do; '' when there is none."""
-    return trouble(problem, During.RUN).sentences if problem else ""
+def run_trouble(run: Run) -> Trouble | None:
+    """What is wrong with a run; None when nothing is."""
+    return trouble(run.problem, During.PAUSE if run.state == RunState.PAUSED else During.RUN) if run.problem else None
+
+
+def explain_problem(run: Run) -> str:
+    """What the problem of a run means and what to do; '' when there is none."""
+    found = run_trouble(run)
+    return found.sentences if found is not None else ""
 
 
 def duration_text(seconds: int) -> str:

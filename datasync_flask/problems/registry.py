@@ -43,7 +43,9 @@ def trouble(problem: Code, during: During | None = None) -> Trouble:
     code = problem if type(problem) is str else code_of(problem)  # type: ignore[arg-type]
     entry = ENTRIES.get(code, ENTRIES[code_of(RunProblem.FAULT)])
     meaning, steps, action = entry.meaning, [translated(step) for step in entry.steps], entry.action
-    if during is During.RUN and entry.during_run:
+    if during is During.PAUSE and code in _SALESFORCE - _ABOUT_ONE_REQUEST:
+        steps = [gettext("The run continues by itself where it was, after longer and longer pauses.")]
+    elif during in {During.RUN, During.PAUSE} and entry.during_run:
         meaning, steps = entry.during_run, []
     elif during is During.RUN and code in _SALESFORCE - _ABOUT_ONE_REQUEST:
         # The page with the action says what to do.

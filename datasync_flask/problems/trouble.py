@@ -29,6 +29,8 @@ class During(enum.StrEnum):
 
     CONNECTION = "connection"
     RUN = "run"
+    # In a run that continues by itself.
+    PAUSE = "pause"
 
 
 @dataclass(frozen=True)

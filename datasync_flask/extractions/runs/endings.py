@@ -39,6 +39,13 @@ _LOST = frozenset(
         Problem.NOT_CONNECTED,
     }
 )  # fmt: skip
+# Salesforce, or the way to it, is away for some time: the run continues where it was.
+_PASSING = frozenset(
+    {
+        Problem.SERVER_ERROR, Problem.MAINTENANCE, Problem.TOO_MANY_REQUESTS, Problem.CONNECTION_FAILED,
+        Problem.HOST_NOT_FOUND, Problem.TOKEN_REQUEST_BUSY, Problem.LOGIN_RATE_EXCEEDED,
+    }
+)  # fmt: skip
 
 
 class Stopped(Exception):
@@ -81,6 +88,8 @@ def _end(run_id: str, lease_id: str, error: Exception) -> None:
             states.paused(run_id, lease_id, utcnow() + BULK_PAUSE, Problem.BULK_LIMIT_REACHED, str(error))
         case SalesforceError(problem=Problem.NO_ANSWER_IN_TIME):
             states.stalled(run_id, lease_id, error.detail)
+        case SalesforceError() if error.problem in _PASSING:
+            states.stalled(run_id, lease_id, error.detail, error.problem)
         case SalesforceError() if error.problem in _LOST or (error.is_about_access and not error.problem.is_transient):
             states.connection_lost(run_id, lease_id, error)
         case SalesforceError():

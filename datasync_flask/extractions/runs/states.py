@@ -213,19 +213,21 @@ def paused(run_id: str, lease_id: str, until: datetime, limit: Problem | RunProb
     db.session.commit()
 
 
-def stalled(run_id: str, lease_id: str, detail: str = "") -> None:
-    """End an attempt without progress; the run continues by itself after a pause, but after a few attempts it fails."""
+def stalled(
+    run_id: str, lease_id: str, detail: str = "", problem: Problem | RunProblem = RunProblem.NO_PROGRESS
+) -> None:
+    """End an attempt that can't go on now; the run continues by itself after a pause, but the last attempt fails."""
     if is_cancelled(run_id):
         _end(run_id, lease_id, RunState.CANCELLED)
         return
     count = load(run_id).stalls
     if count >= len(STALL_PAUSES):
-        failed(run_id, lease_id, RunProblem.NO_PROGRESS, f"{count + 1} times in a row. {detail}".strip())
+        failed(run_id, lease_id, problem, f"{count + 1} times in a row. {detail}".strip())
         return
-    due_at, detail, code = utcnow() + STALL_PAUSES[count], tidy(detail), code_of(RunProblem.NO_PROGRESS)
+    due_at, detail, code = utcnow() + STALL_PAUSES[count], tidy(detail), code_of(problem)
     if lease.write(run_id, lease_id, state=RunState.PAUSED, due_at=due_at, problem=code, problem_detail=detail,
              lease_id="", tries=Run.tries - 1, stalls=count + 1):  # fmt: skip
-        log(run_id, f"no progress: this attempt was ended. {detail}".strip())
+        log(run_id, f"{problem}: this attempt was ended. {detail}".strip())
     db.session.commit()
 
 
