@@ -12,7 +12,7 @@ from datasync_flask.extractions import catalog, charts, gaps, loader, preview, t
 from datasync_flask.extractions.gaps import Gap
 from datasync_flask.extractions.models import Extraction, ExtractionObject, Run, RunState
 from datasync_flask.extractions.run_page import pill_of, seconds_of, started_by
-from datasync_flask.extractions.texts import duration_text
+from datasync_flask.extractions.texts import duration_text, run_trouble
 from datasync_flask.problems.registry import trouble
 from datasync_flask.problems.trouble import During
 
@@ -121,12 +121,12 @@ def _quota(extraction: Extraction) -> Quota | None:
 
 def _run_line(run: Run, types: Mapping[str, str]) -> RunLine:
     tone, text = pill_of(run, len(gaps.of_run(run, types)))
-    seconds = seconds_of(run.started_at, run.ended_at)
+    seconds, found = seconds_of(run.started_at, run.ended_at), run_trouble(run)
     return RunLine(
         run=run,
         tone=tone,
         text=text,
-        reason=trouble(run.problem, During.RUN).title if run.problem else "",
+        reason=found.title if found is not None else "",
         duration=duration_text(seconds) if seconds is not None else "",
         rows=run.rows,
         deleted=sum(row.deleted for row in run.objects),

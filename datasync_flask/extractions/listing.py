@@ -19,8 +19,7 @@ from datasync_flask.extensions import db
 from datasync_flask.extractions import gaps, loader
 from datasync_flask.extractions.models import Extraction, Run, RunObject, RunState
 from datasync_flask.extractions.run_page import pill_of
-from datasync_flask.problems.registry import trouble
-from datasync_flask.problems.trouble import During
+from datasync_flask.extractions.texts import run_trouble
 from datasync_flask.transactions import read_row
 
 PAGE_SIZE = 50
@@ -75,8 +74,8 @@ class Row:
     @property
     def reason(self) -> str:
         """Why the newest run stopped, or what it left as it was, in a few words."""
-        if self.run and self.run.problem:
-            return trouble(self.run.problem, During.RUN).title
+        if self.run and (found := run_trouble(self.run)) is not None:
+            return found.title
         if self.differences and self.run and self.run.state == RunState.CANCELLED:
             return ngettext("%(num)s difference", "%(num)s differences", len(self.differences))
         return ""

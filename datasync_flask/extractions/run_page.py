@@ -301,7 +301,8 @@ def _news(run: Run, differences: int, result: tuple[str, str] | None) -> str:
     text = pill_of(run, differences)[1]
     if result is not None:
         return f"{text}. {result[0]}"
-    return f"{text}. {trouble(run.problem, During.RUN).title}." if run.problem else text
+    found = run_trouble(run)
+    return f"{text}. {found.title}." if found is not None else text
 
 
 def _result(extraction: Extraction, lines: Sequence[Line], whole: Whole) -> tuple[str, str]:

@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 
 from datasync_flask.clock import utcnow
-from datasync_flask.extensions import db
-from datasync_flask.extractions.models import Run
 from datasync_flask.extractions.runs import reading, states
 from datasync_flask.extractions.runs.page_files import Page
 from datasync_flask.extractions.runs.reading import Reader
@@ -46,15 +44,6 @@ def go_away(ready: Extracting, monkeypatch: pytest.MonkeyPatch, problem: str) ->
     monkeypatch.setattr(Reader, "_keep", keep)
 
 
-def work_on_when_due(ready: Extracting, run_id: str) -> Run:
-    """Do the run after its pause; return it."""
-    with ready.app.app_context():
-        db.session.get_one(Run, run_id).due_at = utcnow()
-        db.session.commit()
-    ready.work_on(run_id)
-    return ready.stored(run_id)
-
-
 @pytest.mark.parametrize("problem", AWAY)
 def test_a_run_pauses_and_goes_on_where_it_was(
     ready: Extracting, monkeypatch: pytest.MonkeyPatch, problem: str
@@ -62,7 +51,7 @@ def test_a_run_pauses_and_goes_on_where_it_was(
     go_away(ready, monkeypatch, problem)
     run_id = ready.start()
     for times, pause in enumerate(states.STALL_PAUSES, 1):
-        run = work_on_when_due(ready, run_id)
+        run = ready.go_on(run_id)
         assert (run.state, run.problem, run.stalls) == ("paused", f"salesforce.{problem}", times)
         assert run.due_at is not None
         assert pause / 2 < run.due_at - utcnow() <= pause
@@ -71,7 +60,7 @@ def test_a_run_pauses_and_goes_on_where_it_was(
     assert "run again" not in ready.walk.visitor.text
     ready.walk.practice.clear_faults()
     before = ready.walk.practice.requests()["results"]
-    assert work_on_when_due(ready, run_id).state == "done"
+    assert ready.go_on(run_id).state == "done"
     assert ready.walk.practice.requests()["results"] - before == PAGES - READ
     ready.assert_same("Account")
 
@@ -80,7 +69,7 @@ def test_if_salesforce_stays_away_the_run_fails_in_the_end(ready: Extracting, mo
     go_away(ready, monkeypatch, "maintenance")
     run_id = ready.start()
     for _ in range(len(states.STALL_PAUSES) + 1):
-        run = work_on_when_due(ready, run_id)
+        run = ready.go_on(run_id)
     assert (run.state, run.problem) == ("failed", "salesforce.maintenance")
     assert run.problem_detail.startswith("5 times in a row.")
     ready.walk.visitor.get(f"/extractions/{ready.id}/runs/{run_id}")

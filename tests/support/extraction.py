@@ -88,6 +88,14 @@ class Extracting:
         assert lease_id
         Runner(self.app, run_id, lease_id).run()
 
+    def go_on(self, run_id: str) -> Run:
+        """Do a run after its pause; return it, detached."""
+        with self.app.app_context():
+            db.session.get_one(Run, run_id).due_at = utcnow()
+            db.session.commit()
+        self.work_on(run_id)
+        return self.stored(run_id)
+
     def run(self) -> Run:
         """Start a run, do it to its end and return it, detached."""
         run_id = self.start()

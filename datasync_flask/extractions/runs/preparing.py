@@ -121,7 +121,8 @@ def _table_of(chosen: ExtractionObject, context: RunContext) -> Table:
 def _check_table(chosen: ExtractionObject, destination: Destination, table: Table) -> None:
     """Check that a table is free or the object's own, before the first load. Raises DestinationError.
 
-    If the destination leads to another place now, the object's own table may have moved there, with all its columns.
+    If the destination leads to another place now, the object's own table may have moved there, with all its columns. If
+    it hasn't, its columns are forgotten.
     """
     if not destination.has_table(table):
         chosen.columns = {}
